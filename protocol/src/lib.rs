@@ -1,0 +1,12 @@
+//! The rules of Passerby sessions, without I/O.
+//!
+//! Everything in this crate is a pure function or a state transition: no clock, no cookies, no network. The browser SDK and the
+//! server read the world, ask this crate, and carry out its answer. "The reference" in these docs is the description of
+//! the SuperTokens session protocol that Passerby is compatible with.
+#![no_std]
+
+extern crate alloc;
+
+#[cfg(feature = "json")]
+pub mod front_token;
+pub mod names;

@@ -1,0 +1,94 @@
+//! Names and fixed values on the wire: cookies, headers, messages (reference 1.2 to 1.7; design section 3, rule 4).
+
+/// Cookies that the server sets, all `HttpOnly`.
+pub mod cookie {
+    /// The access token of a user session, path `/`.
+    pub const ACCESS_TOKEN: &str = "sAccessToken";
+    /// The refresh token of a user session, sent to the refresh path only.
+    pub const REFRESH_TOKEN: &str = "sRefreshToken";
+    /// Legacy: never set any more; its presence forces "try refresh token", and refresh clears it.
+    pub const ID_REFRESH_TOKEN: &str = "sIdRefreshToken";
+    /// The token of an anonymous session, path `/`. Default name; the server can be configured to use another.
+    pub const ANONYMOUS_TOKEN: &str = "sAnonymousToken";
+}
+
+/// Cookies that the browser SDK writes, readable by scripts.
+pub mod front_cookie {
+    /// Epoch milliseconds of the last change of the session as a decimal string; alone it is the tombstone (reference 2.1).
+    pub const LAST_UPDATE: &str = "st-last-access-token-update";
+    /// The front token of the user session.
+    pub const FRONT_TOKEN: &str = "sFrontToken";
+    /// The anti-CSRF token.
+    pub const ANTI_CSRF: &str = "sAntiCsrf";
+    /// The front token of the anonymous session.
+    pub const ANONYMOUS_FRONT_TOKEN: &str = "sAnonymousFrontToken";
+}
+
+/// Headers of requests and responses, in the lower case that HTTP/2 uses.
+pub mod header {
+    /// Response: base64 front token of the user session, or [`super::REMOVE`].
+    pub const FRONT_TOKEN: &str = "front-token";
+    /// Response: base64 front token of the anonymous session, or [`super::REMOVE`].
+    pub const ANONYMOUS_FRONT_TOKEN: &str = "st-anonymous-front-token";
+    /// Response, header mode: the anonymous token.
+    pub const ANONYMOUS_TOKEN: &str = "st-anonymous-token";
+    /// Response, header mode: the access token; empty deletes it.
+    pub const ACCESS_TOKEN: &str = "st-access-token";
+    /// Response, header mode: the refresh token; empty deletes it.
+    pub const REFRESH_TOKEN: &str = "st-refresh-token";
+    /// Request and response: the anti-CSRF token.
+    pub const ANTI_CSRF: &str = "anti-csrf";
+    /// Request: recipe id; proof that the sender could set a header.
+    pub const RID: &str = "rid";
+    /// Request: `cookie` or `header`, the transfer method wished for new sessions.
+    pub const AUTH_MODE: &str = "st-auth-mode";
+    /// Request: [`super::ANONYMOUS_OFF`] while the app has switched anonymous sessions off (no consent yet). The server then mints
+    /// none, and removes one that is still there.
+    pub const ANONYMOUS_MODE: &str = "st-anonymous-mode";
+    /// Request: versions of the browser-to-SDK interface, comma-joined.
+    pub const FDI_VERSION: &str = "fdi-version";
+}
+
+/// Header value that clears a front token.
+pub const REMOVE: &str = "remove";
+
+/// Value of [`header::ANONYMOUS_MODE`].
+pub const ANONYMOUS_OFF: &str = "off";
+
+/// `uid` of an anonymous front token is this followed by the anonymousId.
+pub const ANONYMOUS_UID_PREFIX: &str = "G-";
+
+/// What `fdi-version` says (reference 1.5, website package).
+pub const FDI_VERSIONS: &str = "1.16,1.17,1.18,1.19,2.0,3.0,3.1,4.0,4.1,4.2";
+
+/// `message` of the JSON body of a refusal (reference 1.7).
+pub mod message {
+    /// 401: the access token must be refreshed.
+    pub const TRY_REFRESH_TOKEN: &str = "try refresh token";
+    /// 401: there is no session, or it has ended.
+    pub const UNAUTHORISED: &str = "unauthorised";
+    /// 401: a refresh token was used again after its child was used.
+    pub const TOKEN_THEFT_DETECTED: &str = "token theft detected";
+    /// 403: a claim of the session does not satisfy a validator.
+    pub const INVALID_CLAIM: &str = "invalid claim";
+}
+
+/// Default status code of a refusal for want of a valid session.
+pub const SESSION_EXPIRED_STATUS: u16 = 401;
+/// Default status code of a refusal because of a claim.
+pub const INVALID_CLAIM_STATUS: u16 = 403;
+
+/// Path below `apiBasePath` that refreshes (`POST`).
+pub const REFRESH_PATH: &str = "/session/refresh";
+/// Path below `apiBasePath` that signs out (`POST`).
+pub const SIGN_OUT_PATH: &str = "/signout";
+/// Path below `apiBasePath` of the public keys (`GET`).
+pub const JWKS_PATH: &str = "/jwt/jwks.json";
+
+/// Claim of access and anonymous tokens: the id that a visitor keeps through every login and logout (UUID).
+pub const CLAIM_ANONYMOUS_ID: &str = "anonymousId";
+/// Claim of anonymous tokens, always `true`.
+pub const CLAIM_IS_ANONYMOUS: &str = "isAnonymous";
+
+/// Largest cookie that browsers keep: name plus value, in bytes (RFC 6265, section 6.1, and what browsers enforce).
+pub const MAX_COOKIE_BYTES: usize = 4096;

@@ -1,0 +1,1 @@
+//! Passerby: a session for every visitor of a web app.
