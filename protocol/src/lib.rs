@@ -10,3 +10,10 @@ extern crate alloc;
 #[cfg(feature = "json")]
 pub mod front_token;
 pub mod names;
+pub mod refresh;
+pub mod request;
+pub mod response;
+pub mod scope;
+pub mod state;
+#[cfg(test)]
+mod testing;

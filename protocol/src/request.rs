@@ -1,0 +1,75 @@
+//! What to do before a request of the app is sent (design section 3, rule 10; reference 2.2 and 4.2).
+
+use crate::state::{SessionState, Values};
+
+/// How the app wants anonymous sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnonymousMode {
+    /// The app said nothing: they come from the server or not at all, and the SDK behaves as the peer.
+    Unspecified,
+    /// The app expects them.
+    On,
+    /// The app does not want them (now).
+    Off,
+}
+
+/// What a request of the app has to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Nothing.
+    Open,
+    /// A refresh call that tells whether there is a session.
+    Ask,
+    /// Its turn: the first request goes alone, so that the session it brings is the only one that is made.
+    Lead,
+}
+
+/// Decides for a request that is about to be sent. `answered` says that a response arrived earlier on this page and announced no
+/// anonymous session, so that there is no reason to expect one of the next.
+#[must_use]
+pub fn gate<V: Values>(state: &SessionState<V>, mode: AnonymousMode, answered: bool) -> Gate {
+    match (state, mode) {
+        (SessionState::Unknown | SessionState::None(_), AnonymousMode::On) if !answered => Gate::Lead,
+        (SessionState::Unknown, AnonymousMode::Unspecified) => Gate::Ask,
+        _ => Gate::Open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Native, stored, token};
+
+    fn states() -> [SessionState<Native>; 4] {
+        [
+            stored(None, None, None).state(),
+            stored(Some(1.0), None, None).state(),
+            stored(Some(1.0), None, Some(token("a", 1.0))).state(),
+            stored(Some(1.0), Some(token("s", 1.0)), None).state(),
+        ]
+    }
+
+    #[test]
+    fn without_a_wish_only_an_unknown_visitor_waits_as_with_the_peer() {
+        let gates = states().map(|state| gate(&state, AnonymousMode::Unspecified, false));
+        assert_eq!(gates, [Gate::Ask, Gate::Open, Gate::Open, Gate::Open]);
+    }
+
+    #[test]
+    fn a_new_visitor_is_not_held_behind_a_refresh_that_cannot_succeed() {
+        let gates = states().map(|state| gate(&state, AnonymousMode::On, false));
+        assert_eq!(gates, [Gate::Lead, Gate::Lead, Gate::Open, Gate::Open]);
+    }
+
+    #[test]
+    fn a_server_without_anonymous_sessions_is_waited_for_once() {
+        let gates = states().map(|state| gate(&state, AnonymousMode::On, true));
+        assert_eq!(gates, [Gate::Open; 4]);
+    }
+
+    #[test]
+    fn switched_off_nothing_waits() {
+        let gates = states().map(|state| gate(&state, AnonymousMode::Off, false));
+        assert_eq!(gates, [Gate::Open; 4]);
+    }
+}

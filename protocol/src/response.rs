@@ -1,0 +1,470 @@
+//! What a response means for the session, given what was known before the request (design section 3, reference 2.3 and 6).
+
+use crate::state::{Event, SessionState, Slot, Stored, Token, Values};
+
+/// What a response says about one kind of session.
+#[derive(Debug)]
+pub enum Announced<T> {
+    /// Nothing, or something unreadable.
+    Nothing,
+    /// There is none (any more).
+    Removed,
+    /// This one.
+    Token(T),
+}
+
+/// Which request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// One of the app's, or sign-out.
+    App,
+    /// A refresh.
+    Refresh {
+        /// Whether the answer says that the refresh token had been used by somebody else.
+        theft: bool,
+    },
+}
+
+/// What the rules need of a response.
+pub struct Response<V: Values> {
+    /// Which request it answers.
+    pub asked: Asked,
+    /// Whether its status is the one that says "no valid session".
+    pub refused: bool,
+    /// Header `front-token`.
+    pub user: Announced<Token<V>>,
+    /// Header `st-anonymous-front-token`.
+    pub anonymous: Announced<Token<V>>,
+}
+
+/// What to do with one stored front token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Leave it.
+    Keep,
+    /// Delete it.
+    Remove,
+    /// Replace it by the announced one.
+    Store,
+}
+
+/// What to store, all of it before any event, and which events to fire, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// For the front token of the user session.
+    pub user: Write,
+    /// For the front token of the anonymous session.
+    pub anonymous: Write,
+    /// At most two.
+    pub events: [Option<Event>; 2],
+}
+
+impl Change {
+    /// Whether anything is to be written, and so a new [`crate::state::Mark`].
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.user != Write::Keep || self.anonymous != Write::Keep
+    }
+}
+
+/// The meaning of `response` to a request that was sent when the state was `before`, and is read when storage says `now`.
+///
+/// The two differ when another request, another tab or a sign-out came between. Then an answer about a session that is over
+/// changes nothing: it can neither bring that session back nor end its successor.
+#[must_use]
+pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, response: &Response<V>) -> Change {
+    let state = now.state();
+    let (user, user_events) = user_change(before, &state, response);
+    let signed_in = match user {
+        Write::Store => true,
+        Write::Remove => false,
+        Write::Keep => state.user().is_some(),
+    };
+    let (anonymous, anonymous_event) = anonymous_change(signed_in, &state, now, response, user == Write::Store);
+    let events = if user_events[0].is_some() { user_events } else { [anonymous_event, None] };
+    Change { user, anonymous, events }
+}
+
+fn user_change<V: Values>(
+    before: &SessionState<V>,
+    now: &SessionState<V>,
+    response: &Response<V>,
+) -> (Write, [Option<Event>; 2]) {
+    let id_before = before.user().map(|token| &token.id);
+    let id_now = now.user().map(|token| &token.id);
+    let is_refresh = response.asked != Asked::App;
+    match &response.user {
+        Announced::Token(new) => {
+            let outdated = now.user().is_some_and(|current| current.id == new.id && current.issued_at > new.issued_at);
+            let over = id_before == Some(&new.id) && id_now != Some(&new.id);
+            // A refresh was asked for on behalf of the session of then, and commits to no other.
+            let not_meant = is_refresh && id_before != id_now && id_now != Some(&new.id);
+            if outdated || over || not_meant {
+                return (Write::Keep, [None; 2]);
+            }
+            let updated =
+                now.user().is_some_and(|current| current.payload != new.payload).then_some(Event::AccessTokenPayloadUpdated);
+            let created = id_before.is_none().then_some(Event::SessionCreated);
+            (Write::Store, if updated.is_some() { [updated, created] } else { [created, None] })
+        }
+        Announced::Removed => removal(id_before, id_now, response),
+        Announced::Nothing if is_refresh && response.refused => removal(id_before, id_now, response),
+        Announced::Nothing => (Write::Keep, [None; 2]),
+    }
+}
+
+fn removal<V: Values>(
+    id_before: Option<&V::Text>,
+    id_now: Option<&V::Text>,
+    response: &Response<V>,
+) -> (Write, [Option<Event>; 2]) {
+    match id_now {
+        // Nothing to end, but from now on it is known that there is nothing.
+        None => (Write::Remove, [None; 2]),
+        Some(_) if id_now != id_before => (Write::Keep, [None; 2]),
+        Some(_) => {
+            let ended = Some(Event::Unauthorised { expired_or_revoked: true });
+            let events = match response.asked {
+                Asked::Refresh { theft: true } => [Some(Event::TokenTheftDetected), ended],
+                _ if response.refused => [ended, None],
+                _ => [Some(Event::SignOut), None],
+            };
+            (Write::Remove, events)
+        }
+    }
+}
+
+fn anonymous_change<V: Values>(
+    signed_in: bool,
+    state: &SessionState<V>,
+    now: &Stored<V>,
+    response: &Response<V>,
+    signs_in: bool,
+) -> (Write, Option<Event>) {
+    let is_there = !matches!(now.anonymous, Slot::Empty);
+    match &response.anonymous {
+        // A signed-in session is never replaced by anonymous bootstrap.
+        _ if signed_in => {
+            let over = signs_in || matches!(response.anonymous, Announced::Removed);
+            (if is_there && over { Write::Remove } else { Write::Keep }, None)
+        }
+        Announced::Token(new) => {
+            let event = match state {
+                SessionState::Anonymous(_, current) if current.id != new.id => Some(Event::AnonymousSessionReplaced),
+                SessionState::Anonymous(_, current) if current.issued_at > new.issued_at => return (Write::Keep, None),
+                SessionState::Anonymous(_, current) => {
+                    (current.payload != new.payload).then_some(Event::AccessTokenPayloadUpdated)
+                }
+                _ => Some(Event::AnonymousSessionCreated),
+            };
+            (Write::Store, event)
+        }
+        Announced::Removed if is_there => (Write::Remove, Some(Event::AnonymousSessionRemoved)),
+        Announced::Removed | Announced::Nothing => (Write::Keep, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        state::Mark,
+        testing::{Native, stored, token, with_payload},
+    };
+
+    type TestResponse = Response<Native>;
+
+    fn response(asked: Asked, refused: bool) -> TestResponse {
+        Response { asked, refused, user: Announced::Nothing, anonymous: Announced::Nothing }
+    }
+
+    fn app(user: Announced<Token<Native>>, anonymous: Announced<Token<Native>>) -> TestResponse {
+        Response { user, anonymous, ..response(Asked::App, false) }
+    }
+
+    fn refused(theft: bool) -> TestResponse {
+        Response {
+            user: Announced::Removed,
+            anonymous: Announced::Token(token("a", 9.0)),
+            ..response(Asked::Refresh { theft }, true)
+        }
+    }
+
+    /// Storage after `change`, as a shell would leave it.
+    fn apply(now: &mut Stored<Native>, response: &TestResponse, change: Change) {
+        fn write(slot: &mut Slot<Token<Native>>, write: Write, announced: &Announced<Token<Native>>) {
+            match (write, announced) {
+                (Write::Store, Announced::Token(token)) => *slot = Slot::Token(token.clone()),
+                (Write::Store, _) => panic!("nothing was announced that could be stored"),
+                (Write::Remove, _) => *slot = Slot::Empty,
+                (Write::Keep, _) => {}
+            }
+        }
+        write(&mut now.user, change.user, &response.user);
+        write(&mut now.anonymous, change.anonymous, &response.anonymous);
+        if change.writes() {
+            now.changed = Some(Mark::after(now.changed, 0.0));
+        }
+    }
+
+    fn events(change: Change) -> Vec<Event> {
+        change.events.into_iter().flatten().collect()
+    }
+
+    fn run(now: &mut Stored<Native>, response: &TestResponse) -> Vec<Event> {
+        let change = absorb(&now.state(), now, response);
+        apply(now, response, change);
+        events(change)
+    }
+
+    const ENDED: Event = Event::Unauthorised { expired_or_revoked: true };
+
+    fn signed_in() -> Stored<Native> {
+        stored(Some(1.0), Some(token("s", 5.0)), None)
+    }
+
+    #[test]
+    fn a_first_response_creates_the_anonymous_session() {
+        for mut now in [stored(None, None, None), stored(Some(1.0), None, None)] {
+            let fired = run(&mut now, &app(Announced::Nothing, Announced::Token(token("a", 1.0))));
+            assert_eq!(fired, [Event::AnonymousSessionCreated]);
+            assert!(matches!(now.state(), SessionState::Anonymous(_, t) if t.id == "a"));
+        }
+    }
+
+    #[test]
+    fn a_login_upgrades_and_forgets_the_anonymous_session() {
+        let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
+        let fired = run(&mut now, &app(Announced::Token(token("s", 2.0)), Announced::Removed));
+        assert_eq!(fired, [Event::SessionCreated]);
+        assert!(matches!(now.state(), SessionState::Authenticated(_, t) if t.id == "s"));
+        assert!(now.anonymous.token().is_none());
+    }
+
+    #[test]
+    fn a_login_at_a_server_that_knows_nothing_of_anonymous_sessions_forgets_it_too() {
+        let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
+        run(&mut now, &app(Announced::Token(token("s", 2.0)), Announced::Nothing));
+        assert!(now.anonymous.token().is_none());
+    }
+
+    #[test]
+    fn a_refused_refresh_demotes() {
+        let mut now = signed_in();
+        assert_eq!(run(&mut now, &refused(false)), [ENDED]);
+        assert!(matches!(now.state(), SessionState::Anonymous(_, t) if t.id == "a"));
+    }
+
+    #[test]
+    fn theft_is_told_before_the_end() {
+        let mut now = signed_in();
+        assert_eq!(run(&mut now, &refused(true)), [Event::TokenTheftDetected, ENDED]);
+        assert!(matches!(now.state(), SessionState::Anonymous(..)));
+    }
+
+    #[test]
+    fn sign_out_demotes_or_ends() {
+        let mut now = signed_in();
+        assert_eq!(run(&mut now, &app(Announced::Removed, Announced::Token(token("a", 9.0)))), [Event::SignOut]);
+        assert!(matches!(now.state(), SessionState::Anonymous(..)));
+        let mut now = signed_in();
+        assert_eq!(run(&mut now, &app(Announced::Removed, Announced::Nothing)), [Event::SignOut]);
+        assert!(matches!(now.state(), SessionState::None(_)));
+    }
+
+    #[test]
+    fn a_refused_refresh_counts_as_the_end_even_when_the_header_is_stripped() {
+        let mut now = signed_in();
+        assert_eq!(run(&mut now, &response(Asked::Refresh { theft: false }, true)), [ENDED]);
+        assert!(matches!(now.state(), SessionState::None(_)));
+    }
+
+    #[test]
+    fn a_failing_refresh_changes_nothing() {
+        let mut now = signed_in();
+        assert_eq!(run(&mut now, &response(Asked::Refresh { theft: false }, false)), []);
+        assert!(matches!(now.state(), SessionState::Authenticated(Mark(1.0), _)));
+    }
+
+    #[test]
+    fn a_refused_probe_leaves_a_tombstone_and_no_event() {
+        let mut now = stored(None, None, None);
+        let probe = Response { user: Announced::Removed, ..response(Asked::Refresh { theft: false }, true) };
+        assert_eq!(run(&mut now, &probe), []);
+        assert!(matches!(now.state(), SessionState::None(_)));
+    }
+
+    #[test]
+    fn a_refresh_that_finds_a_session_creates_it() {
+        let mut now = stored(None, None, None);
+        let found = Response { user: Announced::Token(token("s", 1.0)), ..response(Asked::Refresh { theft: false }, false) };
+        assert_eq!(run(&mut now, &found), [Event::SessionCreated]);
+    }
+
+    #[test]
+    fn payloads_are_compared_by_value() {
+        let mut now = signed_in();
+        assert_eq!(run(&mut now, &app(Announced::Token(token("s", 6.0)), Announced::Nothing)), []);
+        let updated = with_payload(token("s", 6.0), 7);
+        assert_eq!(run(&mut now, &app(Announced::Token(updated), Announced::Nothing)), [Event::AccessTokenPayloadUpdated]);
+
+        let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
+        assert_eq!(run(&mut now, &app(Announced::Nothing, Announced::Token(token("a", 2.0)))), []);
+        let updated = with_payload(token("a", 3.0), 7);
+        assert_eq!(run(&mut now, &app(Announced::Nothing, Announced::Token(updated))), [Event::AccessTokenPayloadUpdated]);
+    }
+
+    #[test]
+    fn another_id_replaces() {
+        let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
+        let fired = run(&mut now, &app(Announced::Nothing, Announced::Token(token("b", 1.0))));
+        assert_eq!(fired, [Event::AnonymousSessionReplaced]);
+    }
+
+    #[test]
+    fn switched_off_removes() {
+        let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
+        assert_eq!(run(&mut now, &app(Announced::Nothing, Announced::Removed)), [Event::AnonymousSessionRemoved]);
+        assert!(matches!(now.state(), SessionState::None(_)));
+        assert_eq!(run(&mut now, &app(Announced::Nothing, Announced::Removed)), []);
+    }
+
+    #[test]
+    fn bootstrap_never_replaces_a_signed_in_session() {
+        let mut now = signed_in();
+        assert_eq!(run(&mut now, &app(Announced::Nothing, Announced::Token(token("a", 99.0)))), []);
+        assert!(matches!(now.state(), SessionState::Authenticated(Mark(1.0), _)));
+        assert!(now.anonymous.token().is_none());
+    }
+
+    #[test]
+    fn a_late_response_does_not_overwrite_newer_tokens() {
+        let now = signed_in();
+        let late = app(Announced::Token(with_payload(token("s", 4.0), 1)), Announced::Nothing);
+        assert!(!absorb(&now.state(), &now, &late).writes());
+    }
+
+    #[test]
+    fn a_response_in_flight_during_sign_out_does_not_bring_the_session_back() {
+        let before = signed_in().state();
+        for now in [stored(Some(2.0), None, None), stored(Some(2.0), None, Some(token("a", 9.0)))] {
+            let late = app(Announced::Token(token("s", 99.0)), Announced::Nothing);
+            assert!(!absorb(&before, &now, &late).writes());
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_session_does_not_end_its_successor() {
+        let before = signed_in().state();
+        let now = stored(Some(2.0), Some(token("t", 6.0)), None);
+        let late = Response { user: Announced::Removed, ..response(Asked::App, true) };
+        assert_eq!(events(absorb(&before, &now, &late)), []);
+        assert!(!absorb(&before, &now, &refused(true)).writes());
+    }
+
+    #[test]
+    fn the_end_is_told_once() {
+        let before = signed_in().state();
+        let now = stored(Some(2.0), None, Some(token("a", 9.0)));
+        assert_eq!(events(absorb(&before, &now, &refused(false))), []);
+    }
+
+    #[test]
+    fn a_refresh_commits_to_no_other_session() {
+        let answer = Response { user: Announced::Token(token("s", 9.0)), ..response(Asked::Refresh { theft: false }, false) };
+        let unknown = stored(None, None, None).state();
+        let now = stored(Some(2.0), Some(token("t", 6.0)), None);
+        assert!(!absorb(&unknown, &now, &answer).writes());
+        assert!(!absorb(&signed_in().state(), &now, &answer).writes());
+        // The last of two logins wins, as it does for the cookies that scripts cannot see.
+        assert!(absorb(&unknown, &now, &app(Announced::Token(token("s", 9.0)), Announced::Nothing)).writes());
+    }
+
+    fn any_token() -> impl Strategy<Value = Token<Native>> {
+        ("[a-c]", 0..5u8, 0..3u8).prop_map(|(id, issued_at, payload)| with_payload(token(&id, issued_at.into()), payload))
+    }
+
+    fn any_announced() -> impl Strategy<Value = Announced<Token<Native>>> {
+        prop_oneof![
+            Just(0).prop_map(|_| Announced::Nothing),
+            Just(0).prop_map(|_| Announced::Removed),
+            any_token().prop_map(Announced::Token)
+        ]
+    }
+
+    fn any_response() -> impl Strategy<Value = TestResponse> {
+        let asked = prop_oneof![Just(Asked::App), any::<bool>().prop_map(|theft| Asked::Refresh { theft })];
+        (asked, any::<bool>(), any_announced(), any_announced()).prop_map(|(asked, refused, user, anonymous)| Response {
+            asked,
+            refused,
+            user,
+            anonymous,
+        })
+    }
+
+    impl core::fmt::Debug for TestResponse {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            fn text(announced: &Announced<Token<Native>>) -> alloc::string::String {
+                match announced {
+                    Announced::Nothing => "-".into(),
+                    Announced::Removed => "remove".into(),
+                    Announced::Token(t) => alloc::format!("{}@{}#{}", t.id, t.issued_at, t.payload),
+                }
+            }
+            write!(f, "{:?} refused={} user={} anonymous={}", self.asked, self.refused, text(&self.user), text(&self.anonymous))
+        }
+    }
+
+    proptest! {
+        /// Responses arrive in any order, each to a request sent in any earlier state.
+        #[test]
+        fn any_sequence_keeps_the_promises(steps in proptest::collection::vec((any_response(), any::<prop::sample::Index>()), 1..30)) {
+            let mut now = stored(None, None, None);
+            let mut history = alloc::vec![now.state()];
+            for (response, sent) in &steps {
+                let before = sent.get(&history).clone();
+                let was = now.state();
+                let change = absorb(&before, &now, response);
+                apply(&mut now, response, change);
+                let is = now.state();
+
+                // One session at most, and none is invented.
+                prop_assert!(is.user().is_none() || change.user != Write::Store || now.anonymous.token().is_none());
+                prop_assert_eq!(change.writes(), was_marked(&was) != was_marked(&is));
+                // Anonymous bootstrap never ends a signed-in session.
+                if was.user().is_some() && is.user().is_none() {
+                    prop_assert!(matches!(response.user, Announced::Removed) || response.refused);
+                }
+                // Every event describes the state that is stored when it fires.
+                for event in change.events.into_iter().flatten() {
+                    let fits = match event {
+                        Event::SessionCreated => before.user().is_none() && is.user().is_some(),
+                        Event::AnonymousSessionCreated => was.token().is_none() && matches!(is, SessionState::Anonymous(..)),
+                        Event::AnonymousSessionReplaced =>
+                            matches!((&was, &is), (SessionState::Anonymous(_, a), SessionState::Anonymous(_, b)) if a.id != b.id),
+                        Event::AnonymousSessionRemoved => was.user().is_none() && matches!(is, SessionState::None(_)),
+                        Event::AccessTokenPayloadUpdated => is.token().is_some() && was.token().map(|t| t.payload) != is.token().map(|t| t.payload),
+                        Event::SignOut | Event::Unauthorised { .. } | Event::TokenTheftDetected => was.user().is_some() && is.user().is_none(),
+                        Event::RefreshSession => false,
+                    };
+                    prop_assert!(fits, "{event:?}: {was:?} -> {is:?}");
+                }
+                // A user session that ended was told of, once.
+                let told = change.events.iter().flatten().filter(|e| matches!(e, Event::SignOut | Event::Unauthorised { .. })).count();
+                prop_assert_eq!(told, usize::from(was.user().is_some() && is.user().is_none()));
+                history.push(is);
+            }
+        }
+    }
+
+    fn was_marked(state: &SessionState<Native>) -> Option<Mark> {
+        match state {
+            SessionState::Unknown => None,
+            SessionState::None(m) | SessionState::Anonymous(m, _) | SessionState::Authenticated(m, _) => Some(*m),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What the browser knows of its visitor's session (design section 3, reference 2.2).
+
+use core::fmt;
+
+/// How the host holds what the rules only compare: `String`s natively, JavaScript values in the browser.
+pub trait Values {
+    /// An identifier: a session handle or an anonymousId.
+    type Text: Clone + PartialEq;
+    /// A token payload, compared by value.
+    type Payload: Clone + PartialEq;
+}
+
+/// What the rules need of a front token, of either kind.
+pub struct Token<V: Values> {
+    /// The session handle of a user session, the anonymousId of an anonymous one.
+    pub id: V::Text,
+    /// `iat`, in epoch seconds, by the server's clock.
+    pub issued_at: f64,
+    /// `ate`, in epoch milliseconds, by the server's clock.
+    pub expires_at: f64,
+    /// The payload of the token that this one summarises.
+    pub payload: V::Payload,
+}
+
+/// When the stored state last changed: epoch milliseconds, made unique by whoever writes it (see [`Mark::after`]).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mark(pub f64);
+
+impl Mark {
+    /// The mark of a change at `now` (epoch milliseconds). Two changes in one millisecond, or a clock set back, must not look
+    /// like none (reference section 9, item 19).
+    #[must_use]
+    pub fn after(previous: Option<Self>, now: f64) -> Self {
+        match previous {
+            Some(Self(last)) if last >= now => Self(last + 1.0),
+            _ => Self(now),
+        }
+    }
+}
+
+/// One place where a front token can be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Slot<T> {
+    /// Nothing is there.
+    Empty,
+    /// Something is there that is not a front token.
+    Unreadable,
+    /// A front token.
+    Token(T),
+}
+
+impl<T> Slot<T> {
+    /// The token, if there is a readable one.
+    pub fn token(&self) -> Option<&T> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Empty | Self::Unreadable => None,
+        }
+    }
+}
+
+/// What the browser's storage says.
+pub struct Stored<V: Values> {
+    /// When it last changed; alone it is the tombstone of a session.
+    pub changed: Option<Mark>,
+    /// The front token of the user session.
+    pub user: Slot<Token<V>>,
+    /// The front token of the anonymous session.
+    pub anonymous: Slot<Token<V>>,
+}
+
+/// The session of the visitor, as far as this browser knows. Exactly one of these holds.
+pub enum SessionState<V: Values> {
+    /// Nothing is known: first visit, or the browser dropped what it knew. The server has to be asked.
+    Unknown,
+    /// There is no session, and the server said so.
+    None(Mark),
+    /// The visitor has an anonymous session.
+    Anonymous(Mark, Token<V>),
+    /// The visitor is signed in.
+    Authenticated(Mark, Token<V>),
+}
+
+impl<V: Values> Stored<V> {
+    /// The state that this storage amounts to.
+    ///
+    /// What cannot be read counts as lost, not as "no session": the server still knows, and one call brings it back.
+    #[must_use]
+    pub fn state(&self) -> SessionState<V> {
+        match (self.changed, &self.user, &self.anonymous) {
+            (Some(changed), Slot::Token(user), _) => SessionState::Authenticated(changed, user.clone()),
+            (None, Slot::Token(_), _) | (_, Slot::Unreadable, _) | (_, Slot::Empty, Slot::Unreadable) => SessionState::Unknown,
+            (changed, Slot::Empty, Slot::Token(anonymous)) => {
+                SessionState::Anonymous(changed.unwrap_or(Mark(0.0)), anonymous.clone())
+            }
+            (Some(changed), Slot::Empty, Slot::Empty) => SessionState::None(changed),
+            (None, Slot::Empty, Slot::Empty) => SessionState::Unknown,
+        }
+    }
+}
+
+impl<V: Values> SessionState<V> {
+    /// The front token of the user session, if the visitor is signed in.
+    pub fn user(&self) -> Option<&Token<V>> {
+        match self {
+            Self::Authenticated(_, token) => Some(token),
+            _ => None,
+        }
+    }
+
+    /// The front token of the session, of either kind.
+    pub fn token(&self) -> Option<&Token<V>> {
+        match self {
+            Self::Authenticated(_, token) | Self::Anonymous(_, token) => Some(token),
+            Self::Unknown | Self::None(_) => None,
+        }
+    }
+
+    /// Whether the server has to be asked.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+}
+
+/// What the app is told of (design section 3, reference section 6). Always after the new state is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The visitor has an anonymous session now.
+    AnonymousSessionCreated,
+    /// The anonymous session has another id now.
+    AnonymousSessionReplaced,
+    /// Anonymous sessions were switched off.
+    AnonymousSessionRemoved,
+    /// The visitor signed in.
+    SessionCreated,
+    /// The session has another payload now.
+    AccessTokenPayloadUpdated,
+    /// The user session was refreshed.
+    RefreshSession,
+    /// The visitor signed out.
+    SignOut,
+    /// The refresh token had been used by somebody else; followed by `Unauthorised`.
+    TokenTheftDetected,
+    /// A user session is required and there is none.
+    Unauthorised {
+        /// Whether there was one until now.
+        expired_or_revoked: bool,
+    },
+}
+
+impl Event {
+    /// The value of `action` in the event that the app receives.
+    #[must_use]
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::AnonymousSessionCreated => "ANONYMOUS_SESSION_CREATED",
+            Self::AnonymousSessionReplaced => "ANONYMOUS_SESSION_REPLACED",
+            Self::AnonymousSessionRemoved => "ANONYMOUS_SESSION_REMOVED",
+            Self::SessionCreated => "SESSION_CREATED",
+            Self::AccessTokenPayloadUpdated => "ACCESS_TOKEN_PAYLOAD_UPDATED",
+            Self::RefreshSession => "REFRESH_SESSION",
+            Self::SignOut => "SIGN_OUT",
+            Self::TokenTheftDetected => "TOKEN_THEFT_DETECTED",
+            Self::Unauthorised { .. } => "UNAUTHORISED",
+        }
+    }
+}
+
+// Derived implementations would ask for bounds on `V` itself.
+impl<V: Values> Clone for Token<V> {
+    fn clone(&self) -> Self {
+        Self { id: self.id.clone(), issued_at: self.issued_at, expires_at: self.expires_at, payload: self.payload.clone() }
+    }
+}
+
+impl<V: Values> Clone for SessionState<V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Unknown => Self::Unknown,
+            Self::None(changed) => Self::None(*changed),
+            Self::Anonymous(changed, token) => Self::Anonymous(*changed, token.clone()),
+            Self::Authenticated(changed, token) => Self::Authenticated(*changed, token.clone()),
+        }
+    }
+}
+
+// Debug output names kinds only: ids and payloads have no place in a log.
+impl<V: Values> fmt::Debug for Token<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl<V: Values> fmt::Debug for SessionState<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "Unknown",
+            Self::None(_) => "None",
+            Self::Anonymous(..) => "Anonymous",
+            Self::Authenticated(..) => "Authenticated",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Native, stored, token};
+
+    fn kind(stored: &Stored<Native>) -> &'static str {
+        match stored.state() {
+            SessionState::Unknown => "unknown",
+            SessionState::None(_) => "none",
+            SessionState::Anonymous(..) => "anonymous",
+            SessionState::Authenticated(..) => "authenticated",
+        }
+    }
+
+    #[test]
+    fn is_the_table_of_the_design() {
+        assert_eq!(kind(&stored(None, None, None)), "unknown");
+        assert_eq!(kind(&stored(Some(1.0), None, None)), "none");
+        assert_eq!(kind(&stored(Some(1.0), None, Some(token("a", 1.0)))), "anonymous");
+        assert_eq!(kind(&stored(Some(1.0), Some(token("s", 1.0)), None)), "authenticated");
+        assert_eq!(kind(&stored(Some(1.0), Some(token("s", 1.0)), Some(token("a", 1.0)))), "authenticated");
+    }
+
+    #[test]
+    fn what_the_browser_dropped_is_unknown() {
+        assert_eq!(kind(&stored(None, Some(token("s", 1.0)), None)), "unknown");
+        assert_eq!(kind(&stored(None, None, Some(token("a", 1.0)))), "anonymous");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown() {
+        let mut corrupt = stored(Some(1.0), None, Some(token("a", 1.0)));
+        corrupt.user = Slot::Unreadable;
+        assert_eq!(kind(&corrupt), "unknown");
+        let mut corrupt = stored(Some(1.0), None, None);
+        corrupt.anonymous = Slot::Unreadable;
+        assert_eq!(kind(&corrupt), "unknown");
+        let mut leftover = stored(Some(1.0), Some(token("s", 1.0)), None);
+        leftover.anonymous = Slot::Unreadable;
+        assert_eq!(kind(&leftover), "authenticated");
+    }
+
+    #[test]
+    fn marks_never_repeat() {
+        let first = Mark::after(None, 5.0);
+        let second = Mark::after(Some(first), 5.0);
+        let third = Mark::after(Some(second), 2.0);
+        assert_eq!((first, second, third), (Mark(5.0), Mark(6.0), Mark(7.0)));
+        assert_eq!(Mark::after(Some(third), 100.0), Mark(100.0));
+    }
+}

@@ -1,0 +1,27 @@
+//! Short ways to write states in tests.
+
+use alloc::string::String;
+
+use crate::state::{Mark, Slot, Stored, Token, Values};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Native;
+
+impl Values for Native {
+    type Text = String;
+    type Payload = u8;
+}
+
+pub(crate) fn token(id: &str, issued_at: f64) -> Token<Native> {
+    Token { id: id.into(), issued_at, expires_at: issued_at * 1000.0 + 3_600_000.0, payload: 0 }
+}
+
+pub(crate) fn with_payload(mut token: Token<Native>, payload: u8) -> Token<Native> {
+    token.payload = payload;
+    token
+}
+
+pub(crate) fn stored(changed: Option<f64>, user: Option<Token<Native>>, anonymous: Option<Token<Native>>) -> Stored<Native> {
+    let slot = |token: Option<Token<Native>>| token.map_or(Slot::Empty, Slot::Token);
+    Stored { changed: changed.map(Mark), user: slot(user), anonymous: slot(anonymous) }
+}
