@@ -1,1 +1,46 @@
-//! Passerby: a session for every visitor of a web app.
+//! Passerby: a session for every visitor of a web app, anonymous from the first request, authenticated after login.
+//!
+//! This crate is the browser half for Rust front ends (Leptos, Yew, Dioxus). After [`init`] every `fetch` of the page to the API carries
+//! the session, whoever makes it: `gloo-net`, `reqwest`, JavaScript.
+//!
+//! ```no_run
+//! use passerby::{AnonymousMode, Config, Event};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! passerby::init(Config { anonymous: AnonymousMode::On, ..Config::new("https://api.example.com") })?;
+//! let _subscription = passerby::subscribe(|| {
+//!     // Read `passerby::snapshot()` and render.
+//! });
+//! if passerby::does_session_exist().await? && passerby::is_anonymous().await? {
+//!     // A visitor who has not signed in.
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The rules are in `passerby-protocol`; this crate reads the browser, asks them and does what they say. `src/fetch.rs` is one
+//! request from call to response.
+//!
+//! # Features
+//! - `api` (default): this API. The npm build goes without.
+//! - `serde` (default): [`access_token_payload`] into your own type.
+//! - `npm`: exports for the npm package; not for Rust users.
+
+#[cfg(feature = "api")]
+mod api;
+mod app;
+mod browser;
+mod config;
+mod error;
+mod fetch;
+#[cfg(feature = "npm")]
+mod npm;
+mod page;
+mod refresh;
+mod session;
+
+#[cfg(feature = "api")]
+pub use api::*;
+pub use config::Config;
+pub use error::{Fault, SessionError};
+pub use passerby_protocol::{request::AnonymousMode, state::Event};

@@ -10,9 +10,12 @@ extern crate alloc;
 #[cfg(feature = "json")]
 pub mod front_token;
 pub mod names;
+#[cfg(feature = "json")]
+pub mod payload;
 pub mod refresh;
 pub mod request;
 pub mod response;
+pub mod rotation;
 pub mod scope;
 pub mod state;
 #[cfg(test)]

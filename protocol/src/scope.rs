@@ -2,106 +2,136 @@
 //!
 //! Parsing URLs is left to the host, which has a parser anyway.
 
-use alloc::{format, string::String};
+/// Text as the host holds it: `String` natively, a JavaScript string in the browser, which never has to be copied to be judged.
+pub trait Text: Clone + PartialEq {
+    /// Without white space at both ends, in lower case.
+    fn tidy(&self) -> Self;
+    /// Whether it begins with `prefix`.
+    fn starts_with(&self, prefix: &str) -> bool;
+    /// Whether it ends with `suffix`.
+    fn ends_with(&self, suffix: &Self) -> bool;
+    /// Whether `part` is in it.
+    fn contains(&self, part: &str) -> bool;
+    /// Without the first character.
+    fn skip_first(&self) -> Self;
+    /// `prefix`, then this.
+    fn after(&self, prefix: &str) -> Self;
+}
 
 /// A parsed absolute URL; the members are those of the URL standard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parsed {
-    /// Scheme with colon, for example `https:`.
-    pub protocol: String,
-    /// Host and, unless it is the default one, port.
-    pub host: String,
+pub struct Parsed<T> {
+    /// Scheme, host and, unless it is the default one, port: `https://api.example.com:8080`.
+    pub origin: T,
     /// Host without port.
-    pub hostname: String,
-    /// Path, beginning with `/`.
-    pub pathname: String,
+    pub hostname: T,
+    /// Path without a slash at its end; empty for the root.
+    pub path: T,
+    /// Whether the host is an IPv4 address.
+    pub is_ipv4: bool,
 }
 
 /// Parses an absolute URL, or says that it is none.
-pub type Parse<'a> = &'a dyn Fn(&str) -> Option<Parsed>;
+pub type Parse<'a, T> = &'a dyn Fn(&T) -> Option<Parsed<T>>;
 
-fn has_scheme(text: &str) -> bool {
-    ["http://", "https://"]
-        .iter()
-        .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+fn is_web(text: &impl Text) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
 }
 
-fn is_ipv4(host: &str) -> bool {
-    host.split('.').count() == 4 && host.split('.').all(|part| part.parse::<u8>().is_ok())
+fn without_dot<T: Text>(text: &T) -> T {
+    if text.starts_with(".") { text.skip_first() } else { text.clone() }
 }
 
-/// The domain rule: scheme, host and port of `input`, for example `https://api.example.com`. `None` means "not a valid domain name".
+fn is_local(text: &impl Text) -> bool {
+    text.starts_with("localhost") || text.starts_with("[")
+}
+
+/// The domain rule: scheme, host and port of `input`, for example `https://api.example.com`, in `origin` and `hostname`. `None` means
+/// "not a valid domain name".
 #[must_use]
-pub fn domain(input: &str, parse: Parse<'_>) -> Option<String> {
-    let text = input.trim();
-    if has_scheme(text) {
-        let url = parse(text)?;
-        return Some(format!("{}//{}", url.protocol, url.host));
+pub fn domain<T: Text>(input: &T, parse: Parse<'_, T>) -> Option<Parsed<T>> {
+    let text = input.tidy();
+    if is_web(&text) {
+        return parse(&text);
     }
-    let text = text.strip_prefix('.').unwrap_or(text);
-    let is_local = text.starts_with("localhost") || text.starts_with('[');
-    if text.starts_with('/') || !(text.contains('.') || is_local) {
+    let text = without_dot(&text);
+    if text.starts_with("/") || !(text.contains(".") || is_local(&text)) {
         return None;
     }
-    let url = parse(&format!("https://{text}"))?;
-    if is_local || is_ipv4(&url.hostname) {
-        // Parsed again, because the port that is the default differs.
-        let url = parse(&format!("http://{text}"))?;
-        return Some(format!("http://{}", url.host));
-    }
-    Some(format!("https://{}", url.host))
+    let secure = parse(&text.after("https://"))?;
+    if is_local(&text) || secure.is_ipv4 { parse(&text.after("http://")) } else { Some(secure) }
 }
 
-/// The path rule: the path of `input` without a trailing slash, empty for the root. `None` means "not a valid URL path".
+/// The path rule: the path of `input` without a slash at its end, empty for the root. `None` means "not a valid URL path".
 #[must_use]
-pub fn path(input: &str, parse: Parse<'_>) -> Option<String> {
-    let text = input.trim();
-    let with_host = |text: &str| parse(&format!("http://{text}"));
-    let url = if has_scheme(text) {
-        parse(text)?
-    } else if let Some(url) =
-        with_host(text).filter(|url| !text.starts_with('/') && (url.hostname.contains('.') || text.starts_with("localhost")))
-    {
-        url
-    } else {
-        let rest = text.strip_prefix('/').unwrap_or(text);
-        with_host(&format!("x/{rest}"))?
-    };
-    Some(url.pathname.strip_suffix('/').unwrap_or(&url.pathname).into())
+pub fn path<T: Text>(input: &T, parse: Parse<'_, T>) -> Option<T> {
+    if is_web(&input.tidy()) {
+        return parse(input).map(|url| url.path);
+    }
+    let with_host = parse(&input.after("http://"))
+        .filter(|url| !input.starts_with("/") && (url.hostname.contains(".") || url.hostname.starts_with("localhost")));
+    match with_host {
+        Some(url) => Some(url.path),
+        None => parse(&input.after(if input.starts_with("/") { "http://x" } else { "http://x/" })).map(|url| url.path),
+    }
 }
 
-/// Whether a request to `url`, already resolved against the document, is ours: its host is the API's (any port and scheme of the web,
-/// as with the peer), or `backend_domain` (normalised, with or without a leading dot) is its host or a parent of it.
+/// Whether a request to `url`, already resolved against the document, is ours: its host is the API's (any port and scheme of the web, as
+/// with the peer), or `backend_domain` (with or without a leading dot) is its host or a parent of it.
 #[must_use]
-pub fn is_ours(protocol: &str, hostname: &str, api_hostname: &str, backend_domain: Option<&str>) -> bool {
-    if protocol != "https:" && protocol != "http:" {
-        return false;
-    }
-    hostname == api_hostname
-        || backend_domain.map(|domain| domain.strip_prefix('.').unwrap_or(domain)).is_some_and(|domain| {
-            hostname == domain || !is_ipv4(hostname) && hostname.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
-        })
+pub fn is_ours<T: Text>(url: &Parsed<T>, api_hostname: &T, backend_domain: Option<&T>) -> bool {
+    is_web(&url.origin)
+        && (url.hostname == *api_hostname
+            || backend_domain
+                .map(without_dot)
+                .is_some_and(|domain| url.hostname == domain || !url.is_ipv4 && url.hostname.ends_with(&domain.after("."))))
 }
 
 /// Whether a page may follow a redirect to a URL of `origin`: only its own origin, and those the app listed.
 ///
 /// Opaque origins are refused even to a page that has one itself: `javascript:` has it too.
 #[must_use]
-pub fn may_follow<'a>(origin: &str, own_origin: &str, mut allowed: impl Iterator<Item = &'a str>) -> bool {
-    origin != "null" && (origin == own_origin || allowed.any(|listed| listed == origin))
+pub fn may_follow<T: Text>(origin: &T, own_origin: &T, is_listed: bool) -> bool {
+    is_web(origin) && (origin == own_origin || is_listed)
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
+    use alloc::{format, string::String};
 
     use super::*;
 
-    fn parse(text: &str) -> Option<Parsed> {
+    impl Text for String {
+        fn tidy(&self) -> Self {
+            self.trim().to_lowercase()
+        }
+        fn starts_with(&self, prefix: &str) -> bool {
+            str::starts_with(self, prefix)
+        }
+        fn ends_with(&self, suffix: &Self) -> bool {
+            str::ends_with(self, &**suffix)
+        }
+        fn contains(&self, part: &str) -> bool {
+            str::contains(self, part)
+        }
+        fn skip_first(&self) -> Self {
+            self.chars().skip(1).collect()
+        }
+        fn after(&self, prefix: &str) -> Self {
+            format!("{prefix}{self}")
+        }
+    }
+
+    #[expect(clippy::ptr_arg, reason = "the type of `Parse`")]
+    fn parse(text: &String) -> Option<Parsed<String>> {
         let url = url::Url::parse(text).ok()?;
-        let hostname = url.host_str()?.to_string();
-        let host = url.port().map_or(hostname.clone(), |port| format!("{hostname}:{port}"));
-        Some(Parsed { protocol: format!("{}:", url.scheme()), host, hostname, pathname: url.path().into() })
+        let path = url.path().strip_suffix('/').unwrap_or(url.path());
+        Some(Parsed {
+            origin: url.origin().ascii_serialization(),
+            hostname: url.host_str().unwrap_or("").into(),
+            path: path.into(),
+            is_ipv4: matches!(url.host(), Some(url::Host::Ipv4(_))),
+        })
     }
 
     #[test]
@@ -135,7 +165,7 @@ mod tests {
             ("HTTP://Api.example.com", Some("http://api.example.com")),
             ("[::1]:3000", Some("http://[::1]:3000")),
         ] {
-            assert_eq!(domain(input, &parse).as_deref(), expected, "{input}");
+            assert_eq!(domain(&String::from(input), &parse).map(|url| url.origin).as_deref(), expected, "{input}");
         }
     }
 
@@ -159,14 +189,14 @@ mod tests {
             ("/a/../b", "/b"),
             ("/auth", "/auth"),
         ] {
-            assert_eq!(path(input, &parse).as_deref(), Some(expected), "{input}");
+            assert_eq!(path(&String::from(input), &parse).as_deref(), Some(expected), "{input}");
         }
     }
 
     fn ours(url: &str, api: &str, backend: Option<&str>) -> bool {
-        let url = url::Url::parse(url).unwrap();
-        let api = parse(api).map(|parsed| parsed.hostname).unwrap_or_default();
-        is_ours(&format!("{}:", url.scheme()), url.host_str().unwrap_or(""), &api, backend)
+        let url = parse(&url.into()).unwrap();
+        let api = parse(&api.into()).map(|parsed| parsed.hostname).unwrap_or_default();
+        is_ours(&url, &api, backend.map(String::from).as_ref())
     }
 
     #[test]
@@ -200,19 +230,19 @@ mod tests {
 
     #[test]
     fn redirects_stay_at_home() {
-        let own = "https://shop.example";
-        let listed = ["https://account.example"];
-        for (origin, expected) in [
-            ("https://shop.example", true),
-            ("https://account.example", true),
-            ("http://shop.example", false),
-            ("https://shop.example:8443", false),
-            ("https://evil.example", false),
-            ("null", false),
-            ("", false),
+        let own = String::from("https://shop.example");
+        for (origin, is_listed, expected) in [
+            ("https://shop.example", false, true),
+            ("https://account.example", true, true),
+            ("https://account.example", false, false),
+            ("http://shop.example", false, false),
+            ("https://shop.example:8443", false, false),
+            ("null", false, false),
+            ("", false, false),
         ] {
-            assert_eq!(may_follow(origin, own, listed.into_iter()), expected, "{origin}");
+            assert_eq!(may_follow(&String::from(origin), &own, is_listed), expected, "{origin}");
         }
-        assert!(!may_follow("null", "null", core::iter::empty()));
+        let opaque = String::from("null");
+        assert!(!may_follow(&opaque, &opaque, false));
     }
 }

@@ -1,2 +1,55 @@
-//! Placeholder.
-fn main() {}
+//! The project's own commands. `cargo xtask help` lists them.
+#![allow(clippy::print_stdout, reason = "telling the developer what happens is this program's job")]
+
+mod build;
+mod demo;
+mod glue;
+mod inline;
+mod paths;
+mod run;
+mod setup;
+mod sizes;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+const HELP: &str = "\
+cargo xtask setup                       bring the tools that are missing (every other command does so too)
+cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it weighs
+cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
+cargo xtask test [native|wasm|e2e]      all tests, or those of one level";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["setup"] => setup::everything(),
+        ["build"] => build::build().map(drop),
+        ["demo"] => demo::demo(demo::Port::FreeFrom(3000)),
+        ["demo", "--port", port] => port
+            .parse()
+            .with_context(|| format!("--port takes a number up to 65535, not {port:?}"))
+            .and_then(|port| demo::demo(demo::Port::Exactly(port))),
+        ["test"] => test::test(&test::Part::ALL),
+        ["test", "native"] => test::test(&[test::Part::Native]),
+        ["test", "wasm"] => test::test(&[test::Part::Wasm]),
+        ["test", "e2e"] => test::test(&[test::Part::EndToEnd]),
+        ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            run::say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            run::say(&format!("\nxtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import type { FlatConfig, Recipe, RecipeConfig } from "./types.js";
+
+/** The options as the WebAssembly module reads them. */
+export interface Options extends Omit<FlatConfig, "anonymous"> {
+  /** `undefined` when the app says nothing of anonymous sessions. */
+  anonymous: boolean | undefined;
+}
+
+const KNOWN =
+  "apiDomain apiBasePath appName anonymous sessionTokenFrontendDomain sessionTokenBackendDomain sessionExpiredStatusCode " +
+  "invalidClaimStatusCode maxRetryAttemptsForSessionRefresh autoAddCredentials isInIframe onHandleEvent";
+
+/** Either shape of `init`, made flat. */
+export function flatten(config: FlatConfig | RecipeConfig): Options {
+  const { appInfo, recipeList, ...rest } = config as RecipeConfig;
+  const recipes: Recipe[] = recipeList ?? [];
+  const flat: FlatConfig = Object.assign({}, rest, appInfo, ...recipes.map((recipe) => recipe.config));
+  for (const name of Object.keys(flat)) {
+    if (!KNOWN.split(" ").includes(name)) {
+      console.error(`passerby: init does not know the option "${name}", and ignores it. It knows ${KNOWN}.`);
+    }
+  }
+  return { ...flat, anonymous: flat.anonymous && flat.anonymous.enabled !== false };
+}

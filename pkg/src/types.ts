@@ -1,0 +1,102 @@
+/** What `onHandleEvent` receives. Everything is stored before it is called. */
+export type SessionEvent = { userContext: unknown } & (
+  | {
+      action:
+        | "ANONYMOUS_SESSION_CREATED"
+        | "ANONYMOUS_SESSION_REPLACED"
+        | "ANONYMOUS_SESSION_REMOVED"
+        | "SESSION_CREATED"
+        | "ACCESS_TOKEN_PAYLOAD_UPDATED"
+        | "REFRESH_SESSION"
+        | "SIGN_OUT"
+        | "TOKEN_THEFT_DETECTED";
+    }
+  | {
+      action: "UNAUTHORISED";
+      /** Whether there was a user session until now. */
+      sessionExpiredOrRevoked: boolean;
+    }
+);
+
+/** Options of the session. */
+export interface SessionConfig {
+  /** Domain of the SDK's own cookies. Default: the page's host only. */
+  sessionTokenFrontendDomain?: string;
+  /** A domain whose hosts all get the session, beside the API's host. Default: none. */
+  sessionTokenBackendDomain?: string;
+  /** Status code of a refusal for want of a valid session. Default 401. */
+  sessionExpiredStatusCode?: number;
+  /** Status code of a refusal because of a claim; must differ from the former. Default 403. */
+  invalidClaimStatusCode?: number;
+  /** How often one request may refresh the session and be sent again. Default 10. */
+  maxRetryAttemptsForSessionRefresh?: number;
+  /** Whether requests get `credentials: "include"` when the caller says nothing. Default true. */
+  autoAddCredentials?: boolean;
+  /** Whether the page runs in an iframe of another site. Default false. */
+  isInIframe?: boolean;
+  /** Called with each event. What it throws goes to the console and no further. */
+  onHandleEvent?: (event: SessionEvent) => void;
+}
+
+/** How the app wants anonymous sessions. */
+export interface AnonymousConfig {
+  /** Whether visitors get one. Default true. With false, none is made until `setAnonymousSessions(true)`. */
+  enabled?: boolean;
+}
+
+/** Where the API is. */
+export interface ApiConfig {
+  /** Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP addresses. */
+  apiDomain: string;
+  /** Path below which the session routes are. Default `/auth`. */
+  apiBasePath?: string;
+}
+
+/** The flat shape of `init`. */
+export interface FlatConfig extends ApiConfig, SessionConfig {
+  /** Default: as the server does, and until it says so the SDK behaves as `supertokens-website`. */
+  anonymous?: AnonymousConfig;
+}
+
+/** What `Session.init(…)` returns. */
+export interface Recipe {
+  recipeId: "session";
+  config: SessionConfig;
+}
+
+/** The shape of `init` that `supertokens-web-js` has. */
+export interface RecipeConfig {
+  appInfo: ApiConfig & { appName?: string };
+  recipeList: Recipe[];
+  /** As in {@link FlatConfig}. */
+  anonymous?: AnonymousConfig;
+}
+
+/** What is known in this browser, without asking anybody. The same object until something changes. */
+export type Snapshot = Readonly<
+  | { state: "unknown" | "none" }
+  | {
+      state: "anonymous" | "authenticated";
+      /** The user id, or `G-` and the anonymousId. */
+      userId: string;
+      anonymousId?: string;
+      /** When the access token expires, in epoch milliseconds by the server's clock. */
+      expiresAt: number;
+      payload: Record<string, unknown>;
+    }
+>;
+
+/** Errors of the SDK itself; those of the network and of the server reach the caller as they are. */
+export interface SessionError extends Error {
+  name: "SessionError";
+  code:
+    | "BAD_CONFIG"
+    | "FRONT_TOKEN_MISSING"
+    | "GENERAL_ERROR"
+    | "NO_SESSION"
+    | "NO_WASM"
+    | "NO_WINDOW"
+    | "NOT_INITIALISED"
+    | "REFRESH_FAILED"
+    | "TOO_MANY_RETRIES";
+}

@@ -1,0 +1,432 @@
+//! What access tokens and anonymous tokens hold, and what an app may put into them (reference 1.9, 8.6; design section 3).
+
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+};
+use core::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    front_token::{FrontToken, FrontTokenError},
+    names::{ANONYMOUS_UID_PREFIX, CLAIM_ANONYMOUS_ID, CLAIM_IS_ANONYMOUS, MAX_COOKIE_BYTES, front_cookie},
+};
+
+/// Claims that belong to the protocol, in either kind of token. An app can neither set nor remove them.
+pub const PROTECTED_CLAIMS: [&str; 13] = [
+    "sub",
+    "rsub",
+    "tId",
+    "iat",
+    "exp",
+    "iss",
+    "stt",
+    "sessionHandle",
+    "refreshTokenHash1",
+    "parentRefreshTokenHash1",
+    "antiCsrfToken",
+    CLAIM_ANONYMOUS_ID,
+    CLAIM_IS_ANONYMOUS,
+];
+
+/// The only tenant so far (reference 1.9, `tId`).
+pub const TENANT: &str = "public";
+
+/// An upper bound of what a JWT of ours is longer than its base64 payload: header (at most 84 bytes), RS256 signature, dots.
+const JWT_OVERHEAD: usize = 112 + 342 + 2;
+
+/// Why an app's payload is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PayloadError {
+    /// The update names a claim of the protocol.
+    Protected {
+        /// The claim's name.
+        claim: String,
+    },
+    /// The token would not fit into a cookie.
+    TooLarge {
+        /// What the cookie would need, in bytes.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protected { claim } => {
+                write!(f, "the claim `{claim}` belongs to the protocol and cannot be changed; use another name")
+            }
+            Self::TooLarge { bytes } => write!(
+                f,
+                "with this payload the session's cookie would take {bytes} bytes, and browsers keep cookies up to {MAX_COOKIE_BYTES} bytes only; \
+                 keep large data on the server, under the user id or the anonymousId"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for PayloadError {}
+
+/// Whether an app must keep its hands off this claim.
+#[must_use]
+pub fn is_protected(claim: &str) -> bool {
+    PROTECTED_CLAIMS.contains(&claim)
+}
+
+/// The payload that an app gives at creation: protected claims are dropped silently, and so are `null`s.
+#[must_use]
+pub fn without_protected(mut payload: Map<String, Value>) -> Map<String, Value> {
+    payload.retain(|claim, value| !is_protected(claim) && !value.is_null());
+    payload
+}
+
+/// Shallow merge of `update` over `current`; a `null` removes its key.
+///
+/// # Errors
+/// [`PayloadError::Protected`] when the update names a protected claim.
+pub fn merge(mut current: Map<String, Value>, update: Map<String, Value>) -> Result<Map<String, Value>, PayloadError> {
+    if let Some(claim) = update.keys().find(|claim| is_protected(claim)) {
+        return Err(PayloadError::Protected { claim: claim.clone() });
+    }
+    for (claim, value) in update {
+        if value.is_null() {
+            current.remove(&claim);
+        } else {
+            current.insert(claim, value);
+        }
+    }
+    Ok(current)
+}
+
+/// The claims of a user's access token, version 5. Times in epoch seconds.
+#[derive(Clone, PartialEq)]
+pub struct AccessClaims {
+    /// `sub` and `rsub`.
+    pub user_id: String,
+    /// `sessionHandle`.
+    pub session_handle: String,
+    /// `iat`.
+    pub issued_at: u64,
+    /// `exp`.
+    pub expires_at: u64,
+    /// `iss`.
+    pub issuer: String,
+    /// SHA-256 of the refresh token that was issued with it, in hex.
+    pub refresh_token_hash1: String,
+    /// SHA-256 of the refresh token it was obtained with; `None` at creation and once promoted.
+    pub parent_refresh_token_hash1: Option<String>,
+    /// The id that the visitor had before and will have after the user session.
+    pub anonymous_id: String,
+    /// What the app added.
+    pub custom: Map<String, Value>,
+}
+
+impl AccessClaims {
+    /// The complete payload, for the token and for `up` of the front token.
+    #[must_use]
+    pub fn to_payload(&self) -> Map<String, Value> {
+        let mut payload = without_protected(self.custom.clone());
+        let mut set = |claim: &str, value: Value| payload.insert(claim.to_owned(), value);
+        set("sub", self.user_id.as_str().into());
+        set("rsub", self.user_id.as_str().into());
+        set("tId", TENANT.into());
+        set("iat", self.issued_at.into());
+        set("exp", self.expires_at.into());
+        set("iss", self.issuer.as_str().into());
+        set("sessionHandle", self.session_handle.as_str().into());
+        set("refreshTokenHash1", self.refresh_token_hash1.as_str().into());
+        set("parentRefreshTokenHash1", self.parent_refresh_token_hash1.as_deref().map_or(Value::Null, Value::from));
+        set("antiCsrfToken", Value::Null);
+        set(CLAIM_ANONYMOUS_ID, self.anonymous_id.as_str().into());
+        payload
+    }
+
+    /// Reads what [`AccessClaims::to_payload`] wrote; `None` when it is the payload of anything else.
+    #[must_use]
+    pub fn from_payload(payload: Map<String, Value>) -> Option<Self> {
+        let session_token_type = payload.get("stt").is_none_or(|stt| stt.as_u64() == Some(0));
+        let parent_refresh_token_hash1 = match payload.get("parentRefreshTokenHash1") {
+            None | Some(Value::Null) => None,
+            Some(hash) => Some(hash.as_str()?.to_owned()),
+        };
+        if !session_token_type
+            || payload.contains_key(CLAIM_IS_ANONYMOUS)
+            || payload.get("tId")?.as_str()? != TENANT
+            || payload.get("rsub")? != payload.get("sub")?
+        {
+            return None;
+        }
+        Some(Self {
+            user_id: text(&payload, "sub")?,
+            session_handle: text(&payload, "sessionHandle")?,
+            issued_at: payload.get("iat")?.as_u64()?,
+            expires_at: payload.get("exp")?.as_u64()?,
+            issuer: text(&payload, "iss")?,
+            refresh_token_hash1: text(&payload, "refreshTokenHash1")?,
+            parent_refresh_token_hash1,
+            anonymous_id: text(&payload, CLAIM_ANONYMOUS_ID).filter(|id| is_anonymous_id(id))?,
+            custom: without_protected(payload),
+        })
+    }
+
+    /// The front token that goes with the access token.
+    ///
+    /// # Errors
+    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called `cookie_name`.
+    pub fn front_token(&self, cookie_name: &str) -> Result<String, PayloadError> {
+        front_token(self.user_id.clone(), self.expires_at, self.to_payload(), cookie_name, front_cookie::FRONT_TOKEN)
+    }
+}
+
+/// The claims of an anonymous token. Times in epoch seconds.
+#[derive(Clone, PartialEq)]
+pub struct AnonymousClaims {
+    /// The visitor's id (UUID), kept through every login and logout.
+    pub anonymous_id: String,
+    /// `iat`.
+    pub issued_at: u64,
+    /// `exp`.
+    pub expires_at: u64,
+    /// `iss`.
+    pub issuer: String,
+    /// What the app added.
+    pub custom: Map<String, Value>,
+}
+
+impl AnonymousClaims {
+    /// The complete payload, for the token and for `up` of the front token.
+    #[must_use]
+    pub fn to_payload(&self) -> Map<String, Value> {
+        let mut payload = without_protected(self.custom.clone());
+        let mut set = |claim: &str, value: Value| payload.insert(claim.to_owned(), value);
+        set(CLAIM_ANONYMOUS_ID, self.anonymous_id.as_str().into());
+        set(CLAIM_IS_ANONYMOUS, true.into());
+        set("iat", self.issued_at.into());
+        set("exp", self.expires_at.into());
+        set("iss", self.issuer.as_str().into());
+        payload
+    }
+
+    /// Reads what [`AnonymousClaims::to_payload`] wrote; `None` when it is the payload of anything else.
+    #[must_use]
+    pub fn from_payload(payload: Map<String, Value>) -> Option<Self> {
+        if payload.get(CLAIM_IS_ANONYMOUS)? != &Value::Bool(true) || payload.contains_key("sessionHandle") {
+            return None;
+        }
+        Some(Self {
+            anonymous_id: text(&payload, CLAIM_ANONYMOUS_ID).filter(|id| is_anonymous_id(id))?,
+            issued_at: payload.get("iat")?.as_u64()?,
+            expires_at: payload.get("exp")?.as_u64()?,
+            issuer: text(&payload, "iss")?,
+            custom: without_protected(payload),
+        })
+    }
+
+    /// The announcement that goes with the anonymous token.
+    ///
+    /// # Errors
+    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called `cookie_name`.
+    pub fn front_token(&self, cookie_name: &str) -> Result<String, PayloadError> {
+        let uid = [ANONYMOUS_UID_PREFIX, &self.anonymous_id].concat();
+        front_token(uid, self.expires_at, self.to_payload(), cookie_name, front_cookie::ANONYMOUS_FRONT_TOKEN)
+    }
+}
+
+/// Claims identify a person; they do not belong into logs.
+impl fmt::Debug for AccessClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessClaims").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Claims identify a person; they do not belong into logs.
+impl fmt::Debug for AnonymousClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnonymousClaims").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Whether a text has the form of a UUID, in lower case as this project writes them.
+#[must_use]
+pub fn is_anonymous_id(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(position, byte)| match position {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
+fn text(payload: &Map<String, Value>, claim: &str) -> Option<String> {
+    payload.get(claim)?.as_str().map(ToString::to_string)
+}
+
+fn front_token(
+    uid: String,
+    expires_at: u64,
+    payload: Map<String, Value>,
+    cookie_name: &str,
+    front_cookie_name: &str,
+) -> Result<String, PayloadError> {
+    let json_bytes = serde_json::to_vec(&payload).map_or(usize::MAX / 4, |json| json.len());
+    let bytes = cookie_name.len() + (json_bytes * 4).div_ceil(3) + JWT_OVERHEAD;
+    if bytes > MAX_COOKIE_BYTES {
+        return Err(PayloadError::TooLarge { bytes });
+    }
+    FrontToken { uid, ate: expires_at.saturating_mul(1000), up: payload }.encode(front_cookie_name).map_err(|error| match error
+    {
+        FrontTokenError::TooLarge { bytes } => PayloadError::TooLarge { bytes },
+        _ => PayloadError::TooLarge { bytes: json_bytes },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::names::cookie;
+
+    const ID: &str = "0b54e3c8-5a3a-4f4e-9d0a-6a1d3c1f0a11";
+
+    fn map(value: Value) -> Map<String, Value> {
+        let Value::Object(map) = value else { panic!("not an object") };
+        map
+    }
+
+    fn access(custom: Value) -> AccessClaims {
+        AccessClaims {
+            user_id: "alice".into(),
+            session_handle: "3f0c0d3e-30c5-4f0e-8f3e-7e8f1f9a6a10".into(),
+            issued_at: 1_700_000_000,
+            expires_at: 1_700_003_600,
+            issuer: "https://api.example.com/auth".into(),
+            refresh_token_hash1: "aa".into(),
+            parent_refresh_token_hash1: None,
+            anonymous_id: ID.into(),
+            custom: map(custom),
+        }
+    }
+
+    fn anonymous(custom: Value) -> AnonymousClaims {
+        AnonymousClaims { anonymous_id: ID.into(), issued_at: 1, expires_at: 2, issuer: "i".into(), custom: map(custom) }
+    }
+
+    #[test]
+    fn merge_adds_replaces_and_removes() {
+        let merged = merge(map(json!({"a": 1, "b": 2, "c": {"x": 1}})), map(json!({"a": 3, "b": null, "c": {"y": 1}, "d": 4})));
+        assert_eq!(merged, Ok(map(json!({"a": 3, "c": {"y": 1}, "d": 4}))));
+    }
+
+    #[test]
+    fn merge_refuses_every_protected_claim() {
+        for claim in PROTECTED_CLAIMS {
+            for value in [json!("x"), Value::Null] {
+                let mut update = Map::new();
+                update.insert(claim.into(), value);
+                assert_eq!(merge(Map::new(), update), Err(PayloadError::Protected { claim: claim.into() }));
+            }
+        }
+    }
+
+    #[test]
+    fn custom_claims_never_win_over_the_protocol() {
+        let mut claims = access(json!({}));
+        for claim in PROTECTED_CLAIMS {
+            claims.custom.insert(claim.into(), json!("evil"));
+        }
+        let payload = claims.to_payload();
+        assert!(payload.values().all(|value| value != "evil"));
+        assert!(!payload.contains_key(CLAIM_IS_ANONYMOUS));
+    }
+
+    #[test]
+    fn has_the_claims_of_the_reference() {
+        let payload = access(json!({"role": "admin"})).to_payload();
+        assert_eq!(payload.get("parentRefreshTokenHash1"), Some(&Value::Null));
+        assert_eq!(payload.get("antiCsrfToken"), Some(&Value::Null));
+        assert_eq!(payload.get("tId"), Some(&json!("public")));
+        assert_eq!(payload.get("role"), Some(&json!("admin")));
+        let anonymous = anonymous(json!({"cart": [1]})).to_payload();
+        assert!(!anonymous.contains_key("sub"));
+        assert_eq!(anonymous.get(CLAIM_IS_ANONYMOUS), Some(&Value::Bool(true)));
+    }
+
+    #[test]
+    fn neither_kind_is_read_as_the_other() {
+        assert!(AnonymousClaims::from_payload(access(json!({})).to_payload()).is_none());
+        assert!(AccessClaims::from_payload(anonymous(json!({})).to_payload()).is_none());
+        let mut both = access(json!({})).to_payload();
+        both.extend(anonymous(json!({})).to_payload());
+        assert!(AnonymousClaims::from_payload(both.clone()).is_none());
+        assert!(AccessClaims::from_payload(both).is_none());
+    }
+
+    #[test]
+    fn refuses_other_tenants_and_token_types() {
+        for (claim, value) in [("tId", json!("other")), ("stt", json!(1)), ("sub", json!(1)), ("anonymousId", json!("G-1"))] {
+            let mut payload = access(json!({})).to_payload();
+            payload.insert(claim.into(), value);
+            assert!(AccessClaims::from_payload(payload).is_none(), "{claim}");
+        }
+    }
+
+    #[test]
+    fn names_the_limit() {
+        let error = anonymous(json!({"cart": "x".repeat(4000)})).front_token(cookie::ANONYMOUS_TOKEN).unwrap_err();
+        assert!(error.to_string().contains("4096"), "{error}");
+        let mut long_user = access(json!({}));
+        long_user.user_id = "u".repeat(1500);
+        assert!(matches!(long_user.front_token(cookie::ACCESS_TOKEN), Err(PayloadError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn debug_output_names_nobody() {
+        let text = alloc::format!("{:?} {:?}", access(json!({"mail": "a@b.c"})), anonymous(json!({})));
+        assert!(!text.contains("alice") && !text.contains(ID) && !text.contains("a@b.c"));
+    }
+
+    proptest! {
+        #[test]
+        fn access_round_trips(custom in proptest::collection::hash_map(".{0,12}", ".{0,12}", 0..6), parent in proptest::option::of("[0-9a-f]{64}")) {
+            let mut before = access(json!({}));
+            before.custom = without_protected(custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect());
+            before.parent_refresh_token_hash1 = parent;
+            prop_assert_eq!(AccessClaims::from_payload(before.to_payload()), Some(before));
+        }
+
+        #[test]
+        fn anonymous_round_trips(custom in proptest::collection::hash_map(".{0,12}", any::<i64>(), 0..6)) {
+            let mut before = anonymous(json!({}));
+            before.custom = without_protected(custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect());
+            prop_assert_eq!(AnonymousClaims::from_payload(before.to_payload()), Some(before));
+        }
+
+        #[test]
+        fn merging_nulls_of_every_key_empties(keys in proptest::collection::vec("[a-z]{1,8}x", 0..10)) {
+            let full: Map<String, Value> = keys.iter().map(|key| (key.clone(), json!(1))).collect();
+            let nulls: Map<String, Value> = keys.iter().map(|key| (key.clone(), Value::Null)).collect();
+            prop_assert_eq!(merge(full, nulls), Ok(Map::new()));
+        }
+
+        #[test]
+        fn anything_that_is_accepted_fits(length in 0_usize..6000) {
+            let claims = anonymous(json!({"x": "y".repeat(length)}));
+            if let Ok(text) = claims.front_token(cookie::ANONYMOUS_TOKEN) {
+                prop_assert!(text.len() + front_cookie::ANONYMOUS_FRONT_TOKEN.len() <= MAX_COOKIE_BYTES);
+                prop_assert!(serde_json::to_vec(&claims.to_payload()).unwrap().len() * 4 / 3 + 342 < MAX_COOKIE_BYTES);
+            }
+        }
+
+        #[test]
+        fn survives_any_payload(keys in proptest::collection::vec(proptest::sample::select(PROTECTED_CLAIMS.to_vec()), 0..13), value in -3_i64..3) {
+            let payload: Map<String, Value> = keys.into_iter().map(|key| (key.into(), json!(value))).collect::<Vec<(String, Value)>>().into_iter().collect();
+            prop_assert!(AccessClaims::from_payload(payload.clone()).is_none());
+            prop_assert!(AnonymousClaims::from_payload(payload).is_none());
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The Rust API. Its futures run on any executor.
+
+use js_sys::{Array, Function};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::{
+    app::{App, app},
+    browser::{self, spawn},
+    config::Config,
+    error::{Fault, SessionError},
+    page,
+    session::Question,
+};
+
+/// Starts the SDK: from now on `fetch` carries the visitor's session. A second call changes nothing and says `false`.
+///
+/// # Errors
+/// [`Fault::NoWindow`] outside of a page, and those that name what is wrong with the configuration.
+pub fn init(config: Config) -> Result<bool, Fault> {
+    page::start(config)
+}
+
+/// Takes back what [`init`] did to the page. What is stored stays.
+pub fn dispose() {
+    page::dispose();
+}
+
+/// Runs an operation and waits for it, on whatever executor.
+async fn run<F: Future<Output = Result<JsValue, JsValue>> + 'static>(
+    operation: impl FnOnce(&'static App) -> F,
+) -> Result<JsValue, SessionError> {
+    let promise = spawn(operation(app()?));
+    Ok(JsFuture::from(promise).await?)
+}
+
+async fn ask(question: Question) -> Result<JsValue, SessionError> {
+    run(|app| app.answer(question)).await
+}
+
+/// Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and refreshes an expired session.
+///
+/// # Errors
+/// [`Fault::NotInitialised`].
+pub async fn does_session_exist() -> Result<bool, SessionError> {
+    Ok(ask(Question::Exists).await?.is_truthy())
+}
+
+/// Whether the visitor has an anonymous session.
+///
+/// # Errors
+/// [`Fault::NotInitialised`].
+pub async fn is_anonymous() -> Result<bool, SessionError> {
+    Ok(ask(Question::IsAnonymous).await?.is_truthy())
+}
+
+/// The id that the visitor keeps through every login and logout.
+///
+/// # Errors
+/// [`Fault::NotInitialised`].
+pub async fn anonymous_id() -> Result<Option<String>, SessionError> {
+    Ok(ask(Question::AnonymousId).await?.as_string())
+}
+
+/// The user id, or `G-` and the anonymousId.
+///
+/// # Errors
+/// [`Fault::NoSession`], [`Fault::NotInitialised`].
+pub async fn user_id() -> Result<String, SessionError> {
+    Ok(ask(Question::UserId).await?.as_string().unwrap_or_default())
+}
+
+/// The payload of the access token, refreshed if it has expired.
+///
+/// # Errors
+/// [`Fault::NoSession`], [`Fault::NotInitialised`], what the refresh failed with, and a payload of another shape than `T`.
+#[cfg(feature = "serde")]
+pub async fn access_token_payload<T: serde::de::DeserializeOwned>() -> Result<T, SessionError> {
+    let payload = ask(Question::Payload).await?;
+    serde_wasm_bindgen::from_value(payload).map_err(|error| SessionError::from(JsValue::from(error)))
+}
+
+/// Refreshes the session now; `true` only if a *user* session was refreshed.
+///
+/// # Errors
+/// [`Fault::NotInitialised`], and what the refresh failed with: the state is as it was then.
+pub async fn attempt_refreshing_session() -> Result<bool, SessionError> {
+    Ok(run(App::attempt_refreshing).await?.is_truthy())
+}
+
+/// Ends the user session. The visitor is anonymous afterwards, where anonymous sessions are on.
+///
+/// # Errors
+/// [`Fault::NotInitialised`], the answer of a server that refuses, and network errors.
+pub async fn sign_out() -> Result<(), SessionError> {
+    run(App::sign_out).await?;
+    Ok(())
+}
+
+/// Switches anonymous sessions on or off at run time, for example when the visitor agrees or takes it back.
+///
+/// # Errors
+/// [`Fault::NotInitialised`], and network errors: the next response does it then.
+pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
+    run(|app| app.set_anonymous(enabled)).await?;
+    Ok(())
+}
+
+/// Drives a whole `/refresh-session` page: refreshes, then goes to where `?redirectBack=` says, or to `login_path` when there is no
+/// user session. Goes to this origin and the listed ones only.
+///
+/// # Errors
+/// [`Fault::NotInitialised`], and what the refresh failed with: show it, and offer to try again.
+pub async fn refresh_session_page(login_path: &str, allowed_origins: &[&str]) -> Result<(), SessionError> {
+    let allowed: Array = allowed_origins.iter().map(|&origin| JsValue::from(origin)).collect();
+    run(|app| app.refresh_session_page(login_path.into(), allowed.into())).await?;
+    Ok(())
+}
+
+/// What this browser knows now, without asking anybody: a frozen object `{ state, userId?, anonymousId?, expiresAt?, payload? }`, the
+/// same one until something changes. `expiresAt` is in epoch milliseconds.
+#[must_use]
+pub fn snapshot() -> JsValue {
+    page::snapshot()
+}
+
+/// Calls `listener` after each change, in this tab or another, until the subscription is dropped.
+pub fn subscribe(listener: impl Fn() + 'static) -> Subscription {
+    let listener = Closure::<dyn Fn()>::new(listener);
+    let stop = browser::subscribe(listener.as_ref().unchecked_ref());
+    Subscription { stop, _listener: listener }
+}
+
+/// Ends when dropped.
+#[must_use = "the listener is removed when this is dropped"]
+#[derive(Debug)]
+pub struct Subscription {
+    stop: Function,
+    _listener: Closure<dyn Fn()>,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        // Removes from a set.
+        let _ = self.stop.call0(&JsValue::UNDEFINED);
+    }
+}

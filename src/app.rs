@@ -1,0 +1,197 @@
+//! What the SDK holds between two requests, and the session state that it reads and writes.
+
+use std::cell::Cell;
+
+use js_sys::{Date, Promise};
+use passerby_protocol::{
+    names::{front_cookie, header},
+    request::AnonymousMode,
+    response::{Announced, Asked, Change, Response, Write, absorb},
+    state::{Event, Mark, SessionState, Stored, Token},
+};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    browser::{self, Browser},
+    config::Settings,
+    error::Fault,
+};
+
+pub(crate) type State = SessionState<Browser>;
+
+/// Skews below this many milliseconds are the network's (reference 2.4).
+const LEAST_CLOCK_SKEW: f64 = 7000.0;
+const CLOCK_SKEW_KEY: &str = "__st_clockSkewInMillis";
+
+/// The SDK after `init`.
+pub(crate) struct App {
+    pub(crate) settings: Settings,
+    /// How the app wants anonymous sessions now.
+    pub(crate) anonymous: Cell<AnonymousMode>,
+    /// A response arrived on this page that announced no anonymous session.
+    pub(crate) answered: Cell<bool>,
+    /// The refresh that is under way in this tab.
+    pub(crate) flight: Cell<Option<Promise>>,
+    /// The session whose end this tab told the app of last.
+    ended: Cell<Option<JsValue>>,
+    /// Milliseconds by which the server's clock is ahead of ours.
+    clock_skew: Cell<f64>,
+}
+
+thread_local! {
+    /// Leaked, because promises of the app may outlive [`forget_app`].
+    static APP: Cell<Option<&'static App>> = const { Cell::new(None) };
+}
+
+/// The initialised SDK.
+pub(crate) fn app() -> Result<&'static App, Fault> {
+    APP.get().ok_or(Fault::NotInitialised)
+}
+
+/// Forgets the SDK; what is under way goes on.
+pub(crate) fn forget_app() {
+    APP.set(None);
+}
+
+/// A clone of what a cell holds.
+pub(crate) fn peek<T: Clone>(cell: &Cell<Option<T>>) -> Option<T> {
+    let value = cell.take();
+    cell.set(value.clone());
+    value
+}
+
+impl App {
+    /// Makes the SDK ready.
+    pub(crate) fn start(settings: Settings, anonymous: AnonymousMode) -> &'static Self {
+        let app = Box::leak(Box::new(Self {
+            settings,
+            anonymous: Cell::new(anonymous),
+            answered: Cell::default(),
+            flight: Cell::default(),
+            ended: Cell::default(),
+            clock_skew: Cell::new(browser::get_stored_number(CLOCK_SKEW_KEY)),
+        }));
+        APP.set(Some(app));
+        app
+    }
+
+    /// The time by the server's clock, in epoch milliseconds.
+    pub(crate) fn now(&self) -> f64 {
+        Date::now() + self.clock_skew.get()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        stored().state()
+    }
+
+    /// Whether the access token behind this front token has expired.
+    pub(crate) fn is_expired(&self, token: &Token<Browser>) -> bool {
+        token.expires_at < self.now()
+    }
+
+    /// Stores what the response says, and returns the events to fire once no lock is held.
+    pub(crate) fn commit(&self, before: &State, response: &web_sys::Response, asked: Asked) -> Change {
+        let announced = Response {
+            asked,
+            refused: response.status() == self.settings.expired_status,
+            user: browser::announced_token(response, header::FRONT_TOKEN),
+            anonymous: browser::announced_token(response, header::ANONYMOUS_FRONT_TOKEN),
+        };
+        if let Announced::Nothing = announced.anonymous {
+            self.answered.set(true);
+        }
+        let change = self.absorb(before, &announced);
+        let anti_csrf = browser::get_header(response, header::ANTI_CSRF);
+        if !anti_csrf.is_undefined() && self.state().token().is_some() {
+            browser::set_cookie(front_cookie::ANTI_CSRF, &anti_csrf);
+        }
+        change
+    }
+
+    /// Ends the user session of `before` after a sign-out, if it is still there.
+    pub(crate) fn end(&self, before: &State) {
+        let ended = Response { asked: Asked::App, refused: false, user: Announced::Removed, anonymous: Announced::Nothing };
+        if self.state().user().is_some() {
+            self.fire_all(self.absorb(before, &ended));
+        }
+    }
+
+    fn absorb(&self, before: &State, announced: &Response<Browser>) -> Change {
+        let now = stored();
+        let change = absorb(before, &now, announced);
+        if change.events.iter().flatten().any(|event| matches!(event, Event::SignOut | Event::Unauthorised { .. })) {
+            self.ended.set(before.user().map(|token| token.id.clone()));
+        }
+        self.write(&now, announced, change);
+        change
+    }
+
+    /// In an order that is safe to interrupt: what is new first, the mark that tells others of it last.
+    fn write(&self, now: &Stored<Browser>, announced: &Response<Browser>, change: Change) {
+        if !change.writes() {
+            return;
+        }
+        let nothing = JsValue::from_str("");
+        if let (Write::Store, Announced::Token(token)) = (change.anonymous, &announced.anonymous) {
+            browser::set_cookie(front_cookie::ANONYMOUS_FRONT_TOKEN, &token.payload.0.raw());
+        }
+        match (change.user, &announced.user) {
+            (Write::Store, Announced::Token(token)) => {
+                browser::set_cookie(front_cookie::FRONT_TOKEN, &token.payload.0.raw());
+                self.set_clock(token.issued_at);
+            }
+            (Write::Remove, _) => {
+                browser::set_cookie(front_cookie::FRONT_TOKEN, &nothing);
+                browser::set_cookie(front_cookie::ANTI_CSRF, &nothing);
+            }
+            _ => {}
+        }
+        if change.anonymous == Write::Remove {
+            browser::set_cookie(front_cookie::ANONYMOUS_FRONT_TOKEN, &nothing);
+        }
+        let mark = Mark::after(now.changed, Date::now());
+        browser::set_cookie(front_cookie::LAST_UPDATE, &mark.0.into());
+        browser::changed();
+    }
+
+    /// A front token comes with a token that was just made, so `issued_at` (seconds) is the server's time (reference 2.4).
+    fn set_clock(&self, issued_at: f64) {
+        let skew = issued_at * 1000.0 - Date::now();
+        let skew = if issued_at > 0.0 && skew.abs() >= LEAST_CLOCK_SKEW { skew } else { 0.0 };
+        if self.clock_skew.replace(skew) != skew {
+            browser::set_stored_number(CLOCK_SKEW_KEY, skew);
+        }
+    }
+
+    /// Tells the app. Everything is stored before, and no lock is held.
+    pub(crate) fn fire(&self, event: Event) {
+        let detail = match event {
+            Event::Unauthorised { expired_or_revoked } => Some(expired_or_revoked),
+            _ => None,
+        };
+        browser::emit(&self.settings.on_event, event.action(), detail);
+    }
+
+    pub(crate) fn fire_all(&self, change: Change) {
+        change.events.into_iter().flatten().for_each(|event| self.fire(event));
+    }
+
+    /// Tells the app that a user session was required, unless it heard of the end of this very session already.
+    pub(crate) fn fire_unauthorised(&self, before: &State) {
+        let told = peek(&self.ended);
+        if before.user().is_none_or(|token| told.as_ref() != Some(&token.id)) {
+            self.fire(Event::Unauthorised { expired_or_revoked: false });
+        }
+    }
+}
+
+/// What storage says. Read every time: other tabs write it too.
+fn stored() -> Stored<Browser> {
+    let changed = browser::get_cookie(front_cookie::LAST_UPDATE);
+    Stored {
+        // What is not a number still says that there was a change.
+        changed: (!changed.is_undefined()).then(|| Mark(changed.unchecked_into_f64().max(0.0))),
+        user: browser::stored_token(front_cookie::FRONT_TOKEN),
+        anonymous: browser::stored_token(front_cookie::ANONYMOUS_FRONT_TOKEN),
+    }
+}

@@ -1,0 +1,419 @@
+// The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
+
+/**
+ * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session.
+ * @typedef {{ raw: string, id: unknown, uid: string, iat: number, ate: number, anonymousId: unknown, up: Record<string, unknown> }} FrontToken
+ */
+
+// --- tasks ---------------------------------------------------------------------------------------------------------
+
+/** @type {(task: number, ok: boolean, value: unknown) => void} */
+let resume;
+/** @type {Record<number, [(value: unknown) => void, (reason: unknown) => void]>} */
+const waiting = {};
+
+/** @param {typeof resume} callback */
+export function onSettled(callback) {
+  resume = callback;
+}
+
+/** @param {unknown} value @param {number} task */
+export function settle(value, task) {
+  Promise.resolve(value).then(
+    (result) => resume(task, true, result),
+    (reason) => resume(task, false, reason),
+  );
+}
+
+/** @param {number} task */
+export function promise(task) {
+  return new Promise((...settlers) => (waiting[task] = settlers));
+}
+
+/** @param {number} task @param {boolean} ok @param {unknown} value */
+export function finish(task, ok, value) {
+  const settlers = waiting[task];
+  delete waiting[task];
+  settlers[ok ? 0 : 1](value);
+}
+
+// --- stored state --------------------------------------------------------------------------------------------------
+
+/** What `cookieAttributes` were configured. */
+let attributes = "";
+
+/** Parsed tokens by cookie name, because every request asks. @type {Record<string, FrontToken>} */
+const parsed = {};
+
+/** @param {string | undefined} domain @param {boolean} isInIframe */
+export function configureCookies(domain, isInIframe) {
+  const host = location.hostname;
+  const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
+  attributes = scope + (isInIframe ? "path=/;samesite=none;secure" : "path=/;samesite=lax");
+}
+
+/** The last non-empty cookie of that name, as the peers read it. @param {string} name */
+export function getCookie(name) {
+  let value;
+  for (const pair of document.cookie.split(";")) {
+    const [key, ...rest] = pair.split("=");
+    if (key.trim() === name) value = rest.join("=") || value;
+  }
+  return value;
+}
+
+/** An empty value deletes. @param {string} name @param {string | number} value */
+export function setCookie(name, value) {
+  const expires = value ? "Fri, 31 Dec 9999 23:59:59 GMT" : "Thu, 01 Jan 1970 00:00:00 GMT";
+  document.cookie = `${name}=${value};expires=${expires};${attributes}`;
+  if ((getCookie(name) ?? "") !== `${value}`) {
+    console.warn(
+      `Saving to cookies was not successful: the browser refused "${name}". Is the payload larger than a cookie ` +
+        "(4096 bytes), are cookies blocked, or is this an iframe and isInIframe is not set?",
+    );
+  }
+}
+
+/** `false` when it cannot be read. @param {string} raw @returns {FrontToken | false} */
+function decode(raw) {
+  try {
+    const bytes = Uint8Array.from(atob(raw), (char) => char.charCodeAt(0));
+    const { uid, ate, up } = JSON.parse(new TextDecoder().decode(bytes));
+    const { iat, sessionHandle, anonymousId } = up;
+    return { raw, uid, ate: +ate, up, iat: +iat || 0, anonymousId, id: sessionHandle ?? anonymousId ?? uid };
+  } catch {
+    return false;
+  }
+}
+
+/** `undefined` when there is none, `false` when it cannot be read. @param {string} name */
+export function storedToken(name) {
+  const raw = getCookie(name);
+  if (!raw) return undefined;
+  if (parsed[name]?.raw !== raw) {
+    const token = decode(raw);
+    if (!token) return token;
+    parsed[name] = token;
+  }
+  return parsed[name];
+}
+
+/** `undefined` for nothing, `false` for "removed". @param {Response} response @param {string} name @param {string} remove */
+export function announcedToken(response, name, remove) {
+  const raw = response.headers.get(name);
+  return raw === remove ? false : (raw && decode(raw)) || undefined;
+}
+
+/** @param {FrontToken} a @param {FrontToken} b */
+export function samePayload(a, b) {
+  return canonical(a.up) === canonical(b.up);
+}
+
+/** @param {unknown} value @returns {string} */
+function canonical(value) {
+  return JSON.stringify(value, (_, item) =>
+    item && typeof item === "object" && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort()) : item,
+  );
+}
+
+/** @param {string} key @returns {number} */
+export function getStoredNumber(key) {
+  try {
+    return Number(localStorage.getItem(key)) || 0;
+  } catch {
+    return 0; // storage is denied
+  }
+}
+
+/** @param {string} key @param {number} value */
+export function setStoredNumber(key, value) {
+  try {
+    localStorage.setItem(key, String(value));
+  } catch {
+    // Storage is full or denied: the value holds for this page.
+  }
+}
+
+// --- requests ------------------------------------------------------------------------------------------------------
+
+/** @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean }} Call */
+/** @typedef {{ href: string, origin: string, hostname: string, hash: string, path: string, isIpv4: boolean }} Url */
+
+/** @type {typeof fetch} */
+let original;
+/** @type {typeof fetch | undefined} */
+let patched;
+
+/**
+ * @param {string} except in the fragment of a URL: not ours
+ * @param {(url: Url) => boolean} isOurs
+ * @param {(call: Call) => Promise<Response>} intercept
+ */
+export function patchFetch(except, isOurs, intercept) {
+  original = window.fetch;
+  patched = window.fetch = function fetch(input, init) {
+    const url = arguments.length > 0 && parseUrl(input instanceof Request ? input.url : input);
+    return url && !url.hash.includes(except) && isOurs(url)
+      ? new Promise((done) => done(intercept(prepare(input, init))))
+      : original.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
+  };
+}
+
+/** Leaves another library's wrapper around ours in place. */
+export function restoreFetch() {
+  if (window.fetch === patched) window.fetch = original;
+}
+
+/** @param {RequestInfo | URL} input @param {RequestInit} [init] @returns {Call} */
+function prepare(input, init) {
+  if (init instanceof Request) {
+    input = new Request(input, init);
+    init = undefined;
+  }
+  return {
+    input,
+    init,
+    headers: new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined)),
+    once: init?.body instanceof ReadableStream,
+  };
+}
+
+/** @param {string} url */
+export function makePost(url) {
+  return prepare(url, { method: "POST", credentials: "include" });
+}
+
+/** @param {Call} call */
+export function copyHeaders({ headers }) {
+  return new Headers(headers);
+}
+
+/** @param {Headers} headers @param {string} name @param {string | undefined} value @param {boolean} replace */
+export function setHeader(headers, name, value, replace) {
+  if (value && (replace || !headers.has(name))) headers.set(name, value);
+}
+
+/** @param {Call} call @param {Headers} headers @param {boolean} addCredentials @param {number} timeout milliseconds */
+export async function send({ input, init }, headers, addCredentials, timeout) {
+  const isRequest = input instanceof Request;
+  const complete = { ...init, headers };
+  if (addCredentials && !complete.credentials && !(isRequest && input.credentials === "omit")) {
+    complete.credentials = "include";
+  }
+  if (timeout) complete.signal = AbortSignal.timeout?.(timeout);
+  return original.call(window, isRequest ? input.clone() : input, complete);
+}
+
+/** @param {Response} response @param {string} name */
+export function getHeader(response, name) {
+  return response.headers.get(name) ?? undefined;
+}
+
+/** Several requests may have waited for one answer, and a body can be read once. @param {unknown} reason */
+export async function responseOrReject(reason) {
+  if (reason instanceof Response) return reason.clone();
+  throw reason;
+}
+
+/** The `message` of a JSON body. @param {Response} response */
+export async function message(response) {
+  try {
+    return (await response.clone().json()).message;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Rejects with what the app's back end says against a sign-out; an empty body is fine. @param {Response} response */
+export async function checkSignOut(response) {
+  const body = await response.clone().json().catch(() => undefined);
+  if (body?.status === "GENERAL_ERROR") {
+    const text = body.message ?? "No Error Message Provided";
+    throw Object.assign(makeError("GENERAL_ERROR", text), { isSuperTokensGeneralError: true });
+  }
+}
+
+/** Where the browser has no locks (insecure contexts): the end of each queue in this page. @type {Record<string, Promise<unknown>>} */
+const queues = {};
+
+/** @param {string} name @param {{ signal: AbortSignal }} _ @param {() => Promise<unknown>} held */
+function lockInPage(name, _, held) {
+  return (queues[name] = Promise.resolve(queues[name]).then(held));
+}
+
+/**
+ * The release function once the lock is ours, nothing when it could not be had in time.
+ * @param {string} name @param {number} timeout milliseconds
+ */
+export function lock(name, timeout) {
+  return new Promise((done) => {
+    const abort = new AbortController();
+    const options = { signal: abort.signal };
+    const giveUp = () => done(undefined);
+    const timer = setTimeout(() => (abort.abort(), giveUp()), timeout);
+    const held = () => {
+      clearTimeout(timer);
+      return abort.signal.aborted ? undefined : new Promise((release) => done(release));
+    };
+    const locks = navigator.locks;
+    (locks ? locks.request(name, options, held) : lockInPage(name, options, held)).catch(giveUp);
+  });
+}
+
+/** @param {(() => void) | undefined} release */
+export function unlock(release) {
+  release?.();
+}
+
+// --- the app -------------------------------------------------------------------------------------------------------
+
+/** @type {Set<() => void>} */
+const listeners = new Set();
+/** @type {BroadcastChannel | undefined} */
+let channel;
+/** @type {{ state: string, token?: FrontToken } | undefined} */
+let seen;
+let snapshot = {};
+
+/** @param {() => void} listener */
+export function subscribe(listener) {
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+  };
+}
+
+function notify() {
+  for (const listener of listeners) guarded(listener);
+}
+
+/** The app's callbacks must not fail the app's requests. @param {() => void} callback */
+function guarded(callback) {
+  try {
+    callback();
+  } catch (error) {
+    console.error(error);
+  }
+}
+
+/** Stored state is the truth; a message is only a hint to look again. */
+export function listen() {
+  try {
+    channel = new BroadcastChannel("passerby");
+    channel.onmessage = notify;
+  } catch {
+    // Not available: other tabs see the change at their next request.
+  }
+}
+
+export function changed() {
+  notify();
+  channel?.postMessage(0);
+}
+
+export function silence() {
+  channel?.close();
+  listeners.clear();
+}
+
+/**
+ * @param {((event: object) => void) | undefined} handler
+ * @param {string} action
+ * @param {boolean | undefined} sessionExpiredOrRevoked
+ */
+export function emit(handler, action, sessionExpiredOrRevoked) {
+  const detail = sessionExpiredOrRevoked === undefined ? {} : { sessionExpiredOrRevoked };
+  guarded(() => handler?.({ action, userContext: {}, ...detail }));
+}
+
+/** The same object until something changes. @param {string} state @param {FrontToken | undefined} token */
+export function takeSnapshot(state, token) {
+  if (seen?.state !== state || seen.token !== token) {
+    seen = { state, token };
+    const details = token && {
+      userId: token.uid,
+      anonymousId: token.anonymousId,
+      expiresAt: token.ate,
+      payload: token.up,
+    };
+    snapshot = Object.freeze({ state, ...details });
+  }
+  return snapshot;
+}
+
+/** @param {string} code @param {string} text */
+export function makeError(code, text) {
+  return Object.assign(new Error(text), { name: "SessionError", code });
+}
+
+/** @param {Call} call @param {number} attempts */
+export function tooManyRetries({ input }, attempts) {
+  const url = input instanceof Request ? input.url : input;
+  return makeError(
+    "TOO_MANY_RETRIES",
+    `Received a 401 response from ${url}. Attempted to refresh the session and retry the request with the updated ` +
+      `session tokens ${attempts} times, but each attempt resulted in a 401 error. Please check your back end, or ` +
+      "raise maxRetryAttemptsForSessionRefresh.",
+  );
+}
+
+// --- values --------------------------------------------------------------------------------------------------------
+
+/** @param {any} object @param {string} key */
+export function get(object, key) {
+  return object[key];
+}
+
+/** @param {unknown[]} list @param {unknown} item */
+export function includes(list, item) {
+  return list.includes(item);
+}
+
+/** @param {string} text */
+export function tidy(text) {
+  return text.trim().toLowerCase();
+}
+
+/** @param {string} a @param {string} b */
+export function concat(a, b) {
+  return a + b;
+}
+
+/** Resolved against the document, as `fetch` does. @param {string | URL} text @returns {Url | undefined} */
+export function parseUrl(text) {
+  try {
+    const { href, origin, hostname, hash, pathname } = new URL(text, document.baseURI);
+    // A URL parser lets a host end in a number only if it is an IPv4 address.
+    return { href, origin, hostname, hash, path: pathname.replace(/\/$/, ""), isIpv4: /(^|\.)\d+$/.test(hostname) };
+  } catch {
+    return undefined;
+  }
+}
+
+const redirectBack = () => new URLSearchParams(location.search).get("redirectBack");
+
+/** Where `?redirectBack=` leads. */
+export function redirectTarget() {
+  return parseUrl(redirectBack() ?? "/");
+}
+
+/** @param {string} path */
+export function pathWithReturn(path) {
+  const url = new URL(path, location.origin);
+  const back = redirectBack();
+  if (back) url.searchParams.set("redirectBack", back);
+  return url.href;
+}
+
+export function ownOrigin() {
+  return location.origin;
+}
+
+/** @param {string} url */
+export function replaceLocation(url) {
+  location.replace(url);
+}
+
+export function hasWindow() {
+  return typeof window !== "undefined" && typeof document !== "undefined";
+}

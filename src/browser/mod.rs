@@ -1,0 +1,196 @@
+//! Everything the SDK asks of the browser. Nothing else in the crate touches it.
+//!
+//! The functions stand in `host.js`: the browser has URL, JSON, base64 and cookie code that would cost kilobytes here. None of them throws:
+//! what can fail gives a promise that rejects.
+
+mod task;
+mod text;
+
+use js_sys::{Function, Promise};
+use passerby_protocol::{
+    names::REMOVE,
+    response::Announced,
+    state::{Slot, Token, Values},
+};
+use wasm_bindgen::prelude::*;
+use web_sys::Response;
+
+pub(crate) use task::{settled, spawn};
+pub(crate) use text::{Text, concat};
+
+#[wasm_bindgen(module = "/src/browser/host.js")]
+extern "C" {
+    /// A parsed front token.
+    #[derive(Clone)]
+    pub(crate) type FrontToken;
+    #[wasm_bindgen(method, getter)]
+    fn id(this: &FrontToken) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    fn iat(this: &FrontToken) -> f64;
+    #[wasm_bindgen(method, getter)]
+    fn ate(this: &FrontToken) -> f64;
+    /// The text it was parsed from.
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn raw(this: &FrontToken) -> JsValue;
+
+    /// A URL taken apart.
+    pub(crate) type Url;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn href(this: &Url) -> Text;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn origin(this: &Url) -> Text;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn hostname(this: &Url) -> Text;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn path(this: &Url) -> Text;
+    #[wasm_bindgen(method, getter, js_name = isIpv4)]
+    pub(crate) fn is_ipv4(this: &Url) -> bool;
+
+    /// A request, ready to be sent any number of times.
+    pub(crate) type Call;
+    /// The body is a stream that can be read once only.
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn once(this: &Call) -> bool;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn headers(this: &Call) -> Headers;
+
+    /// Headers of a request that is about to be sent.
+    pub(crate) type Headers;
+
+    #[wasm_bindgen(js_name = configureCookies)]
+    pub(crate) fn configure_cookies(domain: &JsValue, is_in_iframe: bool);
+    /// `undefined` when there is none.
+    #[wasm_bindgen(js_name = getCookie)]
+    pub(crate) fn get_cookie(name: &str) -> JsValue;
+    #[wasm_bindgen(js_name = setCookie)]
+    pub(crate) fn set_cookie(name: &str, value: &JsValue);
+    #[wasm_bindgen(js_name = storedToken)]
+    fn stored_token_js(name: &str) -> JsValue;
+    #[wasm_bindgen(js_name = announcedToken)]
+    fn announced_token_js(response: &Response, name: &str, remove: &str) -> JsValue;
+    #[wasm_bindgen(js_name = samePayload)]
+    fn same_payload(a: &FrontToken, b: &FrontToken) -> bool;
+    /// 0 when there is none.
+    #[wasm_bindgen(js_name = getStoredNumber)]
+    pub(crate) fn get_stored_number(key: &str) -> f64;
+    #[wasm_bindgen(js_name = setStoredNumber)]
+    pub(crate) fn set_stored_number(key: &str, value: f64);
+
+    #[wasm_bindgen(js_name = patchFetch)]
+    pub(crate) fn patch_fetch(
+        except: &str,
+        is_ours: &Closure<dyn Fn(Url) -> bool>,
+        intercept: &Closure<dyn Fn(Call) -> Promise>,
+    );
+    #[wasm_bindgen(js_name = restoreFetch)]
+    pub(crate) fn restore_fetch();
+    #[wasm_bindgen(js_name = makePost)]
+    pub(crate) fn make_post(url: &JsValue) -> Call;
+    #[wasm_bindgen(js_name = copyHeaders)]
+    pub(crate) fn copy_headers(call: &Call) -> Headers;
+    #[wasm_bindgen(js_name = setHeader)]
+    pub(crate) fn set_header(headers: &Headers, name: &str, value: &JsValue, replace: bool);
+    /// Without a limit when `timeout` (milliseconds) is 0.
+    pub(crate) fn send(call: &Call, headers: &Headers, add_credentials: bool, timeout: f64) -> JsValue;
+    /// `undefined` when there is none.
+    #[wasm_bindgen(js_name = getHeader)]
+    pub(crate) fn get_header(response: &Response, name: &str) -> JsValue;
+    pub(crate) fn message(response: &Response) -> JsValue;
+    #[wasm_bindgen(js_name = checkSignOut)]
+    pub(crate) fn check_sign_out(response: &Response) -> JsValue;
+    /// A copy if it is a `Response`; otherwise a promise that rejects with it.
+    #[wasm_bindgen(js_name = responseOrReject)]
+    pub(crate) fn response_or_reject(reason: &JsValue) -> JsValue;
+    fn lock(name: &str, timeout: f64) -> JsValue;
+    fn unlock(release: &JsValue);
+
+    pub(crate) fn subscribe(listener: &Function) -> Function;
+    pub(crate) fn listen();
+    pub(crate) fn silence();
+    pub(crate) fn changed();
+    pub(crate) fn emit(handler: &JsValue, action: &str, expired_or_revoked: Option<bool>);
+    #[wasm_bindgen(js_name = takeSnapshot)]
+    pub(crate) fn take_snapshot(state: &str, token: Option<&FrontToken>) -> JsValue;
+    #[wasm_bindgen(js_name = makeError)]
+    pub(crate) fn make_error(code: &str, text: &str) -> JsValue;
+    #[wasm_bindgen(js_name = tooManyRetries)]
+    pub(crate) fn too_many_retries(call: &Call, attempts: u32) -> JsValue;
+
+    /// A property, for what is read too seldom to deserve a binding of its own.
+    pub(crate) fn get(object: &JsValue, key: &str) -> JsValue;
+    #[wasm_bindgen(js_name = parseUrl)]
+    pub(crate) fn parse_url(text: &Text) -> Option<Url>;
+    #[wasm_bindgen(js_name = redirectTarget)]
+    pub(crate) fn redirect_target() -> Option<Url>;
+    #[wasm_bindgen(js_name = pathWithReturn)]
+    pub(crate) fn path_with_return(path: &JsValue) -> JsValue;
+    #[wasm_bindgen(js_name = ownOrigin)]
+    pub(crate) fn own_origin() -> Text;
+    #[wasm_bindgen(js_name = replaceLocation)]
+    pub(crate) fn replace_location(url: &JsValue);
+    pub(crate) fn includes(list: &JsValue, item: &JsValue) -> bool;
+    #[wasm_bindgen(js_name = hasWindow)]
+    pub(crate) fn has_window() -> bool;
+}
+
+/// How the browser holds what the rules compare.
+pub(crate) struct Browser;
+
+impl Values for Browser {
+    type Text = JsValue;
+    type Payload = Payload;
+}
+
+/// A front token seen as its payload, compared by value.
+#[derive(Clone)]
+pub(crate) struct Payload(pub(crate) FrontToken);
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        same_payload(&self.0, &other.0)
+    }
+}
+
+fn token(value: JsValue) -> Token<Browser> {
+    let front: FrontToken = value.unchecked_into();
+    Token { id: front.id(), issued_at: front.iat(), expires_at: front.ate(), payload: Payload(front) }
+}
+
+/// The front token in the cookie of that name.
+pub(crate) fn stored_token(name: &str) -> Slot<Token<Browser>> {
+    let value = stored_token_js(name);
+    if value.is_undefined() {
+        Slot::Empty
+    } else if value.is_falsy() {
+        Slot::Unreadable
+    } else {
+        Slot::Token(token(value))
+    }
+}
+
+/// What the response says in the header of that name.
+pub(crate) fn announced_token(response: &Response, name: &str) -> Announced<Token<Browser>> {
+    let value = announced_token_js(response, name, REMOVE);
+    if value.is_undefined() {
+        Announced::Nothing
+    } else if value.is_falsy() {
+        Announced::Removed
+    } else {
+        Announced::Token(token(value))
+    }
+}
+
+/// A lock over all tabs of this origin, released when dropped. It may not have been had in time: locks only save calls, and the rules hold
+/// without.
+pub(crate) struct Lock(JsValue);
+
+/// Waits for the lock, up to `timeout` milliseconds.
+pub(crate) async fn lock_tabs(name: &str, timeout: f64) -> Lock {
+    Lock(settled(lock(name, timeout)).await.unwrap_or_default())
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        unlock(&self.0);
+    }
+}

@@ -1,0 +1,113 @@
+//! The configuration and what follows from it (reference section 3).
+
+use js_sys::JsString;
+use passerby_protocol::{
+    names::{INVALID_CLAIM_STATUS, REFRESH_PATH, SESSION_EXPIRED_STATUS, SIGN_OUT_PATH},
+    request::AnonymousMode,
+    scope::{self, Parsed},
+};
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::{
+    browser::{self, Text, Url},
+    error::Fault,
+};
+
+/// What [`init`](crate::init) takes. Only the API's domain is required.
+///
+/// ```no_run
+/// use passerby::{AnonymousMode, Config};
+///
+/// let config = Config { anonymous: AnonymousMode::On, ..Config::new("https://api.example.com") };
+/// passerby::init(config)?;
+/// # Ok::<(), passerby::Fault>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP addresses.
+    pub api_domain: JsString,
+    /// Path below which the session routes are. Default `/auth`.
+    pub api_base_path: JsString,
+    /// Domain of the SDK's own cookies. Default: the page's host only.
+    pub session_token_frontend_domain: Option<JsString>,
+    /// A domain whose hosts are all ours, beside the API's host. Default: none.
+    pub session_token_backend_domain: Option<JsString>,
+    /// Status code of a refusal for want of a valid session. Default 401.
+    pub session_expired_status_code: u16,
+    /// Status code of a refusal because of a claim; must differ from the former. Default 403.
+    pub invalid_claim_status_code: u16,
+    /// How often one request may refresh and be sent again. Default 10.
+    pub max_retry_attempts_for_session_refresh: u32,
+    /// Whether requests get `credentials: "include"` when the caller says nothing. Default true.
+    pub auto_add_credentials: bool,
+    /// Whether the page runs in an iframe of another site. Default false.
+    pub is_in_iframe: bool,
+    /// How the app wants anonymous sessions. Default: as the server does.
+    pub anonymous: AnonymousMode,
+    /// A JavaScript function that is called with each event. Default: none. See also [`on_event`](crate::on_event).
+    pub on_handle_event: JsValue,
+}
+
+impl Config {
+    /// Defaults for the API at `api_domain`.
+    #[must_use]
+    pub fn new(api_domain: impl Into<JsString>) -> Self {
+        Self {
+            api_domain: api_domain.into(),
+            api_base_path: "/auth".into(),
+            session_token_frontend_domain: None,
+            session_token_backend_domain: None,
+            session_expired_status_code: SESSION_EXPIRED_STATUS,
+            invalid_claim_status_code: INVALID_CLAIM_STATUS,
+            max_retry_attempts_for_session_refresh: 10,
+            auto_add_credentials: true,
+            is_in_iframe: false,
+            anonymous: AnonymousMode::Unspecified,
+            on_handle_event: JsValue::UNDEFINED,
+        }
+    }
+}
+
+/// The configuration as it is used.
+pub(crate) struct Settings {
+    pub(crate) refresh_url: JsValue,
+    pub(crate) sign_out_url: JsValue,
+    pub(crate) api_hostname: Text,
+    pub(crate) backend_domain: Option<Text>,
+    pub(crate) expired_status: u16,
+    pub(crate) retry_limit: u32,
+    pub(crate) add_credentials: bool,
+    pub(crate) on_event: JsValue,
+}
+
+impl Settings {
+    /// Checks and normalises.
+    pub(crate) fn new(config: Config) -> Result<Self, Fault> {
+        let api = scope::domain(&config.api_domain.into(), &parse).ok_or(Fault::BadApiDomain)?;
+        let path = scope::path(&config.api_base_path.into(), &parse).ok_or(Fault::BadApiBasePath)?;
+        if config.session_expired_status_code == config.invalid_claim_status_code {
+            return Err(Fault::BadNumber);
+        }
+        let base = browser::concat(&api.origin, &path);
+        let url = |path: &str| browser::concat(&base, &JsValue::from_str(path).unchecked_into()).into();
+        Ok(Self {
+            refresh_url: url(REFRESH_PATH),
+            sign_out_url: url(SIGN_OUT_PATH),
+            api_hostname: api.hostname,
+            backend_domain: config.session_token_backend_domain.map(Text::from),
+            expired_status: config.session_expired_status_code,
+            retry_limit: config.max_retry_attempts_for_session_refresh,
+            add_credentials: config.auto_add_credentials,
+            on_event: config.on_handle_event,
+        })
+    }
+}
+
+fn parse(text: &Text) -> Option<Parsed<Text>> {
+    browser::parse_url(text).as_ref().map(parsed)
+}
+
+/// What the rules need of a URL.
+pub(crate) fn parsed(url: &Url) -> Parsed<Text> {
+    Parsed { origin: url.origin(), hostname: url.hostname(), path: url.path(), is_ipv4: url.is_ipv4() }
+}

@@ -1,0 +1,112 @@
+//! One request of the app, from the call to the response: decide, decorate, send, absorb, maybe retry (reference 4.2).
+
+use passerby_protocol::{
+    names::{ANONYMOUS_OFF, front_cookie, header},
+    refresh::{AfterRefusal, after_refusal},
+    request::{AnonymousMode, Gate, gate},
+    response::Asked,
+    scope::is_ours,
+};
+use wasm_bindgen::prelude::*;
+use web_sys::Response;
+
+use crate::{
+    app::{App, State},
+    browser::{self, Call, Headers, Lock, Url, settled},
+    config::parsed,
+    refresh::{Refreshed, refresh},
+};
+
+/// How long a request waits for the first one of a new visitor, in milliseconds: that could be one that takes for ever, and a second
+/// session for the visitor is better than no answer.
+const FIRST_TIMEOUT: f64 = 5_000.0;
+const FIRST_LOCK: &str = "passerby-first";
+
+/// In the fragment of a URL: leave this request alone.
+pub(crate) const DO_NOT_INTERCEPT: &str = "superTokensDoNotDoInterception";
+
+/// Proof that the request could set headers; servers check it as their simplest protection against forged requests.
+const RID: &str = "anti-csrf";
+
+impl App {
+    /// Whether a request to this URL, resolved against the document, is ours.
+    pub(crate) fn is_ours(&self, url: &Url) -> bool {
+        is_ours(&parsed(url), &self.settings.api_hostname, self.settings.backend_domain.as_ref())
+    }
+
+    /// Does what `fetch` does, with the visitor's session.
+    pub(crate) async fn fetch(&'static self, call: Call) -> Result<JsValue, JsValue> {
+        let mut attempts = 0;
+        loop {
+            let turn = self.admit().await;
+            let before = self.state();
+            let headers = browser::copy_headers(&call);
+            self.decorate(&headers, &before, RID);
+            let sent = browser::send(&call, &headers, self.settings.add_credentials, 0.0);
+            let response: Response = settled(sent).await?.unchecked_into();
+            let change = self.commit(&before, &response, Asked::App);
+            drop(turn);
+            self.fire_all(change);
+
+            if response.status() != self.settings.expired_status {
+                return Ok(response.into());
+            }
+            match after_refusal(&self.state(), attempts, self.settings.retry_limit) {
+                AfterRefusal::GiveUp => return Err(browser::too_many_retries(&call, attempts)),
+                AfterRefusal::Return => {
+                    self.fire_unauthorised(&before);
+                    return Ok(response.into());
+                }
+                AfterRefusal::Refresh => attempts += 1,
+            }
+            match refresh(self, &before).await {
+                // The body is spent: the next request of the app will go with the new token.
+                Refreshed::Retry if call.once() => return Ok(response.into()),
+                Refreshed::Retry => {}
+                Refreshed::Ended(reason) => {
+                    self.fire_unauthorised(&before);
+                    return match reason {
+                        // The refresh endpoint's answer takes the place of the API's, as with the peers.
+                        Some(reason) => settled(browser::response_or_reject(&reason)).await,
+                        None => Ok(response.into()),
+                    };
+                }
+                Refreshed::Failed(reason) => return settled(browser::response_or_reject(&reason)).await,
+            }
+        }
+    }
+
+    /// Waits until the request may go. What it returns is held until the response is absorbed.
+    async fn admit(&'static self) -> Option<Lock> {
+        let mut turn = None;
+        loop {
+            match gate(&self.state(), self.anonymous.get(), self.answered.get()) {
+                Gate::Open => return None,
+                Gate::Ask => {
+                    // Whatever comes of it, the request goes, and the server decides.
+                    refresh(self, &State::Unknown).await;
+                    return None;
+                }
+                Gate::Lead if turn.is_some() => return turn,
+                Gate::Lead => turn = Some(self.first_turn().await),
+            }
+        }
+    }
+
+    /// Waits until no other request, in any tab, is about to bring a new visitor's session.
+    pub(crate) async fn first_turn(&self) -> Lock {
+        browser::lock_tabs(FIRST_LOCK, FIRST_TIMEOUT).await
+    }
+
+    /// Adds what the server is to know (reference 1.5).
+    pub(crate) fn decorate(&self, headers: &Headers, state: &State, rid: &str) {
+        if state.token().is_some() {
+            browser::set_header(headers, header::ANTI_CSRF, &browser::get_cookie(front_cookie::ANTI_CSRF), true);
+        }
+        browser::set_header(headers, header::RID, &rid.into(), false);
+        browser::set_header(headers, header::AUTH_MODE, &"cookie".into(), true);
+        if self.anonymous.get() == AnonymousMode::Off {
+            browser::set_header(headers, header::ANONYMOUS_MODE, &ANONYMOUS_OFF.into(), true);
+        }
+    }
+}

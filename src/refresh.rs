@@ -1,0 +1,98 @@
+//! Refreshing the session: one call at a time in this tab and, as far as locks can be had, over all tabs (reference 5.1).
+
+use passerby_protocol::{
+    names::{FDI_VERSIONS, header, message::TOKEN_THEFT_DETECTED},
+    refresh::{AfterLock, Answer, after_lock, answer},
+    response::{Asked, Change},
+    state::Event,
+};
+use wasm_bindgen::prelude::*;
+use web_sys::Response;
+
+use crate::{
+    app::{App, State, peek},
+    browser::{self, settled, spawn},
+    error::Fault,
+};
+
+/// Recipe id of the session routes.
+pub(crate) const RID: &str = "session";
+
+const LOCK: &str = "passerby-refresh";
+/// Milliseconds. A tab that the browser froze may hold the lock; the server makes repeated refreshes harmless.
+const LOCK_TIMEOUT: f64 = 10_000.0;
+/// Milliseconds until a refresh call that hangs counts as failed.
+const CALL_TIMEOUT: f64 = 20_000.0;
+
+/// What asking for a refresh came to.
+pub(crate) enum Refreshed {
+    /// There is a newer session than the one the refresh was wanted for.
+    Retry,
+    /// There is no user session, with the answer that said so.
+    Ended(Option<JsValue>),
+    /// Nobody knows: the answer, or the error. The state is as it was.
+    Failed(JsValue),
+}
+
+/// Refreshes on behalf of somebody who saw the state `wanted`, unless somebody else did meanwhile.
+pub(crate) async fn refresh(app: &'static App, wanted: &State) -> Refreshed {
+    loop {
+        let under_way = peek(&app.flight);
+        let is_shared = under_way.is_some();
+        let flight = under_way.unwrap_or_else(|| {
+            let flight = spawn(fly(app, wanted.clone()));
+            app.flight.set(Some(flight.clone()));
+            flight
+        });
+        let outcome = settled(flight.into()).await;
+        match (after_lock(wanted, &app.state()), outcome) {
+            (AfterLock::Retry, _) => return Refreshed::Retry,
+            (AfterLock::Ended, outcome) => return Refreshed::Ended(outcome.err().filter(|_| !is_shared)),
+            (AfterLock::Call, Err(reason)) => return Refreshed::Failed(reason),
+            // That one was on behalf of another state.
+            (AfterLock::Call, Ok(_)) if is_shared => {}
+            (AfterLock::Call, Ok(_)) => return Refreshed::Failed(Fault::RefreshFailed.into()),
+        }
+    }
+}
+
+/// The one refresh of this tab.
+async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
+    let outcome = call(app, &wanted).await;
+    app.flight.set(None);
+    outcome
+}
+
+async fn call(app: &'static App, wanted: &State) -> Result<JsValue, JsValue> {
+    let lock = browser::lock_tabs(LOCK, LOCK_TIMEOUT).await;
+    let before = app.state();
+    if after_lock(wanted, &before) != AfterLock::Call {
+        return Ok(JsValue::UNDEFINED);
+    }
+    let (response, change) = exchange(app, &before).await?;
+    // The app's callbacks run without the lock, and may ask for a refresh.
+    drop(lock);
+    app.flight.set(None);
+    app.fire_all(change);
+    match answer(response.ok(), !browser::get_header(&response, header::FRONT_TOKEN).is_undefined(), &app.state()) {
+        Answer::Refreshed => {
+            app.fire(Event::RefreshSession);
+            Ok(JsValue::UNDEFINED)
+        }
+        Answer::Ended | Answer::Failed => Err(response.into()),
+        Answer::HeaderMissing => Err(Fault::FrontTokenMissing.into()),
+    }
+}
+
+/// Calls the refresh endpoint and stores what it answers; the events are the caller's to fire.
+pub(crate) async fn exchange(app: &App, before: &State) -> Result<(Response, Change), JsValue> {
+    let call = browser::make_post(&app.settings.refresh_url);
+    let headers = browser::copy_headers(&call);
+    app.decorate(&headers, before, RID);
+    browser::set_header(&headers, header::FDI_VERSION, &FDI_VERSIONS.into(), true);
+    let response: Response = settled(browser::send(&call, &headers, false, CALL_TIMEOUT)).await?.unchecked_into();
+    let theft = response.status() == app.settings.expired_status
+        && settled(browser::message(&response)).await? == *TOKEN_THEFT_DETECTED;
+    let change = app.commit(before, &response, Asked::Refresh { theft });
+    Ok((response, change))
+}

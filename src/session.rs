@@ -1,0 +1,150 @@
+//! The public operations (reference section 7; design sections 3 and 4). Each runs inside of [`crate::browser::spawn`].
+
+use passerby_protocol::{
+    names::{FDI_VERSIONS, header},
+    request::AnonymousMode,
+    scope::may_follow,
+    state::{Event, SessionState},
+};
+use wasm_bindgen::prelude::*;
+use web_sys::Response;
+
+use crate::{
+    app::{App, State},
+    browser::{self, settled},
+    error::Fault,
+    refresh::{RID, Refreshed, exchange, refresh},
+};
+
+/// What one can ask of the session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Is there one, of either kind?
+    Exists,
+    /// Is it anonymous?
+    IsAnonymous,
+    /// The user id, or `G-` and the anonymousId. Fails without a session.
+    UserId,
+    /// The anonymousId, or `undefined`.
+    AnonymousId,
+    /// The payload, refreshed if it has expired. Fails without a session.
+    Payload,
+}
+
+impl App {
+    /// The state, after asking the server if it is unknown.
+    async fn known_state(&'static self) -> State {
+        if self.state().is_unknown() {
+            self.refresh_in_turn(&State::Unknown).await;
+        }
+        self.state()
+    }
+
+    /// Refreshes on behalf of `wanted`; for a new visitor after a request of the app that goes first, whose answer may do as well.
+    async fn refresh_in_turn(&'static self, wanted: &State) -> Refreshed {
+        let turn = if wanted.is_unknown() { Some(self.first_turn().await) } else { None };
+        let outcome = refresh(self, wanted).await;
+        drop(turn);
+        outcome
+    }
+
+    /// The state, after refreshing an expired session. Whether that failed stands beside it.
+    async fn fresh_state(&'static self) -> (State, Result<(), JsValue>) {
+        let state = self.known_state().await;
+        match state.user() {
+            Some(token) if self.is_expired(token) => match refresh(self, &state).await {
+                Refreshed::Failed(reason) => (state, Err(reason)),
+                Refreshed::Retry | Refreshed::Ended(_) => (self.state(), Ok(())),
+            },
+            _ => (state, Ok(())),
+        }
+    }
+
+    /// Answers a question about the session.
+    pub(crate) async fn answer(&'static self, question: Question) -> Result<JsValue, JsValue> {
+        let (state, refreshed) = match question {
+            Question::Exists | Question::Payload => self.fresh_state().await,
+            _ => (self.known_state().await, Ok(())),
+        };
+        let front_token = state.token().map(|token| &token.payload.0);
+        let property = |name| front_token.map_or(JsValue::UNDEFINED, |token| browser::get(token, name));
+        match question {
+            Question::Exists => return Ok((refreshed.is_ok() && front_token.is_some()).into()),
+            Question::IsAnonymous => return Ok(matches!(state, SessionState::Anonymous(..)).into()),
+            Question::AnonymousId => return Ok(property("anonymousId")),
+            Question::UserId | Question::Payload => {}
+        }
+        refreshed?;
+        if front_token.is_none() {
+            return Err(Fault::NoSession.into());
+        }
+        Ok(property(if question == Question::UserId { "uid" } else { "up" }))
+    }
+
+    /// Whether a *user* session was refreshed.
+    pub(crate) async fn attempt_refreshing(&'static self) -> Result<JsValue, JsValue> {
+        let wanted = self.state();
+        match self.refresh_in_turn(&wanted).await {
+            Refreshed::Retry => Ok(JsValue::TRUE),
+            Refreshed::Ended(_) => {
+                if !wanted.is_unknown() {
+                    self.fire_unauthorised(&wanted);
+                }
+                Ok(JsValue::FALSE)
+            }
+            Refreshed::Failed(reason) => Err(reason),
+        }
+    }
+
+    pub(crate) async fn sign_out(&'static self) -> Result<JsValue, JsValue> {
+        let (state, refreshed) = self.fresh_state().await;
+        if refreshed.is_err() || state.user().is_none() {
+            self.fire(Event::SignOut);
+            return Ok(JsValue::UNDEFINED);
+        }
+        let call = browser::make_post(&self.settings.sign_out_url);
+        browser::set_header(&call.headers(), header::RID, &RID.into(), true);
+        browser::set_header(&call.headers(), header::FDI_VERSION, &FDI_VERSIONS.into(), true);
+        let answer = self.fetch(call).await?;
+        let response: &Response = answer.unchecked_ref();
+        if response.status() == self.settings.expired_status {
+            return Ok(JsValue::UNDEFINED);
+        }
+        if !response.ok() {
+            return Err(answer);
+        }
+        settled(browser::check_sign_out(response)).await?;
+        // The header that says so may have been stripped, or not exposed.
+        self.end(&state);
+        Ok(JsValue::UNDEFINED)
+    }
+
+    pub(crate) async fn set_anonymous(&'static self, enabled: bool) -> Result<JsValue, JsValue> {
+        self.anonymous.set(if enabled { AnonymousMode::On } else { AnonymousMode::Off });
+        self.answered.set(false);
+        // What is there is removed, or what is missing is made, by the next response. Be it this one.
+        let turn = self.first_turn().await;
+        let state = self.state();
+        let is_there = matches!(state, SessionState::Anonymous(..));
+        if state.user().is_none() && enabled != is_there {
+            let (_, change) = exchange(self, &state).await?;
+            drop(turn);
+            self.fire_all(change);
+        }
+        Ok(JsValue::UNDEFINED)
+    }
+
+    /// Drives the page that server-rendered apps send the browser to when a token has to be refreshed: back to where the visitor came
+    /// from if there is a user session again, else to `login_path`.
+    pub(crate) async fn refresh_session_page(&'static self, login_path: JsValue, allowed: JsValue) -> Result<JsValue, JsValue> {
+        if self.attempt_refreshing().await?.is_falsy() {
+            browser::replace_location(&browser::path_with_return(&login_path));
+            return Ok(JsValue::UNDEFINED);
+        }
+        let own = browser::own_origin();
+        let target = browser::redirect_target()
+            .filter(|url| may_follow(&url.origin(), &own, browser::includes(&allowed, &url.origin())));
+        browser::replace_location(&target.map_or(own.into(), |url| url.href().into()));
+        Ok(JsValue::UNDEFINED)
+    }
+}

@@ -1,0 +1,201 @@
+//! The npm package, from the Rust source to the packed tarball.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    glue::{self, Renames},
+    inline, paths,
+    run::{node, npm, output, run, say, step},
+    setup::{self, Tools},
+    sizes::{self, Size},
+};
+
+/// The most that the whole default entry may be, compressed with brotli.
+const BUDGET: usize = 16_000;
+
+/// The flags of wasm-opt. The features are those that the compiler has on by default.
+const WASM_OPT: [&str; 11] = [
+    "-Oz",
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+    "--minify-imports-and-exports-and-modules",
+    "--strip-debug",
+    "--strip-producers",
+    "--strip-target-features",
+];
+
+/// Sets up what is missing and builds the package.
+pub(crate) fn build() -> Result<(Tools, PathBuf)> {
+    let tools = setup::for_build()?;
+    let tarball = build_with(&tools)?;
+    Ok((tools, tarball))
+}
+
+/// Builds the package and returns its tarball.
+fn build_with(tools: &Tools) -> Result<PathBuf> {
+    step("build the npm package", || {
+        let bindings = bind(tools, &compile(tools)?)?;
+        let module = optimise(&bindings)?;
+        let text = generate(&bindings, &module)?;
+        bundle()?;
+        let tarball = pack()?;
+        weigh(tools, &module.wasm, &text)?;
+        say(&format!("packed {}", tarball.display()));
+        Ok(tarball)
+    })
+}
+
+/// The Rust crate as a WebAssembly module.
+fn compile(tools: &Tools) -> Result<PathBuf> {
+    // On the command line and not in the manifest: a crate that is a Rust library as well is built without LTO.
+    run(tools.wasm.cargo().current_dir(paths::root()).args([
+        "rustc",
+        "--package=passerby",
+        "--lib",
+        "--crate-type=cdylib",
+        "--profile=wasm",
+        "--target=wasm32-unknown-unknown",
+        "--no-default-features",
+        "--features=npm",
+    ]))?;
+    Ok(paths::target()?.join("wasm32-unknown-unknown").join("wasm").join("passerby.wasm"))
+}
+
+/// wasm-bindgen's module and glue; the folder they are in.
+fn bind(tools: &Tools, wasm: &Path) -> Result<PathBuf> {
+    let folder = paths::target()?.join("npm").join("bindings");
+    paths::emptied(&folder)?;
+    let mut bindgen = tools.bindgen.bindgen();
+    // `bundler` is the one target whose glue leaves the loading of the module to its user.
+    run(bindgen.args(["--target=bundler", "--out-name=passerby", "--out-dir"]).arg(&folder).arg(wasm))?;
+    Ok(folder)
+}
+
+/// What wasm-opt made.
+struct Module {
+    wasm: PathBuf,
+    renames: Renames,
+}
+
+/// The smallest module. Seconds long, so it is skipped when its input is that of the last time.
+fn optimise(bindings: &Path) -> Result<Module> {
+    let folder = bindings.with_file_name("optimised");
+    let input = bindings.join("passerby_bg.wasm");
+    let (wasm, renames, seen, flags) =
+        (folder.join("passerby.wasm"), folder.join("renames.json"), folder.join("input.wasm"), folder.join("flags"));
+    let how = format!("{WASM_OPT:?}\n{}", paths::read(&paths::root().join("package-lock.json"))?);
+    let same = |seen: &Path, now: &[u8]| fs::read(seen).is_ok_and(|seen| seen == now);
+    let bytes = fs::read(&input)?;
+    if !(same(&seen, &bytes) && same(&flags, how.as_bytes())) {
+        paths::emptied(&folder)?;
+        say(&format!("$ wasm-opt {}", WASM_OPT.join(" ")));
+        let printed = output(node(paths::node_bin("binaryen", "wasm-opt")).args(WASM_OPT).arg(&input).arg("-o").arg(&wasm))?;
+        paths::write(&renames, printed)?;
+        paths::write(&flags, how)?;
+        paths::write(&seen, bytes)?;
+    }
+    let renames = Renames::parse(&paths::read(&renames)?)?;
+    Ok(Module { wasm, renames })
+}
+
+/// The built part of the package's source; the text of the module in it.
+fn generate(bindings: &Path, module: &Module) -> Result<String> {
+    let folder = paths::pkg().join("src").join("generated");
+    paths::emptied(&folder)?;
+    paths::write(&folder.join(".gitignore"), "*\n")?;
+    let text = inline::encode(&fs::read(&module.wasm)?);
+    paths::write(&folder.join("wasm.ts"), format!("const text: string =\n  \"{text}\";\nexport default text;\n"))?;
+    let glue = module.renames.apply(&paths::read(&bindings.join("passerby_bg.js"))?)?;
+    paths::write(&folder.join("glue.js"), glue)?;
+    paths::write(&folder.join("glue.d.ts"), glue::declarations(&paths::read(&bindings.join("passerby.d.ts"))?))?;
+    let snippets = bindings.join("snippets");
+    if snippets.exists() {
+        copy_folder(&snippets, &folder.join("snippets"))?;
+    }
+    let dist = paths::pkg().join("dist");
+    paths::emptied(&dist)?;
+    fs::copy(&module.wasm, dist.join("passerby.wasm"))?;
+    Ok(text)
+}
+
+/// JavaScript and types in `pkg/dist`. Fails on type errors.
+fn bundle() -> Result<()> {
+    run(node(paths::node_bin("esbuild", "esbuild")).current_dir(paths::pkg()).args([
+        "src/index.ts",
+        "--bundle",
+        "--format=esm",
+        "--minify",
+        "--target=es2020",
+        "--legal-comments=none",
+        "--log-level=warning",
+        "--outfile=dist/index.js",
+    ]))?;
+    run(node(paths::node_bin("typescript", "tsc")).current_dir(paths::pkg()).args([
+        "--project",
+        ".",
+        "--noEmit",
+        "false",
+        "--declaration",
+        "--emitDeclarationOnly",
+        "--outDir",
+        "dist",
+    ]))
+}
+
+fn pack() -> Result<PathBuf> {
+    let pkg = paths::pkg();
+    for entry in fs::read_dir(&pkg)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "tgz") {
+            fs::remove_file(path)?;
+        }
+    }
+    let printed = output(npm().current_dir(&pkg).args(["pack", "--silent", "--ignore-scripts"]))?;
+    let tarball = printed.lines().last().map(|name| pkg.join(name.trim())).filter(|path| path.is_file());
+    tarball.with_context(|| format!("npm pack did not print the name of its tarball but: {printed}"))
+}
+
+/// Prints what visitors download, and fails when it is more than the budget.
+fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
+    let entry = paths::pkg().join("dist").join("index.js");
+    let script = paths::read(&entry)?;
+    let glue = wasm.with_file_name("glue.js");
+    if !script.contains(text) {
+        bail!("{} does not hold the module as it was written", entry.display());
+    }
+    paths::write(&glue, script.replacen(text, "", 1))?;
+    let row = |name: &str, size: &Size| say(&format!("{name:<34}{:>9}{:>9}{:>9}", size.raw, size.gzip, size.brotli));
+    say(&format!("\n{:<34}{:>9}{:>9}{:>9}", "bytes", "raw", "gzip -9", "brotli"));
+    row("WebAssembly", &sizes::measure(wasm)?);
+    row("JavaScript without it", &sizes::measure(&glue)?);
+    let whole = sizes::measure(&entry)?;
+    row("pkg/dist/index.js, with it inlined", &whole);
+    say(&format!("by {}, wasm-bindgen and wasm-opt as pinned\n", tools.wasm.describe()));
+    if whole.brotli > BUDGET {
+        bail!("the default entry is {} bytes with brotli, and the budget is {BUDGET}", whole.brotli);
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, copy) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_folder(&source, &copy)?;
+        } else {
+            fs::copy(source, copy)?;
+        }
+    }
+    Ok(())
+}

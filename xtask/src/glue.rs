@@ -1,0 +1,173 @@
+//! Fits wasm-bindgen's glue code to what visitors download.
+//!
+//! wasm-bindgen's imports have long names with a hash in them, which stand in the module and in the glue, and which neither gzip nor
+//! brotli can shrink. wasm-opt gives them short names in the module and prints which; this gives them the same names in the glue, and
+//! lists the imports in one object in place of exporting each, so that a minifier can shorten and drop the rest.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result, bail};
+
+/// The module that wasm-bindgen calls its own glue.
+const OWN: &str = "./passerby_bg.js";
+
+/// What wasm-opt calls the module of every import.
+const MODULE: &str = "a";
+
+/// What wasm-opt renamed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Renames {
+    /// Module, name, new name.
+    imports: Vec<[String; 3]>,
+    /// Name, new name.
+    exports: Vec<[String; 2]>,
+}
+
+impl Renames {
+    /// Reads what `wasm-opt --minify-imports-and-exports-and-modules` prints: JSON with one list of strings in a line.
+    pub(crate) fn parse(printed: &str) -> Result<Self> {
+        let mut renames = Self::default();
+        for line in printed.lines().map(str::trim).filter(|line| line.starts_with("[\"")) {
+            let words: Vec<&str> = line.split('"').skip(1).step_by(2).collect();
+            match *words.as_slice() {
+                [module, name, new] => renames.imports.push([module, name, new].map(str::to_owned)),
+                [name, new] => renames.exports.push([name, new].map(str::to_owned)),
+                _ => bail!("wasm-opt printed a line that is no rename: {line}"),
+            }
+        }
+        if renames.exports.is_empty() {
+            bail!("wasm-opt printed no renames");
+        }
+        Ok(renames)
+    }
+
+    fn export(&self, name: &str) -> Option<&str> {
+        self.exports.iter().find_map(|[from, to]| (from == name).then_some(to.as_str()))
+    }
+
+    /// The glue with the new names, which exports `imports`, for the instantiation, and `start`, for after it.
+    pub(crate) fn apply(&self, glue: &str) -> Result<String> {
+        let (mut glue, rest) = glue.split_once("export function __wbg_set_wasm(").context("the glue has no __wbg_set_wasm")?;
+        if !rest.trim_end().ends_with("wasm = val;\n}") {
+            bail!("__wbg_set_wasm is not what it was, or something follows it");
+        }
+        let mut renamed = String::with_capacity(glue.len());
+        while let Some((before, after)) = glue.split_once("wasm.") {
+            renamed.push_str(before);
+            renamed.push_str("wasm.");
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '$').unwrap_or(after.len());
+            let (name, after) = after.split_at(end);
+            if !name.is_empty() {
+                let new = self.export(name);
+                renamed
+                    .push_str(new.with_context(|| format!("the glue calls `wasm.{name}`, which the module does not export"))?);
+            }
+            glue = after;
+        }
+        renamed.push_str(glue);
+
+        let mut entries = String::new();
+        for [module, name, new] in &self.imports {
+            let local = if module == OWN {
+                unexport(&mut renamed, name)?;
+                name.clone()
+            } else {
+                let local = format!("imported_{new}");
+                renamed = format!("import {{ {name} as {local} }} from \"{module}\";\n{renamed}");
+                local
+            };
+            writeln!(entries, "    {new}: {local},")?;
+        }
+        write!(renamed, "/** For the instantiation. */\nexport const imports = {{ {MODULE}: {{\n{entries}}} }};\n")?;
+        let start = self.export("__wbindgen_start").map(|name| format!("    wasm.{name}();\n")).unwrap_or_default();
+        write!(renamed, "/** For after it. */\nexport function start(exports) {{\n    wasm = exports;\n{start}}}\n")?;
+        Ok(renamed)
+    }
+}
+
+/// The types of the glue: wasm-bindgen's, and those of what [`Renames::apply`] added.
+pub(crate) fn declarations(bindgen: &str) -> String {
+    format!(
+        "{bindgen}\n/** For the instantiation. */\nexport const imports: WebAssembly.Imports;\n\
+         /** For after it. */\nexport function start(exports: WebAssembly.Exports): void;\n"
+    )
+}
+
+/// Takes the `export` off a function or constant of the glue.
+fn unexport(glue: &mut String, name: &str) -> Result<()> {
+    for declaration in [format!("function {name}("), format!("const {name} =")] {
+        let exported = format!("export {declaration}");
+        if glue.contains(&exported) {
+            *glue = glue.replacen(&exported, &declaration, 1);
+            return Ok(());
+        }
+    }
+    bail!("the module imports {name}, which the glue does not export")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRINTED: &str = r#"{
+ "imports": [
+  ["./passerby_bg.js", "__wbg_send_bd38", "a"],
+  ["./snippets/passerby-4b84/host.js", "now", "b"]
+ ],
+"exports": [
+  ["memory", "c"],
+  ["session", "d"],
+  ["__wbindgen_start", "e"]
+ ]
+}"#;
+
+    const GLUE: &str = "\
+export function session() {
+    return wasm.session() + new Uint8Array(wasm.memory.buffer);
+}
+export function __wbg_send_bd38(arg0) {
+    return send(arg0);
+}
+let wasm;
+export function __wbg_set_wasm(val) {
+    wasm = val;
+}
+";
+
+    #[test]
+    fn the_glue_gets_the_names_of_the_module() -> Result<()> {
+        let expected = "\
+import { now as imported_b } from \"./snippets/passerby-4b84/host.js\";
+export function session() {
+    return wasm.d() + new Uint8Array(wasm.c.buffer);
+}
+function __wbg_send_bd38(arg0) {
+    return send(arg0);
+}
+let wasm;
+/** For the instantiation. */
+export const imports = { a: {
+    a: __wbg_send_bd38,
+    b: imported_b,
+} };
+/** For after it. */
+export function start(exports) {
+    wasm = exports;
+    wasm.e();
+}
+";
+        assert_eq!(Renames::parse(PRINTED)?.apply(GLUE)?, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn glue_that_does_not_fit_the_module_is_refused() -> Result<()> {
+        let renames = Renames::parse(PRINTED)?;
+        assert!(renames.apply(&GLUE.replace("wasm.session", "wasm.other")).is_err());
+        assert!(renames.apply(&GLUE.replace("export function __wbg_send", "export class __wbg_send")).is_err());
+        assert!(renames.apply(&GLUE.replace("wasm = val;", "other();")).is_err());
+        assert!(renames.apply("").is_err());
+        assert!(Renames::parse("").is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! Brings the tools that the other commands need. What is there is left alone, so that a second run takes a moment; what cannot
+//! be brought ends in an error that says what to install.
+
+mod apt;
+mod browser;
+mod node;
+mod wasm_bindgen;
+mod wasm_target;
+
+use anyhow::Result;
+
+pub(crate) use self::{
+    browser::Browser, node::install as install_npm_packages, wasm_bindgen::WasmBindgen, wasm_target::WasmTarget,
+};
+use crate::{paths, run::say};
+
+/// What a build of the npm package needs.
+pub(crate) struct Tools {
+    pub(crate) wasm: WasmTarget,
+    pub(crate) bindgen: WasmBindgen,
+}
+
+/// Everything a build needs.
+pub(crate) fn for_build() -> Result<Tools> {
+    node::check_version()?;
+    let tools = Tools { wasm: wasm_target::ensure()?, bindgen: wasm_bindgen::ensure()? };
+    node::install(&paths::root())?;
+    Ok(tools)
+}
+
+/// The browser, and what drives it.
+pub(crate) fn browser() -> Result<Browser> {
+    browser::ensure()
+}
+
+/// Everything, for the developer who asks for it.
+pub(crate) fn everything() -> Result<()> {
+    let tools = for_build()?;
+    if paths::web().join("package.json").exists() {
+        node::install(&paths::web())?;
+    }
+    let browser = browser()?;
+    say(&format!("wasm32 target   {}", tools.wasm.describe()));
+    say(&format!("wasm-bindgen    {}", tools.bindgen.folder.display()));
+    say(&format!("npm packages    {}", paths::root().join("node_modules").display()));
+    say(&format!("browser         {}, {}", browser.chromium.display(), browser.driver.display()));
+    Ok(())
+}

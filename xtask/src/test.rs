@@ -1,0 +1,107 @@
+//! All tests, from the rules to the browser.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    build, demo, paths,
+    run::{cargo, run, say, step},
+    setup::{self, Browser, Tools},
+};
+
+/// A level of tests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Rules, server and commands, as native programs.
+    Native,
+    /// The SDK and its host module, in a page.
+    Wasm,
+    /// A shop's visitors, against the demo's server.
+    EndToEnd,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 3] = [Self::Native, Self::Wasm, Self::EndToEnd];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native tests",
+            Self::Wasm => "browser tests",
+            Self::EndToEnd => "end-to-end tests",
+        }
+    }
+}
+
+/// Sets up, builds what the parts need, and runs them.
+pub(crate) fn test(parts: &[Part]) -> Result<()> {
+    let start = Instant::now();
+    let mut times = Vec::new();
+    for part in parts {
+        let start = Instant::now();
+        match part {
+            Part::Native => step(part.name(), native)?,
+            Part::Wasm => {
+                let (tools, browser) = (setup::for_build()?, setup::browser()?);
+                step(part.name(), || wasm(&tools, &browser))?;
+            }
+            Part::EndToEnd => {
+                let browser = setup::browser()?;
+                let (_, tarball) = build::build()?;
+                let web = demo::build_web(&tarball)?;
+                let server = demo::build_server()?;
+                step(part.name(), || end_to_end(&browser, &server, &web))?;
+            }
+        }
+        times.push(format!("{} {}", part.name(), seconds(start.elapsed())));
+    }
+    say(&format!("\nall passed: {}; together {}", times.join(", "), seconds(start.elapsed())));
+    Ok(())
+}
+
+fn native() -> Result<()> {
+    run(cargo().current_dir(paths::root()).args(["test", "--workspace"]))
+}
+
+fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
+    // The committed file has Debian's browser in it, for who runs cargo by hand.
+    let settings = paths::read(&paths::root().join("webdriver.json"))?;
+    let here = paths::target()?.join("webdriver.json");
+    let path = browser.chromium.to_string_lossy().replace('\\', "\\\\");
+    paths::write(&here, settings.replace("/usr/bin/chromium", &path))?;
+    run(tools
+        .wasm
+        .cargo()
+        .current_dir(paths::root())
+        .args(["test", "--package=passerby", "--tests", "--target=wasm32-unknown-unknown"])
+        // The manifest has dependencies optimised, for the server's sake. Here that would cost minutes and save nothing.
+        .args(["--config", "profile.dev.package.'*'.opt-level=0"])
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tools.bindgen.test_runner())
+        .env("CHROMEDRIVER", &browser.driver)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &here))
+}
+
+fn end_to_end(browser: &Browser, server: &Path, web: &Path) -> Result<()> {
+    let folder = paths::root().join("tests").join("e2e");
+    let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
+    files.sort();
+    // By name, because Node 20 takes no pattern.
+    run(Command::new("node")
+        .arg("--test")
+        .args(files)
+        .current_dir(paths::root())
+        .env("PASSERBY_SERVER", server)
+        .env("PASSERBY_WEB", web)
+        .env("PASSERBY_CHROMIUM", &browser.chromium))
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.0} s", time.as_secs_f64())
+}
