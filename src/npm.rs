@@ -21,16 +21,6 @@ use crate::{
 // SAFETY: the module is instantiated without shared memory, so that only one thread can use it.
 static ALLOCATOR: AssumeSingleThreaded<FreeListAllocator> = unsafe { AssumeSingleThreaded::new(FreeListAllocator::new()) };
 
-/// A number from 0 up, or the default where there is none.
-fn number(value: &JsValue, default: u32) -> Result<u32, Fault> {
-    match value.as_f64() {
-        None if value.is_undefined() => Ok(default),
-        // Conversions of floats saturate, and cut off what is behind the point.
-        Some(number) if number >= 0.0 => Ok(number as u32),
-        _ => Err(Fault::BadNumber),
-    }
-}
-
 /// Starts the SDK with options as `pkg/src/config.ts` describes them, flat; `false` when it was started before, and then
 /// nothing changes.
 #[wasm_bindgen]
@@ -38,23 +28,26 @@ pub fn init(options: &JsValue) -> Result<bool, JsValue> {
     let option = |name| browser::get(options, name);
     let text = |name| option(name).dyn_into::<JsString>().ok();
     let defaults = Config::new(text("apiDomain").ok_or(Fault::BadApiDomain)?);
-    let status = |name, default: u16| number(&option(name), default.into()).map(|status| status as u16);
+    let number = |name, default| {
+        let number = browser::get_number(options, name, default);
+        if number >= 0.0 { Ok(number) } else { Err(Fault::BadNumber) }
+    };
     let config = Config {
         api_base_path: text("apiBasePath").unwrap_or(defaults.api_base_path),
         session_token_frontend_domain: text("sessionTokenFrontendDomain"),
         session_token_backend_domain: text("sessionTokenBackendDomain"),
-        session_expired_status_code: status("sessionExpiredStatusCode", defaults.session_expired_status_code)?,
-        invalid_claim_status_code: status("invalidClaimStatusCode", defaults.invalid_claim_status_code)?,
+        session_expired_status_code: number("sessionExpiredStatusCode", defaults.session_expired_status_code.into())? as u16,
+        invalid_claim_status_code: number("invalidClaimStatusCode", defaults.invalid_claim_status_code.into())? as u16,
         max_retry_attempts_for_session_refresh: number(
-            &option("maxRetryAttemptsForSessionRefresh"),
-            defaults.max_retry_attempts_for_session_refresh,
-        )?,
+            "maxRetryAttemptsForSessionRefresh",
+            defaults.max_retry_attempts_for_session_refresh.into(),
+        )? as u32,
         auto_add_credentials: option("autoAddCredentials") != false,
         is_in_iframe: option("isInIframe").is_truthy(),
-        anonymous: match option("anonymous").as_bool() {
-            None => AnonymousMode::Unspecified,
-            Some(true) => AnonymousMode::On,
-            Some(false) => AnonymousMode::Off,
+        anonymous: match option("anonymous") {
+            anonymous if anonymous.is_undefined() => AnonymousMode::Unspecified,
+            anonymous if anonymous.is_truthy() => AnonymousMode::On,
+            _ => AnonymousMode::Off,
         },
         on_handle_event: option("onHandleEvent"),
         ..defaults
@@ -71,7 +64,7 @@ pub fn dispose() {
 /// The SDK if it was started, a rejected promise otherwise.
 fn run<F: Future<Output = Result<JsValue, JsValue>> + 'static>(operation: impl FnOnce(&'static App) -> F) -> Promise {
     match app() {
-        Ok(app) => spawn(operation(app)),
+        Ok(app) => spawn(Box::pin(operation(app))),
         Err(fault) => Promise::reject(&fault.into()),
     }
 }

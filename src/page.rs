@@ -24,7 +24,7 @@ pub(crate) fn start(config: Config) -> Result<bool, Fault> {
     browser::configure_cookies(&config.session_token_frontend_domain.clone().into(), config.is_in_iframe);
     let app = App::start(Settings::new(config)?, anonymous);
     let is_ours = Closure::<dyn Fn(Url) -> bool>::new(move |url| app.is_ours(&url));
-    let intercept = Closure::<dyn Fn(Call) -> Promise>::new(move |call| spawn(app.fetch(call)));
+    let intercept = Closure::<dyn Fn(Call) -> Promise>::new(move |call| spawn(Box::pin(app.fetch(call))));
     browser::patch_fetch(DO_NOT_INTERCEPT, &is_ours, &intercept);
     // Others may have kept the patched fetch, so it must work for as long as the page lives.
     is_ours.forget();

@@ -40,7 +40,7 @@ pub(crate) async fn refresh(app: &'static App, wanted: &State) -> Refreshed {
         let under_way = peek(&app.flight);
         let is_shared = under_way.is_some();
         let flight = under_way.unwrap_or_else(|| {
-            let flight = spawn(fly(app, wanted.clone()));
+            let flight = spawn(Box::pin(fly(app, wanted.clone())));
             app.flight.set(Some(flight.clone()));
             flight
         });

@@ -106,12 +106,13 @@ export function announcedToken(response, name, remove) {
 
 /** @param {FrontToken} a @param {FrontToken} b */
 export function samePayload(a, b) {
-  return canonical(a.up) === canonical(b.up);
+  return canonical(a) === canonical(b);
 }
 
-/** @param {unknown} value @returns {string} */
-function canonical(value) {
-  return JSON.stringify(value, (_, item) =>
+/** @param {FrontToken} token */
+function canonical({ up }) {
+  // An anonymous token is renewed now and then without being changed.
+  return JSON.stringify(up.isAnonymous ? { ...up, iat: 0, exp: 0 } : up, (_, item) =>
     item && typeof item === "object" && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort()) : item,
   );
 }
@@ -362,6 +363,12 @@ export function tooManyRetries({ input }, attempts) {
 /** @param {any} object @param {string} key */
 export function get(object, key) {
   return object[key];
+}
+
+/** @param {any} object @param {string} key @param {number} fallback */
+export function getNumber(object, key, fallback) {
+  const value = object[key] ?? fallback;
+  return typeof value === "number" ? value : NaN;
 }
 
 /** @param {unknown[]} list @param {unknown} item */

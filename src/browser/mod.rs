@@ -118,6 +118,9 @@ extern "C" {
 
     /// A property, for what is read too seldom to deserve a binding of its own.
     pub(crate) fn get(object: &JsValue, key: &str) -> JsValue;
+    /// A property that is a number, `default` when there is none, NaN when it is something else.
+    #[wasm_bindgen(js_name = getNumber)]
+    pub(crate) fn get_number(object: &JsValue, key: &str, default: f64) -> f64;
     #[wasm_bindgen(js_name = parseUrl)]
     pub(crate) fn parse_url(text: &Text) -> Option<Url>;
     #[wasm_bindgen(js_name = redirectTarget)]

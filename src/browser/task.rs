@@ -1,7 +1,7 @@
 //! Runs futures on JavaScript promises.
 //!
 //! `wasm-bindgen-futures` does this for everybody; this does it for futures that wait for one promise at a time, with one
-//! JavaScript callback for all of them, and saves every visitor 5 kB (`docs/decisions/0004-own-executor.md`).
+//! JavaScript callback for all of them, and saves every visitor 2 kB (`docs/decisions/0004-own-executor.md`).
 
 use std::{
     cell::Cell,
@@ -23,7 +23,7 @@ extern "C" {
 }
 
 type Outcome = Result<JsValue, JsValue>;
-type Task = Pin<Box<dyn Future<Output = Outcome>>>;
+pub(crate) type Task = Pin<Box<dyn Future<Output = Outcome>>>;
 
 #[derive(Default)]
 struct Executor {
@@ -97,7 +97,7 @@ impl Executor {
 }
 
 /// Starts the future now; the promise settles as it does.
-pub(crate) fn spawn(future: impl Future<Output = Outcome> + 'static) -> Promise {
+pub(crate) fn spawn(task: Task) -> Promise {
     let executor = executor();
     let number = update(&executor.free, Vec::pop).unwrap_or_else(|| {
         update(&executor.tasks, |tasks| {
@@ -106,7 +106,7 @@ pub(crate) fn spawn(future: impl Future<Output = Outcome> + 'static) -> Promise 
         })
     });
     let promise = promise(number);
-    executor.run(number, Box::pin(future));
+    executor.run(number, task);
     promise
 }
 

@@ -1,0 +1,108 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+/// What `--help` prints.
+pub const USAGE: &str = "\
+Sill, the demo shop of Passerby.
+
+Usage: passerby-www [options]
+
+  --port N                       port on localhost; 0 takes any free one (default 3000)
+  --database FILE                SQLite file, made when missing (default: sill.db in the temp directory)
+  --web DIR                      the built front end (default www/web/dist)
+  --access-token-validity SECS   life of an access token (default 3600)
+  --help                         this text";
+
+/// How to run the demo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// On localhost; 0 takes any free one.
+    pub port: u16,
+    /// SQLite file.
+    pub database: PathBuf,
+    /// The built front end.
+    pub web: PathBuf,
+    /// In seconds.
+    pub access_token_validity: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 3000,
+            database: std::env::temp_dir().join("sill.db"),
+            web: "www/web/dist".into(),
+            access_token_validity: 3600,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the arguments (without the program's name). `None` means that help was asked for.
+    ///
+    /// # Errors
+    /// On an unknown option, and on a value that is missing or out of range.
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, lexopt::Error> {
+        let mut options = Self::default();
+        let mut parser = Parser::from_args(arguments);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Arg::Long("port") => options.port = parser.value()?.parse()?,
+                Arg::Long("database") => options.database = parser.value()?.into(),
+                Arg::Long("web") => options.web = parser.value()?.into(),
+                Arg::Long("access-token-validity") => options.access_token_validity = parser.value()?.parse_with(validity)?,
+                Arg::Long("help") | Arg::Short('h') => return Ok(None),
+                other => return Err(other.unexpected()),
+            }
+        }
+        Ok(Some(options))
+    }
+}
+
+fn validity(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=31_536_000) => Ok(seconds),
+        _ => Err("expected 1 to 31536000 seconds".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Option<Options>, String> {
+        Options::parse(arguments.iter().map(OsString::from)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn everything_has_a_default() {
+        assert_eq!(parse(&[]), Ok(Some(Options::default())));
+    }
+
+    #[test]
+    fn reads_all_options() {
+        let options =
+            parse(&["--port", "0", "--database=/tmp/x.db", "--web", "dist", "--access-token-validity", "3"]).unwrap().unwrap();
+        assert_eq!(options, Options { port: 0, database: "/tmp/x.db".into(), web: "dist".into(), access_token_validity: 3 });
+        assert_eq!(parse(&["--help", "--port"]), Ok(None));
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (arguments, part) in [
+            (&["--prot", "1"][..], "--prot"),
+            (&["--port", "70000"], "70000"),
+            (&["--port"], "--port"),
+            (&["--access-token-validity", "0"], "1 to 31536000"),
+            (&["extra"], "extra"),
+        ] {
+            let error = parse(arguments).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

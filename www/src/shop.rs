@@ -1,0 +1,95 @@
+//! The whole server, put together.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode};
+use axum::routing::{any, get};
+use axum::{Json, Router, middleware};
+use passerby_server::store::StoreError;
+use passerby_server::{BuildError, Sessions, SqliteStore};
+use serde_json::{Map, json};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::calls::Calls;
+use crate::customers::Customers;
+use crate::site::{self, Shell, SiteError};
+use crate::{api, dashboard, demo};
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub struct Shop {
+    /// For revoking.
+    pub sessions: Sessions,
+    /// The shop's books.
+    pub customers: Arc<Customers>,
+    /// The frame of pages rendered here.
+    pub shell: Arc<Shell>,
+}
+
+/// Why the shop does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The front end.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The configuration of the sessions.
+    #[error(transparent)]
+    Sessions(#[from] BuildError),
+}
+
+/// Sessions in the database at `database`, for a shop at `origin`.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn sessions(
+    origin: &str,
+    database: &Path,
+    access_token_validity: u64,
+    customers: Arc<Customers>,
+) -> Result<Sessions, StartError> {
+    let sessions = Sessions::builder()
+        .api_domain(origin)
+        .store(SqliteStore::open(database).await?)
+        .access_token_validity(Duration::from_secs(access_token_validity))
+        // The guest becomes a customer, in whatever way: the plants move into the customer's cart. Nothing of them needs to be
+        // in the access token.
+        .on_upgrade(move |guest, user_id| {
+            customers.change_cart(&user_id, |cart| cart.merge(&api::guest_cart(&guest)));
+            std::future::ready(Ok::<_, std::convert::Infallible>(Map::new()))
+        })
+        .build()
+        .await?;
+    Ok(sessions)
+}
+
+/// All routes: pages and files without sessions, API and dashboard with them, and the counters around everything.
+///
+/// # Errors
+/// When the front end in `web` has not been built.
+pub fn router(sessions: &Sessions, customers: Arc<Customers>, web: &Path) -> Result<Router, StartError> {
+    let shop = Shop { sessions: sessions.clone(), customers, shell: Arc::new(Shell::read(web)?) };
+    let calls = Calls::default();
+    let with_session = Router::new()
+        .merge(api::routes())
+        .merge(demo::routes())
+        .route("/dashboard", get(dashboard::page))
+        // The session layer answers its own endpoints out of these; the rest does not exist.
+        .route("/api/{*rest}", any(nothing))
+        .route("/auth/{*rest}", any(nothing))
+        .layer(sessions.layer())
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .with_state(shop);
+    let app = site::with_security_headers(site::routes(web).merge(with_session));
+    Ok(app.layer(middleware::from_fn_with_state(calls.clone(), Calls::count)).merge(calls.routes()))
+}
+
+async fn nothing() -> (StatusCode, Json<serde_json::Value>) {
+    (StatusCode::NOT_FOUND, Json(json!({ "message": "There is nothing here." })))
+}

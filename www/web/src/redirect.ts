@@ -1,0 +1,9 @@
+/**
+ * Where to go after signing in: the address on this site that `?redirectBack=` names, or the shop.
+ * Whole addresses only: the path of `/.//evil.example` is `//evil.example`, which alone would lead elsewhere.
+ */
+export function addressAfterLogin(query: string): string {
+  const wanted = new URLSearchParams(query).get("redirectBack") ?? "/";
+  const url = URL.canParse(wanted, location.origin) ? new URL(wanted, location.origin) : undefined;
+  return url?.origin === location.origin ? url.href : location.origin + "/";
+}
