@@ -5,7 +5,7 @@ use std::cell::Cell;
 use js_sys::{Date, Promise};
 use passerby_protocol::{
     names::{front_cookie, header},
-    request::AnonymousMode,
+    request::{AnonymousMode, shows_that_none_are_made},
     response::{Announced, Asked, Change, Response, Write, absorb},
     state::{Event, Mark, SessionState, Stored, Token},
 };
@@ -28,7 +28,7 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     /// How the app wants anonymous sessions now.
     pub(crate) anonymous: Cell<AnonymousMode>,
-    /// A response arrived on this page that announced no anonymous session.
+    /// The server makes no anonymous sessions, as a response on this page showed.
     pub(crate) answered: Cell<bool>,
     /// The refresh that is under way in this tab.
     pub(crate) flight: Cell<Option<Promise>>,
@@ -98,7 +98,7 @@ impl App {
             anonymous: browser::announced_token(response, header::ANONYMOUS_FRONT_TOKEN),
         };
         if let Announced::Nothing = announced.anonymous {
-            self.answered.set(true);
+            self.answered.set(self.answered.get() || shows_that_none_are_made(before, response.status()));
         }
         let change = self.absorb(before, &announced);
         let anti_csrf = browser::get_header(response, header::ANTI_CSRF);

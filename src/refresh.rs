@@ -58,23 +58,13 @@ pub(crate) async fn refresh(app: &'static App, wanted: &State) -> Refreshed {
 
 /// The one refresh of this tab.
 async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
-    let outcome = call(app, &wanted).await;
+    let exchanged = exchange_if_still_wanted(app, &wanted).await;
+    // Before any event: the app's callbacks may ask for a refresh.
     app.flight.set(None);
-    outcome
-}
-
-async fn call(app: &'static App, wanted: &State) -> Result<JsValue, JsValue> {
-    let lock = browser::lock_tabs(LOCK, LOCK_TIMEOUT).await;
-    let before = app.state();
-    if after_lock(wanted, &before) != AfterLock::Call {
-        return Ok(JsValue::UNDEFINED);
-    }
-    let (response, change) = exchange(app, &before).await?;
-    // The app's callbacks run without the lock, and may ask for a refresh.
-    drop(lock);
-    app.flight.set(None);
+    let Some((response, change)) = exchanged? else { return Ok(JsValue::UNDEFINED) };
     app.fire_all(change);
-    match answer(response.ok(), !browser::get_header(&response, header::FRONT_TOKEN).is_undefined(), &app.state()) {
+    let is_announced = !browser::get_header(&response, header::FRONT_TOKEN).is_undefined();
+    match answer(response.ok(), is_announced, &app.state()) {
         Answer::Refreshed => {
             app.fire(Event::RefreshSession);
             Ok(JsValue::UNDEFINED)
@@ -82,6 +72,16 @@ async fn call(app: &'static App, wanted: &State) -> Result<JsValue, JsValue> {
         Answer::Ended | Answer::Failed => Err(response.into()),
         Answer::HeaderMissing => Err(Fault::FrontTokenMissing.into()),
     }
+}
+
+/// Calls the server unless somebody else did while we waited for the lock.
+async fn exchange_if_still_wanted(app: &App, wanted: &State) -> Result<Option<(Response, Change)>, JsValue> {
+    let _lock = browser::lock_tabs(LOCK, LOCK_TIMEOUT).await;
+    let before = app.state();
+    if after_lock(wanted, &before) != AfterLock::Call {
+        return Ok(None);
+    }
+    exchange(app, &before).await.map(Some)
 }
 
 /// Calls the refresh endpoint and stores what it answers; the events are the caller's to fire.

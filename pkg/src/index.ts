@@ -81,9 +81,10 @@ export function getSnapshot(): Snapshot {
   return ready()?.getSnapshot() ?? UNKNOWN;
 }
 
-/** Calls `listener` after each change, in this tab or another; returns what stops it. Call it after `init`. */
+/** Calls `listener` after each change, in this tab or another; returns what stops it. */
 export function subscribe(listener: () => void): () => void {
-  return (ready()?.subscribe(listener) as (() => void) | undefined) ?? (() => {});
+  const loaded = load();
+  return "sdk" in loaded ? (loaded.sdk.subscribe(listener) as () => void) : () => {};
 }
 
 /** As in `supertokens-web-js`: what goes into `recipeList`, and the functions. */

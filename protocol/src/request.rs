@@ -24,8 +24,15 @@ pub enum Gate {
     Lead,
 }
 
-/// Decides for a request that is about to be sent. `answered` says that a response arrived earlier on this page and announced no
-/// anonymous session, so that there is no reason to expect one of the next.
+/// Whether a response without announcement, to a request that was sent when the state was `before`, shows that the server makes no
+/// anonymous sessions. One that failed shows nothing.
+#[must_use]
+pub fn shows_that_none_are_made<V: Values>(before: &SessionState<V>, status: u16) -> bool {
+    before.token().is_none() && status < 500
+}
+
+/// Decides for a request that is about to be sent. `answered` says that [`shows_that_none_are_made`] was true of an earlier response
+/// on this page.
 #[must_use]
 pub fn gate<V: Values>(state: &SessionState<V>, mode: AnonymousMode, answered: bool) -> Gate {
     match (state, mode) {
@@ -65,6 +72,13 @@ mod tests {
     fn a_server_without_anonymous_sessions_is_waited_for_once() {
         let gates = states().map(|state| gate(&state, AnonymousMode::On, true));
         assert_eq!(gates, [Gate::Open; 4]);
+    }
+
+    #[test]
+    fn a_response_shows_it_if_it_could_have_brought_one() {
+        let shown = states().map(|state| shows_that_none_are_made(&state, 404));
+        assert_eq!(shown, [true, true, false, false]);
+        assert!(!states().iter().any(|state| shows_that_none_are_made(state, 503)));
     }
 
     #[test]

@@ -1,1 +1,111 @@
-//! The server half of Passerby.
+//! The server half of Passerby: every visitor of a web app has a session, anonymous from the first request, authenticated after login.
+//!
+//! ```no_run
+//! use axum::{Json, Router, extract::OriginalUri, response::{Html, IntoResponse, Response}, routing::{get, post}};
+//! use passerby_server::{Principal, Refused, Sessions, SqliteStore, User, Visitor, VisitorError, redirect_to_refresh};
+//! use serde_json::{Map, Value, json};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let sessions = Sessions::builder()
+//!         .api_domain("http://localhost:3000")
+//!         .store(SqliteStore::open("sessions.db").await?)
+//!         // What a visitor takes along when he signs in.
+//!         .on_upgrade(|visitor, _user_id| async move {
+//!             let mut carried = Map::new();
+//!             carried.insert("cart".into(), visitor.payload().get("cart").cloned().unwrap_or(json!([])));
+//!             Ok::<_, std::io::Error>(carried)
+//!         })
+//!         .build()
+//!         .await?;
+//!
+//!     let app = Router::new()
+//!         .route("/api/me", get(me))
+//!         .route("/api/cart", post(set_cart))
+//!         .route("/api/login", post(login))
+//!         .route("/api/orders", get(orders))
+//!         .route("/dashboard", get(dashboard))
+//!         .layer(sessions.layer())
+//!         .layer(sessions.cors());
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     axum::serve(listener, app).await?;
+//!     Ok(())
+//! }
+//!
+//! /// Either kind of session. API routes always have one, also at a visitor's very first request.
+//! async fn me(principal: Principal) -> Json<Value> {
+//!     Json(match &principal {
+//!         Principal::Anonymous(visitor) => json!({ "visitor": visitor.anonymous_id(), "cart": visitor.payload().get("cart") }),
+//!         Principal::User(user) => json!({ "user": user.user_id(), "cart": user.payload().get("cart") }),
+//!     })
+//! }
+//!
+//! /// Keeps data in the session, whichever it is; a `null` removes a key.
+//! async fn set_cart(visitor: Visitor, principal: Principal, Json(cart): Json<Value>) -> Result<(), VisitorError> {
+//!     let update = Map::from_iter([("cart".to_owned(), cart)]);
+//!     match principal {
+//!         Principal::Anonymous(_) => visitor.update_anonymous_payload(update).await.map(drop),
+//!         Principal::User(_) => visitor.merge_into_access_token_payload(update).await.map(drop),
+//!     }
+//! }
+//!
+//! async fn login(visitor: Visitor) -> Result<Json<Value>, VisitorError> {
+//!     // Check the password here.
+//!     let user = visitor.sign_in("user-1", Map::new()).await?;
+//!     Ok(Json(json!({ "user": user.user_id() })))
+//! }
+//!
+//! /// Users only: others get 401.
+//! async fn orders(user: User) -> String {
+//!     format!("orders of {}", user.user_id())
+//! }
+//!
+//! /// A page rendered on the server: verified without side effects; who must refresh or sign in is sent to `/refresh-session`.
+//! async fn dashboard(user: Result<User, Refused>, OriginalUri(uri): OriginalUri) -> Response {
+//!     match user {
+//!         Ok(user) => Html(format!("<h1>Hello {}</h1>", user.user_id())).into_response(),
+//!         Err(_) => redirect_to_refresh(&uri),
+//!     }
+//! }
+//! ```
+//!
+//! The layer answers `POST /auth/session/refresh`, `POST /auth/signout` and `GET /auth/jwt/jwks.json` itself. On the wire it speaks the
+//! SuperTokens session protocol ("the reference" in these docs), so stock SuperTokens web clients work with it too.
+//!
+//! # Which extractor
+//! | the handler needs | extractor | otherwise |
+//! | --- | --- | --- |
+//! | a signed-in user | [`User`] | 401 |
+//! | a signed-in user, revocation counting at once | [`FreshUser`] | 401 |
+//! | a session of either kind | [`Principal`] | 401 |
+//! | whatever there is | `Option<Principal>` | – |
+//! | to act on the session | [`Visitor`] | – |
+//! | to render a page | `Result<User, Refused>` and [`redirect_to_refresh`] | – |
+//!
+//! # What happens when
+//! A visitor without a session gets an anonymous one with the first request that a script makes (`fetch`, not a page load), and the handler
+//! of that request sees it. [`Visitor::sign_in`] ends it and starts a user session with the same anonymousId; the end of the user session, by
+//! [sign-out](Visitor::sign_out), expiry, [revocation](Sessions::revoke_session) or theft of a refresh token, gives the visitor an anonymous
+//! session with that id again, in the very response that tells so.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod config;
+mod engine;
+mod hooks;
+mod http;
+mod principal;
+mod sessions;
+pub mod store;
+
+pub use passerby_protocol::payload::PayloadError;
+
+pub use self::{
+    config::{AfterSignOut, BuildError, SessionsBuilder},
+    engine::{EngineError, SessionInformation},
+    hooks::HookError,
+    http::{CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError, redirect_to_refresh},
+    principal::{AnonymousSession, Principal, UserSession},
+    sessions::Sessions,
+    store::SqliteStore,
+};

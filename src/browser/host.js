@@ -34,7 +34,7 @@ export function promise(task) {
 export function finish(task, ok, value) {
   const settlers = waiting[task];
   delete waiting[task];
-  settlers[ok ? 0 : 1](value);
+  settlers?.[ok ? 0 : 1](value);
 }
 
 // --- stored state --------------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ export function configureCookies(domain, isInIframe) {
 export function getCookie(name) {
   let value;
   for (const pair of document.cookie.split(";")) {
-    const [key, ...rest] = pair.split("=");
+    const [key = "", ...rest] = pair.split("=");
     if (key.trim() === name) value = rest.join("=") || value;
   }
   return value;
@@ -237,7 +237,7 @@ export async function checkSignOut(response) {
 /** Where the browser has no locks (insecure contexts): the end of each queue in this page. @type {Record<string, Promise<unknown>>} */
 const queues = {};
 
-/** @param {string} name @param {{ signal: AbortSignal }} _ @param {() => Promise<unknown>} held */
+/** @param {string} name @param {{ signal: AbortSignal }} _ @param {() => unknown} held */
 function lockInPage(name, _, held) {
   return (queues[name] = Promise.resolve(queues[name]).then(held));
 }

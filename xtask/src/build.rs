@@ -129,6 +129,8 @@ fn generate(bindings: &Path, module: &Module) -> Result<String> {
 
 /// JavaScript and types in `pkg/dist`. Fails on type errors.
 fn bundle() -> Result<()> {
+    let tsc = || node(paths::node_bin("typescript", "tsc"));
+    run(tsc().current_dir(paths::root()).args(["--project", "src/browser"]))?;
     run(node(paths::node_bin("esbuild", "esbuild")).current_dir(paths::pkg()).args([
         "src/index.ts",
         "--bundle",
@@ -139,7 +141,7 @@ fn bundle() -> Result<()> {
         "--log-level=warning",
         "--outfile=dist/index.js",
     ]))?;
-    run(node(paths::node_bin("typescript", "tsc")).current_dir(paths::pkg()).args([
+    run(tsc().current_dir(paths::pkg()).args([
         "--project",
         ".",
         "--noEmit",

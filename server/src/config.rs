@@ -1,0 +1,424 @@
+//! Configuration: what can be set, its defaults, and what is refused.
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use passerby_protocol::names::cookie;
+use tower_http::csrf::CsrfLayer;
+use url::{Host, Url};
+
+use crate::{
+    clock::{Clock, millis},
+    engine::{Engine, EngineError, EngineSettings},
+    hooks::{HookError, Hooks},
+    http::cookies::{CookieSettings, SameSite},
+    principal::{AnonymousSession, UserSession},
+    sessions::Sessions,
+    store::SessionStore,
+};
+
+const DEFAULT_API_BASE_PATH: &str = "/auth";
+const DEFAULT_ACCESS_VALIDITY: Duration = Duration::from_secs(3600);
+const DEFAULT_REFRESH_VALIDITY: Duration = Duration::from_secs(100 * 24 * 3600);
+const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
+
+/// Why a configuration is refused. Each message says what to write instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// `api_domain` was not given.
+    #[error("give `api_domain`: where browsers reach this server, for example `https://api.example.com`")]
+    ApiDomainMissing,
+    /// `store` was not given.
+    #[error("give `store`: where sessions are kept, for example `SqliteStore::open(\"sessions.db\").await?`")]
+    StoreMissing,
+    /// An option that should be an origin is none.
+    #[error("`{option}` must be scheme and host (and port), like `https://api.example.com`; it is `{value}`")]
+    NotAnOrigin {
+        /// The option's name.
+        option: &'static str,
+        /// What was given.
+        value: String,
+    },
+    /// The base path is no path.
+    #[error("`api_base_path` must be a path like `/auth`, without query, fragment or spaces; it is `{0}`")]
+    BadBasePath(String),
+    /// The cookie domain is no host name.
+    #[error("`cookie_domain` must be a host name like `example.com` that `api_domain` belongs to; it is `{0}`")]
+    BadCookieDomain(String),
+    /// The name cannot be a cookie's, or is taken.
+    #[error(
+        "`anonymous_cookie_name` must be letters, digits, `-` or `_`, and none of the other session cookies' names; it is `{0}`"
+    )]
+    BadCookieName(String),
+    /// A lifetime is shorter than a second.
+    #[error("`{0}` must be at least one second")]
+    TooShort(&'static str),
+    /// Browsers refuse cross-site cookies that are not `Secure` (reference 1.2).
+    #[error(
+        "website and API are different sites, so browsers send cookies only over HTTPS; make `api_domain` an `https://` address, or serve both from one site"
+    )]
+    InsecureCrossSite,
+    /// The keys could not be read or made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// What becomes of the anonymousId at sign-out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterSignOut {
+    /// The visitor keeps it.
+    #[default]
+    Keep,
+    /// The visitor gets a new one; for devices that several people share.
+    Rotate,
+}
+
+/// Sets up [`Sessions`]. Only [`api_domain`](Self::api_domain) and [`store`](Self::store) are required.
+#[derive(Debug)]
+#[must_use]
+pub struct SessionsBuilder {
+    api_domain: Option<String>,
+    website_domain: Option<String>,
+    trusted_origins: Vec<String>,
+    api_base_path: String,
+    cookie_domain: Option<String>,
+    access_token_validity: Duration,
+    refresh_token_validity: Duration,
+    anonymous_enabled: bool,
+    anonymous_validity: Duration,
+    anonymous_cookie_name: String,
+    after_sign_out: AfterSignOut,
+    hooks: Hooks,
+    store: Option<Arc<dyn SessionStore>>,
+    clock: Clock,
+}
+
+impl Default for SessionsBuilder {
+    fn default() -> Self {
+        Self {
+            api_domain: None,
+            website_domain: None,
+            trusted_origins: Vec::new(),
+            api_base_path: DEFAULT_API_BASE_PATH.to_owned(),
+            cookie_domain: None,
+            access_token_validity: DEFAULT_ACCESS_VALIDITY,
+            refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
+            anonymous_enabled: true,
+            anonymous_validity: DEFAULT_ANONYMOUS_VALIDITY,
+            anonymous_cookie_name: cookie::ANONYMOUS_TOKEN.to_owned(),
+            after_sign_out: AfterSignOut::default(),
+            hooks: Hooks::default(),
+            store: None,
+            clock: Clock::default(),
+        }
+    }
+}
+
+impl SessionsBuilder {
+    /// Where browsers reach this server: `https://api.example.com`. Without a scheme `https` is meant, for `localhost` and IPv4
+    /// addresses `http`. Required. Tokens name it as their issuer, so changing it ends all sessions.
+    pub fn api_domain(mut self, domain: impl Into<String>) -> Self {
+        self.api_domain = Some(domain.into());
+        self
+    }
+
+    /// The origin of the website. Default: `api_domain`. Decides `SameSite` (reference 1.2), CORS and CSRF protection.
+    pub fn website_domain(mut self, domain: impl Into<String>) -> Self {
+        self.website_domain = Some(domain.into());
+        self
+    }
+
+    /// One more origin that may send requests with the visitor's cookies, for a second website or a sign-in provider that posts a form.
+    pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
+        self.trusted_origins.push(origin.into());
+        self
+    }
+
+    /// Path under which the session endpoints lie. Default `/auth`.
+    pub fn api_base_path(mut self, path: impl Into<String>) -> Self {
+        self.api_base_path = path.into();
+        self
+    }
+
+    /// `Domain` of the cookies, to share the session between subdomains. Default: none, the API's host only.
+    pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
+        self.cookie_domain = Some(domain.into());
+        self
+    }
+
+    /// How long an access token is valid. Default one hour. A revoked session is noticed after this time at the latest.
+    pub fn access_token_validity(mut self, validity: Duration) -> Self {
+        self.access_token_validity = validity;
+        self
+    }
+
+    /// How long a session lives without being used. Default 100 days.
+    pub fn refresh_token_validity(mut self, validity: Duration) -> Self {
+        self.refresh_token_validity = validity;
+        self
+    }
+
+    /// Whether visitors get anonymous sessions. Default `true`; [`Sessions::set_anonymous_enabled`] switches at run time.
+    pub fn anonymous_enabled(mut self, enabled: bool) -> Self {
+        self.anonymous_enabled = enabled;
+        self
+    }
+
+    /// How long an anonymous token is valid. Default 315 360 000 s (ten years).
+    pub fn anonymous_validity(mut self, validity: Duration) -> Self {
+        self.anonymous_validity = validity;
+        self
+    }
+
+    /// Name of the anonymous cookie. Default `sAnonymousToken`.
+    pub fn anonymous_cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.anonymous_cookie_name = name.into();
+        self
+    }
+
+    /// What becomes of the anonymousId at sign-out. Default [`AfterSignOut::Keep`].
+    pub fn after_sign_out(mut self, policy: AfterSignOut) -> Self {
+        self.after_sign_out = policy;
+        self
+    }
+
+    /// Runs whenever a user session is created for a visitor who had an anonymous one, whatever the way of signing in. Gets the old
+    /// session and the user id; what it returns goes into the access token's payload. If it fails, or returns more
+    /// than fits, login goes on without.
+    pub fn on_upgrade<F, Fut, E>(mut self, hook: F) -> Self
+    where
+        F: Fn(AnonymousSession, String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<serde_json::Map<String, serde_json::Value>, E>> + Send + 'static,
+        E: Into<HookError>,
+    {
+        self.hooks.set_on_upgrade(hook);
+        self
+    }
+
+    /// Runs at sign-out. Gets the old session; what it returns goes into the new anonymous session's payload. If it fails, or returns
+    /// more than fits, sign-out goes on without.
+    pub fn on_sign_out<F, Fut, E>(mut self, hook: F) -> Self
+    where
+        F: Fn(UserSession) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<serde_json::Map<String, serde_json::Value>, E>> + Send + 'static,
+        E: Into<HookError>,
+    {
+        self.hooks.set_on_sign_out(hook);
+        self
+    }
+
+    /// Where sessions and keys are kept. Required.
+    pub fn store(mut self, store: impl SessionStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Another clock than the system's, for tests that want to see tokens expire.
+    pub fn clock(mut self, now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    /// Checks the configuration, and makes the keys at the first start.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub async fn build(self) -> Result<Sessions, BuildError> {
+        let api = origin("api_domain", &self.api_domain.ok_or(BuildError::ApiDomainMissing)?)?;
+        let website = match &self.website_domain {
+            Some(domain) => origin("website_domain", domain)?,
+            None => api.clone(),
+        };
+        let mut csrf = CsrfLayer::new();
+        let mut trusted_origins = Vec::new();
+        let trusted = self.trusted_origins.iter().map(|trusted| origin("trusted_origin", trusted));
+        for url in std::iter::once(Ok(website.clone())).chain(trusted) {
+            let text = url?.origin().ascii_serialization();
+            let refused = || BuildError::NotAnOrigin { option: "trusted_origin", value: text.clone() };
+            csrf = csrf.add_trusted_origin(&text).map_err(|_| refused())?;
+            trusted_origins.push(HeaderValue::from_str(&text).map_err(|_| refused())?);
+        }
+        let base_path = base_path(&self.api_base_path)?;
+        let cookies = CookieSettings {
+            secure: api.scheme() == "https",
+            same_site: same_site(&api, &website),
+            domain: self.cookie_domain.map(|domain| cookie_domain(&domain, &api)).transpose()?,
+            refresh_path: format!("{base_path}{}", passerby_protocol::names::REFRESH_PATH),
+            anonymous_name: cookie_name(self.anonymous_cookie_name)?,
+        };
+        if cookies.same_site == SameSite::None && !cookies.secure && !(is_local(&api) && is_local(&website)) {
+            return Err(BuildError::InsecureCrossSite);
+        }
+        for (option, validity) in [
+            ("access_token_validity", self.access_token_validity),
+            ("refresh_token_validity", self.refresh_token_validity),
+            ("anonymous_validity", self.anonymous_validity),
+        ] {
+            if validity < Duration::from_secs(1) {
+                return Err(BuildError::TooShort(option));
+            }
+        }
+        let settings = EngineSettings {
+            issuer: format!("{}{base_path}", api.origin().ascii_serialization()),
+            access_validity_ms: millis(self.access_token_validity),
+            refresh_validity_ms: millis(self.refresh_token_validity),
+            anonymous_validity_ms: millis(self.anonymous_validity),
+            anonymous_cookie: cookies.anonymous_name.clone(),
+        };
+        let store = self.store.ok_or(BuildError::StoreMissing)?;
+        let engine = Engine::new(store, settings, self.clock.clone()).await?;
+        Ok(Sessions::new(crate::sessions::Parts {
+            engine,
+            hooks: self.hooks,
+            cookies,
+            base_path,
+            trusted_origins,
+            csrf,
+            after_sign_out: self.after_sign_out,
+            anonymous_enabled: self.anonymous_enabled.into(),
+            clock: self.clock,
+        }))
+    }
+}
+
+/// The domain rule of the reference (3.2) as servers apply it: lower case, a scheme is added when there is none.
+fn origin(option: &'static str, value: &str) -> Result<Url, BuildError> {
+    let refused = || BuildError::NotAnOrigin { option, value: value.to_owned() };
+    let text = value.trim().to_ascii_lowercase();
+    let url = if text.contains("://") { Url::parse(&text) } else { Url::parse(&format!("https://{text}")) };
+    let mut url = url.map_err(|_| refused())?;
+    let known_host = match url.host() {
+        Some(Host::Domain(name)) => name.contains('.') || name == "localhost",
+        Some(_) => true,
+        None => false,
+    };
+    if !matches!(url.scheme(), "http" | "https") || !known_host || !url.username().is_empty() || url.password().is_some() {
+        return Err(refused());
+    }
+    if !text.contains("://") && is_local(&url) {
+        url.set_scheme("http").map_err(|()| refused())?;
+    }
+    Ok(url)
+}
+
+fn base_path(value: &str) -> Result<String, BuildError> {
+    let path = format!("/{}", value.trim().trim_matches('/'));
+    let valid = path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#%\"<>\\^`{|};".contains(&byte)) && !path.contains("//");
+    match (valid, path.len()) {
+        (false, _) => Err(BuildError::BadBasePath(value.to_owned())),
+        (true, 1) => Ok(String::new()),
+        (true, _) => Ok(path),
+    }
+}
+
+fn cookie_domain(value: &str, api: &Url) -> Result<String, BuildError> {
+    let domain = value.trim().trim_start_matches('.').to_ascii_lowercase();
+    let host = api.host_str().unwrap_or_default();
+    let covers = host == domain || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'));
+    if domain.is_empty() || !covers { Err(BuildError::BadCookieDomain(value.to_owned())) } else { Ok(domain) }
+}
+
+fn cookie_name(name: String) -> Result<String, BuildError> {
+    let taken = [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN, cookie::ID_REFRESH_TOKEN];
+    let valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if valid && !taken.contains(&name.as_str()) { Ok(name) } else { Err(BuildError::BadCookieName(name)) }
+}
+
+fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(_)) => true,
+        Some(Host::Ipv6(address)) => address.is_loopback() || address.to_ipv4() == Some(Ipv4Addr::LOCALHOST),
+        None => false,
+    }
+}
+
+/// Reference 1.2: `none` when the registrable domain or the scheme differ, else `lax`.
+fn same_site(api: &Url, website: &Url) -> SameSite {
+    let one_site = api.scheme() == website.scheme() && site(api) == site(website);
+    if one_site { SameSite::Lax } else { SameSite::None }
+}
+
+fn site(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    if is_local(url) && matches!(url.host(), Some(Host::Domain(_))) {
+        return "localhost".to_owned();
+    }
+    psl::domain_str(host).unwrap_or(host).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        origin("api_domain", text).unwrap()
+    }
+
+    #[test]
+    fn origins_are_normalised() {
+        for (text, expected) in [
+            ("api.example.com", "https://api.example.com"),
+            ("HTTP://Api.Example.com:8080/one", "http://api.example.com:8080"),
+            ("localhost:3000", "http://localhost:3000"),
+            ("127.0.0.1:3000", "http://127.0.0.1:3000"),
+            ("https://localhost", "https://localhost"),
+            ("https://x.com:443", "https://x.com"),
+            ("http://[::1]:3000", "http://[::1]:3000"),
+        ] {
+            assert_eq!(url(text).origin().ascii_serialization(), expected, "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "foo",
+            "ftp://example.com",
+            "https://",
+            "https://a b.com",
+            "https://user:pass@example.com",
+            "/auth",
+            "null",
+        ] {
+            let error = origin("api_domain", text).unwrap_err();
+            assert!(error.to_string().contains("api_domain"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn base_paths_are_normalised() {
+        for (text, expected) in [("/auth", "/auth"), ("auth/", "/auth"), ("/", ""), ("", ""), ("/a/b", "/a/b")] {
+            assert_eq!(base_path(text).unwrap(), expected);
+        }
+        for text in ["/a?b", "/a#b", "/a b", "/a//b", "/ä"] {
+            assert!(base_path(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn same_site_follows_the_registrable_domain() {
+        assert_eq!(same_site(&url("https://api.example.co.uk"), &url("https://www.example.co.uk")), SameSite::Lax);
+        assert_eq!(same_site(&url("https://a.co.uk"), &url("https://b.co.uk")), SameSite::None);
+        assert_eq!(same_site(&url("https://a.github.io"), &url("https://b.github.io")), SameSite::None);
+        assert_eq!(same_site(&url("https://example.com"), &url("http://example.com")), SameSite::None);
+        assert_eq!(same_site(&url("localhost:3000"), &url("localhost:3001")), SameSite::Lax);
+        assert_eq!(same_site(&url("127.0.0.1:3000"), &url("127.0.0.1:4000")), SameSite::Lax);
+    }
+
+    #[test]
+    fn cookie_domains_must_cover_the_api() {
+        let api = url("https://api.example.com");
+        assert_eq!(cookie_domain(".Example.com", &api).unwrap(), "example.com");
+        for bad in ["other.com", "ample.com", "", "a.api.example.com"] {
+            assert!(cookie_domain(bad, &api).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn cookie_names_are_checked() {
+        assert_eq!(cookie_name("jwt".into()).unwrap(), "jwt");
+        for bad in ["", "a b", "a=b", "sAccessToken", "ü"] {
+            assert!(cookie_name(bad.into()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Anonymous sessions: signed tokens, never a record (design section 3, rules 2 and 3).
+
+use passerby_protocol::payload::{AnonymousClaims, merge, without_protected};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{
+    Engine, EngineError,
+    jwt::{self, TokenKind},
+};
+use crate::principal::AnonymousSession;
+
+/// An anonymous token with its announcement, ready to be sent.
+#[derive(Clone)]
+pub(crate) struct IssuedAnonymous {
+    pub(crate) session: AnonymousSession,
+    pub(crate) token: String,
+    pub(crate) front_token: String,
+}
+
+/// What became of an anonymous token at verification.
+pub(crate) enum AnonymousCheck {
+    Valid(AnonymousSession),
+    /// We signed it, and it has expired: its id may be used again.
+    Expired {
+        anonymous_id: String,
+    },
+    /// Not made by us, or not an anonymous token.
+    Invalid,
+}
+
+impl Engine {
+    /// A new anonymous session; with a known id for a visitor who had one, else with a new id.
+    pub(crate) fn mint_anonymous(
+        &self,
+        anonymous_id: Option<String>,
+        payload: Map<String, Value>,
+    ) -> Result<IssuedAnonymous, EngineError> {
+        let now = self.clock.now_ms();
+        let claims = AnonymousClaims {
+            anonymous_id: anonymous_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+            issued_at: now / 1000,
+            expires_at: now.saturating_add(self.settings.anonymous_validity_ms) / 1000,
+            issuer: self.settings.issuer.clone(),
+            custom: without_protected(payload),
+        };
+        let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
+        let key = self.keys.anonymous_signing_key()?;
+        let token =
+            jwt::sign(TokenKind::Anonymous, &key.id, &key.encoding, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        Ok(IssuedAnonymous { session: AnonymousSession { claims }, token, front_token })
+    }
+
+    /// The same visitor with a changed payload; a `null` removes its key.
+    pub(crate) fn update_anonymous(
+        &self,
+        session: &AnonymousSession,
+        update: Map<String, Value>,
+    ) -> Result<IssuedAnonymous, EngineError> {
+        let payload = merge(session.claims.custom.clone(), update)?;
+        self.mint_anonymous(Some(session.claims.anonymous_id.clone()), payload)
+    }
+
+    /// The same token once more, for a visitor who may have lost the announcement.
+    pub(crate) fn announce_again(&self, session: AnonymousSession, token: &str) -> Result<IssuedAnonymous, EngineError> {
+        let front_token = session.claims.front_token(&self.settings.anonymous_cookie)?;
+        Ok(IssuedAnonymous { session, token: token.to_owned(), front_token })
+    }
+
+    pub(crate) async fn verify_anonymous(&self, token: &str) -> Result<AnonymousCheck, EngineError> {
+        let payload = self.verified_payload(token, TokenKind::Anonymous).await?;
+        Ok(match payload.and_then(AnonymousClaims::from_payload) {
+            None => AnonymousCheck::Invalid,
+            Some(claims) if claims.expires_at <= self.clock.now_s() => {
+                AnonymousCheck::Expired { anonymous_id: claims.anonymous_id }
+            }
+            Some(claims) => AnonymousCheck::Valid(AnonymousSession { claims }),
+        })
+    }
+}

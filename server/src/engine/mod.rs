@@ -1,0 +1,413 @@
+//! The session engine: creates, verifies, refreshes and ends sessions. Knows nothing of HTTP.
+
+mod anonymous;
+pub(crate) mod jwt;
+mod keys;
+pub(crate) mod refresh_token;
+
+use std::sync::Arc;
+
+use passerby_protocol::{
+    names::cookie,
+    payload::{AccessClaims, PayloadError, merge, without_protected},
+    rotation::{Rotation, judge},
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+pub(crate) use self::anonymous::{AnonymousCheck, IssuedAnonymous};
+use self::{
+    jwt::TokenKind,
+    keys::KeyRing,
+    refresh_token::{Hash1, Hash2, RefreshContent},
+};
+use crate::{
+    clock::{Clock, system_time},
+    principal::UserSession,
+    store::{SessionRecord, SessionStore, StoreError, Write},
+};
+
+/// How many expired sessions a login sweeps out. Two or more keep the table from growing.
+const SWEEP: u32 = 10;
+
+/// What can go wrong inside the server, through no fault of the visitor's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A key could not be made, or a token not be signed or encrypted.
+    #[error("the cryptographic library failed")]
+    Crypto,
+    /// The store holds no key of the kind that is needed.
+    #[error("the session database holds no signing key; were its keys deleted?")]
+    NoKey,
+    /// The user id is empty.
+    #[error("a user id cannot be empty")]
+    EmptyUserId,
+    /// The app's payload is refused.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+}
+
+/// Lifetimes and names that go into tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct EngineSettings {
+    pub(crate) issuer: String,
+    pub(crate) access_validity_ms: u64,
+    pub(crate) refresh_validity_ms: u64,
+    pub(crate) anonymous_validity_ms: u64,
+    pub(crate) anonymous_cookie: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    store: Arc<dyn SessionStore>,
+    keys: KeyRing,
+    settings: EngineSettings,
+    clock: Clock,
+}
+
+/// A new access token, ready to be sent.
+#[derive(Clone)]
+pub(crate) struct IssuedAccess {
+    pub(crate) session: UserSession,
+    pub(crate) token: String,
+    pub(crate) front_token: String,
+}
+
+/// A new refresh token, ready to be sent.
+#[derive(Clone)]
+pub(crate) struct IssuedRefresh {
+    pub(crate) token: String,
+    /// Epoch milliseconds.
+    pub(crate) expires_at: u64,
+}
+
+/// What became of an access token at verification.
+pub(crate) enum AccessCheck {
+    Valid(UserSession),
+    /// The visitor should refresh. The anonymousId is there when the signature was right.
+    TryRefresh {
+        anonymous_id: Option<String>,
+    },
+}
+
+/// What the database says of a session whose access token is valid.
+pub(crate) enum DatabaseCheck {
+    /// It exists; nothing to send.
+    Exists,
+    /// This was the first use of a refreshed session: send the promoted access token.
+    Promoted(Box<IssuedAccess>),
+    /// It was revoked or has expired.
+    Gone,
+}
+
+/// What became of a refresh token.
+pub(crate) enum Refreshed {
+    Tokens(Box<IssuedAccess>, IssuedRefresh),
+    /// The session is gone, or the token is none of ours. The anonymousId is there when the token was ours.
+    Unauthorised {
+        anonymous_id: Option<String>,
+    },
+    /// The token was used again after its child was used. The session has been ended.
+    Theft {
+        anonymous_id: String,
+    },
+}
+
+/// What is known of a session without its tokens.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SessionInformation {
+    /// The session's name in the store.
+    pub handle: String,
+    /// Whose session it is.
+    pub user_id: String,
+    /// The id that the visitor had before login and gets back afterwards.
+    pub anonymous_id: String,
+    /// When the user signed in.
+    pub created_at: std::time::SystemTime,
+    /// When the session ends unless it is refreshed.
+    pub expires_at: std::time::SystemTime,
+    /// What the app added to the access token.
+    pub payload: Map<String, Value>,
+}
+
+impl Engine {
+    pub(crate) async fn new(store: Arc<dyn SessionStore>, settings: EngineSettings, clock: Clock) -> Result<Self, EngineError> {
+        let keys = KeyRing::open(store.clone(), clock.now_ms()).await?;
+        Ok(Self { store, keys, settings, clock })
+    }
+
+    /// Public keys for other services.
+    pub(crate) fn jwks(&self) -> Value {
+        self.keys.jwks(self.clock.now_ms(), self.settings.access_validity_ms)
+    }
+
+    /// A new session of a user.
+    pub(crate) async fn create(
+        &self,
+        user_id: &str,
+        anonymous_id: &str,
+        payload: Map<String, Value>,
+    ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
+        if user_id.is_empty() {
+            return Err(EngineError::EmptyUserId);
+        }
+        let now = self.clock.now_ms();
+        let handle = Uuid::new_v4().to_string();
+        let refresh = self.seal_refresh(&handle, user_id, anonymous_id, None, now)?;
+        let hash = Hash1::of(&refresh.token);
+        let session = SessionRecord {
+            handle,
+            user_id: user_id.to_owned(),
+            anonymous_id: anonymous_id.to_owned(),
+            refresh_hash2: hash.hash2().into_string(),
+            created_at: now,
+            expires_at: refresh.expires_at,
+            payload: without_protected(payload),
+        };
+        // Signed before it is stored: what cannot be sent shall not exist.
+        let access = self.issue_access(self.claims_of(&session, &hash, None, now)).await?;
+        self.store.create(&session).await?;
+        if let Err(error) = self.store.remove_expired(now, SWEEP).await {
+            tracing::warn!(%error, "expired sessions could not be removed");
+        }
+        Ok((access, refresh))
+    }
+
+    /// Verifies an access token without asking the store for the session. Pure: changes nothing.
+    pub(crate) async fn verify(&self, token: &str) -> Result<AccessCheck, EngineError> {
+        let Some(claims) = self.verified_payload(token, TokenKind::Access).await?.and_then(AccessClaims::from_payload) else {
+            return Ok(AccessCheck::TryRefresh { anonymous_id: None });
+        };
+        Ok(if claims.expires_at <= self.clock.now_s() {
+            AccessCheck::TryRefresh { anonymous_id: Some(claims.anonymous_id) }
+        } else {
+            AccessCheck::Valid(UserSession { claims })
+        })
+    }
+
+    /// Asks the store whether a session still exists, and promotes the refresh token that was issued with this access token when
+    /// this is its first use (reference 8.3 step 8, 8.5).
+    pub(crate) async fn check_database(&self, session: &UserSession) -> Result<DatabaseCheck, EngineError> {
+        let claims = &session.claims;
+        let now = self.clock.now_ms();
+        let Some(parent) = claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim) else {
+            let stored = self.store.load(&claims.session_handle).await?;
+            return Ok(match stored {
+                Some(record) if record.expires_at > now => DatabaseCheck::Exists,
+                _ => DatabaseCheck::Gone,
+            });
+        };
+        let own = Hash1::from_claim(&claims.refresh_token_hash1);
+        let judged = self.rotate(&claims.session_handle, &own, Some(&parent), now, Write::Keep).await?;
+        Ok(match judged {
+            None => DatabaseCheck::Gone,
+            Some((Rotation::Theft, _)) => DatabaseCheck::Exists,
+            Some((Rotation::Current | Rotation::PromoteChild, record)) => {
+                DatabaseCheck::Promoted(self.issue_access(self.claims_of(&record, &own, None, now)).await?)
+            }
+        })
+    }
+
+    /// Exchanges a refresh token for new tokens, with rotation and theft detection (reference 8.5).
+    pub(crate) async fn refresh(&self, token: &str) -> Result<Refreshed, EngineError> {
+        let Some(content) = self.open_refresh(token) else {
+            return Ok(Refreshed::Unauthorised { anonymous_id: None });
+        };
+        let now = self.clock.now_ms();
+        let presented = Hash1::of(token);
+        let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
+        let judged = self.rotate(&content.session_handle, &presented, parent.as_ref(), now, Write::Remove).await?;
+        Ok(match judged {
+            None => Refreshed::Unauthorised { anonymous_id: Some(content.anonymous_id) },
+            Some((Rotation::Theft, _)) => Refreshed::Theft { anonymous_id: content.anonymous_id },
+            Some((Rotation::Current | Rotation::PromoteChild, record)) => {
+                let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, Some(&presented), now)?;
+                let claims = self.claims_of(&record, &Hash1::of(&child.token), Some(&presented), now);
+                Refreshed::Tokens(self.issue_access(claims).await?, child)
+            }
+        })
+    }
+
+    /// One transaction: judges the presented token against the stored one and stores what follows. `None` when the session is gone.
+    async fn rotate(
+        &self,
+        handle: &str,
+        presented: &Hash1,
+        parent: Option<&Hash1>,
+        now: u64,
+        on_theft: Write,
+    ) -> Result<Option<(Rotation, SessionRecord)>, EngineError> {
+        let (presented, parent) = (presented.hash2(), parent.map(Hash1::hash2));
+        let mut rotation = None;
+        let record = self
+            .store
+            .update(handle, &mut |record| {
+                if record.expires_at <= now {
+                    rotation = None;
+                    return Write::Remove;
+                }
+                let judged = judge(&Hash2::from_store(&record.refresh_hash2), &presented, parent.as_ref());
+                rotation = Some(judged);
+                match judged {
+                    Rotation::Current => Write::Keep,
+                    Rotation::PromoteChild => {
+                        record.refresh_hash2 = presented.clone().into_string();
+                        record.expires_at = now.saturating_add(self.settings.refresh_validity_ms);
+                        Write::Save
+                    }
+                    Rotation::Theft => on_theft,
+                }
+            })
+            .await?;
+        Ok(rotation.zip(record))
+    }
+
+    /// Merges into the payload of a session, in the store only; the browser learns of it at the next refresh. `false` when there is
+    /// no such session.
+    pub(crate) async fn merge_by_handle(&self, handle: &str, update: &Map<String, Value>) -> Result<bool, EngineError> {
+        let now = self.clock.now_ms();
+        let placeholder = Hash1::of("");
+        Ok(self
+            .merge_stored(handle, update, now, |record| self.claims_of(record, &placeholder, Some(&placeholder), now))
+            .await?
+            .is_some())
+    }
+
+    /// Merges into the payload of a session and issues its access token anew, with the same expiry. `None` when the session is gone.
+    pub(crate) async fn merge_online(
+        &self,
+        session: &UserSession,
+        update: &Map<String, Value>,
+    ) -> Result<Option<Box<IssuedAccess>>, EngineError> {
+        let now = self.clock.now_ms();
+        let renewed = |record: &SessionRecord| AccessClaims {
+            issued_at: now / 1000,
+            custom: record.payload.clone(),
+            ..session.claims.clone()
+        };
+        match self.merge_stored(session.handle(), update, now, renewed).await? {
+            None => Ok(None),
+            Some(record) => Ok(Some(self.issue_access(renewed(&record)).await?)),
+        }
+    }
+
+    async fn merge_stored(
+        &self,
+        handle: &str,
+        update: &Map<String, Value>,
+        now: u64,
+        claims_of: impl Fn(&SessionRecord) -> AccessClaims + Send + Sync,
+    ) -> Result<Option<SessionRecord>, EngineError> {
+        let mut refused = None;
+        let mut expired = false;
+        let record = self
+            .store
+            .update(handle, &mut |record| {
+                expired = record.expires_at <= now;
+                if expired {
+                    return Write::Remove;
+                }
+                let merged = merge(record.payload.clone(), update.clone()).and_then(|payload| {
+                    record.payload = payload;
+                    claims_of(record).front_token(cookie::ACCESS_TOKEN)
+                });
+                match merged {
+                    Ok(_) => Write::Save,
+                    Err(error) => {
+                        refused = Some(error);
+                        Write::Keep
+                    }
+                }
+            })
+            .await?;
+        match refused {
+            Some(error) => Err(error.into()),
+            None => Ok(record.filter(|_| !expired)),
+        }
+    }
+
+    /// The access token of a session anew, already expired, so that the browser refreshes at its next request.
+    pub(crate) async fn expire_access_token(&self, session: &UserSession) -> Result<Box<IssuedAccess>, EngineError> {
+        let now = self.clock.now_s();
+        self.issue_access(AccessClaims { issued_at: now, expires_at: now, ..session.claims.clone() }).await
+    }
+
+    pub(crate) async fn revoke(&self, handle: &str) -> Result<bool, EngineError> {
+        Ok(self.store.remove(handle).await?)
+    }
+
+    pub(crate) async fn revoke_all_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
+        Ok(self.store.remove_all_of_user(user_id).await?)
+    }
+
+    pub(crate) async fn handles_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
+        Ok(self.store.handles_of_user(user_id, self.clock.now_ms()).await?)
+    }
+
+    pub(crate) async fn information(&self, handle: &str) -> Result<Option<SessionInformation>, EngineError> {
+        let now = self.clock.now_ms();
+        let record = self.store.load(handle).await?.filter(|record| record.expires_at > now);
+        Ok(record.map(|record| SessionInformation {
+            handle: record.handle,
+            user_id: record.user_id,
+            anonymous_id: record.anonymous_id,
+            created_at: system_time(record.created_at),
+            expires_at: system_time(record.expires_at),
+            payload: record.payload,
+        }))
+    }
+
+    fn claims_of(&self, record: &SessionRecord, own: &Hash1, parent: Option<&Hash1>, now: u64) -> AccessClaims {
+        AccessClaims {
+            user_id: record.user_id.clone(),
+            session_handle: record.handle.clone(),
+            issued_at: now / 1000,
+            expires_at: now.saturating_add(self.settings.access_validity_ms) / 1000,
+            issuer: self.settings.issuer.clone(),
+            refresh_token_hash1: own.as_str().to_owned(),
+            parent_refresh_token_hash1: parent.map(|hash| hash.as_str().to_owned()),
+            anonymous_id: record.anonymous_id.clone(),
+            custom: record.payload.clone(),
+        }
+    }
+
+    async fn issue_access(&self, claims: AccessClaims) -> Result<Box<IssuedAccess>, EngineError> {
+        let front_token = claims.front_token(cookie::ACCESS_TOKEN)?;
+        let key = self.keys.access_signing_key(self.clock.now_ms()).await?;
+        let token =
+            jwt::sign(TokenKind::Access, &key.id, &key.encoding, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        Ok(Box::new(IssuedAccess { session: UserSession { claims }, token, front_token }))
+    }
+
+    fn seal_refresh(
+        &self,
+        handle: &str,
+        user_id: &str,
+        anonymous_id: &str,
+        parent: Option<&Hash1>,
+        now: u64,
+    ) -> Result<IssuedRefresh, EngineError> {
+        let keys = self.keys.refresh_keys();
+        let key = keys.first().ok_or(EngineError::NoKey)?;
+        Ok(IssuedRefresh {
+            token: key.seal(handle, user_id, anonymous_id, parent)?,
+            expires_at: now.saturating_add(self.settings.refresh_validity_ms),
+        })
+    }
+
+    fn open_refresh(&self, token: &str) -> Option<RefreshContent> {
+        self.keys.refresh_keys().iter().find_map(|key| key.open(token))
+    }
+
+    /// The payload of a token of this kind whose key, signature and issuer are right; expired or not.
+    async fn verified_payload(&self, token: &str, kind: TokenKind) -> Result<Option<Map<String, Value>>, EngineError> {
+        let Some(key_id) = jwt::key_id(token, kind) else { return Ok(None) };
+        let key = self.keys.verifying_key(&key_id, self.clock.now_ms()).await?;
+        Ok(key.and_then(|key| jwt::verify(token, &key.decoding, &self.settings.issuer)))
+    }
+}

@@ -1,0 +1,220 @@
+//! Refresh tokens: `<encrypted JSON>.<nonce>.V2` (reference 1.9), and the hashes that stand for them.
+
+use std::fmt;
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    constant_time::verify_slices_are_equal,
+    digest, rand,
+};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use passerby_protocol::payload::{TENANT, is_anonymous_id};
+use serde::{Deserialize, Serialize};
+
+use super::EngineError;
+use crate::store::StoreError;
+
+const VERSION: &str = "V2";
+
+/// Whether a text has the form of a refresh token; says nothing about who made it.
+pub(crate) fn looks_like_one(text: &str) -> bool {
+    text.rsplit_once('.').is_some_and(|(_, version)| version == VERSION)
+}
+
+/// What a refresh token holds. `anonymousId` is ours: the id must survive when this is the only token that is left.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RefreshContent {
+    pub(crate) session_handle: String,
+    pub(crate) user_id: String,
+    pub(crate) parent_refresh_token_hash1: Option<String>,
+    pub(crate) nonce: String,
+    pub(crate) anti_csrf_token: Option<String>,
+    pub(crate) tenant_id: String,
+    pub(crate) anonymous_id: String,
+}
+
+/// Encrypts and decrypts refresh tokens. AES-256-GCM, so that a token that decrypts was made by us.
+pub(crate) struct RefreshKey(LessSafeKey);
+
+impl RefreshKey {
+    pub(crate) fn generate_base64() -> Result<String, EngineError> {
+        let mut key = [0; 32];
+        rand::fill(&mut key).map_err(|_| EngineError::Crypto)?;
+        Ok(STANDARD.encode(key))
+    }
+
+    pub(crate) fn from_base64(text: &str) -> Result<Self, EngineError> {
+        let damaged = || EngineError::Store(StoreError::Damaged("the key of the refresh tokens is not 32 bytes in base64"));
+        let bytes = STANDARD.decode(text).map_err(|_| damaged())?;
+        let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| damaged())?;
+        Ok(Self(LessSafeKey::new(key)))
+    }
+
+    /// Makes a token; no two are equal.
+    pub(crate) fn seal(
+        &self,
+        session_handle: &str,
+        user_id: &str,
+        anonymous_id: &str,
+        parent: Option<&Hash1>,
+    ) -> Result<String, EngineError> {
+        let mut nonce = [0; NONCE_LEN];
+        rand::fill(&mut nonce).map_err(|_| EngineError::Crypto)?;
+        let nonce_text = URL_SAFE_NO_PAD.encode(nonce);
+        let content = RefreshContent {
+            session_handle: session_handle.to_owned(),
+            user_id: user_id.to_owned(),
+            parent_refresh_token_hash1: parent.map(|hash| hash.0.clone()),
+            nonce: nonce_text.clone(),
+            anti_csrf_token: None,
+            tenant_id: TENANT.to_owned(),
+            anonymous_id: anonymous_id.to_owned(),
+        };
+        let mut sealed = serde_json::to_vec(&content).map_err(|_| EngineError::Crypto)?;
+        self.0
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(VERSION.as_bytes()), &mut sealed)
+            .map_err(|_| EngineError::Crypto)?;
+        Ok([&URL_SAFE_NO_PAD.encode(sealed), nonce_text.as_str(), VERSION].join("."))
+    }
+
+    /// Reads a token; `None` for anything that this key did not make.
+    pub(crate) fn open(&self, token: &str) -> Option<RefreshContent> {
+        let mut parts = token.split('.');
+        let (sealed, nonce_text, version) = (parts.next()?, parts.next()?, parts.next()?);
+        if version != VERSION || parts.next().is_some() {
+            return None;
+        }
+        let nonce: [u8; NONCE_LEN] = URL_SAFE_NO_PAD.decode(nonce_text).ok()?.try_into().ok()?;
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let json = self.0.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(VERSION.as_bytes()), &mut bytes).ok()?;
+        let content: RefreshContent = serde_json::from_slice(json).ok()?;
+        (content.nonce == nonce_text && is_anonymous_id(&content.anonymous_id)).then_some(content)
+    }
+}
+
+/// SHA-256 of a refresh token in hex: what access tokens carry.
+#[derive(Clone)]
+pub(crate) struct Hash1(String);
+
+impl Hash1 {
+    pub(crate) fn of(token: &str) -> Self {
+        Self(sha256_hex(token.as_bytes()))
+    }
+
+    pub(crate) fn from_claim(hex: &str) -> Self {
+        Self(hex.to_owned())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What the store keeps.
+    pub(crate) fn hash2(&self) -> Hash2 {
+        Hash2(sha256_hex(self.0.as_bytes()))
+    }
+}
+
+/// SHA-256 of [`Hash1`] in hex: what the store keeps, so that a stolen database forges no access token's claim.
+#[derive(Clone)]
+pub(crate) struct Hash2(String);
+
+impl Hash2 {
+    pub(crate) fn from_store(hex: &str) -> Self {
+        Self(hex.to_owned())
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Takes the same time whether or not, and wherever, they differ.
+impl PartialEq for Hash2 {
+    fn eq(&self, other: &Self) -> bool {
+        verify_slices_are_equal(self.0.as_bytes(), other.0.as_bytes()).is_ok()
+    }
+}
+
+impl fmt::Debug for Hash2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hash2")
+    }
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: &str = "0b54e3c8-5a3a-4f4e-9d0a-6a1d3c1f0a11";
+
+    fn key() -> RefreshKey {
+        RefreshKey::from_base64(&RefreshKey::generate_base64().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn opens_what_it_sealed() {
+        let key = key();
+        let parent = Hash1::of("parent");
+        let token = key.seal("handle", "user", ID, Some(&parent)).unwrap();
+        let content = key.open(&token).unwrap();
+        assert_eq!((content.session_handle.as_str(), content.user_id.as_str()), ("handle", "user"));
+        assert_eq!(content.anonymous_id, ID);
+        assert_eq!(content.parent_refresh_token_hash1.as_deref(), Some(parent.as_str()));
+        assert!(looks_like_one(&token));
+        assert_ne!(token, key.seal("handle", "user", ID, Some(&parent)).unwrap());
+    }
+
+    #[test]
+    fn opens_nothing_else() {
+        let token = key().seal("handle", "user", ID, None).unwrap();
+        assert!(key().open(&token).is_none(), "another key's token");
+        let key = key();
+        let token = key.seal("handle", "user", ID, None).unwrap();
+        for bad in ["", ".", "..V2", "a.b.V2", "a.b.c.V2", &token.replace(".V2", ".V1"), &format!("{token}.x"), &token[1..]] {
+            assert!(key.open(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hashes_are_those_of_the_reference() {
+        assert_eq!(Hash1::of("abc").as_str(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(Hash1::of("abc").hash2(), Hash2::from_store(&sha256_hex(Hash1::of("abc").as_str().as_bytes())));
+        assert_ne!(Hash1::of("abc").hash2(), Hash1::of("abd").hash2());
+        assert_ne!(Hash1::of("abc").hash2(), Hash2::from_store(""));
+    }
+
+    proptest! {
+        #[test]
+        fn survives_any_text(text in ".{0,80}", version in prop_oneof!["", "\\.V2"]) {
+            let text = format!("{text}{version}");
+            prop_assert!(key().open(&text).is_none());
+        }
+
+        #[test]
+        fn one_flipped_character_is_noticed(position in any::<proptest::sample::Index>()) {
+            let key = key();
+            let token = key.seal("handle", "user", ID, None).unwrap();
+            let at = position.index(token.len());
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            prop_assert!(key.open(&String::from_utf8(bytes).unwrap()).is_none());
+        }
+    }
+}

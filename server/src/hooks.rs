@@ -1,0 +1,79 @@
+//! What an app carries over when a session begins or ends (design section 3, rule 6).
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use serde_json::{Map, Value};
+
+use crate::principal::{AnonymousSession, UserSession};
+
+/// What a failing hook may return.
+pub type HookError = Box<dyn std::error::Error + Send + Sync>;
+
+type Carried = Pin<Box<dyn Future<Output = Result<Map<String, Value>, HookError>> + Send>>;
+type OnUpgrade = Arc<dyn Fn(AnonymousSession, String) -> Carried + Send + Sync>;
+type OnSignOut = Arc<dyn Fn(UserSession) -> Carried + Send + Sync>;
+
+/// The app's hooks. Without one, nothing but the anonymousId is carried over.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    on_upgrade: Option<OnUpgrade>,
+    on_sign_out: Option<OnSignOut>,
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("on_upgrade", &self.on_upgrade.is_some())
+            .field("on_sign_out", &self.on_sign_out.is_some())
+            .finish()
+    }
+}
+
+impl Hooks {
+    pub(crate) fn set_on_upgrade<F, Fut, E>(&mut self, hook: F)
+    where
+        F: Fn(AnonymousSession, String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Map<String, Value>, E>> + Send + 'static,
+        E: Into<HookError>,
+    {
+        self.on_upgrade = Some(Arc::new(move |session, user_id| {
+            let carried = hook(session, user_id);
+            Box::pin(async move { carried.await.map_err(Into::into) })
+        }));
+    }
+
+    pub(crate) fn set_on_sign_out<F, Fut, E>(&mut self, hook: F)
+    where
+        F: Fn(UserSession) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Map<String, Value>, E>> + Send + 'static,
+        E: Into<HookError>,
+    {
+        self.on_sign_out = Some(Arc::new(move |session| {
+            let carried = hook(session);
+            Box::pin(async move { carried.await.map_err(Into::into) })
+        }));
+    }
+
+    /// What to put into the new user session. A failing hook never stops a login.
+    pub(crate) async fn upgrade(&self, session: AnonymousSession, user_id: &str) -> Map<String, Value> {
+        match &self.on_upgrade {
+            None => Map::new(),
+            Some(hook) => carried_or_empty(hook(session, user_id.to_owned()).await, "on_upgrade"),
+        }
+    }
+
+    /// What to put into the new anonymous session. A failing hook never stops a sign-out.
+    pub(crate) async fn sign_out(&self, session: UserSession) -> Map<String, Value> {
+        match &self.on_sign_out {
+            None => Map::new(),
+            Some(hook) => carried_or_empty(hook(session).await, "on_sign_out"),
+        }
+    }
+}
+
+fn carried_or_empty(carried: Result<Map<String, Value>, HookError>, hook: &'static str) -> Map<String, Value> {
+    carried.unwrap_or_else(|error| {
+        tracing::warn!(hook, %error, "the app's hook failed; going on without what it would have carried over");
+        Map::new()
+    })
+}

@@ -1,0 +1,215 @@
+//! What a response shall carry besides what the app put into it.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use passerby_protocol::names::{self, REMOVE};
+
+use super::{
+    cookies::CookieSettings,
+    request::{RequestFacts, Transfer},
+};
+use crate::engine::{IssuedAccess, IssuedAnonymous, IssuedRefresh};
+
+/// Which transfer methods a clearing covers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClearScope {
+    /// A refusal: whatever the browser may hold (reference 1.7).
+    Both,
+    /// A sign-out: what the session used (reference 8.7).
+    One(Transfer),
+}
+
+#[derive(Clone, Default)]
+pub(crate) enum UserChange {
+    #[default]
+    Keep,
+    Issue {
+        transfer: Transfer,
+        access: Box<IssuedAccess>,
+        refresh: Option<IssuedRefresh>,
+        /// The session moved from the other transfer method.
+        clear_other: bool,
+    },
+    Clear(ClearScope),
+}
+
+#[derive(Clone, Default)]
+pub(crate) enum AnonymousChange {
+    #[default]
+    Keep,
+    Issue {
+        transfer: Transfer,
+        issued: Box<IssuedAnonymous>,
+    },
+    Remove,
+}
+
+/// Everything that happened to the visitor's session during one request. A later change takes the place of an earlier one, so that
+/// the browser sees the outcome only.
+#[derive(Clone, Default)]
+pub(crate) struct Changes {
+    pub(crate) user: UserChange,
+    pub(crate) anonymous: AnonymousChange,
+}
+
+impl Changes {
+    /// A new access token for a session that keeps its refresh token, which may itself be new in this response.
+    pub(crate) fn renew_access(&mut self, transfer: Transfer, access: Box<IssuedAccess>) {
+        let (refresh, clear_other) = match std::mem::take(&mut self.user) {
+            UserChange::Issue { refresh, clear_other, .. } => (refresh, clear_other),
+            UserChange::Keep | UserChange::Clear(_) => (None, false),
+        };
+        self.user = UserChange::Issue { transfer, access, refresh, clear_other };
+    }
+
+    /// Writes the changes into the headers of a response, whatever its status.
+    pub(crate) fn attach(self, headers: &mut HeaderMap, facts: &RequestFacts, cookies: &CookieSettings, now_ms: u64) {
+        let mut out = Attached { headers, cookies, exposed: Vec::new(), touched: false };
+        match self.user {
+            UserChange::Keep => {}
+            UserChange::Issue { transfer, access, refresh, clear_other } => {
+                // A new refresh token means that the call did what the legacy cookie asked for.
+                if facts.has_legacy_cookie && refresh.is_some() {
+                    out.cookie(cookies.clear_legacy());
+                }
+                if clear_other {
+                    out.clear(if transfer == Transfer::Cookie { Transfer::Header } else { Transfer::Cookie });
+                }
+                match transfer {
+                    Transfer::Cookie => {
+                        out.cookie(cookies.access(&access.token, now_ms));
+                        if let Some(refresh) = refresh {
+                            out.cookie(cookies.refresh(&refresh.token, refresh.expires_at));
+                        }
+                    }
+                    Transfer::Header => {
+                        out.token(names::header::ACCESS_TOKEN, &access.token);
+                        if let Some(refresh) = refresh {
+                            out.token(names::header::REFRESH_TOKEN, &refresh.token);
+                        }
+                    }
+                }
+                out.token(names::header::FRONT_TOKEN, &access.front_token);
+            }
+            UserChange::Clear(scope) => {
+                if scope != ClearScope::One(Transfer::Header) {
+                    out.clear(Transfer::Cookie);
+                }
+                if scope != ClearScope::One(Transfer::Cookie) {
+                    out.clear(Transfer::Header);
+                }
+                if facts.has_legacy_cookie {
+                    out.cookie(cookies.clear_legacy());
+                }
+                out.token(names::header::FRONT_TOKEN, REMOVE);
+            }
+        }
+        match self.anonymous {
+            AnonymousChange::Keep => {}
+            AnonymousChange::Issue { transfer, issued } => {
+                match transfer {
+                    Transfer::Cookie => {
+                        let expires = issued.session.claims.expires_at.saturating_mul(1000);
+                        out.cookie(cookies.anonymous(&issued.token, expires));
+                    }
+                    Transfer::Header => out.token(names::header::ANONYMOUS_TOKEN, &issued.token),
+                }
+                out.token(names::header::ANONYMOUS_FRONT_TOKEN, &issued.front_token);
+            }
+            AnonymousChange::Remove => {
+                if facts.has_anonymous_cookie || facts.transfer == Transfer::Cookie {
+                    out.cookie(cookies.clear_anonymous());
+                }
+                if facts.transfer == Transfer::Header {
+                    out.token(names::header::ANONYMOUS_TOKEN, "");
+                }
+                out.token(names::header::ANONYMOUS_FRONT_TOKEN, REMOVE);
+            }
+        }
+        out.finish();
+    }
+}
+
+/// The headers of one response while they are written.
+struct Attached<'a> {
+    headers: &'a mut HeaderMap,
+    cookies: &'a CookieSettings,
+    exposed: Vec<&'static str>,
+    touched: bool,
+}
+
+impl Attached<'_> {
+    fn cookie(&mut self, cookie: HeaderValue) {
+        self.headers.append(header::SET_COOKIE, cookie);
+        self.touched = true;
+    }
+
+    fn token(&mut self, name: &'static str, value: &str) {
+        // Tokens are base64 and dots; nothing else could be refused here.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+            self.exposed.push(name);
+            self.touched = true;
+        }
+    }
+
+    fn clear(&mut self, transfer: Transfer) {
+        match transfer {
+            Transfer::Cookie => {
+                self.cookie(self.cookies.clear_access());
+                self.cookie(self.cookies.clear_refresh());
+            }
+            Transfer::Header => {
+                self.token(names::header::ACCESS_TOKEN, "");
+                self.token(names::header::REFRESH_TOKEN, "");
+            }
+        }
+    }
+
+    fn finish(self) {
+        if !self.touched {
+            return;
+        }
+        self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if !self.exposed.is_empty() {
+            let list = expose(self.headers, &self.exposed);
+            if let Ok(list) = HeaderValue::from_str(&list) {
+                self.headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, list);
+            }
+        }
+    }
+}
+
+/// The list of exposed headers with these added, each name once; compared name by name (reference 9.75).
+fn expose(headers: &HeaderMap, names: &[&'static str]) -> String {
+    let mut list: Vec<String> = headers
+        .get_all(header::ACCESS_CONTROL_EXPOSE_HEADERS)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    for name in names {
+        if !list.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            list.push((*name).to_owned());
+        }
+    }
+    list.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exposed_headers_are_merged_name_by_name() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(expose(&headers, &["front-token"]), "front-token");
+        headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-count, st-anonymous-front-token"));
+        headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Anti-CSRF,"));
+        assert_eq!(
+            expose(&headers, &["front-token", "anti-csrf", "front-token"]),
+            "x-count, st-anonymous-front-token, Anti-CSRF, front-token"
+        );
+    }
+}

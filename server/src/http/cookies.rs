@@ -1,0 +1,149 @@
+//! Reading and writing cookies (reference 1.2).
+
+use std::time::Duration;
+
+use ::cookie::{Cookie, time::OffsetDateTime};
+use http::{HeaderMap, HeaderValue, header};
+use passerby_protocol::names::cookie;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What JavaScript's `encodeURIComponent` leaves alone; the peers' cookie library uses it.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// The access cookie outlives its token, so that an expired one can still be seen and refreshed.
+const ACCESS_COOKIE_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// When browsers send a cookie along with requests from other sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SameSite {
+    Lax,
+    None,
+}
+
+/// Attributes that all our cookies share.
+#[derive(Clone, Debug)]
+pub(crate) struct CookieSettings {
+    pub(crate) secure: bool,
+    pub(crate) same_site: SameSite,
+    pub(crate) domain: Option<String>,
+    pub(crate) refresh_path: String,
+    pub(crate) anonymous_name: String,
+}
+
+impl CookieSettings {
+    pub(crate) fn access(&self, token: &str, now_ms: u64) -> HeaderValue {
+        let expires = now_ms.saturating_add(crate::clock::millis(ACCESS_COOKIE_LIFE));
+        self.set(cookie::ACCESS_TOKEN, token, "/", expires)
+    }
+
+    pub(crate) fn refresh(&self, token: &str, expires_ms: u64) -> HeaderValue {
+        self.set(cookie::REFRESH_TOKEN, token, &self.refresh_path, expires_ms)
+    }
+
+    pub(crate) fn anonymous(&self, token: &str, expires_ms: u64) -> HeaderValue {
+        self.set(&self.anonymous_name, token, "/", expires_ms)
+    }
+
+    pub(crate) fn clear_access(&self) -> HeaderValue {
+        self.set(cookie::ACCESS_TOKEN, "", "/", 0)
+    }
+
+    pub(crate) fn clear_refresh(&self) -> HeaderValue {
+        self.set(cookie::REFRESH_TOKEN, "", &self.refresh_path, 0)
+    }
+
+    pub(crate) fn clear_anonymous(&self) -> HeaderValue {
+        self.set(&self.anonymous_name, "", "/", 0)
+    }
+
+    pub(crate) fn clear_legacy(&self) -> HeaderValue {
+        self.set(cookie::ID_REFRESH_TOKEN, "", "/", 0)
+    }
+
+    fn set(&self, name: &str, value: &str, path: &str, expires_ms: u64) -> HeaderValue {
+        let seconds = i64::try_from(expires_ms / 1000).unwrap_or(i64::MAX);
+        // Cookie dates have four-digit years.
+        let latest = OffsetDateTime::from_unix_timestamp(253_402_300_799).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let expires = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(latest).min(latest);
+        let value = utf8_percent_encode(value, COMPONENT).to_string();
+        let mut cookie =
+            Cookie::build((name, value)).path(path).expires(expires).http_only(true).secure(self.secure).same_site(match self
+                .same_site
+            {
+                SameSite::Lax => ::cookie::SameSite::Lax,
+                SameSite::None => ::cookie::SameSite::None,
+            });
+        if let Some(domain) = &self.domain {
+            cookie = cookie.domain(domain);
+        }
+        // Names, paths and domains were checked when the server was configured, and the value is encoded.
+        HeaderValue::from_str(&cookie.build().to_string()).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+/// The values of all cookies of a request that have exactly this name, in order, percent-decoded. Empty ones count as absent.
+pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(key, value)| key.trim() == name && !value.trim().is_empty())
+        .map(|(_, value)| {
+            let value = value.trim();
+            percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> CookieSettings {
+        CookieSettings {
+            secure: true,
+            same_site: SameSite::Lax,
+            domain: None,
+            refresh_path: "/auth/session/refresh".into(),
+            anonymous_name: "sAnonymousToken".into(),
+        }
+    }
+
+    #[test]
+    fn has_the_attributes_of_the_reference() {
+        let text = settings().refresh("a=b+c/d.e_f-g", 1_700_000_000_000);
+        assert_eq!(
+            text,
+            "sRefreshToken=a%3Db%2Bc%2Fd.e_f-g; HttpOnly; SameSite=Lax; Secure; Path=/auth/session/refresh; Expires=Tue, 14 Nov 2023 22:13:20 GMT"
+        );
+        let cleared = CookieSettings { secure: false, domain: Some("example.com".into()), ..settings() }.clear_access();
+        assert_eq!(
+            cleared,
+            "sAccessToken=; HttpOnly; SameSite=Lax; Path=/; Domain=example.com; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+        );
+    }
+
+    #[test]
+    fn survives_the_end_of_time() {
+        assert!(settings().anonymous("t", u64::MAX).to_str().unwrap().contains("9999"));
+    }
+
+    #[test]
+    fn reads_exact_names_from_any_number_of_lines() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("sAccessToken=a%3D; xsAccessToken=b;sAccessToken=c"));
+        headers.append(header::COOKIE, HeaderValue::from_static("sAccessToken2=d; sAccessToken=; sAccessToken; %=%zz"));
+        assert_eq!(values(&headers, "sAccessToken"), ["a=", "c"]);
+    }
+}

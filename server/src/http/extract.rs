@@ -1,0 +1,82 @@
+//! Extractors: which session a handler needs.
+
+use std::ops::Deref;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+
+use super::{refused::Refused, visitor::Visitor};
+use crate::principal::{Principal, UserSession};
+
+/// A signed-in user, told by the access token alone. A visitor without user session is refused with 401 `unauthorised`, one whose
+/// access token has expired with 401 `try refresh token`; nothing is cleared. After a revocation the token stays good until it
+/// expires; where that is too long, use [`FreshUser`].
+#[derive(Clone, Debug)]
+pub struct User(pub UserSession);
+
+/// A signed-in user whose session was looked up in the store, so that a revocation counts at once. Refuses like [`User`]; a revoked
+/// session is cleared, and the visitor is anonymous with the same response.
+#[derive(Clone, Debug)]
+pub struct FreshUser(pub UserSession);
+
+impl Deref for User {
+    type Target = UserSession;
+
+    fn deref(&self) -> &UserSession {
+        &self.0
+    }
+}
+
+impl Deref for FreshUser {
+    type Target = UserSession;
+
+    fn deref(&self) -> &UserSession {
+        &self.0
+    }
+}
+
+fn visitor(parts: &Parts) -> Result<Visitor, Refused> {
+    parts.extensions.get::<Visitor>().cloned().ok_or(Refused::LayerMissing)
+}
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        visitor(parts)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        visitor(parts)?.require_user().map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for FreshUser {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        visitor(parts)?.require_fresh_user().await.map(Self)
+    }
+}
+
+/// Either kind of session; 401 when there is none.
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        visitor(parts)?.optional_principal()?.ok_or(Refused::Unauthorised)
+    }
+}
+
+/// Either kind of session or none. A session that must be refreshed first is refused all the same (reference 8.3).
+impl<S: Sync> OptionalFromRequestParts<S> for Principal {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refused> {
+        visitor(parts)?.optional_principal()
+    }
+}

@@ -1,0 +1,111 @@
+//! The tower layer.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::body::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use serde_json::json;
+use tower::{Layer, Service};
+use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError, ResponseForProtectionError};
+
+use super::{
+    changes::Changes,
+    request::RequestFacts,
+    resolve::{self, Who},
+    routes::Route,
+    visitor::Visitor,
+};
+use crate::sessions::Sessions;
+
+/// Gives every request its visitor, answers the session endpoints, and attaches tokens to responses. See
+/// [`Sessions::layer`](crate::Sessions::layer).
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SessionsLayer {
+    sessions: Sessions,
+}
+
+/// The middleware that [`SessionsLayer`] makes.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SessionsService<S> {
+    inner: S,
+    sessions: Sessions,
+}
+
+/// Answers a state-changing request that another website sent with the visitor's cookies: 403.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CrossOrigin;
+
+impl SessionsLayer {
+    pub(crate) fn new(sessions: Sessions) -> Self {
+        Self { sessions }
+    }
+}
+
+impl<S> Layer<S> for SessionsLayer {
+    type Service = Csrf<SessionsService<S>, CrossOrigin>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let csrf: CsrfLayer<CrossOrigin> = self.sessions.csrf().clone().with_rejection_response(CrossOrigin);
+        csrf.layer(SessionsService { inner, sessions: self.sessions.clone() })
+    }
+}
+
+impl<B: From<Bytes>> ResponseForProtectionError<B> for CrossOrigin {
+    fn response_for_protection_error(&mut self, _: ProtectionError) -> Response<B> {
+        tracing::debug!("refused a state-changing request from another origin; list it with `trusted_origin` if it is yours");
+        let mut response = Response::new(json!({ "message": "cross-origin request refused" }));
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        json_response(response)
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SessionsService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    ReqBody: Send + 'static,
+    ResBody: From<Bytes>,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let sessions = self.sessions.clone();
+        // The service that was polled ready is the one to call; its fresh clone waits for the next request.
+        let fresh = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, fresh);
+        Box::pin(async move {
+            // Taken apart, because a body that is not `Sync` could not be borrowed while we wait.
+            let (mut parts, body) = request.into_parts();
+            let facts = RequestFacts::of(&parts.method, &parts.headers, sessions.anonymous_cookie());
+            if let Some(route) = Route::of(&parts.method, parts.uri.path(), sessions.base_path()) {
+                return Ok(json_response(route.answer(&sessions, &parts.headers, facts).await));
+            }
+            let (who, changes) = match parts.method {
+                Method::OPTIONS | Method::TRACE => (Who::Nobody, Changes::default()),
+                _ => resolve::resolve(&sessions, &parts.headers, &facts).await,
+            };
+            let visitor = Visitor::new(sessions.clone(), facts, who, changes);
+            parts.extensions.insert(visitor.clone());
+            let response = inner.call(Request::from_parts(parts, body)).await?;
+            Ok(sessions.attach(&visitor, response))
+        })
+    }
+}
+
+fn json_response<B: From<Bytes>>(response: Response<serde_json::Value>) -> Response<B> {
+    let mut response = response.map(|body| B::from(Bytes::from(body.to_string())));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,20 @@
+//! The shell around the engine: cookies, headers, routes, extractors.
+
+mod changes;
+pub(crate) mod cookies;
+mod extract;
+mod layer;
+mod refused;
+mod request;
+mod resolve;
+mod routes;
+mod ssr;
+mod visitor;
+
+pub use self::{
+    extract::{FreshUser, User},
+    layer::{CrossOrigin, SessionsLayer, SessionsService},
+    refused::Refused,
+    ssr::redirect_to_refresh,
+    visitor::{Visitor, VisitorError},
+};

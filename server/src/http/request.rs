@@ -1,0 +1,114 @@
+//! What a request says about itself.
+
+use http::{HeaderMap, Method, header};
+use passerby_protocol::names;
+
+/// How tokens travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transfer {
+    /// `HttpOnly` cookies.
+    Cookie,
+    /// Response headers in, `Authorization` out.
+    Header,
+}
+
+/// What matters of a request besides its tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestFacts {
+    /// Made by a script, so that a session may be minted, promoted or removed with the answer. Loading a page or an image never does
+    /// any of that: a page is rendered from what is there.
+    pub(crate) is_api: bool,
+    /// How a session that is created now shall travel. Cookies unless the request asks for headers: a client that says nothing may be
+    /// one that understands cookies only (reference 9.74).
+    pub(crate) transfer: Transfer,
+    /// The app has switched anonymous sessions off for this visitor.
+    pub(crate) anonymous_off: bool,
+    pub(crate) has_anonymous_cookie: bool,
+    pub(crate) has_legacy_cookie: bool,
+}
+
+impl RequestFacts {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap, anonymous_cookie: &str) -> Self {
+        let says = |name: &str, value: &str| text(headers, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value));
+        Self {
+            is_api: !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers),
+            transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
+            anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
+            has_anonymous_cookie: !super::cookies::values(headers, anonymous_cookie).is_empty(),
+            has_legacy_cookie: !super::cookies::values(headers, names::cookie::ID_REFRESH_TOKEN).is_empty(),
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer`.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = text(headers, header::AUTHORIZATION.as_str())?;
+    let (scheme, token) = value.split_once(' ')?;
+    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+}
+
+/// Fetch Metadata tells; without it, who prefers HTML is a browser loading a page.
+fn made_by_script(headers: &HeaderMap) -> bool {
+    match (text(headers, "sec-fetch-mode"), text(headers, "sec-fetch-dest")) {
+        (Some("navigate"), _) => false,
+        (_, Some(destination)) => destination == "empty",
+        (Some(_), None) => true,
+        (None, None) => !headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html"))),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn facts(pairs: &[(&'static str, &'static str)]) -> RequestFacts {
+        RequestFacts::of(&Method::GET, &headers(pairs), "sAnonymousToken")
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn tells_scripts_from_pages() {
+        for (pairs, is_api) in [
+            (&[][..], true),
+            (&[("accept", "*/*")], true),
+            (&[("accept", "text/html,application/xhtml+xml")], false),
+            (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], false),
+            (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], false),
+            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")], true),
+            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "text/html")], true),
+            (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], false),
+            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "script")], false),
+        ] {
+            assert_eq!(facts(pairs).is_api, is_api, "{pairs:?}");
+        }
+        assert!(!RequestFacts::of(&Method::OPTIONS, &HeaderMap::new(), "x").is_api);
+    }
+
+    #[test]
+    fn transfer_is_cookie_unless_asked() {
+        assert_eq!(facts(&[]).transfer, Transfer::Cookie);
+        assert_eq!(facts(&[("st-auth-mode", "cookie")]).transfer, Transfer::Cookie);
+        assert_eq!(facts(&[("st-auth-mode", "Header")]).transfer, Transfer::Header);
+    }
+
+    #[test]
+    fn bearer_is_read_leniently() {
+        assert_eq!(bearer(&headers(&[("authorization", "Bearer  abc ")])), Some("abc"));
+        assert_eq!(bearer(&headers(&[("authorization", "bearer abc")])), Some("abc"));
+        for other in ["Basic abc", "Bearer", "Bearer ", ""] {
+            assert_eq!(bearer(&headers(&[("authorization", other)])), None);
+        }
+    }
+}

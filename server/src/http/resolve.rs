@@ -1,0 +1,200 @@
+//! Who sent a request: reads its tokens, asks the engine, and notes what the response must carry.
+
+use http::HeaderMap;
+use passerby_protocol::names::cookie;
+
+use super::{
+    changes::{AnonymousChange, Changes},
+    cookies,
+    request::{RequestFacts, Transfer, bearer},
+};
+use crate::{
+    engine::{AccessCheck, AnonymousCheck, DatabaseCheck, EngineError, jwt::TokenKind},
+    principal::{AnonymousSession, UserSession},
+    sessions::Sessions,
+};
+
+/// Who sent a request.
+#[derive(Clone)]
+pub(crate) enum Who {
+    /// No session, and none was made.
+    Nobody,
+    Anonymous(AnonymousSession),
+    User(UserSession, Transfer),
+    /// There is an access token, but it cannot be used. The anonymousId is known when its signature was right.
+    TryRefresh {
+        anonymous_id: Option<String>,
+    },
+    /// The access token is valid, but the session was revoked or has expired.
+    Ended {
+        anonymous_id: String,
+    },
+    /// The store or the keys could not be asked.
+    Unavailable,
+}
+
+/// An anonymous token of a request, verified.
+pub(crate) struct PresentedAnonymous {
+    pub(crate) token: String,
+    pub(crate) transfer: Transfer,
+    pub(crate) check: AnonymousCheck,
+}
+
+/// The access token of a request, before any check.
+enum PresentedAccess {
+    None,
+    One(String, Transfer),
+    /// Several cookies, or one of a former protocol version: refreshing clears that up.
+    Ambiguous,
+}
+
+/// Finds out who sent a request, and mints an anonymous session when there is none and may be one.
+pub(crate) async fn resolve(sessions: &Sessions, headers: &HeaderMap, facts: &RequestFacts) -> (Who, Changes) {
+    match resolve_or_fail(sessions, headers, facts).await {
+        Ok(resolved) => resolved,
+        Err(error) => {
+            tracing::error!(%error, "a session could not be resolved");
+            (Who::Unavailable, Changes::default())
+        }
+    }
+}
+
+async fn resolve_or_fail(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+) -> Result<(Who, Changes), EngineError> {
+    let mut changes = Changes::default();
+    let who = match access_token(headers, facts) {
+        PresentedAccess::Ambiguous => Who::TryRefresh { anonymous_id: any_verified_id(sessions, headers).await? },
+        PresentedAccess::One(token, transfer) => match sessions.engine().verify(&token).await? {
+            AccessCheck::TryRefresh { anonymous_id: None } => {
+                Who::TryRefresh { anonymous_id: any_verified_id(sessions, headers).await? }
+            }
+            AccessCheck::TryRefresh { anonymous_id } => Who::TryRefresh { anonymous_id },
+            AccessCheck::Valid(session) => user(sessions, session, transfer, facts, &mut changes).await?,
+        },
+        PresentedAccess::None => anonymous(sessions, headers, facts, &mut changes).await?,
+    };
+    Ok((who, changes))
+}
+
+/// Reference 8.3, steps 1 and 2.
+fn access_token(headers: &HeaderMap, facts: &RequestFacts) -> PresentedAccess {
+    if facts.has_legacy_cookie {
+        return PresentedAccess::Ambiguous;
+    }
+    let is_access = |token: &str| TokenKind::claimed_by(token) == Some(TokenKind::Access);
+    if let Some(token) = bearer(headers).filter(|token| is_access(token)) {
+        return PresentedAccess::One(token.to_owned(), Transfer::Header);
+    }
+    let mut tokens = cookies::values(headers, cookie::ACCESS_TOKEN);
+    match (tokens.pop(), tokens.is_empty()) {
+        (Some(token), true) if is_access(&token) => PresentedAccess::One(token, Transfer::Cookie),
+        (Some(_), false) => PresentedAccess::Ambiguous,
+        _ => PresentedAccess::None,
+    }
+}
+
+/// Reference 8.3, step 8.
+async fn user(
+    sessions: &Sessions,
+    session: UserSession,
+    transfer: Transfer,
+    facts: &RequestFacts,
+    changes: &mut Changes,
+) -> Result<Who, EngineError> {
+    if !facts.is_api || session.claims.parent_refresh_token_hash1.is_none() {
+        return Ok(Who::User(session, transfer));
+    }
+    Ok(match sessions.engine().check_database(&session).await? {
+        DatabaseCheck::Exists => Who::User(session, transfer),
+        DatabaseCheck::Gone => Who::Ended { anonymous_id: session.claims.anonymous_id },
+        DatabaseCheck::Promoted(access) => {
+            let session = access.session.clone();
+            changes.renew_access(transfer, access);
+            Who::User(session, transfer)
+        }
+    })
+}
+
+async fn anonymous(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+    changes: &mut Changes,
+) -> Result<Who, EngineError> {
+    if !sessions.anonymous_enabled() || facts.anonymous_off {
+        let holds_one = facts.has_anonymous_cookie || bearer_is_anonymous(headers);
+        if facts.is_api && holds_one {
+            changes.anonymous = AnonymousChange::Remove;
+        }
+        return Ok(Who::Nobody);
+    }
+    let known_id = match presented_anonymous(sessions, headers).await? {
+        Some(PresentedAnonymous { check: AnonymousCheck::Valid(session), .. }) => return Ok(Who::Anonymous(session)),
+        Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => Some(anonymous_id),
+        Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
+    };
+    if !facts.is_api {
+        return Ok(Who::Nobody);
+    }
+    let issued = sessions.engine().mint_anonymous(known_id, serde_json::Map::new())?;
+    let session = issued.session.clone();
+    changes.anonymous = AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) };
+    Ok(Who::Anonymous(session))
+}
+
+/// The visitor's anonymous token: the first one that verifies, else one that was ours, else any.
+pub(crate) async fn presented_anonymous(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+) -> Result<Option<PresentedAnonymous>, EngineError> {
+    let from_header =
+        bearer(headers).filter(|_| bearer_is_anonymous(headers)).map(|token| (token.to_owned(), Transfer::Header));
+    let from_cookies = cookies::values(headers, sessions.anonymous_cookie());
+    let from_cookies = from_cookies.into_iter().map(|token| (token, Transfer::Cookie));
+    let mut best: Option<PresentedAnonymous> = None;
+    for (token, transfer) in from_header.into_iter().chain(from_cookies) {
+        let check = sessions.engine().verify_anonymous(&token).await?;
+        let found = PresentedAnonymous { token, transfer, check };
+        match (&found.check, &best) {
+            (AnonymousCheck::Valid(_), _) => return Ok(Some(found)),
+            (AnonymousCheck::Expired { .. }, None | Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }))
+            | (AnonymousCheck::Invalid, None) => best = Some(found),
+            _ => {}
+        }
+    }
+    Ok(best)
+}
+
+/// The anonymousId of the access cookie when its signature is right, expired or not. For refusals of the refresh endpoint.
+pub(crate) async fn anonymous_id_of_access_token(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+) -> Result<Option<String>, EngineError> {
+    for token in cookies::values(headers, cookie::ACCESS_TOKEN) {
+        match sessions.engine().verify(&token).await? {
+            AccessCheck::Valid(session) => return Ok(Some(session.claims.anonymous_id)),
+            AccessCheck::TryRefresh { anonymous_id: Some(id) } => return Ok(Some(id)),
+            AccessCheck::TryRefresh { anonymous_id: None } => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The anonymousId for a visitor who signs in again while the access token is of no use.
+async fn any_verified_id(sessions: &Sessions, headers: &HeaderMap) -> Result<Option<String>, EngineError> {
+    if let Some(id) = anonymous_id_of_access_token(sessions, headers).await? {
+        return Ok(Some(id));
+    }
+    Ok(match presented_anonymous(sessions, headers).await?.map(|found| found.check) {
+        Some(AnonymousCheck::Valid(session)) => Some(session.claims.anonymous_id),
+        Some(AnonymousCheck::Expired { anonymous_id }) => Some(anonymous_id),
+        Some(AnonymousCheck::Invalid) | None => None,
+    })
+}
+
+fn bearer_is_anonymous(headers: &HeaderMap) -> bool {
+    bearer(headers).and_then(TokenKind::claimed_by) == Some(TokenKind::Anonymous)
+}

@@ -1,0 +1,364 @@
+//! The visitor of the current request: who it is, and acting on its session.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use passerby_protocol::payload::PayloadError;
+use serde_json::{Map, Value, json};
+
+use super::{
+    changes::{AnonymousChange, Changes, ClearScope, UserChange},
+    refused::Refused,
+    request::{RequestFacts, Transfer},
+    resolve::Who,
+};
+use crate::{
+    config::AfterSignOut,
+    engine::{DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh},
+    principal::{AnonymousSession, Principal, UserSession},
+    sessions::Sessions,
+};
+
+/// Why acting on a session failed. As a response: a refusal as in the reference, section 1.7, 400 for a payload that
+/// cannot be kept, 503 when the store failed, else 500.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VisitorError {
+    /// There is no session of the kind that is needed, or it has ended.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The payload is too large, or names a protected claim.
+    #[error(transparent)]
+    Payload(PayloadError),
+    /// The server failed.
+    #[error(transparent)]
+    Engine(EngineError),
+}
+
+impl From<EngineError> for VisitorError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Payload(error) => Self::Payload(error),
+            error => Self::Engine(error),
+        }
+    }
+}
+
+impl IntoResponse for VisitorError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refused) => refused.into_response(),
+            Self::Payload(error) => (StatusCode::BAD_REQUEST, Json(json!({ "message": error.to_string() }))).into_response(),
+            Self::Engine(error) => {
+                tracing::error!(%error, "acting on a session failed");
+                match error {
+                    EngineError::Store(_) => Refused::Unavailable.into_response(),
+                    _ => (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "internal error" }))).into_response(),
+                }
+            }
+        }
+    }
+}
+
+/// The visitor of the current request. Extract it in a handler to sign in, sign out or change what the session holds; the layer
+/// attaches the resulting tokens to the response, whatever its status.
+#[derive(Clone)]
+pub struct Visitor(Arc<Visit>);
+
+struct Visit {
+    sessions: Sessions,
+    facts: RequestFacts,
+    state: Mutex<State>,
+}
+
+struct State {
+    who: Who,
+    changes: Changes,
+}
+
+/// A visitor is a person.
+impl std::fmt::Debug for Visitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Visitor").finish_non_exhaustive()
+    }
+}
+
+impl Visitor {
+    pub(crate) fn new(sessions: Sessions, facts: RequestFacts, who: Who, changes: Changes) -> Self {
+        Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, changes }) }))
+    }
+
+    /// Who it is; `None` when there is no session, or one that must be refreshed first.
+    #[must_use]
+    pub fn principal(&self) -> Option<Principal> {
+        match self.state().who.clone() {
+            Who::Anonymous(session) => Some(Principal::Anonymous(session)),
+            Who::User(session, _) => Some(Principal::User(session)),
+            Who::Nobody | Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => None,
+        }
+    }
+
+    /// Creates a session for a user: new tokens throughout. The anonymous session ends; its anonymousId lives on in the access token,
+    /// and the `on_upgrade` hook decides what else. `payload` is added to what the hook returns and wins over it.
+    ///
+    /// # Errors
+    /// [`VisitorError::Payload`] when the payload does not fit, [`VisitorError::Engine`] when the session could not be stored. The
+    /// visitor then keeps the session he had.
+    pub async fn sign_in(&self, user_id: &str, payload: Map<String, Value>) -> Result<UserSession, VisitorError> {
+        let before = self.state().who.clone();
+        let former_transfer = match &before {
+            Who::User(_, transfer) => Some(*transfer),
+            _ => None,
+        };
+        let (anonymous_id, carried) = match before {
+            Who::Anonymous(session) => {
+                let id = session.anonymous_id().to_owned();
+                (Some(id), self.0.sessions.hooks().upgrade(session, user_id).await)
+            }
+            Who::User(session, _) => (Some(session.claims.anonymous_id), Map::new()),
+            Who::TryRefresh { anonymous_id } => (anonymous_id, Map::new()),
+            Who::Ended { anonymous_id } => (Some(anonymous_id), Map::new()),
+            Who::Nobody | Who::Unavailable => (None, Map::new()),
+        };
+        let anonymous_id = anonymous_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let (access, refresh) = self.create(user_id, &anonymous_id, carried, payload).await?;
+        let session = access.session.clone();
+        let transfer = self.0.facts.transfer;
+        let mut state = self.state();
+        state.changes.user = UserChange::Issue {
+            transfer,
+            access,
+            refresh: Some(refresh),
+            clear_other: former_transfer.is_some_and(|former| former != transfer),
+        };
+        if self.0.sessions.anonymous_enabled() || self.0.facts.has_anonymous_cookie {
+            state.changes.anonymous = AnonymousChange::Remove;
+        }
+        state.who = Who::User(session.clone(), transfer);
+        Ok(session)
+    }
+
+    /// Ends the user's session. The visitor is anonymous again with this response, with the same anonymousId unless the server is set to
+    /// [`AfterSignOut::Rotate`]; the `on_sign_out` hook decides what else is kept.
+    ///
+    /// # Errors
+    /// [`Refused::Unauthorised`] without a user session, [`Refused::TryRefresh`] when it must be refreshed first,
+    /// [`VisitorError::Engine`] when the store failed; the session then still exists.
+    pub async fn sign_out(&self) -> Result<(), VisitorError> {
+        let (session, transfer) = self.user_and_transfer()?;
+        self.0.sessions.engine().revoke(session.handle()).await?;
+        let id = match self.0.sessions.after_sign_out() {
+            AfterSignOut::Keep => Some(session.claims.anonymous_id.clone()),
+            AfterSignOut::Rotate => None,
+        };
+        let carried = self.0.sessions.hooks().sign_out(session).await;
+        self.demote(ClearScope::One(transfer), id, carried);
+        Ok(())
+    }
+
+    /// Merges into the payload of the user's access token: the browser sees it with this response. A `null` removes its key.
+    ///
+    /// # Errors
+    /// [`VisitorError::Payload`] when the result does not fit or a protected claim is named; [`VisitorError::Refused`] without a user
+    /// session, or when it was revoked meanwhile.
+    pub async fn merge_into_access_token_payload(&self, update: Map<String, Value>) -> Result<UserSession, VisitorError> {
+        let (session, transfer) = self.user_and_transfer()?;
+        match self.0.sessions.engine().merge_online(&session, &update).await? {
+            Some(access) => Ok(self.renew(transfer, access)),
+            None => Err(self.end(session).into()),
+        }
+    }
+
+    /// Merges into the payload of the anonymous session and issues its token anew. A `null` removes its key.
+    ///
+    /// # Errors
+    /// [`VisitorError::Payload`] when the result does not fit a cookie or a protected claim is named; [`VisitorError::Refused`] when the
+    /// visitor has no anonymous session.
+    // Async like its siblings, so that what may have to wait one day does not change the signature.
+    pub async fn update_anonymous_payload(&self, update: Map<String, Value>) -> Result<AnonymousSession, VisitorError> {
+        let Who::Anonymous(session) = self.state().who.clone() else {
+            return Err(Refused::Unauthorised.into());
+        };
+        let issued = self.0.sessions.engine().update_anonymous(&session, update)?;
+        let session = issued.session.clone();
+        let mut state = self.state();
+        state.changes.anonymous = AnonymousChange::Issue { transfer: self.0.facts.transfer, issued: Box::new(issued) };
+        state.who = Who::Anonymous(session.clone());
+        Ok(session)
+    }
+
+    /// Issues the access token anew, already expired, so that the browser refreshes at its next request. The session goes on. For
+    /// demonstrations and tests.
+    ///
+    /// # Errors
+    /// [`VisitorError::Refused`] without a user session.
+    pub async fn expire_access_token(&self) -> Result<(), VisitorError> {
+        let (session, transfer) = self.user_and_transfer()?;
+        let access = self.0.sessions.engine().expire_access_token(&session).await?;
+        self.renew(transfer, access);
+        Ok(())
+    }
+
+    /// The user, from the access token alone.
+    pub(crate) fn require_user(&self) -> Result<UserSession, Refused> {
+        self.user_and_transfer().map(|(session, _)| session)
+    }
+
+    /// The user, after asking the store whether the session still exists.
+    pub(crate) async fn require_fresh_user(&self) -> Result<UserSession, Refused> {
+        let (session, transfer) = self.user_and_transfer()?;
+        // A page is rendered from what is there and changes nothing, so it must not promote either.
+        let checked = if self.0.facts.is_api {
+            self.0.sessions.engine().check_database(&session).await
+        } else {
+            self.0.sessions.engine().information(session.handle()).await.map(|information| match information {
+                Some(_) => DatabaseCheck::Exists,
+                None => DatabaseCheck::Gone,
+            })
+        };
+        match checked {
+            Ok(DatabaseCheck::Exists) => Ok(session),
+            Ok(DatabaseCheck::Promoted(access)) => Ok(self.renew(transfer, access)),
+            Ok(DatabaseCheck::Gone) => Err(self.end(session)),
+            Err(error) => {
+                tracing::error!(%error, "a session could not be checked");
+                Err(Refused::Unavailable)
+            }
+        }
+    }
+
+    /// Either kind; `None` when there is no session at all.
+    pub(crate) fn optional_principal(&self) -> Result<Option<Principal>, Refused> {
+        let who = self.state().who.clone();
+        match who {
+            Who::Nobody => Ok(None),
+            Who::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
+            Who::User(session, _) => Ok(Some(Principal::User(session))),
+            Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => match self.user_and_transfer() {
+                Ok((session, _)) => Ok(Some(Principal::User(session))),
+                Err(refused) => Err(refused),
+            },
+        }
+    }
+
+    /// The user session is over: clears it and makes the visitor anonymous, both with this response (design section 3).
+    pub(crate) fn demote(&self, scope: ClearScope, anonymous_id: Option<String>, carried: Map<String, Value>) {
+        self.state().changes.user = UserChange::Clear(scope);
+        self.become_anonymous(anonymous_id, carried);
+    }
+
+    /// The visitor gets an anonymous session, unless they are off.
+    pub(crate) fn become_anonymous(&self, anonymous_id: Option<String>, carried: Map<String, Value>) {
+        let Visit { sessions, facts, .. } = &*self.0;
+        let allowed = sessions.anonymous_enabled() && !facts.anonymous_off;
+        let issued = allowed
+            .then(|| {
+                let engine = sessions.engine();
+                engine.mint_anonymous(anonymous_id.clone(), carried).or_else(|error| {
+                    tracing::warn!(%error, "going on without what would have been carried into the anonymous session");
+                    engine.mint_anonymous(anonymous_id, Map::new())
+                })
+            })
+            .transpose()
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "no anonymous session could be made");
+                None
+            });
+        let mut state = self.state();
+        (state.who, state.changes.anonymous) = match issued {
+            Some(issued) => (
+                Who::Anonymous(issued.session.clone()),
+                AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) },
+            ),
+            None if facts.has_anonymous_cookie => (Who::Nobody, AnonymousChange::Remove),
+            None => (Who::Nobody, AnonymousChange::Keep),
+        };
+    }
+
+    /// The visitor keeps the anonymous session whose token is `issued`, and hears of it again.
+    pub(crate) fn announce(&self, transfer: Transfer, issued: IssuedAnonymous) {
+        let mut state = self.state();
+        state.who = Who::Anonymous(issued.session.clone());
+        state.changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
+    }
+
+    /// Notes new tokens of a user session.
+    pub(crate) fn issue(&self, session: UserSession, transfer: Transfer, change: UserChange) {
+        let mut state = self.state();
+        state.who = Who::User(session, transfer);
+        state.changes.user = change;
+    }
+
+    /// Clears the user session only.
+    pub(crate) fn clear_user(&self, scope: ClearScope) {
+        self.state().changes.user = UserChange::Clear(scope);
+    }
+
+    pub(crate) fn take_changes(&self) -> Changes {
+        std::mem::take(&mut self.state().changes)
+    }
+
+    pub(crate) fn facts(&self) -> &RequestFacts {
+        &self.0.facts
+    }
+
+    fn user_and_transfer(&self) -> Result<(UserSession, Transfer), Refused> {
+        let who = self.state().who.clone();
+        match who {
+            Who::User(session, transfer) => Ok((session, transfer)),
+            Who::Nobody | Who::Anonymous(_) => Err(Refused::Unauthorised),
+            Who::TryRefresh { .. } => Err(Refused::TryRefresh),
+            Who::Unavailable => Err(Refused::Unavailable),
+            Who::Ended { anonymous_id } => {
+                self.demote(ClearScope::Both, Some(anonymous_id), Map::new());
+                Err(Refused::Unauthorised)
+            }
+        }
+    }
+
+    /// Creates a session; without what the hook carried over when that is what makes it too large, because a hook never stops a login.
+    async fn create(
+        &self,
+        user_id: &str,
+        anonymous_id: &str,
+        mut carried: Map<String, Value>,
+        payload: Map<String, Value>,
+    ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
+        let engine = self.0.sessions.engine();
+        if carried.is_empty() {
+            return engine.create(user_id, anonymous_id, payload).await;
+        }
+        carried.extend(payload.clone());
+        match engine.create(user_id, anonymous_id, carried).await {
+            Err(EngineError::Payload(error)) => {
+                tracing::warn!(%error, "signing in without what `on_upgrade` would have carried over");
+                engine.create(user_id, anonymous_id, payload).await
+            }
+            created => created,
+        }
+    }
+
+    /// The session turned out to be over.
+    fn end(&self, session: UserSession) -> Refused {
+        if self.0.facts.is_api {
+            self.demote(ClearScope::Both, Some(session.claims.anonymous_id), Map::new());
+        }
+        Refused::Unauthorised
+    }
+
+    fn renew(&self, transfer: Transfer, access: Box<IssuedAccess>) -> UserSession {
+        let session = access.session.clone();
+        let mut state = self.state();
+        state.changes.renew_access(transfer, access);
+        state.who = Who::User(session.clone(), transfer);
+        session
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

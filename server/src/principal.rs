@@ -1,0 +1,92 @@
+//! Who is asking.
+
+use std::time::SystemTime;
+
+use passerby_protocol::payload::{AccessClaims, AnonymousClaims};
+use serde_json::{Map, Value};
+
+use crate::clock::system_time;
+
+/// Who sent a request: a visitor with an anonymous session, or a user who is signed in. Exactly one of the two.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Principal {
+    /// A visitor who is not signed in.
+    Anonymous(AnonymousSession),
+    /// A user.
+    User(UserSession),
+}
+
+impl Principal {
+    /// The visitor's id (UUID), the same before, during and after a user session.
+    #[must_use]
+    pub fn anonymous_id(&self) -> &str {
+        match self {
+            Self::Anonymous(session) => session.anonymous_id(),
+            Self::User(session) => session.anonymous_id(),
+        }
+    }
+}
+
+/// The session of a visitor who is not signed in. Lives in a signed token only; nothing of it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnonymousSession {
+    pub(crate) claims: AnonymousClaims,
+}
+
+impl AnonymousSession {
+    /// The visitor's id (UUID).
+    #[must_use]
+    pub fn anonymous_id(&self) -> &str {
+        &self.claims.anonymous_id
+    }
+
+    /// What the app added. Visible to the visitor; key private data by user id, never by what stands here.
+    #[must_use]
+    pub fn payload(&self) -> &Map<String, Value> {
+        &self.claims.custom
+    }
+
+    /// When the token expires, to the second.
+    #[must_use]
+    pub fn expires_at(&self) -> SystemTime {
+        system_time(self.claims.expires_at.saturating_mul(1000))
+    }
+}
+
+/// The session of a signed-in user, as its access token tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserSession {
+    pub(crate) claims: AccessClaims,
+}
+
+impl UserSession {
+    /// Whose session it is.
+    #[must_use]
+    pub fn user_id(&self) -> &str {
+        &self.claims.user_id
+    }
+
+    /// The session's name in the store (UUID).
+    #[must_use]
+    pub fn handle(&self) -> &str {
+        &self.claims.session_handle
+    }
+
+    /// The id that the visitor had before login and gets back afterwards (UUID).
+    #[must_use]
+    pub fn anonymous_id(&self) -> &str {
+        &self.claims.anonymous_id
+    }
+
+    /// What the app added. Visible to the user.
+    #[must_use]
+    pub fn payload(&self) -> &Map<String, Value> {
+        &self.claims.custom
+    }
+
+    /// When the access token expires, to the second. The session itself lives longer.
+    #[must_use]
+    pub fn access_token_expires_at(&self) -> SystemTime {
+        system_time(self.claims.expires_at.saturating_mul(1000))
+    }
+}

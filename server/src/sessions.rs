@@ -1,0 +1,174 @@
+//! The handle that an app holds.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderName, HeaderValue, Method, Response, header};
+use passerby_protocol::names;
+use serde_json::{Map, Value};
+use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
+
+use crate::{
+    clock::Clock,
+    config::{AfterSignOut, SessionsBuilder},
+    engine::{Engine, EngineError, SessionInformation},
+    hooks::Hooks,
+    http::{SessionsLayer, Visitor, cookies::CookieSettings},
+};
+
+/// How long browsers may remember the answer to a preflight request.
+const PREFLIGHT_CACHE: Duration = Duration::from_secs(3600);
+
+/// The sessions of an app: makes the layer, and acts on sessions outside of requests. Cheap to clone; clones share everything.
+#[derive(Clone, Debug)]
+pub struct Sessions(Arc<Parts>);
+
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) engine: Engine,
+    pub(crate) hooks: Hooks,
+    pub(crate) cookies: CookieSettings,
+    pub(crate) base_path: String,
+    pub(crate) trusted_origins: Vec<HeaderValue>,
+    pub(crate) csrf: CsrfLayer,
+    pub(crate) after_sign_out: AfterSignOut,
+    pub(crate) anonymous_enabled: AtomicBool,
+    pub(crate) clock: Clock,
+}
+
+impl Sessions {
+    /// Starts the configuration.
+    pub fn builder() -> SessionsBuilder {
+        SessionsBuilder::default()
+    }
+
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The layer for the router, to be added after all routes. It finds out who sent a request, gives new visitors of API routes an
+    /// anonymous session, answers `POST {base}/session/refresh`, `POST {base}/signout` and `GET {base}/jwt/jwks.json`, attaches tokens
+    /// to responses, and refuses state-changing requests that other websites send (Fetch Metadata and `Origin`, as in
+    /// [`tower_http::csrf`], whose deployment caveats hold).
+    pub fn layer(&self) -> SessionsLayer {
+        SessionsLayer::new(self.clone())
+    }
+
+    /// CORS for a website on another origin than the API; to be added after [`Sessions::layer`], so that it is outermost. Allows the
+    /// website and the trusted origins, with credentials and the protocol's headers. Response headers with tokens are exposed by
+    /// [`Sessions::layer`], which keeps what the app exposes; `expose_headers` on this layer would overwrite both.
+    pub fn cors(&self) -> CorsLayer {
+        let ours = [
+            names::header::RID,
+            names::header::FDI_VERSION,
+            names::header::ANTI_CSRF,
+            names::header::AUTH_MODE,
+            names::header::ANONYMOUS_MODE,
+        ];
+        CorsLayer::new()
+            .allow_origin(self.0.trusted_origins.clone())
+            .allow_credentials(true)
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_headers(
+                ours.map(HeaderName::from_static)
+                    .into_iter()
+                    .chain([header::AUTHORIZATION, header::CONTENT_TYPE])
+                    .collect::<Vec<_>>(),
+            )
+            .max_age(PREFLIGHT_CACHE)
+    }
+
+    /// Switches anonymous sessions on or off for all visitors, from the next request on. While off, those that visitors still hold are
+    /// removed with the next response.
+    pub fn set_anonymous_enabled(&self, enabled: bool) {
+        self.0.anonymous_enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    /// Whether visitors get anonymous sessions now.
+    #[must_use]
+    pub fn anonymous_enabled(&self) -> bool {
+        self.0.anonymous_enabled.load(Ordering::Relaxed)
+    }
+
+    /// Ends one session; `false` when there was none. Access tokens stay good until they expire, except for
+    /// [`FreshUser`](crate::FreshUser).
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn revoke_session(&self, handle: &str) -> Result<bool, EngineError> {
+        self.engine().revoke(handle).await
+    }
+
+    /// Ends all sessions of a user and returns their handles.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn revoke_all_sessions_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
+        self.engine().revoke_all_of_user(user_id).await
+    }
+
+    /// The handles of a user's sessions, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn session_handles_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
+        self.engine().handles_of_user(user_id).await
+    }
+
+    /// What is known of a session; `None` when there is none, or it has expired.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn session_information(&self, handle: &str) -> Result<Option<SessionInformation>, EngineError> {
+        self.engine().information(handle).await
+    }
+
+    /// Merges into the access token payload of a session from outside of its requests; a `null` removes its key. The browser learns of it
+    /// when it refreshes. `false` when there is no such session.
+    ///
+    /// # Errors
+    /// [`EngineError::Payload`] when the result does not fit or a protected claim is named, or when the store fails.
+    pub async fn merge_into_access_token_payload(
+        &self,
+        handle: &str,
+        update: &Map<String, Value>,
+    ) -> Result<bool, EngineError> {
+        self.engine().merge_by_handle(handle, update).await
+    }
+
+    /// Writes what happened to the visitor's session into the response.
+    pub(crate) fn attach<B>(&self, visitor: &Visitor, mut response: Response<B>) -> Response<B> {
+        let now = self.0.clock.now_ms();
+        visitor.take_changes().attach(response.headers_mut(), visitor.facts(), &self.0.cookies, now);
+        response
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.0.hooks
+    }
+
+    pub(crate) fn anonymous_cookie(&self) -> &str {
+        &self.0.cookies.anonymous_name
+    }
+
+    pub(crate) fn base_path(&self) -> &str {
+        &self.0.base_path
+    }
+
+    pub(crate) fn csrf(&self) -> &CsrfLayer {
+        &self.0.csrf
+    }
+
+    pub(crate) fn after_sign_out(&self) -> AfterSignOut {
+        self.0.after_sign_out
+    }
+}

@@ -1,0 +1,145 @@
+//! Where sessions and keys are kept.
+
+mod sqlite;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+pub use self::sqlite::SqliteStore;
+
+/// One session of one user. Anonymous sessions have no record (design section 3, rule 2).
+#[derive(Clone, PartialEq)]
+pub struct SessionRecord {
+    /// UUID v4.
+    pub handle: String,
+    /// Whose session it is.
+    pub user_id: String,
+    /// The id that the visitor had before login and gets back afterwards.
+    pub anonymous_id: String,
+    /// SHA-256 of the SHA-256 of the current refresh token, in hex.
+    pub refresh_hash2: String,
+    /// Epoch milliseconds.
+    pub created_at: u64,
+    /// Epoch milliseconds.
+    pub expires_at: u64,
+    /// What the app added to the access token.
+    pub payload: Map<String, Value>,
+}
+
+/// A record identifies a person and holds a hash of a secret.
+impl fmt::Debug for SessionRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionRecord").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Signs access tokens; rotates.
+    Dynamic,
+    /// Signs anonymous tokens; replaced by hand only.
+    Static,
+    /// Encrypts refresh tokens.
+    Refresh,
+}
+
+/// One key. Keys are never deleted: the anonymousId of a long expired token must stay readable (design section 3, rule 5).
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The `kid`.
+    pub id: String,
+    /// What it is for.
+    pub kind: KeyKind,
+    /// Epoch milliseconds.
+    pub created_at: u64,
+    /// PKCS#8 PEM of an RSA key, or base64 of a symmetric key.
+    pub secret: String,
+}
+
+impl fmt::Debug for KeyRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRecord").field("kind", &self.kind).field("created_at", &self.created_at).finish_non_exhaustive()
+    }
+}
+
+/// What [`SessionStore::update`] does with the record after the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Leave the stored record as it is.
+    Keep,
+    /// Store the changed record.
+    Save,
+    /// Remove the record.
+    Remove,
+}
+
+/// What [`SessionStore::update`] calls with the record it read.
+pub type Decide<'a> = &'a mut (dyn for<'record> FnMut(&'record mut SessionRecord) -> Write + Send);
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database file cannot be opened for writing.
+    #[error(
+        "the session database `{path}` cannot be written: {reason}; check that its folder exists and that this process may write to both"
+    )]
+    NotWritable {
+        /// The file.
+        path: String,
+        /// What the database said.
+        reason: String,
+    },
+    /// The database was made by a newer version.
+    #[error("the session database cannot be brought to this version's layout: {0}")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// [`SessionStore::create`] met a record with the same handle.
+    #[error("a session with this handle exists already")]
+    HandleTaken,
+    /// A record does not read as it was written.
+    #[error("the session database holds a damaged record: {0}")]
+    Damaged(&'static str),
+    /// Anything else; usually the database cannot be reached.
+    #[error("the session database failed: {0}")]
+    Database(#[source] sqlx::Error),
+}
+
+/// Where sessions and keys are kept. Every method is one transaction; all of them are safe to call at the same time from any
+/// number of tasks and processes.
+#[async_trait]
+pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
+    /// Adds a session.
+    ///
+    /// # Errors
+    /// [`StoreError::HandleTaken`] when there is one with its handle; it is never overwritten.
+    async fn create(&self, session: &SessionRecord) -> Result<(), StoreError>;
+
+    /// Reads a session, expired or not.
+    async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Reads a session, lets `decide` change it, and does what `decide` answers, with nobody else writing in between. Returns the
+    /// record as `decide` left it, `None` when there is none. `handle` and `user_id` never change.
+    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Removes a session; `false` when there was none.
+    async fn remove(&self, handle: &str) -> Result<bool, StoreError>;
+
+    /// Removes all sessions of a user and returns their handles.
+    async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError>;
+
+    /// The handles of a user's sessions that expire after `now` (epoch milliseconds), oldest first.
+    async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError>;
+
+    /// Removes at most `limit` sessions that expired at or before `now` (epoch milliseconds).
+    async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError>;
+
+    /// All keys, oldest first.
+    async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
+
+    /// Adds a key unless there is one of its kind that was created at or after `fresh_since` (epoch milliseconds), so that of
+    /// several processes that notice the need for a new key only one succeeds. A key with the same id is left as it is.
+    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError>;
+}

@@ -1,0 +1,244 @@
+//! The embedded store: one SQLite file.
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::{
+    Row, Sqlite, SqlitePool, Transaction,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+
+use super::{Decide, KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError, Write};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a writer waits for a writer in another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+
+const SELECT_SESSION: &str =
+    "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload FROM sessions WHERE handle = ?";
+
+/// Sessions and keys in one SQLite file (with its `-wal` and `-shm` beside it), in WAL mode.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    // SQLite has one writer at a time. Waiting for it in a queue of ours is fair; waiting in SQLite is polling.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the file, creates it when it is missing, and brings its layout up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::NotWritable`] when the file or its folder cannot be written, [`StoreError::Migration`] when the file comes
+    /// from a newer version.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let not_writable = |error: &dyn std::fmt::Display| StoreError::NotWritable {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        };
+        create_private(path).map_err(|error| not_writable(&error))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| not_writable(&error))?;
+        // A file that can be read only opens without complaint; the first write finds out.
+        let probe = async {
+            let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+            transaction.rollback().await
+        };
+        probe.await.map_err(|error: sqlx::Error| not_writable(&error))?;
+        MIGRATIONS.run(&writer).await.map_err(StoreError::Migration)?;
+        let readers =
+            SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(StoreError::Database)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Closes the file after what is under way has finished. Whatever is asked of the store afterwards fails.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Begins a transaction that has the write lock from the start, so that what it reads stays true until it commits.
+    async fn write(&self) -> Result<Transaction<'_, Sqlite>, StoreError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::Database)
+    }
+}
+
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        let inserted = sqlx::query(
+            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload) \
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(&session.handle)
+        .bind(&session.user_id)
+        .bind(&session.anonymous_id)
+        .bind(&session.refresh_hash2)
+        .bind(to_sql(session.created_at))
+        .bind(to_sql(session.expires_at))
+        .bind(payload_text(session)?)
+        .execute(&self.writer)
+        .await
+        .map_err(StoreError::Database)?;
+        if inserted.rows_affected() == 1 { Ok(()) } else { Err(StoreError::HandleTaken) }
+    }
+
+    async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError> {
+        let row = sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&self.readers).await.map_err(StoreError::Database)?;
+        row.as_ref().map(session_from).transpose()
+    }
+
+    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+        let mut transaction = self.write().await?;
+        let row =
+            sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&mut *transaction).await.map_err(StoreError::Database)?;
+        let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
+            return Ok(None);
+        };
+        let query = match decide(&mut session) {
+            Write::Keep => return Ok(Some(session)),
+            Write::Save => sqlx::query(
+                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ? WHERE handle = ?",
+            )
+            .bind(&session.anonymous_id)
+            .bind(&session.refresh_hash2)
+            .bind(to_sql(session.expires_at))
+            .bind(payload_text(&session)?)
+            .bind(handle),
+            Write::Remove => sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle),
+        };
+        query.execute(&mut *transaction).await.map_err(StoreError::Database)?;
+        transaction.commit().await.map_err(StoreError::Database)?;
+        Ok(Some(session))
+    }
+
+    async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
+        let removed = sqlx::query("DELETE FROM sessions WHERE handle = ?")
+            .bind(handle)
+            .execute(&self.writer)
+            .await
+            .map_err(StoreError::Database)?;
+        Ok(removed.rows_affected() > 0)
+    }
+
+    async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("DELETE FROM sessions WHERE user_id = ? RETURNING handle")
+            .bind(user_id)
+            .fetch_all(&self.writer)
+            .await
+            .map_err(StoreError::Database)?;
+        rows.iter().map(|row| row.try_get("handle").map_err(StoreError::Database)).collect()
+    }
+
+    async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("SELECT handle FROM sessions WHERE user_id = ? AND expires_at > ? ORDER BY created_at, handle")
+            .bind(user_id)
+            .bind(to_sql(now))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::Database)?;
+        rows.iter().map(|row| row.try_get("handle").map_err(StoreError::Database)).collect()
+    }
+
+    async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
+        let removed =
+            sqlx::query("DELETE FROM sessions WHERE handle IN (SELECT handle FROM sessions WHERE expires_at <= ? LIMIT ?)")
+                .bind(to_sql(now))
+                .bind(limit)
+                .execute(&self.writer)
+                .await
+                .map_err(StoreError::Database)?;
+        Ok(removed.rows_affected())
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        let rows = sqlx::query("SELECT id, kind, created_at, secret FROM keys ORDER BY created_at, id")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(StoreError::Database)?;
+        rows.iter().map(key_from).collect()
+    }
+
+    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO keys (id, kind, created_at, secret) SELECT ?1, ?2, ?3, ?4 \
+             WHERE NOT EXISTS (SELECT 1 FROM keys WHERE kind = ?2 AND created_at >= ?5) ON CONFLICT DO NOTHING",
+        )
+        .bind(&key.id)
+        .bind(kind_text(key.kind))
+        .bind(to_sql(key.created_at))
+        .bind(&key.secret)
+        .bind(to_sql(fresh_since))
+        .execute(&self.writer)
+        .await
+        .map_err(StoreError::Database)?;
+        Ok(())
+    }
+}
+
+/// Makes the file for this process's user only, because it holds private keys. SQLite gives `-wal` and `-shm` the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn session_from(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(StoreError::Database);
+    Ok(SessionRecord {
+        handle: text("handle")?,
+        user_id: text("user_id")?,
+        anonymous_id: text("anonymous_id")?,
+        refresh_hash2: text("refresh_hash2")?,
+        created_at: time(row, "created_at")?,
+        expires_at: time(row, "expires_at")?,
+        payload: serde_json::from_str(&text("payload")?).map_err(|_| StoreError::Damaged("payload is not a JSON object"))?,
+    })
+}
+
+fn key_from(row: &SqliteRow) -> Result<KeyRecord, StoreError> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(StoreError::Database);
+    let kind = match text("kind")?.as_str() {
+        "dynamic" => KeyKind::Dynamic,
+        "static" => KeyKind::Static,
+        "refresh" => KeyKind::Refresh,
+        _ => return Err(StoreError::Damaged("unknown kind of key")),
+    };
+    Ok(KeyRecord { id: text("id")?, kind, created_at: time(row, "created_at")?, secret: text("secret")? })
+}
+
+fn kind_text(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Dynamic => "dynamic",
+        KeyKind::Static => "static",
+        KeyKind::Refresh => "refresh",
+    }
+}
+
+fn payload_text(session: &SessionRecord) -> Result<String, StoreError> {
+    serde_json::to_string(&session.payload).map_err(|_| StoreError::Damaged("payload cannot be written as JSON"))
+}
+
+fn time(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
+    let value: i64 = row.try_get(column).map_err(StoreError::Database)?;
+    u64::try_from(value).map_err(|_| StoreError::Damaged("a time before 1970"))
+}
+
+fn to_sql(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,408 @@
+//! An app to test with, and a browser that remembers cookies.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{OriginalUri, Query},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use passerby_protocol::front_token::FrontToken;
+use passerby_server::{
+    FreshUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError, redirect_to_refresh,
+    store::{KeyRecord, SessionStore},
+};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tower::ServiceExt;
+
+pub(crate) const ORIGIN: &str = "http://localhost:3000";
+pub(crate) const REFRESH: &str = "/auth/session/refresh";
+pub(crate) const SIGN_OUT: &str = "/auth/signout";
+
+const TOKEN_HEADERS: [&str; 6] =
+    ["front-token", "st-anonymous-front-token", "st-anonymous-token", "st-access-token", "st-refresh-token", "anti-csrf"];
+
+/// Making RSA keys takes long; all tests start from these.
+static KEYS: OnceCell<Vec<KeyRecord>> = OnceCell::const_new();
+
+pub(crate) fn map(value: Value) -> Map<String, Value> {
+    let Value::Object(map) = value else { panic!("not an object: {value}") };
+    map
+}
+
+/// A store of its own, with keys in it.
+pub(crate) async fn store() -> (SqliteStore, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    let keys = KEYS
+        .get_or_init(|| async {
+            let folder = TempDir::new().unwrap();
+            let store = SqliteStore::open(folder.path().join("keys.db")).await.unwrap();
+            Sessions::builder().api_domain(ORIGIN).store(store.clone()).build().await.unwrap();
+            store.keys().await.unwrap()
+        })
+        .await;
+    for key in keys {
+        store.add_key_unless_newer(key, u64::MAX).await.unwrap();
+    }
+    (store, folder)
+}
+
+/// The server under test.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) sessions: Sessions,
+    pub(crate) store: SqliteStore,
+    router: Router,
+    skew: Arc<AtomicU64>,
+    _folder: Arc<TempDir>,
+}
+
+impl App {
+    pub(crate) async fn new() -> Self {
+        Self::with(|builder| builder).await
+    }
+
+    /// Another server on the same database. It lives as long as the first one does.
+    pub(crate) async fn on(store: SqliteStore) -> Self {
+        Self::build(store, TempDir::new().unwrap(), |builder| builder).await
+    }
+
+    pub(crate) async fn with(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        let (store, folder) = store().await;
+        Self::build(store, folder, configure).await
+    }
+
+    async fn build(store: SqliteStore, folder: TempDir, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        let skew = Arc::new(AtomicU64::new(0));
+        let seconds = skew.clone();
+        let builder = Sessions::builder()
+            .api_domain(ORIGIN)
+            .store(store.clone())
+            .clock(move || SystemTime::now() + Duration::from_secs(seconds.load(Ordering::SeqCst)));
+        let sessions = configure(builder).build().await.unwrap();
+        let router = router(&sessions);
+        Self { sessions, store, router, skew, _folder: Arc::new(folder) }
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        Browser { app: self.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new() }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, time: Duration) {
+        self.skew.fetch_add(time.as_secs(), Ordering::SeqCst);
+    }
+}
+
+fn router(sessions: &Sessions) -> Router {
+    let seen = |principal: Option<Principal>| {
+        Json(match principal {
+            None => json!({ "kind": "none" }),
+            Some(Principal::Anonymous(session)) => {
+                json!({ "kind": "anonymous", "id": session.anonymous_id(), "payload": session.payload() })
+            }
+            Some(Principal::User(session)) => json!({
+                "kind": "user",
+                "user": session.user_id(),
+                "handle": session.handle(),
+                "id": session.anonymous_id(),
+                "payload": session.payload(),
+            }),
+        })
+    };
+    Router::new()
+        .route("/api/me", get(move |principal: Principal| async move { seen(Some(principal)) }))
+        .route(
+            "/api/maybe",
+            get(move |principal: Option<Principal>| async move { seen(principal) })
+                .post(move |principal: Option<Principal>| async move { seen(principal) }),
+        )
+        .route("/api/user", get(|user: User| async move { user.user_id().to_owned() }))
+        .route("/api/fresh", get(|user: FreshUser| async move { user.user_id().to_owned() }))
+        .route("/api/plain", get(|| async { "plain" }))
+        .route(
+            "/api/exposing",
+            get(|visitor: Visitor| async move {
+                visitor.update_anonymous_payload(map(json!({"a": 1}))).await?;
+                Ok::<_, VisitorError>([
+                    ("access-control-expose-headers", "x-count, x-st-anonymous-front-token"),
+                    ("cache-control", "max-age=60"),
+                ])
+            }),
+        )
+        .route("/api/login", post(login))
+        .route(
+            "/api/login-then-fail",
+            post(|visitor: Visitor| async move {
+                visitor.sign_in("alice", Map::new()).await?;
+                Ok::<_, VisitorError>(StatusCode::INTERNAL_SERVER_ERROR)
+            }),
+        )
+        .route(
+            "/api/login-and-merge",
+            post(|visitor: Visitor| async move {
+                visitor.sign_in("alice", map(json!({"a": 1}))).await?;
+                visitor.merge_into_access_token_payload(map(json!({"b": 2}))).await?;
+                Ok::<_, VisitorError>(())
+            }),
+        )
+        .route(
+            "/api/login-and-out",
+            post(|visitor: Visitor| async move {
+                visitor.sign_in("alice", Map::new()).await?;
+                visitor.sign_out().await
+            }),
+        )
+        .route("/api/logout", post(|visitor: Visitor| async move { visitor.sign_out().await }))
+        .route(
+            "/api/merge",
+            post(|visitor: Visitor, Json(update): Json<Map<String, Value>>| async move {
+                visitor.merge_into_access_token_payload(update).await.map(|session| Json(session.payload().clone()))
+            }),
+        )
+        .route(
+            "/api/cart",
+            post(|visitor: Visitor, Json(update): Json<Map<String, Value>>| async move {
+                visitor.update_anonymous_payload(update).await.map(|session| Json(session.payload().clone()))
+            }),
+        )
+        .route("/api/expire", post(|visitor: Visitor| async move { visitor.expire_access_token().await }))
+        .route("/page", get(page))
+        .route("/fresh-page", get(|user: Result<FreshUser, Refused>| async move { user.map_or("refused", |_| "fresh") }))
+        .route("/any-page", get(move |principal: Option<Principal>| async move { seen(principal) }))
+        .layer(sessions.layer())
+        .layer(sessions.cors())
+}
+
+async fn login(
+    visitor: Visitor,
+    Query(query): Query<BTreeMap<String, String>>,
+    Json(payload): Json<Map<String, Value>>,
+) -> Result<Json<Value>, VisitorError> {
+    let session = visitor.sign_in(&query["user"], payload).await?;
+    assert_eq!(visitor.principal(), Some(Principal::User(session.clone())));
+    Ok(Json(json!({ "handle": session.handle() })))
+}
+
+async fn page(user: Result<User, Refused>, OriginalUri(uri): OriginalUri) -> Response {
+    match user {
+        Ok(user) => user.user_id().to_owned().into_response(),
+        Err(_) => redirect_to_refresh(&uri),
+    }
+}
+
+/// A browser: remembers cookies by name, with their path. Checks of every response what must hold of all.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    app: App,
+    /// Name to value and path.
+    pub(crate) cookies: BTreeMap<String, (String, String)>,
+    /// Sent with every request.
+    pub(crate) headers: HeaderMap,
+}
+
+impl Browser {
+    /// The same browser, routed to another server.
+    pub(crate) fn moved_to(&self, app: &App) -> Self {
+        Self { app: app.clone(), ..self.clone() }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.insert(name, value.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies.get(name).map(|(value, _)| value.as_str())
+    }
+
+    pub(crate) fn set_cookie(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.into(), (value.into(), "/".into()));
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str) -> Answer {
+        self.send(Method::POST, path, Some(json!({}))).await
+    }
+
+    pub(crate) async fn post_json(&mut self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// A page load.
+    pub(crate) async fn open(&mut self, path: &str) -> Answer {
+        let headers = self.headers.clone();
+        for (name, value) in [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("accept", "text/html,*/*")] {
+            self.headers.insert(name, value.parse().unwrap());
+        }
+        let answer = self.get(path).await;
+        self.headers = headers;
+        answer
+    }
+
+    pub(crate) async fn login(&mut self, user: &str) -> Answer {
+        let answer = self.post(&format!("/api/login?user={user}")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer
+    }
+
+    pub(crate) async fn refresh(&mut self) -> Answer {
+        self.post(REFRESH).await
+    }
+
+    /// The anonymousId that the server sees.
+    pub(crate) async fn id(&mut self) -> String {
+        self.get("/api/me").await.body["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn request(&mut self, method: Method, path: &str) -> Answer {
+        self.send(method, path, None).await
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost:3000");
+        request.headers_mut().unwrap().extend(self.headers.clone());
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .filter(|(_, (_, cookie_path))| path.starts_with(cookie_path.as_str()))
+            .map(|(name, (value, _))| format!("{name}={value}"))
+            .collect();
+        if !cookies.is_empty() {
+            request = request.header(header::COOKIE, cookies.join("; "));
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        let response = self.app.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let answer = Answer::read(response).await;
+        answer.check();
+        self.remember(&answer);
+        answer
+    }
+
+    fn remember(&mut self, answer: &Answer) {
+        for line in answer.headers.get_all(header::SET_COOKIE) {
+            let line = line.to_str().unwrap();
+            let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
+            let path = line.split("; ").find_map(|part| part.strip_prefix("Path=")).unwrap();
+            if line.contains("Expires=Thu, 01 Jan 1970") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.into(), (value.into(), path.into()));
+            }
+        }
+    }
+}
+
+/// A response, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    async fn read(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// What holds of every response: tokens are never cached, and always exposed.
+    fn check(&self) {
+        let present: Vec<&str> = TOKEN_HEADERS.into_iter().filter(|name| self.headers.contains_key(*name)).collect();
+        if present.is_empty() && !self.headers.contains_key(header::SET_COOKIE) {
+            return;
+        }
+        assert_eq!(self.headers[header::CACHE_CONTROL], "no-store");
+        let exposed: Vec<&str> = self
+            .headers
+            .get_all(header::ACCESS_CONTROL_EXPOSE_HEADERS)
+            .iter()
+            .flat_map(|value| value.to_str().unwrap().split(','))
+            .map(str::trim)
+            .collect();
+        for name in present {
+            assert!(exposed.contains(&name), "{name} is not exposed: {exposed:?}");
+            assert_eq!(self.headers.get_all(name).iter().count(), 1, "{name} twice");
+        }
+    }
+
+    pub(crate) fn text(&self, header: &str) -> Option<&str> {
+        self.headers.get(header).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn set_cookies(&self) -> Vec<&str> {
+        self.headers.get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap()).collect()
+    }
+
+    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
+        self.set_cookies().into_iter().find(|line| line.split_once('=').is_some_and(|(key, _)| key == name))
+    }
+
+    pub(crate) fn cleared(&self, name: &str) -> bool {
+        self.set_cookie(name).is_some_and(|line| line.contains("Expires=Thu, 01 Jan 1970"))
+    }
+
+    pub(crate) fn front_token(&self) -> FrontToken {
+        FrontToken::decode(self.text("front-token").unwrap()).unwrap()
+    }
+
+    pub(crate) fn anonymous_front_token(&self) -> FrontToken {
+        FrontToken::decode(self.text("st-anonymous-front-token").unwrap()).unwrap()
+    }
+
+    /// The id that the response announces.
+    pub(crate) fn announced_id(&self) -> String {
+        let token = self.anonymous_front_token();
+        assert_eq!(token.up["isAnonymous"], true);
+        let id = token.up["anonymousId"].as_str().unwrap().to_owned();
+        assert_eq!(token.uid, format!("G-{id}"));
+        id
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+
+    /// No header about sessions at all.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.set_cookies().is_empty() && TOKEN_HEADERS.iter().all(|name| !self.headers.contains_key(*name))
+    }
+
+    /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous session (design section 3).
+    pub(crate) fn assert_demoted(&self, message: &str) {
+        assert_eq!(self.status, 401);
+        assert_eq!(self.message(), message);
+        assert!(self.cleared("sAccessToken") && self.cleared("sRefreshToken"), "{:?}", self.set_cookies());
+        assert_eq!(self.text("front-token"), Some("remove"));
+        assert_eq!(self.text("st-access-token"), Some(""));
+        assert_eq!(self.text("st-refresh-token"), Some(""));
+        assert_eq!(self.text("anti-csrf"), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! Who may send requests with a visitor's cookies.
+
+use http::Method;
+
+use crate::app::{App, Browser, REFRESH, SIGN_OUT};
+
+async fn website(app: &App) -> Browser {
+    let mut browser = app.browser();
+    browser.login("alice").await;
+    browser
+}
+
+fn two_origins() -> impl std::future::Future<Output = App> {
+    App::with(|builder| builder.website_domain("http://localhost:4000").trusted_origin("https://appleid.apple.com"))
+}
+
+#[tokio::test]
+async fn other_websites_change_nothing() {
+    let app = two_origins().await;
+    let browser = website(&app).await;
+    for path in ["/api/logout", SIGN_OUT, REFRESH, "/api/login?user=mallory"] {
+        let mut forged = browser.clone().header("origin", "https://evil.example").header("sec-fetch-site", "cross-site");
+        let answer = forged.post(path).await;
+        assert_eq!(answer.status, 403, "{path}");
+        assert!(answer.is_silent());
+        assert_eq!(answer.message(), "cross-origin request refused");
+        let mut old_browser = browser.clone().header("origin", "https://evil.example");
+        assert_eq!(old_browser.post(path).await.status, 403, "{path}");
+    }
+    assert_eq!(browser.clone().get("/api/user").await.status, 200);
+}
+
+#[tokio::test]
+async fn our_website_and_trusted_origins_may() {
+    let app = two_origins().await;
+    for (origin, site) in [
+        ("http://localhost:4000", "same-site"),
+        ("https://appleid.apple.com", "cross-site"),
+        ("http://localhost:3000", "same-origin"),
+    ] {
+        let mut browser = website(&app).await.header("origin", origin).header("sec-fetch-site", site);
+        assert_eq!(browser.refresh().await.status, 200, "{origin}");
+    }
+    let mut no_browser = website(&app).await;
+    assert_eq!(no_browser.refresh().await.status, 200);
+}
+
+#[tokio::test]
+async fn everybody_may_read_the_keys_and_nothing_else() {
+    let app = two_origins().await;
+    let other = app.browser().header("origin", "https://other.example");
+    assert_eq!(other.clone().get("/auth/jwt/jwks.json").await.text("access-control-allow-origin"), Some("*"));
+    assert_eq!(other.clone().get("/api/me").await.text("access-control-allow-origin"), None);
+}
+
+#[tokio::test]
+async fn preflights_are_answered_for_our_website_only() {
+    let app = two_origins().await;
+    let preflight = |origin: &'static str| {
+        let mut browser = app.browser().header("origin", origin).header("access-control-request-method", "POST").header(
+            "access-control-request-headers",
+            "rid,st-auth-mode,st-anonymous-mode,anti-csrf,fdi-version,authorization,content-type",
+        );
+        async move { browser.request(Method::OPTIONS, REFRESH).await }
+    };
+    let answer = preflight("http://localhost:4000").await;
+    assert_eq!(answer.text("access-control-allow-origin"), Some("http://localhost:4000"));
+    assert_eq!(answer.text("access-control-allow-credentials"), Some("true"));
+    let allowed = answer.text("access-control-allow-headers").unwrap();
+    for name in ["rid", "fdi-version", "anti-csrf", "authorization", "st-auth-mode", "st-anonymous-mode", "content-type"] {
+        assert!(allowed.split(',').any(|allowed| allowed == name), "{name}");
+    }
+    assert_eq!(preflight("https://evil.example").await.text("access-control-allow-origin"), None);
+}

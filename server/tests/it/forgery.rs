@@ -1,0 +1,206 @@
+//! Tokens that must not be accepted (issue 2, "Bad input").
+
+use aws_lc_rs::{
+    encoding::{AsDer, PublicKeyX509Der},
+    signature::KeyPair as _,
+};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use passerby_server::store::{KeyKind, SessionStore};
+use serde_json::{Map, Value, json};
+
+use crate::app::{Answer, App, Browser};
+
+/// Header and payload of a token.
+fn parts(token: &str) -> (Value, Map<String, Value>) {
+    let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap_or_default());
+    (serde_json::from_slice(&parts.next().unwrap()).unwrap(), serde_json::from_slice(&parts.next().unwrap()).unwrap())
+}
+
+fn header(value: &Value) -> Header {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+fn json_part(value: &impl serde::Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).unwrap())
+}
+
+async fn signing_key(app: &App, kind: KeyKind) -> EncodingKey {
+    let keys = app.store.keys().await.unwrap();
+    EncodingKey::from_rsa_pem(keys.iter().rfind(|key| key.kind == kind).unwrap().secret.as_bytes()).unwrap()
+}
+
+/// A key that is not the server's.
+async fn foreign_key() -> EncodingKey {
+    let folder = tempfile::TempDir::new().unwrap();
+    let store = passerby_server::SqliteStore::open(folder.path().join("db")).await.unwrap();
+    passerby_server::Sessions::builder().api_domain(crate::app::ORIGIN).store(store.clone()).build().await.unwrap();
+    let keys = store.keys().await.unwrap();
+    EncodingKey::from_rsa_pem(keys.iter().find(|key| key.kind == KeyKind::Static).unwrap().secret.as_bytes()).unwrap()
+}
+
+/// The public key as anybody can have it, in the form that a confused verifier would use as a shared secret.
+async fn public_pem(app: &App, kind: KeyKind) -> Vec<u8> {
+    let keys = app.store.keys().await.unwrap();
+    let private = &keys.iter().rfind(|key| key.kind == kind).unwrap().secret;
+    let body: String = private.lines().filter(|line| !line.starts_with('-')).collect();
+    let pair = aws_lc_rs::rsa::KeyPair::from_pkcs8(&STANDARD.decode(body).unwrap()).unwrap();
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der.as_ref())).into_bytes()
+}
+
+/// All forgeries of a token.
+async fn forgeries(app: &App, token: &str) -> Vec<(&'static str, String)> {
+    let (token_header, payload) = parts(token);
+    let kid = token_header["kid"].as_str().unwrap();
+    let kind = if kid.starts_with("d-") { KeyKind::Dynamic } else { KeyKind::Static };
+    let with = |name: &str, value: Value| {
+        let mut changed = token_header.clone();
+        changed[name] = value;
+        changed
+    };
+    let mut confused = header(&with("alg", json!("HS256")));
+    confused.alg = Algorithm::HS256;
+    let hs256 = encode(&confused, &payload, &EncodingKey::from_secret(&public_pem(app, kind).await)).unwrap();
+    let foreign = encode(&header(&token_header), &payload, &foreign_key().await).unwrap();
+    let own_key = signing_key(app, kind).await;
+    let unknown = encode(&header(&with("kid", json!(format!("{}0", &kid[..2])))), &payload, &own_key).unwrap();
+    let mut other_issuer = payload.clone();
+    other_issuer.insert("iss".into(), json!("https://evil.example/auth"));
+    let mut changed = payload.clone();
+    changed.insert("extra".into(), json!(1));
+    let signature = token.rsplit('.').next().unwrap();
+    vec![
+        ("alg none", format!("{}.{}.", json_part(&with("alg", json!("none"))), json_part(&payload))),
+        ("alg none with signature", format!("{}.{}.{signature}", json_part(&with("alg", json!("none"))), json_part(&payload))),
+        ("HS256 with the public key", hs256),
+        ("wrong signature", foreign),
+        ("unknown kid", unknown),
+        ("changed payload", format!("{}.{}.{signature}", json_part(&token_header), json_part(&changed))),
+        ("other issuer", encode(&header(&token_header), &other_issuer, &own_key).unwrap()),
+        ("no signature", token[..=token.rfind('.').unwrap()].to_owned()),
+        ("garbage", "garbage".to_owned()),
+    ]
+}
+
+fn refused_as_user(name: &str, answer: &Answer) {
+    assert_eq!(answer.status, 401, "{name}");
+    assert!(["try refresh token", "unauthorised"].contains(&answer.message()), "{name}");
+    assert!(!answer.cleared("sAccessToken"), "{name}: nothing is cleared");
+}
+
+#[tokio::test]
+async fn forged_access_tokens() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    browser.login("alice").await;
+    let token = browser.cookie("sAccessToken").unwrap().to_owned();
+    for (name, forged) in forgeries(&app, &token).await {
+        let mut victim = app.browser();
+        victim.set_cookie("sAccessToken", &forged);
+        refused_as_user(name, &victim.get("/api/user").await);
+        let as_bearer = app.browser().header("authorization", &format!("Bearer {forged}")).get("/api/user").await;
+        refused_as_user(name, &as_bearer);
+        // A forged token tells no anonymousId either.
+        let mut victim = app.browser();
+        victim.set_cookie("sAccessToken", &forged);
+        assert_ne!(victim.refresh().await.announced_id(), id, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn forged_anonymous_tokens() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    let token = browser.cookie("sAnonymousToken").unwrap().to_owned();
+    for (name, forged) in forgeries(&app, &token).await {
+        let mut victim = app.browser();
+        victim.set_cookie("sAnonymousToken", &forged);
+        let answer = victim.get("/api/me").await;
+        assert_eq!(answer.body["kind"], "anonymous", "{name}");
+        assert_ne!(answer.announced_id(), id, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn one_kind_is_never_taken_for_the_other() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    let anonymous = browser.cookie("sAnonymousToken").unwrap().to_owned();
+    browser.login("alice").await;
+    let access = browser.cookie("sAccessToken").unwrap().to_owned();
+
+    let mut swapped = app.browser();
+    swapped.set_cookie("sAccessToken", &anonymous);
+    assert_eq!(swapped.get("/api/user").await.message(), "unauthorised");
+    let mut swapped = app.browser();
+    swapped.set_cookie("sAnonymousToken", &access);
+    let answer = swapped.get("/api/me").await;
+    assert_eq!(answer.body["kind"], "anonymous");
+    assert_ne!(answer.announced_id(), id);
+}
+
+async fn accepted(app: &App, kind: KeyKind, header_of: &Value, payload: &Map<String, Value>) -> Answer {
+    let token = encode(&header(header_of), payload, &signing_key(app, kind).await).unwrap();
+    let mut browser: Browser = app.browser();
+    browser.set_cookie("sAccessToken", &token);
+    browser.get("/api/user").await
+}
+
+/// Even tokens that our own keys signed, as a `createJWT` would make them.
+#[tokio::test]
+async fn key_header_and_payload_must_fit_together() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    browser.get("/api/me").await;
+    let (anonymous_header, anonymous_payload) = parts(browser.cookie("sAnonymousToken").unwrap());
+    browser.login("alice").await;
+    let (access_header, access_payload) = parts(browser.cookie("sAccessToken").unwrap());
+    assert_eq!(accepted(&app, KeyKind::Dynamic, &access_header, &access_payload).await.body, "alice", "the test itself works");
+
+    let mut versioned = anonymous_header.clone();
+    versioned["version"] = json!("5");
+    let mut unversioned = access_header.clone();
+    unversioned.as_object_mut().unwrap().remove("version");
+    let mut old_version = access_header.clone();
+    old_version["version"] = json!("3");
+    let mut both = access_payload.clone();
+    both.extend(anonymous_payload.clone());
+    for (name, kind, header_of, payload) in [
+        ("user payload, static key", KeyKind::Static, &versioned, &access_payload),
+        ("user payload, anonymous header", KeyKind::Static, &anonymous_header, &access_payload),
+        ("no version", KeyKind::Dynamic, &unversioned, &access_payload),
+        ("another version", KeyKind::Dynamic, &old_version, &access_payload),
+        ("anonymous payload", KeyKind::Dynamic, &access_header, &anonymous_payload),
+        ("both payloads", KeyKind::Dynamic, &access_header, &both),
+    ] {
+        refused_as_user(name, &accepted(&app, kind, header_of, payload).await);
+    }
+
+    // The same with the anonymous cookie: what has a session handle is no anonymous token.
+    let token = encode(&header(&anonymous_header), &both, &signing_key(&app, KeyKind::Static).await).unwrap();
+    let mut planted = app.browser();
+    planted.set_cookie("sAnonymousToken", &token);
+    assert_ne!(planted.get("/api/me").await.announced_id(), anonymous_payload["anonymousId"].as_str().unwrap());
+}
+
+#[tokio::test]
+async fn a_forged_refresh_token_tells_no_id() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    browser.login("alice").await;
+    let token = browser.cookie("sRefreshToken").unwrap().to_owned();
+    let mut victim = app.browser();
+    let flipped = if token.starts_with('A') { "B" } else { "A" };
+    victim.set_cookie("sRefreshToken", &format!("{flipped}{}", &token[1..]));
+    let answer = victim.refresh().await;
+    answer.assert_demoted("unauthorised");
+    assert_ne!(answer.announced_id(), id);
+}

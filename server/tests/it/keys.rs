@@ -1,0 +1,103 @@
+//! Keys: JWKS, rotation, and who may use what.
+
+use std::time::Duration;
+
+use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+use passerby_server::{Sessions, SqliteStore, store::SessionStore};
+use serde_json::{Map, Value};
+
+use crate::app::{App, Browser, ORIGIN};
+
+const JWKS: &str = "/auth/jwt/jwks.json";
+
+async fn jwks(browser: &mut Browser) -> JwkSet {
+    serde_json::from_value(browser.get(JWKS).await.body).unwrap()
+}
+
+fn verify(jwks: &JwkSet, token: &str) -> Option<Map<String, Value>> {
+    let header = decode_header(token).unwrap();
+    let key = DecodingKey::from_jwk(jwks.find(&header.kid?)?).unwrap();
+    let mut validation = Validation::new(jsonwebtoken::Algorithm::RS256);
+    validation.set_issuer(&[format!("{ORIGIN}/auth")]);
+    validation.validate_exp = false;
+    decode(token, &key, &validation).ok().map(|token| token.claims)
+}
+
+#[tokio::test]
+async fn other_services_verify_both_kinds_from_the_key_set_alone() {
+    let mut browser = App::new().await.browser();
+    let id = browser.id().await;
+    let anonymous = browser.cookie("sAnonymousToken").unwrap().to_owned();
+    browser.login("alice").await;
+    let access = browser.cookie("sAccessToken").unwrap().to_owned();
+    let set = jwks(&mut browser).await;
+    assert_eq!(verify(&set, &anonymous).unwrap()["anonymousId"], id);
+    assert_eq!(verify(&set, &access).unwrap()["sub"], "alice");
+}
+
+#[tokio::test]
+async fn the_key_set_may_be_cached_and_read_by_all() {
+    let answer = App::new().await.browser().get(JWKS).await;
+    assert_eq!(answer.text("cache-control"), Some("max-age=60, must-revalidate"));
+    assert_eq!(answer.text("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.text("content-type"), Some("application/json"));
+    assert!(answer.is_silent());
+    for key in answer.body["keys"].as_array().unwrap() {
+        assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&"RSA".into(), &"RS256".into(), &"sig".into()));
+        assert_eq!(key.as_object().unwrap().len(), 6, "public parts only");
+    }
+}
+
+#[tokio::test]
+async fn dynamic_keys_rotate_and_old_ids_stay_readable() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    browser.login("alice").await;
+    let old_token = browser.cookie("sAccessToken").unwrap().to_owned();
+    let key_of = |browser: &Browser| decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap();
+    let old_key = key_of(&browser);
+
+    app.wait(Duration::from_secs(169 * 3600));
+    assert_eq!(browser.refresh().await.status, 200);
+    assert_eq!(key_of(&browser), old_key, "the new key is published a minute before it signs");
+    assert_eq!(jwks(&mut browser).await.keys.len(), 3);
+    app.wait(Duration::from_secs(61));
+    assert_eq!(browser.refresh().await.status, 200);
+    assert_ne!(key_of(&browser), old_key);
+    assert!(verify(&jwks(&mut browser).await, browser.cookie("sAccessToken").unwrap()).is_some());
+
+    app.wait(Duration::from_secs(2 * 3600));
+    assert!(verify(&jwks(&mut browser).await, &old_token).is_none(), "a retired key is not published");
+    let mut late = app.browser();
+    late.set_cookie("sAccessToken", &old_token);
+    assert_eq!(late.get("/api/user").await.message(), "try refresh token");
+    assert_eq!(late.refresh().await.announced_id(), id);
+}
+
+#[tokio::test]
+async fn two_servers_on_one_database_share_keys() {
+    let first = App::new().await;
+    let second = App::on(first.store.clone()).await;
+    let mut browser = first.browser();
+    let id = browser.id().await;
+    browser.login("alice").await;
+    assert_eq!(browser.moved_to(&second).id().await, id);
+
+    // One rotates; the other meets the new key in a token and looks it up.
+    first.wait(Duration::from_secs(169 * 3600));
+    browser.refresh().await;
+    first.wait(Duration::from_secs(61));
+    browser.refresh().await;
+    assert_eq!(browser.moved_to(&second).id().await, id);
+}
+
+#[tokio::test]
+async fn two_servers_that_start_at_once_agree_on_keys() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    let start = || Sessions::builder().api_domain(ORIGIN).store(store.clone()).build();
+    let (first, second) = tokio::join!(start(), start());
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(store.keys().await.unwrap().len(), 3, "one of each kind");
+}

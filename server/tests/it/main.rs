@@ -1,0 +1,16 @@
+//! The server as a browser meets it: an axum router, a cookie jar, and the rules of the reference and the design.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod anonymous;
+mod app;
+mod csrf_and_cors;
+mod forgery;
+mod header_mode;
+mod keys;
+mod pages;
+mod payload;
+mod rotation;
+mod setup;
+mod store_conformance;
+mod users;

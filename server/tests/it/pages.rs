@@ -1,0 +1,72 @@
+//! Pages rendered on the server: verification changes nothing.
+
+use std::time::Duration;
+
+use crate::app::App;
+
+#[tokio::test]
+async fn a_page_shows_its_user() {
+    let mut browser = App::new().await.browser();
+    browser.login("alice").await;
+    let page = browser.open("/page").await;
+    assert_eq!(page.body, "alice");
+    assert!(page.is_silent());
+}
+
+#[tokio::test]
+async fn others_are_sent_to_refresh_and_come_back() {
+    let app = App::new().await;
+    let mut visitor = app.browser();
+    visitor.get("/api/me").await;
+    let mut expired = app.browser();
+    expired.login("alice").await;
+    app.wait(Duration::from_secs(2 * 3600));
+    for mut browser in [app.browser(), visitor, expired] {
+        let page = browser.open("/page?tab=orders&next=//evil.example").await;
+        assert_eq!(page.status, 303);
+        assert_eq!(
+            page.text("location"),
+            Some("/refresh-session?redirectBack=%2Fpage%3Ftab%3Dorders%26next%3D%2F%2Fevil.example")
+        );
+        assert_eq!(page.text("cache-control"), Some("no-store"));
+        assert!(page.is_silent());
+    }
+}
+
+#[tokio::test]
+async fn a_page_never_promotes() {
+    let mut browser = App::new().await.browser();
+    browser.login("alice").await;
+    let before = browser.clone();
+    browser.refresh().await;
+    for path in ["/page", "/fresh-page"] {
+        let page = browser.open(path).await;
+        assert_eq!(page.status, 200);
+        assert!(page.is_silent());
+    }
+    assert_eq!(before.clone().refresh().await.status, 200, "the parent is still the current token");
+    assert!(browser.get("/api/user").await.text("front-token").is_some());
+    before.clone().refresh().await.assert_demoted("token theft detected");
+}
+
+#[tokio::test]
+async fn a_page_may_check_the_database_and_still_writes_nothing() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    browser.login("alice").await;
+    app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
+    let page = browser.open("/fresh-page").await;
+    assert_eq!(page.body, "refused");
+    assert!(page.is_silent());
+}
+
+#[tokio::test]
+async fn a_switched_off_visitor_keeps_his_cookie_on_pages() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    browser.get("/api/me").await;
+    app.sessions.set_anonymous_enabled(false);
+    let page = browser.open("/any-page").await;
+    assert_eq!(page.body["kind"], "none");
+    assert!(page.is_silent());
+}

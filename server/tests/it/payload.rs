@@ -1,0 +1,152 @@
+//! Payloads (reference 8.6; design section 3, rules 3 and 6).
+
+use passerby_protocol::payload::PROTECTED_CLAIMS;
+use serde_json::{Map, Value, json};
+
+use crate::app::{App, map};
+
+#[tokio::test]
+async fn a_merge_is_visible_with_its_response() {
+    let mut browser = App::new().await.browser();
+    let login = browser.post_json("/api/login?user=alice", json!({"a": 1, "b": 2})).await;
+    let answer = browser.post_json("/api/merge", json!({"a": null, "name": "李雷 🛒"})).await;
+    assert_eq!(answer.body, json!({"b": 2, "name": "李雷 🛒"}));
+    let (before, after) = (login.front_token().up, answer.front_token().up);
+    assert_eq!(after["name"], "李雷 🛒");
+    assert!(!after.contains_key("a"));
+    for kept in ["exp", "sessionHandle", "refreshTokenHash1", "anonymousId", "sub"] {
+        assert_eq!(before[kept], after[kept]);
+    }
+    assert!(answer.set_cookie("sAccessToken").is_some() && answer.set_cookie("sRefreshToken").is_none());
+    assert_eq!(browser.refresh().await.front_token().up["name"], "李雷 🛒");
+}
+
+#[tokio::test]
+async fn a_merge_between_refresh_and_first_use_keeps_both() {
+    let mut browser = App::new().await.browser();
+    browser.login("alice").await;
+    browser.refresh().await;
+    let answer = browser.post_json("/api/merge", json!({"a": 1})).await;
+    assert_eq!(answer.front_token().up["parentRefreshTokenHash1"], Value::Null);
+    assert_eq!(browser.get("/api/me").await.body["payload"], json!({"a": 1}));
+    assert_eq!(browser.refresh().await.status, 200);
+}
+
+#[tokio::test]
+async fn an_offline_merge_is_not_lost_to_an_online_one() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
+    app.sessions.merge_into_access_token_payload(&handle, &map(json!({"offline": 1}))).await.unwrap();
+    let answer = browser.post_json("/api/merge", json!({"online": 1})).await;
+    assert_eq!(answer.body, json!({"offline": 1, "online": 1}));
+}
+
+#[tokio::test]
+async fn protected_claims_cannot_be_overwritten() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let evil: Map<String, Value> = PROTECTED_CLAIMS.iter().map(|claim| ((*claim).to_owned(), json!("evil"))).collect();
+    let id = browser.id().await;
+    let login = browser.post_json("/api/login?user=alice", Value::Object(evil)).await;
+    assert!(login.front_token().up.values().all(|value| value != "evil"));
+    assert_eq!(browser.id().await, id);
+    let handle = login.body["handle"].as_str().unwrap();
+    for claim in PROTECTED_CLAIMS {
+        let answer = browser.post_json("/api/merge", json!({ claim: "evil" })).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.message().contains(claim), "{}", answer.message());
+        assert!(answer.is_silent());
+        assert!(app.sessions.merge_into_access_token_payload(handle, &map(json!({ claim: null }))).await.is_err());
+    }
+    let mut visitor = app.browser();
+    visitor.get("/api/me").await;
+    for claim in PROTECTED_CLAIMS {
+        let answer = visitor.post_json("/api/cart", json!({ claim: "evil" })).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.is_silent());
+    }
+}
+
+#[tokio::test]
+async fn anonymous_payload_is_merged_and_announced() {
+    let mut browser = App::new().await.browser();
+    let id = browser.id().await;
+    browser.post_json("/api/cart", json!({"a": 1, "b": {"x": 1}})).await;
+    let answer = browser.post_json("/api/cart", json!({"a": null, "b": {"y": 2}, "c": 3})).await;
+    assert_eq!(answer.body, json!({"b": {"y": 2}, "c": 3}));
+    assert_eq!(answer.announced_id(), id);
+    assert_eq!(browser.get("/api/me").await.body["payload"], json!({"b": {"y": 2}, "c": 3}));
+}
+
+#[tokio::test]
+async fn the_very_first_request_may_update() {
+    let mut browser = App::new().await.browser();
+    let answer = browser.post_json("/api/cart", json!({"a": 1})).await;
+    assert_eq!(answer.set_cookies().len(), 1);
+    assert_eq!(browser.get("/api/me").await.body["id"], answer.announced_id());
+}
+
+#[tokio::test]
+async fn what_no_cookie_can_hold_is_refused_with_the_limit_named() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let before = browser.id().await;
+    let answer = browser.post_json("/api/cart", json!({"cart": "x".repeat(4000)})).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.message().contains("4096"), "{}", answer.message());
+    assert!(answer.is_silent());
+    assert_eq!(browser.id().await, before);
+
+    let answer = browser.post_json("/api/login?user=alice", json!({"cart": "x".repeat(4000)})).await;
+    assert_eq!(answer.status, 400);
+    assert!(app.sessions.session_handles_of_user("alice").await.unwrap().is_empty(), "what cannot be sent is not stored");
+    assert_eq!(browser.id().await, before);
+
+    let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
+    assert_eq!(browser.post_json("/api/merge", json!({"cart": "x".repeat(4000)})).await.status, 400);
+    assert!(app.sessions.merge_into_access_token_payload(&handle, &map(json!({"cart": "x".repeat(4000)}))).await.is_err());
+    assert!(app.sessions.session_information(&handle).await.unwrap().unwrap().payload.is_empty());
+}
+
+#[tokio::test]
+async fn the_largest_payload_that_is_accepted_fits_every_cookie() {
+    let mut browser = App::new().await.browser();
+    browser.get("/api/me").await;
+    let (mut fits, mut too_large) = (0_usize, 4096_usize);
+    while too_large - fits > 1 {
+        let middle = fits.midpoint(too_large);
+        let accepted = browser.post_json("/api/cart", json!({"x": "y".repeat(middle)})).await.status == 200;
+        *(if accepted { &mut fits } else { &mut too_large }) = middle;
+    }
+    let answer = browser.post_json("/api/cart", json!({"x": "y".repeat(fits)})).await;
+    let pair = answer.set_cookie("sAnonymousToken").unwrap().split(';').next().unwrap();
+    assert!(pair.len() <= 4096 && pair.len() > 4000, "{}", pair.len());
+    assert!("sAnonymousFrontToken=".len() + answer.text("st-anonymous-front-token").unwrap().len() <= 4096);
+}
+
+#[tokio::test]
+async fn a_merge_needs_a_living_session() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    assert_eq!(browser.post_json("/api/merge", json!({"a": 1})).await.message(), "unauthorised");
+    let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
+    assert_eq!(browser.post_json("/api/cart", json!({"a": 1})).await.message(), "unauthorised", "not anonymous any more");
+    app.sessions.revoke_session(&handle).await.unwrap();
+    assert!(!app.sessions.merge_into_access_token_payload(&handle, &map(json!({"a": 1}))).await.unwrap());
+    let answer = browser.post_json("/api/merge", json!({"a": 1})).await;
+    answer.assert_demoted("unauthorised");
+    assert_eq!(answer.announced_id(), id);
+}
+
+#[tokio::test]
+async fn exposed_headers_of_the_app_stay_and_its_caching_does_not() {
+    let answer = App::new().await.browser().get("/api/exposing").await;
+    assert_eq!(answer.text("cache-control"), Some("no-store"));
+    assert_eq!(
+        answer.text("access-control-expose-headers"),
+        Some("x-count, x-st-anonymous-front-token, st-anonymous-front-token")
+    );
+    answer.announced_id();
+}

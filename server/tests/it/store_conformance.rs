@@ -1,0 +1,154 @@
+//! What every store must do. A new store passes [`conformance`] or is none.
+
+use std::sync::Arc;
+
+use passerby_server::store::{KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError, Write};
+use serde_json::json;
+
+use crate::app::map;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite() {
+    let folder = tempfile::TempDir::new().unwrap();
+    conformance(passerby_server::SqliteStore::open(folder.path().join("db")).await.unwrap()).await;
+}
+
+fn session(handle: &str, user: &str, expires_at: u64) -> SessionRecord {
+    SessionRecord {
+        handle: handle.into(),
+        user_id: user.into(),
+        anonymous_id: "id".into(),
+        refresh_hash2: "hash".into(),
+        created_at: 1,
+        expires_at,
+        payload: map(json!({"name": "李雷", "nested": {"a": [1, null]}})),
+    }
+}
+
+fn key(id: &str, kind: KeyKind, created_at: u64) -> KeyRecord {
+    KeyRecord { id: id.into(), kind, created_at, secret: format!("secret of {id}") }
+}
+
+/// `store` must be empty.
+async fn conformance(store: impl SessionStore) {
+    let store = Arc::new(store);
+    creates_and_never_overwrites(&*store).await;
+    updates_as_decided(&*store).await;
+    lists_and_removes(&*store).await;
+    sweeps_in_batches(&*store).await;
+    serialises_updates(store.clone()).await;
+    adds_keys_once(store).await;
+}
+
+async fn creates_and_never_overwrites(store: &impl SessionStore) {
+    let first = session("create", "alice", 100);
+    store.create(&first).await.unwrap();
+    assert_eq!(store.load("create").await.unwrap(), Some(first.clone()));
+    assert!(matches!(store.create(&session("create", "mallory", 999)).await, Err(StoreError::HandleTaken)));
+    assert_eq!(store.load("create").await.unwrap(), Some(first));
+    assert_eq!(store.load("missing").await.unwrap(), None);
+    assert!(store.remove("create").await.unwrap());
+}
+
+async fn updates_as_decided(store: &impl SessionStore) {
+    let before = session("update", "alice", 100);
+    store.create(&before).await.unwrap();
+    let kept = store
+        .update("update", &mut |record| {
+            record.expires_at = 7;
+            Write::Keep
+        })
+        .await
+        .unwrap();
+    assert_eq!(kept.unwrap().expires_at, 7, "returns what was decided");
+    assert_eq!(store.load("update").await.unwrap(), Some(before.clone()), "stores nothing");
+    let change = |record: &mut SessionRecord| {
+        record.refresh_hash2 = "new".into();
+        record.anonymous_id = "other".into();
+        record.expires_at = 200;
+        record.payload = map(json!({"a": 1}));
+        Write::Save
+    };
+    let saved = store.update("update", &mut { change }).await.unwrap();
+    assert_eq!(store.load("update").await.unwrap(), saved);
+    assert_eq!(saved.unwrap().refresh_hash2, "new");
+    store.update("update", &mut |_| Write::Remove).await.unwrap();
+    assert_eq!(store.load("update").await.unwrap(), None);
+    assert_eq!(store.update("update", &mut |_| panic!("there is nothing to decide on")).await.unwrap(), None);
+}
+
+async fn lists_and_removes(store: &impl SessionStore) {
+    for (handle, user, expires) in [("l1", "alice", 100), ("l2", "bob", 100), ("l3", "alice", 50), ("l4", "alice", 200)] {
+        store.create(&session(handle, user, expires)).await.unwrap();
+    }
+    assert_eq!(store.handles_of_user("alice", 50).await.unwrap(), ["l1", "l4"], "the expired one is not listed");
+    assert_eq!(store.handles_of_user("' OR 1=1 --", 0).await.unwrap(), [""; 0]);
+    assert!(store.remove("l1").await.unwrap());
+    assert!(!store.remove("l1").await.unwrap());
+    let mut removed = store.remove_all_of_user("alice").await.unwrap();
+    removed.sort();
+    assert_eq!(removed, ["l3", "l4"]);
+    assert_eq!(store.handles_of_user("bob", 0).await.unwrap(), ["l2"]);
+    store.remove("l2").await.unwrap();
+}
+
+async fn sweeps_in_batches(store: &impl SessionStore) {
+    for number in 0..5 {
+        store.create(&session(&format!("s{number}"), "alice", number)).await.unwrap();
+    }
+    assert_eq!(store.remove_expired(3, 2).await.unwrap(), 2);
+    assert_eq!(store.remove_expired(3, 10).await.unwrap(), 2);
+    assert_eq!(store.remove_expired(3, 10).await.unwrap(), 0);
+    assert_eq!(store.handles_of_user("alice", 0).await.unwrap(), ["s4"]);
+    store.remove("s4").await.unwrap();
+}
+
+async fn serialises_updates(store: Arc<impl SessionStore>) {
+    store.create(&session("count", "alice", 0)).await.unwrap();
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                store
+                    .update("count", &mut |record| {
+                        record.expires_at += 1;
+                        Write::Save
+                    })
+                    .await
+                    .unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(store.load("count").await.unwrap().unwrap().expires_at, 50, "no update was lost");
+    store.remove("count").await.unwrap();
+}
+
+async fn adds_keys_once(store: Arc<impl SessionStore>) {
+    assert!(store.keys().await.unwrap().is_empty());
+    let tasks: Vec<_> = (0..10)
+        .map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                store.add_key_unless_newer(&key(&format!("d-{number}"), KeyKind::Dynamic, 10), 5).await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(store.keys().await.unwrap().len(), 1);
+    store.add_key_unless_newer(&key("s-1", KeyKind::Static, 3), 0).await.unwrap();
+    store.add_key_unless_newer(&key("r-1", KeyKind::Refresh, 4), 0).await.unwrap();
+    store.add_key_unless_newer(&key("d-late", KeyKind::Dynamic, 20), 11).await.unwrap();
+    let keys = store.keys().await.unwrap();
+    assert_eq!(
+        keys.iter().map(|key| key.kind).collect::<Vec<_>>(),
+        [KeyKind::Static, KeyKind::Refresh, KeyKind::Dynamic, KeyKind::Dynamic]
+    );
+    assert_eq!(keys[3], key("d-late", KeyKind::Dynamic, 20));
+    store.add_key_unless_newer(&key("d-late", KeyKind::Dynamic, 99), 50).await.unwrap();
+    assert_eq!(store.keys().await.unwrap(), keys, "an id is never overwritten");
+}
