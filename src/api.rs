@@ -1,5 +1,7 @@
 //! The Rust API. Its futures run on any executor.
 
+use core::{error::Error, fmt};
+
 use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -8,7 +10,7 @@ use crate::{
     app::{App, app},
     browser::{self, spawn},
     config::Config,
-    error::{Fault, SessionError},
+    error::Fault,
     page,
     session::Question,
 };
@@ -143,5 +145,53 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         // Removes from a set.
         let _ = self.stop.call0(&JsValue::UNDEFINED);
+    }
+}
+
+/// What an operation failed with: a [`Fault`] of the SDK, a `Response` of the server, or an error of the network.
+#[derive(Clone, Debug)]
+pub struct SessionError(JsValue);
+
+impl SessionError {
+    /// The `code` of an error of the SDK.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        js_sys::Reflect::get(&self.0, &"code".into()).ok()?.as_string()
+    }
+
+    /// The answer of the server, if that is what refused.
+    #[must_use]
+    pub fn response(&self) -> Option<web_sys::Response> {
+        self.0.dyn_ref::<web_sys::Response>().cloned()
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.response(), self.0.dyn_ref::<js_sys::Error>()) {
+            (Some(response), _) => write!(f, "the server answered {}", response.status()),
+            (None, Some(error)) => write!(f, "{}", String::from(error.message())),
+            (None, None) => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+impl Error for SessionError {}
+
+impl From<JsValue> for SessionError {
+    fn from(value: JsValue) -> Self {
+        Self(value)
+    }
+}
+
+impl From<Fault> for SessionError {
+    fn from(fault: Fault) -> Self {
+        Self(fault.into())
+    }
+}
+
+impl From<SessionError> for JsValue {
+    fn from(error: SessionError) -> Self {
+        error.0
     }
 }

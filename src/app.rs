@@ -1,6 +1,7 @@
 //! What the SDK holds between two requests, and the session state that it reads and writes.
 
-use std::cell::Cell;
+use alloc::boxed::Box;
+use core::cell::Cell;
 
 use js_sys::{Date, Promise};
 use passerby_protocol::{
@@ -15,6 +16,7 @@ use crate::{
     browser::{self, Browser},
     config::Settings,
     error::Fault,
+    single_thread::page_local,
 };
 
 pub(crate) type State = SessionState<Browser>;
@@ -38,9 +40,9 @@ pub(crate) struct App {
     clock_skew: Cell<f64>,
 }
 
-thread_local! {
+page_local! {
     /// Leaked, because promises of the app may outlive [`forget_app`].
-    static APP: Cell<Option<&'static App>> = const { Cell::new(None) };
+    static APP: Cell<Option<&'static App>> = Cell::new(None);
 }
 
 /// The initialised SDK.

@@ -86,7 +86,7 @@ impl Settings {
         let api = scope::domain(&config.api_domain.into(), &parse).ok_or(Fault::BadApiDomain)?;
         let path = scope::path(&config.api_base_path.into(), &parse).ok_or(Fault::BadApiBasePath)?;
         if config.session_expired_status_code == config.invalid_claim_status_code {
-            return Err(Fault::BadNumber);
+            return Err(Fault::BadStatusCodes);
         }
         let base = browser::concat(&api.origin, &path);
         let url = |path: &str| browser::concat(&base, &JsValue::from_str(path).unchecked_into()).into();

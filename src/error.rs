@@ -1,8 +1,8 @@
 //! What can go wrong, and what to do about it.
 
-use std::fmt;
+use core::fmt;
 
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 
 use crate::browser;
 
@@ -18,8 +18,10 @@ pub enum Fault {
     BadApiDomain,
     /// `apiBasePath` is not a path.
     BadApiBasePath,
-    /// The two status codes of the configuration are the same, or the number of retries is not a number from 0 up.
-    BadNumber,
+    /// The two status codes of the configuration are the same, or no numbers.
+    BadStatusCodes,
+    /// The number of retries is not a number from 0 up.
+    BadRetryLimit,
     /// There is no session.
     NoSession,
     /// The session could not be refreshed.
@@ -35,7 +37,7 @@ impl Fault {
         match self {
             Self::NotInitialised => "NOT_INITIALISED",
             Self::NoWindow => "NO_WINDOW",
-            Self::BadApiDomain | Self::BadApiBasePath | Self::BadNumber => "BAD_CONFIG",
+            Self::BadApiDomain | Self::BadApiBasePath | Self::BadStatusCodes | Self::BadRetryLimit => "BAD_CONFIG",
             Self::NoSession => "NO_SESSION",
             Self::RefreshFailed => "REFRESH_FAILED",
             Self::FrontTokenMissing => "FRONT_TOKEN_MISSING",
@@ -54,9 +56,8 @@ impl Fault {
                 "Please provide a valid domain name: init needs apiDomain, for example \"https://api.example.com\""
             }
             Self::BadApiBasePath => "Please provide a valid URL path as apiBasePath, for example \"/auth\"",
-            Self::BadNumber => {
-                "sessionExpiredStatusCode and invalidClaimStatusCode cannot be the same, and maxRetryAttemptsForSessionRefresh must be greater than or equal to 0"
-            }
+            Self::BadStatusCodes => "sessionExpiredStatusCode and invalidClaimStatusCode cannot be the same, and are numbers",
+            Self::BadRetryLimit => "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0",
             Self::NoSession => "No session exists",
             Self::RefreshFailed => "Could not refresh session",
             Self::FrontTokenMissing => {
@@ -72,58 +73,10 @@ impl From<Fault> for JsValue {
     }
 }
 
-/// What an operation failed with: a [`Fault`] of the SDK, a `Response` of the server, or an error of the network.
-#[derive(Clone, Debug)]
-pub struct SessionError(JsValue);
-
-impl SessionError {
-    /// The `code` of an error of the SDK.
-    #[must_use]
-    pub fn code(&self) -> Option<String> {
-        js_sys::Reflect::get(&self.0, &"code".into()).ok()?.as_string()
-    }
-
-    /// The answer of the server, if that is what refused.
-    #[must_use]
-    pub fn response(&self) -> Option<web_sys::Response> {
-        self.0.dyn_ref::<web_sys::Response>().cloned()
-    }
-}
-
-impl fmt::Display for SessionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.response(), self.0.dyn_ref::<js_sys::Error>()) {
-            (Some(response), _) => write!(f, "the server answered {}", response.status()),
-            (None, Some(error)) => write!(f, "{}", String::from(error.message())),
-            (None, None) => write!(f, "{:?}", self.0),
-        }
-    }
-}
-
-impl std::error::Error for SessionError {}
-
-impl From<JsValue> for SessionError {
-    fn from(value: JsValue) -> Self {
-        Self(value)
-    }
-}
-
-impl From<Fault> for SessionError {
-    fn from(fault: Fault) -> Self {
-        Self(fault.into())
-    }
-}
-
-impl From<SessionError> for JsValue {
-    fn from(error: SessionError) -> Self {
-        error.0
-    }
-}
-
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())
     }
 }
 
-impl std::error::Error for Fault {}
+impl core::error::Error for Fault {}

@@ -1,5 +1,7 @@
 //! One request of the app, from the call to the response: decide, decorate, send, absorb, maybe retry (reference 4.2).
 
+use alloc::boxed::Box;
+
 use passerby_protocol::{
     names::{ANONYMOUS_OFF, front_cookie, header},
     refresh::{AfterRefusal, after_refusal},
@@ -12,9 +14,9 @@ use web_sys::Response;
 
 use crate::{
     app::{App, State},
-    browser::{self, Call, Headers, Lock, Url, settled},
+    browser::{self, Call, Headers, Lock, Url, settled, spawn},
     config::parsed,
-    refresh::{Refreshed, refresh},
+    refresh::{Refreshed, exchange, refresh},
 };
 
 /// How long a request waits for the first one of a new visitor, in milliseconds: that could be one that takes for ever, and a second
@@ -45,10 +47,14 @@ impl App {
             let sent = browser::send(&call, &headers, self.settings.add_credentials, 0.0);
             let response: Response = settled(sent).await?.unchecked_into();
             let change = self.commit(&before, &response, Asked::App);
+            let led = turn.is_some();
             drop(turn);
             self.fire_all(change);
 
             if response.status() != self.settings.expired_status {
+                if led && response.status() < 500 {
+                    self.recover();
+                }
                 return Ok(response.into());
             }
             match after_refusal(&self.state(), attempts, self.settings.retry_limit) {
@@ -91,6 +97,25 @@ impl App {
                 Gate::Lead => turn = Some(self.first_turn().await),
             }
         }
+    }
+
+    /// After the answer to a first request, which announces nothing to a visitor whose session the server knows: asks once for what this
+    /// browser lost. The caller does not wait for it.
+    fn recover(&'static self) {
+        let state = self.state();
+        if state.token().is_some() {
+            return;
+        }
+        let asked = spawn(Box::pin(async move {
+            if state.is_unknown() {
+                refresh(self, &state).await;
+            } else if let Ok((_, change)) = exchange(self, &state).await {
+                self.fire_all(change);
+            }
+            Ok(JsValue::UNDEFINED)
+        }));
+        // It does not reject, so that nobody has to look.
+        drop(asked);
     }
 
     /// Waits until no other request, in any tab, is about to bring a new visitor's session.

@@ -26,6 +26,10 @@
 //! - `serde` (default): [`access_token_payload`] into your own type.
 //! - `npm`: exports for the npm package; not for Rust users.
 
+#![cfg_attr(feature = "npm", no_std)]
+
+extern crate alloc;
+
 #[cfg(feature = "api")]
 mod api;
 mod app;
@@ -38,9 +42,10 @@ mod npm;
 mod page;
 mod refresh;
 mod session;
+mod single_thread;
 
 #[cfg(feature = "api")]
 pub use api::*;
 pub use config::Config;
-pub use error::{Fault, SessionError};
+pub use error::Fault;
 pub use passerby_protocol::{request::AnonymousMode, state::Event};

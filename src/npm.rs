@@ -1,6 +1,9 @@
 //! What the entry modules of the npm package call. Promises in place of futures, JavaScript values in place of types.
 #![expect(unreachable_pub, reason = "what is exported to JavaScript must be public")]
 
+use alloc::boxed::Box;
+use core::alloc::{GlobalAlloc, Layout};
+
 use js_sys::{Function, JsString, Promise};
 use lol_alloc::{AssumeSingleThreaded, FreeListAllocator};
 use passerby_protocol::request::AnonymousMode;
@@ -15,11 +18,39 @@ use crate::{
     session::Question,
 };
 
-// The heap is a few kilobytes of tasks and short strings; a general allocator would be larger than what it manages.
+// The heap is a few kilobytes of tasks; a general allocator would be larger than what it manages.
+struct Heap(AssumeSingleThreaded<FreeListAllocator>);
+
+#[expect(unsafe_code, reason = "allocators are unsafe by their trait")]
+// SAFETY: all of it is the inner allocator's, and one that does not return gives no wrong answer.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the promises that the inner allocator wants.
+        let place = unsafe { self.0.alloc(layout) };
+        if place.is_null() {
+            // Said here, the code that would tell of it is not needed anywhere.
+            core::arch::wasm32::unreachable();
+        }
+        place
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { self.0.dealloc(place, layout) }
+    }
+}
+
 #[global_allocator]
 #[expect(unsafe_code, reason = "wasm in a page has one thread")]
-// SAFETY: the module is instantiated without shared memory, so that only one thread can use it.
-static ALLOCATOR: AssumeSingleThreaded<FreeListAllocator> = unsafe { AssumeSingleThreaded::new(FreeListAllocator::new()) };
+// SAFETY: the loader instantiates the module without shared memory, so that only one thread can use it.
+static HEAP: Heap = Heap(unsafe { AssumeSingleThreaded::new(FreeListAllocator::new()) });
+
+/// Nothing here panics on purpose. Were it to happen, the browser reports the trap with its place.
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
 
 /// Starts the SDK with options as `pkg/src/config.ts` describes them, flat; `false` when it was started before, and then
 /// nothing changes.
@@ -28,19 +59,21 @@ pub fn init(options: &JsValue) -> Result<bool, JsValue> {
     let option = |name| browser::get(options, name);
     let text = |name| option(name).dyn_into::<JsString>().ok();
     let defaults = Config::new(text("apiDomain").ok_or(Fault::BadApiDomain)?);
-    let number = |name, default| {
+    let number = |name, default, fault| {
         let number = browser::get_number(options, name, default);
-        if number >= 0.0 { Ok(number) } else { Err(Fault::BadNumber) }
+        if number >= 0.0 { Ok(number) } else { Err(fault) }
     };
+    let status = |name, default: u16| number(name, default.into(), Fault::BadStatusCodes).map(|status| status as u16);
     let config = Config {
         api_base_path: text("apiBasePath").unwrap_or(defaults.api_base_path),
         session_token_frontend_domain: text("sessionTokenFrontendDomain"),
         session_token_backend_domain: text("sessionTokenBackendDomain"),
-        session_expired_status_code: number("sessionExpiredStatusCode", defaults.session_expired_status_code.into())? as u16,
-        invalid_claim_status_code: number("invalidClaimStatusCode", defaults.invalid_claim_status_code.into())? as u16,
+        session_expired_status_code: status("sessionExpiredStatusCode", defaults.session_expired_status_code)?,
+        invalid_claim_status_code: status("invalidClaimStatusCode", defaults.invalid_claim_status_code)?,
         max_retry_attempts_for_session_refresh: number(
             "maxRetryAttemptsForSessionRefresh",
             defaults.max_retry_attempts_for_session_refresh.into(),
+            Fault::BadRetryLimit,
         )? as u32,
         auto_add_credentials: option("autoAddCredentials") != false,
         is_in_iframe: option("isInIframe").is_truthy(),

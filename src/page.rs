@@ -1,5 +1,7 @@
 //! The SDK's life in a page: start, look, end.
 
+use alloc::boxed::Box;
+
 use js_sys::Promise;
 use passerby_protocol::state::SessionState;
 use wasm_bindgen::prelude::*;

@@ -1,9 +1,11 @@
 //! Refreshing the session: one call at a time in this tab and, as far as locks can be had, over all tabs (reference 5.1).
 
+use alloc::boxed::Box;
+
 use passerby_protocol::{
     names::{FDI_VERSIONS, header, message::TOKEN_THEFT_DETECTED},
     refresh::{AfterLock, Answer, after_lock, answer},
-    response::{Asked, Change},
+    response::{Announced, Asked, Change},
     state::Event,
 };
 use wasm_bindgen::prelude::*;
@@ -63,12 +65,14 @@ async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
     app.flight.set(None);
     let Some((response, change)) = exchanged? else { return Ok(JsValue::UNDEFINED) };
     app.fire_all(change);
-    let is_announced = !browser::get_header(&response, header::FRONT_TOKEN).is_undefined();
+    let is_announced = matches!(browser::announced_token(&response, header::FRONT_TOKEN), Announced::Token(_));
     match answer(response.ok(), is_announced, &app.state()) {
         Answer::Refreshed => {
             app.fire(Event::RefreshSession);
             Ok(JsValue::UNDEFINED)
         }
+        // Ended meanwhile by somebody else: this answer tells the caller nothing.
+        Answer::Ended if response.ok() => Ok(JsValue::UNDEFINED),
         Answer::Ended | Answer::Failed => Err(response.into()),
         Answer::HeaderMissing => Err(Fault::FrontTokenMissing.into()),
     }

@@ -143,7 +143,7 @@ impl App {
         }
         let own = browser::own_origin();
         let target = browser::redirect_target()
-            .filter(|url| may_follow(&url.origin(), &own, browser::includes(&allowed, &url.origin())));
+            .filter(|url| may_follow(&url.href(), &url.origin(), &own, browser::includes(&allowed, &url.origin())));
         browser::replace_location(&target.map_or(own.into(), |url| url.href().into()));
         Ok(JsValue::UNDEFINED)
     }

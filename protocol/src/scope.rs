@@ -87,12 +87,13 @@ pub fn is_ours<T: Text>(url: &Parsed<T>, api_hostname: &T, backend_domain: Optio
                 .is_some_and(|domain| url.hostname == domain || !url.is_ipv4 && url.hostname.ends_with(&domain.after("."))))
 }
 
-/// Whether a page may follow a redirect to a URL of `origin`: only its own origin, and those the app listed.
+/// Whether a page may follow a redirect to `url`, whose origin is `origin`: only to a page of the web, of its own origin or of one
+/// that the app listed.
 ///
-/// Opaque origins are refused even to a page that has one itself: `javascript:` has it too.
+/// The origin alone does not tell: `blob:` has the one of its maker, and `javascript:` has an opaque one, as sandboxed pages have.
 #[must_use]
-pub fn may_follow<T: Text>(origin: &T, own_origin: &T, is_listed: bool) -> bool {
-    is_web(origin) && (origin == own_origin || is_listed)
+pub fn may_follow<T: Text>(url: &T, origin: &T, own_origin: &T, is_listed: bool) -> bool {
+    is_web(url) && (origin == own_origin || is_listed)
 }
 
 #[cfg(test)]
@@ -231,18 +232,22 @@ mod tests {
     #[test]
     fn redirects_stay_at_home() {
         let own = String::from("https://shop.example");
-        for (origin, is_listed, expected) in [
-            ("https://shop.example", false, true),
-            ("https://account.example", true, true),
-            ("https://account.example", false, false),
-            ("http://shop.example", false, false),
-            ("https://shop.example:8443", false, false),
-            ("null", false, false),
-            ("", false, false),
+        for (url, is_listed, expected) in [
+            ("https://shop.example/dashboard", false, true),
+            ("https://account.example/", true, true),
+            ("https://account.example/", false, false),
+            ("http://shop.example/", false, false),
+            ("https://shop.example:8443/", false, false),
+            ("https://shop.example@evil.example/", false, false),
+            ("javascript:alert(1)", false, false),
+            ("data:text/html,x", false, false),
+            ("blob:https://shop.example/x", false, false),
+            ("blob:https://shop.example/x", true, false),
         ] {
-            assert_eq!(may_follow(&String::from(origin), &own, is_listed), expected, "{origin}");
+            let origin = url::Url::parse(url).unwrap().origin().ascii_serialization();
+            assert_eq!(may_follow(&String::from(url), &origin, &own, is_listed), expected, "{url}");
         }
         let opaque = String::from("null");
-        assert!(!may_follow(&opaque, &opaque, false));
+        assert!(!may_follow(&String::from("javascript:alert(1)"), &opaque, &opaque, false));
     }
 }

@@ -109,3 +109,8 @@ pub use self::{
     sessions::Sessions,
     store::SqliteStore,
 };
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -80,7 +80,8 @@ function decode(raw) {
     const bytes = Uint8Array.from(atob(raw), (char) => char.charCodeAt(0));
     const { uid, ate, up } = JSON.parse(new TextDecoder().decode(bytes));
     const { iat, sessionHandle, anonymousId } = up;
-    return { raw, uid, ate: +ate, up, iat: +iat || 0, anonymousId, id: sessionHandle ?? anonymousId ?? uid };
+    const isUsable = ate >= 0 && typeof up === "object";
+    return isUsable && { raw, uid, ate: +ate, up, iat: +iat || 0, anonymousId, id: sessionHandle ?? anonymousId ?? uid };
   } catch {
     return false;
   }
@@ -285,7 +286,8 @@ export function subscribe(listener) {
 }
 
 function notify() {
-  for (const listener of listeners) guarded(listener);
+  // A copy, because a listener may subscribe again.
+  for (const listener of [...listeners]) guarded(listener);
 }
 
 /** The app's callbacks must not fail the app's requests. @param {() => void} callback */
@@ -314,6 +316,7 @@ export function changed() {
 
 export function silence() {
   channel?.close();
+  channel = undefined;
   listeners.clear();
 }
 

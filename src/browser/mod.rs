@@ -197,3 +197,6 @@ impl Drop for Lock {
         unlock(&self.0);
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

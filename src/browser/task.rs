@@ -3,7 +3,8 @@
 //! `wasm-bindgen-futures` does this for everybody; this does it for futures that wait for one promise at a time, with one
 //! JavaScript callback for all of them, and saves every visitor 2 kB (`docs/decisions/0004-own-executor.md`).
 
-use std::{
+use alloc::boxed::Box;
+use core::{
     cell::Cell,
     future::Future,
     pin::Pin,
@@ -12,6 +13,8 @@ use std::{
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
+
+use crate::single_thread::page_local;
 
 #[wasm_bindgen(module = "/src/browser/host.js")]
 extern "C" {
@@ -25,34 +28,32 @@ extern "C" {
 type Outcome = Result<JsValue, JsValue>;
 pub(crate) type Task = Pin<Box<dyn Future<Output = Outcome>>>;
 
+/// A place for a task. Places are made when all are taken, and stay: as many as there ever were tasks at once.
+struct Place {
+    number: usize,
+    is_taken: Cell<bool>,
+    /// Empty while it runs.
+    task: Cell<Option<Task>>,
+    next: Option<&'static Place>,
+}
+
 #[derive(Default)]
 struct Executor {
-    /// By number; empty places are free or running.
-    tasks: Cell<Vec<Option<Task>>>,
-    /// Numbers to use again.
-    free: Cell<Vec<usize>>,
-    /// The task that is running.
+    newest: Cell<Option<&'static Place>>,
+    /// The number of the task that is running.
     current: Cell<usize>,
     /// What the promise that the running task waits for came to.
     settled: Cell<Option<Outcome>>,
 }
 
-thread_local! {
+page_local! {
     // Leaked: what needs no destructor costs no code that checks whether it ran.
-    static EXECUTOR: Cell<Option<&'static Executor>> = const { Cell::new(None) };
-}
-
-/// Changes what a cell holds, without the checks of a `RefCell`: nothing in `change` comes back here.
-fn update<T: Default, R>(cell: &Cell<T>, change: impl FnOnce(&mut T) -> R) -> R {
-    let mut value = cell.take();
-    let result = change(&mut value);
-    cell.set(value);
-    result
+    static EXECUTOR: Cell<Option<&'static Executor>> = Cell::new(None);
 }
 
 fn executor() -> &'static Executor {
     EXECUTOR.get().unwrap_or_else(|| {
-        let executor = &*Box::leak(Box::default());
+        let executor = &*Box::leak(Box::<Executor>::default());
         EXECUTOR.set(Some(executor));
         let callback = Closure::<dyn Fn(usize, bool, JsValue)>::new(|number, ok, value| {
             executor.resume(number, if ok { Ok(value) } else { Err(value) });
@@ -64,33 +65,52 @@ fn executor() -> &'static Executor {
 }
 
 impl Executor {
+    fn find(&self, wanted: impl Fn(&Place) -> bool) -> Option<&'static Place> {
+        let mut place = self.newest.get();
+        while let Some(candidate) = place {
+            if wanted(candidate) {
+                break;
+            }
+            place = candidate.next;
+        }
+        place
+    }
+
+    fn take_place(&self) -> &'static Place {
+        let place = self.find(|place| !place.is_taken.get()).unwrap_or_else(|| {
+            let next = self.newest.get();
+            let number = next.map_or(0, |place| place.number + 1);
+            let place = &*Box::leak(Box::new(Place { number, is_taken: Cell::default(), task: Cell::default(), next }));
+            self.newest.set(Some(place));
+            place
+        });
+        place.is_taken.set(true);
+        place
+    }
+
     fn resume(&self, number: usize, outcome: Outcome) {
-        let task = update(&self.tasks, |tasks| tasks.get_mut(number).and_then(Option::take));
-        if let Some(task) = task {
+        let place = self.find(|place| place.number == number);
+        if let Some((place, task)) = place.and_then(|place| Some((place, place.task.take()?))) {
             self.settled.set(Some(outcome));
-            self.run(number, task);
+            self.run(place, task);
         }
     }
 
-    fn run(&self, number: usize, mut task: Task) {
+    fn run(&self, place: &Place, mut task: Task) {
         // A task may start another one.
-        let outer = self.current.replace(number);
+        let outer = self.current.replace(place.number);
         let poll = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         self.current.set(outer);
         match poll {
-            Poll::Pending => update(&self.tasks, |tasks| {
-                if let Some(place) = tasks.get_mut(number) {
-                    *place = Some(task);
-                }
-            }),
+            Poll::Pending => place.task.set(Some(task)),
             Poll::Ready(outcome) => {
                 drop(task);
                 let (ok, value) = match outcome {
                     Ok(value) => (true, value),
                     Err(reason) => (false, reason),
                 };
-                finish(number, ok, &value);
-                update(&self.free, |free| free.push(number));
+                finish(place.number, ok, &value);
+                place.is_taken.set(false);
             }
         }
     }
@@ -99,14 +119,9 @@ impl Executor {
 /// Starts the future now; the promise settles as it does.
 pub(crate) fn spawn(task: Task) -> Promise {
     let executor = executor();
-    let number = update(&executor.free, Vec::pop).unwrap_or_else(|| {
-        update(&executor.tasks, |tasks| {
-            tasks.push(None);
-            tasks.len() - 1
-        })
-    });
-    let promise = promise(number);
-    executor.run(number, task);
+    let place = executor.take_place();
+    let promise = promise(place.number);
+    executor.run(place, task);
     promise
 }
 
@@ -127,5 +142,158 @@ impl Future for Settled {
             return Poll::Pending;
         }
         executor.settled.take().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests {
+    use alloc::{rc::Rc, vec::Vec};
+
+    use wasm_bindgen_futures::JsFuture;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    fn start(future: impl Future<Output = Outcome> + 'static) -> Promise {
+        spawn(Box::pin(future))
+    }
+
+    async fn end(promise: Promise) -> Outcome {
+        JsFuture::from(promise).await
+    }
+
+    /// A promise that settles after so many turns of the microtask queue.
+    async fn turns(count: u32) -> Outcome {
+        for _ in 0..count {
+            settled(JsValue::NULL).await?;
+        }
+        Ok(count.into())
+    }
+
+    /// How many places there are, and how many of them are taken.
+    fn places() -> (usize, usize) {
+        let taken = Cell::new(0);
+        let count = Cell::new(0);
+        executor().find(|place| {
+            count.set(count.get() + 1);
+            taken.set(taken.get() + usize::from(place.is_taken.get()));
+            false
+        });
+        (count.get(), taken.get())
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_task_starts_at_once_and_its_promise_settles_as_it_does() {
+        let started = Rc::new(Cell::new(false));
+        let flag = started.clone();
+        let promise = start(async move {
+            flag.set(true);
+            Ok(7.into())
+        });
+        assert!(started.get());
+        assert_eq!(end(promise).await, Ok(7.into()));
+        assert_eq!(end(start(async { Err("no".into()) })).await, Err("no".into()));
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_promise_that_rejects_is_an_error_where_it_is_awaited() {
+        let promise = start(async {
+            let rejected: Promise = Promise::reject(&JsValue::from("gone"));
+            let resolved: Promise = Promise::resolve(&JsValue::from("here"));
+            let reason = settled(rejected.into()).await.unwrap_err();
+            let value = settled(resolved.into()).await?;
+            Ok(js_sys::Array::of2(&reason, &value).into())
+        });
+        let values: js_sys::Array = end(promise).await.unwrap().unchecked_into();
+        assert_eq!((values.get(0), values.get(1)), ("gone".into(), "here".into()));
+    }
+
+    #[wasm_bindgen_test]
+    async fn many_tasks_run_beside_each_other_and_each_gets_its_own_values() {
+        let running: Vec<Promise> = (0..500_u32)
+            .map(|number| {
+                start(async move {
+                    for step in 0..number % 7 {
+                        let value = settled((number * 10 + step).into()).await?;
+                        assert_eq!(value, number * 10 + step);
+                    }
+                    Ok(number.into())
+                })
+            })
+            .collect();
+        for (number, promise) in (0_u32..).zip(running) {
+            assert_eq!(end(promise).await, Ok(number.into()));
+        }
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_task_may_start_and_await_others() {
+        let promise = start(async {
+            let inner = start(async {
+                let innermost = start(turns(3));
+                settled(turns_later(2).into()).await?;
+                settled(innermost.into()).await
+            });
+            let before = settled("before".into()).await?;
+            assert_eq!(before, "before");
+            settled(inner.into()).await
+        });
+        assert_eq!(end(promise).await, Ok(3.into()));
+    }
+
+    fn turns_later(count: u32) -> Promise {
+        start(turns(count))
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_callback_of_javascript_may_start_a_task_in_the_middle_of_another() {
+        let callback = Closure::<dyn Fn() -> Promise>::new(|| start(turns(2)));
+        let function: js_sys::Function = callback.as_ref().unchecked_ref::<js_sys::Function>().clone();
+        let promise = start(async move {
+            let mut inner = Vec::new();
+            for _ in 0..3 {
+                // From Rust to JavaScript and back, while this task is running.
+                inner.push(function.call0(&JsValue::UNDEFINED)?);
+                assert_eq!(settled("mine".into()).await?, "mine");
+            }
+            for promise in inner {
+                assert_eq!(settled(promise).await?, 2);
+            }
+            Ok("all".into())
+        });
+        assert_eq!(end(promise).await, Ok("all".into()));
+        drop(callback);
+    }
+
+    #[wasm_bindgen_test]
+    async fn places_are_used_again() {
+        end(start(turns(1))).await.unwrap();
+        let before = places();
+        for _ in 0..100 {
+            end(start(turns(1))).await.unwrap();
+        }
+        assert_eq!(places(), before);
+    }
+
+    #[wasm_bindgen_test]
+    async fn thousands_of_awaits_leave_nothing_behind() {
+        end(start(turns(1))).await.unwrap();
+        let before = places();
+        assert_eq!(end(start(turns(5000))).await, Ok(5000.into()));
+        assert_eq!(places(), before);
+    }
+
+    #[wasm_bindgen_test]
+    async fn what_a_task_holds_is_dropped_when_it_ends() {
+        let held = Rc::new(());
+        let inside = held.clone();
+        let promise = start(async move {
+            settled(JsValue::NULL).await?;
+            drop(inside.clone());
+            Ok(JsValue::NULL)
+        });
+        assert_eq!(Rc::strong_count(&held), 2);
+        end(promise).await.unwrap();
+        assert_eq!(Rc::strong_count(&held), 1);
     }
 }

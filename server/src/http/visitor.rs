@@ -291,6 +291,10 @@ impl Visitor {
         let mut state = self.state();
         state.who = Who::User(session, transfer);
         state.changes.user = change;
+        // One may have been made while the access token was missing, and a browser has one session or the other.
+        if self.0.facts.has_anonymous_cookie {
+            state.changes.anonymous = AnonymousChange::Remove;
+        }
     }
 
     /// Clears the user session only.

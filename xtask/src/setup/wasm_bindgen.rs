@@ -62,9 +62,10 @@ fn program(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// The version in the line `wasm-bindgen = "=0.2.129"`.
+/// The version in the line `wasm-bindgen = "=0.2.129"`, or `wasm-bindgen = { version = "=0.2.129", … }`.
 fn pinned(manifest: &str) -> Result<String> {
-    let value = manifest.lines().find_map(|line| line.strip_prefix("wasm-bindgen = \"=")?.strip_suffix('"'));
+    let line = manifest.lines().find_map(|line| line.strip_prefix("wasm-bindgen = "));
+    let value = line.and_then(|line| line.split_once("\"=")?.1.split_once('"')).map(|(version, _)| version);
     value.map(str::to_owned).context("Cargo.toml does not pin wasm-bindgen with a line `wasm-bindgen = \"=<version>\"`")
 }
 
@@ -75,6 +76,7 @@ mod tests {
     #[test]
     fn the_pinned_version_is_that_of_the_library_itself() -> Result<()> {
         assert_eq!(pinned("[x]\nwasm-bindgen-test = \"=1.0.0\"\nwasm-bindgen = \"=0.2.129\"\n")?, "0.2.129");
+        assert_eq!(pinned("wasm-bindgen = { version = \"=0.2.130\", default-features = false }\n")?, "0.2.130");
         assert!(pinned("wasm-bindgen = \"0.2\"").is_err());
         pinned(&paths::read(&paths::root().join("Cargo.toml"))?).map(drop)
     }

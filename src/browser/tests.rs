@@ -1,0 +1,453 @@
+//! The host module, function by function.
+
+use js_sys::{Object, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_sys::{Response, ResponseInit};
+
+use super::*;
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen(inline_js = r#"
+export class Cookies {
+  // Takes the place of document.cookie: reads say `text`, writes are kept.
+  constructor(text) {
+    this.written = [];
+    Object.defineProperty(document, "cookie", { configurable: true, get: () => text, set: (value) => this.written.push(value) });
+  }
+  last() { return this.written.at(-1); }
+  end() { delete document.cookie; }
+}
+export class Warnings {
+  constructor() { this.texts = []; this.original = console.warn; console.warn = (text) => this.texts.push(text); }
+  end() { console.warn = this.original; return this.texts; }
+}
+export function replace(object, name, value) {
+  Object.defineProperty(object, name, { configurable: true, ...value });
+  return () => delete object[name];
+}
+export function frontToken(json) {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(json)));
+}
+export const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+export const held = (name) => navigator.locks.query().then(({ held }) => held.some((lock) => lock.name === name));
+"#)]
+extern "C" {
+    type Cookies;
+    #[wasm_bindgen(constructor)]
+    fn new(text: &str) -> Cookies;
+    #[wasm_bindgen(method)]
+    fn last(this: &Cookies) -> Option<String>;
+    #[wasm_bindgen(method)]
+    fn end(this: &Cookies);
+
+    type Warnings;
+    #[wasm_bindgen(constructor)]
+    fn new() -> Warnings;
+    #[wasm_bindgen(method)]
+    fn end(this: &Warnings) -> js_sys::Array;
+
+    /// Until the returned function is called.
+    fn replace(object: &JsValue, name: &str, descriptor: &JsValue) -> Function;
+    #[wasm_bindgen(js_name = frontToken)]
+    fn front_token(json: &str) -> String;
+    fn wait(milliseconds: f64) -> Promise;
+    fn held(name: &str) -> Promise;
+}
+
+/// Runs a future as the SDK does.
+async fn run(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> JsValue {
+    JsFuture::from(spawn(Box::pin(future))).await.unwrap()
+}
+
+async fn sleep(milliseconds: f64) {
+    JsFuture::from(wait(milliseconds)).await.unwrap();
+}
+
+fn window() -> JsValue {
+    js_sys::global().into()
+}
+
+fn navigator() -> JsValue {
+    Reflect::get(&window(), &"navigator".into()).unwrap()
+}
+
+fn descriptor(key: &str, value: &JsValue) -> JsValue {
+    let descriptor = Object::new();
+    Reflect::set(&descriptor, &key.into(), value).unwrap();
+    descriptor.into()
+}
+
+// --- cookies -------------------------------------------------------------------------------------------------------
+
+fn written(domain: &JsValue, is_in_iframe: bool, value: &str) -> String {
+    let cookies = Cookies::new(&format!("sFrontToken={value}"));
+    configure_cookies(domain, is_in_iframe);
+    set_cookie("sFrontToken", &value.into());
+    cookies.end();
+    configure_cookies(&JsValue::UNDEFINED, false);
+    cookies.last().unwrap()
+}
+
+#[wasm_bindgen_test]
+fn a_cookie_is_written_as_the_peers_write_it() {
+    let none = JsValue::UNDEFINED;
+    assert_eq!(written(&none, false, "a=b"), "sFrontToken=a=b;expires=Fri, 31 Dec 9999 23:59:59 GMT;path=/;samesite=lax");
+    assert_eq!(written(&none, true, "x"), "sFrontToken=x;expires=Fri, 31 Dec 9999 23:59:59 GMT;path=/;samesite=none;secure");
+}
+
+#[wasm_bindgen_test]
+fn a_domain_is_written_where_it_says_something() {
+    let with = |domain: &str| written(&domain.into(), false, "x").contains("domain=");
+    assert!(written(&".example.com".into(), false, "x").ends_with(";domain=.example.com;path=/;samesite=lax"));
+    assert!(!with("localhost"));
+    assert!(!with(""));
+    let own = Reflect::get(&Reflect::get(&window(), &"location".into()).unwrap(), &"hostname".into()).unwrap();
+    assert!(!with(&own.as_string().unwrap()));
+}
+
+#[wasm_bindgen_test]
+fn an_empty_value_deletes() {
+    let text = written(&JsValue::UNDEFINED, false, "");
+    assert_eq!(text, "sFrontToken=;expires=Thu, 01 Jan 1970 00:00:00 GMT;path=/;samesite=lax");
+}
+
+#[wasm_bindgen_test]
+fn the_last_cookie_of_that_name_that_is_not_empty_counts() {
+    for (text, expected) in [
+        ("", None),
+        ("a=1", Some("1")),
+        ("a=1; a=2", Some("2")),
+        ("a=1; a=", Some("1")),
+        ("a=; a=2", Some("2")),
+        ("b=3;a=1;c=4", Some("1")),
+        ("b=3;  a=1", Some("1")),
+        ("a=b=c==", Some("b=c==")),
+        ("xa=1; ax=2; A=3", None),
+        ("b=a=1", None),
+    ] {
+        let cookies = Cookies::new(text);
+        let value = get_cookie("a").as_string();
+        cookies.end();
+        assert_eq!(value.as_deref(), expected, "{text:?}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn the_browser_keeps_what_is_written_and_drops_what_is_deleted() {
+    let token = front_token(r#"{"uid":"a","ate":1,"up":{}}"#);
+    let warnings = Warnings::new();
+    set_cookie("passerby-test", &token.as_str().into());
+    let kept = get_cookie("passerby-test");
+    set_cookie("passerby-test", &"".into());
+    let dropped = get_cookie("passerby-test");
+    assert_eq!(warnings.end().length(), 0);
+    assert_eq!(kept.as_string(), Some(token));
+    assert!(dropped.is_falsy());
+}
+
+#[wasm_bindgen_test]
+fn a_cookie_that_the_browser_refuses_is_said() {
+    let warnings = Warnings::new();
+    set_cookie("passerby-test", &"x".repeat(4096).as_str().into());
+    let texts = warnings.end();
+    assert!(get_cookie("passerby-test").is_falsy());
+    assert_eq!(texts.length(), 1);
+    let text = texts.get(0).as_string().unwrap();
+    assert!(text.starts_with("Saving to cookies was not successful"), "{text}");
+    assert!(text.contains("passerby-test") && text.contains("4096"), "{text}");
+}
+
+// --- front tokens --------------------------------------------------------------------------------------------------
+
+/// What storage makes of this cookie value.
+fn read(raw: &str) -> Slot<Token<Browser>> {
+    let cookies = Cookies::new(&format!("passerby-test={raw}"));
+    let slot = stored_token("passerby-test");
+    cookies.end();
+    slot
+}
+
+fn payload_of(json: &str) -> Payload {
+    match read(&front_token(&format!(r#"{{"uid":"u","ate":1,"up":{json}}}"#))) {
+        Slot::Token(token) => token.payload,
+        Slot::Empty | Slot::Unreadable => panic!("unreadable: {json}"),
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_front_token_is_read() {
+    let json = r#"{"uid":"u-1","ate":2000,"up":{"iat":1,"sessionHandle":"s-1","anonymousId":"a-1","name":"Ærø 漢字 🍏"}}"#;
+    let raw = front_token(json);
+    let Slot::Token(token) = read(&raw) else { panic!("unreadable") };
+    assert_eq!(token.id, "s-1");
+    assert_eq!((token.issued_at, token.expires_at), (1.0, 2000.0));
+    assert_eq!(token.payload.0.raw(), raw.as_str());
+    assert_eq!(get(&get(&token.payload.0, "up"), "name"), "Ærø 漢字 🍏");
+}
+
+#[wasm_bindgen_test]
+fn a_session_is_known_by_its_handle_then_by_the_anonymous_id_then_by_the_user() {
+    for (up, id) in
+        [(r#"{"sessionHandle":"s","anonymousId":"a"}"#, "s"), (r#"{"anonymousId":"a","isAnonymous":true}"#, "a"), ("{}", "u")]
+    {
+        let Slot::Token(token) = read(&front_token(&format!(r#"{{"uid":"u","ate":1,"up":{up}}}"#))) else { panic!("{up}") };
+        assert_eq!(token.id, id);
+        assert_eq!(token.issued_at, 0.0, "no iat, no clock");
+    }
+}
+
+#[wasm_bindgen_test]
+fn what_is_no_front_token_is_unreadable_and_harms_nobody() {
+    for raw in [
+        "%%%",
+        "remove",
+        "a",
+        &front_token("not json"),
+        &front_token("null"),
+        &front_token("1"),
+        &front_token("[]"),
+        &front_token(r#"{"uid":"u","ate":1}"#),
+        &front_token(r#"{"uid":"u","ate":1,"up":null}"#),
+        &front_token(r#"{"uid":"u","ate":1,"up":{}"#),
+    ] {
+        assert!(matches!(read(raw), Slot::Unreadable), "{raw}");
+    }
+    assert!(matches!(read(""), Slot::Empty));
+}
+
+#[wasm_bindgen_test]
+fn a_front_token_has_a_time_and_an_object() {
+    for json in [
+        r#"{"uid":"u","up":{}}"#,
+        r#"{"uid":"u","ate":"soon","up":{}}"#,
+        r#"{"uid":"u","ate":1,"up":"text"}"#,
+        r#"{"uid":"u","ate":1,"up":7}"#,
+    ] {
+        assert!(matches!(read(&front_token(json)), Slot::Unreadable), "{json}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn the_token_of_a_cookie_follows_the_cookie() {
+    let [first, second] = ["1", "2"].map(|time| front_token(&format!(r#"{{"uid":"u","ate":{time},"up":{{}}}}"#)));
+    let time = |raw: &str| read(raw).token().map(|token| token.expires_at);
+    assert_eq!(time(&first), Some(1.0));
+    assert_eq!(time(&second), Some(2.0));
+    assert_eq!(time("%%%"), None);
+    assert_eq!(time(&first), Some(1.0));
+}
+
+#[wasm_bindgen_test]
+fn payloads_are_the_same_whatever_the_order_of_their_keys() {
+    let same = |a: &str, b: &str| payload_of(a) == payload_of(b);
+    assert!(same(r#"{"a":1,"b":{"c":[1,{"d":2,"e":3}],"f":null}}"#, r#"{"b":{"f":null,"c":[1,{"e":3,"d":2}]},"a":1}"#));
+    assert!(!same(r#"{"a":1}"#, r#"{"a":2}"#));
+    assert!(!same(r#"{"a":1}"#, r#"{"a":"1"}"#));
+    assert!(!same(r#"{"a":1}"#, r#"{"a":1,"b":null}"#));
+    assert!(!same(r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#));
+    assert!(!same(r#"{"a":{"b":1}}"#, r#"{"a":{"c":1}}"#));
+    assert!(!same(r#"{"a":[]}"#, r#"{"a":{}}"#));
+}
+
+#[wasm_bindgen_test]
+fn an_anonymous_token_that_was_renewed_is_the_same_and_a_user_token_is_not() {
+    let same = |a: &str, b: &str| payload_of(a) == payload_of(b);
+    assert!(same(r#"{"isAnonymous":true,"iat":1,"exp":2}"#, r#"{"exp":4,"iat":3,"isAnonymous":true}"#));
+    assert!(!same(r#"{"isAnonymous":true,"iat":1,"cart":1}"#, r#"{"isAnonymous":true,"iat":1,"cart":2}"#));
+    assert!(!same(r#"{"iat":1}"#, r#"{"iat":2}"#));
+}
+
+fn response(name: &str, value: &str) -> Response {
+    let headers = web_sys::Headers::new().unwrap();
+    headers.append(name, value).unwrap();
+    let init = ResponseInit::new();
+    init.set_headers(&headers);
+    Response::new_with_opt_str_and_init(None, &init).unwrap()
+}
+
+#[wasm_bindgen_test]
+fn a_response_announces_a_token_its_end_or_nothing() {
+    let announced = |name: &str, value: &str| announced_token(&response(name, value), "front-token");
+    let raw = front_token(r#"{"uid":"u","ate":7,"up":{}}"#);
+    assert!(matches!(announced("Front-Token", &raw), Announced::Token(token) if token.expires_at == 7.0));
+    assert!(matches!(announced("front-token", "remove"), Announced::Removed));
+    assert!(matches!(announced("st-anonymous-front-token", "remove"), Announced::Nothing));
+    for malformed in ["", "Remove", "removed", "%%%", "bm90IEpTT04="] {
+        assert!(matches!(announced("front-token", malformed), Announced::Nothing), "{malformed}");
+    }
+}
+
+// --- storage -------------------------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+fn numbers_are_stored() {
+    assert_eq!(get_stored_number("passerby-test"), 0.0);
+    set_stored_number("passerby-test", -3_600_000.5);
+    assert_eq!(get_stored_number("passerby-test"), -3_600_000.5);
+    let storage = web_sys::window().unwrap().local_storage().unwrap().unwrap();
+    storage.set_item("passerby-test", "the app's").unwrap();
+    assert_eq!(get_stored_number("passerby-test"), 0.0);
+    storage.remove_item("passerby-test").unwrap();
+}
+
+#[wasm_bindgen_test]
+fn storage_that_is_denied_does_not_throw() {
+    let original = Object::get_own_property_descriptor(&js_sys::global(), &"localStorage".into());
+    let denied = Function::new_no_args("throw new DOMException('denied', 'SecurityError')");
+    replace(&window(), "localStorage", &descriptor("get", &denied));
+    set_stored_number("passerby-test", 1.0);
+    let number = get_stored_number("passerby-test");
+    replace(&window(), "localStorage", &original);
+    assert_eq!(number, 0.0);
+}
+
+// --- locks ---------------------------------------------------------------------------------------------------------
+
+/// Two tasks that want the lock at once: whether they ever had it together.
+async fn overlap(name: &'static str) -> bool {
+    use std::{cell::Cell, rc::Rc};
+    let inside = Rc::new(Cell::new(0));
+    let most = Rc::new(Cell::new(0));
+    let tasks: Vec<Promise> = (0..3)
+        .map(|_| {
+            let (inside, most) = (inside.clone(), most.clone());
+            spawn(Box::pin(async move {
+                let lock = lock_tabs(name, 5000.0).await;
+                inside.set(inside.get() + 1);
+                most.set(inside.get().max(most.get()));
+                settled(wait(10.0).into()).await?;
+                inside.set(inside.get() - 1);
+                drop(lock);
+                Ok(JsValue::UNDEFINED)
+            }))
+        })
+        .collect();
+    for task in tasks {
+        JsFuture::from(task).await.unwrap();
+    }
+    most.get() > 1
+}
+
+/// Whether somebody else gets the lock while it is held, and after it was dropped.
+async fn given_up_and_given_back(name: &'static str) -> (bool, bool) {
+    let first = JsFuture::from(Promise::from(lock(name, 1000.0).unchecked_into::<Promise>())).await.unwrap();
+    let second = JsFuture::from(lock(name, 20.0).unchecked_into::<Promise>()).await.unwrap();
+    drop(Lock(first));
+    let third = JsFuture::from(lock(name, 1000.0).unchecked_into::<Promise>()).await.unwrap();
+    let result = (second.is_function(), third.is_function());
+    drop(Lock(third));
+    result
+}
+
+#[wasm_bindgen_test]
+async fn one_at_a_time_holds_a_lock() {
+    assert!(!overlap("passerby-test-1").await);
+}
+
+#[wasm_bindgen_test]
+async fn a_lock_that_cannot_be_had_in_time_is_gone_without_and_a_dropped_one_is_free() {
+    assert_eq!(given_up_and_given_back("passerby-test-2").await, (false, true));
+}
+
+#[wasm_bindgen_test]
+async fn a_lock_is_over_all_tabs() {
+    run(async {
+        let lock = lock_tabs("passerby-test-3", 1000.0).await;
+        assert_eq!(settled(held("passerby-test-3").into()).await?, true);
+        drop(lock);
+        Ok(JsValue::UNDEFINED)
+    })
+    .await;
+    sleep(20.0).await;
+    assert_eq!(JsFuture::from(held("passerby-test-3")).await.unwrap(), false);
+}
+
+#[wasm_bindgen_test]
+async fn where_the_browser_has_no_locks_the_page_queues() {
+    let restore = replace(&navigator(), "locks", &descriptor("value", &JsValue::UNDEFINED));
+    let results = (overlap("passerby-test-4").await, given_up_and_given_back("passerby-test-5").await);
+    restore.call0(&JsValue::UNDEFINED).unwrap();
+    assert_eq!(results, (false, (false, true)));
+}
+
+#[wasm_bindgen_test]
+async fn locks_that_are_denied_hold_nothing_up() {
+    let denied = Function::new_no_args("return { request: async () => { throw new DOMException('denied', 'SecurityError') } }");
+    let restore = replace(&navigator(), "locks", &descriptor("get", &denied));
+    let release = JsFuture::from(lock("passerby-test-6", 60_000.0).unchecked_into::<Promise>()).await.unwrap();
+    restore.call0(&JsValue::UNDEFINED).unwrap();
+    assert!(release.is_undefined());
+}
+
+// --- the app -------------------------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+fn a_snapshot_is_the_same_until_state_or_token_change() {
+    let token = |raw: &str| match read(raw) {
+        Slot::Token(token) => token.payload.0,
+        Slot::Empty | Slot::Unreadable => panic!("unreadable"),
+    };
+    let [first, second] = ["1", "2"].map(|time| front_token(&format!(r#"{{"uid":"u","ate":{time},"up":{{}}}}"#)));
+    let shown = take_snapshot("anonymous", Some(&token(&first)));
+    assert_eq!(take_snapshot("anonymous", Some(&token(&first))), shown);
+    assert_ne!(take_snapshot("authenticated", Some(&token(&first))), shown);
+    assert_ne!(take_snapshot("anonymous", Some(&token(&second))), shown);
+    let none = take_snapshot("none", None);
+    assert_eq!(take_snapshot("none", None), none);
+    assert_eq!(Object::keys(none.unchecked_ref::<Object>()).length(), 1, "a state and nothing else");
+}
+
+#[wasm_bindgen_test]
+fn a_listener_may_change_the_listeners() {
+    // Calls itself back in, as frameworks that re-render do; each round is one call.
+    let subscriber = Closure::<dyn Fn(Function) -> Function>::new(|listener: Function| subscribe(&listener));
+    let renewing = Function::new_with_args(
+        "subscribe",
+        "let stop; let calls = 0;
+         const listener = () => { if (++calls > 50) return; stop(); stop = subscribe(() => listener()); };
+         stop = subscribe(() => listener());
+         return () => { stop(); return calls; }",
+    );
+    let calls: Function = renewing.call1(&JsValue::UNDEFINED, subscriber.as_ref()).unwrap().unchecked_into();
+    changed();
+    let calls = calls.call0(&JsValue::UNDEFINED).unwrap();
+    assert_eq!(calls, 1);
+}
+
+#[wasm_bindgen_test]
+fn an_event_has_the_shape_of_the_peers() {
+    let seen = js_sys::Array::new();
+    let handler = Function::new_with_args("event", "this.push(JSON.stringify(event))").bind0(&seen);
+    emit(&handler, "UNAUTHORISED", Some(true));
+    emit(&handler, "SIGN_OUT", None);
+    emit(&JsValue::UNDEFINED, "SIGN_OUT", None);
+    assert_eq!(seen.get(0), r#"{"action":"UNAUTHORISED","userContext":{},"sessionExpiredOrRevoked":true}"#);
+    assert_eq!(seen.get(1), r#"{"action":"SIGN_OUT","userContext":{}}"#);
+    assert_eq!(seen.length(), 2);
+}
+
+// --- URLs ----------------------------------------------------------------------------------------------------------
+
+#[wasm_bindgen_test]
+fn a_url_is_taken_apart_as_the_browser_does() {
+    let url = |text: &str| {
+        let url = parse_url(&JsValue::from_str(text).unchecked_into())?;
+        let text = |part: Text| JsValue::from(part).as_string().unwrap();
+        Some((text(url.origin()), text(url.hostname()), text(url.path()), url.is_ipv4()))
+    };
+    let expect = |origin: &str, host: &str, path: &str, is_ipv4| Some((origin.into(), host.into(), path.into(), is_ipv4));
+    assert_eq!(
+        url("HTTPS://API.example.com:443/a/b/?q#f"),
+        expect("https://api.example.com", "api.example.com", "/a/b", false)
+    );
+    assert_eq!(url("http://127.0.0.1:8080/"), expect("http://127.0.0.1:8080", "127.0.0.1", "", true));
+    assert_eq!(url("http://1.example.com/"), expect("http://1.example.com", "1.example.com", "", false));
+    assert_eq!(url("http://[::1]:3000/a"), expect("http://[::1]:3000", "[::1]", "/a", false));
+    assert_eq!(url("https://api.example.com//"), expect("https://api.example.com", "api.example.com", "/", false));
+    assert_eq!(url("https://[oops]"), None);
+    let own = JsValue::from(own_origin()).as_string().unwrap();
+    assert_eq!(url("/x").map(|(origin, ..)| origin), Some(own), "resolved against the document");
+}

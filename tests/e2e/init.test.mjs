@@ -1,0 +1,154 @@
+// Starting the SDK: what init takes, what it refuses, and what is left of a page where it cannot start.
+
+import assert from "node:assert/strict";
+import { COOKIES, openShop } from "./support/browser.mjs";
+
+const { test, server } = await openShop();
+
+/** Functions that talk to the session. */
+const FUNCTIONS = [
+  "doesSessionExist",
+  "isAnonymous",
+  "getAnonymousId",
+  "getUserId",
+  "getAccessTokenPayloadSecurely",
+  "attemptRefreshingSession",
+  "signOut",
+  "setAnonymousSessions",
+  "refreshSessionPage",
+];
+const ARGUMENTS = { setAnonymousSessions: [true], refreshSessionPage: [{ loginPath: "/login" }] };
+
+const rejections = (tab) =>
+  tab.run(
+    ([names, values]) =>
+      Promise.all(names.map((name) => harness.attempt(name, ...(values[name] ?? [])).then(({ code }) => `${name} ${code}`))),
+    [FUNCTIONS, ARGUMENTS],
+  );
+
+/** What init threw at options that are built in the page: NaN does not travel. */
+const initError = (tab, build) =>
+  tab.run(`(() => {
+    const native = window.fetch;
+    try { harness.start((${build})()); } catch (error) { return { ...harness.describe(error), untouched: window.fetch === native }; }
+  })()`);
+
+test("functions before init reject with code NOT_INITIALISED; getSnapshot and subscribe are harmless", async (visitor) => {
+  const tab = await visitor.tab();
+  assert.deepEqual(await rejections(tab), FUNCTIONS.map((name) => `${name} NOT_INITIALISED`));
+  const { message } = await tab.call("doesSessionExist");
+  assert.match(message, /init/);
+  assert.deepEqual(await tab.snapshot(), { state: "unknown" });
+  assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
+  assert.deepEqual(await server.calls(), {});
+});
+
+test("importing does nothing: fetch is patched by init, at once, and given back by dispose", async (visitor) => {
+  const tab = await visitor.tab();
+  const patched = await tab.run(() => {
+    const native = window.fetch;
+    const before = window.fetch === native && String(native).includes("[native code]");
+    passerby.init({ apiDomain: location.origin, anonymous: {} });
+    const during = window.fetch !== native;
+    passerby.dispose();
+    return [before, during, window.fetch === native];
+  });
+  assert.deepEqual(patched, [true, true, true]);
+  assert.deepEqual(await rejections(tab), FUNCTIONS.map((name) => `${name} NOT_INITIALISED`));
+});
+
+test("a request on the line after init carries the session", async (visitor) => {
+  const tab = await visitor.tab();
+  const { body } = await tab.run(() => {
+    harness.start({ anonymous: {} });
+    return harness.request("/api/me");
+  });
+  assert.equal(body.kind, "anonymous");
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+});
+
+test("the shape of supertokens-web-js works", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.run(() =>
+    passerby.default.init({
+      appInfo: { appName: "Sill", apiDomain: location.origin, apiBasePath: "/auth" },
+      recipeList: [passerby.Session.init({ onHandleEvent: harness.record })],
+      anonymous: {},
+    }),
+  );
+  await tab.fetch("/api/me");
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.equal(await tab.run(() => passerby.Session.doesSessionExist()), true);
+  assert.deepEqual(await server.calls(), { "GET /api/me": 1 });
+});
+
+/** Options that cannot work, with what the error has to name. */
+const REFUSED = [
+  ["no apiDomain", "() => ({ apiDomain: undefined })", /apiDomain/],
+  ["an empty apiDomain", "() => ({ apiDomain: '' })", /apiDomain/],
+  ["an apiDomain that is a path", "() => ({ apiDomain: '/api' })", /apiDomain/],
+  ["an apiDomain that is no URL", "() => ({ apiDomain: 'http://[' })", /apiDomain/],
+  ["an apiDomain that is no text", "() => ({ apiDomain: 42 })", /apiDomain/],
+  ["an apiBasePath that is no path", "() => ({ apiBasePath: 'http://[' })", /apiBasePath/],
+  ["NaN as the retry limit", "() => ({ maxRetryAttemptsForSessionRefresh: NaN })", /maxRetryAttemptsForSessionRefresh/],
+  ["a negative retry limit", "() => ({ maxRetryAttemptsForSessionRefresh: -1 })", /maxRetryAttemptsForSessionRefresh/],
+  ["equal status codes", "() => ({ sessionExpiredStatusCode: 403 })", /sessionExpiredStatusCode and invalidClaimStatusCode/],
+];
+
+test("init with options that cannot work says what is wrong, and leaves the page as it was", async (visitor) => {
+  const tab = await visitor.tab();
+  const messages = new Map();
+  for (const [what, build, names] of REFUSED) {
+    const { error, code, message, untouched } = await initError(tab, build);
+    assert.deepEqual([error, code, untouched], ["SessionError", "BAD_CONFIG", true], what);
+    assert.match(message, names, what);
+    // Each mistake has a message of its own.
+    assert.equal(messages.get(message) ?? String(names), String(names), what);
+    messages.set(message, String(names));
+  }
+  assert.equal((await tab.fetch("/api/products")).status, 200, "the app's requests go out");
+  assert.equal((await tab.call("doesSessionExist")).code, "NOT_INITIALISED");
+  // And the mistake can be mended.
+  await tab.init({ anonymous: {} });
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+});
+
+test("init with unknown options names them in the console, and works", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: {}, tokenTransferMetod: "header", onEvent: 1 });
+  const problems = visitor.takeProblems();
+  assert.equal(problems.length, 2);
+  assert.match(problems[0], /"tokenTransferMetod"/);
+  assert.match(problems[1], /"onEvent"/);
+  assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+});
+
+test("a second init warns and changes nothing", async (visitor) => {
+  const { tab } = await visitor.guest();
+  await tab.run(() => {
+    window.patched = window.fetch;
+    passerby.init({ apiDomain: "https://elsewhere.example", onHandleEvent: () => (window.calledSecond = true) });
+  });
+  const problems = visitor.takeProblems();
+  assert.equal(problems.length, 1);
+  assert.match(problems[0], /already initialised/);
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
+  assert.equal(await tab.run(() => window.calledSecond), undefined);
+  assert.equal(await tab.run(() => window.fetch === window.patched), true);
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
+
+test("where the policy forbids WebAssembly, the app's requests go out and calls say what to do", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.page.goto("/no-wasm.html");
+  await tab.init({ anonymous: {} });
+
+  assert.equal((await tab.fetch("/api/products")).status, 200);
+  assert.deepEqual(await rejections(tab), FUNCTIONS.map((name) => `${name} NO_WASM`));
+  const { message } = await tab.call("doesSessionExist");
+  assert.match(message, /'wasm-unsafe-eval'/);
+  assert.deepEqual(await tab.snapshot(), { state: "unknown" });
+  await tab.run(() => passerby.dispose());
+  assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
+  assert.ok(visitor.takeProblems().some((problem) => problem.includes("wasm-unsafe-eval")), "it stands in the console");
+});

@@ -1,0 +1,139 @@
+// What browsers do to cookies: drop those that scripts wrote, keep the server's, or hand back rubbish.
+
+import assert from "node:assert/strict";
+import { COOKIES, openShop } from "./support/browser.mjs";
+
+const { test, server } = await openShop();
+
+const REFRESH = "POST /auth/session/refresh";
+const RUBBISH = { "not base64": "%%%", "not JSON": btoa("no JSON"), "not a token": btoa("null"), "cut off": btoa('{"uid":"a","ate":1') };
+
+const overwrite = (tab, name, value) =>
+  tab.run(([name, value]) => void (document.cookie = `${name}=${value};path=/;samesite=lax`), [name, value]);
+
+async function loseWhatScriptsWrote(visitor) {
+  for (const name of ["st-last-access-token-update", "sFrontToken", "sAnonymousFrontToken"]) {
+    await visitor.context.clearCookies({ name });
+  }
+}
+
+test("a customer's corrupt front token is recovered with one call", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  for (const [kind, value] of Object.entries(RUBBISH)) {
+    await visitor.forget();
+    await overwrite(tab, "sFrontToken", value);
+    assert.deepEqual(await tab.snapshot(), { state: "unknown" }, kind);
+
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true }, kind);
+
+    assert.deepEqual(await server.calls(), { [REFRESH]: 1 }, kind);
+    const { state, userId, anonymousId: id } = await tab.snapshot();
+    assert.deepEqual([state, userId, id], ["authenticated", "ada", anonymousId], kind);
+    assert.deepEqual(await visitor.cookies(), COOKIES.user, kind);
+  }
+});
+
+test("a visitor's corrupt front token is recovered with one call", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  for (const [kind, value] of Object.entries(RUBBISH)) {
+    await visitor.forget();
+    await overwrite(tab, "sAnonymousFrontToken", value);
+    assert.deepEqual(await tab.snapshot(), { state: "unknown" }, kind);
+
+    assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId }, kind);
+
+    assert.deepEqual(await server.calls(), { [REFRESH]: 1 }, kind);
+    assert.equal((await tab.snapshot()).anonymousId, anonymousId, kind);
+    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous, kind);
+  }
+});
+
+test("a corrupt front token fails no request", async (visitor) => {
+  const { tab } = await visitor.customer();
+  await overwrite(tab, "sFrontToken", "%%%");
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.equal((await server.calls())["GET /api/account"], 1);
+});
+
+test("a customer whose script-written cookies the browser dropped is recovered with one call", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  await loseWhatScriptsWrote(visitor);
+  await tab.reload({ anonymous: {} });
+
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+
+  assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED", "REFRESH_SESSION"]);
+  const { state, userId, anonymousId: id } = await tab.snapshot();
+  assert.deepEqual([state, userId, id], ["authenticated", "ada", anonymousId]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
+
+test("a visitor whose script-written cookies the browser dropped is recovered with one call", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  await loseWhatScriptsWrote(visitor);
+  await tab.reload({ anonymous: {} });
+
+  assert.deepEqual(await tab.call("isAnonymous"), { value: true });
+
+  assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
+  assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
+
+test("the same by a request alone", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  await loseWhatScriptsWrote(visitor);
+  await tab.reload({ anonymous: {} });
+  assert.equal((await tab.fetch("/api/me")).body.userId, "ada");
+  const { state, anonymousId: id } = await tab.snapshot();
+  assert.deepEqual([state, id], ["authenticated", anonymousId]);
+});
+
+test("the same by a visitor's request alone", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  await loseWhatScriptsWrote(visitor);
+  await tab.reload({ anonymous: {} });
+  assert.equal((await tab.fetch("/api/me")).body.anonymousId, anonymousId);
+  const { state, anonymousId: id } = await tab.snapshot();
+  assert.deepEqual([state, id], ["anonymous", anonymousId]);
+});
+
+test("with an expired token besides, a request alone brings the customer back", async (visitor) => {
+  const { tab } = await visitor.returningCustomer();
+  await loseWhatScriptsWrote(visitor);
+  await tab.reload({ anonymous: {} });
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 2, [REFRESH]: 1 });
+  assert.equal((await tab.snapshot()).state, "authenticated");
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
+
+test("without `anonymous` in init, the first request of such a customer waits for the recovery", async (visitor) => {
+  const { tab } = await visitor.customer();
+  await loseWhatScriptsWrote(visitor);
+  await tab.reload({});
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(visitor.requests, [REFRESH, "GET /api/account"]);
+  assert.equal((await tab.snapshot()).state, "authenticated");
+});
+
+test("a lost access token is refreshed, and the visitor stays one customer", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  await visitor.context.clearCookies({ name: "sAccessToken" });
+  const { status, body } = await tab.fetch("/api/account");
+  assert.equal(status, 200);
+  assert.equal(body.anonymousId, anonymousId);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 2, [REFRESH]: 1 });
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
+
+test("a visitor's corrupt server cookie is replaced", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  await visitor.context.addCookies([{ name: "sAnonymousToken", value: "rubbish", url: server.origin, httpOnly: true, sameSite: "Lax" }]);
+  const { body } = await tab.fetch("/api/me");
+  assert.notEqual(body.anonymousId, anonymousId);
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_REPLACED"]);
+  assert.equal((await tab.snapshot()).anonymousId, body.anonymousId);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});

@@ -1,0 +1,89 @@
+// The server cannot be reached: that is no reason to end a session.
+
+import assert from "node:assert/strict";
+import { COOKIES, openShop } from "./support/browser.mjs";
+
+const { test, server } = await openShop();
+
+/** As `fetch` without any SDK. */
+const FAILED = { error: "TypeError", message: "Failed to fetch" };
+
+async function outage(run) {
+  await server.stop();
+  try {
+    await run();
+  } finally {
+    await server.start();
+  }
+}
+
+test("a visitor's request fails as without the SDK; the session is kept and works again", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  await outage(async () => {
+    assert.deepEqual(await tab.fetch("/api/me"), FAILED);
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  });
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+  assert.deepEqual(await tab.eventNames(), []);
+});
+
+test("a customer's request fails as without the SDK; the session is kept and works again", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  await outage(async () => {
+    assert.deepEqual(await tab.fetch("/api/account"), FAILED);
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+    assert.deepEqual(await visitor.cookies(), COOKIES.user);
+  });
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "user", userId: "ada", anonymousId });
+  assert.deepEqual(await tab.eventNames(), []);
+});
+
+test("with an expired token, too", async (visitor) => {
+  const { tab } = await visitor.returningCustomer();
+  await outage(async () => {
+    assert.deepEqual(await tab.fetch("/api/account"), FAILED);
+    assert.deepEqual(await tab.call("attemptRefreshingSession"), FAILED);
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: false }, "as with the peers: not now");
+    assert.equal((await tab.snapshot()).state, "authenticated");
+    assert.deepEqual(await visitor.cookies(), COOKIES.user);
+    assert.deepEqual(await tab.eventNames(), []);
+  });
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
+
+test("the server goes away between a refusal and the refresh: the error reaches the caller, the session is kept", async (visitor) => {
+  const { tab } = await visitor.returningCustomer();
+  await tab.page.route("**/auth/session/refresh", (route) => route.abort("connectionrefused"));
+  assert.deepEqual(await tab.fetch("/api/account"), FAILED);
+  await tab.page.unroute("**/auth/session/refresh");
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+});
+
+test("a refresh that is answered with 503 ends nothing", async (visitor) => {
+  const { tab } = await visitor.returningCustomer();
+  await tab.page.route("**/auth/session/refresh", (route) => route.fulfill({ status: 503, json: { message: "later" } }));
+  const { status, body } = await tab.fetch("/api/account");
+  assert.equal(status, 503);
+  assert.deepEqual(body, { message: "later" });
+  assert.equal((await tab.snapshot()).state, "authenticated");
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+  assert.deepEqual(await tab.eventNames(), []);
+  await tab.page.unroute("**/auth/session/refresh");
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+});
+
+test("a new visitor's first request fails as without the SDK; the next one brings the session", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: {} });
+  await outage(async () => {
+    assert.deepEqual([...new Set((await tab.fetchAll(3, "/api/me")).map(({ error }) => error))], ["TypeError"]);
+    assert.deepEqual(await visitor.cookies(), COOKIES.unknown);
+    assert.deepEqual(await tab.snapshot(), { state: "unknown" });
+    assert.deepEqual(await tab.eventNames(), []);
+  });
+  assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});

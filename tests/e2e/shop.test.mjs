@@ -1,0 +1,160 @@
+// The shop itself, as its visitors see it: the real build, the real buttons.
+
+import assert from "node:assert/strict";
+import { devices } from "playwright-core";
+import { COOKIES, openShop } from "./support/browser.mjs";
+
+const { test, server } = await openShop();
+
+const { userAgent: _, ...PHONE } = devices["Pixel 7"];
+const WIDE = { viewport: { width: 1440, height: 900 } };
+
+for (const [where, name, options] of [
+  ["in a wide window", "Zoë", WIDE],
+  ["on a phone", "Çağla", PHONE],
+]) {
+  test(`from guest to customer and back, ${where}`, async (visitor) => {
+    const page = await visitor.context.newPage();
+    const cart = page.getByRole("region", { name: "Your sill" });
+    const chip = page.locator("#panel-chip");
+
+    // A guest fills the cart.
+    await page.goto("/");
+    await page.getByRole("button", { name: "Add Boston fern to your sill" }).click();
+    await cart.getByText("Boston fern").waitFor();
+    await page.getByRole("button", { name: "One more Boston fern" }).click();
+    await cart.getByText("€30.00").first().waitFor();
+    assert.equal(await chip.textContent(), "Anonymous");
+    const { anonymousId } = await page.evaluate(() => passerby.getSnapshot());
+    await page.reload();
+    await cart.getByText("€30.00").first().waitFor();
+    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+    assert.equal((await server.calls())["POST /auth/session/refresh"], undefined);
+
+    // The guest signs in.
+    await page.getByRole("link", { name: "Sign in" }).click();
+    await page.getByLabel("Name").fill(name);
+    await page.getByLabel("Password").fill("windowsill");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.waitForURL(`${server.origin}/`);
+    await cart.getByText("€30.00").first().waitFor();
+    assert.equal(await page.locator("#customer").textContent(), name);
+    assert.equal(await chip.textContent(), "Authenticated");
+    assert.deepEqual(await visitor.cookies(), COOKIES.user);
+
+    // What the server rendered.
+    await page.getByRole("link", { name: "Dashboard" }).click();
+    await page.getByRole("heading", { name: `Hello, ${name}` }).waitFor();
+    await page.getByText("Boston fern × 2").waitFor();
+    assert.equal(await page.locator("#ssr-anonymous-id").textContent(), anonymousId);
+
+    // Out again: a guest, and the same one.
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL(`${server.origin}/`);
+    await cart.getByText("Your sill is empty.").waitFor();
+    assert.equal(await chip.textContent(), "Anonymous");
+    assert.equal(await page.evaluate(() => passerby.getSnapshot().anonymousId), anonymousId);
+    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(overflow, 0, "nothing sticks out of the window");
+  }, options);
+}
+
+test("with the keyboard alone", async (visitor) => {
+  const page = await visitor.context.newPage();
+  await page.goto("/");
+  await page.getByRole("button", { name: "Add Boston fern to your sill" }).waitFor();
+
+  await tabTo(page, "Skip to content");
+  await tabTo(page, "Add Boston fern to your sill");
+  await page.keyboard.press("Enter");
+  await page.getByRole("region", { name: "Your sill" }).getByText("Boston fern").waitFor();
+  await page.goto("/login");
+  await tabTo(page, "Name");
+  await page.keyboard.type("Ada");
+  await tabTo(page, "Password");
+  await page.keyboard.type("windowsill");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`${server.origin}/`);
+  await page.getByRole("region", { name: "Your sill" }).getByText("Boston fern").waitFor();
+  await tabTo(page, "Sign out");
+  await page.keyboard.press("Space");
+  await page.getByText("You are a guest again.").waitFor();
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
+
+test("the panel shows what a revoked session leads to", async (visitor) => {
+  const page = await signedIn(visitor, "Ada");
+  const { anonymousId } = await page.evaluate(() => passerby.getSnapshot());
+  await page.getByRole("button", { name: "Revoke from the back end" }).click();
+  await page.getByText("The server says: 401").waitFor();
+  const entry = page.locator('#timeline li[data-action="UNAUTHORISED"]');
+  await entry.getByText("doesSessionExist() → true").waitFor();
+  await entry.getByText("isAnonymous() → true").waitFor();
+  await entry.getByText("sessionExpiredOrRevoked: true").waitFor();
+  assert.equal(await page.locator("#fact-anonymous-id").textContent(), anonymousId);
+  assert.equal(await page.locator("#panel-chip").textContent(), "Anonymous");
+  await page.getByRole("link", { name: "Sign in" }).waitFor();
+}, WIDE);
+
+test("the panel shows what a stolen refresh token leads to", async (visitor) => {
+  const page = await signedIn(visitor, "Ada");
+  await page.getByRole("button", { name: "Replay a stolen refresh token" }).click();
+  await page.getByText("The server says: 401").waitFor();
+  const actions = await page.locator("#timeline li").evaluateAll((items) => items.map((item) => item.dataset.action));
+  assert.deepEqual(actions.slice(0, 2).reverse(), ["TOKEN_THEFT_DETECTED", "UNAUTHORISED"]);
+  assert.equal(await page.locator("#panel-chip").textContent(), "Anonymous");
+}, WIDE);
+
+test("the panel lets the token expire, and the next request refreshes it", async (visitor) => {
+  const page = await signedIn(visitor, "Ada");
+  await page.getByRole("button", { name: "Let the token expire now" }).click();
+  await page.locator("#fact-expires", { hasText: "expired" }).waitFor();
+  await visitor.forget();
+  await page.getByRole("button", { name: "Ask for the account" }).click();
+  await page.getByText("The server says: the account of Ada.").waitFor();
+  assert.deepEqual(await server.calls(), { "GET /api/account": 2, "POST /auth/session/refresh": 1 });
+}, WIDE);
+
+test("the panel switches anonymous sessions off and on, and remembers it", async (visitor) => {
+  const page = await visitor.context.newPage();
+  await page.goto("/");
+  const state = page.locator("#session-states [aria-current]");
+  await state.getByText("Anonymous").waitFor();
+  await page.getByRole("switch", { name: "Anonymous sessions" }).click();
+  await page.getByText("Anonymous sessions are off.").waitFor();
+  assert.equal(await state.textContent(), "None");
+  await page.reload();
+  await page.getByRole("button", { name: "Add Aloe vera to your sill" }).click();
+  await page.getByText("Your sill needs a session.").waitFor();
+  assert.deepEqual(await visitor.cookies(), COOKIES.none);
+  await page.getByRole("switch", { name: "Anonymous sessions" }).click();
+  await page.getByText("Anonymous sessions are on.").waitFor();
+  assert.equal(await state.textContent(), "Anonymous");
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+}, WIDE);
+
+async function signedIn(visitor, name) {
+  const page = await visitor.context.newPage();
+  await page.goto("/login");
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password").fill("windowsill");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.locator("#customer").waitFor();
+  await page.waitForURL(`${server.origin}/`);
+  return page;
+}
+
+/** Presses the tab key until the element of this name has the focus. */
+async function tabTo(page, name) {
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press("Tab");
+    const focused = await page.evaluate(() => {
+      const element = document.activeElement;
+      return element.getAttribute("aria-label") ?? element.labels?.[0]?.textContent ?? element.textContent;
+    });
+    if (focused.trim() === name) return;
+  }
+  assert.fail(`the tab key does not reach "${name}"`);
+}

@@ -1,0 +1,61 @@
+// What the bare test page has: the SDK, and a list of its events with what an app learns inside of the callback.
+
+import * as passerby from "/passerby.js";
+
+const events = [];
+
+/** Call it with the app's options; `undefined` leaves one out. */
+function start(options) {
+  passerby.init({ apiDomain: location.origin, onHandleEvent: record, ...options });
+}
+
+function record({ action, sessionExpiredOrRevoked, ...rest }) {
+  const { state, anonymousId } = passerby.getSnapshot();
+  const name = sessionExpiredOrRevoked === undefined ? action : `${action}(${sessionExpiredOrRevoked})`;
+  const entry = { name, state, anonymousId, keys: Object.keys(rest) };
+  events.push(entry);
+  // The token may have expired just now, and asking would refresh it.
+  if (action !== "ACCESS_TOKEN_PAYLOAD_UPDATED") entry.answers = ask();
+}
+
+async function ask() {
+  const [exists, isAnonymous, anonymousId] = await Promise.all([
+    passerby.doesSessionExist(),
+    passerby.isAnonymous(),
+    passerby.getAnonymousId(),
+  ]);
+  return { exists, isAnonymous, anonymousId };
+}
+
+/** What the app saw of a request: the response, or the error. */
+async function request(...fetchArguments) {
+  try {
+    const response = await fetch(...fetchArguments);
+    const text = await response.text();
+    let body = text;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      // Not every answer is JSON.
+    }
+    return { status: response.status, path: new URL(response.url || location).pathname, body };
+  } catch (error) {
+    return describe(error);
+  }
+}
+
+function describe(error) {
+  const { name, code, message } = error;
+  return code === undefined || error instanceof DOMException ? { error: name, message } : { error: name, code, message };
+}
+
+/** What a function of the SDK came to. */
+async function attempt(name, ...values) {
+  try {
+    return { value: await passerby[name](...values) };
+  } catch (error) {
+    return describe(error);
+  }
+}
+
+Object.assign(window, { passerby, harness: { events, start, record, request, attempt, describe } });
