@@ -1,5 +1,6 @@
 //! How sessions end: sign-out, demotion, theft, and answers that come too late (design section 3; reference 9).
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 mod support;

@@ -1,5 +1,6 @@
 //! The SDK's life in a page: start, listeners, what it leaves alone, end.
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 mod support;

@@ -1,5 +1,6 @@
 //! Refreshing (reference 5; design sections 3 and 4).
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 mod support;

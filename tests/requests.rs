@@ -1,5 +1,6 @@
 //! What happens to the app's requests: which are ours, and what they carry (reference 4.1 to 4.5).
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 #[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 mod support;

@@ -286,8 +286,8 @@ export function subscribe(listener) {
 }
 
 function notify() {
-  // A copy, because a listener may subscribe again.
-  for (const listener of [...listeners]) guarded(listener);
+  // A copy, because listeners come and go while they are called.
+  for (const listener of [...listeners]) if (listeners.has(listener)) guarded(listener);
 }
 
 /** The app's callbacks must not fail the app's requests. @param {() => void} callback */

@@ -145,7 +145,8 @@ impl Future for Settled {
     }
 }
 
-#[cfg(all(test, target_arch = "wasm32"))]
+#[cfg(test)]
+#[cfg(target_arch = "wasm32")]
 mod tests {
     use alloc::{rc::Rc, vec::Vec};
 

@@ -81,22 +81,29 @@ test("a visitor whose script-written cookies the browser dropped is recovered wi
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
 
-test("the same by a request alone", async (visitor) => {
+/** The recovery need not hold up the request that noticed. */
+const recovered = (tab) => tab.page.waitForFunction(() => passerby.getSnapshot().state !== "unknown");
+
+test("the customer is recovered by a request, too, without anybody asking", async (visitor) => {
   const { tab, anonymousId } = await visitor.customer();
   await loseWhatScriptsWrote(visitor);
   await tab.reload({ anonymous: {} });
   assert.equal((await tab.fetch("/api/me")).body.userId, "ada");
+  await recovered(tab);
   const { state, anonymousId: id } = await tab.snapshot();
   assert.deepEqual([state, id], ["authenticated", anonymousId]);
+  assert.deepEqual(await server.calls(), { "GET /api/me": 1, [REFRESH]: 1 });
 });
 
-test("the same by a visitor's request alone", async (visitor) => {
+test("so is the visitor", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
   await loseWhatScriptsWrote(visitor);
   await tab.reload({ anonymous: {} });
   assert.equal((await tab.fetch("/api/me")).body.anonymousId, anonymousId);
+  await recovered(tab);
   const { state, anonymousId: id } = await tab.snapshot();
   assert.deepEqual([state, id], ["anonymous", anonymousId]);
+  assert.deepEqual(await server.calls(), { "GET /api/me": 1, [REFRESH]: 1 });
 });
 
 test("with an expired token besides, a request alone brings the customer back", async (visitor) => {
