@@ -104,7 +104,8 @@ impl App {
         }
         let change = self.absorb(before, &announced);
         let anti_csrf = browser::get_header(response, header::ANTI_CSRF);
-        if !anti_csrf.is_undefined() && self.state().token().is_some() {
+        // It belongs to the token it came with.
+        if (change.user == Write::Store || change.anonymous == Write::Store) && !anti_csrf.is_undefined() {
             browser::set_cookie(front_cookie::ANTI_CSRF, &anti_csrf);
         }
         change

@@ -75,6 +75,7 @@ async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
         Answer::Ended if response.ok() => Ok(JsValue::UNDEFINED),
         Answer::Ended | Answer::Failed => Err(response.into()),
         Answer::HeaderMissing => Err(Fault::FrontTokenMissing.into()),
+        Answer::NotStored => Err(Fault::RefreshFailed.into()),
     }
 }
 

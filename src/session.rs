@@ -98,7 +98,9 @@ impl App {
 
     pub(crate) async fn sign_out(&'static self) -> Result<JsValue, JsValue> {
         let (state, refreshed) = self.fresh_state().await;
-        if refreshed.is_err() || state.user().is_none() {
+        // Nobody knows whether the session still exists, and saying that it does not would not end it.
+        refreshed?;
+        if state.user().is_none() {
             self.fire(Event::SignOut);
             return Ok(JsValue::UNDEFINED);
         }

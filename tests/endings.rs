@@ -251,3 +251,53 @@ async fn what_another_tab_refreshed_while_the_request_was_under_way_is_used() {
     assert_eq!(refused.done().await.status(), 200);
     assert_eq!(page.server.count(REFRESH), 0);
 }
+
+#[wasm_bindgen_test]
+async fn a_late_anti_csrf_token_of_the_former_session_is_discarded_with_it() {
+    let page = Page::signed_in(&Token::user("s1"));
+    let gate = Gate::closed();
+    let late = Reply::ok().user(&Token::user("s1").issued(1.0)).header("anti-csrf", "former");
+    page.server.on("/slow", [late.behind(&gate)]);
+    page.server.on(SIGN_OUT, [signed_out()]);
+    page.server.on("/login", [Reply::ok().user(&Token::user("s2")).header("anti-csrf", "current")]);
+    let slow = page.get_later("/slow");
+    page.server.arrived(1, "/slow").await;
+    page.sign_out().await;
+    page.get("/login").await;
+    gate.open();
+    slow.done().await;
+    assert_eq!(cookie("sFrontToken"), Some(Token::user("s2").text()));
+    assert_eq!(cookie("sAntiCsrf").as_deref(), Some("current"));
+}
+
+#[wasm_bindgen_test]
+async fn a_refresh_answered_after_another_tab_signed_in_is_discarded_and_the_request_goes_again() {
+    let page = Page::signed_in(&Token::user("s1"));
+    let gate = Gate::closed();
+    page.server.on("/orders", [Reply::try_refresh(), Reply::ok()]);
+    let late = Reply::ok().user(&Token::user("s1").issued(1.0)).header("anti-csrf", "former");
+    page.server.on(REFRESH, [late.behind(&gate)]);
+    let refused = page.get_later("/orders");
+    page.server.arrived(1, REFRESH).await;
+    support::set_cookie("sFrontToken", &Token::user("s2").text());
+    support::set_cookie("sAntiCsrf", "current");
+    support::set_cookie("st-last-access-token-update", "2");
+    gate.open();
+    assert_eq!(refused.done().await.status(), 200);
+    assert_eq!(cookie("sFrontToken"), Some(Token::user("s2").text()));
+    assert_eq!(page.server.count(REFRESH), 1);
+    assert_eq!(page.server.seen("/orders")[1].header("anti-csrf").as_deref(), Some("current"));
+}
+
+#[wasm_bindgen_test]
+async fn three_logins_and_logouts_are_told_once_each() {
+    let page = Page::visited_by(&visitor());
+    for session in ["s1", "s2", "s3"] {
+        page.server.on("/login", [Reply::ok().user(&Token::user(session)).header("st-anonymous-front-token", "remove")]);
+        page.server.on(SIGN_OUT, [signed_out().anonymous(&visitor())]);
+        page.get("/login").await;
+        page.sign_out().await;
+        assert_eq!(page.events.take(), ["SESSION_CREATED in authenticated", "SIGN_OUT in anonymous"]);
+        assert_eq!(passerby::anonymous_id().await.unwrap().as_deref(), Some(ANONYMOUS_ID));
+    }
+}

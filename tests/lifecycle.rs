@@ -31,6 +31,23 @@ export function denyStorage() {
   Object.defineProperty(window, 'localStorage', { configurable: true, get });
   return original;
 }
+export function denyCookies() {
+  Object.defineProperty(document, 'cookie', { configurable: true, get: () => '', set() {} });
+}
+export function allowCookies() {
+  delete document.cookie;
+}
+export class Errors {
+  constructor() {
+    this.texts = [];
+    this.original = console.error;
+    console.error = (error) => this.texts.push(String(error));
+  }
+  end() {
+    console.error = this.original;
+    return this.texts.join();
+  }
+}
 export function allowStorage(original) {
   Object.defineProperty(window, 'localStorage', original);
 }
@@ -42,6 +59,16 @@ extern "C" {
     /// As a browser set to refuse it.
     #[wasm_bindgen(js_name = denyStorage)]
     fn deny_storage() -> JsValue;
+    #[wasm_bindgen(js_name = denyCookies)]
+    fn deny_cookies();
+    #[wasm_bindgen(js_name = allowCookies)]
+    fn allow_cookies();
+    /// What goes to `console.error`.
+    type Errors;
+    #[wasm_bindgen(constructor)]
+    fn new() -> Errors;
+    #[wasm_bindgen(method)]
+    fn end(this: &Errors) -> String;
     #[wasm_bindgen(js_name = allowStorage)]
     fn allow_storage(original: &JsValue);
 }
@@ -196,6 +223,34 @@ async fn a_listener_that_throws_breaks_neither_the_request_nor_the_others() {
     assert_eq!(page.get("/login").await.status(), 200);
     assert_eq!(calls.get(), 2);
     assert_eq!(state(), "authenticated");
+}
+
+#[wasm_bindgen_test]
+async fn a_listener_may_drop_another_one() {
+    let page = Page::signed_in(&Token::user("s1"));
+    let other = Rc::new(RefCell::new(None));
+    let place = other.clone();
+    let _first = passerby::subscribe(move || drop(place.take()));
+    let (calls, listener) = counter();
+    other.replace(Some(passerby::subscribe(listener)));
+    page.server.on("/orders", [Reply::ok().user(&Token::user("s1").issued(1.0))]);
+    let errors = Errors::new();
+    page.get("/orders").await;
+    assert_eq!(errors.end(), "");
+    assert_eq!(calls.get(), 0, "it was dropped before its turn");
+}
+
+#[wasm_bindgen_test]
+async fn cookies_that_the_browser_denies_end_in_an_answer_and_not_in_a_loop() {
+    let page = Page::start();
+    page.server.on("/orders", [Reply::refused("unauthorised")]);
+    page.server.on(REFRESH, [Reply::ok().user(&Token::user("s1"))]);
+    deny_cookies();
+    let outcome = page.try_get("/orders").await;
+    allow_cookies();
+    let error = outcome.unwrap_err();
+    assert!(error.to_string().contains("Could not refresh session"), "{error}");
+    assert!(page.server.count(REFRESH) <= 2, "{:?}", page.server.urls());
 }
 
 #[wasm_bindgen_test]

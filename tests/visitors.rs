@@ -223,3 +223,25 @@ async fn the_payload_is_the_visitors_in_any_script() {
     assert_eq!(payload["anonymousId"], ANONYMOUS_ID);
     assert!(page.server.urls().is_empty());
 }
+
+#[wasm_bindgen_test]
+async fn many_first_requests_ask_once_and_nobody_is_told_of_a_refusal_that_was_none() {
+    let page = Page::start();
+    page.server.on(REFRESH, [Reply::ended("unauthorised")]);
+    page.server.on("/products", [Reply::ok()]);
+    all((0..10).map(|_| page.get_later("/products")).collect()).await;
+    assert_eq!((page.server.count(REFRESH), page.server.count("/products")), (1, 10));
+    assert!(page.events.take().is_empty());
+}
+
+#[wasm_bindgen_test]
+async fn a_visitor_who_cannot_be_asked_for_is_served_all_the_same() {
+    for failure in [Reply::status(500), Reply::unreachable()] {
+        let page = Page::start();
+        page.server.on(REFRESH, [failure]);
+        page.server.on("/products", [Reply::ok()]);
+        assert_eq!(page.get("/products").await.status(), 200);
+        assert_eq!(state(), "unknown", "nothing was learned");
+        assert!(!passerby::does_session_exist().await.unwrap());
+    }
+}

@@ -57,6 +57,8 @@ pub enum Answer {
     Failed,
     /// A success without `front-token`: a proxy stripped it, or CORS does not expose it.
     HeaderMissing,
+    /// A success whose `front-token` the browser did not keep: cookies are blocked, or it is too large for one.
+    NotStored,
 }
 
 /// Reads the answer: `ok` is a status below 300, `announced` says whether it had a readable `front-token`, `now` is the state after it
@@ -67,6 +69,7 @@ pub fn answer<V: Values>(ok: bool, announced: bool, now: &SessionState<V>) -> An
         (_, SessionState::None(_) | SessionState::Anonymous(..)) => Answer::Ended,
         (false, _) => Answer::Failed,
         (true, SessionState::Authenticated(..)) if announced => Answer::Refreshed,
+        (true, _) if announced => Answer::NotStored,
         (true, _) => Answer::HeaderMissing,
     }
 }
@@ -123,6 +126,7 @@ mod tests {
         assert_eq!(answer(true, true, &user(2.0)), Answer::Refreshed);
         assert_eq!(answer(true, false, &user(1.0)), Answer::HeaderMissing);
         assert_eq!(answer(true, false, &unknown()), Answer::HeaderMissing);
+        assert_eq!(answer(true, true, &unknown()), Answer::NotStored);
         assert_eq!(answer(false, false, &user(1.0)), Answer::Failed);
         assert_eq!(answer(false, false, &unknown()), Answer::Failed);
         assert_eq!(answer(false, true, &anonymous()), Answer::Ended);

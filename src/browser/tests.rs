@@ -333,7 +333,7 @@ async fn overlap(name: &'static str) -> bool {
 
 /// Whether somebody else gets the lock while it is held, and after it was dropped.
 async fn given_up_and_given_back(name: &'static str) -> (bool, bool) {
-    let first = JsFuture::from(Promise::from(lock(name, 1000.0).unchecked_into::<Promise>())).await.unwrap();
+    let first = JsFuture::from(lock(name, 1000.0).unchecked_into::<Promise>()).await.unwrap();
     let second = JsFuture::from(lock(name, 20.0).unchecked_into::<Promise>()).await.unwrap();
     drop(Lock(first));
     let third = JsFuture::from(lock(name, 1000.0).unchecked_into::<Promise>()).await.unwrap();
