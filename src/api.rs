@@ -72,6 +72,14 @@ pub async fn user_id() -> Result<String, SessionError> {
     Ok(ask(Question::UserId).await?.as_string().unwrap_or_default())
 }
 
+/// The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired.
+///
+/// # Errors
+/// [`Fault::NotInitialised`].
+pub async fn access_token() -> Result<Option<String>, SessionError> {
+    Ok(ask(Question::AccessToken).await?.as_string())
+}
+
 /// The payload of the access token, refreshed if it has expired.
 ///
 /// # Errors

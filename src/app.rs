@@ -19,6 +19,10 @@ use crate::{
     single_thread::page_local,
 };
 
+/// What goes with the user session.
+const USER_COOKIES: [&str; 4] =
+    [front_cookie::FRONT_TOKEN, front_cookie::ACCESS_TOKEN, front_cookie::REFRESH_TOKEN, front_cookie::ANTI_CSRF];
+
 pub(crate) type State = SessionState<Browser>;
 
 /// Skews below this many milliseconds are the network's (reference 2.4).
@@ -103,10 +107,17 @@ impl App {
             self.answered.set(self.answered.get() || shows_that_none_are_made(before, response.status()));
         }
         let change = self.absorb(before, &announced);
-        let anti_csrf = browser::get_header(response, header::ANTI_CSRF);
-        // It belongs to the token it came with.
-        if (change.user == Write::Store || change.anonymous == Write::Store) && !anti_csrf.is_undefined() {
-            browser::set_cookie(front_cookie::ANTI_CSRF, &anti_csrf);
+        // Tokens belong to the front token they come with, and are discarded with it.
+        let is_discarded = change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
+        if change.user != Write::Remove && !is_discarded {
+            keep(response, header::ACCESS_TOKEN, front_cookie::ACCESS_TOKEN);
+            keep(response, header::REFRESH_TOKEN, front_cookie::REFRESH_TOKEN);
+        }
+        if change.anonymous == Write::Store {
+            keep(response, header::ANONYMOUS_TOKEN, front_cookie::ANONYMOUS_TOKEN);
+        }
+        if change.user == Write::Store || change.anonymous == Write::Store {
+            keep(response, header::ANTI_CSRF, front_cookie::ANTI_CSRF);
         }
         change
     }
@@ -134,7 +145,6 @@ impl App {
         if !change.writes() {
             return;
         }
-        let nothing = JsValue::from_str("");
         if let (Write::Store, Announced::Token(token)) = (change.anonymous, &announced.anonymous) {
             browser::set_cookie(front_cookie::ANONYMOUS_FRONT_TOKEN, &token.payload.0.raw());
         }
@@ -144,13 +154,16 @@ impl App {
                 self.set_clock(token.issued_at);
             }
             (Write::Remove, _) => {
-                browser::set_cookie(front_cookie::FRONT_TOKEN, &nothing);
-                browser::set_cookie(front_cookie::ANTI_CSRF, &nothing);
+                // All of them, whichever mode: proxies strip empty token headers.
+                for name in USER_COOKIES {
+                    forget(name);
+                }
             }
             _ => {}
         }
         if change.anonymous == Write::Remove {
-            browser::set_cookie(front_cookie::ANONYMOUS_FRONT_TOKEN, &nothing);
+            forget(front_cookie::ANONYMOUS_FRONT_TOKEN);
+            forget(front_cookie::ANONYMOUS_TOKEN);
         }
         let mark = Mark::after(now.changed, Date::now());
         browser::set_cookie(front_cookie::LAST_UPDATE, &mark.0.into());
@@ -185,6 +198,21 @@ impl App {
         if before.user().is_none_or(|token| told.as_ref() != Some(&token.id)) {
             self.fire(Event::Unauthorised { expired_or_revoked: false });
         }
+    }
+}
+
+/// Stores the token in a response header, if it is there; an empty one deletes (reference 1.4).
+fn keep(response: &web_sys::Response, header: &str, cookie: &str) {
+    let token = browser::get_header(response, header);
+    if !token.is_undefined() {
+        browser::set_cookie(cookie, &token);
+    }
+}
+
+/// Deletes a cookie that is there.
+fn forget(cookie: &str) {
+    if !browser::get_cookie(cookie).is_undefined() {
+        browser::set_cookie(cookie, &"".into());
     }
 }
 

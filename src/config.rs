@@ -40,6 +40,8 @@ pub struct Config {
     pub max_retry_attempts_for_session_refresh: u32,
     /// Whether requests get `credentials: "include"` when the caller says nothing. Default true.
     pub auto_add_credentials: bool,
+    /// How new sessions travel; an existing one keeps its way until it ends. Default: in cookies.
+    pub token_transfer_method: TransferMethod,
     /// Whether the page runs in an iframe of another site. Default false.
     pub is_in_iframe: bool,
     /// How the app wants anonymous sessions. Default: as the server does.
@@ -61,11 +63,21 @@ impl Config {
             invalid_claim_status_code: INVALID_CLAIM_STATUS,
             max_retry_attempts_for_session_refresh: 10,
             auto_add_credentials: true,
+            token_transfer_method: TransferMethod::Cookie,
             is_in_iframe: false,
             anonymous: AnonymousMode::Unspecified,
             on_handle_event: JsValue::UNDEFINED,
         }
     }
+}
+
+/// How tokens travel (reference 1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferMethod {
+    /// In `HttpOnly` cookies, which scripts cannot read.
+    Cookie,
+    /// In headers; the SDK keeps the tokens.
+    Header,
 }
 
 /// The configuration as it is used.
@@ -77,6 +89,7 @@ pub(crate) struct Settings {
     pub(crate) expired_status: u16,
     pub(crate) retry_limit: u32,
     pub(crate) add_credentials: bool,
+    pub(crate) transfer_method: JsValue,
     pub(crate) on_event: JsValue,
 }
 
@@ -98,6 +111,10 @@ impl Settings {
             expired_status: config.session_expired_status_code,
             retry_limit: config.max_retry_attempts_for_session_refresh,
             add_credentials: config.auto_add_credentials,
+            transfer_method: match config.token_transfer_method {
+                TransferMethod::Cookie => "cookie".into(),
+                TransferMethod::Header => "header".into(),
+            },
             on_event: config.on_handle_event,
         })
     }

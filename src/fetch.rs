@@ -14,7 +14,7 @@ use web_sys::Response;
 
 use crate::{
     app::{App, State},
-    browser::{self, Call, Headers, Lock, Url, settled, spawn},
+    browser::{self, Call, Headers, Lock, Url, concat, settled, spawn},
     config::parsed,
     refresh::{Refreshed, exchange, refresh},
 };
@@ -38,12 +38,14 @@ impl App {
 
     /// Does what `fetch` does, with the visitor's session.
     pub(crate) async fn fetch(&'static self, call: Call) -> Result<JsValue, JsValue> {
+        // Caller's copies of our token would go stale when the request is sent again (reference 4.5).
+        browser::drop_header(&call.headers(), header::AUTHORIZATION, &bearer(&access_token()));
         let mut attempts = 0;
         loop {
             let turn = self.admit().await;
             let before = self.state();
             let headers = browser::copy_headers(&call);
-            self.decorate(&headers, &before, RID);
+            self.decorate(&headers, &before, RID, &self.token_to_send(&before));
             let sent = browser::send(&call, &headers, self.settings.add_credentials, 0.0);
             let response: Response = settled(sent).await?.unchecked_into();
             let change = self.commit(&before, &response, Asked::App);
@@ -124,14 +126,41 @@ impl App {
     }
 
     /// Adds what the server is to know (reference 1.5).
-    pub(crate) fn decorate(&self, headers: &Headers, state: &State, rid: &str) {
+    pub(crate) fn decorate(&self, headers: &Headers, state: &State, rid: &str, token: &JsValue) {
         if state.token().is_some() {
             browser::set_header(headers, header::ANTI_CSRF, &browser::get_cookie(front_cookie::ANTI_CSRF), true);
         }
         browser::set_header(headers, header::RID, &rid.into(), false);
-        browser::set_header(headers, header::AUTH_MODE, &"cookie".into(), true);
+        browser::set_header(headers, header::AUTH_MODE, &self.settings.transfer_method, true);
+        browser::set_header(headers, header::AUTHORIZATION, &bearer(token), false);
         if self.anonymous.get() == AnonymousMode::Off {
             browser::set_header(headers, header::ANONYMOUS_MODE, &ANONYMOUS_OFF.into(), true);
         }
+    }
+
+    /// The token that proves the session of `state` in header mode.
+    fn token_to_send(&self, state: &State) -> JsValue {
+        match state {
+            State::Authenticated(..) => access_token(),
+            State::Anonymous(..) => browser::get_cookie(front_cookie::ANONYMOUS_TOKEN),
+            State::Unknown | State::None(_) => JsValue::UNDEFINED,
+        }
+    }
+}
+
+/// The access token of header mode. Without its refresh token it is one that a cookie back end merely shows (reference 4.5).
+fn access_token() -> JsValue {
+    if browser::get_cookie(front_cookie::REFRESH_TOKEN).is_undefined() {
+        JsValue::UNDEFINED
+    } else {
+        browser::get_cookie(front_cookie::ACCESS_TOKEN)
+    }
+}
+
+fn bearer(token: &JsValue) -> JsValue {
+    if token.is_undefined() {
+        JsValue::UNDEFINED
+    } else {
+        concat(&JsValue::from("Bearer ").unchecked_into(), token.unchecked_ref()).into()
     }
 }

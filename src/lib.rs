@@ -46,6 +46,6 @@ mod single_thread;
 
 #[cfg(feature = "api")]
 pub use api::*;
-pub use config::Config;
+pub use config::{Config, TransferMethod};
 pub use error::Fault;
 pub use passerby_protocol::{request::AnonymousMode, state::Event};

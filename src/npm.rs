@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 use crate::{
     app::{App, app},
     browser::{self, spawn},
-    config::Config,
+    config::{Config, TransferMethod},
     error::Fault,
     page,
     session::Question,
@@ -76,6 +76,11 @@ pub fn init(options: &JsValue) -> Result<bool, JsValue> {
             Fault::BadRetryLimit,
         )? as u32,
         auto_add_credentials: option("autoAddCredentials") != false,
+        token_transfer_method: if option("tokenTransferMethod") == *"header" {
+            TransferMethod::Header
+        } else {
+            TransferMethod::Cookie
+        },
         is_in_iframe: option("isInIframe").is_truthy(),
         anonymous: match option("anonymous") {
             anonymous if anonymous.is_undefined() => AnonymousMode::Unspecified,
@@ -134,6 +139,12 @@ pub fn is_anonymous() -> Promise {
 #[wasm_bindgen(js_name = getAnonymousId)]
 pub fn get_anonymous_id() -> Promise {
     ask(Question::AnonymousId)
+}
+
+/// The access token of header mode, or one that the back end shows; `undefined` otherwise.
+#[wasm_bindgen(js_name = getAccessToken)]
+pub fn get_access_token() -> Promise {
+    ask(Question::AccessToken)
 }
 
 /// Whether a user session was refreshed.

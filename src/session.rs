@@ -1,7 +1,7 @@
 //! The public operations (reference section 7; design sections 3 and 4). Each runs inside of [`crate::browser::spawn`].
 
 use passerby_protocol::{
-    names::{FDI_VERSIONS, header},
+    names::{FDI_VERSIONS, front_cookie, header},
     request::AnonymousMode,
     scope::may_follow,
     state::{Event, SessionState},
@@ -29,6 +29,8 @@ pub(crate) enum Question {
     AnonymousId,
     /// The payload, refreshed if it has expired. Fails without a session.
     Payload,
+    /// The token behind it if scripts have it, refreshed if it has expired, or `undefined`.
+    AccessToken,
 }
 
 impl App {
@@ -63,7 +65,7 @@ impl App {
     /// Answers a question about the session.
     pub(crate) async fn answer(&'static self, question: Question) -> Result<JsValue, JsValue> {
         let (state, refreshed) = match question {
-            Question::Exists | Question::Payload => self.fresh_state().await,
+            Question::Exists | Question::Payload | Question::AccessToken => self.fresh_state().await,
             _ => (self.known_state().await, Ok(())),
         };
         let front_token = state.token().map(|token| &token.payload.0);
@@ -72,6 +74,14 @@ impl App {
             Question::Exists => return Ok((refreshed.is_ok() && front_token.is_some()).into()),
             Question::IsAnonymous => return Ok(matches!(state, SessionState::Anonymous(..)).into()),
             Question::AnonymousId => return Ok(property("anonymousId")),
+            Question::AccessToken => {
+                return Ok(match state {
+                    _ if refreshed.is_err() => JsValue::UNDEFINED,
+                    SessionState::Authenticated(..) => browser::get_cookie(front_cookie::ACCESS_TOKEN),
+                    SessionState::Anonymous(..) => browser::get_cookie(front_cookie::ANONYMOUS_TOKEN),
+                    SessionState::Unknown | SessionState::None(_) => JsValue::UNDEFINED,
+                });
+            }
             Question::UserId | Question::Payload => {}
         }
         refreshed?;

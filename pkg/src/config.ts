@@ -8,7 +8,7 @@ export interface Options extends Omit<FlatConfig, "anonymous"> {
 
 const KNOWN =
   "apiDomain apiBasePath appName anonymous sessionTokenFrontendDomain sessionTokenBackendDomain sessionExpiredStatusCode " +
-  "invalidClaimStatusCode maxRetryAttemptsForSessionRefresh autoAddCredentials isInIframe onHandleEvent";
+  "invalidClaimStatusCode maxRetryAttemptsForSessionRefresh autoAddCredentials tokenTransferMethod isInIframe onHandleEvent";
 
 /** Either shape of `init`, made flat. */
 export function flatten(config: FlatConfig | RecipeConfig): Options {

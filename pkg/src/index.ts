@@ -52,6 +52,11 @@ export function getAccessTokenPayloadSecurely(): Promise<any> {
   return call(sdk.getAccessTokenPayloadSecurely);
 }
 
+/** The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired. */
+export function getAccessToken(): Promise<string | undefined> {
+  return call(sdk.getAccessToken);
+}
+
 /** Refreshes now. True only if a *user* session was refreshed; rejects when nobody can say. */
 export function attemptRefreshingSession(): Promise<boolean> {
   return call(sdk.attemptRefreshingSession);
@@ -95,6 +100,7 @@ export const Session = {
   getAnonymousId,
   getUserId,
   getAccessTokenPayloadSecurely,
+  getAccessToken,
   attemptRefreshingSession,
   signOut,
 };

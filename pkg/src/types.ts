@@ -32,6 +32,8 @@ export interface SessionConfig {
   maxRetryAttemptsForSessionRefresh?: number;
   /** Whether requests get `credentials: "include"` when the caller says nothing. Default true. */
   autoAddCredentials?: boolean;
+  /** How new sessions travel; an existing one keeps its way until it ends. Default `cookie`. */
+  tokenTransferMethod?: "cookie" | "header";
   /** Whether the page runs in an iframe of another site. Default false. */
   isInIframe?: boolean;
   /** Called with each event. What it throws goes to the console and no further. */

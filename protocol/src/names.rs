@@ -22,6 +22,12 @@ pub mod front_cookie {
     pub const ANTI_CSRF: &str = "sAntiCsrf";
     /// The front token of the anonymous session.
     pub const ANONYMOUS_FRONT_TOKEN: &str = "sAnonymousFrontToken";
+    /// Header mode: the access token.
+    pub const ACCESS_TOKEN: &str = "st-access-token";
+    /// Header mode: the refresh token.
+    pub const REFRESH_TOKEN: &str = "st-refresh-token";
+    /// Header mode: the token of the anonymous session.
+    pub const ANONYMOUS_TOKEN: &str = "st-anonymous-token";
 }
 
 /// Headers of requests and responses, in the lower case that HTTP/2 uses.
@@ -38,6 +44,8 @@ pub mod header {
     pub const REFRESH_TOKEN: &str = "st-refresh-token";
     /// Request and response: the anti-CSRF token.
     pub const ANTI_CSRF: &str = "anti-csrf";
+    /// Request: a token of header mode, after `Bearer `.
+    pub const AUTHORIZATION: &str = "authorization";
     /// Request: recipe id; proof that the sender could set a header.
     pub const RID: &str = "rid";
     /// Request: `cookie` or `header`, the transfer method wished for new sessions.

@@ -195,6 +195,11 @@ export function setHeader(headers, name, value, replace) {
   if (value && (replace || !headers.has(name))) headers.set(name, value);
 }
 
+/** @param {Headers} headers @param {string} name @param {string | undefined} value */
+export function dropHeader(headers, name, value) {
+  if (headers.get(name) === value) headers.delete(name);
+}
+
 /** @param {Call} call @param {Headers} headers @param {boolean} addCredentials @param {number} timeout milliseconds */
 export async function send({ input, init }, headers, addCredentials, timeout) {
   const isRequest = input instanceof Request;

@@ -90,6 +90,9 @@ extern "C" {
     pub(crate) fn copy_headers(call: &Call) -> Headers;
     #[wasm_bindgen(js_name = setHeader)]
     pub(crate) fn set_header(headers: &Headers, name: &str, value: &JsValue, replace: bool);
+    /// Deletes a header if it has this value.
+    #[wasm_bindgen(js_name = dropHeader)]
+    pub(crate) fn drop_header(headers: &Headers, name: &str, value: &JsValue);
     /// Without a limit when `timeout` (milliseconds) is 0.
     pub(crate) fn send(call: &Call, headers: &Headers, add_credentials: bool, timeout: f64) -> JsValue;
     /// `undefined` when there is none.
