@@ -1,0 +1,87 @@
+// Header mode: tokens travel in headers, and no HttpOnly cookie is set.
+import assert from "node:assert/strict";
+import { COOKIES, openShop } from "./support/browser.mjs";
+
+const { test } = await openShop();
+
+const OPTIONS = { anonymous: {}, tokenTransferMethod: "header" };
+const latest = COOKIES.none;
+const ANONYMOUS = { ...latest, sAnonymousFrontToken: "Lax /", "st-anonymous-token": "Lax /" };
+const USER = { ...latest, sFrontToken: "Lax /", "st-access-token": "Lax /", "st-refresh-token": "Lax /" };
+
+test("header mode: a visitor is anonymous, signs in, and is anonymous again with the same id", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest(OPTIONS);
+  assert.deepEqual(await visitor.cookies(), ANONYMOUS);
+  assert.equal((await tab.call("getAccessToken")).value, await visitor.cookie("st-anonymous-token"));
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+
+  await tab.signIn("Ada");
+  assert.deepEqual(await visitor.cookies(), USER);
+  assert.equal((await tab.call("getAccessToken")).value, await visitor.cookie("st-access-token"));
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "user", userId: "ada", anonymousId });
+
+  assert.deepEqual(await tab.call("signOut"), { value: undefined });
+  assert.deepEqual(await visitor.cookies(), ANONYMOUS);
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED", "SIGN_OUT"]);
+});
+
+test("header mode: an expired access token is refreshed once, with the bearer of the refresh token", async (visitor) => {
+  const { tab } = await visitor.returningCustomer("Ada", OPTIONS);
+  const before = await visitor.cookie("st-access-token");
+
+  const responses = await tab.fetchAll(10, "/api/account");
+
+  assert.deepEqual(new Set(responses.map(({ status }) => status)), new Set([200]));
+  assert.equal((await visitor.server.calls())["POST /auth/session/refresh"], 1);
+  assert.notEqual(await visitor.cookie("st-access-token"), before);
+  assert.deepEqual(await visitor.cookies(), USER);
+});
+
+test("header mode: a revoked session ends as an anonymous one with the same id, before the callback", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer("Ada", OPTIONS);
+  await tab.post("/api/demo/revoke");
+  await visitor.forget();
+
+  assert.equal((await tab.fetch("/api/account")).status, 401);
+
+  const [event, ...others] = await tab.events();
+  assert.deepEqual(others, []);
+  assert.equal(event.name, "UNAUTHORISED(true)");
+  assert.deepEqual(event.answers, { exists: true, isAnonymous: true, anonymousId });
+  assert.deepEqual(await visitor.cookies(), ANONYMOUS);
+});
+
+test("header mode: what the browser lost of a visitor comes back with the token that is left", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest(OPTIONS);
+  for (const name of ["sAnonymousFrontToken", "st-last-access-token-update"]) await visitor.context.clearCookies({ name });
+  await tab.reload(OPTIONS);
+
+  assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
+  assert.deepEqual(await visitor.cookies(), ANONYMOUS);
+});
+
+test("header mode: the caller's copy of our token does not go stale, and a foreign one stays", async (visitor) => {
+  const { tab } = await visitor.returningCustomer("Ada", OPTIONS);
+  const token = await visitor.cookie("st-access-token");
+
+  assert.equal((await tab.fetch("/api/account", { headers: { AUTHORIZATION: `Bearer ${token}` } })).status, 200);
+
+  const sent = visitor.context.waitForEvent("request", (request) => request.url().endsWith("/api/products"));
+  await tab.fetch("/api/products", { headers: { authorization: "Bearer mine" } });
+  assert.equal((await (await sent).allHeaders()).authorization, "Bearer mine");
+});
+
+test("an existing session keeps its way until it ends, and the next one takes the new way", async (visitor) => {
+  const { tab } = await visitor.customer("Ada");
+  await tab.reload(OPTIONS);
+
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  await tab.expire();
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+
+  await tab.call("signOut");
+  await tab.signIn("Ada");
+  assert.deepEqual(await visitor.cookies(), USER);
+});
