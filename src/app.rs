@@ -38,6 +38,8 @@ pub(crate) struct App {
     pub(crate) answered: Cell<bool>,
     /// The refresh that is under way in this tab.
     pub(crate) flight: Cell<Option<Promise>>,
+    /// The token of the app's endpoint that was verified last.
+    pub(crate) trusted: Cell<Option<JsValue>>,
     /// The session whose end this tab told the app of last.
     ended: Cell<Option<JsValue>>,
     /// Milliseconds by which the server's clock is ahead of ours.
@@ -74,6 +76,7 @@ impl App {
             anonymous: Cell::new(anonymous),
             answered: Cell::default(),
             flight: Cell::default(),
+            trusted: Cell::default(),
             ended: Cell::default(),
             clock_skew: Cell::new(browser::get_stored_number(CLOCK_SKEW_KEY)),
         }));
@@ -99,6 +102,7 @@ impl App {
     pub(crate) fn commit(&self, before: &State, response: &web_sys::Response, asked: Asked) -> Change {
         let announced = Response {
             asked,
+            anonymous_is_servers: self.anonymous.get() != AnonymousMode::Endpoint,
             refused: response.status() == self.settings.expired_status,
             user: browser::announced_token(response, header::FRONT_TOKEN),
             anonymous: browser::announced_token(response, header::ANONYMOUS_FRONT_TOKEN),
@@ -124,13 +128,20 @@ impl App {
 
     /// Ends the user session of `before` after a sign-out, if it is still there.
     pub(crate) fn end(&self, before: &State) {
-        let ended = Response { asked: Asked::App, refused: false, user: Announced::Removed, anonymous: Announced::Nothing };
+        let ended = Response {
+            asked: Asked::App,
+            anonymous_is_servers: true,
+            refused: false,
+            user: Announced::Removed,
+            anonymous: Announced::Nothing,
+        };
         if self.state().user().is_some() {
             self.fire_all(self.absorb(before, &ended));
         }
     }
 
-    fn absorb(&self, before: &State, announced: &Response<Browser>) -> Change {
+    /// Stores what `announced` means, without its tokens.
+    pub(crate) fn absorb(&self, before: &State, announced: &Response<Browser>) -> Change {
         let now = stored();
         let change = absorb(before, &now, announced);
         if change.events.iter().flatten().any(|event| matches!(event, Event::SignOut | Event::Unauthorised { .. })) {

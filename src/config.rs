@@ -46,6 +46,11 @@ pub struct Config {
     pub is_in_iframe: bool,
     /// How the app wants anonymous sessions. Default: as the server does.
     pub anonymous: AnonymousMode,
+    /// Where an anonymous session is made, if the server knows nothing of them: answers `{"token": "<jwt>"}` to a `POST`. Goes with
+    /// [`AnonymousMode::Endpoint`].
+    pub anonymous_endpoint: Option<JsString>,
+    /// The key set that its tokens are verified with (RS256 or ES256). Default: they are not verified here.
+    pub anonymous_jwks: Option<JsString>,
     /// A JavaScript function that is called with each event. Default: none. See also [`on_event`](crate::on_event).
     pub on_handle_event: JsValue,
 }
@@ -66,6 +71,8 @@ impl Config {
             token_transfer_method: TransferMethod::Cookie,
             is_in_iframe: false,
             anonymous: AnonymousMode::Unspecified,
+            anonymous_endpoint: None,
+            anonymous_jwks: None,
             on_handle_event: JsValue::UNDEFINED,
         }
     }
@@ -90,6 +97,8 @@ pub(crate) struct Settings {
     pub(crate) retry_limit: u32,
     pub(crate) add_credentials: bool,
     pub(crate) transfer_method: JsValue,
+    pub(crate) anonymous_endpoint: JsValue,
+    pub(crate) anonymous_jwks: JsValue,
     pub(crate) on_event: JsValue,
 }
 
@@ -115,6 +124,8 @@ impl Settings {
                 TransferMethod::Cookie => "cookie".into(),
                 TransferMethod::Header => "header".into(),
             },
+            anonymous_endpoint: config.anonymous_endpoint.into(),
+            anonymous_jwks: config.anonymous_jwks.into(),
             on_event: config.on_handle_event,
         })
     }

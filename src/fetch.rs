@@ -51,7 +51,7 @@ impl App {
             let change = self.commit(&before, &response, Asked::App);
             let led = turn.is_some();
             drop(turn);
-            self.fire_all(change);
+            self.tell(change).await;
 
             if response.status() != self.settings.expired_status {
                 if led && response.status() < 500 {
@@ -89,16 +89,19 @@ impl App {
         let mut turn = None;
         loop {
             match gate(&self.state(), self.anonymous.get(), self.answered.get()) {
-                Gate::Open => return None,
+                Gate::Open => break,
                 Gate::Ask => {
                     // Whatever comes of it, the request goes, and the server decides.
                     refresh(self, &State::Unknown).await;
-                    return None;
+                    break;
                 }
                 Gate::Lead if turn.is_some() => return turn,
                 Gate::Lead => turn = Some(self.first_turn().await),
             }
         }
+        drop(turn);
+        self.create_if_missing(true).await;
+        None
     }
 
     /// After the answer to a first request, which announces nothing to a visitor whose session the server knows: asks once for what this
@@ -112,7 +115,7 @@ impl App {
             if state.is_unknown() {
                 refresh(self, &state).await;
             } else if let Ok((_, change)) = exchange(self, &state).await {
-                self.fire_all(change);
+                self.tell(change).await;
             }
             Ok(JsValue::UNDEFINED)
         }));
@@ -157,7 +160,7 @@ fn access_token() -> JsValue {
     }
 }
 
-fn bearer(token: &JsValue) -> JsValue {
+pub(crate) fn bearer(token: &JsValue) -> JsValue {
     if token.is_undefined() {
         JsValue::UNDEFINED
     } else {

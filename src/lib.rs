@@ -35,6 +35,7 @@ mod api;
 mod app;
 mod browser;
 mod config;
+mod endpoint;
 mod error;
 mod fetch;
 #[cfg(feature = "npm")]

@@ -84,9 +84,12 @@ pub fn init(options: &JsValue) -> Result<bool, JsValue> {
         is_in_iframe: option("isInIframe").is_truthy(),
         anonymous: match option("anonymous") {
             anonymous if anonymous.is_undefined() => AnonymousMode::Unspecified,
-            anonymous if anonymous.is_truthy() => AnonymousMode::On,
-            _ => AnonymousMode::Off,
+            anonymous if anonymous.is_falsy() => AnonymousMode::Off,
+            _ if option("anonymousEndpoint").is_undefined() => AnonymousMode::On,
+            _ => AnonymousMode::Endpoint,
         },
+        anonymous_endpoint: text("anonymousEndpoint"),
+        anonymous_jwks: text("anonymousJwks"),
         on_handle_event: option("onHandleEvent"),
         ..defaults
     };

@@ -64,7 +64,7 @@ async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
     // Before any event: the app's callbacks may ask for a refresh.
     app.flight.set(None);
     let Some((response, change)) = exchanged? else { return Ok(JsValue::UNDEFINED) };
-    app.fire_all(change);
+    app.tell(change).await;
     let is_announced = matches!(browser::announced_token(&response, header::FRONT_TOKEN), Announced::Token(_));
     match answer(response.ok(), is_announced, &app.state()) {
         Answer::Refreshed => {

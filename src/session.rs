@@ -39,6 +39,7 @@ impl App {
         if self.state().is_unknown() {
             self.refresh_in_turn(&State::Unknown).await;
         }
+        self.create_if_missing(true).await;
         self.state()
     }
 
@@ -132,7 +133,11 @@ impl App {
     }
 
     pub(crate) async fn set_anonymous(&'static self, enabled: bool) -> Result<JsValue, JsValue> {
-        self.anonymous.set(if enabled { AnonymousMode::On } else { AnonymousMode::Off });
+        self.anonymous.set(match enabled {
+            false => AnonymousMode::Off,
+            true if self.settings.anonymous_endpoint.is_undefined() => AnonymousMode::On,
+            true => AnonymousMode::Endpoint,
+        });
         self.answered.set(false);
         // What is there is removed, or what is missing is made, by the next response. Be it this one.
         let turn = self.first_turn().await;
@@ -141,7 +146,7 @@ impl App {
         if state.user().is_none() && enabled != is_there {
             let (_, change) = exchange(self, &state).await?;
             drop(turn);
-            self.fire_all(change);
+            self.tell(change).await;
         }
         Ok(JsValue::UNDEFINED)
     }

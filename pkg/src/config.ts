@@ -4,6 +4,8 @@ import type { FlatConfig, Recipe, RecipeConfig } from "./types.js";
 export interface Options extends Omit<FlatConfig, "anonymous"> {
   /** `undefined` when the app says nothing of anonymous sessions. */
   anonymous: boolean | undefined;
+  anonymousEndpoint: string | undefined;
+  anonymousJwks: string | undefined;
 }
 
 const KNOWN =
@@ -20,5 +22,11 @@ export function flatten(config: FlatConfig | RecipeConfig): Options {
       console.error(`passerby: init does not know the option "${name}", and ignores it. It knows ${KNOWN}.`);
     }
   }
-  return { ...flat, anonymous: flat.anonymous && flat.anonymous.enabled !== false };
+  const { anonymous } = flat;
+  return {
+    ...flat,
+    anonymous: anonymous && anonymous.enabled !== false,
+    anonymousEndpoint: anonymous?.endpoint,
+    anonymousJwks: anonymous?.jwks,
+  };
 }

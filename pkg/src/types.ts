@@ -44,6 +44,13 @@ export interface SessionConfig {
 export interface AnonymousConfig {
   /** Whether visitors get one. Default true. With false, none is made until `setAnonymousSessions(true)`. */
   enabled?: boolean;
+  /**
+   * For a back end that knows nothing of anonymous sessions: a URL that answers `{ "token": "<jwt>" }` to a `POST`. The token is kept, sent as
+   * `Authorization: Bearer` when there is no user session, and made anew when it fails. A claim `anonymousId` in it is the visitor's id.
+   */
+  endpoint?: string;
+  /** The key set that the tokens of `endpoint` are verified with (RS256 or ES256). Default: they are not verified here. */
+  jwks?: string;
 }
 
 /** Where the API is. */

@@ -7,8 +7,10 @@ use crate::state::{SessionState, Values};
 pub enum AnonymousMode {
     /// The app said nothing: they come from the server or not at all, and the SDK behaves as the peer.
     Unspecified,
-    /// The app expects them.
+    /// The app expects them from the server.
     On,
+    /// The server knows nothing of them; an endpoint of the app makes them.
+    Endpoint,
     /// The app does not want them (now).
     Off,
 }
@@ -31,13 +33,25 @@ pub fn shows_that_none_are_made<V: Values>(before: &SessionState<V>, status: u16
     before.token().is_none() && status < 500
 }
 
+/// Whether the endpoint has to make an anonymous session. `has_failed` says that the one that is there has expired, or was not signed
+/// by whom it should have been.
+#[must_use]
+pub fn is_token_missing<V: Values>(state: &SessionState<V>, has_failed: bool) -> bool {
+    match state {
+        SessionState::None(_) => true,
+        SessionState::Anonymous(..) => has_failed,
+        // There may be a user session, and the server has to say.
+        SessionState::Unknown | SessionState::Authenticated(..) => false,
+    }
+}
+
 /// Decides for a request that is about to be sent. `answered` says that [`shows_that_none_are_made`] was true of an earlier response
 /// on this page.
 #[must_use]
 pub fn gate<V: Values>(state: &SessionState<V>, mode: AnonymousMode, answered: bool) -> Gate {
     match (state, mode) {
         (SessionState::Unknown | SessionState::None(_), AnonymousMode::On) if !answered => Gate::Lead,
-        (SessionState::Unknown, AnonymousMode::Unspecified) => Gate::Ask,
+        (SessionState::Unknown, AnonymousMode::Unspecified | AnonymousMode::Endpoint) => Gate::Ask,
         _ => Gate::Open,
     }
 }
@@ -60,6 +74,14 @@ mod tests {
     fn without_a_wish_only_an_unknown_visitor_waits_as_with_the_peer() {
         let gates = states().map(|state| gate(&state, AnonymousMode::Unspecified, false));
         assert_eq!(gates, [Gate::Ask, Gate::Open, Gate::Open, Gate::Open]);
+    }
+
+    #[test]
+    fn an_endpoint_makes_what_the_server_does_not() {
+        let gates = states().map(|state| gate(&state, AnonymousMode::Endpoint, false));
+        assert_eq!(gates, [Gate::Ask, Gate::Open, Gate::Open, Gate::Open]);
+        assert_eq!(states().map(|state| is_token_missing(&state, false)), [false, true, false, false]);
+        assert_eq!(states().map(|state| is_token_missing(&state, true)), [false, true, true, false]);
     }
 
     #[test]

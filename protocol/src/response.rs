@@ -29,6 +29,9 @@ pub enum Asked {
 pub struct Response<V: Values> {
     /// Which request it answers.
     pub asked: Asked,
+    /// Whether anonymous sessions are the server's. If an endpoint of the app makes them, a login leaves them in place, to be
+    /// returned to.
+    pub anonymous_is_servers: bool,
     /// Whether its status is the one that says "no valid session".
     pub refused: bool,
     /// Header `front-token`.
@@ -145,7 +148,7 @@ fn anonymous_change<V: Values>(
     match &response.anonymous {
         // A signed-in session is never replaced by anonymous bootstrap.
         _ if signed_in => {
-            let over = signs_in || matches!(response.anonymous, Announced::Removed);
+            let over = signs_in && response.anonymous_is_servers || matches!(response.anonymous, Announced::Removed);
             (if is_there && over { Write::Remove } else { Write::Keep }, None)
         }
         Announced::Token(new) => {
@@ -179,7 +182,7 @@ mod tests {
     type TestResponse = Response<Native>;
 
     fn response(asked: Asked, refused: bool) -> TestResponse {
-        Response { asked, refused, user: Announced::Nothing, anonymous: Announced::Nothing }
+        Response { asked, anonymous_is_servers: true, refused, user: Announced::Nothing, anonymous: Announced::Nothing }
     }
 
     fn app(user: Announced<Token<Native>>, anonymous: Announced<Token<Native>>) -> TestResponse {
@@ -250,6 +253,16 @@ mod tests {
         let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
         run(&mut now, &app(Announced::Token(token("s", 2.0)), Announced::Nothing));
         assert!(now.anonymous.token().is_none());
+    }
+
+    #[test]
+    fn a_login_leaves_a_session_of_the_apps_endpoint_to_return_to() {
+        let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
+        let login = app(Announced::Token(token("s", 2.0)), Announced::Nothing);
+        assert_eq!(run(&mut now, &Response { anonymous_is_servers: false, ..login }), [Event::SessionCreated]);
+        let ended = Response { user: Announced::Removed, ..response(Asked::Refresh { theft: false }, true) };
+        assert_eq!(run(&mut now, &ended), [ENDED]);
+        assert!(matches!(now.state(), SessionState::Anonymous(_, t) if t.id == "a"));
     }
 
     #[test]
@@ -400,6 +413,7 @@ mod tests {
         let asked = prop_oneof![Just(Asked::App), any::<bool>().prop_map(|theft| Asked::Refresh { theft })];
         (asked, any::<bool>(), any_announced(), any_announced()).prop_map(|(asked, refused, user, anonymous)| Response {
             asked,
+            anonymous_is_servers: true,
             refused,
             user,
             anonymous,

@@ -77,11 +77,32 @@ export function setCookie(name, value) {
 /** `false` when it cannot be read. @param {string} raw @returns {FrontToken | false} */
 function decode(raw) {
   try {
-    const bytes = Uint8Array.from(atob(raw), (char) => char.charCodeAt(0));
-    const { uid, ate, up } = JSON.parse(new TextDecoder().decode(bytes));
+    const { uid, ate, up } = jsonOf(raw);
     const { iat, sessionHandle, anonymousId } = up;
     const isUsable = ate >= 0 && typeof up === "object";
     return isUsable && { raw, uid, ate: +ate, up, iat: +iat || 0, anonymousId, id: sessionHandle ?? anonymousId ?? uid };
+  } catch {
+    return false;
+  }
+}
+
+/** @param {string} text base64url @returns {Uint8Array<ArrayBuffer>} */
+export function bytesOf(text) {
+  return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
+}
+
+/** @param {string} text base64url or base64 */
+export function jsonOf(text) {
+  return JSON.parse(new TextDecoder().decode(bytesOf(text)));
+}
+
+/** The token of an app's endpoint seen as a front token. @param {string} raw @returns {FrontToken | false} */
+function decodeJwt(raw) {
+  try {
+    const up = jsonOf(raw.split(".")[1] ?? "");
+    const { iat, exp, anonymousId, sub } = up;
+    const id = anonymousId ?? sub ?? raw;
+    return exp > 0 && { raw, uid: `G-${anonymousId ?? ""}`, ate: exp * 1000, up, iat: +iat || 0, anonymousId, id };
   } catch {
     return false;
   }
@@ -92,7 +113,7 @@ export function storedToken(name) {
   const raw = getCookie(name);
   if (!raw) return undefined;
   if (parsed[name]?.raw !== raw) {
-    const token = decode(raw);
+    const token = raw.includes(".") ? decodeJwt(raw) : decode(raw);
     if (!token) return token;
     parsed[name] = token;
   }
@@ -220,6 +241,18 @@ export function getHeader(response, name) {
 export async function responseOrReject(reason) {
   if (reason instanceof Response) return reason.clone();
   throw reason;
+}
+
+/** @param {Response} response @returns {Promise<FrontToken>} */
+export async function tokenOfEndpoint(response) {
+  const token = response.ok && decodeJwt((await response.json()).token);
+  if (!token) throw makeError("NO_SESSION", "The anonymous endpoint did not answer with { token: <jwt> } and a time in exp");
+  return token;
+}
+
+/** The browser's own `fetch`. @param {string} url */
+export function nativeFetch(url) {
+  return original.call(window, url);
 }
 
 /** The `message` of a JSON body. @param {Response} response */

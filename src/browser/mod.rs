@@ -98,6 +98,9 @@ extern "C" {
     /// `undefined` when there is none.
     #[wasm_bindgen(js_name = getHeader)]
     pub(crate) fn get_header(response: &Response, name: &str) -> JsValue;
+    /// The token that an endpoint of the app answered with; rejects when there is none.
+    #[wasm_bindgen(js_name = tokenOfEndpoint)]
+    pub(crate) fn token_of_endpoint(response: &JsValue) -> JsValue;
     pub(crate) fn message(response: &Response) -> JsValue;
     #[wasm_bindgen(js_name = checkSignOut)]
     pub(crate) fn check_sign_out(response: &Response) -> JsValue;
@@ -139,6 +142,13 @@ extern "C" {
     pub(crate) fn has_window() -> bool;
 }
 
+#[wasm_bindgen(module = "/src/browser/jwt.js")]
+extern "C" {
+    /// Resolves to `undefined` when the keys cannot be had.
+    #[wasm_bindgen(js_name = isSignedBy)]
+    pub(crate) fn is_signed_by(jwt: &JsValue, key_set_url: &JsValue) -> JsValue;
+}
+
 /// How the browser holds what the rules compare.
 pub(crate) struct Browser;
 
@@ -157,7 +167,8 @@ impl PartialEq for Payload {
     }
 }
 
-fn token(value: JsValue) -> Token<Browser> {
+/// What the rules need of a front token of the host.
+pub(crate) fn token(value: JsValue) -> Token<Browser> {
     let front: FrontToken = value.unchecked_into();
     Token { id: front.id(), issued_at: front.iat(), expires_at: front.ate(), payload: Payload(front) }
 }

@@ -53,7 +53,7 @@ test("ten parallel first requests get one session", async (visitor) => {
 
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
   assert.equal(new Set(answers.map(({ body }) => body.anonymousId)).size, 1);
-  assert.deepEqual(visitor.minted, ["/api/me"]);
+  assert.deepEqual(await visitor.minted(), ["/api/me"]);
   assert.deepEqual(await visitor.server.calls(), { "GET /api/me": 10 });
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
@@ -65,7 +65,7 @@ test("three tabs with ten parallel first requests each get one session", async (
 
   assert.equal(answers.length, 30);
   assert.equal(new Set(answers.map(({ body }) => body.anonymousId)).size, 1);
-  assert.deepEqual(visitor.minted, ["/api/me"]);
+  assert.deepEqual(await visitor.minted(), ["/api/me"]);
   assert.deepEqual(await visitor.server.calls(), { "GET /api/me": 30 });
   const events = await Promise.all(tabs.map((tab) => tab.eventNames()));
   assert.deepEqual(events.flat(), ["ANONYMOUS_SESSION_CREATED"]);
@@ -81,7 +81,7 @@ test("questions and requests of a new visitor together get one session", async (
   );
   assert.equal(exists, true);
   assert.equal(id, body.anonymousId);
-  assert.equal(visitor.minted.length, 1);
+  assert.equal((await visitor.minted()).length, 1);
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
 });
 
@@ -101,7 +101,7 @@ test("without `anonymous` in init the SDK asks by one refresh call first, as the
   assert.equal(visitor.requests[0], REFRESH);
   assert.deepEqual(await visitor.server.calls(), { [REFRESH]: 1, "GET /api/me": 3 });
   assert.equal(new Set(answers.map(({ body }) => body.anonymousId)).size, 1);
-  assert.deepEqual(visitor.minted, ["/auth/session/refresh"]);
+  assert.deepEqual(await visitor.minted(), ["/auth/session/refresh"]);
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
@@ -149,7 +149,7 @@ test("switched off from the start, none is made and nothing is stored", async (v
   assert.deepEqual(body, { kind: "none" });
   assert.deepEqual(await visitor.server.calls(), { "GET /api/me": 1 });
   assert.deepEqual(await tab.eventNames(), []);
-  assert.deepEqual(visitor.minted, []);
+  assert.deepEqual(await visitor.minted(), []);
   assert.deepEqual(await visitor.cookies(), COOKIES.unknown);
   assert.deepEqual(await tab.call("doesSessionExist"), { value: false });
 });

@@ -16,7 +16,7 @@ const demoted = (name, anonymousId) => ({
   answers: { exists: true, isAnonymous: true, anonymousId },
 });
 
-test("revoked on the back end: UNAUTHORISED, and inside the callback the visitor is anonymous with the same id", async (visitor) => {
+test("revoked on the back end: UNAUTHORISED, and in the callback the visitor is anonymous with the same id", async (visitor) => {
   const { tab, anonymousId } = await visitor.customer();
   assert.deepEqual((await tab.post("/api/demo/revoke")).body, { revoked: true });
   await visitor.forget();

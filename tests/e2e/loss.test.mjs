@@ -6,7 +6,12 @@ import { COOKIES, openShop } from "./support/browser.mjs";
 const { test, server } = await openShop();
 
 const REFRESH = "POST /auth/session/refresh";
-const RUBBISH = { "not base64": "%%%", "not JSON": btoa("no JSON"), "not a token": btoa("null"), "cut off": btoa('{"uid":"a","ate":1') };
+const RUBBISH = {
+  "not base64": "%%%",
+  "not JSON": btoa("no JSON"),
+  "not a token": btoa("null"),
+  "cut off": btoa('{"uid":"a","ate":1'),
+};
 
 const overwrite = (tab, name, value) =>
   tab.run(([name, value]) => void (document.cookie = `${name}=${value};path=/;samesite=lax`), [name, value]);
@@ -137,7 +142,8 @@ test("a lost access token is refreshed, and the visitor stays one customer", asy
 
 test("a visitor's corrupt server cookie is replaced", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
-  await visitor.context.addCookies([{ name: "sAnonymousToken", value: "rubbish", url: server.origin, httpOnly: true, sameSite: "Lax" }]);
+  const rubbish = { name: "sAnonymousToken", value: "rubbish", url: server.origin, httpOnly: true, sameSite: "Lax" };
+  await visitor.context.addCookies([rubbish]);
   const { body } = await tab.fetch("/api/me");
   assert.notEqual(body.anonymousId, anonymousId);
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_REPLACED"]);

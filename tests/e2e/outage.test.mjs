@@ -44,6 +44,7 @@ test("with an expired token, too", async (visitor) => {
   await outage(async () => {
     assert.deepEqual(await tab.fetch("/api/account"), FAILED);
     assert.deepEqual(await tab.call("attemptRefreshingSession"), FAILED);
+    assert.deepEqual(await tab.call("signOut"), FAILED);
     assert.deepEqual(await tab.call("doesSessionExist"), { value: false }, "as with the peers: not now");
     assert.equal((await tab.snapshot()).state, "authenticated");
     assert.deepEqual(await visitor.cookies(), COOKIES.user);
@@ -54,7 +55,19 @@ test("with an expired token, too", async (visitor) => {
   assert.deepEqual(await visitor.cookies(), COOKIES.user);
 });
 
-test("the server goes away between a refusal and the refresh: the error reaches the caller, the session is kept", async (visitor) => {
+test("signing out fails while the server cannot be reached, and nobody is told otherwise", async (visitor) => {
+  const { tab } = await visitor.customer();
+  await outage(async () => {
+    assert.deepEqual(await tab.call("signOut"), FAILED);
+    assert.equal((await tab.snapshot()).state, "authenticated");
+    assert.deepEqual(await tab.eventNames(), []);
+  });
+  assert.deepEqual(await tab.call("signOut"), { value: undefined });
+  assert.deepEqual(await tab.eventNames(), ["SIGN_OUT"]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
+
+test("the server goes away between refusal and refresh: the caller gets the error, the session is kept", async (visitor) => {
   const { tab } = await visitor.returningCustomer();
   await tab.page.route("**/auth/session/refresh", (route) => route.abort("connectionrefused"));
   assert.deepEqual(await tab.fetch("/api/account"), FAILED);

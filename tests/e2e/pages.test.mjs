@@ -150,7 +150,7 @@ test("nor does it after the login", async (visitor) => {
   const { tab } = await visitor.guest();
   const { page } = tab;
   const trail = follow(page);
-  for (const target of ["//evil.example", "javascript:alert(1)"]) {
+  for (const target of ["//evil.example", "javascript:alert(1)", `blob:${server.origin}/nothing`]) {
     await open(page, `/refresh-session?redirectBack=${encodeURIComponent(target)}`);
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     await page.getByLabel("Name").fill("Ada");

@@ -9,7 +9,7 @@ const UPDATED = "ACCESS_TOKEN_PAYLOAD_UPDATED";
 /** New tokens have new payloads; how often those are told of depends on how seconds fall. */
 const withoutUpdates = (names) => names.filter((name) => name !== UPDATED);
 
-test("an expired access token is refreshed once and the request repeated: the caller sees the final response only", async (visitor) => {
+test("an expired access token: one refresh, the request repeated, the caller sees the final response only", async (visitor) => {
   const { tab, anonymousId } = await visitor.returningCustomer();
   const tokens = [await visitor.cookie("sAccessToken"), await visitor.cookie("sRefreshToken")];
 
@@ -141,6 +141,65 @@ test("a handler that throws fails neither the request nor the refresh", async (v
   const problems = visitor.takeProblems();
   assert.ok(problems.length > 0 && problems.every((problem) => problem.includes("a bug of the app")), "the app's bug is shown");
 });
+
+test("a handler may make requests of its own, in the middle of it all", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.run(() => {
+    window.own = [];
+    harness.start({
+      anonymous: {},
+      onHandleEvent: ({ action }) => {
+        if (action !== "ACCESS_TOKEN_PAYLOAD_UPDATED") window.own.push(harness.request("/api/me"));
+      },
+    });
+  });
+  await tab.fetch("/api/me");
+  await tab.signIn("Ada");
+  await tab.expire();
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  await tab.call("signOut");
+  const kinds = await tab.run(async () => (await Promise.all(window.own)).map(({ body }) => body.kind));
+  assert.deepEqual(kinds, ["anonymous", "user", "user", "anonymous"]);
+});
+
+test("a refresh that is answered after a sign-out in another tab brings nothing back", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  const other = await visitor.tab({ anonymous: {} });
+  let deliver;
+  const answered = new Promise((answered) => {
+    void tab.page.route("**/auth/session/refresh", async (route) => {
+      const response = await route.fetch();
+      deliver = () => route.fulfill({ response });
+      answered();
+    });
+  });
+  const refreshing = tab.call("attemptRefreshingSession");
+  await answered;
+  await other.call("signOut");
+  await deliver();
+
+  assert.deepEqual(await refreshing, { value: false });
+  assert.equal((await tab.eventNames()).includes("REFRESH_SESSION"), false);
+  for (const { state, anonymousId: id } of [await tab.snapshot(), await other.snapshot()]) {
+    assert.deepEqual([state, id], ["anonymous", anonymousId]);
+  }
+});
+
+for (const [which, hours] of [["fast", 2], ["slow", -2]]) {
+  test(`a clock that is two hours ${which} neither costs calls nor hides an expiry`, async (visitor) => {
+    await visitor.context.addInitScript((milliseconds) => {
+      const { now } = Date;
+      Date.now = () => now() + milliseconds;
+    }, hours * 3_600_000);
+    const { tab } = await visitor.customer();
+    await tab.reload({ anonymous: {} });
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+    assert.deepEqual(await server.calls(), {});
+    await tab.expire();
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+    assert.equal((await server.calls())[REFRESH], 1);
+  });
+}
 
 test("a back end that keeps saying 401 is asked so often and no more", async (visitor) => {
   const { tab } = await visitor.customer("Ada", { anonymous: {}, maxRetryAttemptsForSessionRefresh: 2 });

@@ -67,8 +67,7 @@ export class Visitor {
   problems = [];
   /** Requests to the API in the order in which the browser sent them, for example `POST /auth/session/refresh`. */
   requests = [];
-  /** Answers that brought an anonymous token. */
-  minted = [];
+  #answers = [];
   #tabs = [];
 
   constructor(server, context) {
@@ -84,12 +83,7 @@ export class Visitor {
       const { origin, pathname } = new URL(request.url());
       if (origin === server.origin && /^\/(api|auth)\//.test(pathname)) this.requests.push(`${request.method()} ${pathname}`);
     });
-    context.on("response", async (response) => {
-      const headers = await response.headersArray().catch(() => []);
-      if (headers.some(({ name, value }) => /^set-cookie$/i.test(name) && /^sAnonymousToken=[^;]/m.test(value))) {
-        this.minted.push(new URL(response.url()).pathname);
-      }
-    });
+    context.on("response", (response) => this.#answers.push(response));
   }
 
   /** A new tab with the bare test page, and the SDK started with these options. */
@@ -133,7 +127,19 @@ export class Visitor {
     await this.server.forgetCalls();
     await Promise.all(this.#tabs.map((tab) => tab.forgetEvents()));
     this.requests.splice(0);
-    this.minted.splice(0);
+    this.#answers.splice(0);
+  }
+
+  /** Paths of the answers that brought an anonymous token. */
+  async minted() {
+    const brought = await Promise.all(
+      this.#answers.map(async (response) =>
+        (await response.headersArray()).some(
+          ({ name, value }) => /^set-cookie$/i.test(name) && /^sAnonymousToken=[^;]/m.test(value),
+        ),
+      ),
+    );
+    return this.#answers.filter((_, index) => brought[index]).map((response) => new URL(response.url()).pathname);
   }
 
   /** Hands over what stands in the console, and so allows it. */

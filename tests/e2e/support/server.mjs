@@ -1,6 +1,7 @@
 // The demo's server as a process of its own: temporary database, free port, and a web folder with the shop and a bare test page.
 
 import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -10,9 +11,14 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const PROGRAM = process.env.PASSERBY_SERVER ?? join(ROOT, "target/debug/passerby-www");
 const WEB = process.env.PASSERBY_WEB ?? join(ROOT, "www/web/dist");
 
-/** Who was started and not yet stopped; nobody is left behind. @type {Set<import("node:child_process").ChildProcess>} */
+/** What was started and made, and is not gone yet: nothing is left behind. @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
-process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+/** @type {Set<string>} */
+const folders = new Set();
+process.on("exit", () => {
+  running.forEach((child) => child.kill("SIGKILL"));
+  folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }));
+});
 
 export class Server {
   #folder;
@@ -29,6 +35,7 @@ export class Server {
   /** @param {{ accessTokenValidity?: number }} options seconds */
   static async start(options = {}) {
     const folder = await mkdtemp(join(tmpdir(), "passerby-e2e-"));
+    folders.add(folder);
     const web = join(folder, "web");
     await cp(WEB, web, { recursive: true });
     await cp(join(import.meta.dirname, "pages"), web, { recursive: true });
@@ -70,6 +77,7 @@ export class Server {
   async close() {
     await this.stop();
     await rm(this.#folder, { recursive: true, force: true });
+    folders.delete(this.#folder);
   }
 
   /** A request of somebody who is not the browser. */

@@ -1,0 +1,98 @@
+//! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the tokens (design section 3, rule 14).
+
+use alloc::boxed::Box;
+
+use passerby_protocol::{
+    names::{front_cookie, header},
+    request::{AnonymousMode, is_token_missing},
+    response::{Announced, Asked, Change, Response, Write},
+    state::Event,
+};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    app::{App, State, peek},
+    browser::{self, settled, spawn},
+    fetch::bearer,
+};
+
+/// Milliseconds until the endpoint counts as out of reach; requests wait for it.
+const CALL_TIMEOUT: f64 = 5_000.0;
+
+impl App {
+    /// Makes an anonymous session for a visitor who has none, or whose token has failed. When the endpoint fails, the next request tries
+    /// again.
+    pub(crate) async fn create_if_missing(&'static self, tells: bool) {
+        if self.anonymous.get() == AnonymousMode::Endpoint {
+            // A task of its own keeps the tasks that wait for it small. It does not reject.
+            let _ = settled(spawn(Box::pin(self.create(tells))).into()).await;
+        }
+    }
+
+    async fn create(&'static self, tells: bool) -> Result<JsValue, JsValue> {
+        if self.is_missing().await {
+            let turn = self.first_turn().await;
+            // Another tab may have been first.
+            let event = if self.is_missing().await { self.call_endpoint().await } else { None };
+            drop(turn);
+            if let Some(event) = event.filter(|_| tells) {
+                self.fire(event);
+            }
+        }
+        Ok(JsValue::UNDEFINED)
+    }
+
+    async fn call_endpoint(&self) -> Option<Event> {
+        let call = browser::make_post(&self.settings.anonymous_endpoint);
+        let headers = browser::copy_headers(&call);
+        // A failed token goes along: the endpoint may take its id over, once it has verified it.
+        let former = browser::get_cookie(front_cookie::ANONYMOUS_TOKEN);
+        browser::set_header(&headers, header::AUTHORIZATION, &bearer(&former), false);
+        let response = settled(browser::send(&call, &headers, false, CALL_TIMEOUT)).await.ok()?;
+        let token = browser::token(settled(browser::token_of_endpoint(&response)).await.ok()?);
+        let raw = token.payload.0.raw();
+        if self.is_expired(&token) || !self.is_trusted(&raw).await {
+            return None;
+        }
+        let announced = Response {
+            asked: Asked::App,
+            anonymous_is_servers: false,
+            refused: false,
+            user: Announced::Nothing,
+            anonymous: Announced::Token(token),
+        };
+        let change = self.absorb(&self.state(), &announced);
+        browser::set_cookie(front_cookie::ANONYMOUS_TOKEN, &raw);
+        change.events[0]
+    }
+
+    async fn is_missing(&self) -> bool {
+        let state = self.state();
+        let has_failed = match &state {
+            State::Anonymous(_, token) => self.is_expired(token) || !self.is_trusted(&token.payload.0.raw()).await,
+            _ => false,
+        };
+        is_token_missing(&state, has_failed)
+    }
+
+    /// Whether the token was signed by whom it should have been. Asked once for a token, and in its favour while the keys cannot be had.
+    async fn is_trusted(&self, raw: &JsValue) -> bool {
+        if self.settings.anonymous_jwks.is_undefined() || peek(&self.trusted).as_ref() == Some(raw) {
+            return true;
+        }
+        let verdict = settled(browser::is_signed_by(raw, &self.settings.anonymous_jwks)).await;
+        let is_trusted = verdict != Ok(JsValue::FALSE);
+        if is_trusted {
+            self.trusted.set(Some(raw.clone()));
+        }
+        is_trusted
+    }
+
+    /// Fires the events of a change. When a user session ended, the anonymous one is made first: callbacks find it in place.
+    pub(crate) async fn tell(&'static self, change: Change) {
+        if change.user == Write::Remove && change.events[0].is_some() {
+            self.create_if_missing(false).await;
+        }
+        self.fire_all(change);
+    }
+}
