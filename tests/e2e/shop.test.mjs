@@ -135,6 +135,20 @@ test("the panel switches anonymous sessions off and on, and remembers it", async
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 }, WIDE);
 
+test("the dashboard shows nothing of a customer whose session has ended", async (visitor) => {
+  const { tab } = await visitor.customer("Ada");
+  const { page } = tab;
+  await page.goto("/dashboard");
+  await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
+
+  await page.click("#demo-revoke");
+
+  await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+  assert.equal(await page.getByText("Hello, Ada").count(), 0);
+  await page.getByRole("main").getByRole("link", { name: "Sign in" }).click();
+  await page.waitForURL("**/login?redirectBack=/dashboard");
+});
+
 async function signedIn(visitor, name) {
   const page = await visitor.context.newPage();
   await page.goto("/login");

@@ -94,7 +94,7 @@ fn end_to_end(browser: &Browser, server: &Path, web: &Path) -> Result<()> {
     files.sort();
     // By name, because Node 20 takes no pattern.
     run(Command::new("node")
-        .arg("--test")
+        .args(["--test", "--test-concurrency=2"])
         .args(files)
         .current_dir(paths::root())
         .env("PASSERBY_SERVER", server)
