@@ -8,7 +8,7 @@ use passerby_protocol::{
     names::{front_cookie, header},
     request::{AnonymousMode, shows_that_none_are_made},
     response::{Announced, Asked, Change, Response, Write, absorb},
-    state::{Event, Mark, SessionState, Stored, Token},
+    state::{Event, Mark, SessionState, Slot, Stored, Token},
 };
 use wasm_bindgen::prelude::*;
 
@@ -38,6 +38,10 @@ pub(crate) struct App {
     pub(crate) answered: Cell<bool>,
     /// The refresh that is under way in this tab.
     pub(crate) flight: Cell<Option<Promise>>,
+    /// The server said that there is no session, and that is not to be written down: the app has no consent for anything.
+    pub(crate) none_unwritten: Cell<bool>,
+    /// The call of the app's endpoint that is under way in this tab.
+    pub(crate) creation: Cell<Option<Promise>>,
     /// The token of the app's endpoint that was verified last.
     pub(crate) trusted: Cell<Option<JsValue>>,
     /// The session whose end this tab told the app of last.
@@ -76,6 +80,8 @@ impl App {
             anonymous: Cell::new(anonymous),
             answered: Cell::default(),
             flight: Cell::default(),
+            none_unwritten: Cell::default(),
+            creation: Cell::default(),
             trusted: Cell::default(),
             ended: Cell::default(),
             clock_skew: Cell::new(browser::get_stored_number(CLOCK_SKEW_KEY)),
@@ -90,7 +96,8 @@ impl App {
     }
 
     pub(crate) fn state(&self) -> State {
-        stored().state()
+        let state = stored().state();
+        if state.is_unknown() && self.none_unwritten.get() { State::None(Mark(0.0)) } else { state }
     }
 
     /// Whether the access token behind this front token has expired.
@@ -127,17 +134,17 @@ impl App {
     }
 
     /// Ends the user session of `before` after a sign-out, if it is still there.
-    pub(crate) fn end(&self, before: &State) {
-        let ended = Response {
-            asked: Asked::App,
-            anonymous_is_servers: true,
-            refused: false,
-            user: Announced::Removed,
-            anonymous: Announced::Nothing,
-        };
-        if self.state().user().is_some() {
-            self.fire_all(self.absorb(before, &ended));
-        }
+    pub(crate) fn end(&self, before: &State) -> Change {
+        self.remove(before, Announced::Removed, Announced::Nothing)
+    }
+
+    /// Removes an anonymous session that no server knows.
+    pub(crate) fn remove_anonymous(&self) -> Change {
+        self.remove(&self.state(), Announced::Nothing, Announced::Removed)
+    }
+
+    fn remove(&self, before: &State, user: Announced<Token<Browser>>, anonymous: Announced<Token<Browser>>) -> Change {
+        self.absorb(before, &Response { asked: Asked::App, anonymous_is_servers: true, refused: false, user, anonymous })
     }
 
     /// Stores what `announced` means, without its tokens.
@@ -154,6 +161,12 @@ impl App {
     /// In an order that is safe to interrupt: what is new first, the mark that tells others of it last.
     fn write(&self, now: &Stored<Browser>, announced: &Response<Browser>, change: Change) {
         if !change.writes() {
+            return;
+        }
+        let is_clean = now.changed.is_none() && matches!((&now.user, &now.anonymous), (Slot::Empty, Slot::Empty));
+        let stores = change.user == Write::Store || change.anonymous == Write::Store;
+        self.none_unwritten.set(is_clean && !stores && self.anonymous.get() == AnonymousMode::Off);
+        if self.none_unwritten.get() {
             return;
         }
         if let (Write::Store, Announced::Token(token)) = (change.anonymous, &announced.anonymous) {

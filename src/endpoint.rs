@@ -24,8 +24,11 @@ impl App {
     /// again.
     pub(crate) async fn create_if_missing(&'static self, tells: bool) {
         if self.anonymous.get() == AnonymousMode::Endpoint {
-            // A task of its own keeps the tasks that wait for it small. It does not reject.
-            let _ = settled(spawn(Box::pin(self.create(tells))).into()).await;
+            // One at a time in this tab: a failure counts for all who waited. It does not reject.
+            let flight = peek(&self.creation).unwrap_or_else(|| spawn(Box::pin(self.create(tells))));
+            self.creation.set(Some(flight.clone()));
+            let _ = settled(flight.into()).await;
+            self.creation.set(None);
         }
     }
 
@@ -49,11 +52,13 @@ impl App {
         let former = browser::get_cookie(front_cookie::ANONYMOUS_TOKEN);
         browser::set_header(&headers, header::AUTHORIZATION, &bearer(&former), false);
         let response = settled(browser::send(&call, &headers, false, CALL_TIMEOUT)).await.ok()?;
-        let token = browser::token(settled(browser::token_of_endpoint(&response)).await.ok()?);
+        let mut token = browser::token(settled(browser::token_of_endpoint(&response)).await.ok()?);
         let raw = token.payload.0.raw();
         if self.is_expired(&token) || !self.is_trusted(&raw).await {
             return None;
         }
+        // It was asked for, so it is newer than one that has failed, whatever that says.
+        token.issued_at = f64::INFINITY;
         let announced = Response {
             asked: Asked::App,
             anonymous_is_servers: false,
@@ -62,7 +67,9 @@ impl App {
             anonymous: Announced::Token(token),
         };
         let change = self.absorb(&self.state(), &announced);
-        browser::set_cookie(front_cookie::ANONYMOUS_TOKEN, &raw);
+        if change.anonymous == Write::Store {
+            browser::set_cookie(front_cookie::ANONYMOUS_TOKEN, &raw);
+        }
         change.events[0]
     }
 
@@ -81,11 +88,10 @@ impl App {
             return true;
         }
         let verdict = settled(browser::is_signed_by(raw, &self.settings.anonymous_jwks)).await;
-        let is_trusted = verdict != Ok(JsValue::FALSE);
-        if is_trusted {
+        if verdict == Ok(JsValue::TRUE) {
             self.trusted.set(Some(raw.clone()));
         }
-        is_trusted
+        verdict != Ok(JsValue::FALSE)
     }
 
     /// Fires the events of a change. When a user session ended, the anonymous one is made first: callbacks find it in place.

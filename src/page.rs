@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use js_sys::Promise;
-use passerby_protocol::state::SessionState;
+use passerby_protocol::{request::AnonymousMode, state::SessionState};
 use wasm_bindgen::prelude::*;
 
 use crate::{
@@ -25,6 +25,10 @@ pub(crate) fn start(config: Config) -> Result<bool, Fault> {
     let anonymous = config.anonymous;
     browser::configure_cookies(&config.session_token_frontend_domain.clone().into(), config.is_in_iframe);
     let app = App::start(Settings::new(config)?, anonymous);
+    if anonymous == AnonymousMode::Off && !app.settings.anonymous_endpoint.is_undefined() {
+        // Nobody else would: the server knows nothing of it.
+        app.remove_anonymous();
+    }
     let is_ours = Closure::<dyn Fn(Url) -> bool>::new(move |url| app.is_ours(&url));
     let intercept = Closure::<dyn Fn(Call) -> Promise>::new(move |call| spawn(Box::pin(app.fetch(call))));
     browser::patch_fetch(DO_NOT_INTERCEPT, &is_ours, &intercept);

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use passerby_protocol::{
     names::{FDI_VERSIONS, front_cookie, header, message::TOKEN_THEFT_DETECTED},
     refresh::{AfterLock, Answer, after_lock, answer},
+    request::AnonymousMode,
     response::{Announced, Asked, Change},
     state::Event,
 };
@@ -93,9 +94,11 @@ async fn exchange_if_still_wanted(app: &App, wanted: &State) -> Result<Option<(R
 pub(crate) async fn exchange(app: &App, before: &State) -> Result<(Response, Change), JsValue> {
     let call = browser::make_post(&app.settings.refresh_url);
     let headers = browser::copy_headers(&call);
-    // Who has no user session shows the anonymous one, and gets it back.
-    let token = Some(browser::get_cookie(front_cookie::REFRESH_TOKEN)).filter(|token| !token.is_undefined());
-    let token = token.unwrap_or_else(|| browser::get_cookie(front_cookie::ANONYMOUS_TOKEN));
+    let mut token = browser::get_cookie(front_cookie::REFRESH_TOKEN);
+    // A server that knows anonymous sessions gives this one back to who has no other.
+    if token.is_undefined() && before.user().is_none() && app.anonymous.get() != AnonymousMode::Endpoint {
+        token = browser::get_cookie(front_cookie::ANONYMOUS_TOKEN);
+    }
     app.decorate(&headers, before, RID, &token);
     browser::set_header(&headers, header::FDI_VERSION, &FDI_VERSIONS.into(), true);
     let response: Response = settled(browser::send(&call, &headers, false, CALL_TIMEOUT)).await?.unchecked_into();

@@ -128,7 +128,9 @@ impl App {
         }
         settled(browser::check_sign_out(response)).await?;
         // The header that says so may have been stripped, or not exposed.
-        self.end(&state);
+        if self.state().user().is_some() {
+            self.tell(self.end(&state)).await;
+        }
         Ok(JsValue::UNDEFINED)
     }
 
@@ -139,6 +141,14 @@ impl App {
             true => AnonymousMode::Endpoint,
         });
         self.answered.set(false);
+        self.none_unwritten.set(false);
+        if !self.settings.anonymous_endpoint.is_undefined() {
+            if !enabled {
+                self.fire_all(self.remove_anonymous());
+            }
+            self.create_if_missing(true).await;
+            return Ok(JsValue::UNDEFINED);
+        }
         // What is there is removed, or what is missing is made, by the next response. Be it this one.
         let turn = self.first_turn().await;
         let state = self.state();
@@ -146,7 +156,7 @@ impl App {
         if state.user().is_none() && enabled != is_there {
             let (_, change) = exchange(self, &state).await?;
             drop(turn);
-            self.tell(change).await;
+            self.fire_all(change);
         }
         Ok(JsValue::UNDEFINED)
     }

@@ -250,9 +250,9 @@ export async function tokenOfEndpoint(response) {
   return token;
 }
 
-/** The browser's own `fetch`. @param {string} url */
-export function nativeFetch(url) {
-  return original.call(window, url);
+/** The browser's own `fetch`. @param {string} url @param {{ signal?: AbortSignal }} init */
+export function nativeFetch(url, init) {
+  return original.call(window, url, init);
 }
 
 /** The `message` of a JSON body. @param {Response} response */

@@ -11,23 +11,32 @@ const ALGORITHMS = {
 /** Key sets by address. @type {Record<string, { keys: (JsonWebKey & { kid?: string })[] }>} */
 const keySets = {};
 
+/** Milliseconds. The app's requests wait. */
+const TIMEOUT = 5000;
+
+/** `undefined` when the set cannot be had. @param {string} url */
+async function fetchKeys(url) {
+  try {
+    const response = await nativeFetch(url, { signal: AbortSignal.timeout?.(TIMEOUT) });
+    const set = response.ok && (await response.json());
+    if (Array.isArray(set.keys)) return (keySets[url] = set);
+  } catch {
+    // As unreachable as one that answers nonsense.
+  }
+  return undefined;
+}
+
 /**
- * Whether a key of that set signed it, or `undefined` when the set cannot be had. Its time is not looked at.
- * @param {string} jwt @param {string} url
+ * Whether a key of that set signed it, or `undefined` when that cannot be told here and now. Its time is not looked at.
+ * @param {string} jwt @param {string} url @returns {Promise<boolean | undefined>}
  */
 export async function isSignedBy(jwt, url) {
   const [head = "", payload = "", signature = ""] = jwt.split(".");
   try {
     const { alg, kid } = jsonOf(head);
     const find = () => keySets[url]?.keys.find((key) => key.kid === kid);
-    if (!find()) {
-      // Unknown, or not looked at yet: keys rotate, so it is worth one look.
-      try {
-        keySets[url] = await (await nativeFetch(url)).json();
-      } catch {
-        return undefined;
-      }
-    }
+    // Keys rotate, so an unknown one is worth a look. Insecure contexts have no cryptography.
+    if (!crypto.subtle || !(find() || (await fetchKeys(url)))) return undefined;
     const jwk = find();
     const [name, algorithm] = ALGORITHMS[jwk?.kty ?? ""] ?? [];
     if (!jwk || !algorithm || name !== alg) return false;
