@@ -450,7 +450,7 @@ fn anonymous_cookie_name(given: Option<String>, secure: bool, has_domain: bool) 
     // Browsers compare prefixes without regard to case.
     let lower = name.to_ascii_lowercase();
     let host_bound = lower.starts_with("__host-");
-    if (host_bound && !(secure && !has_domain)) || (lower.starts_with("__secure-") && !secure) {
+    if (host_bound && (!secure || has_domain)) || (lower.starts_with("__secure-") && !secure) {
         return Err(BuildError::PrefixNotAllowed(name));
     }
     Ok(name)

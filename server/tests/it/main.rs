@@ -4,6 +4,7 @@
 
 mod anonymous;
 mod app;
+mod continuity;
 mod cookie_life;
 mod csrf_and_cors;
 mod forgery;
