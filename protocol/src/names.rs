@@ -10,6 +10,9 @@ pub mod cookie {
     pub const ID_REFRESH_TOKEN: &str = "sIdRefreshToken";
     /// The token of an anonymous session, path `/`. Default name; the server can be configured to use another.
     pub const ANONYMOUS_TOKEN: &str = "sAnonymousToken";
+    /// Goes before the name of the anonymous cookie where the configuration allows it: browsers then take the cookie from this host
+    /// only, over HTTPS, and no sub-domain can plant one (RFC 6265bis, section 4.1.3.2).
+    pub const HOST_PREFIX: &str = "__Host-";
 }
 
 /// Cookies that the browser SDK writes, readable by scripts.
@@ -51,7 +54,7 @@ pub mod header {
     /// Request: `cookie` or `header`, the transfer method wished for new sessions.
     pub const AUTH_MODE: &str = "st-auth-mode";
     /// Request: [`super::ANONYMOUS_OFF`] while the app has switched anonymous sessions off (no consent yet). The server then mints
-    /// none, and removes one that is still there.
+    /// none, and removes one that is still there. Response: [`super::ANONYMOUS_LIMITED`].
     pub const ANONYMOUS_MODE: &str = "st-anonymous-mode";
     /// Request: versions of the browser-to-SDK interface, comma-joined.
     pub const FDI_VERSION: &str = "fdi-version";
@@ -60,8 +63,12 @@ pub mod header {
 /// Header value that clears a front token.
 pub const REMOVE: &str = "remove";
 
-/// Value of [`header::ANONYMOUS_MODE`].
+/// Value of [`header::ANONYMOUS_MODE`] in requests.
 pub const ANONYMOUS_OFF: &str = "off";
+
+/// Value of [`header::ANONYMOUS_MODE`] in responses: the visitor should have got an anonymous session, and did not, because too many
+/// were made for his address or the app refused. A later request may get one.
+pub const ANONYMOUS_LIMITED: &str = "limited";
 
 /// `uid` of an anonymous front token is this followed by the anonymousId.
 pub const ANONYMOUS_UID_PREFIX: &str = "G-";
@@ -90,6 +97,8 @@ pub const INVALID_CLAIM_STATUS: u16 = 403;
 pub const REFRESH_PATH: &str = "/session/refresh";
 /// Path below `apiBasePath` that signs out (`POST`).
 pub const SIGN_OUT_PATH: &str = "/signout";
+/// Path below `apiBasePath` that erases the anonymousId for good (`POST`).
+pub const FORGET_PATH: &str = "/anonymous/forget";
 /// Path below `apiBasePath` of the public keys (`GET`).
 pub const JWKS_PATH: &str = "/jwt/jwks.json";
 

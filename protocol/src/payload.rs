@@ -191,6 +191,8 @@ pub struct AnonymousClaims {
     pub expires_at: u64,
     /// `iss`.
     pub issuer: String,
+    /// Whether there is a `sub`: `G-` and the anonymousId, which no user id should look like. For services that insist on one.
+    pub has_subject: bool,
     /// What the app added.
     pub custom: Map<String, Value>,
 }
@@ -206,6 +208,9 @@ impl AnonymousClaims {
         set("iat", self.issued_at.into());
         set("exp", self.expires_at.into());
         set("iss", self.issuer.as_str().into());
+        if self.has_subject {
+            set("sub", anonymous_uid(&self.anonymous_id).into());
+        }
         payload
     }
 
@@ -215,8 +220,15 @@ impl AnonymousClaims {
         if payload.get(CLAIM_IS_ANONYMOUS)? != &Value::Bool(true) || payload.contains_key("sessionHandle") {
             return None;
         }
+        let anonymous_id = text(&payload, CLAIM_ANONYMOUS_ID).filter(|id| is_anonymous_id(id))?;
+        let has_subject = match payload.get("sub") {
+            None => false,
+            Some(subject) if *subject == *anonymous_uid(&anonymous_id) => true,
+            Some(_) => return None,
+        };
         Some(Self {
-            anonymous_id: text(&payload, CLAIM_ANONYMOUS_ID).filter(|id| is_anonymous_id(id))?,
+            anonymous_id,
+            has_subject,
             issued_at: payload.get("iat")?.as_u64()?,
             expires_at: payload.get("exp")?.as_u64()?,
             issuer: text(&payload, "iss")?,
@@ -229,9 +241,18 @@ impl AnonymousClaims {
     /// # Errors
     /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called `cookie_name`.
     pub fn front_token(&self, cookie_name: &str) -> Result<String, PayloadError> {
-        let uid = [ANONYMOUS_UID_PREFIX, &self.anonymous_id].concat();
-        front_token(uid, self.expires_at, self.to_payload(), cookie_name, front_cookie::ANONYMOUS_FRONT_TOKEN)
+        front_token(
+            anonymous_uid(&self.anonymous_id),
+            self.expires_at,
+            self.to_payload(),
+            cookie_name,
+            front_cookie::ANONYMOUS_FRONT_TOKEN,
+        )
     }
+}
+
+fn anonymous_uid(anonymous_id: &str) -> String {
+    [ANONYMOUS_UID_PREFIX, anonymous_id].concat()
 }
 
 /// Claims identify a person; they do not belong into logs.
@@ -313,7 +334,14 @@ mod tests {
     }
 
     fn anonymous(custom: Value) -> AnonymousClaims {
-        AnonymousClaims { anonymous_id: ID.into(), issued_at: 1, expires_at: 2, issuer: "i".into(), custom: map(custom) }
+        AnonymousClaims {
+            anonymous_id: ID.into(),
+            issued_at: 1,
+            expires_at: 2,
+            issuer: "i".into(),
+            has_subject: false,
+            custom: map(custom),
+        }
     }
 
     #[test]
@@ -367,6 +395,18 @@ mod tests {
     }
 
     #[test]
+    fn the_subject_of_a_visitor_is_none_or_the_visitor() {
+        let with = AnonymousClaims { has_subject: true, ..anonymous(json!({})) };
+        assert_eq!(with.to_payload().get("sub"), Some(&json!(alloc::format!("G-{ID}"))));
+        assert_eq!(AnonymousClaims::from_payload(with.to_payload()), Some(with));
+        for other in [json!("alice"), json!(ID), json!("G-"), Value::Null] {
+            let mut payload = anonymous(json!({})).to_payload();
+            payload.insert("sub".into(), other);
+            assert!(AnonymousClaims::from_payload(payload).is_none());
+        }
+    }
+
+    #[test]
     fn refuses_other_tenants_and_token_types() {
         for (claim, value) in [("tId", json!("other")), ("stt", json!(1)), ("sub", json!(1)), ("anonymousId", json!("G-1"))] {
             let mut payload = access(json!({})).to_payload();
@@ -400,8 +440,8 @@ mod tests {
         }
 
         #[test]
-        fn anonymous_round_trips(custom in proptest::collection::hash_map(".{0,12}", any::<i64>(), 0..6)) {
-            let mut before = anonymous(json!({}));
+        fn anonymous_round_trips(custom in proptest::collection::hash_map(".{0,12}", any::<i64>(), 0..6), has_subject: bool) {
+            let mut before = AnonymousClaims { has_subject, ..anonymous(json!({})) };
             before.custom = without_protected(custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect());
             prop_assert_eq!(AnonymousClaims::from_payload(before.to_payload()), Some(before));
         }

@@ -1,8 +1,12 @@
 //! Configuration: what can be set, its defaults, and what is refused.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue, request::Parts};
 use passerby_protocol::names::cookie;
 use tower_http::csrf::CsrfLayer;
 use url::{Host, Url};
@@ -11,7 +15,8 @@ use crate::{
     clock::{Clock, millis},
     engine::{Engine, EngineError, EngineSettings},
     hooks::{HookError, Hooks},
-    http::cookies::{CookieSettings, SameSite},
+    http::cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
+    mint::{ClientAddress, MintLimit, MintPolicy, MintRequest, MintSettings},
     principal::{AnonymousSession, UserSession},
     sessions::Sessions,
     store::SessionStore,
@@ -21,6 +26,9 @@ const DEFAULT_API_BASE_PATH: &str = "/auth";
 const DEFAULT_ACCESS_VALIDITY: Duration = Duration::from_secs(3600);
 const DEFAULT_REFRESH_VALIDITY: Duration = Duration::from_secs(100 * 24 * 3600);
 const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
+
+/// How much of its life an anonymous token may have behind it before it is renewed.
+const DEFAULT_ANONYMOUS_RENEWAL: f64 = 0.25;
 
 /// Why a configuration is refused. Each message says what to write instead.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +59,17 @@ pub enum BuildError {
         "`anonymous_cookie_name` must be letters, digits, `-` or `_`, and none of the other session cookies' names; it is `{0}`"
     )]
     BadCookieName(String),
+    /// Browsers would refuse the cookie.
+    #[error(
+        "browsers take `{0}` only over HTTPS, and a `__Host-` cookie only without `cookie_domain`; choose another `anonymous_cookie_name`"
+    )]
+    PrefixNotAllowed(String),
+    /// The share is no share.
+    #[error("`anonymous_renewal` must be above 0 and at most 1; it is `{0}`")]
+    BadShare(f64),
+    /// The name cannot be a header's.
+    #[error("`client_address_header` must be a header's name like `x-forwarded-for`; it is `{0}`")]
+    BadHeaderName(String),
     /// A lifetime is shorter than a second.
     #[error("`{0}` must be at least one second")]
     TooShort(&'static str),
@@ -87,7 +106,12 @@ pub struct SessionsBuilder {
     refresh_token_validity: Duration,
     anonymous_enabled: bool,
     anonymous_validity: Duration,
-    anonymous_cookie_name: String,
+    anonymous_cookie_name: Option<String>,
+    accept_former_cookie_name: bool,
+    anonymous_renewal: f64,
+    anonymous_subject: bool,
+    mint: MintSettings,
+    client_address_header: Option<String>,
     after_sign_out: AfterSignOut,
     hooks: Hooks,
     store: Option<Arc<dyn SessionStore>>,
@@ -106,7 +130,12 @@ impl Default for SessionsBuilder {
             refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
             anonymous_enabled: true,
             anonymous_validity: DEFAULT_ANONYMOUS_VALIDITY,
-            anonymous_cookie_name: cookie::ANONYMOUS_TOKEN.to_owned(),
+            anonymous_cookie_name: None,
+            accept_former_cookie_name: true,
+            anonymous_renewal: DEFAULT_ANONYMOUS_RENEWAL,
+            anonymous_subject: false,
+            mint: MintSettings::default(),
+            client_address_header: None,
             after_sign_out: AfterSignOut::default(),
             hooks: Hooks::default(),
             store: None,
@@ -171,9 +200,80 @@ impl SessionsBuilder {
         self
     }
 
-    /// Name of the anonymous cookie. Default `sAnonymousToken`.
+    /// Name of the anonymous cookie. Default `__Host-sAnonymousToken` when `api_domain` is `https` and there is no `cookie_domain`, so that
+    /// no sub-domain can plant one, else `sAnonymousToken`. A name that is given here is used as it is.
     pub fn anonymous_cookie_name(mut self, name: impl Into<String>) -> Self {
-        self.anonymous_cookie_name = name.into();
+        self.anonymous_cookie_name = Some(name.into());
+        self
+    }
+
+    /// Whether an anonymous cookie is also accepted under the name that it has without, or with, `__Host-`; it moves to the present name at the
+    /// next API request. Default `true`, so that visitors keep their ids when the configuration changes. `false` once
+    /// they have moved: then no sub-domain can plant a cookie even for a new visitor.
+    pub fn accept_former_cookie_name(mut self, accept: bool) -> Self {
+        self.accept_former_cookie_name = accept;
+        self
+    }
+
+    /// The anonymous token is renewed (same id, same payload) with an API response when this share of its life is over: of 400 days, which is
+    /// what browsers keep a cookie (RFC 6265bis), or of `anonymous_validity` if that is shorter. Above 0, at most 1; default 1/4.
+    pub fn anonymous_renewal(mut self, share: f64) -> Self {
+        self.anonymous_renewal = share;
+        self
+    }
+
+    /// Whether anonymous tokens have a `sub`: `G-` and the anonymousId, for gateways that insist on one. Default `false`, so that what
+    /// looks for a user in `sub` finds none.
+    pub fn anonymous_subject(mut self, has_subject: bool) -> Self {
+        self.anonymous_subject = has_subject;
+        self
+    }
+
+    /// Whether loading a page gives a new visitor an anonymous session, too. Default `false`: API requests only, as Fetch Metadata tells
+    /// them (without it, requests that do not prefer HTML). Images, frames and prefetching never do.
+    pub fn mint_for_navigations(mut self, mint: bool) -> Self {
+        self.mint.for_navigations = mint;
+        self
+    }
+
+    /// How many new anonymous sessions one client address gets; `None` for no limit. Over the limit a request goes on without a session,
+    /// and the response says `st-anonymous-mode: limited`. Default: see [`MintLimit`].
+    ///
+    /// The address is that of the connection, if the app is served with `into_make_service_with_connect_info::<SocketAddr>()`. Where it is
+    /// unknown, or private (a proxy's), nothing is limited; behind a proxy set [`client_address_header`](Self::client_address_header).
+    pub fn mint_limit(mut self, limit: impl Into<Option<MintLimit>>) -> Self {
+        self.mint.limit = limit.into();
+        self
+    }
+
+    /// The header in which the proxy in front of this server writes the address of its client, for example `x-forwarded-for`; of a list,
+    /// the last address counts. Set it only if the proxy always writes it: everybody can send such a header.
+    pub fn client_address_header(mut self, name: impl Into<String>) -> Self {
+        self.client_address_header = Some(name.into());
+        self
+    }
+
+    /// How to tell the address of a client, if neither the connection nor a plain header does.
+    pub fn client_address(mut self, address_of: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
+        self.mint.address = ClientAddress::Custom(Arc::new(address_of));
+        self
+    }
+
+    /// Tells crawlers by their `User-Agent` (empty if there is none); they get no anonymous session, as if over the limit. Default: nobody
+    /// is taken for a crawler.
+    pub fn known_crawler(mut self, is_crawler: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.mint.is_crawler = Some(Arc::new(is_crawler));
+        self
+    }
+
+    /// Asked before a new anonymous session is made, within the limit; `false` refuses, and the request goes on as if over the limit. For a
+    /// proof of work, a captcha's cookie, a reputation list. The visitor's first request waits for it.
+    pub fn mint_challenge<F, Fut>(mut self, challenge: F) -> Self
+    where
+        F: Fn(MintRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        self.mint.challenge = Some(Arc::new(move |request| Box::pin(challenge(request))));
         self
     }
 
@@ -240,13 +340,25 @@ impl SessionsBuilder {
             trusted_origins.push(HeaderValue::from_str(&text).map_err(|_| refused())?);
         }
         let base_path = base_path(&self.api_base_path)?;
+        let secure = api.scheme() == "https";
+        let domain = self.cookie_domain.map(|domain| cookie_domain(&domain, &api)).transpose()?;
+        let anonymous_name = anonymous_cookie_name(self.anonymous_cookie_name, secure, domain.is_some())?;
         let cookies = CookieSettings {
-            secure: api.scheme() == "https",
+            secure,
             same_site: same_site(&api, &website),
-            domain: self.cookie_domain.map(|domain| cookie_domain(&domain, &api)).transpose()?,
+            domain,
             refresh_path: format!("{base_path}{}", passerby_protocol::names::REFRESH_PATH),
-            anonymous_name: cookie_name(self.anonymous_cookie_name)?,
+            former_anonymous_name: self.accept_former_cookie_name.then(|| former_cookie_name(&anonymous_name)),
+            anonymous_name,
         };
+        if !(self.anonymous_renewal > 0.0 && self.anonymous_renewal <= 1.0) {
+            return Err(BuildError::BadShare(self.anonymous_renewal));
+        }
+        let mut mint = self.mint;
+        if let Some(name) = self.client_address_header {
+            let name = HeaderName::try_from(&name).map_err(|_| BuildError::BadHeaderName(name))?;
+            mint.address = ClientAddress::Header(name);
+        }
         if cookies.same_site == SameSite::None && !cookies.secure && !(is_local(&api) && is_local(&website)) {
             return Err(BuildError::InsecureCrossSite);
         }
@@ -264,6 +376,8 @@ impl SessionsBuilder {
             access_validity_ms: millis(self.access_token_validity),
             refresh_validity_ms: millis(self.refresh_token_validity),
             anonymous_validity_ms: millis(self.anonymous_validity),
+            anonymous_renewal_ms: millis(self.anonymous_validity.min(LONGEST_COOKIE_LIFE).mul_f64(self.anonymous_renewal)),
+            anonymous_subject: self.anonymous_subject,
             anonymous_cookie: cookies.anonymous_name.clone(),
         };
         let store = self.store.ok_or(BuildError::StoreMissing)?;
@@ -277,6 +391,7 @@ impl SessionsBuilder {
             csrf,
             after_sign_out: self.after_sign_out,
             anonymous_enabled: self.anonymous_enabled.into(),
+            mint: MintPolicy::new(mint),
             clock: self.clock,
         }))
     }
@@ -323,6 +438,30 @@ fn cookie_name(name: String) -> Result<String, BuildError> {
     let taken = [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN, cookie::ID_REFRESH_TOKEN];
     let valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if valid && !taken.contains(&name.as_str()) { Ok(name) } else { Err(BuildError::BadCookieName(name)) }
+}
+
+/// The name that is given, or the safest default that browsers take.
+fn anonymous_cookie_name(given: Option<String>, secure: bool, has_domain: bool) -> Result<String, BuildError> {
+    let Some(name) = given else {
+        let prefix = if secure && !has_domain { cookie::HOST_PREFIX } else { "" };
+        return Ok([prefix, cookie::ANONYMOUS_TOKEN].concat());
+    };
+    let name = cookie_name(name)?;
+    // Browsers compare prefixes without regard to case.
+    let lower = name.to_ascii_lowercase();
+    let host_bound = lower.starts_with("__host-");
+    if (host_bound && (!secure || has_domain)) || (lower.starts_with("__secure-") && !secure) {
+        return Err(BuildError::PrefixNotAllowed(name));
+    }
+    Ok(name)
+}
+
+/// The same name on the other side of a configuration change.
+fn former_cookie_name(name: &str) -> String {
+    match name.strip_prefix(cookie::HOST_PREFIX) {
+        Some(bare) => bare.to_owned(),
+        None => [cookie::HOST_PREFIX, name].concat(),
+    }
 }
 
 fn is_local(url: &Url) -> bool {
@@ -420,5 +559,21 @@ mod tests {
         for bad in ["", "a b", "a=b", "sAccessToken", "ü"] {
             assert!(cookie_name(bad.into()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_anonymous_cookie_is_bound_to_its_host_where_browsers_allow_it() {
+        for (secure, has_domain, expected) in
+            [(true, false, "__Host-sAnonymousToken"), (true, true, "sAnonymousToken"), (false, false, "sAnonymousToken")]
+        {
+            assert_eq!(anonymous_cookie_name(None, secure, has_domain).unwrap(), expected);
+            assert_eq!(anonymous_cookie_name(Some("jwt".into()), secure, has_domain).unwrap(), "jwt");
+            let given = anonymous_cookie_name(Some("__Host-jwt".into()), secure, has_domain);
+            assert_eq!(given.is_ok(), secure && !has_domain);
+        }
+        assert!(anonymous_cookie_name(Some("__secure-jwt".into()), false, false).is_err());
+        assert!(anonymous_cookie_name(Some("__SECURE-jwt".into()), true, true).is_ok());
+        assert_eq!(former_cookie_name("__Host-jwt"), "jwt");
+        assert_eq!(former_cookie_name("jwt"), "__Host-jwt");
     }
 }

@@ -94,6 +94,8 @@ mod config;
 mod engine;
 mod hooks;
 mod http;
+mod limit;
+mod mint;
 mod principal;
 mod sessions;
 pub mod store;
@@ -105,8 +107,9 @@ pub use self::{
     engine::{EngineError, SessionInformation},
     hooks::HookError,
     http::{CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError, redirect_to_refresh},
+    mint::{MintLimit, MintRequest},
     principal::{AnonymousSession, Principal, UserSession},
-    sessions::Sessions,
+    sessions::{AnonymousTokenError, Sessions},
     store::SqliteStore,
 };
 
@@ -114,3 +117,8 @@ pub use self::{
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The guide's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/anonymous-sessions.md")]
+struct AnonymousSessionsGuide;

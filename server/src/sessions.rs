@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Method, Response, header};
+use http::{HeaderName, HeaderValue, Method, Response, header, request};
 use passerby_protocol::names;
 use serde_json::{Map, Value};
 use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
@@ -16,13 +16,30 @@ use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
 use crate::{
     clock::Clock,
     config::{AfterSignOut, SessionsBuilder},
-    engine::{Engine, EngineError, SessionInformation},
+    engine::{AnonymousCheck, Engine, EngineError, SessionInformation},
     hooks::Hooks,
-    http::{SessionsLayer, Visitor, cookies::CookieSettings},
+    http::{RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
+    mint::MintPolicy,
+    principal::AnonymousSession,
 };
 
 /// How long browsers may remember the answer to a preflight request.
 const PREFLIGHT_CACHE: Duration = Duration::from_secs(3600);
+
+/// Why an anonymous token is not accepted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnonymousTokenError {
+    /// It was an anonymous token of ours, and its time is over.
+    #[error("the anonymous token has expired")]
+    Expired,
+    /// It is not an anonymous token of ours: forged, damaged, of another issuer, or a token of another kind.
+    #[error("this is not an anonymous token of this server")]
+    Invalid,
+    /// The keys could not be read.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
 
 /// The sessions of an app: makes the layer, and acts on sessions outside of requests. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
@@ -38,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) csrf: CsrfLayer,
     pub(crate) after_sign_out: AfterSignOut,
     pub(crate) anonymous_enabled: AtomicBool,
+    pub(crate) mint: MintPolicy,
     pub(crate) clock: Clock,
 }
 
@@ -93,6 +111,31 @@ impl Sessions {
     #[must_use]
     pub fn anonymous_enabled(&self) -> bool {
         self.0.anonymous_enabled.load(Ordering::Relaxed)
+    }
+
+    /// Verifies an anonymous token outside of a request that [`Sessions::layer`] sees: in a WebSocket message, a queue, another
+    /// listener. Services without access to the session store verify it with the key set at `{base}/jwt/jwks.json`; see
+    /// `docs/anonymous-sessions.md`.
+    ///
+    /// # Errors
+    /// See [`AnonymousTokenError`].
+    pub async fn verify_anonymous(&self, token: &str) -> Result<AnonymousSession, AnonymousTokenError> {
+        match self.engine().verify_anonymous(token).await? {
+            AnonymousCheck::Valid { session, .. } => Ok(session),
+            AnonymousCheck::Expired { .. } => Err(AnonymousTokenError::Expired),
+            AnonymousCheck::Invalid => Err(AnonymousTokenError::Invalid),
+        }
+    }
+
+    /// Makes a new static key, which signs anonymous tokens from now on. Tokens of the former key are still accepted, and visitors get
+    /// new ones, with the same id, at their next API request. Other processes on the same database follow when they first meet a token of the
+    /// new key. For regular key hygiene. After a theft of the key its record must be deleted from the database too: its visitors
+    /// then get new ids.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn rotate_static_key(&self) -> Result<(), EngineError> {
+        self.engine().replace_static_key().await
     }
 
     /// Ends one session; `false` when there was none. Access tokens stay good until they expire, except for
@@ -156,8 +199,17 @@ impl Sessions {
         &self.0.hooks
     }
 
-    pub(crate) fn anonymous_cookie(&self) -> &str {
-        &self.0.cookies.anonymous_name
+    pub(crate) fn cookies(&self) -> &CookieSettings {
+        &self.0.cookies
+    }
+
+    pub(crate) fn facts_of(&self, request: &request::Parts) -> RequestFacts {
+        RequestFacts::of(&request.method, &request.headers, self.cookies(), self.0.mint.for_navigations())
+    }
+
+    /// Whether a visitor without any id may get one now. Counts the request.
+    pub(crate) async fn may_mint(&self, request: &request::Parts) -> bool {
+        self.0.mint.allows(request, self.0.clock.now_ms()).await
     }
 
     pub(crate) fn base_path(&self) -> &str {

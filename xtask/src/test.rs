@@ -65,7 +65,9 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
 }
 
 fn native() -> Result<()> {
-    run(cargo().current_dir(paths::root()).args(["test", "--workspace"]))
+    run(cargo().current_dir(paths::root()).args(["test", "--workspace"]))?;
+    // Not among the others, because they bring packages for Node and Python.
+    run(cargo().current_dir(paths::root()).args(["test", "--package=passerby-server", "--test=interop", "--", "--ignored"]))
 }
 
 fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {

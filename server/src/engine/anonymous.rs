@@ -20,11 +20,13 @@ pub(crate) struct IssuedAnonymous {
 
 /// What became of an anonymous token at verification.
 pub(crate) enum AnonymousCheck {
-    Valid(AnonymousSession),
-    /// We signed it, and it has expired: its id may be used again.
-    Expired {
-        anonymous_id: String,
+    Valid {
+        session: AnonymousSession,
+        /// It is time for a new token: this one is old (design section 3, rule 11), or no longer what we would issue.
+        outdated: bool,
     },
+    /// We signed it, and it has expired: its id may be used again.
+    Expired { anonymous_id: String },
     /// Not made by us, or not an anonymous token.
     Invalid,
 }
@@ -42,6 +44,7 @@ impl Engine {
             issued_at: now / 1000,
             expires_at: now.saturating_add(self.settings.anonymous_validity_ms) / 1000,
             issuer: self.settings.issuer.clone(),
+            has_subject: self.settings.anonymous_subject,
             custom: without_protected(payload),
         };
         let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
@@ -61,6 +64,11 @@ impl Engine {
         self.mint_anonymous(Some(session.claims.anonymous_id.clone()), payload)
     }
 
+    /// The same visitor with the same payload and a new token.
+    pub(crate) fn renew_anonymous(&self, session: &AnonymousSession) -> Result<IssuedAnonymous, EngineError> {
+        self.mint_anonymous(Some(session.claims.anonymous_id.clone()), session.claims.custom.clone())
+    }
+
     /// The same token once more, for a visitor who may have lost the announcement.
     pub(crate) fn announce_again(&self, session: AnonymousSession, token: &str) -> Result<IssuedAnonymous, EngineError> {
         let front_token = session.claims.front_token(&self.settings.anonymous_cookie)?;
@@ -74,7 +82,18 @@ impl Engine {
             Some(claims) if claims.expires_at <= self.clock.now_s() => {
                 AnonymousCheck::Expired { anonymous_id: claims.anonymous_id }
             }
-            Some(claims) => AnonymousCheck::Valid(AnonymousSession { claims }),
+            Some(claims) => {
+                let outdated = self.is_outdated(token, &claims)?;
+                AnonymousCheck::Valid { session: AnonymousSession { claims }, outdated }
+            }
         })
+    }
+
+    fn is_outdated(&self, token: &str, claims: &AnonymousClaims) -> Result<bool, EngineError> {
+        let age_ms = self.clock.now_ms().saturating_sub(claims.issued_at.saturating_mul(1000));
+        let signing_key = self.keys.anonymous_signing_key()?;
+        Ok(age_ms >= self.settings.anonymous_renewal_ms
+            || claims.has_subject != self.settings.anonymous_subject
+            || jwt::key_id(token, TokenKind::Anonymous).is_none_or(|id| id != signing_key.id))
     }
 }

@@ -96,6 +96,17 @@ impl KeyRing {
         self.set().static_keys.last().cloned().ok_or(EngineError::NoKey)
     }
 
+    /// Adds a static key, which signs from now on. The former ones go on verifying.
+    pub(crate) async fn replace_static_key(&self, now_ms: u64) -> Result<(), EngineError> {
+        let _reading = self.last_read.lock().await;
+        self.read_store().await?;
+        // The newest signs, and two are made in one millisecond in tests at least.
+        let created_at = self.set().static_keys.last().map_or(now_ms, |newest| now_ms.max(newest.created_at + 1));
+        let key = generate_rsa(KeyKind::Static, format!("{STATIC_PREFIX}{}", Uuid::new_v4()), created_at).await?;
+        self.add(key, u64::MAX).await?;
+        self.read_store().await
+    }
+
     /// The key with this `kid`, looked for in the store too.
     pub(crate) async fn verifying_key(&self, id: &str, now_ms: u64) -> Result<Option<Arc<SigningKey>>, EngineError> {
         if let Some(key) = self.set().by_id.get(id) {

@@ -58,6 +58,9 @@ pub(crate) struct EngineSettings {
     pub(crate) access_validity_ms: u64,
     pub(crate) refresh_validity_ms: u64,
     pub(crate) anonymous_validity_ms: u64,
+    /// An anonymous token older than this is issued anew.
+    pub(crate) anonymous_renewal_ms: u64,
+    pub(crate) anonymous_subject: bool,
     pub(crate) anonymous_cookie: String,
 }
 
@@ -224,7 +227,8 @@ impl Engine {
         let judged = self.rotate(&content.session_handle, &presented, parent.as_ref(), now, Write::Remove).await?;
         Ok(match judged {
             None => Refreshed::Unauthorised { anonymous_id: Some(content.anonymous_id) },
-            Some((Rotation::Theft, _)) => Refreshed::Theft { anonymous_id: content.anonymous_id },
+            // The record's id, because the token's may have been forgotten since.
+            Some((Rotation::Theft, record)) => Refreshed::Theft { anonymous_id: record.anonymous_id },
             Some((Rotation::Current | Rotation::PromoteChild, record)) => {
                 let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, Some(&presented), now)?;
                 let claims = self.claims_of(&record, &Hash1::of(&child.token), Some(&presented), now);
@@ -329,6 +333,51 @@ impl Engine {
             Some(error) => Err(error.into()),
             None => Ok(record.filter(|_| !expired)),
         }
+    }
+
+    /// Gives a session another anonymousId, and all its tokens anew, because both name the id. The new refresh token is a child of the
+    /// current one, so that a lost response costs nothing; a browser whose session a sibling took over gets none. `None` when
+    /// the session is gone.
+    pub(crate) async fn replace_anonymous_id(
+        &self,
+        session: &UserSession,
+    ) -> Result<Option<(Box<IssuedAccess>, Option<IssuedRefresh>)>, EngineError> {
+        let now = self.clock.now_ms();
+        let anonymous_id = Uuid::new_v4().to_string();
+        let own = Hash1::from_claim(&session.claims.refresh_token_hash1);
+        let parent = session.claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
+        let (presented, parent) = (own.hash2(), parent.as_ref().map(Hash1::hash2));
+        let mut rotation = None;
+        let record = self
+            .store
+            .update(session.handle(), &mut |record| {
+                rotation = None;
+                if record.expires_at <= now {
+                    return Write::Remove;
+                }
+                let judged = judge(&Hash2::from_store(&record.refresh_hash2), &presented, parent.as_ref());
+                rotation = Some(judged);
+                record.anonymous_id.clone_from(&anonymous_id);
+                if judged == Rotation::PromoteChild {
+                    record.refresh_hash2 = presented.clone().into_string();
+                    record.expires_at = now.saturating_add(self.settings.refresh_validity_ms);
+                }
+                Write::Save
+            })
+            .await?;
+        let Some((rotation, record)) = rotation.zip(record) else { return Ok(None) };
+        if rotation == Rotation::Theft {
+            let claims = AccessClaims { issued_at: now / 1000, anonymous_id, custom: record.payload, ..session.claims.clone() };
+            return Ok(Some((self.issue_access(claims).await?, None)));
+        }
+        let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, Some(&own), now)?;
+        let claims = self.claims_of(&record, &Hash1::of(&child.token), Some(&own), now);
+        Ok(Some((self.issue_access(claims).await?, Some(child))))
+    }
+
+    /// Makes a new static key and signs anonymous tokens with it from now on.
+    pub(crate) async fn replace_static_key(&self) -> Result<(), EngineError> {
+        self.keys.replace_static_key(self.clock.now_ms()).await
     }
 
     /// The access token of a session anew, already expired, so that the browser refreshes at its next request.

@@ -49,6 +49,8 @@ pub(crate) enum AnonymousChange {
 pub(crate) struct Changes {
     pub(crate) user: UserChange,
     pub(crate) anonymous: AnonymousChange,
+    /// The visitor should have got an anonymous session, and did not.
+    pub(crate) limited: bool,
 }
 
 impl Changes {
@@ -109,7 +111,8 @@ impl Changes {
                 match transfer {
                     Transfer::Cookie => {
                         let expires = issued.session.claims.expires_at.saturating_mul(1000);
-                        out.cookie(cookies.anonymous(&issued.token, expires));
+                        out.cookie(cookies.anonymous(&issued.token, expires, now_ms));
+                        out.clear_former(facts);
                     }
                     Transfer::Header => out.token(names::header::ANONYMOUS_TOKEN, &issued.token),
                 }
@@ -118,12 +121,16 @@ impl Changes {
             AnonymousChange::Remove => {
                 if facts.has_anonymous_cookie || facts.transfer == Transfer::Cookie {
                     out.cookie(cookies.clear_anonymous());
+                    out.clear_former(facts);
                 }
                 if facts.transfer == Transfer::Header {
                     out.token(names::header::ANONYMOUS_TOKEN, "");
                 }
                 out.token(names::header::ANONYMOUS_FRONT_TOKEN, REMOVE);
             }
+        }
+        if self.limited {
+            out.token(names::header::ANONYMOUS_MODE, names::ANONYMOUS_LIMITED);
         }
         out.finish();
     }
@@ -149,6 +156,12 @@ impl Attached<'_> {
             self.headers.insert(HeaderName::from_static(name), value);
             self.exposed.push(name);
             self.touched = true;
+        }
+    }
+
+    fn clear_former(&mut self, facts: &RequestFacts) {
+        if let Some(cookie) = self.cookies.clear_former_anonymous().filter(|_| facts.has_former_anonymous_cookie) {
+            self.cookie(cookie);
         }
     }
 

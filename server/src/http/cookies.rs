@@ -22,6 +22,9 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
 /// The access cookie outlives its token, so that an expired one can still be seen and refreshed.
 const ACCESS_COOKIE_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Longer than this no browser keeps a cookie (RFC 6265bis, section 5.5), whatever we ask for.
+pub(crate) const LONGEST_COOKIE_LIFE: Duration = Duration::from_secs(400 * 24 * 3600);
+
 /// When browsers send a cookie along with requests from other sites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SameSite {
@@ -36,10 +39,24 @@ pub(crate) struct CookieSettings {
     pub(crate) same_site: SameSite,
     pub(crate) domain: Option<String>,
     pub(crate) refresh_path: String,
+    /// The anonymous cookie is set under this name.
     pub(crate) anonymous_name: String,
+    /// It is read under this name too: the one it had before the `__Host-` prefix came, or went.
+    pub(crate) former_anonymous_name: Option<String>,
 }
 
 impl CookieSettings {
+    /// The anonymous cookies of a request, those first that no other host can have set.
+    pub(crate) fn anonymous_values(&self, headers: &HeaderMap) -> Vec<PresentedCookie> {
+        let names = std::iter::once(&self.anonymous_name).chain(&self.former_anonymous_name);
+        names
+            .flat_map(|name| {
+                let (bound_to_host, former) = (name.starts_with(cookie::HOST_PREFIX), *name != self.anonymous_name);
+                values(headers, name).into_iter().map(move |value| PresentedCookie { value, bound_to_host, former })
+            })
+            .collect()
+    }
+
     pub(crate) fn access(&self, token: &str, now_ms: u64) -> HeaderValue {
         let expires = now_ms.saturating_add(crate::clock::millis(ACCESS_COOKIE_LIFE));
         self.set(cookie::ACCESS_TOKEN, token, "/", expires)
@@ -49,8 +66,9 @@ impl CookieSettings {
         self.set(cookie::REFRESH_TOKEN, token, &self.refresh_path, expires_ms)
     }
 
-    pub(crate) fn anonymous(&self, token: &str, expires_ms: u64) -> HeaderValue {
-        self.set(&self.anonymous_name, token, "/", expires_ms)
+    pub(crate) fn anonymous(&self, token: &str, expires_ms: u64, now_ms: u64) -> HeaderValue {
+        let latest = now_ms.saturating_add(crate::clock::millis(LONGEST_COOKIE_LIFE));
+        self.set(&self.anonymous_name, token, "/", expires_ms.min(latest))
     }
 
     pub(crate) fn clear_access(&self) -> HeaderValue {
@@ -65,6 +83,10 @@ impl CookieSettings {
         self.set(&self.anonymous_name, "", "/", 0)
     }
 
+    pub(crate) fn clear_former_anonymous(&self) -> Option<HeaderValue> {
+        self.former_anonymous_name.as_ref().map(|name| self.set(name, "", "/", 0))
+    }
+
     pub(crate) fn clear_legacy(&self) -> HeaderValue {
         self.set(cookie::ID_REFRESH_TOKEN, "", "/", 0)
     }
@@ -75,19 +97,30 @@ impl CookieSettings {
         let latest = OffsetDateTime::from_unix_timestamp(253_402_300_799).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let expires = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(latest).min(latest);
         let value = utf8_percent_encode(value, COMPONENT).to_string();
-        let mut cookie =
-            Cookie::build((name, value)).path(path).expires(expires).http_only(true).secure(self.secure).same_site(match self
-                .same_site
-            {
+        // Browsers take such a cookie, also one that clears, only with `Secure` and without `Domain`.
+        let bound_to_host = name.starts_with(cookie::HOST_PREFIX);
+        let secure = self.secure || bound_to_host;
+        let mut cookie = Cookie::build((name, value)).path(path).expires(expires).http_only(true).secure(secure).same_site(
+            match self.same_site {
                 SameSite::Lax => ::cookie::SameSite::Lax,
                 SameSite::None => ::cookie::SameSite::None,
-            });
-        if let Some(domain) = &self.domain {
+            },
+        );
+        if let Some(domain) = self.domain.as_ref().filter(|_| !bound_to_host) {
             cookie = cookie.domain(domain);
         }
         // Names, paths and domains were checked when the server was configured, and the value is encoded.
         HeaderValue::from_str(&cookie.build().to_string()).unwrap_or(HeaderValue::from_static(""))
     }
+}
+
+/// An anonymous cookie as a request has it.
+pub(crate) struct PresentedCookie {
+    pub(crate) value: String,
+    /// Set by this host over HTTPS, as browsers vouch for.
+    pub(crate) bound_to_host: bool,
+    /// Under the name that it is no longer set under.
+    pub(crate) former: bool,
 }
 
 /// The values of all cookies of a request that have exactly this name, in order, percent-decoded. Empty ones count as absent.
@@ -117,6 +150,7 @@ mod tests {
             domain: None,
             refresh_path: "/auth/session/refresh".into(),
             anonymous_name: "sAnonymousToken".into(),
+            former_anonymous_name: None,
         }
     }
 
@@ -136,7 +170,27 @@ mod tests {
 
     #[test]
     fn survives_the_end_of_time() {
-        assert!(settings().anonymous("t", u64::MAX).to_str().unwrap().contains("9999"));
+        assert!(settings().refresh("t", u64::MAX).to_str().unwrap().contains("9999"));
+        assert!(settings().anonymous("t", u64::MAX, u64::MAX).to_str().unwrap().contains("9999"));
+    }
+
+    #[test]
+    fn the_anonymous_cookie_asks_for_400_days_at_most() {
+        let day = 24 * 3600 * 1000;
+        assert!(settings().anonymous("t", u64::MAX, 0).to_str().unwrap().ends_with("Expires=Fri, 05 Feb 1971 00:00:00 GMT"));
+        assert!(settings().anonymous("t", day, 0).to_str().unwrap().ends_with("Expires=Fri, 02 Jan 1970 00:00:00 GMT"));
+    }
+
+    #[test]
+    fn a_host_cookie_has_what_browsers_demand() {
+        let named = CookieSettings {
+            secure: false,
+            domain: Some("example.com".into()),
+            anonymous_name: "__Host-t".into(),
+            ..settings()
+        };
+        let text = named.clear_anonymous();
+        assert_eq!(text, "__Host-t=; HttpOnly; SameSite=Lax; Secure; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
     }
 
     #[test]

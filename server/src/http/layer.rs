@@ -14,7 +14,6 @@ use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError, ResponseForProtectionEr
 
 use super::{
     changes::Changes,
-    request::RequestFacts,
     resolve::{self, Who},
     routes::Route,
     visitor::Visitor,
@@ -88,13 +87,13 @@ where
         Box::pin(async move {
             // Taken apart, because a body that is not `Sync` could not be borrowed while we wait.
             let (mut parts, body) = request.into_parts();
-            let facts = RequestFacts::of(&parts.method, &parts.headers, sessions.anonymous_cookie());
+            let facts = sessions.facts_of(&parts);
             if let Some(route) = Route::of(&parts.method, parts.uri.path(), sessions.base_path()) {
-                return Ok(json_response(route.answer(&sessions, &parts.headers, facts).await));
+                return Ok(json_response(route.answer(&sessions, &parts, facts).await));
             }
             let (who, changes) = match parts.method {
                 Method::OPTIONS | Method::TRACE => (Who::Nobody, Changes::default()),
-                _ => resolve::resolve(&sessions, &parts.headers, &facts).await,
+                _ => resolve::resolve(&sessions, &parts, &facts).await,
             };
             let visitor = Visitor::new(sessions.clone(), facts, who, changes);
             parts.extensions.insert(visitor.clone());

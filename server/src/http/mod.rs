@@ -11,6 +11,7 @@ mod routes;
 mod ssr;
 mod visitor;
 
+pub(crate) use self::request::RequestFacts;
 pub use self::{
     extract::{FreshUser, User},
     layer::{CrossOrigin, SessionsLayer, SessionsService},

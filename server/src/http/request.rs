@@ -3,6 +3,9 @@
 use http::{HeaderMap, Method, header};
 use passerby_protocol::names;
 
+use super::cookies::CookieSettings;
+use crate::engine::jwt::TokenKind;
+
 /// How tokens travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transfer {
@@ -18,23 +21,34 @@ pub(crate) struct RequestFacts {
     /// Made by a script, so that a session may be minted, promoted or removed with the answer. Loading a page or an image never does
     /// any of that: a page is rendered from what is there.
     pub(crate) is_api: bool,
+    /// A visitor who has no session may get one: `is_api`, and page loads where the app wants that.
+    pub(crate) may_mint: bool,
     /// How a session that is created now shall travel. Cookies unless the request asks for headers: a client that says nothing may be
     /// one that understands cookies only (reference 9.74).
     pub(crate) transfer: Transfer,
     /// The app has switched anonymous sessions off for this visitor.
     pub(crate) anonymous_off: bool,
+    /// Under either name.
     pub(crate) has_anonymous_cookie: bool,
+    /// Under the name that it is no longer set under.
+    pub(crate) has_former_anonymous_cookie: bool,
+    pub(crate) has_anonymous_bearer: bool,
     pub(crate) has_legacy_cookie: bool,
 }
 
 impl RequestFacts {
-    pub(crate) fn of(method: &Method, headers: &HeaderMap, anonymous_cookie: &str) -> Self {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap, cookies: &CookieSettings, mint_for_navigations: bool) -> Self {
         let says = |name: &str, value: &str| text(headers, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value));
+        let anonymous_cookies = cookies.anonymous_values(headers);
+        let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
         Self {
-            is_api: !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers),
+            is_api,
+            may_mint: is_api || (mint_for_navigations && *method == Method::GET && shows_a_page(headers)),
             transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
             anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
-            has_anonymous_cookie: !super::cookies::values(headers, anonymous_cookie).is_empty(),
+            has_anonymous_cookie: !anonymous_cookies.is_empty(),
+            has_former_anonymous_cookie: anonymous_cookies.iter().any(|cookie| cookie.former),
+            has_anonymous_bearer: bearer(headers).and_then(TokenKind::claimed_by) == Some(TokenKind::Anonymous),
             has_legacy_cookie: !super::cookies::values(headers, names::cookie::ID_REFRESH_TOKEN).is_empty(),
         }
     }
@@ -60,6 +74,14 @@ fn made_by_script(headers: &HeaderMap) -> bool {
     }
 }
 
+/// A page in a tab, which somebody looks at: no frame, and nothing fetched ahead of a click that may never come.
+fn shows_a_page(headers: &HeaderMap) -> bool {
+    let ahead = ["sec-purpose", "purpose", "x-moz"]
+        .into_iter()
+        .any(|name| text(headers, name).is_some_and(|purpose| purpose.contains("prefetch")));
+    !ahead && !made_by_script(headers) && text(headers, "sec-fetch-dest").is_none_or(|destination| destination == "document")
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
@@ -71,7 +93,18 @@ mod tests {
     use super::*;
 
     fn facts(pairs: &[(&'static str, &'static str)]) -> RequestFacts {
-        RequestFacts::of(&Method::GET, &headers(pairs), "sAnonymousToken")
+        RequestFacts::of(&Method::GET, &headers(pairs), &settings(), false)
+    }
+
+    fn settings() -> CookieSettings {
+        CookieSettings {
+            secure: true,
+            same_site: crate::http::cookies::SameSite::Lax,
+            domain: None,
+            refresh_path: String::new(),
+            anonymous_name: "__Host-t".into(),
+            former_anonymous_name: Some("t".into()),
+        }
     }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -93,7 +126,32 @@ mod tests {
         ] {
             assert_eq!(facts(pairs).is_api, is_api, "{pairs:?}");
         }
-        assert!(!RequestFacts::of(&Method::OPTIONS, &HeaderMap::new(), "x").is_api);
+        assert!(!RequestFacts::of(&Method::OPTIONS, &HeaderMap::new(), &settings(), true).may_mint);
+    }
+
+    #[test]
+    fn page_loads_mint_where_the_app_wants_that() {
+        for (pairs, may_mint) in [
+            (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")][..], true),
+            (&[("accept", "text/html")], true),
+            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")], true),
+            (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], false),
+            (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], false),
+            (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-purpose", "prefetch;prerender")], false),
+        ] {
+            assert_eq!(RequestFacts::of(&Method::GET, &headers(pairs), &settings(), true).may_mint, may_mint, "{pairs:?}");
+            assert_eq!(facts(pairs).may_mint, facts(pairs).is_api, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn sees_the_anonymous_cookie_under_both_names() {
+        for (line, has, has_former) in
+            [("x=1", false, false), ("__Host-t=1", true, false), ("t=1", true, true), ("t=1; __Host-t=1", true, true)]
+        {
+            let facts = facts(&[("cookie", line)]);
+            assert_eq!((facts.has_anonymous_cookie, facts.has_former_anonymous_cookie), (has, has_former), "{line}");
+        }
     }
 
     #[test]

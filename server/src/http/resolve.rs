@@ -1,6 +1,8 @@
 //! Who sent a request: reads its tokens, asks the engine, and notes what the response must carry.
 
-use http::HeaderMap;
+use std::cmp::Reverse;
+
+use http::{HeaderMap, request::Parts};
 use passerby_protocol::names::cookie;
 
 use super::{
@@ -38,6 +40,20 @@ pub(crate) struct PresentedAnonymous {
     pub(crate) token: String,
     pub(crate) transfer: Transfer,
     pub(crate) check: AnonymousCheck,
+    bound_to_host: bool,
+}
+
+impl PresentedAnonymous {
+    /// Of several tokens the one that ranks highest counts, whatever order they come in. First what it is worth; then how it came: a
+    /// header is the app's own doing, a `__Host-` cookie this host's; then the newest, because it has the latest payload.
+    fn rank(&self) -> impl Ord {
+        let (worth, issued_at) = match &self.check {
+            AnonymousCheck::Valid { session, .. } => (2, session.claims.issued_at),
+            AnonymousCheck::Expired { .. } => (1, 0),
+            AnonymousCheck::Invalid => (0, 0),
+        };
+        (worth, self.transfer == Transfer::Header, self.bound_to_host, issued_at, Reverse(self.token.clone()))
+    }
 }
 
 /// The access token of a request, before any check.
@@ -49,8 +65,8 @@ enum PresentedAccess {
 }
 
 /// Finds out who sent a request, and mints an anonymous session when there is none and may be one.
-pub(crate) async fn resolve(sessions: &Sessions, headers: &HeaderMap, facts: &RequestFacts) -> (Who, Changes) {
-    match resolve_or_fail(sessions, headers, facts).await {
+pub(crate) async fn resolve(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> (Who, Changes) {
+    match resolve_or_fail(sessions, request, facts).await {
         Ok(resolved) => resolved,
         Err(error) => {
             tracing::error!(%error, "a session could not be resolved");
@@ -59,11 +75,8 @@ pub(crate) async fn resolve(sessions: &Sessions, headers: &HeaderMap, facts: &Re
     }
 }
 
-async fn resolve_or_fail(
-    sessions: &Sessions,
-    headers: &HeaderMap,
-    facts: &RequestFacts,
-) -> Result<(Who, Changes), EngineError> {
+async fn resolve_or_fail(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> Result<(Who, Changes), EngineError> {
+    let headers = &request.headers;
     let mut changes = Changes::default();
     let who = match access_token(headers, facts) {
         PresentedAccess::Ambiguous => Who::TryRefresh { anonymous_id: any_verified_id(sessions, headers).await? },
@@ -74,7 +87,7 @@ async fn resolve_or_fail(
             AccessCheck::TryRefresh { anonymous_id } => Who::TryRefresh { anonymous_id },
             AccessCheck::Valid(session) => user(sessions, session, transfer, facts, &mut changes).await?,
         },
-        PresentedAccess::None => anonymous(sessions, headers, facts, &mut changes).await?,
+        PresentedAccess::None => anonymous(sessions, request, facts, &mut changes).await?,
     };
     Ok((who, changes))
 }
@@ -120,23 +133,29 @@ async fn user(
 
 async fn anonymous(
     sessions: &Sessions,
-    headers: &HeaderMap,
+    request: &Parts,
     facts: &RequestFacts,
     changes: &mut Changes,
 ) -> Result<Who, EngineError> {
     if !sessions.anonymous_enabled() || facts.anonymous_off {
-        let holds_one = facts.has_anonymous_cookie || bearer_is_anonymous(headers);
-        if facts.is_api && holds_one {
+        if facts.is_api && (facts.has_anonymous_cookie || facts.has_anonymous_bearer) {
             changes.anonymous = AnonymousChange::Remove;
         }
         return Ok(Who::Nobody);
     }
-    let known_id = match presented_anonymous(sessions, headers).await? {
-        Some(PresentedAnonymous { check: AnonymousCheck::Valid(session), .. }) => return Ok(Who::Anonymous(session)),
+    let known_id = match presented_anonymous(sessions, &request.headers).await? {
+        Some(PresentedAnonymous { check: AnonymousCheck::Valid { session, outdated }, transfer, .. }) => {
+            let renew = outdated && facts.is_api;
+            return Ok(Who::Anonymous(if renew { renewed(sessions, session, transfer, changes) } else { session }));
+        }
         Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => Some(anonymous_id),
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
     };
-    if !facts.is_api {
+    if !facts.may_mint {
+        return Ok(Who::Nobody);
+    }
+    if known_id.is_none() && !sessions.may_mint(request).await {
+        changes.limited = true;
         return Ok(Who::Nobody);
     }
     let issued = sessions.engine().mint_anonymous(known_id, serde_json::Map::new())?;
@@ -145,25 +164,44 @@ async fn anonymous(
     Ok(Who::Anonymous(session))
 }
 
-/// The visitor's anonymous token: the first one that verifies, else one that was ours, else any.
+/// The same session with a new token. The old one is still good, so that a failure costs nothing.
+fn renewed(sessions: &Sessions, session: AnonymousSession, transfer: Transfer, changes: &mut Changes) -> AnonymousSession {
+    match sessions.engine().renew_anonymous(&session) {
+        Ok(issued) => {
+            let session = issued.session.clone();
+            changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
+            session
+        }
+        Err(error) => {
+            tracing::warn!(%error, "an anonymous token could not be renewed; the old one stays");
+            session
+        }
+    }
+}
+
+/// The visitor's anonymous token, verified; of several the one that ranks highest.
 pub(crate) async fn presented_anonymous(
     sessions: &Sessions,
     headers: &HeaderMap,
 ) -> Result<Option<PresentedAnonymous>, EngineError> {
-    let from_header =
-        bearer(headers).filter(|_| bearer_is_anonymous(headers)).map(|token| (token.to_owned(), Transfer::Header));
-    let from_cookies = cookies::values(headers, sessions.anonymous_cookie());
-    let from_cookies = from_cookies.into_iter().map(|token| (token, Transfer::Cookie));
     let mut best: Option<PresentedAnonymous> = None;
-    for (token, transfer) in from_header.into_iter().chain(from_cookies) {
-        let check = sessions.engine().verify_anonymous(&token).await?;
-        let found = PresentedAnonymous { token, transfer, check };
-        match (&found.check, &best) {
-            (AnonymousCheck::Valid(_), _) => return Ok(Some(found)),
-            (AnonymousCheck::Expired { .. }, None | Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }))
-            | (AnonymousCheck::Invalid, None) => best = Some(found),
-            _ => {}
+    let mut consider = |found: PresentedAnonymous| {
+        if best.as_ref().is_none_or(|best| best.rank() < found.rank()) {
+            best = Some(found);
         }
+    };
+    if let Some(token) = bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous)) {
+        let check = sessions.engine().verify_anonymous(token).await?;
+        consider(PresentedAnonymous { token: token.to_owned(), transfer: Transfer::Header, check, bound_to_host: false });
+    }
+    for cookie in sessions.cookies().anonymous_values(headers) {
+        let mut check = sessions.engine().verify_anonymous(&cookie.value).await?;
+        if let AnonymousCheck::Valid { outdated, .. } = &mut check {
+            // Moves to the name that it is set under now.
+            *outdated |= cookie.former;
+        }
+        let (token, bound_to_host) = (cookie.value, cookie.bound_to_host);
+        consider(PresentedAnonymous { token, transfer: Transfer::Cookie, check, bound_to_host });
     }
     Ok(best)
 }
@@ -189,12 +227,8 @@ async fn any_verified_id(sessions: &Sessions, headers: &HeaderMap) -> Result<Opt
         return Ok(Some(id));
     }
     Ok(match presented_anonymous(sessions, headers).await?.map(|found| found.check) {
-        Some(AnonymousCheck::Valid(session)) => Some(session.claims.anonymous_id),
+        Some(AnonymousCheck::Valid { session, .. }) => Some(session.claims.anonymous_id),
         Some(AnonymousCheck::Expired { anonymous_id }) => Some(anonymous_id),
         Some(AnonymousCheck::Invalid) | None => None,
     })
-}
-
-fn bearer_is_anonymous(headers: &HeaderMap) -> bool {
-    bearer(headers).and_then(TokenKind::claimed_by) == Some(TokenKind::Anonymous)
 }

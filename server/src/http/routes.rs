@@ -1,7 +1,7 @@
-//! The endpoints of the protocol: refresh, sign-out, public keys (reference 1.8).
+//! The endpoints of the protocol: refresh, sign-out, public keys (reference 1.8), and forgetting (design section 3, rule 12).
 
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use passerby_protocol::names::{JWKS_PATH, REFRESH_PATH, SIGN_OUT_PATH, cookie};
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use passerby_protocol::names::{FORGET_PATH, JWKS_PATH, REFRESH_PATH, SIGN_OUT_PATH, cookie};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -24,6 +24,7 @@ const JWKS_CACHING: &str = "max-age=60, must-revalidate";
 pub(crate) enum Route {
     Refresh,
     SignOut,
+    Forget,
     Jwks,
 }
 
@@ -32,16 +33,18 @@ impl Route {
         match (method, path.strip_prefix(base_path)?) {
             (&Method::POST, REFRESH_PATH) => Some(Self::Refresh),
             (&Method::POST, SIGN_OUT_PATH) => Some(Self::SignOut),
+            (&Method::POST, FORGET_PATH) => Some(Self::Forget),
             (&Method::GET, JWKS_PATH) => Some(Self::Jwks),
             _ => None,
         }
     }
 
     /// The whole response, tokens attached.
-    pub(crate) async fn answer(self, sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts) -> Response<Value> {
+    pub(crate) async fn answer(self, sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
         match self {
-            Self::Refresh => refresh(sessions, headers, facts).await,
-            Self::SignOut => sign_out(sessions, headers, facts).await,
+            Self::Refresh => refresh(sessions, request, facts).await,
+            Self::SignOut => sign_out(sessions, request, facts).await,
+            Self::Forget => forget(sessions, request, facts).await,
             Self::Jwks => jwks(sessions),
         }
     }
@@ -55,27 +58,49 @@ fn jwks(sessions: &Sessions) -> Response<Value> {
     response
 }
 
+/// The visitor as he came: nothing is minted, renewed or promoted, because it is about to go.
+async fn visitor_as_is(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Visitor {
+    let verify_only = RequestFacts { is_api: false, may_mint: false, ..facts.clone() };
+    let (who, _) = resolve::resolve(sessions, request, &verify_only).await;
+    Visitor::new(sessions.clone(), facts, who, Changes::default())
+}
+
 /// Reference 8.7.
-async fn sign_out(sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts) -> Response<Value> {
-    // What is about to be revoked need not be promoted first.
-    let verify_only = RequestFacts { is_api: false, ..facts.clone() };
-    let (who, _) = resolve::resolve(sessions, headers, &verify_only).await;
-    let visitor = Visitor::new(sessions.clone(), facts, who, Changes::default());
-    let response = match visitor.sign_out().await {
-        Ok(()) => Response::new(json!({ "status": "OK" })),
+async fn sign_out(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
+    let visitor = visitor_as_is(sessions, request, facts).await;
+    let done = visitor.sign_out().await;
+    sessions.attach(&visitor, done_or_refused(done))
+}
+
+/// Design section 3, rule 12.
+async fn forget(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
+    let visitor = visitor_as_is(sessions, request, facts).await;
+    // A new id in place of the old one is one more id.
+    let limited = visitor.wants_anonymous() && !sessions.may_mint(request).await;
+    let done = if limited {
+        visitor.go_without();
+        Ok(())
+    } else {
+        visitor.forget_anonymous_id().await
+    };
+    sessions.attach(&visitor, done_or_refused(done))
+}
+
+fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
+    match done {
+        Ok(()) => with_status(StatusCode::OK, json!({ "status": "OK" })),
         Err(VisitorError::Refused(refused)) => refusal(refused),
         Err(error) => {
-            tracing::error!(%error, "a sign-out failed");
+            tracing::error!(%error, "ending a session failed");
             refusal(Refused::Unavailable)
         }
-    };
-    sessions.attach(&visitor, response)
+    }
 }
 
 /// Reference 8.4 and 8.5; for a visitor whose user session is over, design section 3.
-async fn refresh(sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts) -> Response<Value> {
+async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     for name in [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN] {
-        if cookies::values(headers, name).len() > 1 {
+        if cookies::values(&request.headers, name).len() > 1 {
             tracing::warn!("a refresh call had several cookies of one name; a former cookie domain or path may be the cause");
             return with_status(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -84,7 +109,7 @@ async fn refresh(sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts) 
         }
     }
     let visitor = Visitor::new(sessions.clone(), facts, Who::Nobody, Changes::default());
-    let response = match refreshed(sessions, headers, &visitor).await {
+    let response = match refreshed(sessions, request, &visitor).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!(%error, "a refresh failed");
@@ -95,13 +120,14 @@ async fn refresh(sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts) 
     sessions.attach(&visitor, response)
 }
 
-async fn refreshed(sessions: &Sessions, headers: &HeaderMap, visitor: &Visitor) -> Result<Response<Value>, EngineError> {
+async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> Result<Response<Value>, EngineError> {
+    let headers = &request.headers;
     let cookie = cookies::values(headers, cookie::REFRESH_TOKEN).pop();
     let from_header = bearer(headers).filter(|token| refresh_token::looks_like_one(token)).map(str::to_owned);
     let had_both = cookie.is_some() && from_header.is_some();
     let presented = from_header.map(|token| (token, Transfer::Header)).or(cookie.map(|token| (token, Transfer::Cookie)));
     let Some((token, transfer)) = presented else {
-        give_back_anonymous(sessions, headers, visitor, None).await?;
+        give_back_anonymous(sessions, request, visitor, None).await?;
         return Ok(refusal(Refused::Unauthorised));
     };
     Ok(match sessions.engine().refresh(&token).await? {
@@ -112,12 +138,12 @@ async fn refreshed(sessions: &Sessions, headers: &HeaderMap, visitor: &Visitor) 
             Response::new(Value::Object(Map::new()))
         }
         Refreshed::Unauthorised { anonymous_id } => {
-            give_back_anonymous(sessions, headers, visitor, anonymous_id).await?;
+            give_back_anonymous(sessions, request, visitor, anonymous_id).await?;
             refusal(Refused::Unauthorised)
         }
         Refreshed::Theft { anonymous_id } => {
             tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
-            give_back_anonymous(sessions, headers, visitor, Some(anonymous_id)).await?;
+            give_back_anonymous(sessions, request, visitor, Some(anonymous_id)).await?;
             refusal(Refused::TokenTheft)
         }
     })
@@ -127,30 +153,32 @@ async fn refreshed(sessions: &Sessions, headers: &HeaderMap, visitor: &Visitor) 
 /// the visitor has, else a new one.
 async fn give_back_anonymous(
     sessions: &Sessions,
-    headers: &HeaderMap,
+    request: &Parts,
     visitor: &Visitor,
     user_session_id: Option<String>,
 ) -> Result<(), EngineError> {
     visitor.clear_user(ClearScope::Both);
-    let known_id = match user_session_id {
+    let mut known_id = match user_session_id {
         Some(id) => Some(id),
-        None => resolve::anonymous_id_of_access_token(sessions, headers).await?,
+        None => resolve::anonymous_id_of_access_token(sessions, &request.headers).await?,
     };
     let allowed = sessions.anonymous_enabled() && !visitor.facts().anonymous_off;
-    let presented = if allowed { resolve::presented_anonymous(sessions, headers).await? } else { None };
+    let presented = if allowed { resolve::presented_anonymous(sessions, &request.headers).await? } else { None };
     let fits = |id: &str| known_id.as_deref().is_none_or(|known| known == id);
-    match presented {
-        Some(found) => match found.check {
-            AnonymousCheck::Valid(session) if fits(session.anonymous_id()) => {
-                let issued = sessions.engine().announce_again(session, &found.token)?;
-                visitor.announce(found.transfer, issued);
-            }
-            AnonymousCheck::Expired { anonymous_id } => {
-                visitor.become_anonymous(known_id.or(Some(anonymous_id)), Map::new());
-            }
-            AnonymousCheck::Valid(_) | AnonymousCheck::Invalid => visitor.become_anonymous(known_id, Map::new()),
-        },
-        None => visitor.become_anonymous(known_id, Map::new()),
+    match presented.map(|found| (found.check, found.token, found.transfer)) {
+        Some((AnonymousCheck::Valid { session, outdated }, token, transfer)) if fits(session.anonymous_id()) => {
+            let engine = sessions.engine();
+            let issued = if outdated { engine.renew_anonymous(&session)? } else { engine.announce_again(session, &token)? };
+            visitor.announce(transfer, issued);
+            return Ok(());
+        }
+        Some((AnonymousCheck::Expired { anonymous_id }, ..)) => known_id = known_id.or(Some(anonymous_id)),
+        Some((AnonymousCheck::Valid { .. } | AnonymousCheck::Invalid, ..)) | None => {}
+    }
+    if allowed && known_id.is_none() && !sessions.may_mint(request).await {
+        visitor.go_without();
+    } else {
+        visitor.become_anonymous(known_id, Map::new());
     }
     Ok(())
 }

@@ -160,6 +160,44 @@ impl Visitor {
         Ok(())
     }
 
+    /// Ends the visitor's anonymousId for good, for who asks to be forgotten. An anonymous visitor gets a new id and an empty payload, or
+    /// none while anonymous sessions are off. A user stays signed in, with new tokens that name a new id; it is the one that
+    /// he has after the session. What the app keeps under the old id is the app's to erase. Browsers reach the same by
+    /// `POST {base}/anonymous/forget`.
+    ///
+    /// # Errors
+    /// [`Refused::TryRefresh`] when the session must be refreshed first, [`Refused::Unauthorised`] when it turned out to be over (the id is
+    /// gone all the same), [`VisitorError::Engine`] when the store failed; the id then still exists.
+    pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
+        let who = self.state().who.clone();
+        if let Who::Nobody | Who::Anonymous(_) = who {
+            self.become_anonymous(None, Map::new());
+            return Ok(());
+        }
+        let (session, transfer) = self.user_and_transfer()?;
+        match self.0.sessions.engine().replace_anonymous_id(&session).await? {
+            None => {
+                self.demote(ClearScope::Both, None, Map::new());
+                Err(Refused::Unauthorised.into())
+            }
+            Some((access, None)) => {
+                self.renew(transfer, access);
+                Ok(())
+            }
+            Some((access, refresh)) => {
+                let session = access.session.clone();
+                let mut state = self.state();
+                let clear_other = matches!(state.changes.user, UserChange::Issue { clear_other: true, .. });
+                state.changes.user = UserChange::Issue { transfer, access, refresh, clear_other };
+                state.who = Who::User(session, transfer);
+                if self.0.facts.has_anonymous_cookie {
+                    state.changes.anonymous = AnonymousChange::Remove;
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// Merges into the payload of the user's access token: the browser sees it with this response. A `null` removes its key.
     ///
     /// # Errors
@@ -274,9 +312,29 @@ impl Visitor {
                 Who::Anonymous(issued.session.clone()),
                 AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) },
             ),
-            None if facts.has_anonymous_cookie => (Who::Nobody, AnonymousChange::Remove),
-            None => (Who::Nobody, AnonymousChange::Keep),
+            None => (Who::Nobody, self.removal()),
         };
+    }
+
+    /// The visitor should get an anonymous session, and does not: too many were made, or the app refused.
+    pub(crate) fn go_without(&self) {
+        let removal = self.removal();
+        let mut state = self.state();
+        state.who = Who::Nobody;
+        state.changes.anonymous = removal;
+        state.changes.limited = true;
+    }
+
+    /// Whether the visitor has no user session, and may have an anonymous one.
+    pub(crate) fn wants_anonymous(&self) -> bool {
+        let no_user = matches!(self.state().who, Who::Nobody | Who::Anonymous(_));
+        no_user && self.0.sessions.anonymous_enabled() && !self.0.facts.anonymous_off
+    }
+
+    /// Takes away the anonymous session that the visitor came with, if any.
+    fn removal(&self) -> AnonymousChange {
+        let facts = &self.0.facts;
+        if facts.has_anonymous_cookie || facts.has_anonymous_bearer { AnonymousChange::Remove } else { AnonymousChange::Keep }
     }
 
     /// The visitor keeps the anonymous session whose token is `issued`, and hears of it again.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,7 +13,7 @@ use std::{
 use axum::{
     Json, Router,
     body::Body,
-    extract::{OriginalUri, Query},
+    extract::{ConnectInfo, OriginalUri, Query},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -31,9 +32,17 @@ use tower::ServiceExt;
 pub(crate) const ORIGIN: &str = "http://localhost:3000";
 pub(crate) const REFRESH: &str = "/auth/session/refresh";
 pub(crate) const SIGN_OUT: &str = "/auth/signout";
+pub(crate) const FORGET: &str = "/auth/anonymous/forget";
 
-const TOKEN_HEADERS: [&str; 6] =
-    ["front-token", "st-anonymous-front-token", "st-anonymous-token", "st-access-token", "st-refresh-token", "anti-csrf"];
+const TOKEN_HEADERS: [&str; 7] = [
+    "front-token",
+    "st-anonymous-front-token",
+    "st-anonymous-token",
+    "st-access-token",
+    "st-refresh-token",
+    "anti-csrf",
+    "st-anonymous-mode",
+];
 
 /// Making RSA keys takes long; all tests start from these.
 static KEYS: OnceCell<Vec<KeyRecord>> = OnceCell::const_new();
@@ -68,7 +77,7 @@ pub(crate) struct App {
     pub(crate) store: SqliteStore,
     router: Router,
     skew: Arc<AtomicU64>,
-    _folder: Arc<TempDir>,
+    folder: Arc<TempDir>,
 }
 
 impl App {
@@ -78,16 +87,29 @@ impl App {
 
     /// Another server on the same database. It lives as long as the first one does.
     pub(crate) async fn on(store: SqliteStore) -> Self {
-        Self::build(store, TempDir::new().unwrap(), |builder| builder).await
+        Self::on_with(store, |builder| builder).await
+    }
+
+    pub(crate) async fn on_with(store: SqliteStore, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        Self::build(store, Arc::new(TempDir::new().unwrap()), Arc::default(), configure).await
+    }
+
+    /// The same server after a restart, or with another configuration: same database, same time.
+    pub(crate) async fn restarted(&self, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        Self::build(self.store.clone(), self.folder.clone(), self.skew.clone(), configure).await
     }
 
     pub(crate) async fn with(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
         let (store, folder) = store().await;
-        Self::build(store, folder, configure).await
+        Self::build(store, Arc::new(folder), Arc::default(), configure).await
     }
 
-    async fn build(store: SqliteStore, folder: TempDir, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
-        let skew = Arc::new(AtomicU64::new(0));
+    async fn build(
+        store: SqliteStore,
+        folder: Arc<TempDir>,
+        skew: Arc<AtomicU64>,
+        configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
         let seconds = skew.clone();
         let builder = Sessions::builder()
             .api_domain(ORIGIN)
@@ -95,11 +117,11 @@ impl App {
             .clock(move || SystemTime::now() + Duration::from_secs(seconds.load(Ordering::SeqCst)));
         let sessions = configure(builder).build().await.unwrap();
         let router = router(&sessions);
-        Self { sessions, store, router, skew, _folder: Arc::new(folder) }
+        Self { sessions, store, router, skew, folder }
     }
 
     pub(crate) fn browser(&self) -> Browser {
-        Browser { app: self.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new() }
+        Browser { app: self.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new(), address: None }
     }
 
     /// Lets time pass.
@@ -213,9 +235,17 @@ pub(crate) struct Browser {
     pub(crate) cookies: BTreeMap<String, (String, String)>,
     /// Sent with every request.
     pub(crate) headers: HeaderMap,
+    /// The other end of its connections, as the server sees it.
+    address: Option<SocketAddr>,
 }
 
 impl Browser {
+    /// The same browser at another place.
+    pub(crate) fn at(mut self, address: &str) -> Self {
+        self.address = Some(SocketAddr::new(address.parse().unwrap(), 4711));
+        self
+    }
+
     /// The same browser, routed to another server.
     pub(crate) fn moved_to(&self, app: &App) -> Self {
         Self { app: app.clone(), ..self.clone() }
@@ -295,6 +325,9 @@ impl Browser {
             }
             None => Body::empty(),
         };
+        if let Some(address) = self.address {
+            request = request.extension(ConnectInfo(address));
+        }
         let response = self.app.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let answer = Answer::read(response).await;
         answer.check();

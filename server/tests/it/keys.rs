@@ -101,3 +101,52 @@ async fn two_servers_that_start_at_once_agree_on_keys() {
     assert!(first.is_ok() && second.is_ok());
     assert_eq!(store.keys().await.unwrap().len(), 3, "one of each kind");
 }
+
+#[tokio::test]
+async fn rule_5_a_new_static_key_keeps_every_id() {
+    let app = App::new().await;
+    let mut visitor = app.browser();
+    let id = visitor.id().await;
+    visitor.post_json("/api/cart", serde_json::json!({"cart": [1]})).await;
+    let old_token = visitor.cookie("sAnonymousToken").unwrap().to_owned();
+    let key_of = |token: &str| decode_header(token).unwrap().kid.unwrap();
+
+    app.sessions.rotate_static_key().await.unwrap();
+    let page = visitor.open("/any-page").await;
+    assert_eq!(page.body["id"], id);
+    assert!(page.is_silent(), "pages renew nothing");
+    let renewed = visitor.get("/api/me").await;
+    assert_eq!(renewed.announced_id(), id);
+    assert_eq!(renewed.body["payload"], serde_json::json!({"cart": [1]}));
+    let new_token = visitor.cookie("sAnonymousToken").unwrap().to_owned();
+    assert_ne!(key_of(&new_token), key_of(&old_token));
+    assert!(visitor.get("/api/me").await.is_silent());
+    let set = jwks(&mut visitor).await;
+    for token in [&old_token, &new_token] {
+        assert_eq!(verify(&set, token).unwrap()["anonymousId"], id);
+    }
+
+    // The refresh call announces with the new key too.
+    let mut late = app.browser();
+    late.set_cookie("sAnonymousToken", &old_token);
+    assert_eq!(late.refresh().await.announced_id(), id);
+    assert_eq!(key_of(late.cookie("sAnonymousToken").unwrap()), key_of(&new_token));
+}
+
+#[tokio::test]
+async fn rule_5_other_processes_follow_to_the_new_static_key() {
+    let first = App::new().await;
+    let second = first.restarted(|builder| builder).await;
+    let mut visitor = first.browser();
+    let id = visitor.id().await;
+    first.sessions.rotate_static_key().await.unwrap();
+    first.sessions.rotate_static_key().await.unwrap();
+    visitor.get("/api/me").await;
+    let token = visitor.cookie("sAnonymousToken").unwrap().to_owned();
+    let answer = visitor.moved_to(&second).get("/api/me").await;
+    assert_eq!(answer.body["id"], id);
+    assert!(answer.is_silent(), "no going back and forth between keys");
+    let fresh = second.browser().get("/api/me").await;
+    let minted = fresh.set_cookie("sAnonymousToken").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
+    assert_eq!(decode_header(minted).unwrap().kid, decode_header(token).unwrap().kid);
+}

@@ -4,12 +4,17 @@
 
 mod anonymous;
 mod app;
+mod continuity;
+mod cookie_life;
 mod csrf_and_cors;
 mod forgery;
+mod forget;
 mod header_mode;
 mod keys;
+mod minting;
 mod pages;
 mod payload;
+mod planted;
 mod rotation;
 mod setup;
 mod store_conformance;

@@ -1,0 +1,256 @@
+//! Who gets a new anonymous session (design section 3, rule 13). A visitor who had one keeps his id whatever stands here.
+
+use std::{
+    fmt,
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::{Arc, Mutex, Once, PoisonError},
+    time::Duration,
+};
+
+use axum::extract::ConnectInfo;
+use http::{HeaderMap, HeaderName, Method, Uri, header, request::Parts};
+
+use crate::{
+    clock::millis,
+    limit::{Client, Limiter},
+};
+
+/// How many new anonymous sessions one client gets: a burst, and as many again in the time that `per` names. A client is an IPv4
+/// address or the /64 of an IPv6 address.
+///
+/// The default, 600 in ten minutes for 100 000 clients, is far above what the visitors behind one shared address need, and far below
+/// what a script can ask for. The clients of the last while take at most about 5 MB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MintLimit {
+    pub(crate) sessions: u32,
+    pub(crate) per: Duration,
+    pub(crate) clients: usize,
+}
+
+impl Default for MintLimit {
+    fn default() -> Self {
+        Self { sessions: 600, per: Duration::from_secs(600), clients: 100_000 }
+    }
+}
+
+impl MintLimit {
+    /// At most `sessions` at once, and as many again per `per`. Both at least one (`per` in milliseconds); less counts as one.
+    #[must_use]
+    pub fn new(sessions: u32, per: Duration) -> Self {
+        Self { sessions, per, ..Self::default() }
+    }
+
+    /// How many clients are remembered at most. Default 100 000.
+    #[must_use]
+    pub fn clients(mut self, clients: usize) -> Self {
+        self.clients = clients;
+        self
+    }
+
+    fn limiter(self) -> Limiter {
+        Limiter::new(self.sessions, millis(self.per) / u64::from(self.sessions.max(1)), self.clients)
+    }
+}
+
+/// A request that would get a new anonymous session, for the hook that may refuse it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MintRequest {
+    /// Whose request it is, if that is known; see [`client_address`](crate::SessionsBuilder::client_address).
+    pub client: Option<IpAddr>,
+    /// Method of the request.
+    pub method: Method,
+    /// Where it goes.
+    pub uri: Uri,
+    /// Its headers.
+    pub headers: HeaderMap,
+}
+
+type AddressOf = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
+type IsCrawler = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+type Challenge = Arc<dyn Fn(MintRequest) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
+/// Where the address of a client comes from.
+#[derive(Clone, Default)]
+pub(crate) enum ClientAddress {
+    /// The other end of the connection.
+    #[default]
+    Connection,
+    /// The last address in a header that the app's own proxy writes.
+    Header(HeaderName),
+    /// The app tells.
+    Custom(AddressOf),
+}
+
+/// What an app configures about minting.
+#[derive(Clone)]
+pub(crate) struct MintSettings {
+    pub(crate) limit: Option<MintLimit>,
+    pub(crate) address: ClientAddress,
+    pub(crate) is_crawler: Option<IsCrawler>,
+    pub(crate) challenge: Option<Challenge>,
+    pub(crate) for_navigations: bool,
+}
+
+impl Default for MintSettings {
+    fn default() -> Self {
+        Self {
+            limit: Some(MintLimit::default()),
+            address: ClientAddress::default(),
+            is_crawler: None,
+            challenge: None,
+            for_navigations: false,
+        }
+    }
+}
+
+/// The functions are the app's.
+impl fmt::Debug for MintSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MintSettings").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// Decides who gets a new anonymous session.
+#[derive(Debug)]
+pub(crate) struct MintPolicy {
+    settings: MintSettings,
+    limiter: Option<Mutex<Limiter>>,
+}
+
+impl MintPolicy {
+    pub(crate) fn new(settings: MintSettings) -> Self {
+        let limiter = settings.limit.map(|limit| Mutex::new(limit.limiter()));
+        Self { settings, limiter }
+    }
+
+    pub(crate) fn for_navigations(&self) -> bool {
+        self.settings.for_navigations
+    }
+
+    /// Whether this request may get a new anonymous session now. Counts it.
+    pub(crate) async fn allows(&self, request: &Parts, now_ms: u64) -> bool {
+        if self.is_crawler(&request.headers) {
+            return false;
+        }
+        let client = self.client(request);
+        if !self.within_limit(client, now_ms) {
+            tracing::debug!("over the limit of new anonymous sessions");
+            return false;
+        }
+        let Some(challenge) = &self.settings.challenge else { return true };
+        challenge(MintRequest {
+            client,
+            method: request.method.clone(),
+            uri: request.uri.clone(),
+            headers: request.headers.clone(),
+        })
+        .await
+    }
+
+    fn is_crawler(&self, headers: &HeaderMap) -> bool {
+        let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        self.settings.is_crawler.as_ref().is_some_and(|is_crawler| is_crawler(agent))
+    }
+
+    fn client(&self, request: &Parts) -> Option<IpAddr> {
+        match &self.settings.address {
+            ClientAddress::Connection => {
+                request.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
+            }
+            ClientAddress::Header(name) => last_address(&request.headers, name),
+            ClientAddress::Custom(address_of) => address_of(request),
+        }
+    }
+
+    fn within_limit(&self, client: Option<IpAddr>, now_ms: u64) -> bool {
+        static UNKNOWN: Once = Once::new();
+        let Some(limiter) = &self.limiter else { return true };
+        // Behind a proxy the connection is the proxy's, and one limit for all visitors would shut them out.
+        let trusted = !matches!(self.settings.address, ClientAddress::Connection);
+        let Some(client) = client.filter(|client| trusted || is_public(*client)) else {
+            UNKNOWN.call_once(|| {
+                tracing::info!(
+                    "new anonymous sessions are not limited where the client's address is unknown or private; serve with \
+                     `into_make_service_with_connect_info::<SocketAddr>()`, and behind a proxy set `client_address_header`"
+                );
+            });
+            return true;
+        };
+        limiter.lock().unwrap_or_else(PoisonError::into_inner).take(Client::of(client), now_ms)
+    }
+}
+
+/// The last address of a list like `X-Forwarded-For`: the one that the nearest proxy wrote. All before it is hearsay.
+fn last_address(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
+    let list = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    let last = list.rsplit(',').next()?.trim();
+    let bare = last.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(last);
+    bare.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+/// Whether an address can be a visitor's on the internet, as opposed to a neighbour's: a proxy, a container, this machine.
+fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            let shared = first == 100 && (64..128).contains(&second);
+            !(address.is_private() || address.is_loopback() || address.is_link_local() || address.is_unspecified() || shared)
+        }
+        IpAddr::V6(address) => {
+            !(address.is_loopback() || address.is_unspecified() || address.is_unique_local() || address.is_unicast_link_local())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_proxy_is_believed_and_nobody_else() {
+        let name = HeaderName::from_static("x-forwarded-for");
+        for (lines, expected) in [
+            (&["203.0.113.9"][..], Some("203.0.113.9")),
+            (&["10.0.0.1, 203.0.113.9"], Some("203.0.113.9")),
+            (&["203.0.113.9, evil"], None),
+            (&["198.51.100.1", "203.0.113.9"], Some("203.0.113.9")),
+            (&["203.0.113.9:4711"], Some("203.0.113.9")),
+            (&["[2001:db8::1]:4711"], Some("2001:db8::1")),
+            (&["[2001:db8::1]"], Some("2001:db8::1")),
+            (&["2001:db8::1"], Some("2001:db8::1")),
+            (&["unknown"], None),
+            (&[""], None),
+            (&[], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(&name, line.parse().unwrap());
+            }
+            assert_eq!(last_address(&headers, &name), expected.map(|text| text.parse().unwrap()), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn neighbours_are_no_visitors() {
+        for address in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.0.1",
+            "100.64.0.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in ["203.0.113.1", "100.128.0.1", "8.8.8.8", "2001:db8::1"] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Who gets a new anonymous session (design section 3, rule 13).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use passerby_server::{MintLimit, SessionsBuilder};
+use serde_json::json;
+
+use crate::app::{Answer, App, FORGET, SIGN_OUT};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOME: &str = "203.0.113.7";
+
+fn two_a_minute(builder: SessionsBuilder) -> SessionsBuilder {
+    builder.mint_limit(MintLimit::new(2, MINUTE))
+}
+
+fn is_limited(answer: &Answer) -> bool {
+    let limited = answer.text("st-anonymous-mode") == Some("limited");
+    assert_eq!(limited, answer.text("st-anonymous-front-token").is_none());
+    limited
+}
+
+#[tokio::test]
+async fn rule_13_over_the_limit_the_request_goes_on_without_a_session() {
+    let app = App::with(two_a_minute).await;
+    for _ in 0..2 {
+        assert!(!is_limited(&app.browser().at(HOME).get("/api/maybe").await));
+    }
+    let answer = app.browser().at(HOME).get("/api/maybe").await;
+    assert!(is_limited(&answer));
+    assert_eq!((answer.status.as_u16(), &answer.body), (200, &json!({"kind": "none"})));
+    assert!(answer.set_cookies().is_empty());
+    assert_eq!(answer.text("cache-control"), Some("no-store"));
+    let mut strict = app.browser().at(HOME);
+    assert_eq!(strict.get("/api/me").await.message(), "unauthorised");
+    assert!(!is_limited(&app.browser().at("203.0.113.8").get("/api/maybe").await), "another address");
+    app.wait(MINUTE / 2);
+    assert!(!is_limited(&strict.get("/api/me").await), "a later request gets one");
+    assert!(is_limited(&app.browser().at(HOME).get("/api/maybe").await));
+}
+
+#[tokio::test]
+async fn rule_13_who_has_an_id_is_not_limited() {
+    let app = App::with(|builder| two_a_minute(builder).anonymous_validity(Duration::from_secs(1000))).await;
+    let mut visitor = app.browser().at(HOME);
+    let id = visitor.id().await;
+    let mut user = app.browser().at(HOME);
+    user.login("alice").await;
+    assert!(is_limited(&app.browser().at(HOME).get("/api/maybe").await));
+    for _ in 0..5 {
+        assert_eq!(visitor.id().await, id);
+        assert_eq!(visitor.refresh().await.announced_id(), id);
+    }
+    user.post(SIGN_OUT).await.announced_id();
+    app.wait(Duration::from_secs(1001));
+    for _ in 0..2 {
+        app.browser().at(HOME).get("/api/maybe").await;
+    }
+    assert_eq!(visitor.get("/api/me").await.announced_id(), id, "an expired token is not a new visitor");
+}
+
+#[tokio::test]
+async fn rule_13_every_way_to_a_new_id_counts() {
+    let app = App::with(two_a_minute).await;
+    let mut visitor = app.browser().at(HOME);
+    assert!(!is_limited(&visitor.get("/api/me").await));
+    assert!(!is_limited(&app.browser().at(HOME).refresh().await));
+    let refused = app.browser().at(HOME).refresh().await;
+    refused.assert_demoted("unauthorised");
+    assert!(is_limited(&refused));
+    let damaged = app.browser().at(HOME).header("cookie", "sAnonymousToken=x").get("/api/maybe").await;
+    assert!(is_limited(&damaged));
+    let forgotten = visitor.post(FORGET).await;
+    assert_eq!(forgotten.status, 200);
+    assert_eq!(forgotten.text("st-anonymous-mode"), Some("limited"));
+    assert!(forgotten.cleared("sAnonymousToken"), "forgotten all the same");
+    assert_eq!(forgotten.text("st-anonymous-front-token"), Some("remove"));
+    assert_eq!(app.browser().at(HOME).login("alice").await.status, 200, "signing in is another matter");
+}
+
+#[tokio::test]
+async fn rule_13_an_ipv6_client_is_its_64() {
+    let app = App::with(two_a_minute).await;
+    for (address, limited) in [
+        ("2001:db8:1:2::1", false),
+        ("2001:db8:1:2:aaaa::1", false),
+        ("2001:db8:1:2:ffff::9", true),
+        ("2001:db8:1:3::1", false),
+        ("::ffff:203.0.113.7", false),
+        ("203.0.113.7", false),
+        ("203.0.113.7", true),
+    ] {
+        assert_eq!(is_limited(&app.browser().at(address).get("/api/maybe").await), limited, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn rule_13_behind_a_proxy_the_proxys_word_counts() {
+    let app = App::with(|builder| two_a_minute(builder).client_address_header("x-forwarded-for")).await;
+    let through = |list: &str| app.browser().at("10.0.0.1").header("x-forwarded-for", list);
+    for (list, limited) in [
+        ("203.0.113.7", false),
+        ("198.51.100.1, 203.0.113.7", false),
+        ("198.51.100.2, 203.0.113.7", true),
+        ("203.0.113.7, 203.0.113.8", false),
+    ] {
+        assert_eq!(is_limited(&through(list).get("/api/maybe").await), limited, "{list}");
+    }
+    let custom = App::with(|builder| {
+        two_a_minute(builder).client_address(|request| request.headers.get("x-client")?.to_str().ok()?.parse().ok())
+    })
+    .await;
+    let answers = [false, false, true].map(|limited| (custom.browser().header("x-client", "10.1.1.1"), limited));
+    for (mut browser, limited) in answers {
+        assert_eq!(is_limited(&browser.get("/api/maybe").await), limited);
+    }
+}
+
+#[tokio::test]
+async fn rule_13_a_proxy_is_never_taken_for_one_visitor() {
+    let app = App::with(two_a_minute).await;
+    for _ in 0..5 {
+        for address in ["10.0.0.1", "127.0.0.1", "::1"] {
+            assert!(!is_limited(&app.browser().at(address).get("/api/maybe").await));
+        }
+        assert!(!is_limited(&app.browser().get("/api/maybe").await), "an unknown address");
+    }
+}
+
+#[tokio::test]
+async fn rule_13_the_limit_can_be_taken_away() {
+    let app = App::with(|builder| two_a_minute(builder).mint_limit(None)).await;
+    for _ in 0..5 {
+        assert!(!is_limited(&app.browser().at(HOME).get("/api/maybe").await));
+    }
+}
+
+#[tokio::test]
+async fn rule_13_the_challenge_may_refuse() {
+    let solved = Arc::new(AtomicBool::new(false));
+    let seen = solved.clone();
+    let app = App::with(|builder| {
+        two_a_minute(builder).mint_challenge(move |request| {
+            let solved = seen.clone();
+            async move {
+                assert_eq!(request.client.unwrap().to_string(), HOME);
+                assert_eq!((request.method.as_str(), request.uri.path()), ("GET", "/api/maybe"));
+                tokio::task::yield_now().await;
+                solved.load(Ordering::SeqCst) || request.headers.contains_key("x-proof")
+            }
+        })
+    })
+    .await;
+    assert!(is_limited(&app.browser().at(HOME).get("/api/maybe").await));
+    assert!(!is_limited(&app.browser().at(HOME).header("x-proof", "1").get("/api/maybe").await));
+    solved.store(true, Ordering::SeqCst);
+    assert!(is_limited(&app.browser().at(HOME).get("/api/maybe").await), "the limit counts what was refused, too");
+}
+
+#[tokio::test]
+async fn rule_13_known_crawlers_get_none() {
+    let app = App::with(|builder| builder.known_crawler(|agent| agent.contains("Googlebot"))).await;
+    let crawler = app.browser().header("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)").get("/api/maybe").await;
+    assert!(is_limited(&crawler));
+    assert!(!is_limited(&app.browser().header("user-agent", "Mozilla/5.0").get("/api/maybe").await));
+    assert!(!is_limited(&app.browser().get("/api/maybe").await));
+}
+
+#[tokio::test]
+async fn rule_13_pages_mint_when_asked_to() {
+    let app = App::with(|builder| builder.mint_for_navigations(true)).await;
+    let mut browser = app.browser();
+    let page = browser.open("/any-page").await;
+    assert_eq!(page.body["kind"], "anonymous");
+    assert_eq!(page.body["id"], page.announced_id());
+    assert!(browser.open("/any-page").await.is_silent());
+    assert_eq!(browser.id().await, page.announced_id());
+    let image = app.browser().header("sec-fetch-mode", "no-cors").header("sec-fetch-dest", "image").get("/api/plain").await;
+    assert!(image.is_silent());
+    let ahead = app.browser().header("sec-purpose", "prefetch").open("/any-page").await;
+    assert!(ahead.is_silent());
+    let off = app.browser().header("st-anonymous-mode", "off").open("/any-page").await;
+    assert!(off.is_silent());
+    let mut user = app.browser();
+    user.login("alice").await;
+    assert!(user.open("/any-page").await.is_silent(), "rule 7: a signed-in session is never replaced");
+}
+
+/// Rule 7 of consent: nothing is written anywhere until the visitor agrees.
+#[tokio::test]
+async fn rule_1_without_consent_nothing_is_written() {
+    let app = App::new().await;
+    let mut browser = app.browser().header("st-anonymous-mode", "off");
+    for path in ["/api/maybe", "/api/plain", "/api/user"] {
+        assert!(browser.get(path).await.is_silent(), "{path}");
+    }
+    assert_eq!(browser.post_json("/api/cart", json!({"a": 1})).await.status, 401);
+    let refused = browser.refresh().await;
+    refused.assert_demoted("unauthorised");
+    assert!(refused.text("st-anonymous-front-token").is_none() && refused.set_cookie("sAnonymousToken").is_none());
+    assert!(browser.cookies.is_empty());
+    browser.headers.clear();
+    browser.get("/api/maybe").await.announced_id();
+}
