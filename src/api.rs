@@ -116,6 +116,15 @@ pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
     Ok(())
 }
 
+/// Gives the visitor another anonymousId, for good: the old one never comes back, in no way.
+///
+/// # Errors
+/// [`Fault::NotInitialised`], the answer of a server that has no such route, and network errors.
+pub async fn forget_anonymous_id() -> Result<(), SessionError> {
+    run(App::forget_anonymous_id).await?;
+    Ok(())
+}
+
 /// Drives a whole `/refresh-session` page: refreshes, then goes to where `?redirectBack=` says, or to `login_path` when there is no
 /// user session. Goes to this origin and the listed ones only.
 ///

@@ -2,7 +2,7 @@
 
 use js_sys::JsString;
 use passerby_protocol::{
-    names::{INVALID_CLAIM_STATUS, REFRESH_PATH, SESSION_EXPIRED_STATUS, SIGN_OUT_PATH},
+    names::{FORGET_PATH, INVALID_CLAIM_STATUS, REFRESH_PATH, SESSION_EXPIRED_STATUS, SIGN_OUT_PATH},
     request::AnonymousMode,
     scope::{self, Parsed},
 };
@@ -91,6 +91,7 @@ pub enum TransferMethod {
 pub(crate) struct Settings {
     pub(crate) refresh_url: JsValue,
     pub(crate) sign_out_url: JsValue,
+    pub(crate) forget_url: JsValue,
     pub(crate) api_hostname: Text,
     pub(crate) backend_domain: Option<Text>,
     pub(crate) expired_status: u16,
@@ -115,6 +116,7 @@ impl Settings {
         Ok(Self {
             refresh_url: url(REFRESH_PATH),
             sign_out_url: url(SIGN_OUT_PATH),
+            forget_url: url(FORGET_PATH),
             api_hostname: api.hostname,
             backend_domain: config.session_token_backend_domain.map(Text::from),
             expired_status: config.session_expired_status_code,

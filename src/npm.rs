@@ -168,6 +168,12 @@ pub fn set_anonymous_sessions(enabled: bool) -> Promise {
     run(|app| app.set_anonymous(enabled))
 }
 
+/// Another anonymousId for this visitor, for good.
+#[wasm_bindgen(js_name = forgetAnonymousId)]
+pub fn forget_anonymous_id() -> Promise {
+    run(App::forget_anonymous_id)
+}
+
 /// Drives a whole `/refresh-session` page.
 #[wasm_bindgen(js_name = refreshSessionPage)]
 pub fn refresh_session_page(login_path: JsValue, allowed_origins: JsValue) -> Promise {

@@ -115,10 +115,7 @@ impl App {
             self.fire(Event::SignOut);
             return Ok(JsValue::UNDEFINED);
         }
-        let call = browser::make_post(&self.settings.sign_out_url);
-        browser::set_header(&call.headers(), header::RID, &RID.into(), true);
-        browser::set_header(&call.headers(), header::FDI_VERSION, &FDI_VERSIONS.into(), true);
-        let answer = self.fetch(call).await?;
+        let answer = self.post(&self.settings.sign_out_url).await?;
         let response: &Response = answer.unchecked_ref();
         if response.status() == self.settings.expired_status {
             return Ok(JsValue::UNDEFINED);
@@ -132,6 +129,25 @@ impl App {
             self.tell(self.end(&state)).await;
         }
         Ok(JsValue::UNDEFINED)
+    }
+
+    /// A call of a session route, with all that a request of the app has.
+    async fn post(&'static self, url: &JsValue) -> Result<JsValue, JsValue> {
+        let call = browser::make_post(url);
+        browser::set_header(&call.headers(), header::RID, &RID.into(), true);
+        browser::set_header(&call.headers(), header::FDI_VERSION, &FDI_VERSIONS.into(), true);
+        self.fetch(call).await
+    }
+
+    /// Another id for this visitor, from now on and for good.
+    pub(crate) async fn forget_anonymous_id(&'static self) -> Result<JsValue, JsValue> {
+        if !self.settings.anonymous_endpoint.is_undefined() {
+            self.fire_all(self.remove_anonymous());
+            self.create_if_missing(true).await;
+            return Ok(JsValue::UNDEFINED);
+        }
+        let answer = self.post(&self.settings.forget_url).await?;
+        if answer.unchecked_ref::<Response>().ok() { Ok(JsValue::UNDEFINED) } else { Err(answer) }
     }
 
     pub(crate) async fn set_anonymous(&'static self, enabled: bool) -> Result<JsValue, JsValue> {

@@ -72,6 +72,11 @@ export function setAnonymousSessions(enabled: boolean): Promise<void> {
   return call(() => sdk.setAnonymousSessions(enabled));
 }
 
+/** Gives the visitor another anonymousId, for good. Rejects with the answer of a server that cannot. */
+export function forgetAnonymousId(): Promise<void> {
+  return call(sdk.forgetAnonymousId);
+}
+
 /**
  * Drives the `/refresh-session` page of a server-rendered app: refreshes, then goes to where `?redirectBack=` says, or to `loginPath` when
  * there is no user session. Goes to this origin and to `allowedOrigins` only. Rejects when the server cannot be reached.

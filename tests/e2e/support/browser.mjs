@@ -38,9 +38,14 @@ export const COOKIES = {
  * Opens a shop for the tests of one file. `shop.test(name, async (visitor, t) => …)` is a test.
  * @param {{ accessTokenValidity?: number }} [options]
  */
-export async function openShop(options) {
+export function openShop(options) {
+  return open(Server.start(options));
+}
+
+/** The same with any server. @param {Promise<{ origin: string, forgetCalls(): unknown, close(): unknown }>} starting */
+export async function open(starting) {
   const executablePath = process.env.PASSERBY_CHROMIUM ?? "/usr/bin/chromium";
-  const [server, browser] = await Promise.all([Server.start(options), chromium.launch({ executablePath, args: FLAGS })]);
+  const [server, browser] = await Promise.all([starting, chromium.launch({ executablePath, args: FLAGS })]);
   after(() => Promise.all([server.close(), browser.close()]));
 
   /** @param {import("playwright-core").BrowserContextOptions} [contextOptions] */

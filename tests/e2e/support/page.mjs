@@ -74,3 +74,21 @@ export class Tab {
     return this.post("/api/demo/expire");
   }
 }
+
+/** An event with what the app has to learn inside of its callback: the visitor is anonymous already. */
+export const heardByGuest = (name, anonymousId) => ({
+  name,
+  state: "anonymous",
+  anonymousId,
+  keys: ["userContext"],
+  answers: { exists: true, isAnonymous: true, anonymousId },
+});
+
+/** The same where there is no session at all. */
+export const heardByNobody = (name) => ({
+  name,
+  state: "none",
+  anonymousId: undefined,
+  keys: ["userContext"],
+  answers: { exists: false, isAnonymous: false, anonymousId: undefined },
+});

@@ -1,0 +1,36 @@
+// `forgetAnonymousId()`: the id is gone for good.
+import assert from "node:assert/strict";
+import { COOKIES, openShop } from "./support/browser.mjs";
+
+const { test } = await openShop();
+
+test("a visitor who is forgotten has another id, and the cart is gone with the old one", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  await tab.post("/api/cart", { productId: "fern", quantity: 2 });
+  await visitor.forget();
+
+  assert.deepEqual(await tab.call("forgetAnonymousId"), { value: undefined });
+
+  const { anonymousId: next } = await tab.snapshot();
+  assert.match(next, /^[0-9a-f-]{36}$/);
+  assert.notEqual(next, anonymousId);
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_REPLACED"]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId: next });
+  assert.deepEqual((await tab.fetch("/api/cart")).body.lines, []);
+});
+
+test("a customer who is forgotten stays signed in, and is a visitor with the new id afterwards", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer("Ada");
+
+  assert.deepEqual(await tab.call("forgetAnonymousId"), { value: undefined });
+
+  const { anonymousId: next, state } = await tab.snapshot();
+  assert.equal(state, "authenticated");
+  assert.notEqual(next, anonymousId);
+  await tab.expire();
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.equal((await tab.snapshot()).anonymousId, next);
+  await tab.call("signOut");
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId: next });
+});
