@@ -16,6 +16,7 @@ import { findOurs, intercept } from "./host.js";
  *   isPending?: boolean, // sent by the caller, and not over
  *   isFlying?: boolean,
  *   isQuiet?: boolean,
+ *   isRepeated?: boolean, // this attempt is not the first
  *   settle?: [(answer: Answer) => void, (reason?: unknown) => void], // the attempt
  *   answer?: Answer, // the attempt's
  *   instead?: Record<string, unknown> & { headers: Headers }, // what the caller gets in its place
@@ -40,7 +41,7 @@ let original;
 /** @type {typeof XMLHttpRequest} */
 let patched;
 
-/** @type {WeakMap<XMLHttpRequest, Exchange>} */
+/** By object, and by its upload. @type {WeakMap<any, Exchange>} */
 const exchanges = new WeakMap();
 /** Whose caller decided about credentials. @type {WeakSet<XMLHttpRequest>} */
 const decided = new WeakSet();
@@ -80,7 +81,7 @@ function gate(event) {
   const isChange = event.type === CHANGE;
   const state = native(xhr, "readyState");
   const status = native(xhr, "status");
-  if (!isPending || !(isQuiet || held[0] || (isChange && (state > 3 || status === expired)))) {
+  if (!isPending || !(isQuiet || held[0] || state > 3 || (isChange && status === expired))) {
     if (isChange) exchange.shown = state;
     return;
   }
@@ -103,6 +104,11 @@ function gate(event) {
   }
 }
 
+/** The first listener of every upload: the caller has seen the body go. @param {Event} event */
+function hush(event) {
+  if (exchanges.get(event.currentTarget)?.isRepeated) event.stopImmediatePropagation();
+}
+
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
 function end(xhr, exchange) {
   exchange.isPending = false;
@@ -111,16 +117,11 @@ function end(xhr, exchange) {
   if (exchange.timeout) xhr.timeout = exchange.timeout;
 }
 
-/** The caller lost interest. @param {XMLHttpRequest} xhr @param {Exchange} exchange */
-function stop(xhr, exchange) {
-  end(xhr, exchange);
-  exchange.held.length = 0;
-}
-
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
 function show(xhr, exchange) {
-  // A listener may end it.
-  for (const [event, state] of exchange.held) {
+  // A listener may put an end to it.
+  for (let next; (next = exchange.held.shift()); ) {
+    const [event, state] = next;
     exchange.shown = state;
     const Type = /** @type {typeof Event} */ (event.constructor);
     xhr.dispatchEvent(event.isTrusted ? new Type(event.type, event) : event);
@@ -190,7 +191,10 @@ export function patchXhr(status) {
         const open = /** @type {(...args: unknown[]) => void} */ (super.open);
         open.apply(this, /** @type {any} */ (arguments));
         const earlier = exchanges.get(this);
-        if (earlier) stop(this, earlier);
+        if (earlier) {
+          end(this, earlier);
+          earlier.held = [];
+        }
         const ours = (!rest.length || rest[0]) && findOurs(url);
         if (!ours) return void exchanges.delete(this);
         rest[0] = true;
@@ -215,7 +219,12 @@ export function patchXhr(status) {
       /** @param {Document | XMLHttpRequestBodyInit | null} [body] */
       send(body) {
         const exchange = ready(this);
-        if (!exchange) return super.send(body);
+        if (!exchange) {
+          // A listener there has the browser ask other origins for permission.
+          for (const type of PROGRESS) super.upload.removeEventListener(type, hush, true);
+          return super.send(body);
+        }
+        exchanges.set(super.upload, exchange);
         const { timeout } = this;
         const deadline = performance.now() + timeout;
         let isFirst = true;
@@ -225,7 +234,7 @@ export function patchXhr(status) {
           new Promise((...settle) => {
             exchange.settle = settle;
             if (!exchange.isPending) return settle[1]();
-            exchange.held.length = 0;
+            exchange.held = [];
             exchange.isQuiet = !isFirst;
             exchange.reopen();
             headers.forEach((value, name) => super.setRequestHeader(name, value));
@@ -234,11 +243,7 @@ export function patchXhr(status) {
               exchange.timeout = timeout;
               this.timeout = Math.max(1, deadline - performance.now());
             }
-            if (attempts++ === 1) {
-              // The caller has seen the body go.
-              const hush = (/** @type {Event} */ event) => exchanges.get(this) === exchange && event.stopImmediatePropagation();
-              for (const type of PROGRESS) this.upload.addEventListener(type, hush, true);
-            }
+            exchange.isRepeated = attempts++ > 0;
             exchange.isFlying = true;
             super.send(body);
             exchange.isQuiet = false;
@@ -256,7 +261,11 @@ export function patchXhr(status) {
         if (exchange?.isPending && !exchange.isFlying) {
           fail(this, exchange, "abort");
         } else {
-          if (exchange) stop(this, exchange);
+          if (exchange) {
+            end(this, exchange);
+            // Who aborts in `load` gets `loadend` all the same.
+            exchange.held = exchange.held[1] ? [] : exchange.held.map(() => [new ProgressEvent("loadend"), 0]);
+          }
           super.abort();
         }
         if (exchange?.shown === 4) exchange.shown = 0;
@@ -278,6 +287,12 @@ export function patchXhr(status) {
         const { instead, shown } = exchange;
         const lines = instead ? [...instead.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("") : all;
         return (shown < 2 ? "" : lines) + MARK + ": true\r\n";
+      }
+
+      get upload() {
+        const upload = super.upload;
+        for (const type of PROGRESS) upload.addEventListener(type, hush, true);
+        return upload;
       }
 
       get withCredentials() {

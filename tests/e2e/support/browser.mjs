@@ -34,13 +34,16 @@ export const COOKIES = {
   },
 };
 
+export function launch() {
+  return chromium.launch({ executablePath: process.env.PASSERBY_CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+}
+
 /**
  * Opens a shop for the tests of one file. `shop.test(name, async (visitor, t) => …)` is a test.
  * @param {{ accessTokenValidity?: number }} [options]
  */
 export async function openShop(options) {
-  const executablePath = process.env.PASSERBY_CHROMIUM ?? "/usr/bin/chromium";
-  const [server, browser] = await Promise.all([Server.start(options), chromium.launch({ executablePath, args: FLAGS })]);
+  const [server, browser] = await Promise.all([Server.start(options), launch()]);
   after(() => Promise.all([server.close(), browser.close()]));
 
   /** @param {import("playwright-core").BrowserContextOptions} [contextOptions] */

@@ -3,6 +3,9 @@
 import * as passerby from "/passerby.js";
 
 const TYPES = ["readystatechange", "loadstart", "progress", "abort", "error", "load", "timeout", "loadend"];
+/** Milliseconds; everything that scripts wait for is shorter. */
+const QUIET = 160;
+const LIMIT = 3000;
 const later = (milliseconds, run) => setTimeout(run, milliseconds);
 const get = (xhr, path = "echo") => {
   xhr.open("GET", `/x/${path}`);
@@ -107,7 +110,7 @@ const scripts = {
   "abort right after send": (xhr) => (get(xhr), xhr.abort()),
   "abort in loadstart": on("loadstart", "echo", abort),
   "abort while nothing comes": (xhr) => (get(xhr, "silent"), later(30, () => xhr.abort())),
-  "abort while nothing comes, for long": (xhr) => (get(xhr, "silent"), later(150, () => xhr.abort())),
+  "abort while nothing comes, for long": (xhr) => (get(xhr, "silent"), later(140, () => xhr.abort())),
   "abort at the headers": at(2, "slow", abort),
   "abort in the body": at(3, "stalled", abort),
   "abort at the end": at(4, "echo", abort),
@@ -253,10 +256,12 @@ async function run(name, mode) {
   const before = log.length;
   scripts[name](xhr, log);
   log.push(["script over", xhr.readyState]);
-  // Over when nothing has happened for a while.
-  for (let length = before; length !== log.length; ) {
+  // Over when it is said to be, and nothing more has come for a while.
+  const isOver = () => [0, 4].includes(xhr.readyState) || !log.some(([type]) => type === "loadstart");
+  const limit = performance.now() + LIMIT;
+  for (let length = before; length !== log.length || (!isOver() && performance.now() < limit); ) {
     length = log.length;
-    await new Promise((done) => later(log.some(([type]) => type === "loadend") ? 120 : 250, done));
+    await new Promise((done) => later(QUIET, done));
   }
   return { log: tidy(log), result: await result(xhr) };
 }
