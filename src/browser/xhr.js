@@ -10,9 +10,8 @@ import { findOurs, intercept } from "./host.js";
  * @typedef {{
  *   shown: number, // the readyState that the caller knows of
  *   held: [Event, number][], // what is not shown yet, each with its readyState
- *   url: string,
+ *   call: import("./host.js").Call,
  *   reopen: () => void,
- *   headers: Headers, // the caller's
  *   isPending?: boolean, // sent by the caller, and not over
  *   isFlying?: boolean,
  *   isQuiet?: boolean,
@@ -30,6 +29,8 @@ const [CHANGE = "", ...PROGRESS] =
 
 /** By this, interceptors of SuperTokens for axios see that nothing is left to do. */
 const MARK = "x-supertokens-xhr-intercepted";
+/** By this, they see it of the class. */
+const FLAG = "__interceptedBySuperTokens";
 
 /** What shows or hides with the answer. */
 const ANSWERS = "readyState,status,statusText,responseURL,response,responseText,responseXML".split(",");
@@ -48,8 +49,7 @@ const decided = new WeakSet();
 
 /** @param {XMLHttpRequest} xhr @param {string} name */
 function native(xhr, name) {
-  const value = Reflect.get(original.prototype, name, xhr);
-  return typeof value === "function" ? value.bind(xhr) : value;
+  return Reflect.get(original.prototype, name, xhr);
 }
 
 /** What the caller may know. @param {XMLHttpRequest} xhr @param {string} name */
@@ -91,10 +91,10 @@ function gate(event) {
   if (event.type === "loadend") {
     exchange.isFlying = false;
     // All headers, because asked for one that CORS hides the browser complains in the console.
-    const lines = native(xhr, "getAllResponseHeaders")().matchAll(/(.+?): (.*)/g);
+    const lines = original.prototype.getAllResponseHeaders.call(xhr).matchAll(/(.+?): (.*)/g);
     exchange.answer = {
       status,
-      headers: new Headers([...lines].map(([, name, value]) => [name, value])),
+      headers: new Headers([...lines].map(([, name = "", value = ""]) => [name, value])),
       clone() {
         const body = native(xhr, "response");
         return new Response(xhr.responseType === "json" ? JSON.stringify(body) : body);
@@ -134,7 +134,7 @@ function show(xhr, exchange) {
  */
 function fail(xhr, exchange, type, error) {
   end(xhr, exchange);
-  native(xhr, "abort")();
+  original.prototype.abort.call(xhr);
   exchange.held = [
     [new Event(CHANGE), 4],
     [Object.assign(new ProgressEvent(type), { error }), 4],
@@ -158,24 +158,24 @@ async function conclude(xhr, exchange, result) {
   }
 }
 
-/** The refresh endpoint's answer, to be given in place of the API's. @param {Response} response @param {string} type */
+/** The refresh endpoint's answer, to be given in place of the API's. @param {any} response @param {string} type */
 async function read(response, type) {
   const { headers, status, statusText, url } = response;
-  const responseText = await response.text();
-  /** @type {Record<string, unknown>} */
-  const bodies = { arraybuffer: new TextEncoder().encode(responseText).buffer, blob: new Blob([responseText]), json: null };
+  const responseText = await response.clone().text();
+  let body = null;
   try {
-    bodies.json = JSON.parse(responseText);
+    body = await response[type === "arraybuffer" ? "arrayBuffer" : type || "text"]();
   } catch {
-    // Then it is null, as everywhere.
+    // Neither JSON nor a document.
   }
-  const body = type in bodies ? bodies[type] : type === "document" ? null : responseText;
   return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body };
 }
 
 /** @param {number} status a response of which is not shown before it is known to be final */
 export function patchXhr(status) {
   expired = status;
+  // Patched by us before, by another copy or by SuperTokens: one is enough.
+  if (FLAG in window.XMLHttpRequest) return;
   original = window.XMLHttpRequest;
 
   const classes = {
@@ -194,15 +194,15 @@ export function patchXhr(status) {
         if (earlier) {
           end(this, earlier);
           earlier.held = [];
+          if (!decided.has(this)) super.withCredentials = false;
         }
         const ours = (!rest.length || rest[0]) && findOurs(url);
         if (!ours) return void exchanges.delete(this);
         rest[0] = true;
         exchanges.set(this, {
-          url: ours.href,
-          reopen: () => open.call(this, method, ours.href, ...rest),
           // A request's headers leave out what scripts may not set.
-          headers: new Request("data:,").headers,
+          call: { input: ours.href, headers: new Request("data:,").headers, once: false },
+          reopen: () => open.call(this, method, ours.href, ...rest),
           shown: 1,
           held: [],
         });
@@ -213,7 +213,7 @@ export function patchXhr(status) {
       setRequestHeader(name, value) {
         const exchange = ready(this);
         super.setRequestHeader(name, value);
-        exchange?.headers.append(name, value);
+        exchange?.call.headers.append(name, value);
       }
 
       /** @param {Document | XMLHttpRequestBodyInit | null} [body] */
@@ -251,7 +251,7 @@ export function patchXhr(status) {
         const settled = (/** @type {unknown} */ result) => conclude(this, exchange, result);
         exchange.isPending = true;
         if (timeout) exchange.timer = setTimeout(() => exchange.isFlying || fail(this, exchange, "timeout"), timeout);
-        intercept({ input: exchange.url, headers: exchange.headers, once: false, send }).then(settled, settled);
+        intercept({ ...exchange.call, send }).then(settled, settled);
         isFirst = false;
         if (!attempts) this.dispatchEvent(new ProgressEvent("loadstart"));
       }
@@ -316,6 +316,7 @@ export function patchXhr(status) {
       },
     });
   }
+  Object.assign(patched, { [FLAG]: true });
   window.XMLHttpRequest = patched;
 }
 

@@ -314,16 +314,50 @@ test("it looks like the native class, and dispose brings that back", async (visi
   });
 });
 
-test("a wrapper that somebody put around ours stays", async (visitor) => {
+test("a wrapper that somebody put around ours stays, and serves the next init", async (visitor) => {
   const tab = await visitor.tab({ anonymous: {} });
   const isKept = await tab.run(() => {
     const Wrapper = class extends XMLHttpRequest {};
     window.XMLHttpRequest = Wrapper;
     passerby.dispose();
+    harness.start({ anonymous: {} });
     return XMLHttpRequest === Wrapper;
   });
   assert.equal(isKept, true);
+  const { status, trace } = await tab.xhr("/api/me");
+  assert.deepEqual([status, trace], [200, ANSWERED]);
+  assert.deepEqual(await server.calls(), { "GET /api/me": 1 });
 });
+
+test("a second copy of the package on the page leaves XMLHttpRequest to the first", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const isSame = await tab.run(async () => {
+    const before = XMLHttpRequest;
+    const second = await import("/passerby.js?second");
+    second.init({ apiDomain: location.origin, anonymous: {} });
+    return XMLHttpRequest === before;
+  });
+  assert.equal(isSame, true);
+  const { status, trace } = await tab.xhr("/api/me");
+  assert.deepEqual([status, trace], [200, ANSWERED]);
+});
+
+test("an object that was used for us takes no credentials to a stranger", async (visitor, t) => {
+  const stranger = await record(t, "127.0.0.1");
+  const { tab } = await visitor.customer();
+  const seen = await tab.run(async (url) => {
+    const xhr = new XMLHttpRequest();
+    const seen = [];
+    for (const target of ["/api/me", url]) {
+      xhr.open("GET", target);
+      xhr.send();
+      seen.push(xhr.withCredentials);
+      await new Promise((done) => (xhr.onloadend = done));
+    }
+    return [...seen, xhr.status];
+  }, stranger.url);
+  assert.deepEqual(seen, [true, false, 200]);
+}, TALKS_TO_OTHERS);
 
 test("interceptors of SuperTokens for axios see that nothing is left to do", async (visitor) => {
   const { tab } = await visitor.guest();

@@ -223,16 +223,19 @@ async function result(xhr) {
   return { readyState, status, statusText, responseURL, responseType, response, headers, two, xml, tag: String(xhr) };
 }
 
-/** How many progress events there are, and how often LOADING is told of, depends on how packets fall: the last of each stays. */
+/**
+ * How many progress events there are, whether the last comes just before or just after DONE is entered, and how often LOADING is told of
+ * depends on how packets fall.
+ */
 function tidy(log) {
-  return log.filter((entry, i) => {
-    const isOfBody = ([type, , state]) => type === "progress" || (type === "readystatechange" && state === 3);
-    const same = (other) => other[0] === entry[0] && other[1] === entry[1];
-    const isUpload = entry[0] === "upload progress";
-    if (!isOfBody(entry) && !isUpload) return true;
-    if (entry[0] === "readystatechange") return !log.slice(0, i).some((other) => same(other) && isOfBody(other));
-    return !log.slice(i + 1).some(same);
-  });
+  const key = ([type, how, state]) => (/progress$/.test(type) ? type + how : `${type === "readystatechange" && state}${how}`);
+  return log
+    .filter((entry, i) => {
+      const [type, , state] = entry;
+      if (/progress$/.test(type)) return !log.slice(i + 1).some((other) => key(other) === key(entry));
+      return type !== "readystatechange" || state !== 3 || !log.slice(0, i).some((other) => key(other) === key(entry));
+    })
+    .map((entry) => (entry[0] === "progress" ? entry.with(2, 3) : entry));
 }
 
 const RESET = {
