@@ -32,6 +32,7 @@ pub(crate) fn start(config: Config) -> Result<bool, Fault> {
     let is_ours = Closure::<dyn Fn(Url) -> bool>::new(move |url| app.is_ours(&url));
     let intercept = Closure::<dyn Fn(Call) -> Promise>::new(move |call| spawn(Box::pin(app.fetch(call))));
     browser::patch_fetch(DO_NOT_INTERCEPT, &is_ours, &intercept);
+    browser::patch_xhr(app.settings.expired_status);
     // Others may have kept the patched fetch, so it must work for as long as the page lives.
     is_ours.forget();
     intercept.forget();
@@ -42,6 +43,7 @@ pub(crate) fn start(config: Config) -> Result<bool, Fault> {
 /// Takes back what [`start`] did to the page. What is stored stays.
 pub(crate) fn dispose() {
     browser::restore_fetch();
+    browser::restore_xhr();
     browser::silence();
     forget_app();
 }

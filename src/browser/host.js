@@ -159,7 +159,12 @@ export function setStoredNumber(key, value) {
 
 // --- requests ------------------------------------------------------------------------------------------------------
 
-/** @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean }} Call */
+/**
+ * `send`, where there is one, sends it in place of `fetch`, and comes to what is used of a response.
+ * @typedef {Pick<Response, "status" | "headers" | "clone">} Answer
+ * @typedef {(headers: Headers, addCredentials: boolean) => Promise<Answer>} Send
+ * @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean, send?: Send }} Call
+ */
 /** @typedef {{ href: string, origin: string, hostname: string, hash: string, path: string, isIpv4: boolean }} Url */
 
 /** @type {typeof fetch} */
@@ -167,17 +172,26 @@ let original;
 /** @type {typeof fetch | undefined} */
 let patched;
 
+/** The URL if requests to it are ours. @type {(url: string | URL) => Url | false | undefined} */
+export let findOurs;
+/** Sends with the visitor's session. @type {(call: Call) => Promise<Answer>} */
+export let intercept;
+
 /**
  * @param {string} except in the fragment of a URL: not ours
  * @param {(url: Url) => boolean} isOurs
- * @param {(call: Call) => Promise<Response>} intercept
+ * @param {(call: Call) => Promise<Response>} run
  */
-export function patchFetch(except, isOurs, intercept) {
+export function patchFetch(except, isOurs, run) {
+  findOurs = (text) => {
+    const url = parseUrl(text);
+    return url && !url.hash.includes(except) && isOurs(url) && url;
+  };
+  intercept = run;
   original = window.fetch;
   patched = window.fetch = function fetch(input, init) {
-    const url = arguments.length > 0 && parseUrl(input instanceof Request ? input.url : input);
-    return url && !url.hash.includes(except) && isOurs(url)
-      ? new Promise((done) => done(intercept(prepare(input, init))))
+    return arguments.length > 0 && findOurs(input instanceof Request ? input.url : input)
+      ? new Promise((done) => done(run(prepare(input, init))))
       : original.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
   };
 }
@@ -222,7 +236,9 @@ export function dropHeader(headers, name, value) {
 }
 
 /** @param {Call} call @param {Headers} headers @param {boolean} addCredentials @param {number} timeout milliseconds */
-export async function send({ input, init }, headers, addCredentials, timeout) {
+export async function send(call, headers, addCredentials, timeout) {
+  if (call.send) return call.send(headers, addCredentials);
+  const { input, init } = call;
   const isRequest = input instanceof Request;
   const complete = { ...init, headers };
   if (addCredentials && !complete.credentials && !(isRequest && input.credentials === "omit")) {

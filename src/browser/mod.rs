@@ -18,6 +18,15 @@ use web_sys::Response;
 pub(crate) use task::{settled, spawn};
 pub(crate) use text::{Text, concat};
 
+#[wasm_bindgen(module = "/src/browser/xhr.js")]
+extern "C" {
+    /// After [`patch_fetch`], which says what is ours. A response of this status is shown to the caller only when it is final.
+    #[wasm_bindgen(js_name = patchXhr)]
+    pub(crate) fn patch_xhr(expired_status: u16);
+    #[wasm_bindgen(js_name = restoreXhr)]
+    pub(crate) fn restore_xhr();
+}
+
 #[wasm_bindgen(module = "/src/browser/host.js")]
 extern "C" {
     /// A parsed front token.

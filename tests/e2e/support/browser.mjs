@@ -34,6 +34,10 @@ export const COOKIES = {
   },
 };
 
+export function launch() {
+  return chromium.launch({ executablePath: process.env.PASSERBY_CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+}
+
 /**
  * Opens a shop for the tests of one file. `shop.test(name, async (visitor, t) => …)` is a test.
  * @param {{ accessTokenValidity?: number }} [options]
@@ -44,8 +48,7 @@ export function openShop(options) {
 
 /** The same with any server. @param {Promise<{ origin: string, forgetCalls(): unknown, close(): unknown }>} starting */
 export async function open(starting) {
-  const executablePath = process.env.PASSERBY_CHROMIUM ?? "/usr/bin/chromium";
-  const [server, browser] = await Promise.all([starting, chromium.launch({ executablePath, args: FLAGS })]);
+  const [server, browser] = await Promise.all([starting, launch()]);
   after(() => Promise.all([server.close(), browser.close()]));
 
   /** @param {import("playwright-core").BrowserContextOptions} [contextOptions] */

@@ -40,6 +40,11 @@ export class Tab {
     );
   }
 
+  /** As `fetch`, over XMLHttpRequest, with the `trace` of states and events. */
+  xhr(path, init) {
+    return this.run(([path, init]) => harness.xhr(path, init), [path, init]);
+  }
+
   /** `{ value }` that a function of the SDK came to, or `{ error, code, message }`. */
   call(name, ...values) {
     return this.run(([name, values]) => harness.attempt(name, ...values), [name, values]);

@@ -44,6 +44,29 @@ async function request(...fetchArguments) {
   }
 }
 
+const XHR_EVENTS = ["loadstart", "progress", "abort", "error", "load", "timeout", "loadend"];
+
+/** As `request`, over XMLHttpRequest, and with the `trace` of what its caller saw: states as numbers, and events. */
+async function xhr(path, { method = "GET", headers = {}, body, prepare } = {}) {
+  const xhr = new XMLHttpRequest();
+  const trace = [];
+  xhr.onreadystatechange = () => trace.at(-1) === xhr.readyState || trace.push(xhr.readyState);
+  for (const type of XHR_EVENTS) xhr.addEventListener(type, () => trace.at(-1) === type || trace.push(type));
+  xhr.open(method, path);
+  for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
+  prepare?.(xhr);
+  xhr.send(body);
+  await new Promise((done) => (xhr.onloadend = done));
+  const { status, response, responseURL } = xhr;
+  let content = response;
+  try {
+    content = JSON.parse(response);
+  } catch {
+    // Not every answer is JSON.
+  }
+  return { status, path: responseURL && new URL(responseURL).pathname, body: content, trace: trace.join(" ") };
+}
+
 function describe(error) {
   const { name, code, message } = error;
   return code === undefined || error instanceof DOMException ? { error: name, message } : { error: name, code, message };
@@ -58,4 +81,4 @@ async function attempt(name, ...values) {
   }
 }
 
-Object.assign(window, { passerby, harness: { events, start, record, request, attempt, describe } });
+Object.assign(window, { passerby, harness: { events, start, record, request, xhr, attempt, describe } });

@@ -1,0 +1,326 @@
+// XMLHttpRequest with the visitor's session. What is ours goes the way of `fetch`. One native object carries all attempts, and of its
+// events the caller gets those that belong to the final answer.
+
+import { findOurs, intercept } from "./host.js";
+
+/** @typedef {import("./host.js").Answer} Answer */
+/**
+ * From one `open` to the next. `isFlying` is true from `send` to `loadend` of the native object; while `isQuiet`, it repeats what the
+ * caller saw before.
+ * @typedef {{
+ *   shown: number, // the readyState that the caller knows of
+ *   held: [Event, number][], // what is not shown yet, each with its readyState
+ *   call: import("./host.js").Call,
+ *   reopen: () => void,
+ *   isPending?: boolean, // sent by the caller, and not over
+ *   isFlying?: boolean,
+ *   isQuiet?: boolean,
+ *   isRepeated?: boolean, // this attempt is not the first
+ *   settle?: [(answer: Answer) => void, (reason?: unknown) => void], // the attempt
+ *   answer?: Answer, // the attempt's
+ *   instead?: Record<string, unknown> & { headers: Headers }, // what the caller gets in its place
+ *   timer?: number,
+ *   timeout?: number, // the caller's, while the native object has what is left of it
+ * }} Exchange
+ */
+
+const [CHANGE = "", ...PROGRESS] =
+  "readystatechange,loadstart,progress,abort,error,load,timeout,loadend".split(",");
+
+/** By this, interceptors of SuperTokens for axios see that nothing is left to do. */
+const MARK = "x-supertokens-xhr-intercepted";
+/** By this, they see it of the class. */
+const FLAG = "__interceptedBySuperTokens";
+
+/** What shows or hides with the answer. */
+const ANSWERS = "readyState,status,statusText,responseURL,response,responseText,responseXML".split(",");
+
+/** @type {number} */
+let expired;
+/** @type {typeof XMLHttpRequest} */
+let original;
+/** @type {typeof XMLHttpRequest} */
+let patched;
+
+/** By object, and by its upload. @type {WeakMap<any, Exchange>} */
+const exchanges = new WeakMap();
+/** Whose caller decided about credentials. @type {WeakSet<XMLHttpRequest>} */
+const decided = new WeakSet();
+
+/** @param {XMLHttpRequest} xhr @param {string} name */
+function native(xhr, name) {
+  return Reflect.get(original.prototype, name, xhr);
+}
+
+/** What the caller may know. @param {XMLHttpRequest} xhr @param {string} name */
+function visible(xhr, name) {
+  const value = native(xhr, name); // which throws where it does
+  const exchange = exchanges.get(xhr);
+  if (!exchange) return value;
+  const { instead, shown } = exchange;
+  if (name === "readyState") return shown;
+  if (shown > 1) return instead ? instead[name] : value;
+  return typeof value === "string" ? "" : typeof value === "number" ? 0 : null;
+}
+
+/** The exchange that can still be configured, if it is ours. @param {XMLHttpRequest} xhr */
+function ready(xhr) {
+  const exchange = exchanges.get(xhr);
+  if (exchange && (exchange.isPending || exchange.shown !== 1)) {
+    throw new DOMException("The object's state must be OPENED.", "InvalidStateError");
+  }
+  return exchange;
+}
+
+/** The first listener of every object. @param {Event} event */
+function gate(event) {
+  const xhr = /** @type {XMLHttpRequest} */ (event.currentTarget);
+  const exchange = exchanges.get(xhr);
+  if (!exchange || !event.isTrusted) return;
+  const { held, isPending, isQuiet } = exchange;
+  const isChange = event.type === CHANGE;
+  const state = native(xhr, "readyState");
+  const status = native(xhr, "status");
+  if (!isPending || !(isQuiet || held[0] || state > 3 || (isChange && status === expired))) {
+    if (isChange) exchange.shown = state;
+    return;
+  }
+  event.stopImmediatePropagation();
+  if (isQuiet) return;
+  held.push([event, state]);
+  if (event.type === "loadend") {
+    exchange.isFlying = false;
+    // All headers, because asked for one that CORS hides the browser complains in the console.
+    const lines = original.prototype.getAllResponseHeaders.call(xhr).matchAll(/(.+?): (.*)/g);
+    exchange.answer = {
+      status,
+      headers: new Headers([...lines].map(([, name = "", value = ""]) => [name, value])),
+      clone() {
+        const body = native(xhr, "response");
+        return new Response(xhr.responseType === "json" ? JSON.stringify(body) : body);
+      },
+    };
+    exchange.settle?.[status ? 0 : 1](exchange.answer);
+  }
+}
+
+/** The first listener of every upload: the caller has seen the body go. @param {Event} event */
+function hush(event) {
+  if (exchanges.get(event.currentTarget)?.isRepeated) event.stopImmediatePropagation();
+}
+
+/** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
+function end(xhr, exchange) {
+  exchange.isPending = false;
+  exchange.settle?.[1]();
+  clearTimeout(exchange.timer);
+  if (exchange.timeout) xhr.timeout = exchange.timeout;
+}
+
+/** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
+function show(xhr, exchange) {
+  // A listener may put an end to it.
+  for (let next; (next = exchange.held.shift()); ) {
+    const [event, state] = next;
+    exchange.shown = state;
+    const Type = /** @type {typeof Event} */ (event.constructor);
+    xhr.dispatchEvent(event.isTrusted ? new Type(event.type, event) : event);
+  }
+}
+
+/**
+ * While the native object does nothing.
+ * @param {XMLHttpRequest} xhr @param {Exchange} exchange @param {string} type @param {unknown} [error]
+ */
+function fail(xhr, exchange, type, error) {
+  end(xhr, exchange);
+  original.prototype.abort.call(xhr);
+  exchange.held = [
+    [new Event(CHANGE), 4],
+    [Object.assign(new ProgressEvent(type), { error }), 4],
+    [new ProgressEvent("loadend"), 4],
+  ];
+  show(xhr, exchange);
+}
+
+/** @param {XMLHttpRequest} xhr @param {Exchange} exchange @param {unknown} result */
+async function conclude(xhr, exchange, result) {
+  if (exchange.isPending && result instanceof Response) {
+    exchange.instead = await read(result, xhr.responseType);
+    result = exchange.answer;
+  }
+  if (!exchange.isPending) return;
+  if (result === exchange.answer) {
+    end(xhr, exchange);
+    show(xhr, exchange);
+  } else {
+    fail(xhr, exchange, "error", result);
+  }
+}
+
+/** The refresh endpoint's answer, to be given in place of the API's. @param {any} response @param {string} type */
+async function read(response, type) {
+  const { headers, status, statusText, url } = response;
+  const responseText = await response.clone().text();
+  let body = null;
+  try {
+    body = await response[type === "arraybuffer" ? "arrayBuffer" : type || "text"]();
+  } catch {
+    // Neither JSON nor a document.
+  }
+  return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body };
+}
+
+/** @param {number} status a response of which is not shown before it is known to be final */
+export function patchXhr(status) {
+  expired = status;
+  // Patched by us before, by another copy or by SuperTokens: one is enough.
+  if (FLAG in window.XMLHttpRequest) return;
+  original = window.XMLHttpRequest;
+
+  const classes = {
+    // Named by its key, whatever a minifier does.
+    XMLHttpRequest: class extends original {
+      constructor() {
+        super();
+        for (const type of [CHANGE, ...PROGRESS]) super.addEventListener(type, gate, true);
+      }
+
+      /** @param {string} method @param {string | URL} url @param {any[]} rest */
+      open(method, url, ...rest) {
+        const open = /** @type {(...args: unknown[]) => void} */ (super.open);
+        open.apply(this, /** @type {any} */ (arguments));
+        const earlier = exchanges.get(this);
+        if (earlier) {
+          end(this, earlier);
+          earlier.held = [];
+          if (!decided.has(this)) super.withCredentials = false;
+        }
+        const ours = (!rest.length || rest[0]) && findOurs(url);
+        if (!ours) return void exchanges.delete(this);
+        rest[0] = true;
+        exchanges.set(this, {
+          // A request's headers leave out what scripts may not set.
+          call: { input: ours.href, headers: new Request("data:,").headers, once: false },
+          reopen: () => open.call(this, method, ours.href, ...rest),
+          shown: 1,
+          held: [],
+        });
+        if (earlier && earlier.shown !== 1) this.dispatchEvent(new Event(CHANGE));
+      }
+
+      /** @param {string} name @param {string} value */
+      setRequestHeader(name, value) {
+        const exchange = ready(this);
+        super.setRequestHeader(name, value);
+        exchange?.call.headers.append(name, value);
+      }
+
+      /** @param {Document | XMLHttpRequestBodyInit | null} [body] */
+      send(body) {
+        const exchange = ready(this);
+        if (!exchange) {
+          // A listener there has the browser ask other origins for permission.
+          for (const type of PROGRESS) super.upload.removeEventListener(type, hush, true);
+          return super.send(body);
+        }
+        exchanges.set(super.upload, exchange);
+        const { timeout } = this;
+        const deadline = performance.now() + timeout;
+        let isFirst = true;
+        let attempts = 0;
+        /** @type {import("./host.js").Send} */
+        const send = (headers, addCredentials) =>
+          new Promise((...settle) => {
+            exchange.settle = settle;
+            if (!exchange.isPending) return settle[1]();
+            exchange.held = [];
+            exchange.isQuiet = !isFirst;
+            exchange.reopen();
+            headers.forEach((value, name) => super.setRequestHeader(name, value));
+            if (addCredentials && !decided.has(this)) super.withCredentials = true;
+            if (timeout && !isFirst) {
+              exchange.timeout = timeout;
+              this.timeout = Math.max(1, deadline - performance.now());
+            }
+            exchange.isRepeated = attempts++ > 0;
+            exchange.isFlying = true;
+            super.send(body);
+            exchange.isQuiet = false;
+          });
+        const settled = (/** @type {unknown} */ result) => conclude(this, exchange, result);
+        exchange.isPending = true;
+        if (timeout) exchange.timer = setTimeout(() => exchange.isFlying || fail(this, exchange, "timeout"), timeout);
+        intercept({ ...exchange.call, send }).then(settled, settled);
+        isFirst = false;
+        if (!attempts) this.dispatchEvent(new ProgressEvent("loadstart"));
+      }
+
+      abort() {
+        const exchange = exchanges.get(this);
+        if (exchange?.isPending && !exchange.isFlying) {
+          fail(this, exchange, "abort");
+        } else {
+          if (exchange) {
+            end(this, exchange);
+            // Who aborts in `load` gets `loadend` all the same.
+            exchange.held = exchange.held[1] ? [] : exchange.held.map(() => [new ProgressEvent("loadend"), 0]);
+          }
+          super.abort();
+        }
+        if (exchange?.shown === 4) exchange.shown = 0;
+      }
+
+      /** @param {string} name */
+      getResponseHeader(name) {
+        const exchange = exchanges.get(this);
+        if (!exchange) return super.getResponseHeader(name);
+        if (`${name}`.toLowerCase() === MARK) return "true";
+        const { instead, shown } = exchange;
+        return shown < 2 ? null : instead ? instead.headers.get(name) : super.getResponseHeader(name);
+      }
+
+      getAllResponseHeaders() {
+        const all = super.getAllResponseHeaders();
+        const exchange = exchanges.get(this);
+        if (!exchange) return all;
+        const { instead, shown } = exchange;
+        const lines = instead ? [...instead.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("") : all;
+        return (shown < 2 ? "" : lines) + MARK + ": true\r\n";
+      }
+
+      get upload() {
+        const upload = super.upload;
+        for (const type of PROGRESS) upload.addEventListener(type, hush, true);
+        return upload;
+      }
+
+      get withCredentials() {
+        return super.withCredentials;
+      }
+
+      set withCredentials(value) {
+        super.withCredentials = value;
+        decided.add(this);
+      }
+    },
+  };
+  patched = classes.XMLHttpRequest;
+  for (const name of ANSWERS) {
+    Object.defineProperty(patched.prototype, name, {
+      configurable: true,
+      enumerable: true,
+      /** @this {XMLHttpRequest} */
+      get() {
+        return visible(this, name);
+      },
+    });
+  }
+  Object.assign(patched, { [FLAG]: true });
+  window.XMLHttpRequest = patched;
+}
+
+/** Leaves another library's wrapper around ours in place. */
+export function restoreXhr() {
+  if (window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
+}
