@@ -69,7 +69,7 @@
 //! }
 //! ```
 //!
-//! The layer answers `POST /auth/session/refresh`, `POST /auth/signout` and `GET /auth/jwt/jwks.json` itself. On the wire it speaks the
+//! The layer answers `POST /auth/session/refresh`, `POST /auth/signout`, `POST /auth/anonymous/forget` and `GET /auth/jwt/jwks.json` itself. On the wire it speaks the
 //! SuperTokens session protocol ("the reference" in these docs), so stock SuperTokens web clients work with it too.
 //!
 //! # Which extractor

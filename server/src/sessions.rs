@@ -70,8 +70,8 @@ impl Sessions {
     }
 
     /// The layer for the router, to be added after all routes. It finds out who sent a request, gives new visitors of API routes an
-    /// anonymous session, answers `POST {base}/session/refresh`, `POST {base}/signout` and `GET {base}/jwt/jwks.json`, attaches tokens
-    /// to responses, and refuses state-changing requests that other websites send (Fetch Metadata and `Origin`, as in
+    /// anonymous session, answers `POST {base}/session/refresh`, `POST {base}/signout`, `POST {base}/anonymous/forget` and
+    /// `GET {base}/jwt/jwks.json`, attaches tokens to responses, and refuses state-changing requests that other websites send (Fetch Metadata and `Origin`, as in
     /// [`tower_http::csrf`], whose deployment caveats hold).
     pub fn layer(&self) -> SessionsLayer {
         SessionsLayer::new(self.clone())

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use passerby_server::AfterSignOut;
 use serde_json::json;
 
 use crate::app::{App, ORIGIN, REFRESH, SIGN_OUT, map};
 
 #[tokio::test]
-async fn first_api_request_mints_and_the_handler_sees_it() {
+async fn rule_1_the_first_api_request_mints_and_the_handler_sees_it() {
     let mut browser = App::new().await.browser();
     let first = browser.get("/api/me").await;
     assert_eq!(first.body["kind"], "anonymous");
@@ -36,14 +35,14 @@ async fn a_route_without_extractor_mints_too() {
 }
 
 #[tokio::test]
-async fn no_row_is_stored() {
+async fn rule_2_no_row_is_stored() {
     let app = App::new().await;
     app.browser().get("/api/me").await;
     assert!(app.sessions.session_handles_of_user("").await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn pages_and_images_mint_nothing() {
+async fn rule_13_pages_and_images_mint_nothing() {
     let app = App::new().await;
     let page = app.browser().open("/any-page").await;
     assert_eq!(page.body["kind"], "none");
@@ -64,7 +63,7 @@ async fn pages_see_the_visitor_who_is_there() {
 }
 
 #[tokio::test]
-async fn consent_withdrawn_removes() {
+async fn rule_1_consent_withdrawn_removes() {
     let app = App::new().await;
     let mut browser = app.browser();
     browser.get("/api/me").await;
@@ -82,7 +81,7 @@ async fn consent_withdrawn_removes() {
 }
 
 #[tokio::test]
-async fn off_at_run_time_removes_and_on_again_mints() {
+async fn rule_1_off_at_run_time_removes_and_on_again_mints() {
     let app = App::new().await;
     let mut browser = app.browser();
     browser.get("/api/me").await;
@@ -96,7 +95,7 @@ async fn off_at_run_time_removes_and_on_again_mints() {
 }
 
 #[tokio::test]
-async fn off_from_the_start_still_signs_in() {
+async fn rule_1_off_from_the_start_still_signs_in() {
     let app = App::with(|builder| builder.anonymous_enabled(false)).await;
     let mut browser = app.browser();
     let answer = browser.login("alice").await;
@@ -107,7 +106,7 @@ async fn off_from_the_start_still_signs_in() {
 }
 
 #[tokio::test]
-async fn refresh_of_a_visitor_repeats_the_announcement() {
+async fn rule_4_refresh_of_a_visitor_repeats_the_announcement() {
     let mut browser = App::new().await.browser();
     browser.get("/api/me").await;
     let updated = browser.post_json("/api/cart", json!({"cart": [1]})).await;
@@ -119,7 +118,7 @@ async fn refresh_of_a_visitor_repeats_the_announcement() {
 }
 
 #[tokio::test]
-async fn refresh_of_a_new_visitor_mints() {
+async fn rule_9_refresh_of_a_new_visitor_mints_and_is_refused() {
     let mut browser = App::new().await.browser();
     let answer = browser.refresh().await;
     answer.assert_demoted("unauthorised");
@@ -128,7 +127,7 @@ async fn refresh_of_a_new_visitor_mints() {
 }
 
 #[tokio::test]
-async fn an_expired_token_keeps_its_id_and_a_damaged_one_does_not() {
+async fn rule_5_an_expired_token_keeps_its_id_and_a_damaged_one_does_not() {
     let app = App::with(|builder| builder.anonymous_validity(Duration::from_secs(60))).await;
     let mut browser = app.browser();
     let id = browser.id().await;
@@ -166,7 +165,7 @@ async fn the_cookie_can_have_another_name() {
 }
 
 #[tokio::test]
-async fn one_id_through_three_cycles_of_two_users() {
+async fn rule_5_one_id_through_three_cycles_of_two_users() {
     let app = App::new().await;
     let mut browser = app.browser();
     let id = browser.id().await;
@@ -200,7 +199,7 @@ async fn one_id_through_three_cycles_of_two_users() {
 }
 
 #[tokio::test]
-async fn the_id_survives_when_only_the_refresh_token_is_left() {
+async fn rule_5_the_id_survives_when_only_the_refresh_token_is_left() {
     let app = App::new().await;
     let mut browser = app.browser();
     let id = browser.id().await;
@@ -211,7 +210,7 @@ async fn the_id_survives_when_only_the_refresh_token_is_left() {
 }
 
 #[tokio::test]
-async fn the_id_survives_when_only_an_expired_access_token_is_left() {
+async fn rule_5_the_id_survives_when_only_an_expired_access_token_is_left() {
     let app = App::new().await;
     let mut browser = app.browser();
     let id = browser.id().await;
@@ -225,7 +224,7 @@ async fn the_id_survives_when_only_an_expired_access_token_is_left() {
 }
 
 #[tokio::test]
-async fn a_planted_anonymous_cookie_does_not_replace_the_users_id() {
+async fn rule_7_a_planted_anonymous_cookie_does_not_replace_the_users_id() {
     let app = App::new().await;
     let mut attacker = app.browser();
     attacker.get("/api/me").await;
@@ -241,17 +240,7 @@ async fn a_planted_anonymous_cookie_does_not_replace_the_users_id() {
 }
 
 #[tokio::test]
-async fn after_sign_out_can_rotate() {
-    let app = App::with(|builder| builder.after_sign_out(AfterSignOut::Rotate)).await;
-    let mut browser = app.browser();
-    let id = browser.id().await;
-    browser.login("alice").await;
-    let out = browser.post(SIGN_OUT).await;
-    assert_ne!(out.announced_id(), id);
-}
-
-#[tokio::test]
-async fn an_expired_user_is_not_replaced_by_an_anonymous_session() {
+async fn rule_7_an_expired_user_is_not_replaced_by_an_anonymous_session() {
     let app = App::new().await;
     let mut browser = app.browser();
     browser.login("alice").await;
@@ -265,7 +254,7 @@ async fn an_expired_user_is_not_replaced_by_an_anonymous_session() {
 }
 
 #[tokio::test]
-async fn carries_what_the_hooks_return() {
+async fn rule_6_carries_what_the_hooks_return() {
     let app = App::with(|builder| {
         builder
             .on_upgrade(|old, user_id| async move {
@@ -290,7 +279,7 @@ async fn carries_what_the_hooks_return() {
 }
 
 #[tokio::test]
-async fn failing_hooks_stop_nothing() {
+async fn rule_6_failing_hooks_stop_nothing() {
     let app = App::with(|builder| builder.on_upgrade(|_, _| async { Err("no") }).on_sign_out(|_| async { Err("no") })).await;
     let mut browser = app.browser();
     let id = browser.id().await;
@@ -327,7 +316,7 @@ async fn a_sign_out_hook_that_returns_too_much_stops_nothing() {
 }
 
 #[tokio::test]
-async fn an_anonymous_visitor_is_never_a_user() {
+async fn rule_8_a_login_only_route_answers_401_and_clears_nothing() {
     let mut browser = App::new().await.browser();
     browser.get("/api/me").await;
     browser.post_json("/api/cart", json!({"role": "admin", "user_id": "alice"})).await;

@@ -25,7 +25,9 @@ enum Step {
     Hours(u32),
     /// Longer than a session lives unused.
     LongAbsence,
-    Revoke,
+    Revoke {
+        without_access_cookie: bool,
+    },
     Theft,
     SignOut,
     SignOutRotating,
@@ -52,7 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::UpdatePayload),
         3 => (0_u32..5).prop_map(Step::Hours),
         2 => Just(Step::LongAbsence),
-        2 => Just(Step::Revoke),
+        3 => any::<bool>().prop_map(|without_access_cookie| Step::Revoke { without_access_cookie }),
         2 => Just(Step::Theft),
         3 => Just(Step::SignOut),
         1 => Just(Step::SignOutRotating),
@@ -154,8 +156,11 @@ impl World {
                     self.find_out("unauthorised").await;
                 }
             }
-            Step::Revoke => {
+            Step::Revoke { without_access_cookie } => {
                 if let Some(user) = self.model.user {
+                    if without_access_cookie {
+                        self.browser.cookies.remove("sAccessToken");
+                    }
                     self.app.sessions.revoke_all_sessions_of_user(user).await.unwrap();
                     self.find_out("unauthorised").await;
                 }

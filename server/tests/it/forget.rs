@@ -196,6 +196,26 @@ async fn rule_12_forgetting_between_refresh_and_first_use() {
     before.clone().refresh().await.assert_demoted("token theft detected");
 }
 
+/// Two refreshes with one token, of which the other one's answer was used first: this browser's tokens are good until they expire.
+#[tokio::test]
+async fn rule_12_forgetting_with_the_tokens_of_a_sibling_that_lost() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    browser.login("alice").await;
+    let mut sibling = browser.clone();
+    sibling.refresh().await;
+    browser.refresh().await;
+    browser.get("/api/user").await;
+    let answer = sibling.post(FORGET).await;
+    assert_eq!(answer.status, 200);
+    let new_id = answer.front_token().up["anonymousId"].as_str().unwrap().to_owned();
+    assert_ne!(new_id, id);
+    assert!(answer.set_cookie("sRefreshToken").is_none(), "it would be taken for a stolen one");
+    assert_eq!(browser.refresh().await.status, 200);
+    assert_eq!(browser.id().await, new_id);
+}
+
 #[tokio::test]
 async fn rule_12_who_must_refresh_first_is_told() {
     let app = App::new().await;

@@ -85,6 +85,15 @@ async fn rule_13_every_way_to_a_new_id_counts() {
 }
 
 #[tokio::test]
+async fn rule_13_one_request_counts_once() {
+    let app = App::with(two_a_minute).await;
+    for path in [FORGET, "/auth/session/refresh"] {
+        assert!(!is_limited(&app.browser().at(HOME).post(path).await), "{path}");
+    }
+    assert!(is_limited(&app.browser().at(HOME).get("/api/maybe").await));
+}
+
+#[tokio::test]
 async fn rule_13_an_ipv6_client_is_its_64() {
     let app = App::with(two_a_minute).await;
     for (address, limited) in [
@@ -192,7 +201,7 @@ async fn rule_13_pages_mint_when_asked_to() {
     assert!(user.open("/any-page").await.is_silent(), "rule 7: a signed-in session is never replaced");
 }
 
-/// Rule 7 of consent: nothing is written anywhere until the visitor agrees.
+/// Consent mode: nothing is written anywhere until the visitor agrees.
 #[tokio::test]
 async fn rule_1_without_consent_nothing_is_written() {
     let app = App::new().await;

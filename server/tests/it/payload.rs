@@ -43,7 +43,7 @@ async fn an_offline_merge_is_not_lost_to_an_online_one() {
 }
 
 #[tokio::test]
-async fn protected_claims_cannot_be_overwritten() {
+async fn rule_3_protected_claims_cannot_be_overwritten() {
     let app = App::new().await;
     let mut browser = app.browser();
     let evil: Map<String, Value> = PROTECTED_CLAIMS.iter().map(|claim| ((*claim).to_owned(), json!("evil"))).collect();
@@ -88,7 +88,7 @@ async fn the_very_first_request_may_update() {
 }
 
 #[tokio::test]
-async fn what_no_cookie_can_hold_is_refused_with_the_limit_named() {
+async fn rule_3_what_no_cookie_can_hold_is_refused_with_the_limit_named() {
     let app = App::new().await;
     let mut browser = app.browser();
     let before = browser.id().await;

@@ -19,6 +19,11 @@ async fn what_is_missing_or_wrong_is_named() {
         (builder().api_base_path("/a?b"), "api_base_path"),
         (builder().cookie_domain("other.example"), "cookie_domain"),
         (builder().anonymous_cookie_name("a b"), "anonymous_cookie_name"),
+        (builder().anonymous_cookie_name("__Host-jwt"), "anonymous_cookie_name"),
+        (builder().anonymous_renewal(0.0), "anonymous_renewal"),
+        (builder().anonymous_renewal(f64::NAN), "anonymous_renewal"),
+        (builder().anonymous_renewal(1.01), "anonymous_renewal"),
+        (builder().client_address_header("x forwarded"), "client_address_header"),
         (builder().access_token_validity(std::time::Duration::ZERO), "access_token_validity"),
         (builder().api_domain("http://api.example.com").website_domain("http://shop.example"), "api_domain"),
     ] {
