@@ -54,7 +54,9 @@ impl App {
             self.tell(change).await;
 
             if response.status() != self.settings.expired_status {
-                if led && response.status() < 500 {
+                // A server that says it is limited makes none now, and has no other to give back.
+                let is_limited = !browser::get_header(&response, header::ANONYMOUS_MODE).is_undefined();
+                if led && response.status() < 500 && !is_limited {
                     self.recover();
                 }
                 return Ok(response.into());

@@ -55,7 +55,7 @@ test("a new visitor's parallel first requests: one session", async (visitor) => 
   const { tab } = await withAxios({ tab: await visitor.tab({ anonymous: {} }) });
   const answers = await tab.run(() => Promise.all(Array.from({ length: 5 }, () => ask({ url: "/api/me" }))));
   assert.equal(new Set(answers.map(({ data }) => data.anonymousId)).size, 1);
-  assert.deepEqual(visitor.minted, ["/api/me"]);
+  assert.deepEqual(await visitor.minted(), ["/api/me"]);
 });
 
 test("twenty parallel requests at expiry: one refresh", async (visitor) => {

@@ -32,7 +32,7 @@ test("ten first requests of both kinds: one session", async (visitor) => {
     Promise.all(Array.from({ length: 10 }, (_, i) => (i % 2 ? harness.xhr("/api/me") : harness.request("/api/me")))),
   );
   assert.equal(new Set(answers.map(({ body }) => body.anonymousId)).size, 1);
-  assert.deepEqual(visitor.minted, ["/api/me"]);
+  assert.deepEqual(await visitor.minted(), ["/api/me"]);
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
 });
 
