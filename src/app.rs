@@ -42,8 +42,8 @@ pub(crate) struct App {
     pub(crate) none_unwritten: Cell<bool>,
     /// The call of the app's endpoint that is under way in this tab.
     pub(crate) creation: Cell<Option<Promise>>,
-    /// The token of the app's endpoint that was verified last.
-    pub(crate) trusted: Cell<Option<JsValue>>,
+    /// The token of the app's endpoint that was judged last, and the verdict.
+    pub(crate) judged: Cell<Option<(JsValue, bool)>>,
     /// The session whose end this tab told the app of last.
     ended: Cell<Option<JsValue>>,
     /// Milliseconds by which the server's clock is ahead of ours.
@@ -82,7 +82,7 @@ impl App {
             flight: Cell::default(),
             none_unwritten: Cell::default(),
             creation: Cell::default(),
-            trusted: Cell::default(),
+            judged: Cell::default(),
             ended: Cell::default(),
             clock_skew: Cell::new(browser::get_stored_number(CLOCK_SKEW_KEY)),
         }));
@@ -185,7 +185,9 @@ impl App {
             }
             _ => {}
         }
-        if change.anonymous == Write::Remove {
+        // No server would ever replace an unreadable one of the app's endpoint.
+        let is_spoilt = matches!(now.anonymous, Slot::Unreadable) && self.anonymous.get() == AnonymousMode::Endpoint;
+        if change.anonymous == Write::Remove || is_spoilt {
             forget(front_cookie::ANONYMOUS_FRONT_TOKEN);
             forget(front_cookie::ANONYMOUS_TOKEN);
         }

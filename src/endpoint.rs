@@ -84,14 +84,17 @@ impl App {
 
     /// Whether the token was signed by whom it should have been. Asked once for a token, and in its favour while the keys cannot be had.
     async fn is_trusted(&self, raw: &JsValue) -> bool {
-        if self.settings.anonymous_jwks.is_undefined() || peek(&self.trusted).as_ref() == Some(raw) {
+        if self.settings.anonymous_jwks.is_undefined() {
             return true;
         }
-        let verdict = settled(browser::is_signed_by(raw, &self.settings.anonymous_jwks)).await;
-        if verdict == Ok(JsValue::TRUE) {
-            self.trusted.set(Some(raw.clone()));
+        if let Some((_, verdict)) = peek(&self.judged).filter(|(judged, _)| judged == raw) {
+            return verdict;
         }
-        verdict != Ok(JsValue::FALSE)
+        let verdict = settled(browser::is_signed_by(raw, &self.settings.anonymous_jwks)).await.unwrap_or_default();
+        if let Some(verdict) = verdict.as_bool() {
+            self.judged.set(Some((raw.clone(), verdict)));
+        }
+        verdict != JsValue::FALSE
     }
 
     /// Fires the events of a change. When a user session ended, the anonymous one is made first: callbacks find it in place.

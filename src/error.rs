@@ -49,9 +49,7 @@ impl Fault {
     pub fn message(self) -> &'static str {
         match self {
             Self::NotInitialised => "init function not called: call init() before this function",
-            Self::NoWindow => {
-                "There is no window: this function works in the browser only; guard it, or call it after hydration"
-            }
+            Self::NoWindow => "There is no window: call this in the browser only, for example after hydration",
             Self::BadApiDomain => {
                 "Please provide a valid domain name: init needs apiDomain, for example \"https://api.example.com\""
             }
@@ -61,7 +59,7 @@ impl Fault {
             Self::NoSession => "No session exists",
             Self::RefreshFailed => "Could not refresh session",
             Self::FrontTokenMissing => {
-                "The 'front-token' header is missing from a successful refresh-session response: expose it with Access-Control-Expose-Headers, and check proxies that strip headers"
+                "The 'front-token' header is missing from a successful refresh-session response: expose it by CORS, and check your proxies"
             }
         }
     }

@@ -98,7 +98,7 @@ impl App {
                     break;
                 }
                 Gate::Lead if turn.is_some() => return turn,
-                Gate::Lead => turn = Some(self.first_turn().await),
+                Gate::Lead => turn = self.first_turn().await,
             }
         }
         drop(turn);
@@ -125,9 +125,9 @@ impl App {
         drop(asked);
     }
 
-    /// Waits until no other request, in any tab, is about to bring a new visitor's session.
-    pub(crate) async fn first_turn(&self) -> Lock {
-        browser::lock_tabs(FIRST_LOCK, FIRST_TIMEOUT).await
+    /// Waits until no other request, in any tab, is about to bring a new visitor's session. Nothing when one of this tab was: look again.
+    pub(crate) async fn first_turn(&self) -> Option<Lock> {
+        browser::tab_turn(FIRST_LOCK, FIRST_TIMEOUT).await
     }
 
     /// Adds what the server is to know (reference 1.5).

@@ -45,7 +45,7 @@ impl App {
 
     /// Refreshes on behalf of `wanted`; for a new visitor after a request of the app that goes first, whose answer may do as well.
     async fn refresh_in_turn(&'static self, wanted: &State) -> Refreshed {
-        let turn = if wanted.is_unknown() { Some(self.first_turn().await) } else { None };
+        let turn = if wanted.is_unknown() { self.first_turn().await } else { None };
         let outcome = refresh(self, wanted).await;
         drop(turn);
         outcome
@@ -162,7 +162,7 @@ impl App {
             if !enabled {
                 self.fire_all(self.remove_anonymous());
             }
-            self.create_if_missing(true).await;
+            self.known_state().await;
             return Ok(JsValue::UNDEFINED);
         }
         // What is there is removed, or what is missing is made, by the next response. Be it this one.

@@ -19,7 +19,7 @@ export function flatten(config: FlatConfig | RecipeConfig): Options {
   const flat: FlatConfig = Object.assign({}, rest, appInfo, ...recipes.map((recipe) => recipe.config));
   for (const name of Object.keys(flat)) {
     if (!KNOWN.split(" ").includes(name)) {
-      console.error(`passerby: init does not know the option "${name}", and ignores it. It knows ${KNOWN}.`);
+      console.error(`passerby ignores the unknown option "${name}" of init. Known: ${KNOWN}.`);
     }
   }
   const { anonymous } = flat;

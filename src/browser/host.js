@@ -68,8 +68,8 @@ export function setCookie(name, value) {
   document.cookie = `${name}=${value};expires=${expires};${attributes}`;
   if ((getCookie(name) ?? "") !== `${value}`) {
     console.warn(
-      `Saving to cookies was not successful: the browser refused "${name}". Is the payload larger than a cookie ` +
-        "(4096 bytes), are cookies blocked, or is this an iframe and isInIframe is not set?",
+      `Saving to cookies was not successful: the browser refused "${name}". Too large (4096 bytes), cookies blocked, or ` +
+        "in an iframe without isInIframe?",
     );
   }
 }
@@ -167,8 +167,13 @@ export function setStoredNumber(key, value) {
  */
 /** @typedef {{ href: string, origin: string, hostname: string, hash: string, path: string, isIpv4: boolean }} Url */
 
-/** @type {typeof fetch} */
+/** On a patched `fetch`: the browser's own. */
+const BENEATH = Symbol.for("passerby.fetch");
+
+/** The browser's own. @type {typeof fetch} */
 let original;
+/** What was there before. @type {typeof fetch} */
+let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
 
@@ -188,17 +193,20 @@ export function patchFetch(except, isOurs, run) {
     return url && !url.hash.includes(except) && isOurs(url) && url;
   };
   intercept = run;
-  original = window.fetch;
+  replaced = window.fetch;
+  // Of several instances in one page, the last one does the work.
+  original = /** @type {any} */ (replaced)[BENEATH] ?? replaced;
   patched = window.fetch = function fetch(input, init) {
     return arguments.length > 0 && findOurs(input instanceof Request ? input.url : input)
       ? new Promise((done) => done(run(prepare(input, init))))
       : original.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
   };
+  Object.assign(patched, { [BENEATH]: original });
 }
 
 /** Leaves another library's wrapper around ours in place. */
 export function restoreFetch() {
-  if (window.fetch === patched) window.fetch = original;
+  if (window.fetch === patched) window.fetch = replaced;
 }
 
 /** @param {RequestInfo | URL} input @param {RequestInit} [init] @returns {Call} */
@@ -316,6 +324,28 @@ export function lock(name, timeout) {
   });
 }
 
+/** Who has the turn in this tab, until it is over. @type {Record<string, Promise<boolean> | undefined>} */
+const turns = {};
+
+/**
+ * One at a time over all tabs, and one of each tab waits for that: its release function; `false` for the others of its tab, once
+ * it is over; nothing when that took too long.
+ * @param {string} name @param {number} timeout milliseconds
+ */
+export async function turn(name, timeout) {
+  const others = turns[name];
+  if (others) return Promise.race([others, new Promise((done) => setTimeout(done, timeout))]);
+  /** @type {(isOurs: boolean) => void} */
+  let over;
+  turns[name] = new Promise((done) => (over = done));
+  const release = await lock(name, timeout);
+  return () => {
+    turns[name] = undefined;
+    over(false);
+    unlock(release);
+  };
+}
+
 /** @param {(() => void) | undefined} release */
 export function unlock(release) {
   release?.();
@@ -409,9 +439,8 @@ export function tooManyRetries({ input }, attempts) {
   const url = input instanceof Request ? input.url : input;
   return makeError(
     "TOO_MANY_RETRIES",
-    `Received a 401 response from ${url}. Attempted to refresh the session and retry the request with the updated ` +
-      `session tokens ${attempts} times, but each attempt resulted in a 401 error. Please check your back end, or ` +
-      "raise maxRetryAttemptsForSessionRefresh.",
+    `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times ` +
+      "(maxRetryAttemptsForSessionRefresh), and each time the API answered 401 again.",
   );
 }
 

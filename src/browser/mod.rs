@@ -117,6 +117,7 @@ extern "C" {
     #[wasm_bindgen(js_name = responseOrReject)]
     pub(crate) fn response_or_reject(reason: &JsValue) -> JsValue;
     fn lock(name: &str, timeout: f64) -> JsValue;
+    fn turn(name: &str, timeout: f64) -> JsValue;
     fn unlock(release: &JsValue);
 
     pub(crate) fn subscribe(listener: &Function) -> Function;
@@ -213,6 +214,12 @@ pub(crate) struct Lock(JsValue);
 /// Waits for the lock, up to `timeout` milliseconds.
 pub(crate) async fn lock_tabs(name: &str, timeout: f64) -> Lock {
     Lock(settled(lock(name, timeout)).await.unwrap_or_default())
+}
+
+/// Waits for a turn that one of each tab waits for, up to `timeout` milliseconds. Nothing for the others of its tab, once it is over.
+pub(crate) async fn tab_turn(name: &str, timeout: f64) -> Option<Lock> {
+    let release = settled(turn(name, timeout)).await.unwrap_or_default();
+    (release != JsValue::FALSE).then(|| Lock(release))
 }
 
 impl Drop for Lock {
