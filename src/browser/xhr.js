@@ -1,5 +1,5 @@
 // XMLHttpRequest with the visitor's session. What is ours goes the way of `fetch`. One native object carries all attempts, and of its
-// events the caller gets those that belong to the final answer.
+// events the caller gets those that belong to the final answer. `timeout` counts from the caller's `send` to the end, refresh and all.
 
 import { findOurs, intercept } from "./host.js";
 
