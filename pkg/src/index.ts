@@ -10,7 +10,10 @@ import type { FlatConfig, Recipe, RecipeConfig, SessionConfig, Snapshot } from "
 
 export type * from "./types.js";
 
-/** Starts the SDK: when it returns, `fetch` carries the visitor's session. Throws a `SessionError` for a configuration that cannot work. */
+/**
+ * Starts the SDK: when it returns, `fetch` and `XMLHttpRequest` carry the visitor's session. Throws a `SessionError` for a configuration
+ * that cannot work.
+ */
 export function init(config: FlatConfig | RecipeConfig): void {
   const loaded = load();
   if (loaded !== "ready") {

@@ -1,5 +1,5 @@
 // XMLHttpRequest with the visitor's session. What is ours goes the way of `fetch`. One native object carries all attempts, and of its
-// events the caller gets those that belong to the final answer.
+// events the caller gets those that belong to the final answer. `timeout` counts from the caller's `send` to the end, refresh and all.
 
 import { findOurs, intercept } from "./host.js";
 
@@ -15,17 +15,16 @@ import { findOurs, intercept } from "./host.js";
  *   isPending?: boolean, // sent by the caller, and not over
  *   isFlying?: boolean,
  *   isQuiet?: boolean,
- *   isRepeated?: boolean, // this attempt is not the first
  *   settle?: [(answer: Answer) => void, (reason?: unknown) => void], // the attempt
- *   answer?: Answer, // the attempt's
+ *   answer?: Answer, // the latest attempt's
  *   instead?: Record<string, unknown> & { headers: Headers }, // what the caller gets in its place
  *   timer?: number,
  *   timeout?: number, // the caller's, while the native object has what is left of it
  * }} Exchange
  */
 
-const [CHANGE = "", ...PROGRESS] =
-  "readystatechange,loadstart,progress,abort,error,load,timeout,loadend".split(",");
+const CHANGE = "readystatechange";
+const EVENTS = [CHANGE, "loadstart", "progress", "abort", "error", "load", "timeout", "loadend"];
 
 /** By this, interceptors of SuperTokens for axios see that nothing is left to do. */
 const MARK = "x-supertokens-xhr-intercepted";
@@ -66,9 +65,8 @@ function visible(xhr, name) {
 /** The exchange that can still be configured, if it is ours. @param {XMLHttpRequest} xhr */
 function ready(xhr) {
   const exchange = exchanges.get(xhr);
-  if (exchange && (exchange.isPending || exchange.shown !== 1)) {
-    throw new DOMException("The object's state must be OPENED.", "InvalidStateError");
-  }
+  // Throws what the native object would.
+  if (exchange && (exchange.isPending || exchange.shown !== 1)) new original().send();
   return exchange;
 }
 
@@ -104,9 +102,9 @@ function gate(event) {
   }
 }
 
-/** The first listener of every upload: the caller has seen the body go. @param {Event} event */
+/** The first listener of every upload: what comes after an answer, the caller has seen before. @param {Event} event */
 function hush(event) {
-  if (exchanges.get(event.currentTarget)?.isRepeated) event.stopImmediatePropagation();
+  if (exchanges.get(event.currentTarget)?.answer) event.stopImmediatePropagation();
 }
 
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
@@ -174,16 +172,29 @@ async function read(response, type) {
 /** @param {number} status a response of which is not shown before it is known to be final */
 export function patchXhr(status) {
   expired = status;
-  // Patched by us before, by another copy or by SuperTokens: one is enough.
-  if (FLAG in window.XMLHttpRequest) return;
-  original = window.XMLHttpRequest;
+  try {
+    // Patched by us before, by another copy or by SuperTokens: one is enough.
+    if (FLAG in window.XMLHttpRequest) return;
+    original = window.XMLHttpRequest;
+    patched = derive();
+    if (new patched() instanceof patched) window.XMLHttpRequest = patched;
+  } catch {
+    // It is missing, or somebody's imitation of it, which goes on without sessions.
+  }
+}
 
+/** Leaves another library's wrapper around ours in place. */
+export function restoreXhr() {
+  if (window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
+}
+
+function derive() {
   const classes = {
     // Named by its key, whatever a minifier does.
     XMLHttpRequest: class extends original {
       constructor() {
         super();
-        for (const type of [CHANGE, ...PROGRESS]) super.addEventListener(type, gate, true);
+        for (const type of EVENTS) super.addEventListener(type, gate, true);
       }
 
       /** @param {string} method @param {string | URL} url @param {any[]} rest */
@@ -221,14 +232,13 @@ export function patchXhr(status) {
         const exchange = ready(this);
         if (!exchange) {
           // A listener there has the browser ask other origins for permission.
-          for (const type of PROGRESS) super.upload.removeEventListener(type, hush, true);
+          for (const type of EVENTS) super.upload.removeEventListener(type, hush, true);
           return super.send(body);
         }
         exchanges.set(super.upload, exchange);
         const { timeout } = this;
         const deadline = performance.now() + timeout;
         let isFirst = true;
-        let attempts = 0;
         /** @type {import("./host.js").Send} */
         const send = (headers, addCredentials) =>
           new Promise((...settle) => {
@@ -243,7 +253,6 @@ export function patchXhr(status) {
               exchange.timeout = timeout;
               this.timeout = Math.max(1, deadline - performance.now());
             }
-            exchange.isRepeated = attempts++ > 0;
             exchange.isFlying = true;
             super.send(body);
             exchange.isQuiet = false;
@@ -253,7 +262,7 @@ export function patchXhr(status) {
         if (timeout) exchange.timer = setTimeout(() => exchange.isFlying || fail(this, exchange, "timeout"), timeout);
         intercept({ ...exchange.call, send }).then(settled, settled);
         isFirst = false;
-        if (!attempts) this.dispatchEvent(new ProgressEvent("loadstart"));
+        if (!exchange.isFlying) this.dispatchEvent(new ProgressEvent("loadstart"));
       }
 
       abort() {
@@ -274,24 +283,22 @@ export function patchXhr(status) {
       /** @param {string} name */
       getResponseHeader(name) {
         const exchange = exchanges.get(this);
-        if (!exchange) return super.getResponseHeader(name);
-        if (`${name}`.toLowerCase() === MARK) return "true";
-        const { instead, shown } = exchange;
-        return shown < 2 ? null : instead ? instead.headers.get(name) : super.getResponseHeader(name);
+        if (exchange && `${name}`.toLowerCase() === MARK) return "true";
+        if (exchange && exchange.shown < 2) return null;
+        return exchange?.instead ? exchange.instead.headers.get(name) : super.getResponseHeader(name);
       }
 
       getAllResponseHeaders() {
-        const all = super.getAllResponseHeaders();
+        let lines = super.getAllResponseHeaders();
         const exchange = exchanges.get(this);
-        if (!exchange) return all;
-        const { instead, shown } = exchange;
-        const lines = instead ? [...instead.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("") : all;
-        return (shown < 2 ? "" : lines) + MARK + ": true\r\n";
+        if (!exchange) return lines;
+        if (exchange.instead) lines = [...exchange.instead.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+        return `${exchange.shown < 2 ? "" : lines}${MARK}: true\r\n`;
       }
 
       get upload() {
         const upload = super.upload;
-        for (const type of PROGRESS) upload.addEventListener(type, hush, true);
+        for (const type of EVENTS) upload.addEventListener(type, hush, true);
         return upload;
       }
 
@@ -305,9 +312,9 @@ export function patchXhr(status) {
       }
     },
   };
-  patched = classes.XMLHttpRequest;
+  const derived = classes.XMLHttpRequest;
   for (const name of ANSWERS) {
-    Object.defineProperty(patched.prototype, name, {
+    Object.defineProperty(derived.prototype, name, {
       configurable: true,
       enumerable: true,
       /** @this {XMLHttpRequest} */
@@ -316,11 +323,5 @@ export function patchXhr(status) {
       },
     });
   }
-  Object.assign(patched, { [FLAG]: true });
-  window.XMLHttpRequest = patched;
-}
-
-/** Leaves another library's wrapper around ours in place. */
-export function restoreXhr() {
-  if (window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
+  return Object.assign(derived, { [FLAG]: true });
 }

@@ -329,6 +329,36 @@ test("a wrapper that somebody put around ours stays, and serves the next init", 
   assert.deepEqual(await server.calls(), { "GET /api/me": 1 });
 });
 
+test("what imitates XMLHttpRequest and cannot be extended stays as it is", async (visitor) => {
+  const tab = await visitor.tab();
+  const kept = await tab.run(() => {
+    const native = XMLHttpRequest;
+    const imitations = [
+      function () {
+        return new native();
+      },
+      class {
+        readyState = 0;
+        constructor() {
+          this.status = 0;
+        }
+        open() {}
+        send() {}
+      },
+      new Proxy(native, { construct: (target) => new Proxy(new target(), {}) }),
+      undefined,
+    ];
+    return imitations.map((imitation) => {
+      window.XMLHttpRequest = imitation;
+      harness.start({ anonymous: {} });
+      const isKept = XMLHttpRequest === imitation;
+      passerby.dispose();
+      return isKept;
+    });
+  });
+  assert.deepEqual(kept, [true, true, true, true]);
+});
+
 test("a second copy of the package on the page leaves XMLHttpRequest to the first", async (visitor) => {
   const { tab } = await visitor.guest();
   const isSame = await tab.run(async () => {
