@@ -48,13 +48,11 @@ impl Fault {
     #[must_use]
     pub fn message(self) -> &'static str {
         match self {
-            Self::NotInitialised => "init function not called: call init() before this function",
-            Self::NoWindow => "There is no window: call this in the browser only, for example after hydration",
-            Self::BadApiDomain => {
-                "Please provide a valid domain name: init needs apiDomain, for example \"https://api.example.com\""
-            }
-            Self::BadApiBasePath => "Please provide a valid URL path as apiBasePath, for example \"/auth\"",
-            Self::BadStatusCodes => "sessionExpiredStatusCode and invalidClaimStatusCode cannot be the same, and are numbers",
+            Self::NotInitialised => "init function not called",
+            Self::NoWindow => "There is no window: call this in the browser only",
+            Self::BadApiDomain => "Please provide a valid domain name as apiDomain, like https://api.example.com",
+            Self::BadApiBasePath => "Please provide a valid URL path as apiBasePath, like /auth",
+            Self::BadStatusCodes => "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the same",
             Self::BadRetryLimit => "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0",
             Self::NoSession => "No session exists",
             Self::RefreshFailed => "Could not refresh session",

@@ -23,7 +23,7 @@ export function load(): "ready" | SessionError {
 /** Calls an asynchronous function of the module. */
 export async function call<T>(operation: () => Promise<unknown>): Promise<T> {
   if (loaded === "ready") return (await operation()) as T;
-  throw loaded ?? makeError("NOT_INITIALISED", "init function not called: call init() before this function");
+  throw loaded ?? makeError("NOT_INITIALISED", "init function not called");
 }
 
 /** Whether the module's other functions can be called. */

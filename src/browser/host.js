@@ -165,7 +165,7 @@ export function setStoredNumber(key, value) {
  * @typedef {(headers: Headers, addCredentials: boolean) => Promise<Answer>} Send
  * @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean, send?: Send }} Call
  */
-/** @typedef {{ href: string, origin: string, hostname: string, hash: string, path: string, isIpv4: boolean }} Url */
+/** @typedef {URL & { path: string, isIpv4: boolean }} Url */
 
 /** On a patched `fetch`: the browser's own. */
 const BENEATH = Symbol.for("passerby.fetch");
@@ -270,7 +270,7 @@ export async function responseOrReject(reason) {
 /** @param {Response} response @returns {Promise<FrontToken>} */
 export async function tokenOfEndpoint(response) {
   const token = response.ok && decodeJwt((await response.json()).token);
-  if (!token) throw makeError("NO_SESSION", "The anonymous endpoint did not answer with { token: <jwt> } and a time in exp");
+  if (!token) throw makeError("NO_SESSION", "The anonymous endpoint did not answer { token: <jwt with exp> }");
   return token;
 }
 
@@ -279,48 +279,39 @@ export function nativeFetch(url, init) {
   return original.call(window, url, init);
 }
 
+/** The JSON body, or nothing. @param {Response} response @returns {Promise<any>} */
+const body = (response) => response.clone().json().catch(() => undefined);
+
 /** The `message` of a JSON body. @param {Response} response */
 export async function message(response) {
-  try {
-    return (await response.clone().json()).message;
-  } catch {
-    return undefined;
-  }
+  return (await body(response))?.message;
 }
 
 /** Rejects with what the app's back end says against a sign-out; an empty body is fine. @param {Response} response */
 export async function checkSignOut(response) {
-  const body = await response.clone().json().catch(() => undefined);
-  if (body?.status === "GENERAL_ERROR") {
-    const text = body.message ?? "No Error Message Provided";
-    throw Object.assign(makeError("GENERAL_ERROR", text), { isSuperTokensGeneralError: true });
+  const { status, message } = (await body(response)) ?? {};
+  if (status === "GENERAL_ERROR") {
+    const error = makeError(status, message ?? "No Error Message Provided");
+    throw Object.assign(error, { isSuperTokensGeneralError: true });
   }
 }
 
-/** Where the browser has no locks (insecure contexts): the end of each queue in this page. @type {Record<string, Promise<unknown>>} */
-const queues = {};
-
-/** @param {string} name @param {{ signal: AbortSignal }} _ @param {() => unknown} held */
-function lockInPage(name, _, held) {
-  return (queues[name] = Promise.resolve(queues[name]).then(held));
-}
-
 /**
- * The release function once the lock is ours, nothing when it could not be had in time.
+ * The release function once the lock is ours; nothing when it could not be had in time, or where there are no locks (insecure contexts).
  * @param {string} name @param {number} timeout milliseconds
  */
 export function lock(name, timeout) {
   return new Promise((done) => {
     const abort = new AbortController();
-    const options = { signal: abort.signal };
     const giveUp = () => done(undefined);
     const timer = setTimeout(() => (abort.abort(), giveUp()), timeout);
     const held = () => {
       clearTimeout(timer);
-      return abort.signal.aborted ? undefined : new Promise((release) => done(release));
+      return new Promise((release) => done(release));
     };
-    const locks = navigator.locks;
-    (locks ? locks.request(name, options, held) : lockInPage(name, options, held)).catch(giveUp);
+    Promise.resolve()
+      .then(() => navigator.locks.request(name, { signal: abort.signal }, held))
+      .catch(giveUp);
   });
 }
 
@@ -475,9 +466,9 @@ export function concat(a, b) {
 /** Resolved against the document, as `fetch` does. @param {string | URL} text @returns {Url | undefined} */
 export function parseUrl(text) {
   try {
-    const { href, origin, hostname, hash, pathname } = new URL(text, document.baseURI);
+    const url = new URL(text, document.baseURI);
     // A URL parser lets a host end in a number only if it is an IPv4 address.
-    return { href, origin, hostname, hash, path: pathname.replace(/\/$/, ""), isIpv4: /(^|\.)\d+$/.test(hostname) };
+    return Object.assign(url, { path: url.pathname.replace(/\/$/, ""), isIpv4: /(^|\.)\d+$/.test(url.hostname) });
   } catch {
     return undefined;
   }
