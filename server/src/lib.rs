@@ -107,8 +107,11 @@ pub use self::{
     http::{CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError, redirect_to_refresh},
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
-    store::SqliteStore,
 };
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use self::store::SqliteStore;
 
 /// The example of the README compiles.
 #[cfg(doctest)]

@@ -47,6 +47,11 @@ pub(crate) fn map(value: Value) -> Map<String, Value> {
 pub(crate) async fn store() -> (SqliteStore, TempDir) {
     let folder = TempDir::new().unwrap();
     let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    (store_with_keys(store).await, folder)
+}
+
+/// Puts the keys that all tests start from into an empty store.
+pub(crate) async fn store_with_keys<S: SessionStore>(store: S) -> S {
     let keys = KEYS
         .get_or_init(|| async {
             let folder = TempDir::new().unwrap();
@@ -58,17 +63,18 @@ pub(crate) async fn store() -> (SqliteStore, TempDir) {
     for key in keys {
         store.add_key_unless_newer(key, u64::MAX).await.unwrap();
     }
-    (store, folder)
+    store
 }
 
 /// The server under test.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App<S = SqliteStore> {
     pub(crate) sessions: Sessions,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: S,
     router: Router,
     skew: Arc<AtomicU64>,
-    _folder: Arc<TempDir>,
+    /// What the store lies in.
+    _folder: Option<Arc<TempDir>>,
 }
 
 impl App {
@@ -76,18 +82,26 @@ impl App {
         Self::with(|builder| builder).await
     }
 
-    /// Another server on the same database. It lives as long as the first one does.
-    pub(crate) async fn on(store: SqliteStore) -> Self {
-        Self::build(store, TempDir::new().unwrap(), |builder| builder).await
-    }
-
     pub(crate) async fn with(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
         let (store, folder) = store().await;
-        Self::build(store, folder, configure).await
+        let mut app = Self::build(store, Arc::default(), configure).await;
+        app._folder = Some(Arc::new(folder));
+        app
+    }
+}
+
+impl<S: SessionStore + Clone> App<S> {
+    /// A server on this database, which somebody else keeps alive.
+    pub(crate) async fn on(store: S) -> Self {
+        Self::build(store, Arc::default(), |builder| builder).await
     }
 
-    async fn build(store: SqliteStore, folder: TempDir, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
-        let skew = Arc::new(AtomicU64::new(0));
+    /// Another process: with its own keys in memory, on another connection to the same database, with the same time.
+    pub(crate) async fn twin(&self, store: S) -> Self {
+        Self::build(store, self.skew.clone(), |builder| builder).await
+    }
+
+    async fn build(store: S, skew: Arc<AtomicU64>, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
         let seconds = skew.clone();
         let builder = Sessions::builder()
             .api_domain(ORIGIN)
@@ -95,11 +109,11 @@ impl App {
             .clock(move || SystemTime::now() + Duration::from_secs(seconds.load(Ordering::SeqCst)));
         let sessions = configure(builder).build().await.unwrap();
         let router = router(&sessions);
-        Self { sessions, store, router, skew, _folder: Arc::new(folder) }
+        Self { sessions, store, router, skew, _folder: None }
     }
 
     pub(crate) fn browser(&self) -> Browser {
-        Browser { app: self.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new() }
+        Browser { router: self.router.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new() }
     }
 
     /// Lets time pass.
@@ -208,7 +222,7 @@ async fn page(user: Result<User, Refused>, OriginalUri(uri): OriginalUri) -> Res
 /// A browser: remembers cookies by name, with their path. Checks of every response what must hold of all.
 #[derive(Clone)]
 pub(crate) struct Browser {
-    app: App,
+    router: Router,
     /// Name to value and path.
     pub(crate) cookies: BTreeMap<String, (String, String)>,
     /// Sent with every request.
@@ -217,8 +231,8 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// The same browser, routed to another server.
-    pub(crate) fn moved_to(&self, app: &App) -> Self {
-        Self { app: app.clone(), ..self.clone() }
+    pub(crate) fn moved_to<S>(&self, app: &App<S>) -> Self {
+        Self { router: app.router.clone(), ..self.clone() }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -295,7 +309,7 @@ impl Browser {
             }
             None => Body::empty(),
         };
-        let response = self.app.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let answer = Answer::read(response).await;
         answer.check();
         self.remember(&answer);

@@ -4,12 +4,15 @@
 
 mod anonymous;
 mod app;
+mod cluster;
+mod concurrency;
 mod csrf_and_cors;
 mod forgery;
 mod header_mode;
 mod keys;
 mod pages;
 mod payload;
+mod postgres;
 mod rotation;
 mod setup;
 mod store_conformance;
