@@ -9,7 +9,7 @@ use url::{Host, Url};
 
 use crate::{
     clock::{Clock, millis},
-    engine::{Engine, EngineError, EngineSettings},
+    engine::{Engine, EngineError, EngineSettings, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
     http::cookies::{CookieSettings, SameSite},
     principal::{AnonymousSession, UserSession},
@@ -20,6 +20,8 @@ use crate::{
 const DEFAULT_API_BASE_PATH: &str = "/auth";
 const DEFAULT_ACCESS_VALIDITY: Duration = Duration::from_secs(3600);
 const DEFAULT_REFRESH_VALIDITY: Duration = Duration::from_secs(100 * 24 * 3600);
+/// Reference 1.9.
+const DEFAULT_KEY_ROTATION: Duration = Duration::from_secs(168 * 3600);
 const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
 
 /// Why a configuration is refused. Each message says what to write instead.
@@ -54,6 +56,9 @@ pub enum BuildError {
     /// A lifetime is shorter than a second.
     #[error("`{0}` must be at least one second")]
     TooShort(&'static str),
+    /// A key would be replaced before it signed anything.
+    #[error("`key_rotation` must be at least two minutes, because other services learn of a new key one minute before it signs")]
+    KeyRotationTooShort,
     /// Browsers refuse cross-site cookies that are not `Secure` (reference 1.2).
     #[error(
         "website and API are different sites, so browsers send cookies only over HTTPS; make `api_domain` an `https://` address, or serve both from one site"
@@ -85,6 +90,7 @@ pub struct SessionsBuilder {
     cookie_domain: Option<String>,
     access_token_validity: Duration,
     refresh_token_validity: Duration,
+    key_rotation: Duration,
     anonymous_enabled: bool,
     anonymous_validity: Duration,
     anonymous_cookie_name: String,
@@ -104,6 +110,7 @@ impl Default for SessionsBuilder {
             cookie_domain: None,
             access_token_validity: DEFAULT_ACCESS_VALIDITY,
             refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
+            key_rotation: DEFAULT_KEY_ROTATION,
             anonymous_enabled: true,
             anonymous_validity: DEFAULT_ANONYMOUS_VALIDITY,
             anonymous_cookie_name: cookie::ANONYMOUS_TOKEN.to_owned(),
@@ -156,6 +163,13 @@ impl SessionsBuilder {
     /// How long a session lives without being used. Default 100 days.
     pub fn refresh_token_validity(mut self, validity: Duration) -> Self {
         self.refresh_token_validity = validity;
+        self
+    }
+
+    /// How long a key signs access tokens before a new one takes its place, at least two minutes. Default 168 hours. The same for all
+    /// processes on one database. Keys of anonymous tokens do not rotate; see [`Sessions::replace_static_key`].
+    pub fn key_rotation(mut self, interval: Duration) -> Self {
+        self.key_rotation = interval;
         self
     }
 
@@ -259,12 +273,17 @@ impl SessionsBuilder {
                 return Err(BuildError::TooShort(option));
             }
         }
+        let key_rotation_ms = millis(self.key_rotation);
+        if key_rotation_ms < 2 * PUBLISH_AHEAD_MS {
+            return Err(BuildError::KeyRotationTooShort);
+        }
         let settings = EngineSettings {
             issuer: format!("{}{base_path}", api.origin().ascii_serialization()),
             access_validity_ms: millis(self.access_token_validity),
             refresh_validity_ms: millis(self.refresh_token_validity),
             anonymous_validity_ms: millis(self.anonymous_validity),
             anonymous_cookie: cookies.anonymous_name.clone(),
+            key_rotation_ms,
         };
         let store = self.store.ok_or(BuildError::StoreMissing)?;
         let engine = Engine::new(store, settings, self.clock.clone()).await?;

@@ -95,6 +95,7 @@ mod engine;
 mod hooks;
 mod http;
 mod principal;
+mod pruning;
 mod sessions;
 pub mod store;
 

@@ -141,6 +141,24 @@ impl Sessions {
         self.engine().merge_by_handle(handle, update).await
     }
 
+    /// Makes a new key for anonymous tokens, for when the old one may have been copied or by rule of the house. It signs one minute later,
+    /// when all processes have read it. Tokens of former keys stay good; delete a key from the database to end them.
+    ///
+    /// # Errors
+    /// When the key could not be made or stored.
+    pub async fn replace_static_key(&self) -> Result<(), EngineError> {
+        self.engine().replace_static_key().await
+    }
+
+    /// Removes at most `limit` expired sessions from the store, and returns how many there were; 0 also while another process is
+    /// removing some. Expired sessions are refused whether they are removed or not.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
+        self.engine().prune(limit).await
+    }
+
     /// Writes what happened to the visitor's session into the response.
     pub(crate) fn attach<B>(&self, visitor: &Visitor, mut response: Response<B>) -> Response<B> {
         let now = self.0.clock.now_ms();

@@ -45,7 +45,7 @@ impl Engine {
             custom: without_protected(payload),
         };
         let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
-        let key = self.keys.anonymous_signing_key()?;
+        let key = self.keys.static_signing_key(now)?;
         let token =
             jwt::sign(TokenKind::Anonymous, &key.id, &key.encoding, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
         Ok(IssuedAnonymous { session: AnonymousSession { claims }, token, front_token })

@@ -15,7 +15,10 @@ use passerby_protocol::{
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-pub(crate) use self::anonymous::{AnonymousCheck, IssuedAnonymous};
+pub(crate) use self::{
+    anonymous::{AnonymousCheck, IssuedAnonymous},
+    keys::PUBLISH_AHEAD_MS,
+};
 use self::{
     jwt::TokenKind,
     keys::KeyRing,
@@ -59,12 +62,13 @@ pub(crate) struct EngineSettings {
     pub(crate) refresh_validity_ms: u64,
     pub(crate) anonymous_validity_ms: u64,
     pub(crate) anonymous_cookie: String,
+    pub(crate) key_rotation_ms: u64,
 }
 
 #[derive(Debug)]
 pub(crate) struct Engine {
     store: Arc<dyn SessionStore>,
-    keys: KeyRing,
+    keys: Arc<KeyRing>,
     settings: EngineSettings,
     clock: Clock,
 }
@@ -137,13 +141,22 @@ pub struct SessionInformation {
 
 impl Engine {
     pub(crate) async fn new(store: Arc<dyn SessionStore>, settings: EngineSettings, clock: Clock) -> Result<Self, EngineError> {
-        let keys = KeyRing::open(store.clone(), clock.now_ms()).await?;
+        let keys = KeyRing::open(store.clone(), settings.key_rotation_ms, clock.now_ms()).await?;
         Ok(Self { store, keys, settings, clock })
     }
 
     /// Public keys for other services.
-    pub(crate) fn jwks(&self) -> Value {
-        self.keys.jwks(self.clock.now_ms(), self.settings.access_validity_ms)
+    pub(crate) async fn jwks(&self) -> Value {
+        self.keys.jwks(self.clock.now_ms(), self.settings.access_validity_ms).await
+    }
+
+    pub(crate) async fn replace_static_key(&self) -> Result<(), EngineError> {
+        self.keys.replace_static_key(self.clock.now_ms()).await
+    }
+
+    /// Removes expired sessions.
+    pub(crate) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
+        Ok(self.store.remove_expired(self.clock.now_ms(), limit).await?)
     }
 
     /// A new session of a user.

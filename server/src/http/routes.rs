@@ -42,13 +42,13 @@ impl Route {
         match self {
             Self::Refresh => refresh(sessions, headers, facts).await,
             Self::SignOut => sign_out(sessions, headers, facts).await,
-            Self::Jwks => jwks(sessions),
+            Self::Jwks => jwks(sessions).await,
         }
     }
 }
 
-fn jwks(sessions: &Sessions) -> Response<Value> {
-    let mut response = Response::new(sessions.engine().jwks());
+async fn jwks(sessions: &Sessions) -> Response<Value> {
+    let mut response = Response::new(sessions.engine().jwks().await);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(JWKS_CACHING));
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

@@ -55,13 +55,11 @@ impl SqliteStore {
             .connect_with(options.clone())
             .await
             .map_err(|error| not_writable(&error))?;
-        // A file that can be read only opens without complaint; the first write finds out.
-        let probe = async {
-            let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-            transaction.rollback().await
-        };
-        probe.await.map_err(|error: sqlx::Error| not_writable(&error))?;
-        MIGRATIONS.run(&writer).await.map_err(StoreError::Migration)?;
+        // A file that can be read only opens without complaint; the first write finds out. Of several processes that open a new file at
+        // the same time one brings its layout, because the migrator has no lock of its own for SQLite.
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| not_writable(&error))?;
+        MIGRATIONS.run(&mut *transaction).await.map_err(StoreError::Migration)?;
+        transaction.commit().await.map_err(|error| not_writable(&error))?;
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
         Ok(Self { writer, readers })

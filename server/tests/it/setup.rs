@@ -20,6 +20,7 @@ async fn what_is_missing_or_wrong_is_named() {
         (builder().cookie_domain("other.example"), "cookie_domain"),
         (builder().anonymous_cookie_name("a b"), "anonymous_cookie_name"),
         (builder().access_token_validity(std::time::Duration::ZERO), "access_token_validity"),
+        (builder().key_rotation(std::time::Duration::from_secs(119)), "key_rotation"),
         (builder().api_domain("http://api.example.com").website_domain("http://shop.example"), "api_domain"),
     ] {
         let error = bad.build().await.unwrap_err();
