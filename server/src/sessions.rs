@@ -141,6 +141,27 @@ impl Sessions {
         self.engine().merge_by_handle(handle, update).await
     }
 
+    /// What the app keeps of a session on the server, which no browser sees. `None` when there is no such session.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn session_data(&self, handle: &str) -> Result<Option<Map<String, Value>>, EngineError> {
+        self.engine().session_data(handle).await
+    }
+
+    /// Changes what the app keeps of a session on the server, in one transaction, and returns the outcome; `None` when there is no such
+    /// session. There is no limit to its size but the database's; each refresh reads it, so keep it small.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn update_session_data(
+        &self,
+        handle: &str,
+        mut change: impl FnMut(&mut Map<String, Value>) + Send,
+    ) -> Result<Option<Map<String, Value>>, EngineError> {
+        self.engine().update_session_data(handle, &mut change).await
+    }
+
     /// Makes a new key for anonymous tokens, for when the old one may have been copied or by rule of the house. It signs one minute later,
     /// when all processes have read it. Tokens of former keys stay good; delete a key from the database to end them.
     ///

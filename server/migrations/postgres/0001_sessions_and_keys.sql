@@ -5,7 +5,8 @@ CREATE TABLE passerby.sessions (
     refresh_hash2 TEXT NOT NULL,
     created_at    BIGINT NOT NULL, -- epoch milliseconds, as all times here
     expires_at    BIGINT NOT NULL,
-    payload       TEXT NOT NULL    -- JSON object: what the app added. Not JSONB, which refuses the character U+0000.
+    payload       TEXT NOT NULL,   -- JSON object: what the app added. Not JSONB, which refuses the character U+0000.
+    data          TEXT NOT NULL    -- JSON object: what the app keeps on the server
 );
 
 CREATE INDEX sessions_of_user ON passerby.sessions (user_id);

@@ -68,6 +68,8 @@ pub(crate) struct KeyRing {
     set: RwLock<Arc<KeySet>>,
     /// When the store was last read or should have been, in epoch milliseconds.
     last_read: AtomicU64,
+    /// When the store was last read because of an unknown `kid`.
+    last_lookup: AtomicU64,
     /// Held while reading or making keys, so that one task does it for all.
     reading: tokio::sync::Mutex<()>,
 }
@@ -86,6 +88,7 @@ impl KeyRing {
             rotation_ms,
             set: RwLock::default(),
             last_read: AtomicU64::new(now_ms),
+            last_lookup: AtomicU64::new(0),
             reading: tokio::sync::Mutex::default(),
         };
         ring.read_store(now_ms).await?;
@@ -125,7 +128,8 @@ impl KeyRing {
             return Ok(Some(key.clone()));
         }
         let reading = self.reading.lock().await;
-        if self.is_older_than(RELOAD_COOL_DOWN_MS, now_ms) {
+        if now_ms.abs_diff(self.last_lookup.load(Ordering::Acquire)) >= RELOAD_COOL_DOWN_MS {
+            self.last_lookup.store(now_ms, Ordering::Release);
             self.read_store(now_ms).await?;
         }
         drop(reading);

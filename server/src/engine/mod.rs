@@ -181,6 +181,7 @@ impl Engine {
             created_at: now,
             expires_at: refresh.expires_at,
             payload: without_protected(payload),
+            data: Map::new(),
         };
         // Signed before it is stored: what cannot be sent shall not exist.
         let access = self.issue_access(self.claims_of(&session, &hash, None, now)).await?;
@@ -307,6 +308,34 @@ impl Engine {
             None => Ok(None),
             Some(record) => Ok(Some(self.issue_access(renewed(&record)).await?)),
         }
+    }
+
+    /// What the app keeps of a session on the server only. `None` when the session is gone.
+    pub(crate) async fn session_data(&self, handle: &str) -> Result<Option<Map<String, Value>>, EngineError> {
+        let now = self.clock.now_ms();
+        Ok(self.store.load(handle).await?.filter(|record| record.expires_at > now).map(|record| record.data))
+    }
+
+    /// Lets `change` change it, with nobody else writing in between, and returns the outcome.
+    pub(crate) async fn update_session_data(
+        &self,
+        handle: &str,
+        change: &mut (dyn FnMut(&mut Map<String, Value>) + Send),
+    ) -> Result<Option<Map<String, Value>>, EngineError> {
+        let now = self.clock.now_ms();
+        let mut expired = false;
+        let record = self
+            .store
+            .update(handle, &mut |record| {
+                expired = record.expires_at <= now;
+                if expired {
+                    return Write::Remove;
+                }
+                change(&mut record.data);
+                Write::Save
+            })
+            .await?;
+        Ok(record.filter(|_| !expired).map(|record| record.data))
     }
 
     async fn merge_stored(

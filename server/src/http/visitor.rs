@@ -173,6 +173,29 @@ impl Visitor {
         }
     }
 
+    /// What the app keeps of the user's session on the server, which no browser sees.
+    ///
+    /// # Errors
+    /// [`VisitorError::Refused`] without a user session, or when it was revoked meanwhile; [`VisitorError::Engine`] when the store failed.
+    pub async fn session_data(&self) -> Result<Map<String, Value>, VisitorError> {
+        let (session, _) = self.user_and_transfer()?;
+        let data = self.0.sessions.engine().session_data(session.handle()).await?;
+        data.ok_or_else(|| self.end(session).into())
+    }
+
+    /// Changes what the app keeps of the user's session on the server, in one transaction, and returns the outcome.
+    ///
+    /// # Errors
+    /// As [`Visitor::session_data`].
+    pub async fn update_session_data(
+        &self,
+        mut change: impl FnMut(&mut Map<String, Value>) + Send,
+    ) -> Result<Map<String, Value>, VisitorError> {
+        let (session, _) = self.user_and_transfer()?;
+        let data = self.0.sessions.engine().update_session_data(session.handle(), &mut change).await?;
+        data.ok_or_else(|| self.end(session).into())
+    }
+
     /// Merges into the payload of the anonymous session and issues its token anew. A `null` removes its key.
     ///
     /// # Errors

@@ -34,6 +34,8 @@ pub struct SessionRecord {
     pub expires_at: u64,
     /// What the app added to the access token.
     pub payload: Map<String, Value>,
+    /// What the app keeps on the server only.
+    pub data: Map<String, Value>,
 }
 
 /// A record identifies a person and holds a hash of a secret.

@@ -30,9 +30,9 @@ const SERVER_SETTINGS: [(&str, &str); 3] =
 const KEYS_LOCK: i64 = 0x7061_7373_6b65_7973;
 const PRUNE_LOCK: i64 = 0x7061_7373_7072_756e;
 
-const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload \
+const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data \
                               FROM passerby.sessions WHERE handle = $1";
-const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload \
+const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data \
                             FROM passerby.sessions WHERE handle = $1 FOR UPDATE";
 
 /// Sessions and keys in the schema `passerby` of a PostgreSQL database (12 or newer), for any number of processes.
@@ -82,8 +82,8 @@ impl PostgresStore {
 impl SessionStore for PostgresStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO passerby.sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            "INSERT INTO passerby.sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
         .bind(&session.user_id)
@@ -92,6 +92,7 @@ impl SessionStore for PostgresStore {
         .bind(time_to(session.created_at))
         .bind(time_to(session.expires_at))
         .bind(object_text(&session.payload)?)
+        .bind(object_text(&session.data)?)
         .execute(&self.pool)
         .await?;
         if inserted.rows_affected() == 1 { Ok(()) } else { Err(StoreError::HandleTaken) }
@@ -118,12 +119,13 @@ impl SessionStore for PostgresStore {
         let query = match decide(&mut session) {
             Write::Keep => return Ok(Some(session)),
             Write::Save => sqlx::query(
-                "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, payload = $4 WHERE handle = $5",
+                "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, payload = $4, data = $5 WHERE handle = $6",
             )
             .bind(&session.anonymous_id)
             .bind(&session.refresh_hash2)
             .bind(time_to(session.expires_at))
             .bind(object_text(&session.payload)?)
+            .bind(object_text(&session.data)?)
             .bind(handle),
             Write::Remove => sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle),
         };
@@ -225,6 +227,7 @@ fn session_from(row: &PgRow) -> Result<SessionRecord, StoreError> {
         created_at: time_from(row.try_get("created_at")?)?,
         expires_at: time_from(row.try_get("expires_at")?)?,
         payload: object_from(row.try_get("payload")?)?,
+        data: object_from(row.try_get("data")?)?,
     })
 }
 

@@ -21,7 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 const SELECT_SESSION: &str =
-    "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload FROM sessions WHERE handle = ?";
+    "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data FROM sessions WHERE handle = ?";
 
 /// Sessions and keys in one SQLite file (with its `-wal` and `-shm` beside it), in WAL mode.
 #[derive(Clone, Debug)]
@@ -81,8 +81,8 @@ impl SqliteStore {
 impl SessionStore for SqliteStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload) \
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
         .bind(&session.user_id)
@@ -91,6 +91,7 @@ impl SessionStore for SqliteStore {
         .bind(time_to(session.created_at))
         .bind(time_to(session.expires_at))
         .bind(object_text(&session.payload)?)
+        .bind(object_text(&session.data)?)
         .execute(&self.writer)
         .await?;
         if inserted.rows_affected() == 1 { Ok(()) } else { Err(StoreError::HandleTaken) }
@@ -111,12 +112,13 @@ impl SessionStore for SqliteStore {
         let query = match decide(&mut session) {
             Write::Keep => return Ok(Some(session)),
             Write::Save => sqlx::query(
-                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ? WHERE handle = ?",
+                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ?, data = ? WHERE handle = ?",
             )
             .bind(&session.anonymous_id)
             .bind(&session.refresh_hash2)
             .bind(time_to(session.expires_at))
             .bind(object_text(&session.payload)?)
+            .bind(object_text(&session.data)?)
             .bind(handle),
             Write::Remove => sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle),
         };
@@ -201,6 +203,7 @@ fn session_from(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
         created_at: time_from(row.try_get("created_at")?)?,
         expires_at: time_from(row.try_get("expires_at")?)?,
         payload: object_from(row.try_get("payload")?)?,
+        data: object_from(row.try_get("data")?)?,
     })
 }
 

@@ -194,6 +194,14 @@ fn router(sessions: &Sessions) -> Router {
                 visitor.update_anonymous_payload(update).await.map(|session| Json(session.payload().clone()))
             }),
         )
+        .route(
+            "/api/data",
+            get(|visitor: Visitor| async move { visitor.session_data().await.map(Json) }).post(
+                |visitor: Visitor, Json(update): Json<Map<String, Value>>| async move {
+                    visitor.update_session_data(|data| data.extend(update.clone())).await.map(Json)
+                },
+            ),
+        )
         .route("/api/expire", post(|visitor: Visitor| async move { visitor.expire_access_token().await }))
         .route("/page", get(page))
         .route("/fresh-page", get(|user: Result<FreshUser, Refused>| async move { user.map_or("refused", |_| "fresh") }))

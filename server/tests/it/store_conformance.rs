@@ -27,6 +27,7 @@ fn session(handle: &str, user: &str, expires_at: u64) -> SessionRecord {
         created_at: 1,
         expires_at,
         payload: map(json!({"name": "李雷", "nested": {"a": [1, null]}, "nothing": "\0", "b": 1, "a": 2})),
+        data: map(json!({"cart": ["\0", "🛒"], "large": "x".repeat(100_000)})),
     }
 }
 
@@ -82,6 +83,7 @@ async fn updates_as_decided(store: &impl SessionStore) {
         record.anonymous_id = "other".into();
         record.expires_at = 200;
         record.payload = map(json!({"a": 1}));
+        record.data.insert("b".into(), json!(2));
         Write::Save
     };
     let saved = store.update("update", &mut { change }).await.unwrap();
