@@ -8,6 +8,7 @@ use tower_http::csrf::CsrfLayer;
 use url::{Host, Url};
 
 use crate::{
+    claims::{GlobalValidators, SessionClaimValidator},
     clock::{Clock, millis},
     engine::{Engine, EngineError, EngineSettings, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
@@ -96,6 +97,7 @@ pub struct SessionsBuilder {
     anonymous_cookie_name: String,
     after_sign_out: AfterSignOut,
     hooks: Hooks,
+    claim_validators: GlobalValidators,
     store: Option<Arc<dyn SessionStore>>,
     clock: Clock,
 }
@@ -116,6 +118,7 @@ impl Default for SessionsBuilder {
             anonymous_cookie_name: cookie::ANONYMOUS_TOKEN.to_owned(),
             after_sign_out: AfterSignOut::default(),
             hooks: Hooks::default(),
+            claim_validators: GlobalValidators::default(),
             store: None,
             clock: Clock::default(),
         }
@@ -222,6 +225,14 @@ impl SessionsBuilder {
         self
     }
 
+    /// A demand on the access token of every user, on all routes: who does not satisfy it is refused with 403 by [`User`](crate::User),
+    /// [`FreshUser`](crate::FreshUser) and [`Principal`](crate::Principal). Routes with demands of their own use
+    /// [`Visitor::require`](crate::Visitor::require). May be given several times.
+    pub fn claim_validator(mut self, validator: impl SessionClaimValidator) -> Self {
+        self.claim_validators.add(validator);
+        self
+    }
+
     /// Where sessions and keys are kept. Required.
     pub fn store(mut self, store: impl SessionStore) -> Self {
         self.store = Some(Arc::new(store));
@@ -290,6 +301,7 @@ impl SessionsBuilder {
         Ok(Sessions::new(crate::sessions::Parts {
             engine,
             hooks: self.hooks,
+            claim_validators: self.claim_validators,
             cookies,
             base_path,
             trusted_origins,

@@ -89,6 +89,7 @@
 //! session with that id again, in the very response that tells so.
 #![forbid(unsafe_code)]
 
+pub mod claims;
 mod clock;
 mod config;
 mod engine;

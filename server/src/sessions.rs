@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use http::{HeaderName, HeaderValue, Method, Response, header};
@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
 
 use crate::{
-    clock::Clock,
+    claims::GlobalValidators,
+    clock::{Clock, system_time},
     config::{AfterSignOut, SessionsBuilder},
     engine::{Engine, EngineError, SessionInformation},
     hooks::Hooks,
@@ -32,6 +33,7 @@ pub struct Sessions(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) hooks: Hooks,
+    pub(crate) claim_validators: GlobalValidators,
     pub(crate) cookies: CookieSettings,
     pub(crate) base_path: String,
     pub(crate) trusted_origins: Vec<HeaderValue>,
@@ -193,6 +195,14 @@ impl Sessions {
 
     pub(crate) fn hooks(&self) -> &Hooks {
         &self.0.hooks
+    }
+
+    pub(crate) fn claim_validators(&self) -> &GlobalValidators {
+        &self.0.claim_validators
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        system_time(self.0.clock.now_ms())
     }
 
     pub(crate) fn anonymous_cookie(&self) -> &str {

@@ -63,10 +63,10 @@ async fn sign_out(sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts)
     let visitor = Visitor::new(sessions.clone(), facts, who, Changes::default());
     let response = match visitor.sign_out().await {
         Ok(()) => Response::new(json!({ "status": "OK" })),
-        Err(VisitorError::Refused(refused)) => refusal(refused),
+        Err(VisitorError::Refused(refused)) => refusal(&refused),
         Err(error) => {
             tracing::error!(%error, "a sign-out failed");
-            refusal(Refused::Unavailable)
+            refusal(&Refused::Unavailable)
         }
     };
     sessions.attach(&visitor, response)
@@ -89,7 +89,7 @@ async fn refresh(sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts) 
         Err(error) => {
             tracing::error!(%error, "a refresh failed");
             visitor.take_changes();
-            refusal(Refused::Unavailable)
+            refusal(&Refused::Unavailable)
         }
     };
     sessions.attach(&visitor, response)
@@ -102,7 +102,7 @@ async fn refreshed(sessions: &Sessions, headers: &HeaderMap, visitor: &Visitor) 
     let presented = from_header.map(|token| (token, Transfer::Header)).or(cookie.map(|token| (token, Transfer::Cookie)));
     let Some((token, transfer)) = presented else {
         give_back_anonymous(sessions, headers, visitor, None).await?;
-        return Ok(refusal(Refused::Unauthorised));
+        return Ok(refusal(&Refused::Unauthorised));
     };
     Ok(match sessions.engine().refresh(&token).await? {
         Refreshed::Tokens(access, refresh) => {
@@ -113,12 +113,12 @@ async fn refreshed(sessions: &Sessions, headers: &HeaderMap, visitor: &Visitor) 
         }
         Refreshed::Unauthorised { anonymous_id } => {
             give_back_anonymous(sessions, headers, visitor, anonymous_id).await?;
-            refusal(Refused::Unauthorised)
+            refusal(&Refused::Unauthorised)
         }
         Refreshed::Theft { anonymous_id } => {
             tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
             give_back_anonymous(sessions, headers, visitor, Some(anonymous_id)).await?;
-            refusal(Refused::TokenTheft)
+            refusal(&Refused::TokenTheft)
         }
     })
 }
@@ -155,8 +155,8 @@ async fn give_back_anonymous(
     Ok(())
 }
 
-fn refusal(refused: Refused) -> Response<Value> {
-    with_status(refused.status(), json!({ "message": refused.message() }))
+fn refusal(refused: &Refused) -> Response<Value> {
+    with_status(refused.status(), refused.body())
 }
 
 fn with_status(status: StatusCode, body: Value) -> Response<Value> {

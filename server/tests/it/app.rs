@@ -21,6 +21,7 @@ use http_body_util::BodyExt;
 use passerby_protocol::front_token::FrontToken;
 use passerby_server::{
     FreshUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError, redirect_to_refresh,
+    claims::PrimitiveArrayClaim,
     store::{KeyRecord, SessionStore},
 };
 use serde_json::{Map, Value, json};
@@ -201,6 +202,13 @@ fn router(sessions: &Sessions) -> Router {
                     visitor.update_session_data(|data| data.extend(update.clone())).await.map(Json)
                 },
             ),
+        )
+        .route(
+            "/api/admin",
+            get(|visitor: Visitor| async move {
+                let is_admin = PrimitiveArrayClaim::new("st-role").includes("admin");
+                visitor.require(&[&is_admin]).await.map(|user| user.user_id().to_owned())
+            }),
         )
         .route("/api/expire", post(|visitor: Visitor| async move { visitor.expire_access_token().await }))
         .route("/page", get(page))

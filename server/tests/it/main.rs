@@ -4,6 +4,7 @@
 
 mod anonymous;
 mod app;
+mod claims;
 mod cluster;
 mod concurrency;
 mod csrf_and_cors;
