@@ -58,7 +58,9 @@ pub enum BuildError {
     #[error("`{0}` must be at least one second")]
     TooShort(&'static str),
     /// A key would be replaced before it signed anything.
-    #[error("`key_rotation` must be at least two minutes, because other services learn of a new key one minute before it signs")]
+    #[error(
+        "`key_rotation` must be at least two minutes, because other services learn of a new key one minute before it signs"
+    )]
     KeyRotationTooShort,
     /// Browsers refuse cross-site cookies that are not `Secure` (reference 1.2).
     #[error(

@@ -102,18 +102,18 @@ pub mod store;
 
 pub use passerby_protocol::payload::PayloadError;
 
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use self::store::SqliteStore;
 pub use self::{
     config::{AfterSignOut, BuildError, SessionsBuilder},
-    engine::{EngineError, SessionInformation},
+    engine::{EngineError, JwtKey, SessionInformation},
     hooks::HookError,
     http::{CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError, redirect_to_refresh},
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
 };
-#[cfg(feature = "postgres")]
-pub use self::store::PostgresStore;
-#[cfg(feature = "sqlite")]
-pub use self::store::SqliteStore;
 
 /// The example of the README compiles.
 #[cfg(doctest)]

@@ -15,9 +15,9 @@ use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
 
 use crate::{
     claims::GlobalValidators,
-    clock::{Clock, system_time},
+    clock::{Clock, millis, system_time},
     config::{AfterSignOut, SessionsBuilder},
-    engine::{Engine, EngineError, SessionInformation},
+    engine::{Engine, EngineError, JwtKey, SessionInformation},
     hooks::Hooks,
     http::{SessionsLayer, Visitor, cookies::CookieSettings},
 };
@@ -162,6 +162,20 @@ impl Sessions {
         mut change: impl FnMut(&mut Map<String, Value>) + Send,
     ) -> Result<Option<Map<String, Value>>, EngineError> {
         self.engine().update_session_data(handle, &mut change).await
+    }
+
+    /// Signs a JWT for another service, which verifies it with the key set at `{base}/jwt/jwks.json`. `iat` and `exp` are added, `iss` where
+    /// the payload has none. It is no session: this server never takes it for one (reference 8.8).
+    ///
+    /// # Errors
+    /// [`EngineError::Payload`] when the payload has the claim `isAnonymous`; else when the key could not be made or stored.
+    pub async fn create_jwt(
+        &self,
+        payload: Map<String, Value>,
+        validity: Duration,
+        key: JwtKey,
+    ) -> Result<String, EngineError> {
+        self.engine().create_jwt(payload, millis(validity), key).await
     }
 
     /// Makes a new key for anonymous tokens, for when the old one may have been copied or by rule of the house. It signs one minute later,

@@ -67,7 +67,6 @@ common!(PrimitiveArrayClaim);
 
 impl PrimitiveClaim {
     /// Asks for exactly this value.
-    #[must_use]
     pub fn has_value(&self, value: impl Into<Value>) -> ClaimValidator {
         ClaimValidator::new(&self.0, Expectation::Value(value.into()))
     }
@@ -75,13 +74,11 @@ impl PrimitiveClaim {
 
 impl BooleanClaim {
     /// Asks for `true`.
-    #[must_use]
     pub fn is_true(&self) -> ClaimValidator {
         ClaimValidator::new(&self.0, Expectation::Value(true.into()))
     }
 
     /// Asks for `false`.
-    #[must_use]
     pub fn is_false(&self) -> ClaimValidator {
         ClaimValidator::new(&self.0, Expectation::Value(false.into()))
     }
@@ -89,31 +86,26 @@ impl BooleanClaim {
 
 impl PrimitiveArrayClaim {
     /// Asks for this value among others.
-    #[must_use]
     pub fn includes(&self, value: impl Into<Value>) -> ClaimValidator {
         ClaimValidator::new(&self.0, Expectation::Includes(value.into()))
     }
 
     /// Asks for this value not to be there.
-    #[must_use]
     pub fn excludes(&self, value: impl Into<Value>) -> ClaimValidator {
         ClaimValidator::new(&self.0, Expectation::Excludes(value.into()))
     }
 
     /// Asks for all of these values.
-    #[must_use]
     pub fn includes_all<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> ClaimValidator {
         ClaimValidator::new(&self.0, Expectation::IncludesAll(values.into_iter().map(Into::into).collect()))
     }
 
     /// Asks for one of these values at least.
-    #[must_use]
     pub fn includes_any<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> ClaimValidator {
         ClaimValidator::new(&self.0, Expectation::IncludesAny(values.into_iter().map(Into::into).collect()))
     }
 
     /// Asks for none of these values to be there.
-    #[must_use]
     pub fn excludes_all<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> ClaimValidator {
         ClaimValidator::new(&self.0, Expectation::ExcludesAll(values.into_iter().map(Into::into).collect()))
     }

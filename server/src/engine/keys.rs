@@ -148,9 +148,9 @@ impl KeyRing {
         let set = self.set();
         // A key signs until its successor does.
         let in_use = |position: usize| {
-            set.dynamic_keys.get(position + 1).is_none_or(|successor| {
-                successor.created_at.saturating_add(PUBLISH_AHEAD_MS + access_validity_ms) >= now_ms
-            })
+            set.dynamic_keys
+                .get(position + 1)
+                .is_none_or(|successor| successor.created_at.saturating_add(PUBLISH_AHEAD_MS + access_validity_ms) >= now_ms)
         };
         let dynamic_keys = set.dynamic_keys.iter().enumerate().filter(|(position, _)| in_use(*position)).map(|(_, key)| key);
         let keys: Vec<&Value> = dynamic_keys.chain(&set.static_keys).map(|key| &key.jwk).collect();

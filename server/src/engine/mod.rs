@@ -8,13 +8,14 @@ pub(crate) mod refresh_token;
 use std::sync::Arc;
 
 use passerby_protocol::{
-    names::cookie,
+    names::{CLAIM_IS_ANONYMOUS, cookie},
     payload::{AccessClaims, PayloadError, merge, without_protected},
     rotation::{Rotation, judge},
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub use self::jwt::JwtKey;
 pub(crate) use self::{
     anonymous::{AnonymousCheck, IssuedAnonymous},
     keys::PUBLISH_AHEAD_MS,
@@ -148,6 +149,28 @@ impl Engine {
     /// Public keys for other services.
     pub(crate) async fn jwks(&self) -> Value {
         self.keys.jwks(self.clock.now_ms(), self.settings.access_validity_ms).await
+    }
+
+    /// Signs a JWT of the app's own (reference 8.8).
+    pub(crate) async fn create_jwt(
+        &self,
+        mut payload: Map<String, Value>,
+        validity_ms: u64,
+        key: JwtKey,
+    ) -> Result<String, EngineError> {
+        // With these, and the same key, it would be an anonymous session.
+        if payload.contains_key(CLAIM_IS_ANONYMOUS) {
+            return Err(PayloadError::Protected { claim: CLAIM_IS_ANONYMOUS.to_owned() }.into());
+        }
+        let now = self.clock.now_ms();
+        let key = match key {
+            JwtKey::Static => self.keys.static_signing_key(now)?,
+            JwtKey::Dynamic => self.keys.access_signing_key(now).await?,
+        };
+        payload.entry("iss").or_insert_with(|| self.settings.issuer.as_str().into());
+        payload.insert("iat".to_owned(), (now / 1000).into());
+        payload.insert("exp".to_owned(), (now.saturating_add(validity_ms) / 1000).into());
+        jwt::sign_for_app(&key.id, &key.encoding, &payload).map_err(|_| EngineError::Crypto)
     }
 
     pub(crate) async fn replace_static_key(&self) -> Result<(), EngineError> {

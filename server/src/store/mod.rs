@@ -129,7 +129,12 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error;
         let unreachable = match &error {
-            Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
+            Error::Io(_)
+            | Error::Tls(_)
+            | Error::Protocol(_)
+            | Error::PoolTimedOut
+            | Error::PoolClosed
+            | Error::WorkerCrashed => true,
             // Classes of SQLSTATE: connection, authorisation, no such database, resources, operator intervention.
             Error::Database(error) => error.code().is_some_and(|code| {
                 ["08", "28", "3D", "53", "57P"].iter().any(|class| code.len() == 5 && code.starts_with(class))

@@ -53,7 +53,8 @@ impl PostgresStore {
     /// [`StoreError::Migration`] when the schema comes from a newer version.
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(address).map_err(StoreError::BadAddress)?.options(SERVER_SETTINGS);
-        let pool = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options);
+        let pool =
+            PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options);
         Self::with_pool(pool).await
     }
 

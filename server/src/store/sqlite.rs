@@ -60,8 +60,7 @@ impl SqliteStore {
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| not_writable(&error))?;
         MIGRATIONS.run(&mut *transaction).await.map_err(StoreError::Migration)?;
         transaction.commit().await.map_err(|error| not_writable(&error))?;
-        let readers =
-            SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
         Ok(Self { writer, readers })
     }
 
@@ -104,8 +103,7 @@ impl SessionStore for SqliteStore {
 
     async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
         let mut transaction = self.write().await?;
-        let row =
-            sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&mut *transaction).await?;
+        let row = sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&mut *transaction).await?;
         let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
             return Ok(None);
         };
@@ -128,10 +126,7 @@ impl SessionStore for SqliteStore {
     }
 
     async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
-        let removed = sqlx::query("DELETE FROM sessions WHERE handle = ?")
-            .bind(handle)
-            .execute(&self.writer)
-            .await?;
+        let removed = sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle).execute(&self.writer).await?;
         Ok(removed.rows_affected() > 0)
     }
 

@@ -20,8 +20,9 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use passerby_protocol::front_token::FrontToken;
 use passerby_server::{
-    FreshUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError, redirect_to_refresh,
+    FreshUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
     claims::PrimitiveArrayClaim,
+    redirect_to_refresh,
     store::{KeyRecord, SessionStore},
 };
 use serde_json::{Map, Value, json};

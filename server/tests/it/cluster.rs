@@ -61,9 +61,11 @@ impl Cluster {
             std::os::unix::fs::chown(folder.path(), Some(id("-u")), Some(id("-g"))).unwrap();
         }
         let data = folder.path().join("data");
-        said(as_server_user(&binaries.join("initdb"))
-            .args(["--no-sync", "--auth=trust", "--username=passerby", "--encoding=UTF8", "--locale=C", "--pgdata"])
-            .arg(&data));
+        said(
+            as_server_user(&binaries.join("initdb"))
+                .args(["--no-sync", "--auth=trust", "--username=passerby", "--encoding=UTF8", "--locale=C", "--pgdata"])
+                .arg(&data),
+        );
         let settings = format!("{SETTINGS}port = {PORT}\nunix_socket_directories = '{}'\n", folder.path().display());
         let mut file = fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).unwrap();
         file.write_all(settings.as_bytes()).unwrap();

@@ -58,9 +58,9 @@ async fn fifty_refreshes_end_with_one_session<S: SessionStore + Clone>(first: &A
         let children = refresh_all(copies(&browser, 50, servers)).await;
         let newest = children.last().unwrap().clone();
         // All tabs share the cookies of the answer that came last, and use them at once.
-        let uses = copies(&newest, 50, servers).into_iter().map(|mut tab| {
-            tokio::spawn(async move { (tab.get("/api/fresh").await.status.as_u16(), tab) })
-        });
+        let uses = copies(&newest, 50, servers)
+            .into_iter()
+            .map(|mut tab| tokio::spawn(async move { (tab.get("/api/fresh").await.status.as_u16(), tab) }));
         for used in join_all(uses).await {
             let (status, tab) = used.unwrap();
             assert_eq!(status, 200);
@@ -74,10 +74,9 @@ async fn fifty_refreshes_end_with_one_session<S: SessionStore + Clone>(first: &A
     let mut thief = browser.clone().moved_to(second);
     assert_eq!(browser.refresh().await.status, 200);
     assert_eq!(browser.get("/api/fresh").await.status, 200);
-    let answers = join_all(copies(&thief, 10, servers).into_iter().map(|mut copy| {
-        tokio::spawn(async move { copy.refresh().await })
-    }))
-    .await;
+    let answers =
+        join_all(copies(&thief, 10, servers).into_iter().map(|mut copy| tokio::spawn(async move { copy.refresh().await })))
+            .await;
     let mut thefts = 0;
     for answer in answers {
         let answer = answer.unwrap();

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
-use passerby_server::{Sessions, SqliteStore, store::SessionStore};
-use serde_json::{Map, Value};
+use passerby_server::{JwtKey, Sessions, SqliteStore, store::SessionStore};
+use serde_json::{Map, Value, json};
 
-use crate::app::{App, Browser, ORIGIN};
+use crate::app::{App, Browser, ORIGIN, map};
 
 const JWKS: &str = "/auth/jwt/jwks.json";
 
@@ -100,4 +100,34 @@ async fn two_servers_that_start_at_once_agree_on_keys() {
     let (first, second) = tokio::join!(start(), start());
     assert!(first.is_ok() && second.is_ok());
     assert_eq!(store.keys().await.unwrap().len(), 3, "one of each kind");
+}
+
+#[tokio::test]
+async fn an_app_signs_tokens_of_its_own_that_are_no_sessions() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    let set = jwks(&mut browser).await;
+    let payload = map(json!({"sub": "alice", "anonymousId": id, "sessionHandle": "x", "exp": 1}));
+    for (key, prefix) in [(JwtKey::Static, "s-"), (JwtKey::Dynamic, "d-")] {
+        let token = app.sessions.create_jwt(payload.clone(), Duration::from_secs(60), key).await.unwrap();
+        let header = decode_header(&token).unwrap();
+        assert!(header.kid.unwrap().starts_with(prefix));
+        let claims = verify(&set, &token).unwrap();
+        assert_eq!((&claims["sub"], &claims["iss"]), (&json!("alice"), &json!(format!("{ORIGIN}/auth"))));
+        assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 60);
+        let mut thief = app.browser().header("authorization", &format!("Bearer {token}"));
+        assert_eq!(thief.get("/api/user").await.status, 401);
+        assert_ne!(thief.id().await, id);
+        for cookie in ["sAccessToken", "sAnonymousToken"] {
+            let mut thief = app.browser();
+            thief.set_cookie(cookie, &token);
+            assert_eq!(thief.get("/api/user").await.status, 401, "{cookie}");
+        }
+    }
+    let anonymous = map(json!({"isAnonymous": true, "anonymousId": id}));
+    assert!(app.sessions.create_jwt(anonymous, Duration::from_secs(60), JwtKey::Static).await.is_err());
+    let own = map(json!({"iss": "https://elsewhere.example"}));
+    let token = app.sessions.create_jwt(own, Duration::MAX, JwtKey::Static).await.unwrap();
+    assert!(decode_header(&token).is_ok(), "a validity without end is one");
 }

@@ -61,7 +61,11 @@ async fn creates_and_never_overwrites(store: &impl SessionStore) {
     }
     let latest = SessionRecord { created_at: u64::MAX, ..session("latest", "alice", u64::MAX) };
     store.create(&latest).await.unwrap();
-    assert_eq!(store.load("latest").await.unwrap().unwrap().expires_at, i64::MAX.cast_unsigned(), "as late as a database can tell");
+    assert_eq!(
+        store.load("latest").await.unwrap().unwrap().expires_at,
+        i64::MAX.cast_unsigned(),
+        "as late as a database can tell"
+    );
     assert!(store.remove("latest").await.unwrap());
     assert!(store.remove("create").await.unwrap());
 }
