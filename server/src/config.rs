@@ -12,7 +12,10 @@ use crate::{
     clock::{Clock, millis},
     engine::{Engine, EngineError, EngineSettings, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
-    http::cookies::{CookieSettings, SameSite},
+    http::{
+        AntiCsrf,
+        cookies::{CookieSettings, SameSite},
+    },
     principal::{AnonymousSession, UserSession},
     sessions::Sessions,
     store::SessionStore,
@@ -100,6 +103,7 @@ pub struct SessionsBuilder {
     after_sign_out: AfterSignOut,
     hooks: Hooks,
     claim_validators: GlobalValidators,
+    anti_csrf: AntiCsrf,
     store: Option<Arc<dyn SessionStore>>,
     clock: Clock,
 }
@@ -121,6 +125,7 @@ impl Default for SessionsBuilder {
             after_sign_out: AfterSignOut::default(),
             hooks: Hooks::default(),
             claim_validators: GlobalValidators::default(),
+            anti_csrf: AntiCsrf::default(),
             store: None,
             clock: Clock::default(),
         }
@@ -227,6 +232,12 @@ impl SessionsBuilder {
         self
     }
 
+    /// What requests must show besides their cookies, in addition to where they come from. Default [`AntiCsrf::None`].
+    pub fn anti_csrf(mut self, mode: AntiCsrf) -> Self {
+        self.anti_csrf = mode;
+        self
+    }
+
     /// A demand on the access token of every user, on all routes: who does not satisfy it is refused with 403 by [`User`](crate::User),
     /// [`FreshUser`](crate::FreshUser) and [`Principal`](crate::Principal). Routes with demands of their own use
     /// [`Visitor::require`](crate::Visitor::require). May be given several times.
@@ -304,6 +315,7 @@ impl SessionsBuilder {
             engine,
             hooks: self.hooks,
             claim_validators: self.claim_validators,
+            anti_csrf: self.anti_csrf,
             cookies,
             base_path,
             trusted_origins,

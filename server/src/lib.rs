@@ -110,7 +110,10 @@ pub use self::{
     config::{AfterSignOut, BuildError, SessionsBuilder},
     engine::{EngineError, JwtKey, SessionInformation},
     hooks::HookError,
-    http::{CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError, redirect_to_refresh},
+    http::{
+        AntiCsrf, CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError,
+        redirect_to_refresh,
+    },
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
 };

@@ -19,7 +19,7 @@ use crate::{
     config::{AfterSignOut, SessionsBuilder},
     engine::{Engine, EngineError, JwtKey, SessionInformation},
     hooks::Hooks,
-    http::{SessionsLayer, Visitor, cookies::CookieSettings},
+    http::{AntiCsrf, SessionsLayer, Visitor, cookies::CookieSettings},
 };
 
 /// How long browsers may remember the answer to a preflight request.
@@ -34,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) hooks: Hooks,
     pub(crate) claim_validators: GlobalValidators,
+    pub(crate) anti_csrf: AntiCsrf,
     pub(crate) cookies: CookieSettings,
     pub(crate) base_path: String,
     pub(crate) trusted_origins: Vec<HeaderValue>,
@@ -213,6 +214,10 @@ impl Sessions {
 
     pub(crate) fn claim_validators(&self) -> &GlobalValidators {
         &self.0.claim_validators
+    }
+
+    pub(crate) fn anti_csrf(&self) -> AntiCsrf {
+        self.0.anti_csrf
     }
 
     pub(crate) fn now(&self) -> SystemTime {

@@ -23,7 +23,7 @@ pub(crate) use self::{
 use self::{
     jwt::TokenKind,
     keys::KeyRing,
-    refresh_token::{Hash1, Hash2, RefreshContent},
+    refresh_token::{Hash1, Hash2, Inherited, RefreshContent},
 };
 use crate::{
     clock::{Clock, system_time},
@@ -50,6 +50,9 @@ pub enum EngineError {
     /// The user id is empty.
     #[error("a user id cannot be empty")]
     EmptyUserId,
+    /// The user id has a character that not every store can keep.
+    #[error("a user id cannot contain the character U+0000")]
+    UnstorableUserId,
     /// The app's payload is refused.
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -188,13 +191,19 @@ impl Engine {
         user_id: &str,
         anonymous_id: &str,
         payload: Map<String, Value>,
+        with_anti_csrf: bool,
     ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
         if user_id.is_empty() {
             return Err(EngineError::EmptyUserId);
         }
+        if user_id.contains('\0') {
+            return Err(EngineError::UnstorableUserId);
+        }
+        let anti_csrf = with_anti_csrf.then(|| Uuid::new_v4().to_string());
+        let inherited = Inherited { parent: None, anti_csrf: anti_csrf.as_deref() };
         let now = self.clock.now_ms();
         let handle = Uuid::new_v4().to_string();
-        let refresh = self.seal_refresh(&handle, user_id, anonymous_id, None, now)?;
+        let refresh = self.seal_refresh(&handle, user_id, anonymous_id, inherited, now)?;
         let hash = Hash1::of(&refresh.token);
         let session = SessionRecord {
             handle,
@@ -207,7 +216,7 @@ impl Engine {
             data: Map::new(),
         };
         // Signed before it is stored: what cannot be sent shall not exist.
-        let access = self.issue_access(self.claims_of(&session, &hash, None, now)).await?;
+        let access = self.issue_access(self.claims_of(&session, &hash, inherited, now)).await?;
         self.store.create(&session).await?;
         if let Err(error) = self.store.remove_expired(now, SWEEP).await {
             tracing::warn!(%error, "expired sessions could not be removed");
@@ -245,16 +254,25 @@ impl Engine {
             None => DatabaseCheck::Gone,
             Some((Rotation::Theft, _)) => DatabaseCheck::Exists,
             Some((Rotation::Current | Rotation::PromoteChild, record)) => {
-                DatabaseCheck::Promoted(self.issue_access(self.claims_of(&record, &own, None, now)).await?)
+                let inherited = Inherited { parent: None, anti_csrf: claims.anti_csrf_token.as_deref() };
+                DatabaseCheck::Promoted(self.issue_access(self.claims_of(&record, &own, inherited, now)).await?)
             }
         })
     }
 
-    /// Exchanges a refresh token for new tokens, with rotation and theft detection (reference 8.5).
-    pub(crate) async fn refresh(&self, token: &str) -> Result<Refreshed, EngineError> {
+    /// Exchanges a refresh token for new tokens, with rotation and theft detection (reference 8.5). `may_refresh` is asked with the
+    /// token's anti-CSRF token.
+    pub(crate) async fn refresh(
+        &self,
+        token: &str,
+        may_refresh: impl Fn(Option<&str>) -> bool,
+    ) -> Result<Refreshed, EngineError> {
         let Some(content) = self.open_refresh(token) else {
             return Ok(Refreshed::Unauthorised { anonymous_id: None });
         };
+        if !may_refresh(content.anti_csrf_token.as_deref()) {
+            return Ok(Refreshed::Unauthorised { anonymous_id: Some(content.anonymous_id) });
+        }
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
@@ -263,8 +281,9 @@ impl Engine {
             None => Refreshed::Unauthorised { anonymous_id: Some(content.anonymous_id) },
             Some((Rotation::Theft, _)) => Refreshed::Theft { anonymous_id: content.anonymous_id },
             Some((Rotation::Current | Rotation::PromoteChild, record)) => {
-                let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, Some(&presented), now)?;
-                let claims = self.claims_of(&record, &Hash1::of(&child.token), Some(&presented), now);
+                let inherited = Inherited { parent: Some(&presented), anti_csrf: content.anti_csrf_token.as_deref() };
+                let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, inherited, now)?;
+                let claims = self.claims_of(&record, &Hash1::of(&child.token), inherited, now);
                 Refreshed::Tokens(self.issue_access(claims).await?, child)
             }
         })
@@ -308,9 +327,11 @@ impl Engine {
     /// no such session.
     pub(crate) async fn merge_by_handle(&self, handle: &str, update: &Map<String, Value>) -> Result<bool, EngineError> {
         let now = self.clock.now_ms();
-        let placeholder = Hash1::of("");
+        // As long as the token that the next refresh makes can be.
+        let (placeholder, anti_csrf) = (Hash1::of(""), Uuid::nil().to_string());
+        let inherited = Inherited { parent: Some(&placeholder), anti_csrf: Some(&anti_csrf) };
         Ok(self
-            .merge_stored(handle, update, now, |record| self.claims_of(record, &placeholder, Some(&placeholder), now))
+            .merge_stored(handle, update, now, |record| self.claims_of(record, &placeholder, inherited, now))
             .await?
             .is_some())
     }
@@ -427,7 +448,7 @@ impl Engine {
         }))
     }
 
-    fn claims_of(&self, record: &SessionRecord, own: &Hash1, parent: Option<&Hash1>, now: u64) -> AccessClaims {
+    fn claims_of(&self, record: &SessionRecord, own: &Hash1, inherited: Inherited<'_>, now: u64) -> AccessClaims {
         AccessClaims {
             user_id: record.user_id.clone(),
             session_handle: record.handle.clone(),
@@ -435,7 +456,8 @@ impl Engine {
             expires_at: now.saturating_add(self.settings.access_validity_ms) / 1000,
             issuer: self.settings.issuer.clone(),
             refresh_token_hash1: own.as_str().to_owned(),
-            parent_refresh_token_hash1: parent.map(|hash| hash.as_str().to_owned()),
+            parent_refresh_token_hash1: inherited.parent.map(|hash| hash.as_str().to_owned()),
+            anti_csrf_token: inherited.anti_csrf.map(str::to_owned),
             anonymous_id: record.anonymous_id.clone(),
             custom: record.payload.clone(),
         }
@@ -454,13 +476,13 @@ impl Engine {
         handle: &str,
         user_id: &str,
         anonymous_id: &str,
-        parent: Option<&Hash1>,
+        inherited: Inherited<'_>,
         now: u64,
     ) -> Result<IssuedRefresh, EngineError> {
         let keys = self.keys.refresh_keys();
         let key = keys.first().ok_or(EngineError::NoKey)?;
         Ok(IssuedRefresh {
-            token: key.seal(handle, user_id, anonymous_id, parent)?,
+            token: key.seal(handle, user_id, anonymous_id, inherited)?,
             expires_at: now.saturating_add(self.settings.refresh_validity_ms),
         })
     }

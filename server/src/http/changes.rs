@@ -74,6 +74,9 @@ impl Changes {
                 if clear_other {
                     out.clear(if transfer == Transfer::Cookie { Transfer::Header } else { Transfer::Cookie });
                 }
+                if let Some(anti_csrf) = access.session.claims.anti_csrf_token.as_deref().filter(|_| refresh.is_some()) {
+                    out.token(names::header::ANTI_CSRF, anti_csrf);
+                }
                 match transfer {
                     Transfer::Cookie => {
                         out.cookie(cookies.access(&access.token, now_ms));

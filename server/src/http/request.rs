@@ -23,6 +23,11 @@ pub(crate) struct RequestFacts {
     pub(crate) transfer: Transfer,
     /// The app has switched anonymous sessions off for this visitor.
     pub(crate) anonymous_off: bool,
+    /// Not `GET` or `HEAD`, so that anti-CSRF is checked (reference 8.3 step 3).
+    pub(crate) is_unsafe: bool,
+    /// The header `anti-csrf`.
+    pub(crate) anti_csrf: Option<String>,
+    pub(crate) has_rid: bool,
     pub(crate) has_anonymous_cookie: bool,
     pub(crate) has_legacy_cookie: bool,
 }
@@ -34,6 +39,9 @@ impl RequestFacts {
             is_api: !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers),
             transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
             anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
+            is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
+            anti_csrf: text(headers, names::header::ANTI_CSRF).map(str::to_owned),
+            has_rid: headers.contains_key(names::header::RID),
             has_anonymous_cookie: !super::cookies::values(headers, anonymous_cookie).is_empty(),
             has_legacy_cookie: !super::cookies::values(headers, names::cookie::ID_REFRESH_TOKEN).is_empty(),
         }

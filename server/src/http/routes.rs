@@ -104,23 +104,29 @@ async fn refreshed(sessions: &Sessions, headers: &HeaderMap, visitor: &Visitor) 
         give_back_anonymous(sessions, headers, visitor, None).await?;
         return Ok(refusal(&Refused::Unauthorised));
     };
-    Ok(match sessions.engine().refresh(&token).await? {
-        Refreshed::Tokens(access, refresh) => {
-            let session = access.session.clone();
-            let change = UserChange::Issue { transfer, access, refresh: Some(refresh), clear_other: had_both };
-            visitor.issue(session, transfer, change);
-            Response::new(Value::Object(Map::new()))
-        }
-        Refreshed::Unauthorised { anonymous_id } => {
-            give_back_anonymous(sessions, headers, visitor, anonymous_id).await?;
-            refusal(&Refused::Unauthorised)
-        }
-        Refreshed::Theft { anonymous_id } => {
-            tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
-            give_back_anonymous(sessions, headers, visitor, Some(anonymous_id)).await?;
-            refusal(&Refused::TokenTheft)
-        }
-    })
+    Ok(
+        match sessions
+            .engine()
+            .refresh(&token, |anti_csrf| sessions.anti_csrf().allows(visitor.facts(), transfer, anti_csrf))
+            .await?
+        {
+            Refreshed::Tokens(access, refresh) => {
+                let session = access.session.clone();
+                let change = UserChange::Issue { transfer, access, refresh: Some(refresh), clear_other: had_both };
+                visitor.issue(session, transfer, change);
+                Response::new(Value::Object(Map::new()))
+            }
+            Refreshed::Unauthorised { anonymous_id } => {
+                give_back_anonymous(sessions, headers, visitor, anonymous_id).await?;
+                refusal(&Refused::Unauthorised)
+            }
+            Refreshed::Theft { anonymous_id } => {
+                tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
+                give_back_anonymous(sessions, headers, visitor, Some(anonymous_id)).await?;
+                refusal(&Refused::TokenTheft)
+            }
+        },
+    )
 }
 
 /// Clears the user session and announces the anonymous one: with the id of the user session where one can be trusted, else the one that

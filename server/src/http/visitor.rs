@@ -412,14 +412,15 @@ impl Visitor {
         payload: Map<String, Value>,
     ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
         let engine = self.0.sessions.engine();
+        let with_anti_csrf = self.0.sessions.anti_csrf().gives_token(self.0.facts.transfer);
         if carried.is_empty() {
-            return engine.create(user_id, anonymous_id, payload).await;
+            return engine.create(user_id, anonymous_id, payload, with_anti_csrf).await;
         }
         carried.extend(payload.clone());
-        match engine.create(user_id, anonymous_id, carried).await {
+        match engine.create(user_id, anonymous_id, carried, with_anti_csrf).await {
             Err(EngineError::Payload(error)) => {
                 tracing::warn!(%error, "signing in without what `on_upgrade` would have carried over");
-                engine.create(user_id, anonymous_id, payload).await
+                engine.create(user_id, anonymous_id, payload, with_anti_csrf).await
             }
             created => created,
         }

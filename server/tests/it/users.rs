@@ -131,6 +131,7 @@ async fn an_empty_user_id_is_refused() {
     let mut browser = App::new().await.browser();
     let id = browser.id().await;
     assert_eq!(browser.post("/api/login?user=").await.status, 500);
+    assert_eq!(browser.post("/api/login?user=a%00b").await.status, 500, "PostgreSQL could not keep it");
     assert_eq!(browser.id().await, id);
 }
 
