@@ -65,6 +65,9 @@ pub enum BuildError {
         "`key_rotation` must be at least two minutes, because other services learn of a new key one minute before it signs"
     )]
     KeyRotationTooShort,
+    /// What `older_cookie_domain` names is in use.
+    #[error("`older_cookie_domain` must be another one than `cookie_domain`; an empty one means that there was none")]
+    SameCookieDomain,
     /// Browsers refuse cross-site cookies that are not `Secure` (reference 1.2).
     #[error(
         "website and API are different sites, so browsers send cookies only over HTTPS; make `api_domain` an `https://` address, or serve both from one site"
@@ -94,6 +97,8 @@ pub struct SessionsBuilder {
     trusted_origins: Vec<String>,
     api_base_path: String,
     cookie_domain: Option<String>,
+    older_cookie_domain: Option<String>,
+    expose_access_token: bool,
     access_token_validity: Duration,
     refresh_token_validity: Duration,
     key_rotation: Duration,
@@ -116,6 +121,8 @@ impl Default for SessionsBuilder {
             trusted_origins: Vec::new(),
             api_base_path: DEFAULT_API_BASE_PATH.to_owned(),
             cookie_domain: None,
+            older_cookie_domain: None,
+            expose_access_token: false,
             access_token_validity: DEFAULT_ACCESS_VALIDITY,
             refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
             key_rotation: DEFAULT_KEY_ROTATION,
@@ -161,6 +168,21 @@ impl SessionsBuilder {
     /// `Domain` of the cookies, to share the session between subdomains. Default: none, the API's host only.
     pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie_domain = Some(domain.into());
+        self
+    }
+
+    /// What `cookie_domain` was before it was changed; empty when there was none. Browsers that hold cookies of both then send two of a
+    /// name, and a refresh removes the old ones. Default: such a refresh fails with 500. Keep it set for as long as a refresh token is
+    /// valid after the change (reference 8.4).
+    pub fn older_cookie_domain(mut self, domain: impl Into<String>) -> Self {
+        self.older_cookie_domain = Some(domain.into());
+        self
+    }
+
+    /// Sends the access token in the response header `st-access-token` too when it travels in a cookie, for scripts that call other services
+    /// with it. Any script in the page can then read it; default `false`.
+    pub fn expose_access_token_to_frontend_in_cookie_based_auth(mut self, expose: bool) -> Self {
+        self.expose_access_token = expose;
         self
     }
 
@@ -284,7 +306,16 @@ impl SessionsBuilder {
             domain: self.cookie_domain.map(|domain| cookie_domain(&domain, &api)).transpose()?,
             refresh_path: format!("{base_path}{}", passerby_protocol::names::REFRESH_PATH),
             anonymous_name: cookie_name(self.anonymous_cookie_name)?,
+            older_domain: match self.older_cookie_domain.as_deref() {
+                None => None,
+                Some("") => Some(None),
+                Some(domain) => Some(Some(cookie_domain(domain, &api)?)),
+            },
+            expose_access_token: self.expose_access_token,
         };
+        if cookies.older_domain.as_ref() == Some(&cookies.domain) {
+            return Err(BuildError::SameCookieDomain);
+        }
         if cookies.same_site == SameSite::None && !cookies.secure && !(is_local(&api) && is_local(&website)) {
             return Err(BuildError::InsecureCrossSite);
         }

@@ -55,7 +55,8 @@ impl Sessions {
     }
 
     /// The layer for the router, to be added after all routes. It finds out who sent a request, gives new visitors of API routes an
-    /// anonymous session, answers `POST {base}/session/refresh`, `POST {base}/signout` and `GET {base}/jwt/jwks.json`, attaches tokens
+    /// anonymous session, answers `POST {base}/session/refresh`, `POST {base}/signout`, `GET {base}/jwt/jwks.json` and
+    /// `GET {base}/.well-known/openid-configuration`, attaches tokens
     /// to responses, and refuses state-changing requests that other websites send (Fetch Metadata and `Origin`, as in
     /// [`tower_http::csrf`], whose deployment caveats hold).
     pub fn layer(&self) -> SessionsLayer {
@@ -226,6 +227,10 @@ impl Sessions {
 
     pub(crate) fn anonymous_cookie(&self) -> &str {
         &self.0.cookies.anonymous_name
+    }
+
+    pub(crate) fn cookies(&self) -> &CookieSettings {
+        &self.0.cookies
     }
 
     pub(crate) fn base_path(&self) -> &str {

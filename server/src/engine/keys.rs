@@ -33,7 +33,7 @@ use super::{
 };
 use crate::store::{KeyKind, KeyRecord, SessionStore, StoreError};
 
-/// A new key is published this long before it signs, because other services keep the key set as long (`JWKS_CACHING`), and other
+/// A new key is published this long before it signs, because other services keep the key set as long (`PUBLIC_CACHING`), and other
 /// processes of ours half as long.
 pub(crate) const PUBLISH_AHEAD_MS: u64 = 60 * 1000;
 /// Keys are read again when they were last read this long ago, before something is signed.

@@ -8,11 +8,11 @@ pub(crate) mod refresh_token;
 use std::sync::Arc;
 
 use passerby_protocol::{
-    names::{CLAIM_IS_ANONYMOUS, cookie},
+    names::{CLAIM_IS_ANONYMOUS, JWKS_PATH, cookie},
     payload::{AccessClaims, PayloadError, merge, without_protected},
     rotation::{Rotation, judge},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 pub use self::jwt::JwtKey;
@@ -147,6 +147,12 @@ impl Engine {
     pub(crate) async fn new(store: Arc<dyn SessionStore>, settings: EngineSettings, clock: Clock) -> Result<Self, EngineError> {
         let keys = KeyRing::open(store.clone(), settings.key_rotation_ms, clock.now_ms()).await?;
         Ok(Self { store, keys, settings, clock })
+    }
+
+    /// Where the public keys are, for other services (reference 1.8).
+    pub(crate) fn discovery(&self) -> Value {
+        let issuer = &self.settings.issuer;
+        json!({ "issuer": issuer, "jwks_uri": format!("{issuer}{JWKS_PATH}") })
     }
 
     /// Public keys for other services.

@@ -80,6 +80,9 @@ impl Changes {
                 match transfer {
                     Transfer::Cookie => {
                         out.cookie(cookies.access(&access.token, now_ms));
+                        if cookies.expose_access_token {
+                            out.token(names::header::ACCESS_TOKEN, &access.token);
+                        }
                         if let Some(refresh) = refresh {
                             out.cookie(cookies.refresh(&refresh.token, refresh.expires_at));
                         }

@@ -37,6 +37,10 @@ pub(crate) struct CookieSettings {
     pub(crate) domain: Option<String>,
     pub(crate) refresh_path: String,
     pub(crate) anonymous_name: String,
+    /// Where cookies lie that a former configuration set. The inner `None` is the API's host only.
+    pub(crate) older_domain: Option<Option<String>>,
+    /// Whether scripts get the access token in a header besides.
+    pub(crate) expose_access_token: bool,
 }
 
 impl CookieSettings {
@@ -59,6 +63,13 @@ impl CookieSettings {
 
     pub(crate) fn clear_refresh(&self) -> HeaderValue {
         self.set(cookie::REFRESH_TOKEN, "", &self.refresh_path, 0)
+    }
+
+    /// Removes what a former configuration left; `None` when none is known. Never touches a cookie of the present one.
+    pub(crate) fn clear_older(&self) -> Option<[HeaderValue; 2]> {
+        let domain = self.older_domain.clone()?;
+        let older = Self { domain, ..self.clone() };
+        Some([older.clear_access(), older.clear_refresh()])
     }
 
     pub(crate) fn clear_anonymous(&self) -> HeaderValue {
@@ -117,6 +128,8 @@ mod tests {
             domain: None,
             refresh_path: "/auth/session/refresh".into(),
             anonymous_name: "sAnonymousToken".into(),
+            older_domain: None,
+            expose_access_token: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The endpoints of the protocol: refresh, sign-out, public keys (reference 1.8).
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use passerby_protocol::names::{JWKS_PATH, REFRESH_PATH, SIGN_OUT_PATH, cookie};
+use passerby_protocol::names::{DISCOVERY_PATH, JWKS_PATH, REFRESH_PATH, SIGN_OUT_PATH, cookie};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
     sessions::Sessions,
 };
 
-const JWKS_CACHING: &str = "max-age=60, must-revalidate";
+const PUBLIC_CACHING: &str = "max-age=60, must-revalidate";
 
 /// Which endpoint of ours a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,7 @@ pub(crate) enum Route {
     Refresh,
     SignOut,
     Jwks,
+    Discovery,
 }
 
 impl Route {
@@ -33,6 +34,7 @@ impl Route {
             (&Method::POST, REFRESH_PATH) => Some(Self::Refresh),
             (&Method::POST, SIGN_OUT_PATH) => Some(Self::SignOut),
             (&Method::GET, JWKS_PATH) => Some(Self::Jwks),
+            (&Method::GET, DISCOVERY_PATH) => Some(Self::Discovery),
             _ => None,
         }
     }
@@ -42,15 +44,17 @@ impl Route {
         match self {
             Self::Refresh => refresh(sessions, headers, facts).await,
             Self::SignOut => sign_out(sessions, headers, facts).await,
-            Self::Jwks => jwks(sessions).await,
+            Self::Jwks => public(sessions.engine().jwks().await),
+            Self::Discovery => public(sessions.engine().discovery()),
         }
     }
 }
 
-async fn jwks(sessions: &Sessions) -> Response<Value> {
-    let mut response = Response::new(sessions.engine().jwks().await);
+/// What any website may read, and keep for a minute.
+fn public(body: Value) -> Response<Value> {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(JWKS_CACHING));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(PUBLIC_CACHING));
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
@@ -76,7 +80,12 @@ async fn sign_out(sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts)
 async fn refresh(sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts) -> Response<Value> {
     for name in [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN] {
         if cookies::values(headers, name).len() > 1 {
-            tracing::warn!("a refresh call had several cookies of one name; a former cookie domain or path may be the cause");
+            if let Some(cleared) = sessions.cookies().clear_older() {
+                return without_older_cookies(cleared);
+            }
+            tracing::warn!(
+                "a refresh call had several cookies of one name; if a former cookie domain is the cause, set `older_cookie_domain`"
+            );
             return with_status(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 json!({ "message": format!("The request contains multiple session cookies. Clear the `{name}` cookies of former domains or paths.") }),
@@ -93,6 +102,15 @@ async fn refresh(sessions: &Sessions, headers: &HeaderMap, facts: RequestFacts) 
         }
     };
     sessions.attach(&visitor, response)
+}
+
+/// Reference 8.4, step 1: the browser is to try again with the cookies that remain.
+fn without_older_cookies(cleared: [HeaderValue; 2]) -> Response<Value> {
+    let mut response = with_status(StatusCode::OK, json!({ "message": "The cookies of a former domain were removed." }));
+    for cookie in cleared {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 async fn refreshed(sessions: &Sessions, headers: &HeaderMap, visitor: &Visitor) -> Result<Response<Value>, EngineError> {

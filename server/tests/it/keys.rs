@@ -131,3 +131,11 @@ async fn an_app_signs_tokens_of_its_own_that_are_no_sessions() {
     let token = app.sessions.create_jwt(own, Duration::MAX, JwtKey::Static).await.unwrap();
     assert!(decode_header(&token).is_ok(), "a validity without end is one");
 }
+
+#[tokio::test]
+async fn the_discovery_document_leads_to_the_keys() {
+    let answer = App::new().await.browser().get("/auth/.well-known/openid-configuration").await;
+    assert_eq!(answer.body, json!({"issuer": format!("{ORIGIN}/auth"), "jwks_uri": format!("{ORIGIN}{JWKS}")}),);
+    assert_eq!(answer.text("access-control-allow-origin"), Some("*"));
+    assert!(answer.is_silent());
+}
