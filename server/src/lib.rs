@@ -69,7 +69,8 @@
 //! }
 //! ```
 //!
-//! The layer answers `POST /auth/session/refresh`, `POST /auth/signout`, `POST /auth/anonymous/forget` and `GET /auth/jwt/jwks.json` itself. On the wire it speaks the
+//! The layer answers `POST /auth/session/refresh`, `POST /auth/signout`, `POST /auth/anonymous/forget`,
+//! `GET /auth/jwt/jwks.json` and `GET /auth/.well-known/openid-configuration` itself. On the wire it speaks the
 //! SuperTokens session protocol ("the reference" in these docs), so stock SuperTokens web clients work with it too.
 //!
 //! # Which extractor
@@ -89,6 +90,7 @@
 //! session with that id again, in the very response that tells so.
 #![forbid(unsafe_code)]
 
+pub mod claims;
 mod clock;
 mod config;
 mod engine;
@@ -97,20 +99,27 @@ mod http;
 mod limit;
 mod mint;
 mod principal;
+mod pruning;
 mod sessions;
 pub mod store;
 
 pub use passerby_protocol::payload::PayloadError;
 
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use self::store::SqliteStore;
 pub use self::{
     config::{AfterSignOut, BuildError, SessionsBuilder},
-    engine::{EngineError, SessionInformation},
+    engine::{EngineError, JwtKey, SessionInformation},
     hooks::HookError,
-    http::{CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError, redirect_to_refresh},
+    http::{
+        AntiCsrf, CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError,
+        redirect_to_refresh,
+    },
     mint::{MintLimit, MintRequest},
     principal::{AnonymousSession, Principal, UserSession},
     sessions::{AnonymousTokenError, Sessions},
-    store::SqliteStore,
 };
 
 /// The example of the README compiles.
