@@ -81,7 +81,13 @@
 //! | a session of either kind | [`Principal`] | 401 |
 //! | whatever there is | `Option<Principal>` | – |
 //! | to act on the session | [`Visitor`] | – |
+//! | claims of its own | [`Visitor::require`] | 401, 403 |
 //! | to render a page | `Result<User, Refused>` and [`redirect_to_refresh`] | – |
+//!
+//! # Several processes
+//! With the cargo feature `postgres`, `PostgresStore` takes the place of [`SqliteStore`], and any number of processes share sessions and
+//! keys. While the database is away, visitors stay anonymous as they were, valid access tokens stay good, and whatever needs the
+//! database is answered 503; nothing is cleared, and nothing needs a restart. [`Sessions::prune_every`] removes expired sessions.
 //!
 //! # What happens when
 //! A visitor without a session gets an anonymous one with the first request that a script makes (`fetch`, not a page load), and the handler

@@ -3,8 +3,8 @@
 use super::request::{RequestFacts, Transfer};
 
 /// What a request must show besides its cookies. The layer checks where requests come from (Fetch Metadata and `Origin`) in any case,
-/// which is enough for today's browsers; the other two are for those that send neither, and for parity with a SuperTokens back end. In header mode
-/// nothing is asked, because other websites cannot set headers.
+/// which is enough for today's browsers; the other two are for those that send neither, and for parity with a SuperTokens back end.
+/// In header mode nothing is asked, because other websites cannot set headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AntiCsrf {

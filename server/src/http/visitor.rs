@@ -101,7 +101,7 @@ impl Visitor {
         Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, changes }) }))
     }
 
-    /// Who it is; `None` when there is no session, or one that must be refreshed first.
+    /// Who it is; `None` when there is no session, or one that must be refreshed first. Claims are not validated; the extractors do so.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
         match self.state().who.clone() {
@@ -274,8 +274,9 @@ impl Visitor {
     }
 
     /// The user, if the access token satisfies these demands and nothing else: the
-    /// [global validators](crate::SessionsBuilder::claim_validator) are not asked. For both, extract a [`User`](crate::User) as well. Claims that are missing or too
-    /// old are fetched first, and the browser gets the new access token with this response; on pages nothing is fetched.
+    /// [global validators](crate::SessionsBuilder::claim_validator) are not asked. For both, extract a [`User`](crate::User) as well.
+    /// Claims that are missing or too old are fetched first, and the browser gets the new access token with this response; on pages
+    /// nothing is fetched.
     ///
     /// # Errors
     /// [`Refused::InvalidClaims`] when a demand is not satisfied, [`Refused::Unauthorised`] without a user session,
