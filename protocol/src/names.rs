@@ -101,6 +101,8 @@ pub const SIGN_OUT_PATH: &str = "/signout";
 pub const FORGET_PATH: &str = "/anonymous/forget";
 /// Path below `apiBasePath` of the public keys (`GET`).
 pub const JWKS_PATH: &str = "/jwt/jwks.json";
+/// Path below `apiBasePath` of the document that tells where the public keys are (`GET`).
+pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 /// Claim of access and anonymous tokens: the id that a visitor keeps through every login and logout (UUID).
 pub const CLAIM_ANONYMOUS_ID: &str = "anonymousId";

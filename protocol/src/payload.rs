@@ -117,6 +117,8 @@ pub struct AccessClaims {
     pub refresh_token_hash1: String,
     /// SHA-256 of the refresh token it was obtained with; `None` at creation and once promoted.
     pub parent_refresh_token_hash1: Option<String>,
+    /// `antiCsrfToken`: what the `anti-csrf` header of requests must say, where the server asks for it.
+    pub anti_csrf_token: Option<String>,
     /// The id that the visitor had before and will have after the user session.
     pub anonymous_id: String,
     /// What the app added.
@@ -138,7 +140,7 @@ impl AccessClaims {
         set("sessionHandle", self.session_handle.as_str().into());
         set("refreshTokenHash1", self.refresh_token_hash1.as_str().into());
         set("parentRefreshTokenHash1", self.parent_refresh_token_hash1.as_deref().map_or(Value::Null, Value::from));
-        set("antiCsrfToken", Value::Null);
+        set("antiCsrfToken", self.anti_csrf_token.as_deref().map_or(Value::Null, Value::from));
         set(CLAIM_ANONYMOUS_ID, self.anonymous_id.as_str().into());
         payload
     }
@@ -150,6 +152,10 @@ impl AccessClaims {
         let parent_refresh_token_hash1 = match payload.get("parentRefreshTokenHash1") {
             None | Some(Value::Null) => None,
             Some(hash) => Some(hash.as_str()?.to_owned()),
+        };
+        let anti_csrf_token = match payload.get("antiCsrfToken") {
+            None | Some(Value::Null) => None,
+            Some(token) => Some(token.as_str()?.to_owned()),
         };
         if !session_token_type
             || payload.contains_key(CLAIM_IS_ANONYMOUS)
@@ -166,6 +172,7 @@ impl AccessClaims {
             issuer: text(&payload, "iss")?,
             refresh_token_hash1: text(&payload, "refreshTokenHash1")?,
             parent_refresh_token_hash1,
+            anti_csrf_token,
             anonymous_id: text(&payload, CLAIM_ANONYMOUS_ID).filter(|id| is_anonymous_id(id))?,
             custom: without_protected(payload),
         })
@@ -328,6 +335,7 @@ mod tests {
             issuer: "https://api.example.com/auth".into(),
             refresh_token_hash1: "aa".into(),
             parent_refresh_token_hash1: None,
+            anti_csrf_token: None,
             anonymous_id: ID.into(),
             custom: map(custom),
         }

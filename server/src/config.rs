@@ -12,10 +12,14 @@ use tower_http::csrf::CsrfLayer;
 use url::{Host, Url};
 
 use crate::{
+    claims::{GlobalValidators, SessionClaimValidator},
     clock::{Clock, millis},
-    engine::{Engine, EngineError, EngineSettings},
+    engine::{Engine, EngineError, EngineSettings, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
-    http::cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
+    http::{
+        AntiCsrf,
+        cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
+    },
     mint::{ClientAddress, MintLimit, MintPolicy, MintRequest, MintSettings},
     principal::{AnonymousSession, UserSession},
     sessions::Sessions,
@@ -25,6 +29,8 @@ use crate::{
 const DEFAULT_API_BASE_PATH: &str = "/auth";
 const DEFAULT_ACCESS_VALIDITY: Duration = Duration::from_secs(3600);
 const DEFAULT_REFRESH_VALIDITY: Duration = Duration::from_secs(100 * 24 * 3600);
+/// Reference 1.9.
+const DEFAULT_KEY_ROTATION: Duration = Duration::from_secs(168 * 3600);
 const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
 
 /// How much of its life an anonymous token may have behind it before it is renewed.
@@ -73,6 +79,14 @@ pub enum BuildError {
     /// A lifetime is shorter than a second.
     #[error("`{0}` must be at least one second")]
     TooShort(&'static str),
+    /// A key would be replaced before it signed anything.
+    #[error(
+        "`key_rotation` must be at least two minutes, because other services learn of a new key one minute before it signs"
+    )]
+    KeyRotationTooShort,
+    /// What `older_cookie_domain` names is in use.
+    #[error("`older_cookie_domain` must be another one than `cookie_domain`; an empty one means that there was none")]
+    SameCookieDomain,
     /// Browsers refuse cross-site cookies that are not `Secure` (reference 1.2).
     #[error(
         "website and API are different sites, so browsers send cookies only over HTTPS; make `api_domain` an `https://` address, or serve both from one site"
@@ -102,8 +116,11 @@ pub struct SessionsBuilder {
     trusted_origins: Vec<String>,
     api_base_path: String,
     cookie_domain: Option<String>,
+    older_cookie_domain: Option<String>,
+    expose_access_token: bool,
     access_token_validity: Duration,
     refresh_token_validity: Duration,
+    key_rotation: Duration,
     anonymous_enabled: bool,
     anonymous_validity: Duration,
     anonymous_cookie_name: Option<String>,
@@ -114,6 +131,8 @@ pub struct SessionsBuilder {
     client_address_header: Option<String>,
     after_sign_out: AfterSignOut,
     hooks: Hooks,
+    claim_validators: GlobalValidators,
+    anti_csrf: AntiCsrf,
     store: Option<Arc<dyn SessionStore>>,
     clock: Clock,
 }
@@ -126,8 +145,11 @@ impl Default for SessionsBuilder {
             trusted_origins: Vec::new(),
             api_base_path: DEFAULT_API_BASE_PATH.to_owned(),
             cookie_domain: None,
+            older_cookie_domain: None,
+            expose_access_token: false,
             access_token_validity: DEFAULT_ACCESS_VALIDITY,
             refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
+            key_rotation: DEFAULT_KEY_ROTATION,
             anonymous_enabled: true,
             anonymous_validity: DEFAULT_ANONYMOUS_VALIDITY,
             anonymous_cookie_name: None,
@@ -138,6 +160,8 @@ impl Default for SessionsBuilder {
             client_address_header: None,
             after_sign_out: AfterSignOut::default(),
             hooks: Hooks::default(),
+            claim_validators: GlobalValidators::default(),
+            anti_csrf: AntiCsrf::default(),
             store: None,
             clock: Clock::default(),
         }
@@ -176,6 +200,21 @@ impl SessionsBuilder {
         self
     }
 
+    /// What `cookie_domain` was before it was changed; empty when there was none. Browsers that hold cookies of both then send two of a
+    /// name, and a refresh removes the old ones. Default: such a refresh fails with 500. Keep it set for as long as a refresh token is
+    /// valid after the change (reference 8.4).
+    pub fn older_cookie_domain(mut self, domain: impl Into<String>) -> Self {
+        self.older_cookie_domain = Some(domain.into());
+        self
+    }
+
+    /// Sends the access token in the response header `st-access-token` too when it travels in a cookie, for scripts that call other services
+    /// with it. Any script in the page can then read it; default `false`.
+    pub fn expose_access_token_to_frontend_in_cookie_based_auth(mut self, expose: bool) -> Self {
+        self.expose_access_token = expose;
+        self
+    }
+
     /// How long an access token is valid. Default one hour. A revoked session is noticed after this time at the latest.
     pub fn access_token_validity(mut self, validity: Duration) -> Self {
         self.access_token_validity = validity;
@@ -185,6 +224,13 @@ impl SessionsBuilder {
     /// How long a session lives without being used. Default 100 days.
     pub fn refresh_token_validity(mut self, validity: Duration) -> Self {
         self.refresh_token_validity = validity;
+        self
+    }
+
+    /// How long a key signs access tokens before a new one takes its place, at least two minutes. Default 168 hours. The same for all
+    /// processes on one database. Keys of anonymous tokens do not rotate; see [`Sessions::rotate_static_key`].
+    pub fn key_rotation(mut self, interval: Duration) -> Self {
+        self.key_rotation = interval;
         self
     }
 
@@ -308,6 +354,20 @@ impl SessionsBuilder {
         self
     }
 
+    /// What requests must show besides their cookies, in addition to where they come from. Default [`AntiCsrf::None`].
+    pub fn anti_csrf(mut self, mode: AntiCsrf) -> Self {
+        self.anti_csrf = mode;
+        self
+    }
+
+    /// A demand on the access token of every user, on all routes: who does not satisfy it is refused with 403 by [`User`](crate::User),
+    /// [`FreshUser`](crate::FreshUser) and [`Principal`](crate::Principal). Routes with demands of their own use
+    /// [`Visitor::require`](crate::Visitor::require). May be given several times.
+    pub fn claim_validator(mut self, validator: impl SessionClaimValidator) -> Self {
+        self.claim_validators.add(validator);
+        self
+    }
+
     /// Where sessions and keys are kept. Required.
     pub fn store(mut self, store: impl SessionStore) -> Self {
         self.store = Some(Arc::new(store));
@@ -350,7 +410,16 @@ impl SessionsBuilder {
             refresh_path: format!("{base_path}{}", passerby_protocol::names::REFRESH_PATH),
             former_anonymous_name: self.accept_former_cookie_name.then(|| former_cookie_name(&anonymous_name)),
             anonymous_name,
+            older_domain: match self.older_cookie_domain.as_deref() {
+                None => None,
+                Some("") => Some(None),
+                Some(domain) => Some(Some(cookie_domain(domain, &api)?)),
+            },
+            expose_access_token: self.expose_access_token,
         };
+        if cookies.older_domain.as_ref() == Some(&cookies.domain) {
+            return Err(BuildError::SameCookieDomain);
+        }
         if !(self.anonymous_renewal > 0.0 && self.anonymous_renewal <= 1.0) {
             return Err(BuildError::BadShare(self.anonymous_renewal));
         }
@@ -371,6 +440,10 @@ impl SessionsBuilder {
                 return Err(BuildError::TooShort(option));
             }
         }
+        let key_rotation_ms = millis(self.key_rotation);
+        if key_rotation_ms < 2 * PUBLISH_AHEAD_MS {
+            return Err(BuildError::KeyRotationTooShort);
+        }
         let settings = EngineSettings {
             issuer: format!("{}{base_path}", api.origin().ascii_serialization()),
             access_validity_ms: millis(self.access_token_validity),
@@ -379,12 +452,15 @@ impl SessionsBuilder {
             anonymous_renewal_ms: millis(self.anonymous_validity.min(LONGEST_COOKIE_LIFE).mul_f64(self.anonymous_renewal)),
             anonymous_subject: self.anonymous_subject,
             anonymous_cookie: cookies.anonymous_name.clone(),
+            key_rotation_ms,
         };
         let store = self.store.ok_or(BuildError::StoreMissing)?;
         let engine = Engine::new(store, settings, self.clock.clone()).await?;
         Ok(Sessions::new(crate::sessions::Parts {
             engine,
             hooks: self.hooks,
+            claim_validators: self.claim_validators,
+            anti_csrf: self.anti_csrf,
             cookies,
             base_path,
             trusted_origins,

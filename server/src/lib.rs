@@ -69,7 +69,8 @@
 //! }
 //! ```
 //!
-//! The layer answers `POST /auth/session/refresh`, `POST /auth/signout`, `POST /auth/anonymous/forget` and `GET /auth/jwt/jwks.json` itself. On the wire it speaks the
+//! The layer answers `POST /auth/session/refresh`, `POST /auth/signout`, `POST /auth/anonymous/forget`,
+//! `GET /auth/jwt/jwks.json` and `GET /auth/.well-known/openid-configuration` itself. On the wire it speaks the
 //! SuperTokens session protocol ("the reference" in these docs), so stock SuperTokens web clients work with it too.
 //!
 //! # Which extractor
@@ -80,7 +81,13 @@
 //! | a session of either kind | [`Principal`] | 401 |
 //! | whatever there is | `Option<Principal>` | – |
 //! | to act on the session | [`Visitor`] | – |
+//! | claims of its own | [`Visitor::require`] | 401, 403 |
 //! | to render a page | `Result<User, Refused>` and [`redirect_to_refresh`] | – |
+//!
+//! # Several processes
+//! With the cargo feature `postgres`, `PostgresStore` takes the place of [`SqliteStore`], and any number of processes share sessions and
+//! keys. While the database is away, visitors stay anonymous as they were, valid access tokens stay good, and whatever needs the
+//! database is answered 503; nothing is cleared, and nothing needs a restart. [`Sessions::prune_every`] removes expired sessions.
 //!
 //! # What happens when
 //! A visitor without a session gets an anonymous one with the first request that a script makes (`fetch`, not a page load), and the handler
@@ -89,6 +96,7 @@
 //! session with that id again, in the very response that tells so.
 #![forbid(unsafe_code)]
 
+pub mod claims;
 mod clock;
 mod config;
 mod engine;
@@ -97,20 +105,27 @@ mod http;
 mod limit;
 mod mint;
 mod principal;
+mod pruning;
 mod sessions;
 pub mod store;
 
 pub use passerby_protocol::payload::PayloadError;
 
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use self::store::SqliteStore;
 pub use self::{
     config::{AfterSignOut, BuildError, SessionsBuilder},
-    engine::{EngineError, SessionInformation},
+    engine::{EngineError, JwtKey, SessionInformation},
     hooks::HookError,
-    http::{CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError, redirect_to_refresh},
+    http::{
+        AntiCsrf, CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError,
+        redirect_to_refresh,
+    },
     mint::{MintLimit, MintRequest},
     principal::{AnonymousSession, Principal, UserSession},
     sessions::{AnonymousTokenError, Sessions},
-    store::SqliteStore,
 };
 
 /// The example of the README compiles.

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use http::{HeaderName, HeaderValue, Method, Response, header, request};
@@ -14,11 +14,12 @@ use serde_json::{Map, Value};
 use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
 
 use crate::{
-    clock::Clock,
+    claims::GlobalValidators,
+    clock::{Clock, millis, system_time},
     config::{AfterSignOut, SessionsBuilder},
-    engine::{AnonymousCheck, Engine, EngineError, SessionInformation},
+    engine::{AnonymousCheck, Engine, EngineError, JwtKey, SessionInformation},
     hooks::Hooks,
-    http::{RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
+    http::{AntiCsrf, RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
     mint::MintPolicy,
     principal::AnonymousSession,
 };
@@ -49,6 +50,8 @@ pub struct Sessions(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) hooks: Hooks,
+    pub(crate) claim_validators: GlobalValidators,
+    pub(crate) anti_csrf: AntiCsrf,
     pub(crate) cookies: CookieSettings,
     pub(crate) base_path: String,
     pub(crate) trusted_origins: Vec<HeaderValue>,
@@ -70,8 +73,9 @@ impl Sessions {
     }
 
     /// The layer for the router, to be added after all routes. It finds out who sent a request, gives new visitors of API routes an
-    /// anonymous session, answers `POST {base}/session/refresh`, `POST {base}/signout`, `POST {base}/anonymous/forget` and
-    /// `GET {base}/jwt/jwks.json`, attaches tokens to responses, and refuses state-changing requests that other websites send (Fetch Metadata and `Origin`, as in
+    /// anonymous session, answers `POST {base}/session/refresh`, `POST {base}/signout`, `POST {base}/anonymous/forget`,
+    /// `GET {base}/jwt/jwks.json` and `GET {base}/.well-known/openid-configuration`, attaches tokens to responses, and refuses
+    /// state-changing requests that other websites send (Fetch Metadata and `Origin`, as in
     /// [`tower_http::csrf`], whose deployment caveats hold).
     pub fn layer(&self) -> SessionsLayer {
         SessionsLayer::new(self.clone())
@@ -127,15 +131,14 @@ impl Sessions {
         }
     }
 
-    /// Makes a new static key, which signs anonymous tokens from now on. Tokens of the former key are still accepted, and visitors get
-    /// new ones, with the same id, at their next API request. Other processes on the same database follow when they first meet a token of the
-    /// new key. For regular key hygiene. After a theft of the key its record must be deleted from the database too: its visitors
-    /// then get new ids.
+    /// Makes a new static key for anonymous tokens. It signs one minute later, when all processes on the database have read it. Tokens of
+    /// the former key are still accepted, and visitors then get new ones, with the same id, at their next API request. For regular key
+    /// hygiene. After a theft of the key its record must be deleted from the database too: its visitors then get new ids.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the key could not be made or stored.
     pub async fn rotate_static_key(&self) -> Result<(), EngineError> {
-        self.engine().replace_static_key().await
+        self.engine().rotate_static_key().await
     }
 
     /// Ends one session; `false` when there was none. Access tokens stay good until they expire, except for
@@ -184,6 +187,50 @@ impl Sessions {
         self.engine().merge_by_handle(handle, update).await
     }
 
+    /// What the app keeps of a session on the server, which no browser sees. `None` when there is no such session.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn session_data(&self, handle: &str) -> Result<Option<Map<String, Value>>, EngineError> {
+        self.engine().session_data(handle).await
+    }
+
+    /// Changes what the app keeps of a session on the server, in one transaction, and returns the outcome; `None` when there is no such
+    /// session. There is no limit to its size but the database's; each refresh reads it, so keep it small.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn update_session_data(
+        &self,
+        handle: &str,
+        mut change: impl FnMut(&mut Map<String, Value>) + Send,
+    ) -> Result<Option<Map<String, Value>>, EngineError> {
+        self.engine().update_session_data(handle, &mut change).await
+    }
+
+    /// Signs a JWT for another service, which verifies it with the key set at `{base}/jwt/jwks.json`. `iat` and `exp` are added, `iss` where
+    /// the payload has none. It is no session: this server never takes it for one (reference 8.8).
+    ///
+    /// # Errors
+    /// [`EngineError::Payload`] when the payload has the claim `isAnonymous`; else when the key could not be made or stored.
+    pub async fn create_jwt(
+        &self,
+        payload: Map<String, Value>,
+        validity: Duration,
+        key: JwtKey,
+    ) -> Result<String, EngineError> {
+        self.engine().create_jwt(payload, millis(validity), key).await
+    }
+
+    /// Removes at most `limit` expired sessions from the store, and returns how many there were; 0 also while another process is
+    /// removing some. Expired sessions are refused whether they are removed or not.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
+        self.engine().prune(limit).await
+    }
+
     /// Writes what happened to the visitor's session into the response.
     pub(crate) fn attach<B>(&self, visitor: &Visitor, mut response: Response<B>) -> Response<B> {
         let now = self.0.clock.now_ms();
@@ -199,10 +246,6 @@ impl Sessions {
         &self.0.hooks
     }
 
-    pub(crate) fn cookies(&self) -> &CookieSettings {
-        &self.0.cookies
-    }
-
     pub(crate) fn facts_of(&self, request: &request::Parts) -> RequestFacts {
         RequestFacts::of(&request.method, &request.headers, self.cookies(), self.0.mint.for_navigations())
     }
@@ -210,6 +253,22 @@ impl Sessions {
     /// Whether a visitor without any id may get one now. Counts the request.
     pub(crate) async fn may_mint(&self, request: &request::Parts) -> bool {
         self.0.mint.allows(request, self.0.clock.now_ms()).await
+    }
+
+    pub(crate) fn claim_validators(&self) -> &GlobalValidators {
+        &self.0.claim_validators
+    }
+
+    pub(crate) fn anti_csrf(&self) -> AntiCsrf {
+        self.0.anti_csrf
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        system_time(self.0.clock.now_ms())
+    }
+
+    pub(crate) fn cookies(&self) -> &CookieSettings {
+        &self.0.cookies
     }
 
     pub(crate) fn base_path(&self) -> &str {

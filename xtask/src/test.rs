@@ -45,7 +45,10 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
     for part in parts {
         let start = Instant::now();
         match part {
-            Part::Native => step(part.name(), native)?,
+            Part::Native => {
+                setup::postgres()?;
+                step(part.name(), native)?;
+            }
             Part::Wasm => {
                 let (tools, browser) = (setup::for_build()?, setup::browser()?);
                 step(part.name(), || wasm(&tools, &browser))?;

@@ -48,7 +48,7 @@ impl Engine {
             custom: without_protected(payload),
         };
         let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
-        let key = self.keys.anonymous_signing_key()?;
+        let key = self.keys.static_signing_key(now)?;
         let token =
             jwt::sign(TokenKind::Anonymous, &key.id, &key.encoding, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
         Ok(IssuedAnonymous { session: AnonymousSession { claims }, token, front_token })
@@ -90,10 +90,12 @@ impl Engine {
     }
 
     fn is_outdated(&self, token: &str, claims: &AnonymousClaims) -> Result<bool, EngineError> {
-        let age_ms = self.clock.now_ms().saturating_sub(claims.issued_at.saturating_mul(1000));
-        let signing_key = self.keys.anonymous_signing_key()?;
-        Ok(age_ms >= self.settings.anonymous_renewal_ms
+        let now = self.clock.now_ms();
+        Ok(now.saturating_sub(claims.issued_at.saturating_mul(1000)) >= self.settings.anonymous_renewal_ms
             || claims.has_subject != self.settings.anonymous_subject
-            || jwt::key_id(token, TokenKind::Anonymous).is_none_or(|id| id != signing_key.id))
+            || match jwt::key_id(token, TokenKind::Anonymous) {
+                Some(id) => self.keys.is_superseded(&id, now)?,
+                None => true,
+            })
     }
 }

@@ -12,6 +12,17 @@ pub(crate) const DYNAMIC_PREFIX: &str = "d-";
 /// `kid` prefix of keys for anonymous tokens.
 pub(crate) const STATIC_PREFIX: &str = "s-";
 
+/// Which key signs a JWT that an app makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JwtKey {
+    /// The one that does not rotate: its public part stays in the key set for good.
+    #[default]
+    Static,
+    /// The one that rotates. Its public part leaves the key set when its successor has signed for as long as an access token is valid,
+    /// so choose a shorter validity than that.
+    Dynamic,
+}
+
 /// The two kinds of token we sign. They differ in key and header, so that neither is ever taken for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
@@ -49,7 +60,18 @@ pub(crate) fn key_id(token: &str, kind: TokenKind) -> Option<String> {
     header.kid.filter(|kid| version_fits && header.alg == Algorithm::RS256 && kid.starts_with(kind.kid_prefix()))
 }
 
-/// Signs a payload.
+/// Signs an app's own JWT. Without `version`, so that it is never taken for an access token (reference 8.8).
+pub(crate) fn sign_for_app(
+    key_id: &str,
+    key: &EncodingKey,
+    payload: &Map<String, Value>,
+) -> Result<String, jsonwebtoken::errors::Error> {
+    let mut header = Header::new(Algorithm::RS256);
+    header.kid = Some(key_id.to_owned());
+    encode(&header, payload, key)
+}
+
+/// Signs the payload of a session token.
 pub(crate) fn sign(
     kind: TokenKind,
     key_id: &str,

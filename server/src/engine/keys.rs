@@ -1,9 +1,16 @@
 //! The keys of this server: a dynamic one that rotates, a static one, and one for refresh tokens.
+//!
+//! All processes on one database share them. Whoever first notices that a new dynamic key is due makes it, and the store sees to
+//! it that nobody makes a second one. The others read it while it waits to be used, because each reads the keys again at least once
+//! in [`REREAD_MS`], and a new key signs only [`PUBLISH_AHEAD_MS`] after it was made: from then on everybody signs with it.
 
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use aws_lc_rs::{
@@ -26,10 +33,11 @@ use super::{
 };
 use crate::store::{KeyKind, KeyRecord, SessionStore, StoreError};
 
-/// How long a dynamic key signs (reference 1.9).
-pub(crate) const ROTATION_MS: u64 = 168 * 3600 * 1000;
-/// A new dynamic key is published this long before it signs, because other services keep the key set as long (`JWKS_MAX_AGE_S`).
-const PUBLISH_AHEAD_MS: u64 = 60 * 1000;
+/// A new key is published this long before it signs, because other services keep the key set as long (`PUBLIC_CACHING`), and other
+/// processes of ours half as long.
+pub(crate) const PUBLISH_AHEAD_MS: u64 = 60 * 1000;
+/// Keys are read again when they were last read this long ago, before something is signed.
+const REREAD_MS: u64 = PUBLISH_AHEAD_MS / 2;
 /// An unknown `kid` makes us look into the store, but not more often than this (reference 8.1).
 const RELOAD_COOL_DOWN_MS: u64 = 500;
 
@@ -52,12 +60,18 @@ struct KeySet {
     refresh_keys: Vec<Arc<RefreshKey>>,
 }
 
-/// The keys, kept in memory and read again when somebody else changed them.
+/// The keys, kept in memory and read again when somebody else may have changed them.
 pub(crate) struct KeyRing {
     store: Arc<dyn SessionStore>,
+    /// How long a dynamic key signs.
+    rotation_ms: u64,
     set: RwLock<Arc<KeySet>>,
-    /// When the store was last read, in epoch milliseconds. Held while reading or making keys, so that one task does it for all.
-    last_read: tokio::sync::Mutex<u64>,
+    /// When the store was last read or should have been, in epoch milliseconds.
+    last_read: AtomicU64,
+    /// When the store was last read because of an unknown `kid`.
+    last_lookup: AtomicU64,
+    /// Held while reading or making keys, so that one task does it for all.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for KeyRing {
@@ -68,43 +82,52 @@ impl fmt::Debug for KeyRing {
 
 impl KeyRing {
     /// Reads the keys, and makes and stores those that are missing.
-    pub(crate) async fn open(store: Arc<dyn SessionStore>, now_ms: u64) -> Result<Self, EngineError> {
-        let ring = Self { store, set: RwLock::default(), last_read: tokio::sync::Mutex::new(0) };
-        ring.read_store().await?;
+    pub(crate) async fn open(store: Arc<dyn SessionStore>, rotation_ms: u64, now_ms: u64) -> Result<Arc<Self>, EngineError> {
+        let ring = Self {
+            store,
+            rotation_ms,
+            set: RwLock::default(),
+            last_read: AtomicU64::new(now_ms),
+            last_lookup: AtomicU64::new(0),
+            reading: tokio::sync::Mutex::default(),
+        };
+        ring.read_store(now_ms).await?;
         let set = ring.set();
         if set.static_keys.is_empty() {
-            ring.add(generate_rsa(KeyKind::Static, format!("{STATIC_PREFIX}{}", Uuid::new_v4()), now_ms).await?, 0).await?;
+            ring.add(generate_static(now_ms).await?, 0).await?;
         }
         if set.refresh_keys.is_empty() {
             ring.add(generate_refresh_key(now_ms)?, 0).await?;
         }
-        ring.read_store().await?;
+        ring.read_store(now_ms).await?;
         ring.rotate_if_due(now_ms).await?;
-        Ok(ring)
+        Ok(Arc::new(ring))
     }
 
     /// The key that signs access tokens now.
     pub(crate) async fn access_signing_key(&self, now_ms: u64) -> Result<Arc<SigningKey>, EngineError> {
+        self.read_if_older_than(REREAD_MS, now_ms).await;
         self.rotate_if_due(now_ms).await?;
+        signing(&self.set().dynamic_keys, now_ms)
+    }
+
+    /// The static key that signs now, for tokens that live long. Never waits: keys that may have changed are read in the background.
+    pub(crate) fn static_signing_key(self: &Arc<Self>, now_ms: u64) -> Result<Arc<SigningKey>, EngineError> {
+        if self.is_older_than(REREAD_MS, now_ms)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let ring = self.clone();
+            runtime.spawn(async move { ring.read_if_older_than(REREAD_MS, now_ms).await });
+        }
+        signing(&self.set().static_keys, now_ms)
+    }
+
+    /// Whether a newer static key than this one signs now. Processes whose clocks differ do not replace each other's tokens back and forth.
+    pub(crate) fn is_superseded(self: &Arc<Self>, id: &str, now_ms: u64) -> Result<bool, EngineError> {
+        let signing = self.static_signing_key(now_ms)?;
         let set = self.set();
-        let published = set.dynamic_keys.iter().rev().find(|key| key.created_at.saturating_add(PUBLISH_AHEAD_MS) <= now_ms);
-        published.or(set.dynamic_keys.last()).cloned().ok_or(EngineError::NoKey)
-    }
-
-    /// The key that signs anonymous tokens.
-    pub(crate) fn anonymous_signing_key(&self) -> Result<Arc<SigningKey>, EngineError> {
-        self.set().static_keys.last().cloned().ok_or(EngineError::NoKey)
-    }
-
-    /// Adds a static key, which signs from now on. The former ones go on verifying.
-    pub(crate) async fn replace_static_key(&self, now_ms: u64) -> Result<(), EngineError> {
-        let _reading = self.last_read.lock().await;
-        self.read_store().await?;
-        // The newest signs, and two are made in one millisecond in tests at least.
-        let created_at = self.set().static_keys.last().map_or(now_ms, |newest| now_ms.max(newest.created_at + 1));
-        let key = generate_rsa(KeyKind::Static, format!("{STATIC_PREFIX}{}", Uuid::new_v4()), created_at).await?;
-        self.add(key, u64::MAX).await?;
-        self.read_store().await
+        let position = |id: &str| set.static_keys.iter().position(|key| key.id == id);
+        Ok(position(id) < position(&signing.id))
     }
 
     /// The key with this `kid`, looked for in the store too.
@@ -112,12 +135,12 @@ impl KeyRing {
         if let Some(key) = self.set().by_id.get(id) {
             return Ok(Some(key.clone()));
         }
-        let mut last_read = self.last_read.lock().await;
-        if now_ms.abs_diff(*last_read) >= RELOAD_COOL_DOWN_MS {
-            self.read_store().await?;
-            *last_read = now_ms;
+        let reading = self.reading.lock().await;
+        if now_ms.abs_diff(self.last_lookup.load(Ordering::Acquire)) >= RELOAD_COOL_DOWN_MS {
+            self.last_lookup.store(now_ms, Ordering::Release);
+            self.read_store(now_ms).await?;
         }
-        drop(last_read);
+        drop(reading);
         Ok(self.set().by_id.get(id).cloned())
     }
 
@@ -127,44 +150,78 @@ impl KeyRing {
     }
 
     /// The public keys that other services need to verify tokens that are valid now: every static key, and the dynamic keys that
-    /// may have signed within the last `access_validity_ms`.
-    pub(crate) fn jwks(&self, now_ms: u64, access_validity_ms: u64) -> Value {
+    /// may have signed within the last `access_validity_ms`. Those in memory when the store cannot be asked.
+    pub(crate) async fn jwks(&self, now_ms: u64, access_validity_ms: u64) -> Value {
+        self.read_if_older_than(RELOAD_COOL_DOWN_MS, now_ms).await;
         let set = self.set();
-        let oldest = now_ms.saturating_sub(ROTATION_MS + PUBLISH_AHEAD_MS + access_validity_ms);
-        let newest = set.dynamic_keys.last().map(|key| key.id.as_str());
-        let dynamic_keys = set.dynamic_keys.iter().filter(|key| key.created_at >= oldest || Some(key.id.as_str()) == newest);
+        // A key signs until its successor does.
+        let in_use = |position: usize| {
+            set.dynamic_keys
+                .get(position + 1)
+                .is_none_or(|successor| successor.created_at.saturating_add(PUBLISH_AHEAD_MS + access_validity_ms) >= now_ms)
+        };
+        let dynamic_keys = set.dynamic_keys.iter().enumerate().filter(|(position, _)| in_use(*position)).map(|(_, key)| key);
         let keys: Vec<&Value> = dynamic_keys.chain(&set.static_keys).map(|key| &key.jwk).collect();
         json!({ "keys": keys })
+    }
+
+    /// Makes a new static key. It signs when every process had the time to read it; the former ones go on verifying.
+    pub(crate) async fn rotate_static_key(&self, now_ms: u64) -> Result<(), EngineError> {
+        let _reading = self.reading.lock().await;
+        self.read_store(now_ms).await?;
+        // The newest is to sign, also when two are made in one millisecond, or by a process whose clock is behind.
+        let created_at = self.set().static_keys.last().map_or(now_ms, |newest| now_ms.max(newest.created_at.saturating_add(1)));
+        self.add(generate_static(created_at).await?, u64::MAX).await?;
+        self.read_store(now_ms).await
     }
 
     async fn rotate_if_due(&self, now_ms: u64) -> Result<(), EngineError> {
         if !self.rotation_due(now_ms) {
             return Ok(());
         }
-        let mut last_read = self.last_read.lock().await;
+        let _reading = self.reading.lock().await;
         if !self.rotation_due(now_ms) {
             return Ok(());
         }
         // Another process may have rotated already.
-        self.read_store().await?;
+        self.read_store(now_ms).await?;
         if self.rotation_due(now_ms) {
             let key = generate_rsa(KeyKind::Dynamic, format!("{DYNAMIC_PREFIX}{now_ms}"), now_ms).await?;
-            self.add(key, now_ms.saturating_sub(ROTATION_MS - 1)).await?;
-            self.read_store().await?;
+            self.add(key, now_ms.saturating_sub(self.rotation_ms - 1)).await?;
+            self.read_store(now_ms).await?;
         }
-        *last_read = now_ms;
         Ok(())
     }
 
     fn rotation_due(&self, now_ms: u64) -> bool {
-        self.set().dynamic_keys.last().is_none_or(|key| key.created_at.saturating_add(ROTATION_MS) <= now_ms)
+        self.set().dynamic_keys.last().is_none_or(|key| key.created_at.saturating_add(self.rotation_ms) <= now_ms)
+    }
+
+    fn is_older_than(&self, age_ms: u64, now_ms: u64) -> bool {
+        // Also when the clock was set back.
+        now_ms.abs_diff(self.last_read.load(Ordering::Acquire)) >= age_ms
+    }
+
+    /// Those in memory stay in use when the store cannot be asked.
+    async fn read_if_older_than(&self, age_ms: u64, now_ms: u64) {
+        if !self.is_older_than(age_ms, now_ms) {
+            return;
+        }
+        let _reading = self.reading.lock().await;
+        if self.is_older_than(age_ms, now_ms)
+            && let Err(error) = self.read_store(now_ms).await
+        {
+            tracing::warn!(%error, "the signing keys could not be read again; going on with those in memory");
+        }
     }
 
     async fn add(&self, key: KeyRecord, fresh_since: u64) -> Result<(), EngineError> {
         Ok(self.store.add_key_unless_newer(&key, fresh_since).await?)
     }
 
-    async fn read_store(&self) -> Result<(), EngineError> {
+    /// A failure counts as read, so that a store that is gone is not asked for keys by every request.
+    async fn read_store(&self, now_ms: u64) -> Result<(), EngineError> {
+        self.last_read.store(now_ms, Ordering::Release);
         let known = self.set();
         let mut set = KeySet::default();
         for record in self.store.keys().await? {
@@ -188,6 +245,12 @@ impl KeyRing {
     fn set(&self) -> Arc<KeySet> {
         self.set.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// The newest key that was published long enough ago; at the very start the only one.
+fn signing(oldest_first: &[Arc<SigningKey>], now_ms: u64) -> Result<Arc<SigningKey>, EngineError> {
+    let published = oldest_first.iter().rev().find(|key| key.created_at.saturating_add(PUBLISH_AHEAD_MS) <= now_ms);
+    published.or(oldest_first.first()).cloned().ok_or(EngineError::NoKey)
 }
 
 impl SigningKey {
@@ -236,6 +299,10 @@ async fn generate_rsa(kind: KeyKind, id: String, created_at: u64) -> Result<KeyR
 fn lines_of_64(text: &str) -> String {
     let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     lines.join("\n")
+}
+
+async fn generate_static(created_at: u64) -> Result<KeyRecord, EngineError> {
+    generate_rsa(KeyKind::Static, format!("{STATIC_PREFIX}{}", Uuid::new_v4()), created_at).await
 }
 
 fn generate_refresh_key(created_at: u64) -> Result<KeyRecord, EngineError> {

@@ -8,18 +8,22 @@ pub(crate) mod refresh_token;
 use std::sync::Arc;
 
 use passerby_protocol::{
-    names::cookie,
+    names::{CLAIM_IS_ANONYMOUS, JWKS_PATH, cookie},
     payload::{AccessClaims, PayloadError, merge, without_protected},
     rotation::{Rotation, judge},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-pub(crate) use self::anonymous::{AnonymousCheck, IssuedAnonymous};
+pub use self::jwt::JwtKey;
+pub(crate) use self::{
+    anonymous::{AnonymousCheck, IssuedAnonymous},
+    keys::PUBLISH_AHEAD_MS,
+};
 use self::{
     jwt::TokenKind,
     keys::KeyRing,
-    refresh_token::{Hash1, Hash2, RefreshContent},
+    refresh_token::{Hash1, Hash2, Inherited, RefreshContent},
 };
 use crate::{
     clock::{Clock, system_time},
@@ -46,6 +50,9 @@ pub enum EngineError {
     /// The user id is empty.
     #[error("a user id cannot be empty")]
     EmptyUserId,
+    /// The user id has a character that not every store can keep.
+    #[error("a user id cannot contain the character U+0000")]
+    UnstorableUserId,
     /// The app's payload is refused.
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -62,12 +69,13 @@ pub(crate) struct EngineSettings {
     pub(crate) anonymous_renewal_ms: u64,
     pub(crate) anonymous_subject: bool,
     pub(crate) anonymous_cookie: String,
+    pub(crate) key_rotation_ms: u64,
 }
 
 #[derive(Debug)]
 pub(crate) struct Engine {
     store: Arc<dyn SessionStore>,
-    keys: KeyRing,
+    keys: Arc<KeyRing>,
     settings: EngineSettings,
     clock: Clock,
 }
@@ -140,13 +148,46 @@ pub struct SessionInformation {
 
 impl Engine {
     pub(crate) async fn new(store: Arc<dyn SessionStore>, settings: EngineSettings, clock: Clock) -> Result<Self, EngineError> {
-        let keys = KeyRing::open(store.clone(), clock.now_ms()).await?;
+        let keys = KeyRing::open(store.clone(), settings.key_rotation_ms, clock.now_ms()).await?;
         Ok(Self { store, keys, settings, clock })
     }
 
+    /// Where the public keys are, for other services (reference 1.8).
+    pub(crate) fn discovery(&self) -> Value {
+        let issuer = &self.settings.issuer;
+        json!({ "issuer": issuer, "jwks_uri": format!("{issuer}{JWKS_PATH}") })
+    }
+
     /// Public keys for other services.
-    pub(crate) fn jwks(&self) -> Value {
-        self.keys.jwks(self.clock.now_ms(), self.settings.access_validity_ms)
+    pub(crate) async fn jwks(&self) -> Value {
+        self.keys.jwks(self.clock.now_ms(), self.settings.access_validity_ms).await
+    }
+
+    /// Signs a JWT of the app's own (reference 8.8).
+    pub(crate) async fn create_jwt(
+        &self,
+        mut payload: Map<String, Value>,
+        validity_ms: u64,
+        key: JwtKey,
+    ) -> Result<String, EngineError> {
+        // With these, and the same key, it would be an anonymous session.
+        if payload.contains_key(CLAIM_IS_ANONYMOUS) {
+            return Err(PayloadError::Protected { claim: CLAIM_IS_ANONYMOUS.to_owned() }.into());
+        }
+        let now = self.clock.now_ms();
+        let key = match key {
+            JwtKey::Static => self.keys.static_signing_key(now)?,
+            JwtKey::Dynamic => self.keys.access_signing_key(now).await?,
+        };
+        payload.entry("iss").or_insert_with(|| self.settings.issuer.as_str().into());
+        payload.insert("iat".to_owned(), (now / 1000).into());
+        payload.insert("exp".to_owned(), (now.saturating_add(validity_ms) / 1000).into());
+        jwt::sign_for_app(&key.id, &key.encoding, &payload).map_err(|_| EngineError::Crypto)
+    }
+
+    /// Removes expired sessions.
+    pub(crate) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
+        Ok(self.store.remove_expired(self.clock.now_ms(), limit).await?)
     }
 
     /// A new session of a user.
@@ -155,13 +196,19 @@ impl Engine {
         user_id: &str,
         anonymous_id: &str,
         payload: Map<String, Value>,
+        with_anti_csrf: bool,
     ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
         if user_id.is_empty() {
             return Err(EngineError::EmptyUserId);
         }
+        if user_id.contains('\0') {
+            return Err(EngineError::UnstorableUserId);
+        }
+        let anti_csrf = with_anti_csrf.then(|| Uuid::new_v4().to_string());
+        let inherited = Inherited { parent: None, anti_csrf: anti_csrf.as_deref() };
         let now = self.clock.now_ms();
         let handle = Uuid::new_v4().to_string();
-        let refresh = self.seal_refresh(&handle, user_id, anonymous_id, None, now)?;
+        let refresh = self.seal_refresh(&handle, user_id, anonymous_id, inherited, now)?;
         let hash = Hash1::of(&refresh.token);
         let session = SessionRecord {
             handle,
@@ -171,9 +218,10 @@ impl Engine {
             created_at: now,
             expires_at: refresh.expires_at,
             payload: without_protected(payload),
+            data: Map::new(),
         };
         // Signed before it is stored: what cannot be sent shall not exist.
-        let access = self.issue_access(self.claims_of(&session, &hash, None, now)).await?;
+        let access = self.issue_access(self.claims_of(&session, &hash, inherited, now)).await?;
         self.store.create(&session).await?;
         if let Err(error) = self.store.remove_expired(now, SWEEP).await {
             tracing::warn!(%error, "expired sessions could not be removed");
@@ -211,16 +259,25 @@ impl Engine {
             None => DatabaseCheck::Gone,
             Some((Rotation::Theft, _)) => DatabaseCheck::Exists,
             Some((Rotation::Current | Rotation::PromoteChild, record)) => {
-                DatabaseCheck::Promoted(self.issue_access(self.claims_of(&record, &own, None, now)).await?)
+                let inherited = Inherited { parent: None, anti_csrf: claims.anti_csrf_token.as_deref() };
+                DatabaseCheck::Promoted(self.issue_access(self.claims_of(&record, &own, inherited, now)).await?)
             }
         })
     }
 
-    /// Exchanges a refresh token for new tokens, with rotation and theft detection (reference 8.5).
-    pub(crate) async fn refresh(&self, token: &str) -> Result<Refreshed, EngineError> {
+    /// Exchanges a refresh token for new tokens, with rotation and theft detection (reference 8.5). `may_refresh` is asked with the
+    /// token's anti-CSRF token.
+    pub(crate) async fn refresh(
+        &self,
+        token: &str,
+        may_refresh: impl Fn(Option<&str>) -> bool,
+    ) -> Result<Refreshed, EngineError> {
         let Some(content) = self.open_refresh(token) else {
             return Ok(Refreshed::Unauthorised { anonymous_id: None });
         };
+        if !may_refresh(content.anti_csrf_token.as_deref()) {
+            return Ok(Refreshed::Unauthorised { anonymous_id: Some(content.anonymous_id) });
+        }
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
@@ -230,8 +287,9 @@ impl Engine {
             // The record's id, because the token's may have been forgotten since.
             Some((Rotation::Theft, record)) => Refreshed::Theft { anonymous_id: record.anonymous_id },
             Some((Rotation::Current | Rotation::PromoteChild, record)) => {
-                let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, Some(&presented), now)?;
-                let claims = self.claims_of(&record, &Hash1::of(&child.token), Some(&presented), now);
+                let inherited = Inherited { parent: Some(&presented), anti_csrf: content.anti_csrf_token.as_deref() };
+                let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, inherited, now)?;
+                let claims = self.claims_of(&record, &Hash1::of(&child.token), inherited, now);
                 Refreshed::Tokens(self.issue_access(claims).await?, child)
             }
         })
@@ -275,9 +333,11 @@ impl Engine {
     /// no such session.
     pub(crate) async fn merge_by_handle(&self, handle: &str, update: &Map<String, Value>) -> Result<bool, EngineError> {
         let now = self.clock.now_ms();
-        let placeholder = Hash1::of("");
+        // As long as the token that the next refresh makes can be.
+        let (placeholder, anti_csrf) = (Hash1::of(""), Uuid::nil().to_string());
+        let inherited = Inherited { parent: Some(&placeholder), anti_csrf: Some(&anti_csrf) };
         Ok(self
-            .merge_stored(handle, update, now, |record| self.claims_of(record, &placeholder, Some(&placeholder), now))
+            .merge_stored(handle, update, now, |record| self.claims_of(record, &placeholder, inherited, now))
             .await?
             .is_some())
     }
@@ -298,6 +358,34 @@ impl Engine {
             None => Ok(None),
             Some(record) => Ok(Some(self.issue_access(renewed(&record)).await?)),
         }
+    }
+
+    /// What the app keeps of a session on the server only. `None` when the session is gone.
+    pub(crate) async fn session_data(&self, handle: &str) -> Result<Option<Map<String, Value>>, EngineError> {
+        let now = self.clock.now_ms();
+        Ok(self.store.load(handle).await?.filter(|record| record.expires_at > now).map(|record| record.data))
+    }
+
+    /// Lets `change` change it, with nobody else writing in between, and returns the outcome.
+    pub(crate) async fn update_session_data(
+        &self,
+        handle: &str,
+        change: &mut (dyn FnMut(&mut Map<String, Value>) + Send),
+    ) -> Result<Option<Map<String, Value>>, EngineError> {
+        let now = self.clock.now_ms();
+        let mut expired = false;
+        let record = self
+            .store
+            .update(handle, &mut |record| {
+                expired = record.expires_at <= now;
+                if expired {
+                    return Write::Remove;
+                }
+                change(&mut record.data);
+                Write::Save
+            })
+            .await?;
+        Ok(record.filter(|_| !expired).map(|record| record.data))
     }
 
     async fn merge_stored(
@@ -370,14 +458,15 @@ impl Engine {
             let claims = AccessClaims { issued_at: now / 1000, anonymous_id, custom: record.payload, ..session.claims.clone() };
             return Ok(Some((self.issue_access(claims).await?, None)));
         }
-        let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, Some(&own), now)?;
-        let claims = self.claims_of(&record, &Hash1::of(&child.token), Some(&own), now);
+        let inherited = Inherited { parent: Some(&own), anti_csrf: session.claims.anti_csrf_token.as_deref() };
+        let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, inherited, now)?;
+        let claims = self.claims_of(&record, &Hash1::of(&child.token), inherited, now);
         Ok(Some((self.issue_access(claims).await?, Some(child))))
     }
 
-    /// Makes a new static key and signs anonymous tokens with it from now on.
-    pub(crate) async fn replace_static_key(&self) -> Result<(), EngineError> {
-        self.keys.replace_static_key(self.clock.now_ms()).await
+    /// Makes a new static key, which soon signs anonymous tokens.
+    pub(crate) async fn rotate_static_key(&self) -> Result<(), EngineError> {
+        self.keys.rotate_static_key(self.clock.now_ms()).await
     }
 
     /// The access token of a session anew, already expired, so that the browser refreshes at its next request.
@@ -411,7 +500,7 @@ impl Engine {
         }))
     }
 
-    fn claims_of(&self, record: &SessionRecord, own: &Hash1, parent: Option<&Hash1>, now: u64) -> AccessClaims {
+    fn claims_of(&self, record: &SessionRecord, own: &Hash1, inherited: Inherited<'_>, now: u64) -> AccessClaims {
         AccessClaims {
             user_id: record.user_id.clone(),
             session_handle: record.handle.clone(),
@@ -419,7 +508,8 @@ impl Engine {
             expires_at: now.saturating_add(self.settings.access_validity_ms) / 1000,
             issuer: self.settings.issuer.clone(),
             refresh_token_hash1: own.as_str().to_owned(),
-            parent_refresh_token_hash1: parent.map(|hash| hash.as_str().to_owned()),
+            parent_refresh_token_hash1: inherited.parent.map(|hash| hash.as_str().to_owned()),
+            anti_csrf_token: inherited.anti_csrf.map(str::to_owned),
             anonymous_id: record.anonymous_id.clone(),
             custom: record.payload.clone(),
         }
@@ -438,13 +528,13 @@ impl Engine {
         handle: &str,
         user_id: &str,
         anonymous_id: &str,
-        parent: Option<&Hash1>,
+        inherited: Inherited<'_>,
         now: u64,
     ) -> Result<IssuedRefresh, EngineError> {
         let keys = self.keys.refresh_keys();
         let key = keys.first().ok_or(EngineError::NoKey)?;
         Ok(IssuedRefresh {
-            token: key.seal(handle, user_id, anonymous_id, parent)?,
+            token: key.seal(handle, user_id, anonymous_id, inherited)?,
             expires_at: now.saturating_add(self.settings.refresh_validity_ms),
         })
     }

@@ -37,6 +37,15 @@ pub(crate) struct RefreshContent {
     pub(crate) anonymous_id: String,
 }
 
+/// What a token passes on to those that are obtained with it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Inherited<'a> {
+    /// The hash of the token it was obtained with; `None` at creation and once promoted.
+    pub(crate) parent: Option<&'a Hash1>,
+    /// The same for the whole life of a session, so that tabs that refresh at the same time do not lock each other out.
+    pub(crate) anti_csrf: Option<&'a str>,
+}
+
 /// Encrypts and decrypts refresh tokens. AES-256-GCM, so that a token that decrypts was made by us.
 pub(crate) struct RefreshKey(LessSafeKey);
 
@@ -60,7 +69,7 @@ impl RefreshKey {
         session_handle: &str,
         user_id: &str,
         anonymous_id: &str,
-        parent: Option<&Hash1>,
+        inherited: Inherited<'_>,
     ) -> Result<String, EngineError> {
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(|_| EngineError::Crypto)?;
@@ -68,9 +77,9 @@ impl RefreshKey {
         let content = RefreshContent {
             session_handle: session_handle.to_owned(),
             user_id: user_id.to_owned(),
-            parent_refresh_token_hash1: parent.map(|hash| hash.0.clone()),
+            parent_refresh_token_hash1: inherited.parent.map(|hash| hash.0.clone()),
             nonce: nonce_text.clone(),
-            anti_csrf_token: None,
+            anti_csrf_token: inherited.anti_csrf.map(str::to_owned),
             tenant_id: TENANT.to_owned(),
             anonymous_id: anonymous_id.to_owned(),
         };
@@ -172,21 +181,21 @@ mod tests {
     fn opens_what_it_sealed() {
         let key = key();
         let parent = Hash1::of("parent");
-        let token = key.seal("handle", "user", ID, Some(&parent)).unwrap();
+        let token = key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }).unwrap();
         let content = key.open(&token).unwrap();
         assert_eq!((content.session_handle.as_str(), content.user_id.as_str()), ("handle", "user"));
         assert_eq!(content.anonymous_id, ID);
         assert_eq!(content.parent_refresh_token_hash1.as_deref(), Some(parent.as_str()));
         assert!(looks_like_one(&token));
-        assert_ne!(token, key.seal("handle", "user", ID, Some(&parent)).unwrap());
+        assert_ne!(token, key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }).unwrap());
     }
 
     #[test]
     fn opens_nothing_else() {
-        let token = key().seal("handle", "user", ID, None).unwrap();
+        let token = key().seal("handle", "user", ID, Inherited::default()).unwrap();
         assert!(key().open(&token).is_none(), "another key's token");
         let key = key();
-        let token = key.seal("handle", "user", ID, None).unwrap();
+        let token = key.seal("handle", "user", ID, Inherited::default()).unwrap();
         for bad in ["", ".", "..V2", "a.b.V2", "a.b.c.V2", &token.replace(".V2", ".V1"), &format!("{token}.x"), &token[1..]] {
             assert!(key.open(bad).is_none(), "{bad}");
         }
@@ -210,7 +219,7 @@ mod tests {
         #[test]
         fn one_flipped_character_is_noticed(position in any::<proptest::sample::Index>()) {
             let key = key();
-            let token = key.seal("handle", "user", ID, None).unwrap();
+            let token = key.seal("handle", "user", ID, Inherited::default()).unwrap();
             let at = position.index(token.len());
             let mut bytes = token.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };

@@ -76,9 +76,15 @@ impl Changes {
                 if clear_other {
                     out.clear(if transfer == Transfer::Cookie { Transfer::Header } else { Transfer::Cookie });
                 }
+                if let Some(anti_csrf) = access.session.claims.anti_csrf_token.as_deref().filter(|_| refresh.is_some()) {
+                    out.token(names::header::ANTI_CSRF, anti_csrf);
+                }
                 match transfer {
                     Transfer::Cookie => {
                         out.cookie(cookies.access(&access.token, now_ms));
+                        if cookies.expose_access_token {
+                            out.token(names::header::ACCESS_TOKEN, &access.token);
+                        }
                         if let Some(refresh) = refresh {
                             out.cookie(cookies.refresh(&refresh.token, refresh.expires_at));
                         }

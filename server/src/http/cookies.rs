@@ -43,6 +43,10 @@ pub(crate) struct CookieSettings {
     pub(crate) anonymous_name: String,
     /// It is read under this name too: the one it had before the `__Host-` prefix came, or went.
     pub(crate) former_anonymous_name: Option<String>,
+    /// Where cookies lie that a former configuration set. The inner `None` is the API's host only.
+    pub(crate) older_domain: Option<Option<String>>,
+    /// Whether scripts get the access token in a header besides.
+    pub(crate) expose_access_token: bool,
 }
 
 impl CookieSettings {
@@ -77,6 +81,13 @@ impl CookieSettings {
 
     pub(crate) fn clear_refresh(&self) -> HeaderValue {
         self.set(cookie::REFRESH_TOKEN, "", &self.refresh_path, 0)
+    }
+
+    /// Removes what a former configuration left; `None` when none is known. Never touches a cookie of the present one.
+    pub(crate) fn clear_older(&self) -> Option<[HeaderValue; 2]> {
+        let domain = self.older_domain.clone()?;
+        let older = Self { domain, ..self.clone() };
+        Some([older.clear_access(), older.clear_refresh()])
     }
 
     pub(crate) fn clear_anonymous(&self) -> HeaderValue {
@@ -151,6 +162,8 @@ mod tests {
             refresh_path: "/auth/session/refresh".into(),
             anonymous_name: "sAnonymousToken".into(),
             former_anonymous_name: None,
+            older_domain: None,
+            expose_access_token: false,
         }
     }
 

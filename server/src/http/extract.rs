@@ -8,7 +8,8 @@ use http::request::Parts;
 use super::{refused::Refused, visitor::Visitor};
 use crate::principal::{Principal, UserSession};
 
-/// A signed-in user, told by the access token alone. A visitor without user session is refused with 401 `unauthorised`, one whose
+/// A signed-in user who satisfies the [global claim validators](crate::SessionsBuilder::claim_validator), told by the access token
+/// alone. A visitor without user session is refused with 401 `unauthorised`, one whose
 /// access token has expired with 401 `try refresh token`; nothing is cleared. After a revocation the token stays good until it
 /// expires; where that is too long, use [`FreshUser`].
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
-        visitor(parts)?.require_user().map(Self)
+        visitor(parts)?.require_user().await.map(Self)
     }
 }
 
@@ -68,7 +69,7 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
-        visitor(parts)?.optional_principal()?.ok_or(Refused::Unauthorised)
+        visitor(parts)?.optional_principal().await?.ok_or(Refused::Unauthorised)
     }
 }
 
@@ -77,6 +78,6 @@ impl<S: Sync> OptionalFromRequestParts<S> for Principal {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refused> {
-        visitor(parts)?.optional_principal()
+        visitor(parts)?.optional_principal().await
     }
 }

@@ -1,5 +1,6 @@
 //! The shell around the engine: cookies, headers, routes, extractors.
 
+mod anti_csrf;
 mod changes;
 pub(crate) mod cookies;
 mod extract;
@@ -13,6 +14,7 @@ mod visitor;
 
 pub(crate) use self::request::RequestFacts;
 pub use self::{
+    anti_csrf::AntiCsrf,
     extract::{FreshUser, User},
     layer::{CrossOrigin, SessionsLayer, SessionsService},
     refused::Refused,

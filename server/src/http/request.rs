@@ -28,6 +28,11 @@ pub(crate) struct RequestFacts {
     pub(crate) transfer: Transfer,
     /// The app has switched anonymous sessions off for this visitor.
     pub(crate) anonymous_off: bool,
+    /// Not `GET` or `HEAD`, so that anti-CSRF is checked (reference 8.3 step 3).
+    pub(crate) is_unsafe: bool,
+    /// The header `anti-csrf`.
+    pub(crate) anti_csrf: Option<String>,
+    pub(crate) has_rid: bool,
     /// Under either name.
     pub(crate) has_anonymous_cookie: bool,
     /// Under the name that it is no longer set under.
@@ -46,6 +51,9 @@ impl RequestFacts {
             may_mint: is_api || (mint_for_navigations && *method == Method::GET && shows_a_page(headers)),
             transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
             anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
+            is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
+            anti_csrf: text(headers, names::header::ANTI_CSRF).map(str::to_owned),
+            has_rid: headers.contains_key(names::header::RID),
             has_anonymous_cookie: !anonymous_cookies.is_empty(),
             has_former_anonymous_cookie: anonymous_cookies.iter().any(|cookie| cookie.former),
             has_anonymous_bearer: bearer(headers).and_then(TokenKind::claimed_by) == Some(TokenKind::Anonymous),
@@ -104,6 +112,8 @@ mod tests {
             refresh_path: String::new(),
             anonymous_name: "__Host-t".into(),
             former_anonymous_name: Some("t".into()),
+            older_domain: None,
+            expose_access_token: false,
         }
     }
 

@@ -85,6 +85,9 @@ async fn resolve_or_fail(sessions: &Sessions, request: &Parts, facts: &RequestFa
                 Who::TryRefresh { anonymous_id: any_verified_id(sessions, headers).await? }
             }
             AccessCheck::TryRefresh { anonymous_id } => Who::TryRefresh { anonymous_id },
+            AccessCheck::Valid(session) if is_forged(sessions, facts, transfer, &session) => {
+                Who::TryRefresh { anonymous_id: Some(session.claims.anonymous_id) }
+            }
             AccessCheck::Valid(session) => user(sessions, session, transfer, facts, &mut changes).await?,
         },
         PresentedAccess::None => anonymous(sessions, request, facts, &mut changes).await?,
@@ -107,6 +110,11 @@ fn access_token(headers: &HeaderMap, facts: &RequestFacts) -> PresentedAccess {
         (Some(_), false) => PresentedAccess::Ambiguous,
         _ => PresentedAccess::None,
     }
+}
+
+/// Reference 8.3, steps 3 and 7.
+fn is_forged(sessions: &Sessions, facts: &RequestFacts, transfer: Transfer, session: &UserSession) -> bool {
+    facts.is_unsafe && !sessions.anti_csrf().allows(facts, transfer, session.claims.anti_csrf_token.as_deref())
 }
 
 /// Reference 8.3, step 8.

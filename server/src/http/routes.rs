@@ -1,7 +1,7 @@
 //! The endpoints of the protocol: refresh, sign-out, public keys (reference 1.8), and forgetting (design section 3, rule 12).
 
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use passerby_protocol::names::{FORGET_PATH, JWKS_PATH, REFRESH_PATH, SIGN_OUT_PATH, cookie};
+use passerby_protocol::names::{DISCOVERY_PATH, FORGET_PATH, JWKS_PATH, REFRESH_PATH, SIGN_OUT_PATH, cookie};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
     sessions::Sessions,
 };
 
-const JWKS_CACHING: &str = "max-age=60, must-revalidate";
+const PUBLIC_CACHING: &str = "max-age=60, must-revalidate";
 
 /// Which endpoint of ours a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub(crate) enum Route {
     SignOut,
     Forget,
     Jwks,
+    Discovery,
 }
 
 impl Route {
@@ -35,6 +36,7 @@ impl Route {
             (&Method::POST, SIGN_OUT_PATH) => Some(Self::SignOut),
             (&Method::POST, FORGET_PATH) => Some(Self::Forget),
             (&Method::GET, JWKS_PATH) => Some(Self::Jwks),
+            (&Method::GET, DISCOVERY_PATH) => Some(Self::Discovery),
             _ => None,
         }
     }
@@ -45,15 +47,17 @@ impl Route {
             Self::Refresh => refresh(sessions, request, facts).await,
             Self::SignOut => sign_out(sessions, request, facts).await,
             Self::Forget => forget(sessions, request, facts).await,
-            Self::Jwks => jwks(sessions),
+            Self::Jwks => public(sessions.engine().jwks().await),
+            Self::Discovery => public(sessions.engine().discovery()),
         }
     }
 }
 
-fn jwks(sessions: &Sessions) -> Response<Value> {
-    let mut response = Response::new(sessions.engine().jwks());
+/// What any website may read, and keep for a minute.
+fn public(body: Value) -> Response<Value> {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(JWKS_CACHING));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(PUBLIC_CACHING));
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
@@ -89,10 +93,10 @@ async fn forget(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Re
 fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
     match done {
         Ok(()) => with_status(StatusCode::OK, json!({ "status": "OK" })),
-        Err(VisitorError::Refused(refused)) => refusal(refused),
+        Err(VisitorError::Refused(refused)) => refusal(&refused),
         Err(error) => {
             tracing::error!(%error, "ending a session failed");
-            refusal(Refused::Unavailable)
+            refusal(&Refused::Unavailable)
         }
     }
 }
@@ -101,7 +105,12 @@ fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
 async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     for name in [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN] {
         if cookies::values(&request.headers, name).len() > 1 {
-            tracing::warn!("a refresh call had several cookies of one name; a former cookie domain or path may be the cause");
+            if let Some(cleared) = sessions.cookies().clear_older() {
+                return without_older_cookies(cleared);
+            }
+            tracing::warn!(
+                "a refresh call had several cookies of one name; if a former cookie domain is the cause, set `older_cookie_domain`"
+            );
             return with_status(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 json!({ "message": format!("The request contains multiple session cookies. Clear the `{name}` cookies of former domains or paths.") }),
@@ -114,10 +123,19 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
         Err(error) => {
             tracing::error!(%error, "a refresh failed");
             visitor.take_changes();
-            refusal(Refused::Unavailable)
+            refusal(&Refused::Unavailable)
         }
     };
     sessions.attach(&visitor, response)
+}
+
+/// Reference 8.4, step 1: the browser is to try again with the cookies that remain.
+fn without_older_cookies(cleared: [HeaderValue; 2]) -> Response<Value> {
+    let mut response = with_status(StatusCode::OK, json!({ "message": "The cookies of a former domain were removed." }));
+    for cookie in cleared {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> Result<Response<Value>, EngineError> {
@@ -128,25 +146,31 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
     let presented = from_header.map(|token| (token, Transfer::Header)).or(cookie.map(|token| (token, Transfer::Cookie)));
     let Some((token, transfer)) = presented else {
         give_back_anonymous(sessions, request, visitor, None).await?;
-        return Ok(refusal(Refused::Unauthorised));
+        return Ok(refusal(&Refused::Unauthorised));
     };
-    Ok(match sessions.engine().refresh(&token).await? {
-        Refreshed::Tokens(access, refresh) => {
-            let session = access.session.clone();
-            let change = UserChange::Issue { transfer, access, refresh: Some(refresh), clear_other: had_both };
-            visitor.issue(session, transfer, change);
-            Response::new(Value::Object(Map::new()))
-        }
-        Refreshed::Unauthorised { anonymous_id } => {
-            give_back_anonymous(sessions, request, visitor, anonymous_id).await?;
-            refusal(Refused::Unauthorised)
-        }
-        Refreshed::Theft { anonymous_id } => {
-            tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
-            give_back_anonymous(sessions, request, visitor, Some(anonymous_id)).await?;
-            refusal(Refused::TokenTheft)
-        }
-    })
+    Ok(
+        match sessions
+            .engine()
+            .refresh(&token, |anti_csrf| sessions.anti_csrf().allows(visitor.facts(), transfer, anti_csrf))
+            .await?
+        {
+            Refreshed::Tokens(access, refresh) => {
+                let session = access.session.clone();
+                let change = UserChange::Issue { transfer, access, refresh: Some(refresh), clear_other: had_both };
+                visitor.issue(session, transfer, change);
+                Response::new(Value::Object(Map::new()))
+            }
+            Refreshed::Unauthorised { anonymous_id } => {
+                give_back_anonymous(sessions, request, visitor, anonymous_id).await?;
+                refusal(&Refused::Unauthorised)
+            }
+            Refreshed::Theft { anonymous_id } => {
+                tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
+                give_back_anonymous(sessions, request, visitor, Some(anonymous_id)).await?;
+                refusal(&Refused::TokenTheft)
+            }
+        },
+    )
 }
 
 /// Clears the user session and announces the anonymous one: with the id of the user session where one can be trusted, else the one that
@@ -183,8 +207,8 @@ async fn give_back_anonymous(
     Ok(())
 }
 
-fn refusal(refused: Refused) -> Response<Value> {
-    with_status(refused.status(), json!({ "message": refused.message() }))
+fn refusal(refused: &Refused) -> Response<Value> {
+    with_status(refused.status(), refused.body())
 }
 
 fn with_status(status: StatusCode, body: Value) -> Response<Value> {

@@ -17,8 +17,10 @@ use super::{
     resolve::Who,
 };
 use crate::{
+    claims::{self, Claim, SessionClaimValidator},
     config::AfterSignOut,
     engine::{DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh},
+    hooks::HookError,
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
 };
@@ -34,6 +36,9 @@ pub enum VisitorError {
     /// The payload is too large, or names a protected claim.
     #[error(transparent)]
     Payload(PayloadError),
+    /// The app could not tell the value of a claim.
+    #[error("a claim could not be fetched: {0}")]
+    Claim(#[source] HookError),
     /// The server failed.
     #[error(transparent)]
     Engine(EngineError),
@@ -53,6 +58,10 @@ impl IntoResponse for VisitorError {
         match self {
             Self::Refused(refused) => refused.into_response(),
             Self::Payload(error) => (StatusCode::BAD_REQUEST, Json(json!({ "message": error.to_string() }))).into_response(),
+            Self::Claim(error) => {
+                tracing::error!(%error, "a claim could not be fetched");
+                (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "internal error" }))).into_response()
+            }
             Self::Engine(error) => {
                 tracing::error!(%error, "acting on a session failed");
                 match error {
@@ -92,7 +101,7 @@ impl Visitor {
         Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, changes }) }))
     }
 
-    /// Who it is; `None` when there is no session, or one that must be refreshed first.
+    /// Who it is; `None` when there is no session, or one that must be refreshed first. Claims are not validated; the extractors do so.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
         match self.state().who.clone() {
@@ -211,6 +220,29 @@ impl Visitor {
         }
     }
 
+    /// What the app keeps of the user's session on the server, which no browser sees.
+    ///
+    /// # Errors
+    /// [`VisitorError::Refused`] without a user session, or when it was revoked meanwhile; [`VisitorError::Engine`] when the store failed.
+    pub async fn session_data(&self) -> Result<Map<String, Value>, VisitorError> {
+        let (session, _) = self.user_and_transfer()?;
+        let data = self.0.sessions.engine().session_data(session.handle()).await?;
+        data.ok_or_else(|| self.end(session).into())
+    }
+
+    /// Changes what the app keeps of the user's session on the server, in one transaction, and returns the outcome.
+    ///
+    /// # Errors
+    /// As [`Visitor::session_data`].
+    pub async fn update_session_data(
+        &self,
+        mut change: impl FnMut(&mut Map<String, Value>) + Send,
+    ) -> Result<Map<String, Value>, VisitorError> {
+        let (session, _) = self.user_and_transfer()?;
+        let data = self.0.sessions.engine().update_session_data(session.handle(), &mut change).await?;
+        data.ok_or_else(|| self.end(session).into())
+    }
+
     /// Merges into the payload of the anonymous session and issues its token anew. A `null` removes its key.
     ///
     /// # Errors
@@ -241,9 +273,58 @@ impl Visitor {
         Ok(())
     }
 
-    /// The user, from the access token alone.
-    pub(crate) fn require_user(&self) -> Result<UserSession, Refused> {
-        self.user_and_transfer().map(|(session, _)| session)
+    /// The user, if the access token satisfies these demands and nothing else: the
+    /// [global validators](crate::SessionsBuilder::claim_validator) are not asked. For both, extract a [`User`](crate::User) as well.
+    /// Claims that are missing or too old are fetched first, and the browser gets the new access token with this response; on pages
+    /// nothing is fetched.
+    ///
+    /// # Errors
+    /// [`Refused::InvalidClaims`] when a demand is not satisfied, [`Refused::Unauthorised`] without a user session,
+    /// [`Refused::TryRefresh`] when it must be refreshed first, [`Refused::Unavailable`] when the store failed.
+    pub async fn require(&self, validators: &[&dyn SessionClaimValidator]) -> Result<UserSession, Refused> {
+        let (session, transfer) = self.user_and_transfer()?;
+        self.validated(session, transfer, validators).await
+    }
+
+    /// Fetches a claim and merges it into the payload, whatever its age. What is there stays when the claim's source knows no value.
+    ///
+    /// # Errors
+    /// [`VisitorError::Claim`] when the app's source failed; else as [`Visitor::merge_into_access_token_payload`].
+    pub async fn fetch_and_set_claim(&self, claim: &Claim) -> Result<UserSession, VisitorError> {
+        let (session, _) = self.user_and_transfer()?;
+        match claim.fetch(&session, self.0.sessions.now()).await.map_err(VisitorError::Claim)? {
+            Some(update) => self.merge_into_access_token_payload(update).await,
+            None => Ok(session),
+        }
+    }
+
+    /// The user, from the access token alone, who satisfies the global validators.
+    pub(crate) async fn require_user(&self) -> Result<UserSession, Refused> {
+        self.require(&self.0.sessions.claim_validators().as_refs()).await
+    }
+
+    /// Reference 8.3, step 9.
+    async fn validated(
+        &self,
+        mut session: UserSession,
+        transfer: Transfer,
+        validators: &[&dyn SessionClaimValidator],
+    ) -> Result<UserSession, Refused> {
+        let now = self.0.sessions.now();
+        let update = if self.0.facts.is_api { claims::refetched(validators, &session, now).await } else { Map::new() };
+        if !update.is_empty() {
+            match self.0.sessions.engine().merge_online(&session, &update).await {
+                Ok(Some(access)) => session = self.renew(transfer, access),
+                Ok(None) => return Err(self.end(session)),
+                Err(EngineError::Payload(error)) => tracing::warn!(%error, "fetched claims could not be kept"),
+                Err(error) => {
+                    tracing::error!(%error, "fetched claims could not be stored");
+                    return Err(Refused::Unavailable);
+                }
+            }
+        }
+        let invalid = claims::invalid(validators, session.payload(), now);
+        if invalid.is_empty() { Ok(session) } else { Err(Refused::InvalidClaims(invalid)) }
     }
 
     /// The user, after asking the store whether the session still exists.
@@ -258,28 +339,27 @@ impl Visitor {
                 None => DatabaseCheck::Gone,
             })
         };
-        match checked {
-            Ok(DatabaseCheck::Exists) => Ok(session),
-            Ok(DatabaseCheck::Promoted(access)) => Ok(self.renew(transfer, access)),
-            Ok(DatabaseCheck::Gone) => Err(self.end(session)),
+        let session = match checked {
+            Ok(DatabaseCheck::Exists) => session,
+            Ok(DatabaseCheck::Promoted(access)) => self.renew(transfer, access),
+            Ok(DatabaseCheck::Gone) => return Err(self.end(session)),
             Err(error) => {
                 tracing::error!(%error, "a session could not be checked");
-                Err(Refused::Unavailable)
+                return Err(Refused::Unavailable);
             }
-        }
+        };
+        self.validated(session, transfer, &self.0.sessions.claim_validators().as_refs()).await
     }
 
     /// Either kind; `None` when there is no session at all.
-    pub(crate) fn optional_principal(&self) -> Result<Option<Principal>, Refused> {
+    pub(crate) async fn optional_principal(&self) -> Result<Option<Principal>, Refused> {
         let who = self.state().who.clone();
         match who {
             Who::Nobody => Ok(None),
             Who::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
-            Who::User(session, _) => Ok(Some(Principal::User(session))),
-            Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => match self.user_and_transfer() {
-                Ok((session, _)) => Ok(Some(Principal::User(session))),
-                Err(refused) => Err(refused),
-            },
+            Who::User(..) | Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => {
+                self.require_user().await.map(|session| Some(Principal::User(session)))
+            }
         }
     }
 
@@ -391,14 +471,15 @@ impl Visitor {
         payload: Map<String, Value>,
     ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
         let engine = self.0.sessions.engine();
+        let with_anti_csrf = self.0.sessions.anti_csrf().gives_token(self.0.facts.transfer);
         if carried.is_empty() {
-            return engine.create(user_id, anonymous_id, payload).await;
+            return engine.create(user_id, anonymous_id, payload, with_anti_csrf).await;
         }
         carried.extend(payload.clone());
-        match engine.create(user_id, anonymous_id, carried).await {
+        match engine.create(user_id, anonymous_id, carried, with_anti_csrf).await {
             Err(EngineError::Payload(error)) => {
                 tracing::warn!(%error, "signing in without what `on_upgrade` would have carried over");
-                engine.create(user_id, anonymous_id, payload).await
+                engine.create(user_id, anonymous_id, payload, with_anti_csrf).await
             }
             created => created,
         }

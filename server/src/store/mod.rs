@@ -1,5 +1,10 @@
-//! Where sessions and keys are kept.
+//! Where sessions and keys are kept: one trait, and a store for each database behind a cargo feature of its name.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::fmt;
@@ -7,6 +12,9 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresStore;
+#[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 
 /// One session of one user. Anonymous sessions have no record (design section 3, rule 2).
@@ -26,6 +34,8 @@ pub struct SessionRecord {
     pub expires_at: u64,
     /// What the app added to the access token.
     pub payload: Map<String, Value>,
+    /// What the app keeps on the server only.
+    pub data: Map<String, Value>,
 }
 
 /// A record identifies a person and holds a hash of a secret.
@@ -102,9 +112,37 @@ pub enum StoreError {
     /// A record does not read as it was written.
     #[error("the session database holds a damaged record: {0}")]
     Damaged(&'static str),
-    /// Anything else; usually the database cannot be reached.
+    /// The address of the database server cannot be read. The message repeats no part of it, because it may hold a password.
+    #[error("the address of the session database is not like `postgres://user:password@host/database`: {0}")]
+    BadAddress(#[source] sqlx::Error),
+    /// The database does not answer, or refuses to talk to us. It is asked again with each request, so this ends by itself.
+    #[error(
+        "the session database cannot be reached: {0}; check that it runs, that it can be reached from here, and its user and password"
+    )]
+    Unreachable(#[source] sqlx::Error),
+    /// Anything else.
     #[error("the session database failed: {0}")]
     Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error;
+        let unreachable = match &error {
+            Error::Io(_)
+            | Error::Tls(_)
+            | Error::Protocol(_)
+            | Error::PoolTimedOut
+            | Error::PoolClosed
+            | Error::WorkerCrashed => true,
+            // Classes of SQLSTATE: connection, authorisation, no such database, resources, operator intervention.
+            Error::Database(error) => error.code().is_some_and(|code| {
+                ["08", "28", "3D", "53", "57P"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+            }),
+            _ => false,
+        };
+        if unreachable { Self::Unreachable(error) } else { Self::Database(error) }
+    }
 }
 
 /// Where sessions and keys are kept. Every method is one transaction; all of them are safe to call at the same time from any
@@ -133,13 +171,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The handles of a user's sessions that expire after `now` (epoch milliseconds), oldest first.
     async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError>;
 
-    /// Removes at most `limit` sessions that expired at or before `now` (epoch milliseconds).
+    /// Removes at most `limit` sessions that expired at or before `now` (epoch milliseconds), and says how many. Does nothing while
+    /// another process is at it.
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError>;
 
     /// All keys, oldest first.
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
 
     /// Adds a key unless there is one of its kind that was created at or after `fresh_since` (epoch milliseconds), so that of
-    /// several processes that notice the need for a new key only one succeeds. A key with the same id is left as it is.
+    /// several processes that notice the need for a new key at the same time only one succeeds. A key with the same id is left as it is.
     async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError>;
 }

@@ -9,7 +9,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
 
-use super::{Decide, KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError, Write};
+use super::{
+    Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+    sql::{kind_from, kind_text, object_from, object_text, time_from, time_to},
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -18,7 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 const SELECT_SESSION: &str =
-    "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload FROM sessions WHERE handle = ?";
+    "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data FROM sessions WHERE handle = ?";
 
 /// Sessions and keys in one SQLite file (with its `-wal` and `-shm` beside it), in WAL mode.
 #[derive(Clone, Debug)]
@@ -52,15 +55,12 @@ impl SqliteStore {
             .connect_with(options.clone())
             .await
             .map_err(|error| not_writable(&error))?;
-        // A file that can be read only opens without complaint; the first write finds out.
-        let probe = async {
-            let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-            transaction.rollback().await
-        };
-        probe.await.map_err(|error: sqlx::Error| not_writable(&error))?;
-        MIGRATIONS.run(&writer).await.map_err(StoreError::Migration)?;
-        let readers =
-            SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(StoreError::Database)?;
+        // A file that can be read only opens without complaint; the first write finds out. Of several processes that open a new file at
+        // the same time one brings its layout, because the migrator has no lock of its own for SQLite.
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| not_writable(&error))?;
+        MIGRATIONS.run(&mut *transaction).await.map_err(StoreError::Migration)?;
+        transaction.commit().await.map_err(|error| not_writable(&error))?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
         Ok(Self { writer, readers })
     }
 
@@ -72,7 +72,7 @@ impl SqliteStore {
 
     /// Begins a transaction that has the write lock from the start, so that what it reads stays true until it commits.
     async fn write(&self) -> Result<Transaction<'_, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::Database)
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 }
 
@@ -80,57 +80,53 @@ impl SqliteStore {
 impl SessionStore for SqliteStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload) \
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
         .bind(&session.user_id)
         .bind(&session.anonymous_id)
         .bind(&session.refresh_hash2)
-        .bind(to_sql(session.created_at))
-        .bind(to_sql(session.expires_at))
-        .bind(payload_text(session)?)
+        .bind(time_to(session.created_at))
+        .bind(time_to(session.expires_at))
+        .bind(object_text(&session.payload)?)
+        .bind(object_text(&session.data)?)
         .execute(&self.writer)
-        .await
-        .map_err(StoreError::Database)?;
+        .await?;
         if inserted.rows_affected() == 1 { Ok(()) } else { Err(StoreError::HandleTaken) }
     }
 
     async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError> {
-        let row = sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&self.readers).await.map_err(StoreError::Database)?;
+        let row = sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&self.readers).await?;
         row.as_ref().map(session_from).transpose()
     }
 
     async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
         let mut transaction = self.write().await?;
-        let row =
-            sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&mut *transaction).await.map_err(StoreError::Database)?;
+        let row = sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&mut *transaction).await?;
         let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
             return Ok(None);
         };
         let query = match decide(&mut session) {
             Write::Keep => return Ok(Some(session)),
             Write::Save => sqlx::query(
-                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ? WHERE handle = ?",
+                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ?, data = ? WHERE handle = ?",
             )
             .bind(&session.anonymous_id)
             .bind(&session.refresh_hash2)
-            .bind(to_sql(session.expires_at))
-            .bind(payload_text(&session)?)
+            .bind(time_to(session.expires_at))
+            .bind(object_text(&session.payload)?)
+            .bind(object_text(&session.data)?)
             .bind(handle),
             Write::Remove => sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle),
         };
-        query.execute(&mut *transaction).await.map_err(StoreError::Database)?;
-        transaction.commit().await.map_err(StoreError::Database)?;
+        query.execute(&mut *transaction).await?;
+        transaction.commit().await?;
         Ok(Some(session))
     }
 
     async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
-        let removed = sqlx::query("DELETE FROM sessions WHERE handle = ?")
-            .bind(handle)
-            .execute(&self.writer)
-            .await
-            .map_err(StoreError::Database)?;
+        let removed = sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle).execute(&self.writer).await?;
         Ok(removed.rows_affected() > 0)
     }
 
@@ -138,37 +134,33 @@ impl SessionStore for SqliteStore {
         let rows = sqlx::query("DELETE FROM sessions WHERE user_id = ? RETURNING handle")
             .bind(user_id)
             .fetch_all(&self.writer)
-            .await
-            .map_err(StoreError::Database)?;
-        rows.iter().map(|row| row.try_get("handle").map_err(StoreError::Database)).collect()
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
     }
 
     async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query("SELECT handle FROM sessions WHERE user_id = ? AND expires_at > ? ORDER BY created_at, handle")
             .bind(user_id)
-            .bind(to_sql(now))
+            .bind(time_to(now))
             .fetch_all(&self.readers)
-            .await
-            .map_err(StoreError::Database)?;
-        rows.iter().map(|row| row.try_get("handle").map_err(StoreError::Database)).collect()
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
     }
 
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
         let removed =
             sqlx::query("DELETE FROM sessions WHERE handle IN (SELECT handle FROM sessions WHERE expires_at <= ? LIMIT ?)")
-                .bind(to_sql(now))
+                .bind(time_to(now))
                 .bind(limit)
                 .execute(&self.writer)
-                .await
-                .map_err(StoreError::Database)?;
+                .await?;
         Ok(removed.rows_affected())
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         let rows = sqlx::query("SELECT id, kind, created_at, secret FROM keys ORDER BY created_at, id")
             .fetch_all(&self.readers)
-            .await
-            .map_err(StoreError::Database)?;
+            .await?;
         rows.iter().map(key_from).collect()
     }
 
@@ -179,12 +171,11 @@ impl SessionStore for SqliteStore {
         )
         .bind(&key.id)
         .bind(kind_text(key.kind))
-        .bind(to_sql(key.created_at))
+        .bind(time_to(key.created_at))
         .bind(&key.secret)
-        .bind(to_sql(fresh_since))
+        .bind(time_to(fresh_since))
         .execute(&self.writer)
-        .await
-        .map_err(StoreError::Database)?;
+        .await?;
         Ok(())
     }
 }
@@ -199,46 +190,23 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 fn session_from(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(StoreError::Database);
     Ok(SessionRecord {
-        handle: text("handle")?,
-        user_id: text("user_id")?,
-        anonymous_id: text("anonymous_id")?,
-        refresh_hash2: text("refresh_hash2")?,
-        created_at: time(row, "created_at")?,
-        expires_at: time(row, "expires_at")?,
-        payload: serde_json::from_str(&text("payload")?).map_err(|_| StoreError::Damaged("payload is not a JSON object"))?,
+        handle: row.try_get("handle")?,
+        user_id: row.try_get("user_id")?,
+        anonymous_id: row.try_get("anonymous_id")?,
+        refresh_hash2: row.try_get("refresh_hash2")?,
+        created_at: time_from(row.try_get("created_at")?)?,
+        expires_at: time_from(row.try_get("expires_at")?)?,
+        payload: object_from(row.try_get("payload")?)?,
+        data: object_from(row.try_get("data")?)?,
     })
 }
 
 fn key_from(row: &SqliteRow) -> Result<KeyRecord, StoreError> {
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(StoreError::Database);
-    let kind = match text("kind")?.as_str() {
-        "dynamic" => KeyKind::Dynamic,
-        "static" => KeyKind::Static,
-        "refresh" => KeyKind::Refresh,
-        _ => return Err(StoreError::Damaged("unknown kind of key")),
-    };
-    Ok(KeyRecord { id: text("id")?, kind, created_at: time(row, "created_at")?, secret: text("secret")? })
-}
-
-fn kind_text(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Dynamic => "dynamic",
-        KeyKind::Static => "static",
-        KeyKind::Refresh => "refresh",
-    }
-}
-
-fn payload_text(session: &SessionRecord) -> Result<String, StoreError> {
-    serde_json::to_string(&session.payload).map_err(|_| StoreError::Damaged("payload cannot be written as JSON"))
-}
-
-fn time(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
-    let value: i64 = row.try_get(column).map_err(StoreError::Database)?;
-    u64::try_from(value).map_err(|_| StoreError::Damaged("a time before 1970"))
-}
-
-fn to_sql(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
+    Ok(KeyRecord {
+        id: row.try_get("id")?,
+        kind: kind_from(row.try_get("kind")?)?,
+        created_at: time_from(row.try_get("created_at")?)?,
+        secret: row.try_get("secret")?,
+    })
 }

@@ -21,7 +21,9 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use passerby_protocol::front_token::FrontToken;
 use passerby_server::{
-    FreshUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError, redirect_to_refresh,
+    FreshUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
+    claims::PrimitiveArrayClaim,
+    redirect_to_refresh,
     store::{KeyRecord, SessionStore},
 };
 use serde_json::{Map, Value, json};
@@ -56,6 +58,11 @@ pub(crate) fn map(value: Value) -> Map<String, Value> {
 pub(crate) async fn store() -> (SqliteStore, TempDir) {
     let folder = TempDir::new().unwrap();
     let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    (store_with_keys(store).await, folder)
+}
+
+/// Puts the keys that all tests start from into an empty store.
+pub(crate) async fn store_with_keys<S: SessionStore>(store: S) -> S {
     let keys = KEYS
         .get_or_init(|| async {
             let folder = TempDir::new().unwrap();
@@ -67,17 +74,18 @@ pub(crate) async fn store() -> (SqliteStore, TempDir) {
     for key in keys {
         store.add_key_unless_newer(key, u64::MAX).await.unwrap();
     }
-    (store, folder)
+    store
 }
 
 /// The server under test.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App<S = SqliteStore> {
     pub(crate) sessions: Sessions,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: S,
     router: Router,
     skew: Arc<AtomicU64>,
-    folder: Arc<TempDir>,
+    /// What the store lies in.
+    folder: Option<Arc<TempDir>>,
 }
 
 impl App {
@@ -85,13 +93,21 @@ impl App {
         Self::with(|builder| builder).await
     }
 
-    /// Another server on the same database. It lives as long as the first one does.
-    pub(crate) async fn on(store: SqliteStore) -> Self {
-        Self::on_with(store, |builder| builder).await
+    pub(crate) async fn with(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        let (store, folder) = store().await;
+        Self::build(store, Some(Arc::new(folder)), Arc::default(), configure).await
+    }
+}
+
+impl<S: SessionStore + Clone> App<S> {
+    /// A server on this database, which somebody else keeps alive.
+    pub(crate) async fn on(store: S) -> Self {
+        Self::build(store, None, Arc::default(), |builder| builder).await
     }
 
-    pub(crate) async fn on_with(store: SqliteStore, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
-        Self::build(store, Arc::new(TempDir::new().unwrap()), Arc::default(), configure).await
+    /// Another process: with its own keys in memory, on another connection to the same database, with the same time.
+    pub(crate) async fn twin(&self, store: S) -> Self {
+        Self::build(store, self.folder.clone(), self.skew.clone(), |builder| builder).await
     }
 
     /// The same server after a restart, or with another configuration: same database, same time.
@@ -99,14 +115,9 @@ impl App {
         Self::build(self.store.clone(), self.folder.clone(), self.skew.clone(), configure).await
     }
 
-    pub(crate) async fn with(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
-        let (store, folder) = store().await;
-        Self::build(store, Arc::new(folder), Arc::default(), configure).await
-    }
-
     async fn build(
-        store: SqliteStore,
-        folder: Arc<TempDir>,
+        store: S,
+        folder: Option<Arc<TempDir>>,
         skew: Arc<AtomicU64>,
         configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
     ) -> Self {
@@ -121,7 +132,7 @@ impl App {
     }
 
     pub(crate) fn browser(&self) -> Browser {
-        Browser { app: self.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new(), address: None }
+        Browser { router: self.router.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new(), address: None }
     }
 
     /// Lets time pass.
@@ -202,6 +213,21 @@ fn router(sessions: &Sessions) -> Router {
                 visitor.update_anonymous_payload(update).await.map(|session| Json(session.payload().clone()))
             }),
         )
+        .route(
+            "/api/data",
+            get(|visitor: Visitor| async move { visitor.session_data().await.map(Json) }).post(
+                |visitor: Visitor, Json(update): Json<Map<String, Value>>| async move {
+                    visitor.update_session_data(|data| data.extend(update.clone())).await.map(Json)
+                },
+            ),
+        )
+        .route(
+            "/api/admin",
+            get(|visitor: Visitor| async move {
+                let is_admin = PrimitiveArrayClaim::new("st-role").includes("admin");
+                visitor.require(&[&is_admin]).await.map(|user| user.user_id().to_owned())
+            }),
+        )
         .route("/api/expire", post(|visitor: Visitor| async move { visitor.expire_access_token().await }))
         .route("/page", get(page))
         .route("/fresh-page", get(|user: Result<FreshUser, Refused>| async move { user.map_or("refused", |_| "fresh") }))
@@ -230,7 +256,7 @@ async fn page(user: Result<User, Refused>, OriginalUri(uri): OriginalUri) -> Res
 /// A browser: remembers cookies by name, with their path. Checks of every response what must hold of all.
 #[derive(Clone)]
 pub(crate) struct Browser {
-    app: App,
+    router: Router,
     /// Name to value and path.
     pub(crate) cookies: BTreeMap<String, (String, String)>,
     /// Sent with every request.
@@ -247,8 +273,8 @@ impl Browser {
     }
 
     /// The same browser, routed to another server.
-    pub(crate) fn moved_to(&self, app: &App) -> Self {
-        Self { app: app.clone(), ..self.clone() }
+    pub(crate) fn moved_to<S>(&self, app: &App<S>) -> Self {
+        Self { router: app.router.clone(), ..self.clone() }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -328,7 +354,7 @@ impl Browser {
         if let Some(address) = self.address {
             request = request.extension(ConnectInfo(address));
         }
-        let response = self.app.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let answer = Answer::read(response).await;
         answer.check();
         self.remember(&answer);

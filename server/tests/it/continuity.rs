@@ -196,7 +196,10 @@ impl World {
                 assert_eq!(self.browser.post(FORGET).await.status, 200);
                 self.changed_id().await;
             }
-            Step::NewStaticKey => self.app.sessions.rotate_static_key().await.unwrap(),
+            Step::NewStaticKey => {
+                self.app.sessions.rotate_static_key().await.unwrap();
+                self.app.wait(Duration::from_secs(61));
+            }
             Step::NewDynamicKey => {
                 // Twice, so that the session is used in between and lives on.
                 for hours in [169, 1] {

@@ -1,6 +1,8 @@
 //! Who may send requests with a visitor's cookies.
 
 use http::Method;
+use passerby_server::AntiCsrf;
+use serde_json::json;
 
 use crate::app::{App, Browser, REFRESH, SIGN_OUT};
 
@@ -71,4 +73,70 @@ async fn preflights_are_answered_for_our_website_only() {
         assert!(allowed.split(',').any(|allowed| allowed == name), "{name}");
     }
     assert_eq!(preflight("https://evil.example").await.text("access-control-allow-origin"), None);
+}
+
+/// The browser SDK keeps the token of the last response that had one.
+fn with_token(browser: &Browser, token: &str) -> Browser {
+    browser.clone().header("anti-csrf", token)
+}
+
+#[tokio::test]
+async fn via_token_asks_for_the_token_of_the_session() {
+    let app = App::with(|builder| builder.anti_csrf(AntiCsrf::ViaToken)).await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    let login = browser.login("alice").await;
+    let token = login.text("anti-csrf").unwrap().to_owned();
+    assert_eq!(login.front_token().up["antiCsrfToken"], token);
+    assert_eq!(browser.get("/api/user").await.body, "alice", "reading needs none");
+    for mut forged in [browser.clone(), with_token(&browser, "x"), with_token(&browser, ""), browser.clone().header("rid", "x")]
+    {
+        let answer = forged.post("/api/maybe").await;
+        assert_eq!((answer.status.as_u16(), answer.message()), (401, "try refresh token"));
+        assert!(answer.is_silent());
+        assert_eq!(forged.post("/auth/signout").await.status, 401);
+    }
+    let mut own = with_token(&browser, &token);
+    assert_eq!(own.post("/api/maybe").await.body["user"], "alice");
+    let refreshed = own.refresh().await;
+    assert_eq!(refreshed.status, 200);
+    assert_eq!(refreshed.text("anti-csrf"), Some(token.as_str()));
+    assert_eq!(own.post("/api/maybe").await.body["user"], "alice", "promoted with the same token");
+    assert_eq!(own.post_json("/api/merge", json!({"a": 1})).await.status, 200);
+    assert_eq!(own.post("/api/maybe").await.body["payload"], json!({"a": 1}));
+
+    let mut forged = own.clone();
+    forged.headers.clear();
+    let answer = forged.refresh().await;
+    answer.assert_demoted("unauthorised");
+    assert_eq!(answer.announced_id(), id);
+    assert_eq!(own.refresh().await.status, 200, "the session itself was not touched");
+    assert_eq!(own.post("/auth/signout").await.status, 200);
+}
+
+#[tokio::test]
+async fn via_token_asks_nothing_in_header_mode() {
+    let app = App::with(|builder| builder.anti_csrf(AntiCsrf::ViaToken)).await;
+    let mut browser = app.browser().header("st-auth-mode", "header");
+    let login = browser.login("alice").await;
+    assert_eq!(login.text("anti-csrf"), None);
+    let mut browser = browser.header("authorization", &format!("Bearer {}", login.text("st-access-token").unwrap()));
+    assert_eq!(browser.post("/api/maybe").await.body["user"], "alice");
+    let mut browser = browser.header("authorization", &format!("Bearer {}", login.text("st-refresh-token").unwrap()));
+    assert_eq!(browser.refresh().await.status, 200);
+}
+
+#[tokio::test]
+async fn via_custom_header_asks_for_rid() {
+    let app = App::with(|builder| builder.anti_csrf(AntiCsrf::ViaCustomHeader)).await;
+    let mut browser = app.browser();
+    browser.login("alice").await;
+    assert_eq!(browser.get("/api/user").await.body, "alice");
+    let answer = browser.post("/api/maybe").await;
+    assert_eq!((answer.status.as_u16(), answer.message()), (401, "try refresh token"));
+    browser.clone().refresh().await.assert_demoted("unauthorised");
+    let mut own = browser.header("rid", "anti-csrf");
+    assert_eq!(own.post("/api/maybe").await.body["user"], "alice");
+    assert_eq!(own.refresh().await.status, 200);
+    assert_eq!(own.post("/api/maybe").await.body["user"], "alice");
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
-use passerby_server::{Sessions, SqliteStore, store::SessionStore};
-use serde_json::{Map, Value};
+use passerby_server::{JwtKey, Sessions, SqliteStore, store::SessionStore};
+use serde_json::{Map, Value, json};
 
-use crate::app::{App, Browser, ORIGIN};
+use crate::app::{App, Browser, ORIGIN, map};
 
 const JWKS: &str = "/auth/jwt/jwks.json";
 
@@ -112,6 +112,8 @@ async fn rule_5_a_new_static_key_keeps_every_id() {
     let key_of = |token: &str| decode_header(token).unwrap().kid.unwrap();
 
     app.sessions.rotate_static_key().await.unwrap();
+    assert!(visitor.get("/api/me").await.is_silent(), "the new key is published a minute before it signs");
+    app.wait(Duration::from_secs(61));
     let page = visitor.open("/any-page").await;
     assert_eq!(page.body["id"], id);
     assert!(page.is_silent(), "pages renew nothing");
@@ -141,6 +143,7 @@ async fn rule_5_other_processes_follow_to_the_new_static_key() {
     let id = visitor.id().await;
     first.sessions.rotate_static_key().await.unwrap();
     first.sessions.rotate_static_key().await.unwrap();
+    first.wait(Duration::from_secs(61));
     visitor.get("/api/me").await;
     let token = visitor.cookie("sAnonymousToken").unwrap().to_owned();
     let answer = visitor.moved_to(&second).get("/api/me").await;
@@ -149,4 +152,42 @@ async fn rule_5_other_processes_follow_to_the_new_static_key() {
     let fresh = second.browser().get("/api/me").await;
     let minted = fresh.set_cookie("sAnonymousToken").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
     assert_eq!(decode_header(minted).unwrap().kid, decode_header(token).unwrap().kid);
+}
+
+#[tokio::test]
+async fn an_app_signs_tokens_of_its_own_that_are_no_sessions() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    let set = jwks(&mut browser).await;
+    let payload = map(json!({"sub": "alice", "anonymousId": id, "sessionHandle": "x", "exp": 1}));
+    for (key, prefix) in [(JwtKey::Static, "s-"), (JwtKey::Dynamic, "d-")] {
+        let token = app.sessions.create_jwt(payload.clone(), Duration::from_secs(60), key).await.unwrap();
+        let header = decode_header(&token).unwrap();
+        assert!(header.kid.unwrap().starts_with(prefix));
+        let claims = verify(&set, &token).unwrap();
+        assert_eq!((&claims["sub"], &claims["iss"]), (&json!("alice"), &json!(format!("{ORIGIN}/auth"))));
+        assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 60);
+        let mut thief = app.browser().header("authorization", &format!("Bearer {token}"));
+        assert_eq!(thief.get("/api/user").await.status, 401);
+        assert_ne!(thief.id().await, id);
+        for cookie in ["sAccessToken", "sAnonymousToken"] {
+            let mut thief = app.browser();
+            thief.set_cookie(cookie, &token);
+            assert_eq!(thief.get("/api/user").await.status, 401, "{cookie}");
+        }
+    }
+    let anonymous = map(json!({"isAnonymous": true, "anonymousId": id}));
+    assert!(app.sessions.create_jwt(anonymous, Duration::from_secs(60), JwtKey::Static).await.is_err());
+    let own = map(json!({"iss": "https://elsewhere.example"}));
+    let token = app.sessions.create_jwt(own, Duration::MAX, JwtKey::Static).await.unwrap();
+    assert!(decode_header(&token).is_ok(), "a validity without end is one");
+}
+
+#[tokio::test]
+async fn the_discovery_document_leads_to_the_keys() {
+    let answer = App::new().await.browser().get("/auth/.well-known/openid-configuration").await;
+    assert_eq!(answer.body, json!({"issuer": format!("{ORIGIN}/auth"), "jwks_uri": format!("{ORIGIN}{JWKS}")}),);
+    assert_eq!(answer.text("access-control-allow-origin"), Some("*"));
+    assert!(answer.is_silent());
 }

@@ -4,6 +4,9 @@
 
 mod anonymous;
 mod app;
+mod claims;
+mod cluster;
+mod concurrency;
 mod continuity;
 mod cookie_life;
 mod csrf_and_cors;
@@ -15,6 +18,7 @@ mod minting;
 mod pages;
 mod payload;
 mod planted;
+mod postgres;
 mod rotation;
 mod setup;
 mod store_conformance;

@@ -141,6 +141,34 @@ async fn a_merge_needs_a_living_session() {
 }
 
 #[tokio::test]
+async fn session_data_stays_on_the_server() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    assert_eq!(browser.get("/api/data").await.message(), "unauthorised");
+    let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
+    assert_eq!(browser.get("/api/data").await.body, json!({}));
+    let answer = browser.post_json("/api/data", json!({"secret": "x".repeat(10_000), "visits": 1})).await;
+    assert_eq!(answer.body["visits"], 1);
+    assert!(answer.is_silent(), "no token changes");
+    assert!(!browser.refresh().await.front_token().up.contains_key("secret"));
+    assert_eq!(browser.get("/api/data").await.body["visits"], 1);
+
+    let mut count = |data: &mut Map<String, Value>| {
+        data.remove("secret");
+        data.insert("visits".into(), (data["visits"].as_u64().unwrap() + 1).into());
+    };
+    let changed = app.sessions.update_session_data(&handle, &mut count).await.unwrap();
+    assert_eq!(changed, Some(map(json!({"visits": 2}))));
+    assert_eq!(app.sessions.session_data(&handle).await.unwrap(), changed);
+    assert_eq!(browser.get("/api/me").await.body["payload"], json!({}), "and apart from the payload");
+
+    app.sessions.revoke_session(&handle).await.unwrap();
+    assert_eq!(app.sessions.session_data(&handle).await.unwrap(), None);
+    assert_eq!(app.sessions.update_session_data(&handle, &mut count).await.unwrap(), None);
+    browser.get("/api/data").await.assert_demoted("unauthorised");
+}
+
+#[tokio::test]
 async fn exposed_headers_of_the_app_stay_and_its_caching_does_not() {
     let answer = App::new().await.browser().get("/api/exposing").await;
     assert_eq!(answer.text("cache-control"), Some("no-store"));

@@ -18,6 +18,8 @@ async fn what_is_missing_or_wrong_is_named() {
         (builder().trusted_origin("ftp://x.example"), "trusted_origin"),
         (builder().api_base_path("/a?b"), "api_base_path"),
         (builder().cookie_domain("other.example"), "cookie_domain"),
+        (builder().older_cookie_domain("other.example"), "cookie_domain"),
+        (builder().older_cookie_domain(""), "older_cookie_domain"),
         (builder().anonymous_cookie_name("a b"), "anonymous_cookie_name"),
         (builder().anonymous_cookie_name("__Host-jwt"), "anonymous_cookie_name"),
         (builder().anonymous_renewal(0.0), "anonymous_renewal"),
@@ -25,6 +27,7 @@ async fn what_is_missing_or_wrong_is_named() {
         (builder().anonymous_renewal(1.01), "anonymous_renewal"),
         (builder().client_address_header("x forwarded"), "client_address_header"),
         (builder().access_token_validity(std::time::Duration::ZERO), "access_token_validity"),
+        (builder().key_rotation(std::time::Duration::from_secs(119)), "key_rotation"),
         (builder().api_domain("http://api.example.com").website_domain("http://shop.example"), "api_domain"),
     ] {
         let error = bad.build().await.unwrap_err();

@@ -13,6 +13,11 @@ async fn sqlite() {
     conformance(passerby_server::SqliteStore::open(folder.path().join("db")).await.unwrap()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgres() {
+    conformance(crate::cluster::store().await).await;
+}
+
 fn session(handle: &str, user: &str, expires_at: u64) -> SessionRecord {
     SessionRecord {
         handle: handle.into(),
@@ -21,7 +26,8 @@ fn session(handle: &str, user: &str, expires_at: u64) -> SessionRecord {
         refresh_hash2: "hash".into(),
         created_at: 1,
         expires_at,
-        payload: map(json!({"name": "李雷", "nested": {"a": [1, null]}})),
+        payload: map(json!({"name": "李雷", "nested": {"a": [1, null]}, "nothing": "\0", "b": 1, "a": 2})),
+        data: map(json!({"cart": ["\0", "🛒"], "large": "x".repeat(100_000)})),
     }
 }
 
@@ -46,7 +52,21 @@ async fn creates_and_never_overwrites(store: &impl SessionStore) {
     assert_eq!(store.load("create").await.unwrap(), Some(first.clone()));
     assert!(matches!(store.create(&session("create", "mallory", 999)).await, Err(StoreError::HandleTaken)));
     assert_eq!(store.load("create").await.unwrap(), Some(first));
-    assert_eq!(store.load("missing").await.unwrap(), None);
+    for unknown in ["missing", "", "\0", "create\0", "' OR 1=1 --"] {
+        assert_eq!(store.load(unknown).await.unwrap(), None);
+        assert_eq!(store.update(unknown, &mut |_| Write::Remove).await.unwrap(), None);
+        assert!(!store.remove(unknown).await.unwrap());
+        assert!(store.remove_all_of_user(unknown).await.unwrap().is_empty());
+        assert!(store.handles_of_user(unknown, 0).await.unwrap().is_empty());
+    }
+    let latest = SessionRecord { created_at: u64::MAX, ..session("latest", "alice", u64::MAX) };
+    store.create(&latest).await.unwrap();
+    assert_eq!(
+        store.load("latest").await.unwrap().unwrap().expires_at,
+        i64::MAX.cast_unsigned(),
+        "as late as a database can tell"
+    );
+    assert!(store.remove("latest").await.unwrap());
     assert!(store.remove("create").await.unwrap());
 }
 
@@ -67,6 +87,7 @@ async fn updates_as_decided(store: &impl SessionStore) {
         record.anonymous_id = "other".into();
         record.expires_at = 200;
         record.payload = map(json!({"a": 1}));
+        record.data.insert("b".into(), json!(2));
         Write::Save
     };
     let saved = store.update("update", &mut { change }).await.unwrap();

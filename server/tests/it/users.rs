@@ -131,6 +131,7 @@ async fn an_empty_user_id_is_refused() {
     let mut browser = App::new().await.browser();
     let id = browser.id().await;
     assert_eq!(browser.post("/api/login?user=").await.status, 500);
+    assert_eq!(browser.post("/api/login?user=a%00b").await.status, 500, "PostgreSQL could not keep it");
     assert_eq!(browser.id().await, id);
 }
 
@@ -259,4 +260,44 @@ async fn the_legacy_cookie_forces_a_refresh_that_clears_it() {
     assert_eq!(answer.status, 200);
     assert!(answer.cleared("sIdRefreshToken"));
     assert_eq!(browser.get("/api/user").await.status, 200);
+}
+
+#[tokio::test]
+async fn cookies_of_a_former_domain_are_removed_by_a_refresh() {
+    for (older, attribute) in [("", None), (".Example.com", Some("; Domain=example.com;"))] {
+        let app = App::with(|builder| {
+            let builder = builder.api_domain("https://api.example.com").older_cookie_domain(older);
+            if older.is_empty() { builder.cookie_domain("example.com") } else { builder }
+        })
+        .await;
+        let mut browser = app.browser();
+        browser.login("alice").await;
+        let mut both = browser.clone();
+        let doubled =
+            ["sAccessToken", "sRefreshToken"].map(|name| format!("{name}={}; {name}=old", browser.cookie(name).unwrap()));
+        both.cookies.clear();
+        let mut both = both.header("cookie", &doubled.join("; "));
+        let answer = both.refresh().await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.text("front-token"), None, "the session is as it was");
+        assert!(answer.message().contains("former domain"));
+        assert!(answer.cleared("sAccessToken") && answer.cleared("sRefreshToken"));
+        for cookie in answer.set_cookies() {
+            assert_eq!(attribute.is_none(), !cookie.contains("Domain="), "{cookie}");
+            assert!(attribute.is_none_or(|attribute| cookie.contains(attribute)), "{cookie}");
+        }
+        assert_eq!(browser.refresh().await.status, 200, "what remains is good");
+    }
+}
+
+#[tokio::test]
+async fn scripts_get_the_access_token_where_asked() {
+    let app = App::with(|builder| builder.expose_access_token_to_frontend_in_cookie_based_auth(true)).await;
+    let mut browser = app.browser();
+    let login = browser.login("alice").await;
+    assert_eq!(login.text("st-access-token"), browser.cookie("sAccessToken"));
+    assert_eq!(login.text("st-refresh-token"), None);
+    let refreshed = browser.refresh().await;
+    assert_eq!(refreshed.text("st-access-token"), browser.cookie("sAccessToken"));
+    assert_eq!(App::new().await.browser().login("alice").await.text("st-access-token"), None);
 }

@@ -4,8 +4,11 @@
 mod apt;
 mod browser;
 mod node;
+mod postgres;
 mod wasm_bindgen;
 mod wasm_target;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -33,16 +36,22 @@ pub(crate) fn browser() -> Result<Browser> {
     browser::ensure()
 }
 
+/// The database server that the native tests start.
+pub(crate) fn postgres() -> Result<PathBuf> {
+    postgres::ensure()
+}
+
 /// Everything, for the developer who asks for it.
 pub(crate) fn everything() -> Result<()> {
     let tools = for_build()?;
     if paths::web().join("package.json").exists() {
         node::install(&paths::web())?;
     }
-    let browser = browser()?;
+    let (browser, postgres) = (browser()?, postgres()?);
     say(&format!("wasm32 target   {}", tools.wasm.describe()));
     say(&format!("wasm-bindgen    {}", tools.bindgen.folder.display()));
     say(&format!("npm packages    {}", paths::root().join("node_modules").display()));
     say(&format!("browser         {}, {}", browser.chromium.display(), browser.driver.display()));
+    say(&format!("PostgreSQL      {}", postgres.display()));
     Ok(())
 }

@@ -1,0 +1,128 @@
+//! Claims: facts about a user that stand in the access token with the time they were learned, and validators that ask for them
+//! (reference 7.5, 8.3 step 9, 8.6).
+//!
+//! ```
+//! use std::time::Duration;
+//! use passerby_server::claims::{BooleanClaim, PrimitiveArrayClaim};
+//!
+//! // Asked anew when it is older than ten minutes.
+//! let verified = BooleanClaim::new("st-ev").max_age(Duration::from_secs(600)).fetch(|user| async move {
+//!     // Look `user.user_id()` up in your database here.
+//!     let _ = user;
+//!     Ok::<_, std::io::Error>(Some(true.into()))
+//! });
+//! let role = PrimitiveArrayClaim::new("st-role");
+//! let (is_verified, is_admin) = (verified.is_true(), role.includes("admin"));
+//! # let _ = (is_verified, is_admin);
+//! ```
+//!
+//! Give validators for all routes to [`SessionsBuilder::claim_validator`](crate::SessionsBuilder::claim_validator), and those of
+//! one route to [`Visitor::require`](crate::Visitor::require).
+
+mod claim;
+mod kinds;
+mod validator;
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+
+pub use self::{
+    claim::Claim,
+    kinds::{BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim},
+    validator::ClaimValidator,
+};
+use crate::{hooks::HookError, principal::UserSession};
+
+/// A demand on the payload of the access token. Usually a [`ClaimValidator`] that one of the claims makes.
+#[async_trait]
+pub trait SessionClaimValidator: Send + Sync + 'static {
+    /// Names it in the body of the refusal, where the browser SDK looks for the claim to refresh.
+    fn id(&self) -> &str;
+
+    /// What to merge into the payload before anything is validated; `None` when what is there is good enough. A `null` removes its key. A
+    /// failure is logged, and validation goes on with what is there.
+    async fn refetch(&self, _user: &UserSession, _now: SystemTime) -> Result<Option<Map<String, Value>>, HookError> {
+        Ok(None)
+    }
+
+    /// Judges the payload; the error is the `reason` that the browser gets to see.
+    ///
+    /// # Errors
+    /// When the payload does not satisfy the demand.
+    fn validate(&self, payload: &Map<String, Value>, now: SystemTime) -> Result<(), Value>;
+}
+
+/// A demand that was not satisfied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidClaim {
+    /// The validator's id.
+    pub id: String,
+    /// What the validator says; visible to the browser.
+    pub reason: Value,
+}
+
+impl InvalidClaim {
+    /// As it stands in `claimValidationErrors`.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "id": self.id, "reason": self.reason })
+    }
+}
+
+/// The validators of all routes.
+#[derive(Clone, Default)]
+pub(crate) struct GlobalValidators(Vec<Arc<dyn SessionClaimValidator>>);
+
+impl GlobalValidators {
+    pub(crate) fn add(&mut self, validator: impl SessionClaimValidator) {
+        self.0.push(Arc::new(validator));
+    }
+
+    pub(crate) fn as_refs(&self) -> Vec<&dyn SessionClaimValidator> {
+        self.0.iter().map(|validator| &**validator).collect()
+    }
+}
+
+impl fmt::Debug for GlobalValidators {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|validator| validator.id())).finish()
+    }
+}
+
+/// All demands that the payload does not satisfy, in the order of the validators.
+pub(crate) fn invalid(
+    validators: &[&dyn SessionClaimValidator],
+    payload: &Map<String, Value>,
+    now: SystemTime,
+) -> Vec<InvalidClaim> {
+    let failed = |validator: &&dyn SessionClaimValidator| {
+        let reason = validator.validate(payload, now).err()?;
+        Some(InvalidClaim { id: validator.id().to_owned(), reason })
+    };
+    validators.iter().filter_map(failed).collect()
+}
+
+/// What the validators want to know anew, merged in their order. Each sees what those before it found (reference 8.2).
+pub(crate) async fn refetched(
+    validators: &[&dyn SessionClaimValidator],
+    user: &UserSession,
+    now: SystemTime,
+) -> Map<String, Value> {
+    let mut user = user.clone();
+    let mut update = Map::new();
+    for validator in validators {
+        match validator.refetch(&user, now).await {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                for (claim, value) in found {
+                    user.claims.custom.insert(claim.clone(), value.clone());
+                    update.insert(claim, value);
+                }
+            }
+            Err(error) => tracing::warn!(validator = validator.id(), %error, "a claim could not be fetched"),
+        }
+    }
+    update
+}

@@ -1,0 +1,242 @@
+//! The store for several processes: a PostgreSQL database.
+
+use std::{str::FromStr, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::{
+    PgPool, Row,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+};
+
+use super::{
+    Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+    sql::{kind_from, kind_text, object_from, object_text, time_from, time_to},
+};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+/// Apart from the app's own tables and migrations, which may lie in the same database.
+const SCHEMA: &str = "passerby";
+const MIGRATIONS_TABLE: &str = "passerby.migrations";
+
+const MAX_CONNECTIONS: u32 = 10;
+/// How long a request waits for a connection before it is answered 503.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the server is told about each connection. Nothing here takes long; what does has met a lock whose holder is out of reach.
+const SERVER_SETTINGS: [(&str, &str); 3] =
+    [("lock_timeout", "5s"), ("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "10s")];
+
+/// Names of advisory locks; any numbers that nobody else uses in this database.
+const KEYS_LOCK: i64 = 0x7061_7373_6b65_7973;
+const PRUNE_LOCK: i64 = 0x7061_7373_7072_756e;
+
+const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data \
+                              FROM passerby.sessions WHERE handle = $1";
+const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data \
+                            FROM passerby.sessions WHERE handle = $1 FOR UPDATE";
+
+/// Sessions and keys in the schema `passerby` of a PostgreSQL database (12 or newer), for any number of processes.
+#[derive(Clone, Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+impl PostgresStore {
+    /// Connects to `postgres://user:password@host/database` (all of libpq's parameters are understood, and the `PG…` variables fill in
+    /// what is missing), makes the schema when it is missing, and brings it up to date. At most 10 connections; a request waits 5
+    /// seconds for one. The user must own the database or have the right to create schemas in it.
+    ///
+    /// Connections are encrypted when the app enables one of `sqlx`'s `tls-…` features.
+    ///
+    /// # Errors
+    /// [`StoreError::BadAddress`] when the address is none, [`StoreError::Unreachable`] when nobody answers there,
+    /// [`StoreError::Migration`] when the schema comes from a newer version.
+    pub async fn connect(address: &str) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(address).map_err(StoreError::BadAddress)?.options(SERVER_SETTINGS);
+        let pool =
+            PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options);
+        Self::with_pool(pool).await
+    }
+
+    /// Uses a pool that the app set up, and may use itself. Set its `acquire_timeout` to a few seconds: `sqlx`'s default has
+    /// visitors wait half a minute while the database is away.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::connect`].
+    pub async fn with_pool(pool: PgPool) -> Result<Self, StoreError> {
+        // What the migrator does first would hide why nobody answers.
+        drop(pool.acquire().await?);
+        let mut migrations = Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
+        migrations.create_schema(SCHEMA);
+        migrations.dangerous_set_table_name(MIGRATIONS_TABLE);
+        migrations.run(&pool).await.map_err(StoreError::Migration)?;
+        Ok(Self { pool })
+    }
+
+    /// Closes the connections after what is under way has finished. Whatever is asked of the store afterwards fails.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+#[async_trait]
+impl SessionStore for PostgresStore {
+    async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        let inserted = sqlx::query(
+            "INSERT INTO passerby.sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        )
+        .bind(&session.handle)
+        .bind(&session.user_id)
+        .bind(&session.anonymous_id)
+        .bind(&session.refresh_hash2)
+        .bind(time_to(session.created_at))
+        .bind(time_to(session.expires_at))
+        .bind(object_text(&session.payload)?)
+        .bind(object_text(&session.data)?)
+        .execute(&self.pool)
+        .await?;
+        if inserted.rows_affected() == 1 { Ok(()) } else { Err(StoreError::HandleTaken) }
+    }
+
+    async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError> {
+        if unstorable(handle) {
+            return Ok(None);
+        }
+        let row = sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&self.pool).await?;
+        row.as_ref().map(session_from).transpose()
+    }
+
+    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+        if unstorable(handle) {
+            return Ok(None);
+        }
+        let mut transaction = self.pool.begin().await?;
+        // Nobody else can change what this reads until the transaction ends.
+        let row = sqlx::query(LOCK_SESSION).bind(handle).fetch_optional(&mut *transaction).await?;
+        let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
+            return Ok(None);
+        };
+        let query = match decide(&mut session) {
+            Write::Keep => return Ok(Some(session)),
+            Write::Save => sqlx::query(
+                "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, payload = $4, data = $5 WHERE handle = $6",
+            )
+            .bind(&session.anonymous_id)
+            .bind(&session.refresh_hash2)
+            .bind(time_to(session.expires_at))
+            .bind(object_text(&session.payload)?)
+            .bind(object_text(&session.data)?)
+            .bind(handle),
+            Write::Remove => sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle),
+        };
+        query.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(Some(session))
+    }
+
+    async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
+        if unstorable(handle) {
+            return Ok(false);
+        }
+        let removed = sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle).execute(&self.pool).await?;
+        Ok(removed.rows_affected() > 0)
+    }
+
+    async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
+        if unstorable(user_id) {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query("DELETE FROM passerby.sessions WHERE user_id = $1 RETURNING handle")
+            .bind(user_id)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+    }
+
+    async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
+        if unstorable(user_id) {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query(
+            "SELECT handle FROM passerby.sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at, handle",
+        )
+        .bind(user_id)
+        .bind(time_to(now))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+    }
+
+    async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let ours: bool =
+            sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(PRUNE_LOCK).fetch_one(&mut *transaction).await?;
+        if !ours {
+            return Ok(0);
+        }
+        // A locked session is being ended or renewed by the one who locked it.
+        let removed = sqlx::query(
+            "DELETE FROM passerby.sessions WHERE handle IN \
+             (SELECT handle FROM passerby.sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        )
+        .bind(time_to(now))
+        .bind(i64::from(limit))
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(removed.rows_affected())
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        let rows = sqlx::query("SELECT id, kind, created_at, secret FROM passerby.keys ORDER BY created_at, id")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(key_from).collect()
+    }
+
+    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        // Two who insert at once would not see each other's row.
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(KEYS_LOCK).execute(&mut *transaction).await?;
+        sqlx::query(
+            "INSERT INTO passerby.keys (id, kind, created_at, secret) SELECT $1, $2, $3, $4 \
+             WHERE NOT EXISTS (SELECT 1 FROM passerby.keys WHERE kind = $2 AND created_at >= $5) ON CONFLICT DO NOTHING",
+        )
+        .bind(&key.id)
+        .bind(kind_text(key.kind))
+        .bind(time_to(key.created_at))
+        .bind(&key.secret)
+        .bind(time_to(fresh_since))
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+/// PostgreSQL keeps no U+0000 in texts, so there is no row to look for.
+fn unstorable(text: &str) -> bool {
+    text.contains('\0')
+}
+
+fn session_from(row: &PgRow) -> Result<SessionRecord, StoreError> {
+    Ok(SessionRecord {
+        handle: row.try_get("handle")?,
+        user_id: row.try_get("user_id")?,
+        anonymous_id: row.try_get("anonymous_id")?,
+        refresh_hash2: row.try_get("refresh_hash2")?,
+        created_at: time_from(row.try_get("created_at")?)?,
+        expires_at: time_from(row.try_get("expires_at")?)?,
+        payload: object_from(row.try_get("payload")?)?,
+        data: object_from(row.try_get("data")?)?,
+    })
+}
+
+fn key_from(row: &PgRow) -> Result<KeyRecord, StoreError> {
+    Ok(KeyRecord {
+        id: row.try_get("id")?,
+        kind: kind_from(row.try_get("kind")?)?,
+        created_at: time_from(row.try_get("created_at")?)?,
+        secret: row.try_get("secret")?,
+    })
+}
