@@ -46,7 +46,7 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
         let start = Instant::now();
         match part {
             Part::Native => {
-                setup::postgres()?;
+                setup::for_native_tests()?;
                 step(part.name(), native)?;
             }
             Part::Wasm => {

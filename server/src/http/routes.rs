@@ -181,7 +181,12 @@ async fn give_back_anonymous(
     visitor: &Visitor,
     user_session_id: Option<String>,
 ) -> Result<(), EngineError> {
-    visitor.clear_user(ClearScope::Both);
+    // Who agreed to nothing, and holds nothing, is sent nothing.
+    let holds_tokens = request.headers.contains_key(header::AUTHORIZATION)
+        || [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN].iter().any(|name| !cookies::values(&request.headers, name).is_empty());
+    if holds_tokens || !visitor.facts().anonymous_off {
+        visitor.clear_user(ClearScope::Both);
+    }
     let mut known_id = match user_session_id {
         Some(id) => Some(id),
         None => resolve::anonymous_id_of_access_token(sessions, &request.headers).await?,

@@ -52,8 +52,8 @@ export async function open(starting) {
   after(() => Promise.all([server.close(), browser.close()]));
 
   /** @param {import("playwright-core").BrowserContextOptions} [contextOptions] */
-  function test(name, run, contextOptions) {
-    nodeTest(name, { timeout: TEST_TIMEOUT }, async (t) => {
+  function test(name, run, contextOptions, timeout = TEST_TIMEOUT) {
+    nodeTest(name, { timeout }, async (t) => {
       const context = await browser.newContext({ baseURL: server.origin, ...contextOptions });
       t.after(() => context.close());
       context.setDefaultTimeout(WAIT_TIMEOUT);

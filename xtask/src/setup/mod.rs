@@ -5,6 +5,7 @@ mod apt;
 mod browser;
 mod node;
 mod postgres;
+mod python;
 mod wasm_bindgen;
 mod wasm_target;
 
@@ -36,8 +37,9 @@ pub(crate) fn browser() -> Result<Browser> {
     browser::ensure()
 }
 
-/// The database server that the native tests start.
-pub(crate) fn postgres() -> Result<PathBuf> {
+/// What the native tests start: a database server, and services in other languages.
+pub(crate) fn for_native_tests() -> Result<PathBuf> {
+    python::ensure()?;
     postgres::ensure()
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn everything() -> Result<()> {
     if paths::web().join("package.json").exists() {
         node::install(&paths::web())?;
     }
-    let (browser, postgres) = (browser()?, postgres()?);
+    let (browser, postgres) = (browser()?, for_native_tests()?);
     say(&format!("wasm32 target   {}", tools.wasm.describe()));
     say(&format!("wasm-bindgen    {}", tools.bindgen.folder.display()));
     say(&format!("npm packages    {}", paths::root().join("node_modules").display()));

@@ -1,0 +1,178 @@
+// Rule 10: one visitor, one anonymous session, however the first requests fall.
+//
+// PASSERBY_ROUNDS=200 node --test tests/e2e/one-visitor.test.mjs
+// PASSERBY_SEED picks other delays.
+
+import assert from "node:assert/strict";
+import { open } from "./support/browser.mjs";
+import { SlowShop } from "./support/delay.mjs";
+
+const SEED = Number(process.env.PASSERBY_SEED ?? 4);
+/** So many and no more; without it what fits into `TIME`, but never less than `LEAST`. */
+const ROUNDS = Number(process.env.PASSERBY_ROUNDS ?? 0);
+const LEAST = 10;
+const TIME = 10_000;
+const TABS = 3;
+const CALLS = 20;
+
+const { test, server } = await open(SlowShop.start(SEED));
+const OPTIONS = { anonymous: {} };
+
+const only = (values) => {
+  const different = [...new Set(values)];
+  assert.equal(different.length, 1, `${different}`);
+  return different[0];
+};
+
+/** The one session there is, after `tabs` had these ids from answers: made once, stored, and known in each tab. */
+async function assertOne(visitor, tabs, ids) {
+  const anonymousId = only(ids);
+  assert.deepEqual(server.minted, [anonymousId]);
+  await assertStored(visitor, tabs, anonymousId);
+}
+
+async function assertStored(visitor, tabs, anonymousId) {
+  const known = await Promise.all(tabs.map((tab) => tab.snapshot()));
+  assert.deepEqual(known.map((snapshot) => snapshot.anonymousId), tabs.map(() => anonymousId));
+  const payload = (await visitor.cookie("sAnonymousToken")).split(".")[1];
+  assert.equal(JSON.parse(Buffer.from(payload, "base64url")).anonymousId, anonymousId);
+}
+
+/** Forgets the visitor: the tabs are those of somebody new. */
+async function renew(visitor, tabs) {
+  await visitor.context.clearCookies();
+  await Promise.all(tabs.map((tab) => tab.reload(OPTIONS)));
+  await visitor.forget();
+}
+
+/** First calls of a tab, all at once: requests, and in every second round questions among them. The ids that they came to. */
+const firstCalls = (tab, round) =>
+  tab.run(
+    ([count, asks]) =>
+      Promise.all(
+        Array.from({ length: count }, (_, index) =>
+          asks && index % 5 === 0 ? passerby.getAnonymousId() : harness.request("/api/me").then(({ body }) => body.anonymousId),
+        ),
+      ),
+    [CALLS, round % 2 === 1],
+  );
+
+test(
+  `${TABS} tabs with ${CALLS} first calls each, and a server that takes its time: one session`,
+  async (visitor, t) => {
+    const tabs = await Promise.all(Array.from({ length: TABS }, () => visitor.tab()));
+    const start = Date.now();
+    let round = 0;
+    t.after(() => t.diagnostic(`${round} rounds in ${((Date.now() - start) / 1000).toFixed(1)} s, seed ${SEED}`));
+    while (ROUNDS ? round < ROUNDS : round < LEAST || Date.now() - start < TIME) {
+      await renew(visitor, tabs);
+      const ids = (await Promise.all(tabs.map((tab) => firstCalls(tab, round)))).flat();
+      assert.equal(ids.length, TABS * CALLS);
+      await assertOne(visitor, tabs, ids);
+      const events = await Promise.all(tabs.map((tab) => tab.eventNames()));
+      assert.deepEqual(events.flat(), ["ANONYMOUS_SESSION_CREATED"]);
+      round++;
+    }
+  },
+  {},
+  Math.max(LEAST, ROUNDS) * 10_000,
+);
+
+/** Holds the first request to the API at the proxy, before or after it was with the server. */
+function holdFirst(isOnItsWayBack) {
+  let release;
+  const released = new Promise((done) => (release = done));
+  const held = new Promise((arrived) => {
+    let isFirst = true;
+    server.hold = async (_, isAnswer) => {
+      if (isAnswer !== isOnItsWayBack || !isFirst) return;
+      isFirst = false;
+      arrived();
+      await released;
+    };
+  });
+  return { held, release };
+}
+
+for (const isOnItsWayBack of [false, true]) {
+  const where = isOnItsWayBack ? "while the first answer is on its way" : "before the first request is with the server";
+  test(`a page reloaded ${where}: one session is stored, in this tab and in one that waited`, async (visitor, t) => {
+    t.after(() => (server.hold = undefined));
+    const [tab, other] = [await visitor.tab(OPTIONS), await visitor.tab(OPTIONS)];
+    const { held, release } = holdFirst(isOnItsWayBack);
+    const lost = tab.fetch("/api/me").catch(() => "the page is gone");
+    await held;
+    const waiting = other.fetchAll(5, "/api/me");
+
+    await tab.reload(OPTIONS);
+    const again = tab.fetchAll(5, "/api/me");
+    release();
+
+    assert.equal(await lost, "the page is gone");
+    const ids = [...(await waiting), ...(await again)].map(({ body }) => body.anonymousId);
+    await assertStored(visitor, [tab, other], only(ids));
+    // What the server made for an answer that nobody received is nobody's.
+    const received = server.minted.slice(isOnItsWayBack ? 1 : 0);
+    assert.deepEqual(received, [ids[0]]);
+    const events = await Promise.all([tab, other].map((tab) => tab.eventNames()));
+    assert.deepEqual(events.flat(), ["ANONYMOUS_SESSION_CREATED"]);
+  });
+}
+
+test("a component that is mounted twice, as by React's StrictMode, and starts the SDK each time: one session", async (visitor) => {
+  const tab = await visitor.tab();
+  const ids = await tab.run(() => {
+    const mount = () => {
+      harness.start({ anonymous: {} });
+      return harness.request("/api/me");
+    };
+    return Promise.all([mount(), mount()]).then((answers) => answers.map(({ body }) => body.anonymousId));
+  });
+  await assertOne(visitor, [tab], ids);
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.match(visitor.takeProblems().join(), /already initialised/);
+});
+
+test("and one that cleans up in between", async (visitor) => {
+  const tab = await visitor.tab();
+  const ids = await tab.run(() => {
+    const mount = () => {
+      harness.start({ anonymous: {} });
+      return harness.request("/api/me");
+    };
+    const first = mount();
+    passerby.dispose();
+    return Promise.all([first, mount()]).then((answers) => answers.map(({ body }) => body.anonymousId));
+  });
+  await assertOne(visitor, [tab], ids);
+});
+
+test("two instances of the script in one page: one session, and neither waits for the other in vain", async (visitor) => {
+  const tab = await visitor.tab();
+  const { ids, elapsed } = await tab.run(async () => {
+    const instances = await Promise.all([import("/passerby.js?first"), import("/passerby.js?second")]);
+    for (const { init } of instances) init({ apiDomain: location.origin, anonymous: {} });
+    const start = performance.now();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => harness.request("/api/me")));
+    const elapsed = performance.now() - start;
+    const known = instances.map(({ getSnapshot }) => getSnapshot().anonymousId);
+    return { ids: [...answers.map(({ body }) => body.anonymousId), ...known], elapsed };
+  });
+  await assertOne(visitor, [], ids);
+  // A lock that one has and the other wants would cost its time-out.
+  assert.ok(elapsed < 5_000, `${elapsed} ms`);
+});
+
+test("two instances of the script, and a customer whose token expires: one refresh", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.run(async () => {
+    const instances = await Promise.all([import("/passerby.js?first"), import("/passerby.js?second")]);
+    for (const { init } of instances) init({ apiDomain: location.origin, anonymous: {} });
+  });
+  await tab.signIn("Ada");
+  await tab.expire();
+  await visitor.forget();
+  const answers = await tab.fetchAll(5, "/api/account");
+  assert.equal(only(answers.map(({ status }) => status)), 200);
+  assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
+});

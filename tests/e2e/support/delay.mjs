@@ -1,0 +1,80 @@
+// A proxy before the shop that lets everything take its time, and sees which anonymous sessions the server makes.
+
+import { request as send, createServer } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import { decodeJwt } from "jose";
+import { Server } from "./server.mjs";
+
+const API = /^\/(api|auth)\//;
+
+export class SlowShop {
+  #server;
+  #http;
+  #random;
+  origin;
+  /** anonymousIds in the order in which the server made a token of them. */
+  minted = [];
+  /** Delays instead of the random ones: `(request, isAnswer) => Promise`. */
+  hold = undefined;
+
+  /** @param {number} seed of the delays */
+  static async start(seed) {
+    const shop = new SlowShop();
+    shop.#random = mulberry32(seed);
+    shop.#server = await Server.start();
+    shop.#http = createServer((request, response) => void shop.#forward(request, response).catch(() => response.destroy()));
+    await new Promise((done) => shop.#http.listen(0, "localhost", done));
+    shop.origin = `http://localhost:${shop.#http.address().port}`;
+    return shop;
+  }
+
+  async close() {
+    this.#http.closeAllConnections();
+    await new Promise((done) => this.#http.close(done));
+    await this.#server.close();
+  }
+
+  calls() {
+    return this.#server.calls();
+  }
+
+  async forgetCalls() {
+    this.minted.splice(0);
+    await this.#server.forgetCalls();
+  }
+
+  async #forward(request, response) {
+    const { method, url, headers } = request;
+    const isApi = API.test(url);
+    const body = Buffer.concat(await request.toArray());
+    if (isApi) await this.#delay(request, false);
+    // As when the browser's request never arrived.
+    if (response.destroyed) return;
+    const answer = await new Promise((done, fail) =>
+      send(this.#server.origin + url, { method, headers }, done).once("error", fail).end(body),
+    );
+    for (const cookie of answer.headers["set-cookie"] ?? []) {
+      const [, token] = /^sAnonymousToken=([^;]+)/.exec(cookie) ?? [];
+      if (token) this.minted.push(decodeJwt(token).anonymousId);
+    }
+    const content = Buffer.concat(await answer.toArray());
+    if (isApi) await this.#delay(request, true);
+    response.writeHead(answer.statusCode, answer.rawHeaders).end(content);
+  }
+
+  /** Mostly a few milliseconds, now and then many. */
+  #delay(request, isAnswer) {
+    if (this.hold) return this.hold(request, isAnswer);
+    return delay(this.#random() < 0.05 ? 100 : this.#random() * 20);
+  }
+}
+
+/** Random numbers from 0 to 1, the same for the same seed. */
+function mulberry32(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
