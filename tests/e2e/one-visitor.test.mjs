@@ -10,8 +10,8 @@ import { SlowShop } from "./support/delay.mjs";
 const SEED = Number(process.env.PASSERBY_SEED ?? 4);
 /** So many and no more; without it what fits into `TIME`, but never less than `LEAST`. */
 const ROUNDS = Number(process.env.PASSERBY_ROUNDS ?? 0);
-const LEAST = 10;
-const TIME = 10_000;
+const LEAST = 25;
+const TIME = 20_000;
 const TABS = 3;
 const CALLS = 20;
 
