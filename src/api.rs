@@ -32,7 +32,7 @@ pub fn dispose() {
 async fn run<F: Future<Output = Result<JsValue, JsValue>> + 'static>(
     operation: impl FnOnce(&'static App) -> F,
 ) -> Result<JsValue, SessionError> {
-    let promise = spawn(Box::pin(operation(app()?)));
+    let promise = spawn(operation(app()?));
     Ok(JsFuture::from(promise).await?)
 }
 

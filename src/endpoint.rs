@@ -1,7 +1,5 @@
 //! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the tokens (design section 3, rule 14).
 
-use alloc::boxed::Box;
-
 use passerby_protocol::{
     names::{front_cookie, header},
     request::{AnonymousMode, is_token_missing},
@@ -12,7 +10,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::{
     app::{App, State, peek},
-    browser::{self, settled, spawn},
+    browser::{self, kept, settled, spawn},
     fetch::bearer,
 };
 
@@ -25,7 +23,7 @@ impl App {
     pub(crate) async fn create_if_missing(&'static self, tells: bool) {
         if self.anonymous.get() == AnonymousMode::Endpoint {
             // One at a time in this tab: a failure counts for all who waited. It does not reject.
-            let flight = peek(&self.creation).unwrap_or_else(|| spawn(Box::pin(self.create(tells))));
+            let flight = peek(&self.creation).unwrap_or_else(|| spawn(self.create(tells)));
             self.creation.set(Some(flight.clone()));
             let _ = settled(flight.into()).await;
             self.creation.set(None);
@@ -33,10 +31,10 @@ impl App {
     }
 
     async fn create(&'static self, tells: bool) -> Result<JsValue, JsValue> {
-        if self.is_missing().await {
-            let turn = self.first_turn().await;
+        if kept(self.is_missing()).await {
+            let turn = kept(self.first_turn()).await;
             // Another tab may have been first.
-            let event = if self.is_missing().await { self.call_endpoint().await } else { None };
+            let event = if kept(self.is_missing()).await { kept(self.call_endpoint()).await } else { None };
             drop(turn);
             if let Some(event) = event.filter(|_| tells) {
                 self.fire(event);
@@ -54,7 +52,7 @@ impl App {
         let response = settled(browser::send(&call, &headers, false, CALL_TIMEOUT)).await.ok()?;
         let mut token = browser::token(settled(browser::token_of_endpoint(&response)).await.ok()?);
         let raw = token.payload.0.raw();
-        if self.is_expired(&token) || !self.is_trusted(&raw).await {
+        if self.is_expired(&token) || !kept(self.is_trusted(&raw)).await {
             return None;
         }
         // It was asked for, so it is newer than one that has failed, whatever that says.
@@ -76,7 +74,7 @@ impl App {
     async fn is_missing(&self) -> bool {
         let state = self.state();
         let has_failed = match &state {
-            State::Anonymous(_, token) => self.is_expired(token) || !self.is_trusted(&token.payload.0.raw()).await,
+            State::Anonymous(_, token) => self.is_expired(token) || !kept(self.is_trusted(&token.payload.0.raw())).await,
             _ => false,
         };
         is_token_missing(&state, has_failed)
@@ -100,7 +98,7 @@ impl App {
     /// Fires the events of a change. When a user session ended, the anonymous one is made first: callbacks find it in place.
     pub(crate) async fn tell(&'static self, change: Change) {
         if change.user == Write::Remove && change.events[0].is_some() {
-            self.create_if_missing(false).await;
+            kept(self.create_if_missing(false)).await;
         }
         self.fire_all(change);
     }

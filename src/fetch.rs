@@ -1,7 +1,5 @@
 //! One request of the app, from the call to the response: decide, decorate, send, absorb, maybe retry (reference 4.2).
 
-use alloc::boxed::Box;
-
 use passerby_protocol::{
     names::{ANONYMOUS_OFF, front_cookie, header},
     refresh::{AfterRefusal, after_refusal},
@@ -14,7 +12,7 @@ use web_sys::Response;
 
 use crate::{
     app::{App, State},
-    browser::{self, Call, Headers, Lock, Url, concat, settled, spawn},
+    browser::{self, Call, Headers, Lock, Url, concat, kept, settled, spawn},
     config::parsed,
     refresh::{Refreshed, exchange, refresh},
 };
@@ -42,7 +40,7 @@ impl App {
         browser::drop_header(&call.headers(), header::AUTHORIZATION, &bearer(&access_token()));
         let mut attempts = 0;
         loop {
-            let turn = self.admit().await;
+            let turn = kept(self.admit()).await;
             let before = self.state();
             let headers = browser::copy_headers(&call);
             self.decorate(&headers, &before, RID, &self.token_to_send(&before));
@@ -51,7 +49,7 @@ impl App {
             let change = self.commit(&before, &response, Asked::App);
             let led = turn.is_some();
             drop(turn);
-            self.tell(change).await;
+            kept(self.tell(change)).await;
 
             if response.status() != self.settings.expired_status {
                 // A server that says it is limited makes none now, and has no other to give back.
@@ -69,7 +67,7 @@ impl App {
                 }
                 AfterRefusal::Refresh => attempts += 1,
             }
-            match refresh(self, &before).await {
+            match kept(refresh(self, &before)).await {
                 // The body is spent: the next request of the app will go with the new token.
                 Refreshed::Retry if call.once() => return Ok(response.into()),
                 Refreshed::Retry => {}
@@ -94,15 +92,15 @@ impl App {
                 Gate::Open => break,
                 Gate::Ask => {
                     // Whatever comes of it, the request goes, and the server decides.
-                    refresh(self, &State::Unknown).await;
+                    kept(refresh(self, &State::Unknown)).await;
                     break;
                 }
                 Gate::Lead if turn.is_some() => return turn,
-                Gate::Lead => turn = self.first_turn().await,
+                Gate::Lead => turn = kept(self.first_turn()).await,
             }
         }
         drop(turn);
-        self.create_if_missing(true).await;
+        kept(self.create_if_missing(true)).await;
         None
     }
 
@@ -113,21 +111,21 @@ impl App {
         if state.token().is_some() {
             return;
         }
-        let asked = spawn(Box::pin(async move {
+        let asked = spawn(async move {
             if state.is_unknown() {
-                refresh(self, &state).await;
-            } else if let Ok((_, change)) = exchange(self, &state).await {
-                self.tell(change).await;
+                kept(refresh(self, &state)).await;
+            } else if let Ok((_, change)) = kept(exchange(self, &state)).await {
+                kept(self.tell(change)).await;
             }
             Ok(JsValue::UNDEFINED)
-        }));
+        });
         // It does not reject, so that nobody has to look.
         drop(asked);
     }
 
     /// Waits until no other request, in any tab, is about to bring a new visitor's session. Nothing when one of this tab was: look again.
     pub(crate) async fn first_turn(&self) -> Option<Lock> {
-        browser::tab_turn(FIRST_LOCK, FIRST_TIMEOUT).await
+        kept(browser::tab_turn(FIRST_LOCK, FIRST_TIMEOUT)).await
     }
 
     /// Adds what the server is to know (reference 1.5).

@@ -1,7 +1,6 @@
 //! What the entry modules of the npm package call. Promises in place of futures, JavaScript values in place of types.
 #![expect(unreachable_pub, reason = "what is exported to JavaScript must be public")]
 
-use alloc::boxed::Box;
 use core::alloc::{GlobalAlloc, Layout};
 
 use js_sys::{Function, JsString, Promise};
@@ -105,7 +104,7 @@ pub fn dispose() {
 /// The SDK if it was started, a rejected promise otherwise.
 fn run<F: Future<Output = Result<JsValue, JsValue>> + 'static>(operation: impl FnOnce(&'static App) -> F) -> Promise {
     match app() {
-        Ok(app) => spawn(Box::pin(operation(app))),
+        Ok(app) => spawn(operation(app)),
         Err(fault) => Promise::reject(&fault.into()),
     }
 }

@@ -1,7 +1,5 @@
 //! The SDK's life in a page: start, look, end.
 
-use alloc::boxed::Box;
-
 use js_sys::Promise;
 use passerby_protocol::{request::AnonymousMode, state::SessionState};
 use wasm_bindgen::prelude::*;
@@ -30,7 +28,7 @@ pub(crate) fn start(config: Config) -> Result<bool, Fault> {
         app.remove_anonymous();
     }
     let is_ours = Closure::<dyn Fn(Url) -> bool>::new(move |url| app.is_ours(&url));
-    let intercept = Closure::<dyn Fn(Call) -> Promise>::new(move |call| spawn(Box::pin(app.fetch(call))));
+    let intercept = Closure::<dyn Fn(Call) -> Promise>::new(move |call| spawn(app.fetch(call)));
     browser::patch_fetch(DO_NOT_INTERCEPT, &is_ours, &intercept);
     browser::patch_xhr(app.settings.expired_status);
     // Others may have kept the patched fetch, so it must work for as long as the page lives.

@@ -1,7 +1,5 @@
 //! Refreshing the session: one call at a time in this tab and, as far as locks can be had, over all tabs (reference 5.1).
 
-use alloc::boxed::Box;
-
 use passerby_protocol::{
     names::{FDI_VERSIONS, front_cookie, header, message::TOKEN_THEFT_DETECTED},
     refresh::{AfterLock, Answer, after_lock, answer},
@@ -14,7 +12,7 @@ use web_sys::Response;
 
 use crate::{
     app::{App, State, peek},
-    browser::{self, settled, spawn},
+    browser::{self, kept, settled, spawn},
     error::Fault,
 };
 
@@ -43,7 +41,7 @@ pub(crate) async fn refresh(app: &'static App, wanted: &State) -> Refreshed {
         let under_way = peek(&app.flight);
         let is_shared = under_way.is_some();
         let flight = under_way.unwrap_or_else(|| {
-            let flight = spawn(Box::pin(fly(app, wanted.clone())));
+            let flight = spawn(fly(app, wanted.clone()));
             app.flight.set(Some(flight.clone()));
             flight
         });
@@ -61,11 +59,11 @@ pub(crate) async fn refresh(app: &'static App, wanted: &State) -> Refreshed {
 
 /// The one refresh of this tab.
 async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
-    let exchanged = exchange_if_still_wanted(app, &wanted).await;
+    let exchanged = kept(exchange_if_still_wanted(app, &wanted)).await;
     // Before any event: the app's callbacks may ask for a refresh.
     app.flight.set(None);
     let Some((response, change)) = exchanged? else { return Ok(JsValue::UNDEFINED) };
-    app.tell(change).await;
+    kept(app.tell(change)).await;
     let is_announced = matches!(browser::announced_token(&response, header::FRONT_TOKEN), Announced::Token(_));
     match answer(response.ok(), is_announced, &app.state()) {
         Answer::Refreshed => {
@@ -82,12 +80,12 @@ async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
 
 /// Calls the server unless somebody else did while we waited for the lock.
 async fn exchange_if_still_wanted(app: &App, wanted: &State) -> Result<Option<(Response, Change)>, JsValue> {
-    let _lock = browser::lock_tabs(LOCK, LOCK_TIMEOUT).await;
+    let _lock = kept(browser::lock_tabs(LOCK, LOCK_TIMEOUT)).await;
     let before = app.state();
     if after_lock(wanted, &before) != AfterLock::Call {
         return Ok(None);
     }
-    exchange(app, &before).await.map(Some)
+    kept(exchange(app, &before)).await.map(Some)
 }
 
 /// Calls the refresh endpoint and stores what it answers; the events are the caller's to fire.

@@ -11,7 +11,7 @@ use web_sys::Response;
 
 use crate::{
     app::{App, State},
-    browser::{self, settled},
+    browser::{self, kept, settled},
     error::Fault,
     refresh::{RID, Refreshed, exchange, refresh},
 };
@@ -37,25 +37,25 @@ impl App {
     /// The state, after asking the server if it is unknown.
     async fn known_state(&'static self) -> State {
         if self.state().is_unknown() {
-            self.refresh_in_turn(&State::Unknown).await;
+            kept(self.refresh_in_turn(&State::Unknown)).await;
         }
-        self.create_if_missing(true).await;
+        kept(self.create_if_missing(true)).await;
         self.state()
     }
 
     /// Refreshes on behalf of `wanted`; for a new visitor after a request of the app that goes first, whose answer may do as well.
     async fn refresh_in_turn(&'static self, wanted: &State) -> Refreshed {
-        let turn = if wanted.is_unknown() { self.first_turn().await } else { None };
-        let outcome = refresh(self, wanted).await;
+        let turn = if wanted.is_unknown() { kept(self.first_turn()).await } else { None };
+        let outcome = kept(refresh(self, wanted)).await;
         drop(turn);
         outcome
     }
 
     /// The state, after refreshing an expired session. Whether that failed stands beside it.
     async fn fresh_state(&'static self) -> (State, Result<(), JsValue>) {
-        let state = self.known_state().await;
+        let state = kept(self.known_state()).await;
         match state.user() {
-            Some(token) if self.is_expired(token) => match refresh(self, &state).await {
+            Some(token) if self.is_expired(token) => match kept(refresh(self, &state)).await {
                 Refreshed::Failed(reason) => (state, Err(reason)),
                 Refreshed::Retry | Refreshed::Ended(_) => (self.state(), Ok(())),
             },
@@ -66,8 +66,8 @@ impl App {
     /// Answers a question about the session.
     pub(crate) async fn answer(&'static self, question: Question) -> Result<JsValue, JsValue> {
         let (state, refreshed) = match question {
-            Question::Exists | Question::Payload | Question::AccessToken => self.fresh_state().await,
-            _ => (self.known_state().await, Ok(())),
+            Question::Exists | Question::Payload | Question::AccessToken => kept(self.fresh_state()).await,
+            _ => (kept(self.known_state()).await, Ok(())),
         };
         let front_token = state.token().map(|token| &token.payload.0);
         let property = |name| front_token.map_or(JsValue::UNDEFINED, |token| browser::get(token, name));
@@ -95,7 +95,7 @@ impl App {
     /// Whether a *user* session was refreshed.
     pub(crate) async fn attempt_refreshing(&'static self) -> Result<JsValue, JsValue> {
         let wanted = self.state();
-        match self.refresh_in_turn(&wanted).await {
+        match kept(self.refresh_in_turn(&wanted)).await {
             Refreshed::Retry => Ok(JsValue::TRUE),
             Refreshed::Ended(_) => {
                 if !wanted.is_unknown() {
@@ -108,14 +108,14 @@ impl App {
     }
 
     pub(crate) async fn sign_out(&'static self) -> Result<JsValue, JsValue> {
-        let (state, refreshed) = self.fresh_state().await;
+        let (state, refreshed) = kept(self.fresh_state()).await;
         // Nobody knows whether the session still exists, and saying that it does not would not end it.
         refreshed?;
         if state.user().is_none() {
             self.fire(Event::SignOut);
             return Ok(JsValue::UNDEFINED);
         }
-        let answer = self.post(&self.settings.sign_out_url).await?;
+        let answer = kept(self.post(&self.settings.sign_out_url)).await?;
         let response: &Response = answer.unchecked_ref();
         if response.status() == self.settings.expired_status {
             return Ok(JsValue::UNDEFINED);
@@ -126,7 +126,7 @@ impl App {
         settled(browser::check_sign_out(response)).await?;
         // The header that says so may have been stripped, or not exposed.
         if self.state().user().is_some() {
-            self.tell(self.end(&state)).await;
+            kept(self.tell(self.end(&state))).await;
         }
         Ok(JsValue::UNDEFINED)
     }
@@ -136,17 +136,17 @@ impl App {
         let call = browser::make_post(url);
         browser::set_header(&call.headers(), header::RID, &RID.into(), true);
         browser::set_header(&call.headers(), header::FDI_VERSION, &FDI_VERSIONS.into(), true);
-        self.fetch(call).await
+        kept(self.fetch(call)).await
     }
 
     /// Another id for this visitor, from now on and for good.
     pub(crate) async fn forget_anonymous_id(&'static self) -> Result<JsValue, JsValue> {
         if !self.settings.anonymous_endpoint.is_undefined() {
             self.fire_all(self.remove_anonymous());
-            self.create_if_missing(true).await;
+            kept(self.create_if_missing(true)).await;
             return Ok(JsValue::UNDEFINED);
         }
-        let answer = self.post(&self.settings.forget_url).await?;
+        let answer = kept(self.post(&self.settings.forget_url)).await?;
         if answer.unchecked_ref::<Response>().ok() { Ok(JsValue::UNDEFINED) } else { Err(answer) }
     }
 
@@ -162,15 +162,15 @@ impl App {
             if !enabled {
                 self.fire_all(self.remove_anonymous());
             }
-            self.known_state().await;
+            kept(self.known_state()).await;
             return Ok(JsValue::UNDEFINED);
         }
         // What is there is removed, or what is missing is made, by the next response. Be it this one.
-        let turn = self.first_turn().await;
+        let turn = kept(self.first_turn()).await;
         let state = self.state();
         let is_there = matches!(state, SessionState::Anonymous(..));
         if state.user().is_none() && enabled != is_there {
-            let (_, change) = exchange(self, &state).await?;
+            let (_, change) = kept(exchange(self, &state)).await?;
             drop(turn);
             self.fire_all(change);
         }
@@ -180,7 +180,7 @@ impl App {
     /// Drives the page that server-rendered apps send the browser to when a token has to be refreshed: back to where the visitor came
     /// from if there is a user session again, else to `login_path`.
     pub(crate) async fn refresh_session_page(&'static self, login_path: JsValue, allowed: JsValue) -> Result<JsValue, JsValue> {
-        if self.attempt_refreshing().await?.is_falsy() {
+        if kept(self.attempt_refreshing()).await?.is_falsy() {
             browser::replace_location(&browser::path_with_return(&login_path));
             return Ok(JsValue::UNDEFINED);
         }

@@ -15,7 +15,7 @@ use passerby_protocol::{
 use wasm_bindgen::prelude::*;
 use web_sys::Response;
 
-pub(crate) use task::{settled, spawn};
+pub(crate) use task::{kept, settled, spawn};
 pub(crate) use text::{Text, concat};
 
 #[wasm_bindgen(module = "/src/browser/xhr.js")]

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use core::{
     cell::Cell,
     future::Future,
+    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -26,7 +27,26 @@ extern "C" {
 }
 
 type Outcome = Result<JsValue, JsValue>;
-pub(crate) type Task = Pin<Box<dyn Future<Output = Outcome>>>;
+type Task = Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// A future whose destructor never runs. When it is complete, nothing is left in it to destroy; until then it is kept. So the destructors
+/// of all the states in which a task can wait, which nobody would call, need not be downloaded.
+struct Kept<F>(ManuallyDrop<F>);
+
+impl<F: Future> Future for Kept<F> {
+    type Output = F::Output;
+
+    #[expect(unsafe_code, reason = "a pinned field of a pinned value")]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the field is never moved out, and nothing but this hands it out.
+        unsafe { self.map_unchecked_mut(|this| &mut *this.0) }.poll(context)
+    }
+}
+
+/// As a part of a task, [`kept`](Kept).
+pub(crate) fn kept<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    Kept(ManuallyDrop::new(future))
+}
 
 /// A place for a task. Places are made when all are taken, and stay: as many as there ever were tasks at once.
 struct Place {
@@ -117,7 +137,11 @@ impl Executor {
 }
 
 /// Starts the future now; the promise settles as it does.
-pub(crate) fn spawn(task: Task) -> Promise {
+pub(crate) fn spawn(future: impl Future<Output = Outcome> + 'static) -> Promise {
+    start(Box::pin(kept(future)))
+}
+
+fn start(task: Task) -> Promise {
     let executor = executor();
     let place = executor.take_place();
     let promise = promise(place.number);
@@ -156,7 +180,7 @@ mod tests {
     use super::*;
 
     fn start(future: impl Future<Output = Outcome> + 'static) -> Promise {
-        spawn(Box::pin(future))
+        spawn(future)
     }
 
     async fn end(promise: Promise) -> Outcome {

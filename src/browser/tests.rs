@@ -59,7 +59,7 @@ extern "C" {
 
 /// Runs a future as the SDK does.
 async fn run(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> JsValue {
-    JsFuture::from(spawn(Box::pin(future))).await.unwrap()
+    JsFuture::from(spawn(future)).await.unwrap()
 }
 
 async fn sleep(milliseconds: f64) {

@@ -116,7 +116,7 @@ fn generate(bindings: &Path, module: &Module) -> Result<String> {
     paths::write(&folder.join(".gitignore"), "*\n")?;
     let text = inline::encode(&fs::read(&module.wasm)?);
     paths::write(&folder.join("wasm.ts"), format!("const text: string =\n  \"{text}\";\nexport default text;\n"))?;
-    let glue = module.renames.apply(&paths::read(&bindings.join("passerby_bg.js"))?)?;
+    let glue = module.renames.apply(&glue::simplify(&paths::read(&bindings.join("passerby_bg.js"))?)?)?;
     paths::write(&folder.join("glue.js"), glue)?;
     paths::write(&folder.join("glue.d.ts"), glue::declarations(&paths::read(&bindings.join("passerby.d.ts"))?))?;
     let snippets = bindings.join("snippets");

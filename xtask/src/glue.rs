@@ -2,7 +2,8 @@
 //!
 //! wasm-bindgen's imports have long names with a hash in them, which stand in the module and in the glue, and which neither gzip nor
 //! brotli can shrink. wasm-opt gives them short names in the module and prints which; this gives them the same names in the glue, and
-//! lists the imports in one object in place of exporting each, so that a minifier can shorten and drop the rest.
+//! lists the imports in one object in place of exporting each, so that a minifier can shorten and drop the rest. It also replaces what
+//! the glue does for programs that are larger than ours.
 
 use std::fmt::Write;
 
@@ -13,6 +14,39 @@ const OWN: &str = "./passerby_bg.js";
 
 /// What wasm-opt calls the module of every import.
 const MODULE: &str = "a";
+
+/// Blocks of the glue, by their first line and the line after their last, and what takes their place.
+const SIMPLER: [(&str, &str, &str); 4] = [
+    // Closures that Rust could drop. Ours live as long as the page.
+    ("const CLOSURE_DTORS = ", "function getStringFromWasm0(", ""),
+    (
+        "function makeClosure(",
+        "function takeFromExternrefTable0(",
+        "function makeClosure(arg0, arg1, f) {\n    return (...args) => f(arg0, arg1, ...args);\n}\n\n",
+    ),
+    // A decoder that is made anew for engines that wear it out with 2 GB of text.
+    ("let cachedTextDecoder = ", "let wasm;", "const decoder = new TextDecoder();\n\n"),
+    (
+        "function getStringFromWasm0(",
+        "function isLikeNone(",
+        "function getStringFromWasm0(ptr, len) {\n    return decoder.decode(new Uint8Array(wasm.memory.buffer, ptr, len));\n}\n\n",
+    ),
+];
+
+/// The glue with the simpler blocks.
+pub(crate) fn simplify(glue: &str) -> Result<String> {
+    SIMPLER.iter().try_fold(glue.to_owned(), |glue, (first, next, replacement)| {
+        let at = |text: &str| {
+            let position = glue.find(&format!("\n{text}"));
+            Ok::<_, anyhow::Error>(position.with_context(|| format!("no line of the glue begins with `{text}`"))? + 1)
+        };
+        let (start, end) = (at(first)?, at(next)?);
+        if end < start {
+            bail!("`{next}` does not follow `{first}` in the glue");
+        }
+        Ok(format!("{}{replacement}{}", &glue[..start], &glue[end..]))
+    })
+}
 
 /// What wasm-opt renamed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -157,6 +191,27 @@ export function start(exports) {
 }
 ";
         assert_eq!(Renames::parse(PRINTED)?.apply(GLUE)?, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn blocks_are_replaced_and_missed_when_they_are_gone() -> Result<()> {
+        let blocks: String = ["const CLOSURE_DTORS = 1", "function getStringFromWasm0() {}", "function isLikeNone() {}"]
+            .into_iter()
+            .chain([
+                "function makeClosure() {}",
+                "function takeFromExternrefTable0() {}",
+                "let cachedTextDecoder = 1",
+                "let wasm;",
+            ])
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let simple = simplify(&format!("let a;\n{blocks}"))?;
+        assert!(
+            !simple.contains("CLOSURE_DTORS") && simple.contains("decoder.decode") && simple.contains("let a;"),
+            "{simple}"
+        );
+        assert!(simplify(&blocks.replace("isLikeNone", "isNone")).is_err());
         Ok(())
     }
 
