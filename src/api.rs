@@ -33,7 +33,7 @@ async fn run<F: Future<Output = Result<JsValue, JsValue>> + 'static>(
     operation: impl FnOnce(&'static App) -> F,
 ) -> Result<JsValue, SessionError> {
     let promise = spawn(operation(app()?));
-    Ok(JsFuture::from(promise).await?)
+    Ok(JsFuture::from(js_sys::Promise::from(promise)).await?)
 }
 
 async fn ask(question: Question) -> Result<JsValue, SessionError> {
@@ -146,7 +146,7 @@ pub fn snapshot() -> JsValue {
 /// Calls `listener` after each change, in this tab or another, until the subscription is dropped.
 pub fn subscribe(listener: impl Fn() + 'static) -> Subscription {
     let listener = Closure::<dyn Fn()>::new(listener);
-    let stop = browser::subscribe(listener.as_ref().unchecked_ref());
+    let stop = browser::subscribe(listener.as_ref()).unchecked_into();
     Subscription { stop, _listener: listener }
 }
 

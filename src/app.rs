@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use core::cell::Cell;
 
-use js_sys::{Date, Promise};
 use passerby_protocol::{
     names::{front_cookie, header},
     request::{AnonymousMode, shows_that_none_are_made},
@@ -13,7 +12,7 @@ use passerby_protocol::{
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    browser::{self, Browser},
+    browser::{self, Browser, Promise},
     config::Settings,
     error::Fault,
     single_thread::page_local,
@@ -92,7 +91,7 @@ impl App {
 
     /// The time by the server's clock, in epoch milliseconds.
     pub(crate) fn now(&self) -> f64 {
-        Date::now() + self.clock_skew.get()
+        browser::now() + self.clock_skew.get()
     }
 
     pub(crate) fn state(&self) -> State {
@@ -106,7 +105,7 @@ impl App {
     }
 
     /// Stores what the response says, and returns the events to fire once no lock is held.
-    pub(crate) fn commit(&self, before: &State, response: &web_sys::Response, asked: Asked) -> Change {
+    pub(crate) fn commit(&self, before: &State, response: &browser::Response, asked: Asked) -> Change {
         let announced = Response {
             asked,
             anonymous_is_servers: self.anonymous.get() != AnonymousMode::Endpoint,
@@ -191,14 +190,14 @@ impl App {
             forget(front_cookie::ANONYMOUS_FRONT_TOKEN);
             forget(front_cookie::ANONYMOUS_TOKEN);
         }
-        let mark = Mark::after(now.changed, Date::now());
+        let mark = Mark::after(now.changed, browser::now());
         browser::set_cookie(front_cookie::LAST_UPDATE, &mark.0.into());
         browser::changed();
     }
 
     /// A front token comes with a token that was just made, so `issued_at` (seconds) is the server's time (reference 2.4).
     fn set_clock(&self, issued_at: f64) {
-        let skew = issued_at * 1000.0 - Date::now();
+        let skew = issued_at * 1000.0 - browser::now();
         let skew = if issued_at > 0.0 && skew.abs() >= LEAST_CLOCK_SKEW { skew } else { 0.0 };
         if self.clock_skew.replace(skew) != skew {
             browser::set_stored_number(CLOCK_SKEW_KEY, skew);
@@ -228,7 +227,7 @@ impl App {
 }
 
 /// Stores the token in a response header, if it is there; an empty one deletes (reference 1.4).
-fn keep(response: &web_sys::Response, header: &str, cookie: &str) {
+fn keep(response: &browser::Response, header: &str, cookie: &str) {
     let token = browser::get_header(response, header);
     if !token.is_undefined() {
         browser::set_cookie(cookie, &token);

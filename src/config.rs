@@ -1,13 +1,17 @@
 //! The configuration and what follows from it (reference section 3).
+#![cfg_attr(not(feature = "api"), expect(unreachable_pub, reason = "public with the Rust API"))]
 
+#[cfg(feature = "api")]
 use js_sys::JsString;
 use passerby_protocol::{
     names::{FORGET_PATH, INVALID_CLAIM_STATUS, REFRESH_PATH, SESSION_EXPIRED_STATUS, SIGN_OUT_PATH},
     request::AnonymousMode,
     scope::{self, Parsed},
 };
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 
+#[cfg(not(feature = "api"))]
+use crate::browser::Text as JsString;
 use crate::{
     browser::{self, Text, Url},
     error::Fault,
@@ -112,7 +116,7 @@ impl Settings {
             return Err(Fault::BadStatusCodes);
         }
         let base = browser::concat(&api.origin, &path);
-        let url = |path: &str| browser::concat(&base, &JsValue::from_str(path).unchecked_into()).into();
+        let url = |path: &str| browser::concat(&base, &path.into()).into();
         Ok(Self {
             refresh_url: url(REFRESH_PATH),
             sign_out_url: url(SIGN_OUT_PATH),

@@ -8,11 +8,10 @@ use passerby_protocol::{
     scope::is_ours,
 };
 use wasm_bindgen::prelude::*;
-use web_sys::Response;
 
 use crate::{
     app::{App, State},
-    browser::{self, Call, Headers, Lock, Url, concat, kept, settled, spawn},
+    browser::{self, Call, Headers, Lock, Response, Url, concat, kept, settled, spawn},
     config::parsed,
     refresh::{Refreshed, exchange, refresh},
 };
@@ -161,9 +160,5 @@ fn access_token() -> JsValue {
 }
 
 pub(crate) fn bearer(token: &JsValue) -> JsValue {
-    if token.is_undefined() {
-        JsValue::UNDEFINED
-    } else {
-        concat(&JsValue::from("Bearer ").unchecked_into(), token.unchecked_ref()).into()
-    }
+    if token.is_undefined() { JsValue::UNDEFINED } else { concat(&"Bearer ".into(), token.unchecked_ref()).into() }
 }

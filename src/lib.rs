@@ -47,6 +47,7 @@ mod single_thread;
 
 #[cfg(feature = "api")]
 pub use api::*;
+#[cfg(feature = "api")]
 pub use config::{Config, TransferMethod};
 pub use error::Fault;
 pub use passerby_protocol::{request::AnonymousMode, state::Event};

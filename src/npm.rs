@@ -3,14 +3,13 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 
-use js_sys::{Function, JsString, Promise};
 use lol_alloc::{AssumeSingleThreaded, FreeListAllocator};
 use passerby_protocol::request::AnonymousMode;
 use wasm_bindgen::prelude::*;
 
 use crate::{
     app::{App, app},
-    browser::{self, spawn},
+    browser::{self, Promise, Text, spawn},
     config::{Config, TransferMethod},
     error::Fault,
     page,
@@ -56,7 +55,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 #[wasm_bindgen]
 pub fn init(options: &JsValue) -> Result<bool, JsValue> {
     let option = |name| browser::get(options, name);
-    let text = |name| option(name).dyn_into::<JsString>().ok();
+    let text = |name| Some(option(name)).filter(JsValue::is_string).map(JsValue::unchecked_into::<Text>);
     let defaults = Config::new(text("apiDomain").ok_or(Fault::BadApiDomain)?);
     let number = |name, default, fault| {
         let number = browser::get_number(options, name, default);
@@ -187,6 +186,6 @@ pub fn get_snapshot() -> JsValue {
 
 /// Calls `listener` after each change; returns what stops it.
 #[wasm_bindgen]
-pub fn subscribe(listener: &Function) -> Function {
+pub fn subscribe(listener: &JsValue) -> JsValue {
     browser::subscribe(listener)
 }

@@ -1,12 +1,11 @@
 //! The SDK's life in a page: start, look, end.
 
-use js_sys::Promise;
 use passerby_protocol::{request::AnonymousMode, state::SessionState};
 use wasm_bindgen::prelude::*;
 
 use crate::{
     app::{App, app, forget_app},
-    browser::{self, Call, Url, spawn},
+    browser::{self, Call, Promise, Url, spawn},
     config::{Config, Settings},
     error::Fault,
     fetch::DO_NOT_INTERCEPT,

@@ -8,11 +8,10 @@ use passerby_protocol::{
     state::Event,
 };
 use wasm_bindgen::prelude::*;
-use web_sys::Response;
 
 use crate::{
     app::{App, State, peek},
-    browser::{self, kept, settled, spawn},
+    browser::{self, Response, kept, settled, spawn},
     error::Fault,
 };
 

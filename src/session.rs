@@ -7,11 +7,10 @@ use passerby_protocol::{
     state::{Event, SessionState},
 };
 use wasm_bindgen::prelude::*;
-use web_sys::Response;
 
 use crate::{
     app::{App, State},
-    browser::{self, kept, settled},
+    browser::{self, Response, kept, settled},
     error::Fault,
     refresh::{RID, Refreshed, exchange, refresh},
 };

@@ -86,14 +86,10 @@ function decode(raw) {
   }
 }
 
-/** @param {string} text base64url @returns {Uint8Array<ArrayBuffer>} */
-export function bytesOf(text) {
-  return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
-}
-
 /** @param {string} text base64url or base64 */
-export function jsonOf(text) {
-  return JSON.parse(new TextDecoder().decode(bytesOf(text)));
+function jsonOf(text) {
+  const bytes = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0))));
 }
 
 /** The token of an app's endpoint seen as a front token. @param {string} raw @returns {FrontToken | false} */
@@ -274,11 +270,6 @@ export async function tokenOfEndpoint(response) {
   return token;
 }
 
-/** The browser's own `fetch`. @param {string} url @param {{ signal?: AbortSignal }} init */
-export function nativeFetch(url, init) {
-  return original.call(window, url, init);
-}
-
 /** The JSON body, or nothing. @param {Response} response @returns {Promise<any>} */
 const body = (response) => response.clone().json().catch(() => undefined);
 
@@ -351,6 +342,8 @@ let channel;
 /** @type {{ state: string, token?: FrontToken } | undefined} */
 let seen;
 let snapshot = {};
+
+export const now = () => Date.now();
 
 /** @param {() => void} listener */
 export function subscribe(listener) {

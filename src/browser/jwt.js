@@ -1,6 +1,5 @@
-// Verifies tokens of a back end that is not ours, with the browser's own cryptography.
-
-import { bytesOf, jsonOf, nativeFetch } from "./host.js";
+// Verifies tokens of a back end that is not ours, with the browser's own cryptography. Few apps need it, so the npm package loads it when
+// it is first called; it imports nothing, because what it shared with the entry would have to become a third file.
 
 /** What a key of that type is used with; the token cannot choose (RFC 8725, section 3.1). @type {Record<string, [string, RsaHashedImportParams & EcKeyImportParams & EcdsaParams] | undefined>} */
 const ALGORITHMS = {
@@ -14,10 +13,16 @@ const keySets = {};
 /** Milliseconds. The app's requests wait. */
 const TIMEOUT = 5000;
 
+/** @param {string} text base64url */
+function bytesOf(text) {
+  return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
+}
+
 /** `undefined` when the set cannot be had. @param {string} url */
 async function fetchKeys(url) {
   try {
-    const response = await nativeFetch(url, { signal: AbortSignal.timeout?.(TIMEOUT) });
+    // Requests of the app wait for this one, so it must not wait for them.
+    const response = await fetch(`${url}#superTokensDoNotDoInterception`, { signal: AbortSignal.timeout?.(TIMEOUT) });
     const set = response.ok && (await response.json());
     if (Array.isArray(set.keys)) return (keySets[url] = set);
   } catch {
@@ -33,7 +38,7 @@ async function fetchKeys(url) {
 export async function isSignedBy(jwt, url) {
   const [head = "", payload = "", signature = ""] = jwt.split(".");
   try {
-    const { alg, kid } = jsonOf(head);
+    const { alg, kid } = JSON.parse(new TextDecoder().decode(bytesOf(head)));
     const find = () => keySets[url]?.keys.find((key) => key.kid === kid);
     // Keys rotate, so an unknown one is worth a look. Insecure contexts have no cryptography.
     if (!crypto.subtle || !(find() || (await fetchKeys(url)))) return undefined;

@@ -6,14 +6,12 @@
 mod task;
 mod text;
 
-use js_sys::{Function, Promise};
 use passerby_protocol::{
     names::REMOVE,
     response::Announced,
     state::{Slot, Token, Values},
 };
 use wasm_bindgen::prelude::*;
-use web_sys::Response;
 
 pub(crate) use task::{kept, settled, spawn};
 pub(crate) use text::{Text, concat};
@@ -25,6 +23,21 @@ extern "C" {
     pub(crate) fn patch_xhr(expired_status: u16);
     #[wasm_bindgen(js_name = restoreXhr)]
     pub(crate) fn restore_xhr();
+}
+
+// Not from js-sys and web-sys, whose exports the npm build would have to carry.
+#[wasm_bindgen]
+extern "C" {
+    #[derive(Clone)]
+    pub(crate) type Promise;
+    #[wasm_bindgen(static_method_of = Promise)]
+    pub(crate) fn reject(reason: &JsValue) -> Promise;
+
+    pub(crate) type Response;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn ok(this: &Response) -> bool;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn status(this: &Response) -> u16;
 }
 
 #[wasm_bindgen(module = "/src/browser/host.js")]
@@ -120,7 +133,9 @@ extern "C" {
     fn turn(name: &str, timeout: f64) -> JsValue;
     fn unlock(release: &JsValue);
 
-    pub(crate) fn subscribe(listener: &Function) -> Function;
+    /// Epoch milliseconds.
+    pub(crate) fn now() -> f64;
+    pub(crate) fn subscribe(listener: &JsValue) -> JsValue;
     pub(crate) fn listen();
     pub(crate) fn silence();
     pub(crate) fn changed();
@@ -157,6 +172,13 @@ extern "C" {
     /// Resolves to `undefined` when the keys cannot be had.
     #[wasm_bindgen(js_name = isSignedBy)]
     pub(crate) fn is_signed_by(jwt: &JsValue, key_set_url: &JsValue) -> JsValue;
+}
+
+#[cfg(feature = "api")]
+impl From<Promise> for js_sys::Promise {
+    fn from(promise: Promise) -> Self {
+        promise.unchecked_into()
+    }
 }
 
 /// How the browser holds what the rules compare.

@@ -12,9 +12,9 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
+use super::Promise;
 use crate::single_thread::page_local;
 
 #[wasm_bindgen(module = "/src/browser/host.js")]
@@ -174,13 +174,14 @@ impl Future for Settled {
 mod tests {
     use alloc::{rc::Rc, vec::Vec};
 
+    use js_sys::Promise;
     use wasm_bindgen_futures::JsFuture;
     use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
 
     fn start(future: impl Future<Output = Outcome> + 'static) -> Promise {
-        spawn(future)
+        spawn(future).into()
     }
 
     async fn end(promise: Promise) -> Outcome {

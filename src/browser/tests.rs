@@ -1,10 +1,10 @@
 //! The host module, function by function.
 
-use js_sys::{Object, Reflect};
+use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
-use web_sys::{Response, ResponseInit};
+use web_sys::ResponseInit;
 
 use super::*;
 
@@ -59,7 +59,7 @@ extern "C" {
 
 /// Runs a future as the SDK does.
 async fn run(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> JsValue {
-    JsFuture::from(spawn(future)).await.unwrap()
+    JsFuture::from(Promise::from(spawn(future))).await.unwrap()
 }
 
 async fn sleep(milliseconds: f64) {
@@ -265,7 +265,7 @@ fn response(name: &str, value: &str) -> Response {
     headers.append(name, value).unwrap();
     let init = ResponseInit::new();
     init.set_headers(&headers);
-    Response::new_with_opt_str_and_init(None, &init).unwrap()
+    web_sys::Response::new_with_opt_str_and_init(None, &init).unwrap().unchecked_into()
 }
 
 #[wasm_bindgen_test]
@@ -314,7 +314,7 @@ async fn overlap(name: &'static str) -> bool {
     let tasks: Vec<Promise> = (0..3)
         .map(|_| {
             let (inside, most) = (inside.clone(), most.clone());
-            spawn(Box::pin(async move {
+            let task = spawn(async move {
                 let lock = lock_tabs(name, 5000.0).await;
                 inside.set(inside.get() + 1);
                 most.set(inside.get().max(most.get()));
@@ -322,7 +322,8 @@ async fn overlap(name: &'static str) -> bool {
                 inside.set(inside.get() - 1);
                 drop(lock);
                 Ok(JsValue::UNDEFINED)
-            }))
+            });
+            task.into()
         })
         .collect();
     for task in tasks {
@@ -403,7 +404,7 @@ fn a_snapshot_is_the_same_until_state_or_token_change() {
 #[wasm_bindgen_test]
 fn a_listener_may_change_the_listeners() {
     // Calls itself back in, as frameworks that re-render do; each round is one call.
-    let subscriber = Closure::<dyn Fn(Function) -> Function>::new(|listener: Function| subscribe(&listener));
+    let subscriber = Closure::<dyn Fn(Function) -> Function>::new(|listener: Function| subscribe(&listener).unchecked_into());
     let renewing = Function::new_with_args(
         "subscribe",
         "let stop; let calls = 0;

@@ -1,13 +1,12 @@
 //! JavaScript strings that the rules can judge where they are. Copying them here would cost code at both ends.
 
-use js_sys::JsString;
 use passerby_protocol::scope;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(module = "/src/browser/host.js")]
 extern "C" {
     /// A string of the browser.
-    #[derive(Clone)]
+    #[derive(Clone, Debug)]
     pub(crate) type Text;
     #[wasm_bindgen(method, js_name = startsWith)]
     fn starts_with_js(this: &Text, prefix: &str) -> bool;
@@ -28,9 +27,16 @@ impl PartialEq for Text {
     }
 }
 
-impl From<JsString> for Text {
-    fn from(text: JsString) -> Self {
+#[cfg(feature = "api")]
+impl From<js_sys::JsString> for Text {
+    fn from(text: js_sys::JsString) -> Self {
         text.unchecked_into()
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        JsValue::from_str(text).unchecked_into()
     }
 }
 
@@ -51,6 +57,6 @@ impl scope::Text for Text {
         self.substring(1)
     }
     fn after(&self, prefix: &str) -> Self {
-        concat(&JsValue::from_str(prefix).unchecked_into(), self)
+        concat(&prefix.into(), self)
     }
 }

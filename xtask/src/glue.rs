@@ -15,6 +15,9 @@ const OWN: &str = "./passerby_bg.js";
 /// What wasm-opt calls the module of every import.
 const MODULE: &str = "a";
 
+/// Modules that are loaded when they are first called. All their functions return promises.
+const ON_DEMAND: [&str; 1] = ["/jwt.js"];
+
 /// Blocks of the glue, by their first line and the line after their last, and what takes their place.
 const SIMPLER: [(&str, &str, &str); 4] = [
     // Closures that Rust could drop. Ours live as long as the page.
@@ -107,7 +110,12 @@ impl Renames {
                 name.clone()
             } else {
                 let local = format!("imported_{new}");
-                renamed = format!("import {{ {name} as {local} }} from \"{module}\";\n{renamed}");
+                let declaration = if ON_DEMAND.iter().any(|end| module.ends_with(end)) {
+                    format!("const {local} = async (...args) => (await import(\"{module}\")).{name}(...args);")
+                } else {
+                    format!("import {{ {name} as {local} }} from \"{module}\";")
+                };
+                renamed = format!("{declaration}\n{renamed}");
                 local
             };
             writeln!(entries, "    {new}: {local},")?;
@@ -191,6 +199,8 @@ export function start(exports) {
 }
 ";
         assert_eq!(Renames::parse(PRINTED)?.apply(GLUE)?, expected);
+        let on_demand = Renames::parse(&PRINTED.replace("host.js", "jwt.js"))?.apply(GLUE)?;
+        assert!(on_demand.contains("(await import(\"./snippets/passerby-4b84/jwt.js\")).now(...args)"), "{on_demand}");
         Ok(())
     }
 
