@@ -1,0 +1,1 @@
+export async function intercepted(config: unknown, _instance: unknown, _engine: unknown): Promise<unknown> { return config; }
