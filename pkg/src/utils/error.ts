@@ -1,0 +1,11 @@
+/** The back end answered `{ status: "GENERAL_ERROR" }`; the message is meant for the user. */
+export class STGeneralError extends Error {
+  isSuperTokensGeneralError = true;
+
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the type that users of the peers compile against
+  static isThisError(err: any): err is STGeneralError {
+    return err?.isSuperTokensGeneralError === true;
+  }
+}
+
+export default STGeneralError;

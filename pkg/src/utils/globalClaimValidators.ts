@@ -1,0 +1,20 @@
+/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+import type { SessionClaimValidator } from "../claims/types.js";
+import { implementation } from "../recipe.js";
+import { SessionClaimValidatorStore } from "./sessionClaimValidatorStore.js";
+
+/**
+ * What every session has to fulfil: what other recipes want, as the app's overrides change it, as `override` changes it for this call.
+ * `userContext` is `{}` by default.
+ */
+export function getGlobalClaimValidators(
+  overrideGlobalClaimValidators?: (globalClaimValidators: SessionClaimValidator[], userContext: any) => SessionClaimValidator[],
+  userContext: any = {},
+): SessionClaimValidator[] {
+  const validators = implementation().getGlobalClaimValidators({
+    claimValidatorsAddedByOtherRecipes: SessionClaimValidatorStore.getClaimValidatorsAddedByOtherRecipes(),
+    userContext,
+  });
+  // An override that returns nothing changes nothing: silently wanting nothing of a session would open doors.
+  return overrideGlobalClaimValidators?.(validators, userContext) ?? validators;
+}

@@ -1,0 +1,15 @@
+import type { SessionClaimValidator } from "../claims/types.js";
+
+const added: SessionClaimValidator[] = [];
+
+/** What other recipes want of every session. */
+export class SessionClaimValidatorStore {
+  static addClaimValidatorFromOtherRecipe = (builder: SessionClaimValidator): void => {
+    added.push(builder);
+  };
+
+  /** In the order in which they were added. A copy, so that nobody who changes it changes it for all. */
+  static getClaimValidatorsAddedByOtherRecipes = (): SessionClaimValidator[] => [...added];
+}
+
+export default SessionClaimValidatorStore;

@@ -1,0 +1,79 @@
+/** The work of `validateClaims` and `getInvalidClaimsFromResponse`. A module of its own, because few pages need it. */
+
+import type { ClaimValidationError, SessionClaimValidator } from "./claims/types.js";
+
+/** What it needs of the session. */
+export interface Access {
+  /** The access token payload, refreshed if it has expired; rejects without a session. */
+  payload(): Promise<unknown>;
+  /** The release function once the lock is ours; nothing when it could not be had within `timeoutMs` milliseconds. */
+  lock(name: string, timeoutMs: number): Promise<(() => void) | undefined>;
+}
+
+const LOCK = "CLAIM_REFRESH_LOCK";
+
+/** Milliseconds. Who holds the lock for longer hangs; a second refresh is the lesser evil. */
+const PATIENCE = 5000;
+
+/**
+ * Refreshes the claims that need it, and then says which validators are not content. Parallel calls refresh a claim once: who had to wait
+ * for the lock asks again. A refresh that fails goes to the console; the validator then judges what is there.
+ */
+export async function validateClaims(
+  validators: readonly SessionClaimValidator[],
+  userContext: unknown,
+  { payload, lock }: Access,
+): Promise<ClaimValidationError[]> {
+  if (validators.length === 0) return [];
+  let current = await payload();
+  let isDue = false;
+  for (const validator of validators) isDue ||= await needsRefresh(validator, current, userContext);
+  if (isDue) {
+    // A lock only saves requests, so one that fails stops nothing.
+    const release = await lock(LOCK, PATIENCE).catch((error: unknown) => void console.error(error));
+    try {
+      current = await payload();
+      for (const validator of validators) {
+        if (!(await needsRefresh(validator, current, userContext))) continue;
+        try {
+          await validator.refresh(userContext);
+        } catch (error) {
+          console.error(`The refresh of the claim "${validator.id}" failed`, error);
+        }
+        current = await payload();
+      }
+    } finally {
+      release?.();
+    }
+  }
+  const errors: ClaimValidationError[] = [];
+  for (const validator of validators) {
+    const result = await validator.validate(current, userContext);
+    if (!result.isValid) errors.push({ id: validator.id, reason: result.reason });
+  }
+  return errors;
+}
+
+/**
+ * An age limit below the threshold of the clock is an error of the app's, and validators throw for it. That must not take the page's
+ * protection down: we say so in the console, and refresh as by the lowest limit that works. Not by the one that was asked for, because each
+ * refresh changes the payload, upon which apps validate anew: with clocks that differ by some seconds, for ever.
+ */
+async function needsRefresh(validator: SessionClaimValidator, payload: unknown, userContext: unknown): Promise<boolean> {
+  try {
+    return await validator.shouldRefresh(payload, userContext);
+  } catch (error) {
+    const { message, shouldRefresh } = Object(error) as { message?: string; shouldRefresh?: boolean };
+    if (!/DateProvider threshold/.test(`${message}`)) throw error;
+    console.error(`The claim "${validator.id}":`, error);
+    // Validators of `supertokens-web-js` throw the same, without the answer.
+    return shouldRefresh ?? false;
+  }
+}
+
+/** The errors in a refusal for want of a claim. `undefined`, whatever the type says, when the body has none; rejects if it is no JSON. */
+export async function invalidClaims(response: Response | { data: unknown }): Promise<ClaimValidationError[]> {
+  if (!("data" in response)) return (await response.clone().json())?.claimValidationErrors;
+  const { data } = response as { data: any }; // eslint-disable-line @typescript-eslint/no-explicit-any -- of the app's making
+  return (typeof data === "string" ? JSON.parse(data) : data)?.claimValidationErrors;
+}
