@@ -121,6 +121,14 @@ function cookies(): Diagnosis | undefined {
   );
 }
 
+function ownCookies(): string {
+  try {
+    return document.cookie;
+  } catch {
+    return ""; // in a sandbox, or without a document
+  }
+}
+
 // --- what happened so far ------------------------------------------------------------------------------------------
 
 type Call = PerformanceResourceTiming & { responseStatus?: number };
@@ -136,7 +144,7 @@ function earlierCalls(context: Context): Call[] {
 
 /** No browser shows which headers are exposed, but after a successful refresh, what it brought must be stored. */
 async function hiddenHeaders(context: Context, calls: Call[]): Promise<Diagnosis | undefined> {
-  const text = context.cookies ? await context.cookies() : (globalThis.document?.cookie ?? "");
+  const text = await (context.cookies ?? ownCookies)();
   const changed = parseFloat(/(?:^|; *)st-last-access-token-update=([^;]*)/.exec(text)?.[1] ?? "0");
   const isHidden = ({ responseStatus, startTime }: Call) => responseStatus === 200 && !(changed >= performance.timeOrigin + startTime - 1);
   if (isSameOrigin(context) || !calls.some(isHidden)) return undefined;

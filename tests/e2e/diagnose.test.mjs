@@ -79,6 +79,12 @@ function test(name, run) {
   });
 }
 
+/** To the end, because only then the browser has it in its list. */
+function refresh(tab, apiDomain) {
+  const url = `${apiDomain}/auth/session/refresh`;
+  return tab.evaluate((url) => fetch(url, { method: "POST" }).then((answer) => answer.text()), url);
+}
+
 for (const stock of [false, true]) {
   test(`all is well: nothing is found, and nothing is changed${stock ? ", with a stock key set" : ""}`, async ({ t, tab, context, codes }) => {
     const page = await servePage(t);
@@ -174,11 +180,10 @@ test("a refresh whose token the page could not read: HEADERS_NOT_EXPOSED", async
   const page = await servePage(t);
   const api = await serveApi(t, page);
   await tab.goto(page);
-  const refresh = () => tab.evaluate((url) => fetch(url, { method: "POST" }).then((answer) => answer.text()), `${api.url}/auth/session/refresh`);
   const store = () => tab.evaluate(() => void (document.cookie = `st-last-access-token-update=${Date.now()};path=/`));
   await store();
   await new Promise((done) => setTimeout(done, 20));
-  await refresh();
+  await refresh(tab, api.url);
   const found = await diagnose(page, { apiDomain: api.url });
   assert.deepEqual(found.map(({ code }) => code), ["HEADERS_NOT_EXPOSED"]);
   for (const name of ["front-token", "st-anonymous-front-token", "anti-csrf", "st-access-token", "st-refresh-token"]) {
@@ -196,7 +201,7 @@ test("a refused refresh tells nothing about exposed headers", async ({ t, tab, c
   const page = await servePage(t);
   const api = await serveApi(t, page, { refreshStatus: 401 });
   await tab.goto(page);
-  await tab.evaluate((url) => fetch(url, { method: "POST" }), `${api.url}/auth/session/refresh`);
+  await refresh(tab, api.url);
   assert.deepEqual(await codes(page, { apiDomain: api.url }), []);
 });
 
@@ -241,7 +246,7 @@ test("page and API on different sites", async ({ tab, codes, context }) => {
   });
   const look = async (page, apiDomain, ...statuses) => {
     await tab.goto(page);
-    for (refreshStatus of statuses) await tab.evaluate((url) => fetch(url, { method: "POST" }), `${apiDomain}/auth/session/refresh`);
+    for (refreshStatus of statuses) await refresh(tab, apiDomain);
     return codes(page, { apiDomain });
   };
   const CROSS = "CROSS_SITE_COOKIES";
