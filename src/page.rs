@@ -30,7 +30,7 @@ pub(crate) fn start(config: Config, options: &JsValue) -> Result<bool, Fault> {
     }
     #[cfg(not(feature = "npm"))]
     browser::ready();
-    browser::patch_fetch(DO_NOT_INTERCEPT);
+    browser::patch_fetch(DO_NOT_INTERCEPT, &app.settings.refresh_url);
     browser::patch_xhr(app.settings.expired_status);
     browser::listen();
     Ok(true)

@@ -1,1 +1,221 @@
-export async function intercepted(config: unknown, _instance: unknown, _engine: unknown): Promise<unknown> { return config; }
+/* eslint-disable @typescript-eslint/no-explicit-any -- axios has had many types of its own */
+/**
+ * The session for axios where neither the patched `fetch` nor the patched `XMLHttpRequest` carries its requests: with an adapter of the app's
+ * or of Node, or with interception off. A request takes the place of `fetch` in the engine; what is decided, is decided there.
+ */
+
+/** What is used of an axios instance. */
+export interface AxiosLike {
+  defaults: any;
+  request(config: any): Promise<any>;
+  create?(): AxiosLike;
+}
+
+/** What is used of a response. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  clone(): Response;
+}
+
+/** Sends one attempt. */
+export type Send = (headers: Headers, addCredentials: boolean) => Promise<Answer>;
+
+/** What does the work: `src/browser/host.js`. */
+export interface Engine {
+  /** The URL if requests to it are ours. */
+  findOurs(url: string): { href: string } | false | undefined;
+  /** Comes to an answer of `send`, or to the refresh endpoint's response in its place. `once` when it cannot be sent again. */
+  intercept(call: { input: string; headers: Headers; once: boolean; send: Send }): Promise<unknown>;
+}
+
+type Config = Record<string, any>;
+type Adapter = (config: Config) => Promise<any>;
+
+/** On a patched `fetch`, and on a patched `XMLHttpRequest`, ours or another's. */
+const FETCH = Symbol.for("passerby.fetch");
+const XHR = "__interceptedBySuperTokens";
+
+/** Adapters that we made. */
+const ours = new WeakSet<Adapter>();
+
+/**
+ * What a request interceptor makes of a request's configuration: the session goes along. Adding it to an instance a second time changes
+ * nothing.
+ */
+export function intercepted(config: Config, instance: AxiosLike, engine: Engine): Config {
+  const { adapter } = config;
+  if (!ours.has(adapter) && !isCarried(config)) {
+    // Other interceptors may still change URL and headers, so nothing is decided before the adapter runs.
+    config.adapter = (final: Config) => {
+      // An app may send the configuration again that it finds in an answer or in an error.
+      final.adapter = adapter;
+      return restore(exchange(final, adapterOf(instance, adapter), engine), final);
+    };
+    ours.add(config.adapter);
+  }
+  return config;
+}
+
+/** Whether the adapter that axios will choose is one whose requests we see anyway. */
+function isCarried({ adapter, env }: Config): boolean {
+  const hasXhr = typeof XMLHttpRequest !== "undefined";
+  for (const name of [adapter ?? ["xhr", "http", "fetch"]].flat()) {
+    if (name === "xhr" && hasXhr) return XHR in XMLHttpRequest;
+    if (name === "fetch") return FETCH in (env?.fetch ?? globalThis.fetch ?? {});
+    if (name !== "xhr" && (name !== "http" || !hasXhr)) break;
+  }
+  return false;
+}
+
+/** Only axios knows its adapters by name; an instance of which nothing but the adapter is left runs them for us. */
+function adapterOf(instance: AxiosLike, adapter: unknown): Adapter {
+  if (typeof adapter === "function") return async (config) => adapter(config);
+  const Class = instance.constructor as new (config: object) => AxiosLike;
+  const bare = instance.create?.() ?? new Class({});
+  bare.defaults.headers = {};
+  return (config) => bare.request({ ...config, transformRequest: [], transformResponse: [] });
+}
+
+/** Without what we added, lest a token of today stands in the way of tomorrow's. */
+async function restore(outcome: Promise<any>, config: Config): Promise<unknown> {
+  try {
+    const response = await outcome;
+    response.config = config;
+    return response;
+  } catch (error: any) {
+    if (error?.config) error.config = config;
+    if (error?.response) error.response.config = config;
+    throw error;
+  }
+}
+
+async function exchange(config: Config, adapter: Adapter, engine: Engine): Promise<unknown> {
+  const url = engine.findOurs(fullUrl(config));
+  if (!url) return adapter(config);
+
+  const { data, signal, cancelToken, withCredentials } = config;
+  const headers = toHeaders(config.headers);
+  /** What axios made of each answer. */
+  const outcomes = new Map<unknown, { response: any; error?: any }>();
+  let failure: { error: unknown } | undefined;
+  let isFlying = false;
+  let cancellation: unknown;
+
+  const send: Send = async (changed, addCredentials) => {
+    if (cancellation) throw cancellation;
+    const attempt: Config = { ...config, headers: merge(config.headers, headers, changed) };
+    if (addCredentials && withCredentials === undefined) attempt.withCredentials = true;
+    isFlying = true;
+    const outcome = await adapter(attempt).then(
+      (response) => ({ response }),
+      (error) => ({ response: error?.response, error }),
+    );
+    isFlying = false;
+    const { response } = outcome;
+    if (!response) throw (failure = outcome as { error: unknown }).error;
+    const answer = { status: response.status, headers: toHeaders(response.headers), clone: () => new Response(bodyOf(response.data)) };
+    outcomes.set(answer, outcome);
+    return answer;
+  };
+
+  let cancel = (_reason?: any) => {};
+  const cancelled = new Promise((_, reject) => {
+    cancel = (reason) => {
+      // What is in flight, axios ends itself.
+      if (isFlying) return;
+      const details = { name: "CanceledError", __CANCEL__: true };
+      reject((cancellation = reason?.__CANCEL__ ? reason : makeError("canceled", "ERR_CANCELED", config, details)));
+    };
+  });
+  signal?.addEventListener?.("abort", cancel);
+  cancelToken?.subscribe?.(cancel);
+
+  try {
+    const call = { input: url.href, headers: new Headers(headers), once: isStream(data), send };
+    const result = await Promise.race([engine.intercept(call), cancelled]).catch((reason: unknown) => {
+      if (reason instanceof Response) return reason;
+      throw failure || cancellation ? reason : makeFailure(reason, config);
+    });
+    if (result instanceof Response) return settle(await readResponse(result, config), config);
+    const { response, error } = outcomes.get(result)!;
+    if (error) throw error;
+    return response;
+  } finally {
+    signal?.removeEventListener?.("abort", cancel);
+    cancelToken?.unsubscribe?.(cancel);
+  }
+}
+
+/** As axios joins them. An absolute URL stands for itself, unless the app forbids that. */
+function fullUrl({ baseURL, url, allowAbsoluteUrls }: Config): string {
+  const path = `${url ?? ""}`;
+  const isAbsolute = /^([a-z][a-z\d+.-]*:)?\/\//i.test(path);
+  if (!baseURL || (isAbsolute && allowAbsoluteUrls !== false)) return path;
+  return path ? `${baseURL}`.replace(/\/+$/, "") + "/" + path.replace(/^\/+/, "") : baseURL;
+}
+
+/** axios has lists under one name, and `null` or `false` for "not at all". */
+function toHeaders(values: object | undefined): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(values ?? {})) {
+    for (const item of [value].flat()) if (item != null && item !== false) headers.append(name, `${item}`);
+  }
+  return headers;
+}
+
+/** The caller's headers as they were, but for what has changed. */
+function merge(values: Config = {}, before: Headers, after: Headers): Config {
+  // axios has a class of its own for them.
+  const merged: Config = Object.create(Object.getPrototypeOf(values));
+  for (const [name, value] of Object.entries(values)) if (before.get(name) === after.get(name)) merged[name] = value;
+  after.forEach((value, name) => {
+    if (before.get(name) !== value) merged[name] = value;
+  });
+  return merged;
+}
+
+function isStream(data: any): boolean {
+  return typeof (data?.getReader ?? data?.pipe) === "function";
+}
+
+/** For who looks into an answer; a stream is the caller's alone. */
+function bodyOf(data: any): BodyInit | null {
+  const isBinary = typeof data?.arrayBuffer === "function" || data instanceof ArrayBuffer || ArrayBuffer.isView(data);
+  if (typeof data === "string" || isBinary) return data;
+  return isStream(data) ? null : (JSON.stringify(data) ?? null);
+}
+
+/** The refresh endpoint's response as axios would have read it. */
+async function readResponse(response: Response, config: Config): Promise<Config> {
+  const { status, statusText } = response;
+  const readers: Record<string, () => unknown> = {
+    arraybuffer: () => response.arrayBuffer(),
+    blob: () => response.blob(),
+    stream: () => response.body,
+  };
+  const data = await (readers[config.responseType] ?? (() => response.text()))();
+  return { data, status, statusText, headers: Object.fromEntries(response.headers), config, request: undefined };
+}
+
+function settle(response: Config, config: Config): Config {
+  const { status } = response;
+  if (!config.validateStatus || config.validateStatus(status)) return response;
+  const code = status < 500 ? "ERR_BAD_REQUEST" : "ERR_BAD_RESPONSE";
+  throw makeError(`Request failed with status code ${status}`, code, config, { status, response });
+}
+
+/** What went wrong apart from the request itself. */
+function makeFailure(cause: any, config: Config): Error {
+  // That is how `fetch` says that the refresh endpoint cannot be reached.
+  const isNetwork = cause instanceof TypeError;
+  const message = isNetwork ? "Network Error" : `${cause?.message ?? cause}`;
+  return makeError(message, (!isNetwork && cause?.code) || "ERR_NETWORK", config, { cause });
+}
+
+/** What code that handles axios' errors looks at; its class is not to be had from an instance. */
+function makeError(message: string, code: string, config: Config, details: Config): Error {
+  const error = Object.assign(new Error(message), { name: "AxiosError", isAxiosError: true, code, config, ...details });
+  const { name, status } = error as Config;
+  return Object.assign(error, { toJSON: () => ({ message, name, code, status }) });
+}

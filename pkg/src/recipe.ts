@@ -42,7 +42,7 @@ const original: RecipeInterface = {
     } else {
       const axios = import("./axios.js");
       axiosInstance.interceptors.request.use(async (config: unknown) =>
-        (await axios).intercepted(config, axiosInstance, { findOurs, intercept }),
+        (await axios).intercepted(config as Record<string, unknown>, axiosInstance, { findOurs, intercept }),
       );
     }
   },

@@ -1,7 +1,7 @@
 /** The functions of the SDK. Those that the peers have behave as there (reference 7.2). */
-import { flatten, type Options } from "./config.js";
+import { flatten } from "./config.js";
 import { choose } from "./generated/browser/handlers.js";
-import { nativeFetch, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import { nativeFetch, refreshUrl, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
 import * as sdk from "./generated/glue.js";
 import { call, isReady, load, type Source } from "./load.js";
 import { implementation } from "./recipe.js";
@@ -21,9 +21,6 @@ const contextOf = (input?: UserContext): { userContext: any } => ({ userContext:
 
 /** Axios instances that were given before `init`. */
 const waiting: (() => void)[] = [];
-
-/** What `init` was given. */
-let started: Options | undefined;
 
 /** The `init` of an entry that has the WebAssembly module from `source`, which lacks `texts`. */
 export function initFrom(source: Source, texts: [number, string][], config: FlatConfig | RecipeConfig): void {
@@ -55,9 +52,7 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     anonymous?.endpoint,
     anonymous?.jwks,
   );
-  if (isNew) {
-    started = options;
-  } else {
+  if (!isNew) {
     console.warn("SuperTokens was already initialized: this call of passerby's init changes nothing");
   }
   for (const add of waiting.splice(0)) add();
@@ -174,8 +169,9 @@ export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}):
 
 /** Looks for the usual mistakes in the set-up of page, API and server, and says how to put them right. Empty when there are none. */
 export async function diagnose(): Promise<Diagnosis[]> {
-  const { apiDomain = "", apiBasePath = "" } = started ?? {};
-  return (await import("./diagnose.js")).diagnose({ apiDomain, apiBasePath, fetch: nativeFetch, isLoaded: isReady() });
+  const { origin, pathname } = refreshUrl ? new URL(refreshUrl) : { origin: "", pathname: "" };
+  const apiBasePath = pathname.replace("/session/refresh", "");
+  return (await import("./diagnose.js")).diagnose({ apiDomain: origin, apiBasePath, fetch: nativeFetch, isLoaded: isReady() });
 }
 
 /** All of them but `init`, for default exports. */

@@ -166,6 +166,8 @@ let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
 
+/** Empty before `init`. */
+export let refreshUrl = "";
 /** The URL if requests to it are ours. @type {(url: string | URL) => Url | false | undefined} */
 export let findOurs;
 /** Whether requests to it are ours as `init` was told, whatever an override says. @type {(url: string) => boolean} */
@@ -173,8 +175,9 @@ export let isOursByRule;
 /** Sends with the visitor's session. @type {(call: Call) => Promise<Answer>} */
 export let intercept;
 
-/** @param {string} except in the fragment of a URL: not ours */
-export function patchFetch(except) {
+/** @param {string} except in the fragment of a URL: not ours @param {string} url */
+export function patchFetch(except, url) {
+  refreshUrl = url;
   const { recipe, interception } = given;
   const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? isOurs;
   isOursByRule = (text) => {

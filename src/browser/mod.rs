@@ -113,7 +113,7 @@ extern "C" {
         intercept: &Closure<dyn Fn(Call) -> Promise>,
     );
     #[wasm_bindgen(js_name = patchFetch)]
-    pub(crate) fn patch_fetch(except: &str);
+    pub(crate) fn patch_fetch(except: &str, refresh_url: &JsValue);
     #[wasm_bindgen(js_name = restoreFetch)]
     pub(crate) fn restore_fetch();
     #[wasm_bindgen(js_name = makePost)]

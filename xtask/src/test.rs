@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     build, demo, paths,
-    run::{cargo, run, say, step},
+    run::{cargo, node, run, say, step},
     setup::{self, Browser, Tools},
 };
 
@@ -58,6 +58,7 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
                 let (_, tarball) = build::build()?;
                 let web = demo::build_web(&tarball)?;
                 let server = demo::build_server()?;
+                step("tests of the package's modules and types", package)?;
                 step(part.name(), || end_to_end(&browser, &server, &web))?;
             }
         }
@@ -91,16 +92,26 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &here))
 }
 
-fn end_to_end(browser: &Browser, server: &Path, web: &Path) -> Result<()> {
-    let folder = paths::root().join("tests").join("e2e");
+/// What runs without a browser, and what compiles.
+fn package() -> Result<()> {
+    run(node(paths::node_bin("typescript", "tsc")).current_dir(paths::root()).args(["--project", "tests/types"]))?;
+    run(Command::new("node").arg("--test").args(test_files("unit")?).current_dir(paths::root()))
+}
+
+/// By name, because Node 20 takes no pattern.
+fn test_files(folder: &str) -> Result<Vec<PathBuf>> {
+    let folder = paths::root().join("tests").join(folder);
     let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
-    // By name, because Node 20 takes no pattern.
+    Ok(files)
+}
+
+fn end_to_end(browser: &Browser, server: &Path, web: &Path) -> Result<()> {
     run(Command::new("node")
         .args(["--test", "--test-concurrency=2"])
-        .args(files)
+        .args(test_files("e2e")?)
         .current_dir(paths::root())
         .env("PASSERBY_SERVER", server)
         .env("PASSERBY_WEB", web)

@@ -2,6 +2,11 @@
 export class STGeneralError extends Error {
   isSuperTokensGeneralError = true;
 
+  // eslint-disable-next-line @typescript-eslint/no-useless-constructor -- the message is required, as in the peers' type
+  constructor(message: string) {
+    super(message);
+  }
+
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the type that users of the peers compile against
   static isThisError(err: any): err is STGeneralError {
     return err?.isSuperTokensGeneralError === true;
