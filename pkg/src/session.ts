@@ -22,6 +22,8 @@ const contextOf = (input?: UserContext): { userContext: any } => ({ userContext:
 /** Axios instances that were given before `init`. */
 const waiting: (() => void)[] = [];
 
+let isStarted = false;
+
 /** The `init` of an entry that has the WebAssembly module from `source`, which lacks `texts`. */
 export function initFrom(source: Source, texts: [number, string][], config: FlatConfig | RecipeConfig): void {
   const loaded = load(source, texts);
@@ -30,13 +32,17 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     console.error(loaded);
     return;
   }
+  if (isStarted) {
+    console.warn("SuperTokens was already initialized: this call of passerby's init changes nothing");
+    return;
+  }
   const options = flatten(config);
   const { anonymous } = options;
   choose("cookies", options.cookieHandler);
   choose("window", options.windowHandler);
   choose("date", options.dateProvider);
   choose("lock", options.lockFactory);
-  const isNew = sdk.init(
+  sdk.init(
     options,
     options.apiDomain,
     options.apiBasePath,
@@ -52,15 +58,14 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     anonymous?.endpoint,
     anonymous?.jwks,
   );
-  if (!isNew) {
-    console.warn("SuperTokens was already initialized: this call of passerby's init changes nothing");
-  }
+  isStarted = true;
   for (const add of waiting.splice(0)) add();
 }
 
 /** Takes back what `init` did to the page. What is stored stays. */
 export function dispose(): void {
   if (isReady()) sdk.dispose();
+  isStarted = false;
 }
 
 /** Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and refreshes an expired session. */
