@@ -1,6 +1,6 @@
 /** The functions of the SDK. Those that the peers have behave as there (reference 7.2). */
 import { flatten } from "./config.js";
-import { choose } from "./generated/browser/handlers.js";
+import { choose, handlers } from "./generated/browser/handlers.js";
 import { nativeFetch, refreshUrl, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
 import * as sdk from "./generated/glue.js";
 import { call, isReady, load, type Source } from "./load.js";
@@ -33,7 +33,7 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     return;
   }
   if (isStarted) {
-    console.warn("SuperTokens was already initialized: this call of passerby's init changes nothing");
+    console.warn("SuperTokens was already initialized: this init of passerby changes nothing");
     return;
   }
   const options = flatten(config);
@@ -176,7 +176,13 @@ export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}):
 export async function diagnose(): Promise<Diagnosis[]> {
   const { origin, pathname } = refreshUrl ? new URL(refreshUrl) : { origin: "", pathname: "" };
   const apiBasePath = pathname.replace("/session/refresh", "");
-  return (await import("./diagnose.js")).diagnose({ apiDomain: origin, apiBasePath, fetch: nativeFetch, isLoaded: isReady() });
+  return (await import("./diagnose.js")).diagnose({
+    apiDomain: origin,
+    apiBasePath,
+    fetch: nativeFetch,
+    isLoaded: isReady(),
+    cookies: handlers.cookies.getCookie,
+  });
 }
 
 /** All of them but `init`, for default exports. */

@@ -265,7 +265,12 @@ export async function hooked({ input, init, headers }, action, userContext = {})
 export async function answered({ input, init, headers, hook }, response) {
   if (!given.postAPIHook || !response.ok || !hook) return;
   const context = { ...hook, url: `${input}`, requestInit: { ...init, headers }, fetchResponse: response.clone() };
-  await Promise.race([given.postAPIHook(context), after(HOOK_TIMEOUT)]);
+  try {
+    await Promise.race([given.postAPIHook(context), after(HOOK_TIMEOUT)]);
+  } catch (error) {
+    // What it was to see has happened.
+    console.error(error);
+  }
 }
 
 /** @param {number} milliseconds @returns {Promise<void>} */
