@@ -51,6 +51,7 @@ test("the general error is told by its mark, not by its class", async () => {
 test("the default clock is corrected from the threshold on, and remembers it", async () => {
   const stored = {};
   const key = "__st_clockSkewInMillis";
+  globalThis.window = globalThis;
   globalThis.localStorage = { getItem: (name) => stored[name] ?? null, setItem: (name, value) => void (stored[name] = value) };
   try {
     const { DateProviderReference, dateProvider } = await load("utils/dateProvider.ts");
@@ -75,5 +76,6 @@ test("the default clock is corrected from the threshold on, and remembers it", a
     }
   } finally {
     delete globalThis.localStorage;
+    delete globalThis.window;
   }
 });

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     build, demo, paths,
-    run::{cargo, run, say, step},
+    run::{cargo, node, run, say, step},
     setup::{self, Browser, Tools},
 };
 
@@ -22,7 +22,7 @@ pub(crate) enum Part {
     Native,
     /// The SDK and its host module, in a page.
     Wasm,
-    /// A shop's visitors, against the demo's server.
+    /// The package's modules by themselves, its types, and a shop's visitors against the demo's server.
     EndToEnd,
 }
 
@@ -92,19 +92,26 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
 }
 
 fn end_to_end(browser: &Browser, server: &Path, web: &Path) -> Result<()> {
-    let folder = paths::root().join("tests").join("e2e");
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
-    files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
-    files.sort();
+    let tests = paths::root().join("tests");
+    // Here and not among the native ones, because modules and types need what the build generates.
+    run(node(paths::node_bin("typescript", "tsc")).current_dir(paths::root()).arg("--project").arg(tests.join("types")))?;
     // By name, because Node 20 takes no pattern.
     run(Command::new("node")
         .args(["--test", "--test-concurrency=2"])
-        .args(files)
+        .args(node_tests(&tests.join("unit"))?)
+        .args(node_tests(&tests.join("e2e"))?)
         .current_dir(paths::root())
         .env("PASSERBY_SERVER", server)
         .env("PASSERBY_WEB", web)
         .env("PASSERBY_CHROMIUM", &browser.chromium))
+}
+
+fn node_tests(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
+    files.sort();
+    Ok(files)
 }
 
 fn seconds(time: Duration) -> String {
