@@ -403,6 +403,7 @@ test("where a patched function carries the request, it is left alone", () => {
     globalThis.XMLHttpRequest.__interceptedBySuperTokens = true;
     assert.equal(isLeft({}), true);
     assert.equal(isLeft({ adapter: "xhr" }), true);
+    assert.equal(isLeft({ adapter: () => {} }), true);
     assert.equal(isLeft({ adapter: ["xhr", "http", "fetch"] }), true);
     assert.equal(isLeft({ adapter: "odd" }), false);
   } finally {
