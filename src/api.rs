@@ -2,13 +2,14 @@
 
 use core::{error::Error, fmt};
 
-use js_sys::{Array, Function};
+use js_sys::{Array, Function, Object};
+use passerby_protocol::scope;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{
     app::{App, app},
-    browser::{self, spawn},
+    browser::{self, Text, spawn},
     config::Config,
     error::Fault,
     page,
@@ -20,7 +21,10 @@ use crate::{
 /// # Errors
 /// [`Fault::NoWindow`] outside of a page, and those that name what is wrong with the configuration.
 pub fn init(config: Config) -> Result<bool, Fault> {
-    page::start(config)
+    let options = Object::new();
+    // A new object takes any property.
+    let _ = js_sys::Reflect::set(&options, &"onHandleEvent".into(), &config.on_handle_event);
+    page::start(config, &options)
 }
 
 /// Takes back what [`init`] did to the page. What is stored stays.
@@ -103,7 +107,7 @@ pub async fn attempt_refreshing_session() -> Result<bool, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`], the answer of a server that refuses, and network errors.
 pub async fn sign_out() -> Result<(), SessionError> {
-    run(App::sign_out).await?;
+    run(|app| app.sign_out(JsValue::UNDEFINED)).await?;
     Ok(())
 }
 
@@ -132,7 +136,12 @@ pub async fn forget_anonymous_id() -> Result<(), SessionError> {
 /// [`Fault::NotInitialised`], and what the refresh failed with: show it, and offer to try again.
 pub async fn refresh_session_page(login_path: &str, allowed_origins: &[&str]) -> Result<(), SessionError> {
     let allowed: Array = allowed_origins.iter().map(|&origin| JsValue::from(origin)).collect();
-    run(|app| app.refresh_session_page(login_path.into(), allowed.into())).await?;
+    let attempt = spawn(app()?.attempt_refreshing());
+    let may_follow = Closure::<dyn Fn(Text, Text, Text, bool) -> bool>::new(|url, origin, own: Text, is_listed| {
+        scope::may_follow(&url, &origin, &own, is_listed)
+    });
+    let done = browser::refresh_session_page(&attempt, may_follow.as_ref(), login_path, &allowed);
+    JsFuture::from(js_sys::Promise::from(done)).await?;
     Ok(())
 }
 

@@ -24,10 +24,6 @@ const USER_COOKIES: [&str; 4] =
 
 pub(crate) type State = SessionState<Browser>;
 
-/// Skews below this many milliseconds are the network's (reference 2.4).
-const LEAST_CLOCK_SKEW: f64 = 7000.0;
-const CLOCK_SKEW_KEY: &str = "__st_clockSkewInMillis";
-
 /// The SDK after `init`.
 pub(crate) struct App {
     pub(crate) settings: Settings,
@@ -41,12 +37,8 @@ pub(crate) struct App {
     pub(crate) none_unwritten: Cell<bool>,
     /// The call of the app's endpoint that is under way in this tab.
     pub(crate) creation: Cell<Option<Promise>>,
-    /// The token of the app's endpoint that was judged last, and the verdict.
-    pub(crate) judged: Cell<Option<(JsValue, bool)>>,
     /// The session whose end this tab told the app of last.
     ended: Cell<Option<JsValue>>,
-    /// Milliseconds by which the server's clock is ahead of ours.
-    clock_skew: Cell<f64>,
 }
 
 page_local! {
@@ -81,17 +73,10 @@ impl App {
             flight: Cell::default(),
             none_unwritten: Cell::default(),
             creation: Cell::default(),
-            judged: Cell::default(),
             ended: Cell::default(),
-            clock_skew: Cell::new(browser::get_stored_number(CLOCK_SKEW_KEY)),
         }));
         APP.set(Some(app));
         app
-    }
-
-    /// The time by the server's clock, in epoch milliseconds.
-    pub(crate) fn now(&self) -> f64 {
-        browser::now() + self.clock_skew.get()
     }
 
     pub(crate) fn state(&self) -> State {
@@ -101,7 +86,7 @@ impl App {
 
     /// Whether the access token behind this front token has expired.
     pub(crate) fn is_expired(&self, token: &Token<Browser>) -> bool {
-        token.expires_at < self.now()
+        token.expires_at < browser::server_now()
     }
 
     /// Stores what the response says, and returns the events to fire once no lock is held.
@@ -117,6 +102,9 @@ impl App {
             self.answered.set(self.answered.get() || shows_that_none_are_made(before, response.status()));
         }
         let change = self.absorb(before, &announced);
+        if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user) {
+            browser::set_clock(response, &token.payload.0);
+        }
         // Tokens belong to the front token they come with, and are discarded with it.
         let is_discarded = change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
         if change.user != Write::Remove && !is_discarded {
@@ -174,7 +162,6 @@ impl App {
         match (change.user, &announced.user) {
             (Write::Store, Announced::Token(token)) => {
                 browser::set_cookie(front_cookie::FRONT_TOKEN, &token.payload.0.raw());
-                self.set_clock(token.issued_at);
             }
             (Write::Remove, _) => {
                 // All of them, whichever mode: proxies strip empty token headers.
@@ -195,22 +182,13 @@ impl App {
         browser::changed();
     }
 
-    /// A front token comes with a token that was just made, so `issued_at` (seconds) is the server's time (reference 2.4).
-    fn set_clock(&self, issued_at: f64) {
-        let skew = issued_at * 1000.0 - browser::now();
-        let skew = if issued_at > 0.0 && skew.abs() >= LEAST_CLOCK_SKEW { skew } else { 0.0 };
-        if self.clock_skew.replace(skew) != skew {
-            browser::set_stored_number(CLOCK_SKEW_KEY, skew);
-        }
-    }
-
     /// Tells the app. Everything is stored before, and no lock is held.
     pub(crate) fn fire(&self, event: Event) {
         let detail = match event {
-            Event::Unauthorised { expired_or_revoked } => Some(expired_or_revoked),
-            _ => None,
+            Event::Unauthorised { expired_or_revoked } => expired_or_revoked.into(),
+            _ => JsValue::UNDEFINED,
         };
-        browser::emit(&self.settings.on_event, event.action(), detail);
+        browser::emit(event.action(), &detail, &JsValue::UNDEFINED);
     }
 
     pub(crate) fn fire_all(&self, change: Change) {

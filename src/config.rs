@@ -3,8 +3,10 @@
 
 #[cfg(feature = "api")]
 use js_sys::JsString;
+#[cfg(feature = "api")]
+use passerby_protocol::names::{INVALID_CLAIM_STATUS, SESSION_EXPIRED_STATUS};
 use passerby_protocol::{
-    names::{FORGET_PATH, INVALID_CLAIM_STATUS, REFRESH_PATH, SESSION_EXPIRED_STATUS, SIGN_OUT_PATH},
+    names::{FORGET_PATH, REFRESH_PATH, SIGN_OUT_PATH},
     request::AnonymousMode,
     scope::{self, Parsed},
 };
@@ -56,9 +58,11 @@ pub struct Config {
     /// The key set that its tokens are verified with (RS256 or ES256). Default: they are not verified here.
     pub anonymous_jwks: Option<JsString>,
     /// A JavaScript function that is called with each event. Default: none. See also [`on_event`](crate::on_event).
+    #[cfg(feature = "api")]
     pub on_handle_event: JsValue,
 }
 
+#[cfg(feature = "api")]
 impl Config {
     /// Defaults for the API at `api_domain`.
     #[must_use]
@@ -98,13 +102,14 @@ pub(crate) struct Settings {
     pub(crate) forget_url: JsValue,
     pub(crate) api_hostname: Text,
     pub(crate) backend_domain: Option<Text>,
+    pub(crate) frontend_domain: Option<Text>,
     pub(crate) expired_status: u16,
+    pub(crate) invalid_claim_status: u16,
     pub(crate) retry_limit: u32,
     pub(crate) add_credentials: bool,
     pub(crate) transfer_method: JsValue,
     pub(crate) anonymous_endpoint: JsValue,
     pub(crate) anonymous_jwks: JsValue,
-    pub(crate) on_event: JsValue,
 }
 
 impl Settings {
@@ -116,14 +121,20 @@ impl Settings {
             return Err(Fault::BadStatusCodes);
         }
         let base = browser::concat(&api.origin, &path);
+        let scope = |domain: Option<JsString>| match domain {
+            Some(domain) => scope::scope(&domain.into(), &parse).map(Some).ok_or(Fault::BadDomain),
+            None => Ok(None),
+        };
         let url = |path: &str| browser::concat(&base, &path.into()).into();
         Ok(Self {
             refresh_url: url(REFRESH_PATH),
             sign_out_url: url(SIGN_OUT_PATH),
             forget_url: url(FORGET_PATH),
             api_hostname: api.hostname,
-            backend_domain: config.session_token_backend_domain.map(Text::from),
+            backend_domain: scope(config.session_token_backend_domain)?,
+            frontend_domain: scope(config.session_token_frontend_domain)?,
             expired_status: config.session_expired_status_code,
+            invalid_claim_status: config.invalid_claim_status_code,
             retry_limit: config.max_retry_attempts_for_session_refresh,
             add_credentials: config.auto_add_credentials,
             transfer_method: match config.token_transfer_method {
@@ -132,7 +143,6 @@ impl Settings {
             },
             anonymous_endpoint: config.anonymous_endpoint.into(),
             anonymous_jwks: config.anonymous_jwks.into(),
-            on_event: config.on_handle_event,
         })
     }
 }

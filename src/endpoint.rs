@@ -4,7 +4,6 @@ use passerby_protocol::{
     names::{front_cookie, header},
     request::{AnonymousMode, is_token_missing},
     response::{Announced, Asked, Change, Response, Write},
-    state::Event,
 };
 use wasm_bindgen::prelude::*;
 
@@ -31,29 +30,39 @@ impl App {
     }
 
     async fn create(&'static self, tells: bool) -> Result<JsValue, JsValue> {
-        if kept(self.is_missing()).await {
-            let turn = kept(self.first_turn()).await;
-            // Another tab may have been first.
-            let event = if kept(self.is_missing()).await { kept(self.call_endpoint()).await } else { None };
-            drop(turn);
-            if let Some(event) = event.filter(|_| tells) {
-                self.fire(event);
+        let mut turn = None;
+        let change = loop {
+            let state = self.state();
+            let failed = match &state {
+                State::Anonymous(_, token) => self.is_expired(token) || !kept(self.is_trusted(&token.payload.0.raw())).await,
+                _ => false,
+            };
+            if !is_token_missing(&state, failed) {
+                return Ok(JsValue::UNDEFINED);
             }
+            if turn.is_some() {
+                break kept(self.call_endpoint()).await?;
+            }
+            // Another tab may be first, so look again.
+            turn = Some(kept(self.first_turn()).await);
+        };
+        drop(turn);
+        if tells {
+            self.fire_all(change);
         }
         Ok(JsValue::UNDEFINED)
     }
 
-    async fn call_endpoint(&self) -> Option<Event> {
+    async fn call_endpoint(&self) -> Result<Change, JsValue> {
         let call = browser::make_post(&self.settings.anonymous_endpoint);
-        let headers = browser::copy_headers(&call);
         // A failed token goes along: the endpoint may take its id over, once it has verified it.
         let former = browser::get_cookie(front_cookie::ANONYMOUS_TOKEN);
-        browser::set_header(&headers, header::AUTHORIZATION, &bearer(&former), false);
-        let response = settled(browser::send(&call, &headers, false, CALL_TIMEOUT)).await.ok()?;
-        let mut token = browser::token(settled(browser::token_of_endpoint(&response)).await.ok()?);
+        browser::set_header(&call.headers(), header::AUTHORIZATION, &bearer(&former), false);
+        let response = settled(browser::send(&call, &call.headers(), false, CALL_TIMEOUT)).await?;
+        let mut token = browser::token(settled(browser::token_of_endpoint(&response)).await?);
         let raw = token.payload.0.raw();
         if self.is_expired(&token) || !kept(self.is_trusted(&raw)).await {
-            return None;
+            return Err(JsValue::UNDEFINED);
         }
         // It was asked for, so it is newer than one that has failed, whatever that says.
         token.issued_at = f64::INFINITY;
@@ -68,31 +77,13 @@ impl App {
         if change.anonymous == Write::Store {
             browser::set_cookie(front_cookie::ANONYMOUS_TOKEN, &raw);
         }
-        change.events[0]
+        Ok(change)
     }
 
-    async fn is_missing(&self) -> bool {
-        let state = self.state();
-        let has_failed = match &state {
-            State::Anonymous(_, token) => self.is_expired(token) || !kept(self.is_trusted(&token.payload.0.raw())).await,
-            _ => false,
-        };
-        is_token_missing(&state, has_failed)
-    }
-
-    /// Whether the token was signed by whom it should have been. Asked once for a token, and in its favour while the keys cannot be had.
+    /// Whether the token was signed by whom it should have been; in its favour while the keys cannot be had.
     async fn is_trusted(&self, raw: &JsValue) -> bool {
-        if self.settings.anonymous_jwks.is_undefined() {
-            return true;
-        }
-        if let Some((_, verdict)) = peek(&self.judged).filter(|(judged, _)| judged == raw) {
-            return verdict;
-        }
-        let verdict = settled(browser::is_signed_by(raw, &self.settings.anonymous_jwks)).await.unwrap_or_default();
-        if let Some(verdict) = verdict.as_bool() {
-            self.judged.set(Some((raw.clone(), verdict)));
-        }
-        verdict != JsValue::FALSE
+        let keys = &self.settings.anonymous_jwks;
+        keys.is_undefined() || settled(browser::is_signed_by(raw, keys)).await != Ok(JsValue::FALSE)
     }
 
     /// Fires the events of a change. When a user session ended, the anonymous one is made first: callbacks find it in place.

@@ -18,6 +18,8 @@ pub enum Fault {
     BadApiDomain,
     /// `apiBasePath` is not a path.
     BadApiBasePath,
+    /// A domain of the session's tokens is not a domain.
+    BadDomain,
     /// The two status codes of the configuration are the same, or no numbers.
     BadStatusCodes,
     /// The number of retries is not a number from 0 up.
@@ -37,7 +39,9 @@ impl Fault {
         match self {
             Self::NotInitialised => "NOT_INITIALISED",
             Self::NoWindow => "NO_WINDOW",
-            Self::BadApiDomain | Self::BadApiBasePath | Self::BadStatusCodes | Self::BadRetryLimit => "BAD_CONFIG",
+            Self::BadApiDomain | Self::BadApiBasePath | Self::BadDomain | Self::BadStatusCodes | Self::BadRetryLimit => {
+                "BAD_CONFIG"
+            }
             Self::NoSession => "NO_SESSION",
             Self::RefreshFailed => "REFRESH_FAILED",
             Self::FrontTokenMissing => "FRONT_TOKEN_MISSING",
@@ -52,6 +56,9 @@ impl Fault {
             Self::NoWindow => "There is no window: call this in the browser only",
             Self::BadApiDomain => "Please provide a valid domain name as apiDomain, like https://api.example.com",
             Self::BadApiBasePath => "Please provide a valid URL path as apiBasePath, like /auth",
+            Self::BadDomain => {
+                "Please provide a valid sessionScope: sessionTokenFrontendDomain and sessionTokenBackendDomain are domains, like .example.com"
+            }
             Self::BadStatusCodes => "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the same",
             Self::BadRetryLimit => "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0",
             Self::NoSession => "No session exists",

@@ -56,6 +56,9 @@ impl App {
                 if led && response.status() < 500 && !is_limited {
                     self.recover();
                 }
+                if response.status() == self.settings.invalid_claim_status {
+                    settled(browser::check_claims(&response)).await?;
+                }
                 return Ok(response.into());
             }
             match after_refusal(&self.state(), attempts, self.settings.retry_limit) {
@@ -113,8 +116,8 @@ impl App {
         let asked = spawn(async move {
             if state.is_unknown() {
                 kept(refresh(self, &state)).await;
-            } else if let Ok((_, change)) = kept(exchange(self, &state)).await {
-                kept(self.tell(change)).await;
+            } else if let Ok(Some(exchange)) = kept(exchange(self, None)).await {
+                kept(self.tell(exchange.change)).await;
             }
             Ok(JsValue::UNDEFINED)
         });
@@ -124,7 +127,7 @@ impl App {
 
     /// Waits until no other request, in any tab, is about to bring a new visitor's session. Nothing when one of this tab was: look again.
     pub(crate) async fn first_turn(&self) -> Option<Lock> {
-        kept(browser::tab_turn(FIRST_LOCK, FIRST_TIMEOUT)).await
+        Lock::of_turn(settled(browser::turn(FIRST_LOCK, FIRST_TIMEOUT)).await)
     }
 
     /// Adds what the server is to know (reference 1.5).

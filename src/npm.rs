@@ -4,12 +4,12 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use lol_alloc::{AssumeSingleThreaded, FreeListAllocator};
-use passerby_protocol::request::AnonymousMode;
+use passerby_protocol::{request::AnonymousMode, scope};
 use wasm_bindgen::prelude::*;
 
 use crate::{
     app::{App, app},
-    browser::{self, Promise, Text, spawn},
+    browser::{self, Call, Promise, Text, Url, spawn},
     config::{Config, TransferMethod},
     error::Fault,
     page,
@@ -50,48 +50,73 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// Starts the SDK with options as `pkg/src/config.ts` describes them, flat; `false` when it was started before, and then
-/// nothing changes.
+/// Starts the SDK with what `pkg/src/config.ts` made of the app's options, of which `options` are those for the host module; `false` when
+/// it was started before, and then nothing changes. What is no text is not given. `anonymous` is `undefined` for unspecified.
 #[wasm_bindgen]
-pub fn init(options: &JsValue) -> Result<bool, JsValue> {
-    let option = |name| browser::get(options, name);
-    let text = |name| Some(option(name)).filter(JsValue::is_string).map(JsValue::unchecked_into::<Text>);
-    let defaults = Config::new(text("apiDomain").ok_or(Fault::BadApiDomain)?);
-    let number = |name, default, fault| {
-        let number = browser::get_number(options, name, default);
-        if number >= 0.0 { Ok(number) } else { Err(fault) }
-    };
-    let status = |name, default: u16| number(name, default.into(), Fault::BadStatusCodes).map(|status| status as u16);
+#[expect(clippy::too_many_arguments, reason = "as an object it would need its names here, too")]
+pub fn init(
+    options: &JsValue,
+    api_domain: JsValue,
+    api_base_path: JsValue,
+    frontend_domain: JsValue,
+    backend_domain: JsValue,
+    expired_status: f64,
+    invalid_claim_status: f64,
+    retry_limit: f64,
+    add_credentials: bool,
+    in_headers: bool,
+    is_in_iframe: bool,
+    anonymous: Option<bool>,
+    endpoint: JsValue,
+    key_set: JsValue,
+) -> Result<bool, JsValue> {
+    let text = |value: JsValue| value.is_string().then(|| value.unchecked_into::<Text>());
+    // Comparisons that NaN fails.
+    if !(expired_status >= 0.0 && invalid_claim_status >= 0.0) {
+        return Err(Fault::BadStatusCodes.into());
+    }
+    if !(retry_limit >= 0.0) {
+        return Err(Fault::BadRetryLimit.into());
+    }
     let config = Config {
-        api_base_path: text("apiBasePath").unwrap_or(defaults.api_base_path),
-        session_token_frontend_domain: text("sessionTokenFrontendDomain"),
-        session_token_backend_domain: text("sessionTokenBackendDomain"),
-        session_expired_status_code: status("sessionExpiredStatusCode", defaults.session_expired_status_code)?,
-        invalid_claim_status_code: status("invalidClaimStatusCode", defaults.invalid_claim_status_code)?,
-        max_retry_attempts_for_session_refresh: number(
-            "maxRetryAttemptsForSessionRefresh",
-            defaults.max_retry_attempts_for_session_refresh.into(),
-            Fault::BadRetryLimit,
-        )? as u32,
-        auto_add_credentials: option("autoAddCredentials") != false,
-        token_transfer_method: if option("tokenTransferMethod") == *"header" {
-            TransferMethod::Header
-        } else {
-            TransferMethod::Cookie
+        api_domain: text(api_domain).ok_or(Fault::BadApiDomain)?,
+        api_base_path: text(api_base_path).ok_or(Fault::BadApiBasePath)?,
+        session_token_frontend_domain: text(frontend_domain),
+        session_token_backend_domain: text(backend_domain),
+        session_expired_status_code: expired_status as u16,
+        invalid_claim_status_code: invalid_claim_status as u16,
+        max_retry_attempts_for_session_refresh: retry_limit as u32,
+        auto_add_credentials: add_credentials,
+        token_transfer_method: if in_headers { TransferMethod::Header } else { TransferMethod::Cookie },
+        is_in_iframe,
+        anonymous: match anonymous {
+            None => AnonymousMode::Unspecified,
+            Some(false) => AnonymousMode::Off,
+            Some(true) if endpoint.is_undefined() => AnonymousMode::On,
+            Some(true) => AnonymousMode::Endpoint,
         },
-        is_in_iframe: option("isInIframe").is_truthy(),
-        anonymous: match option("anonymous") {
-            anonymous if anonymous.is_undefined() => AnonymousMode::Unspecified,
-            anonymous if anonymous.is_falsy() => AnonymousMode::Off,
-            _ if option("anonymousEndpoint").is_undefined() => AnonymousMode::On,
-            _ => AnonymousMode::Endpoint,
-        },
-        anonymous_endpoint: text("anonymousEndpoint"),
-        anonymous_jwks: text("anonymousJwks"),
-        on_handle_event: option("onHandleEvent"),
-        ..defaults
+        anonymous_endpoint: text(endpoint),
+        anonymous_jwks: text(key_set),
     };
-    Ok(page::start(config)?)
+    Ok(page::start(config, options)?)
+}
+
+/// For the host module's `connect`.
+#[wasm_bindgen]
+pub fn resume(task: usize, ok: bool, value: JsValue) {
+    browser::resume(task, ok, value);
+}
+
+/// For the host module's `connect`.
+#[wasm_bindgen(js_name = isOurs)]
+pub fn is_ours(url: &Url) -> bool {
+    page::is_ours(url)
+}
+
+/// For the host module's `connect`.
+#[wasm_bindgen]
+pub fn intercept(call: Call) -> Promise {
+    page::intercept(call)
 }
 
 /// Takes everything back.
@@ -156,8 +181,8 @@ pub fn attempt_refreshing_session() -> Promise {
 
 /// Ends the user session.
 #[wasm_bindgen(js_name = signOut)]
-pub fn sign_out() -> Promise {
-    run(App::sign_out)
+pub fn sign_out(user_context: JsValue) -> Promise {
+    run(|app| app.sign_out(user_context))
 }
 
 /// Switches anonymous sessions on or off.
@@ -172,10 +197,10 @@ pub fn forget_anonymous_id() -> Promise {
     run(App::forget_anonymous_id)
 }
 
-/// Drives a whole `/refresh-session` page.
-#[wasm_bindgen(js_name = refreshSessionPage)]
-pub fn refresh_session_page(login_path: JsValue, allowed_origins: JsValue) -> Promise {
-    run(|app| app.refresh_session_page(login_path, allowed_origins))
+/// The rule for redirects: see `may_follow` of the protocol.
+#[wasm_bindgen(js_name = mayFollow)]
+pub fn may_follow(url: &Text, origin: &Text, own_origin: &Text, is_listed: bool) -> bool {
+    scope::may_follow(url, origin, own_origin, is_listed)
 }
 
 /// The state now, without asking anybody; the same object until something changes.

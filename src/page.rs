@@ -11,8 +11,8 @@ use crate::{
     fetch::DO_NOT_INTERCEPT,
 };
 
-/// Starts the SDK; `false` when it was started before, and then nothing changes.
-pub(crate) fn start(config: Config) -> Result<bool, Fault> {
+/// Starts the SDK; `false` when it was started before, and then nothing changes. `options` has what is the browser's to know only.
+pub(crate) fn start(config: Config, options: &JsValue) -> Result<bool, Fault> {
     if !browser::has_window() {
         return Err(Fault::NoWindow);
     }
@@ -20,21 +20,33 @@ pub(crate) fn start(config: Config) -> Result<bool, Fault> {
         return Ok(false);
     }
     let anonymous = config.anonymous;
-    browser::configure_cookies(&config.session_token_frontend_domain.clone().into(), config.is_in_iframe);
-    let app = App::start(Settings::new(config)?, anonymous);
+    let is_in_iframe = config.is_in_iframe;
+    let settings = Settings::new(config)?;
+    browser::configure(options, &settings.frontend_domain.clone().into(), is_in_iframe);
+    let app = App::start(settings, anonymous);
     if anonymous == AnonymousMode::Off && !app.settings.anonymous_endpoint.is_undefined() {
         // Nobody else would: the server knows nothing of it.
         app.remove_anonymous();
     }
-    let is_ours = Closure::<dyn Fn(Url) -> bool>::new(move |url| app.is_ours(&url));
-    let intercept = Closure::<dyn Fn(Call) -> Promise>::new(move |call| spawn(app.fetch(call)));
-    browser::patch_fetch(DO_NOT_INTERCEPT, &is_ours, &intercept);
+    #[cfg(not(feature = "npm"))]
+    browser::ready();
+    browser::patch_fetch(DO_NOT_INTERCEPT, &app.settings.refresh_url);
     browser::patch_xhr(app.settings.expired_status);
-    // Others may have kept the patched fetch, so it must work for as long as the page lives.
-    is_ours.forget();
-    intercept.forget();
     browser::listen();
     Ok(true)
+}
+
+/// Whether a request to this URL is ours. None is when the SDK is not started (any more): others may have kept the patched `fetch`.
+pub(crate) fn is_ours(url: &Url) -> bool {
+    app().is_ok_and(|app| app.is_ours(url))
+}
+
+/// Does what `fetch` does, with the visitor's session.
+pub(crate) fn intercept(call: Call) -> Promise {
+    match app() {
+        Ok(app) => spawn(app.fetch(call)),
+        Err(fault) => Promise::reject(&fault.into()),
+    }
 }
 
 /// Takes back what [`start`] did to the page. What is stored stays.

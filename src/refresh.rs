@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::{
     app::{App, State, peek},
-    browser::{self, Response, kept, settled, spawn},
+    browser::{self, Call, Lock, Response, kept, settled, spawn},
     error::Fault,
 };
 
@@ -58,11 +58,12 @@ pub(crate) async fn refresh(app: &'static App, wanted: &State) -> Refreshed {
 
 /// The one refresh of this tab.
 async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
-    let exchanged = kept(exchange_if_still_wanted(app, &wanted)).await;
+    let exchanged = kept(exchange(app, Some(&wanted))).await;
     // Before any event: the app's callbacks may ask for a refresh.
     app.flight.set(None);
-    let Some((response, change)) = exchanged? else { return Ok(JsValue::UNDEFINED) };
+    let Some(Exchange { call, response, change }) = exchanged? else { return Ok(JsValue::UNDEFINED) };
     kept(app.tell(change)).await;
+    settled(browser::answered(&call, &response)).await?;
     let is_announced = matches!(browser::announced_token(&response, header::FRONT_TOKEN), Announced::Token(_));
     match answer(response.ok(), is_announced, &app.state()) {
         Answer::Refreshed => {
@@ -77,30 +78,42 @@ async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
     }
 }
 
-/// Calls the server unless somebody else did while we waited for the lock.
-async fn exchange_if_still_wanted(app: &App, wanted: &State) -> Result<Option<(Response, Change)>, JsValue> {
-    let _lock = kept(browser::lock_tabs(LOCK, LOCK_TIMEOUT)).await;
-    let before = app.state();
-    if after_lock(wanted, &before) != AfterLock::Call {
-        return Ok(None);
-    }
-    kept(exchange(app, &before)).await.map(Some)
+/// A refresh call and what came of it.
+pub(crate) struct Exchange {
+    pub(crate) call: Call,
+    pub(crate) response: Response,
+    /// The events are the caller's to fire.
+    pub(crate) change: Change,
 }
 
-/// Calls the refresh endpoint and stores what it answers; the events are the caller's to fire.
-pub(crate) async fn exchange(app: &App, before: &State) -> Result<(Response, Change), JsValue> {
+/// Calls the refresh endpoint and stores what it answers. On behalf of somebody who saw the state `wanted`: under the lock over all tabs,
+/// and only if nobody else did meanwhile.
+pub(crate) async fn exchange(app: &App, wanted: Option<&State>) -> Result<Option<Exchange>, JsValue> {
     let call = browser::make_post(&app.settings.refresh_url);
-    let headers = browser::copy_headers(&call);
+    let headers = call.headers();
+    let before = app.state();
     let mut token = browser::get_cookie(front_cookie::REFRESH_TOKEN);
     // A server that knows anonymous sessions gives this one back to who has no other.
     if token.is_undefined() && before.user().is_none() && app.anonymous.get() != AnonymousMode::Endpoint {
         token = browser::get_cookie(front_cookie::ANONYMOUS_TOKEN);
     }
-    app.decorate(&headers, before, RID, &token);
+    app.decorate(&headers, &before, RID, &token);
     browser::set_header(&headers, header::FDI_VERSION, &FDI_VERSIONS.into(), true);
-    let response: Response = settled(browser::send(&call, &headers, false, CALL_TIMEOUT)).await?.unchecked_into();
+    // Before the lock, because it is the app's code. Should the state change until then, nothing is sent.
+    let call: Call = settled(browser::hooked(&call, "REFRESH_SESSION", &JsValue::UNDEFINED)).await?.unchecked_into();
+
+    let _lock = match wanted {
+        Some(_) => Some(Lock::new(settled(browser::lock(LOCK, LOCK_TIMEOUT)).await)),
+        None => None,
+    };
+    let before = app.state();
+    if wanted.is_some_and(|wanted| after_lock(wanted, &before) != AfterLock::Call) {
+        return Ok(None);
+    }
+    let sent = browser::send(&call, &call.headers(), false, CALL_TIMEOUT);
+    let response: Response = settled(sent).await?.unchecked_into();
     let theft = response.status() == app.settings.expired_status
         && settled(browser::message(&response)).await? == *TOKEN_THEFT_DETECTED;
-    let change = app.commit(before, &response, Asked::Refresh { theft });
-    Ok((response, change))
+    let change = app.commit(&before, &response, Asked::Refresh { theft });
+    Ok(Some(Exchange { call, response, change }))
 }

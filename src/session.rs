@@ -3,14 +3,13 @@
 use passerby_protocol::{
     names::{FDI_VERSIONS, front_cookie, header},
     request::AnonymousMode,
-    scope::may_follow,
     state::{Event, SessionState},
 };
 use wasm_bindgen::prelude::*;
 
 use crate::{
     app::{App, State},
-    browser::{self, Response, kept, settled},
+    browser::{self, Call, Response, kept, settled},
     error::Fault,
     refresh::{RID, Refreshed, exchange, refresh},
 };
@@ -33,15 +32,6 @@ pub(crate) enum Question {
 }
 
 impl App {
-    /// The state, after asking the server if it is unknown.
-    async fn known_state(&'static self) -> State {
-        if self.state().is_unknown() {
-            kept(self.refresh_in_turn(&State::Unknown)).await;
-        }
-        kept(self.create_if_missing(true)).await;
-        self.state()
-    }
-
     /// Refreshes on behalf of `wanted`; for a new visitor after a request of the app that goes first, whose answer may do as well.
     async fn refresh_in_turn(&'static self, wanted: &State) -> Refreshed {
         let turn = if wanted.is_unknown() { kept(self.first_turn()).await } else { None };
@@ -50,24 +40,27 @@ impl App {
         outcome
     }
 
-    /// The state, after refreshing an expired session. Whether that failed stands beside it.
-    async fn fresh_state(&'static self) -> (State, Result<(), JsValue>) {
-        let state = kept(self.known_state()).await;
-        match state.user() {
-            Some(token) if self.is_expired(token) => match kept(refresh(self, &state)).await {
-                Refreshed::Failed(reason) => (state, Err(reason)),
-                Refreshed::Retry | Refreshed::Ended(_) => (self.state(), Ok(())),
-            },
-            _ => (state, Ok(())),
+    /// The state, after asking the server if it is unknown, and after refreshing an expired session if that is wanted. Whether that
+    /// failed stands beside it.
+    async fn known_state(&'static self, refreshes: bool) -> (State, Result<(), JsValue>) {
+        if self.state().is_unknown() {
+            kept(self.refresh_in_turn(&State::Unknown)).await;
         }
+        kept(self.create_if_missing(true)).await;
+        let state = self.state();
+        if refreshes && state.user().is_some_and(|token| self.is_expired(token)) {
+            if let Refreshed::Failed(reason) = kept(refresh(self, &state)).await {
+                return (state, Err(reason));
+            }
+            return (self.state(), Ok(()));
+        }
+        (state, Ok(()))
     }
 
     /// Answers a question about the session.
     pub(crate) async fn answer(&'static self, question: Question) -> Result<JsValue, JsValue> {
-        let (state, refreshed) = match question {
-            Question::Exists | Question::Payload | Question::AccessToken => kept(self.fresh_state()).await,
-            _ => (kept(self.known_state()).await, Ok(())),
-        };
+        let refreshes = matches!(question, Question::Exists | Question::Payload | Question::AccessToken);
+        let (state, refreshed) = kept(self.known_state(refreshes)).await;
         let front_token = state.token().map(|token| &token.payload.0);
         let property = |name| front_token.map_or(JsValue::UNDEFINED, |token| browser::get(token, name));
         match question {
@@ -106,15 +99,18 @@ impl App {
         }
     }
 
-    pub(crate) async fn sign_out(&'static self) -> Result<JsValue, JsValue> {
-        let (state, refreshed) = kept(self.fresh_state()).await;
+    /// `user_context` is for the app's hooks.
+    pub(crate) async fn sign_out(&'static self, user_context: JsValue) -> Result<JsValue, JsValue> {
+        let (state, refreshed) = kept(self.known_state(true)).await;
         // Nobody knows whether the session still exists, and saying that it does not would not end it.
         refreshed?;
         if state.user().is_none() {
-            self.fire(Event::SignOut);
+            browser::emit(Event::SignOut.action(), &JsValue::UNDEFINED, &user_context);
             return Ok(JsValue::UNDEFINED);
         }
-        let answer = kept(self.post(&self.settings.sign_out_url)).await?;
+        let call = self.make_post(&self.settings.sign_out_url);
+        let call: Call = settled(browser::hooked(&call, "SIGN_OUT", &user_context)).await?.unchecked_into();
+        let answer = kept(self.fetch(call.clone())).await?;
         let response: &Response = answer.unchecked_ref();
         if response.status() == self.settings.expired_status {
             return Ok(JsValue::UNDEFINED);
@@ -122,6 +118,7 @@ impl App {
         if !response.ok() {
             return Err(answer);
         }
+        settled(browser::answered(&call, response)).await?;
         settled(browser::check_sign_out(response)).await?;
         // The header that says so may have been stripped, or not exposed.
         if self.state().user().is_some() {
@@ -130,12 +127,12 @@ impl App {
         Ok(JsValue::UNDEFINED)
     }
 
-    /// A call of a session route, with all that a request of the app has.
-    async fn post(&'static self, url: &JsValue) -> Result<JsValue, JsValue> {
+    /// A call of a session route that goes the way of the app's requests.
+    fn make_post(&self, url: &JsValue) -> Call {
         let call = browser::make_post(url);
         browser::set_header(&call.headers(), header::RID, &RID.into(), true);
         browser::set_header(&call.headers(), header::FDI_VERSION, &FDI_VERSIONS.into(), true);
-        kept(self.fetch(call)).await
+        call
     }
 
     /// Another id for this visitor, from now on and for good.
@@ -145,7 +142,7 @@ impl App {
             kept(self.create_if_missing(true)).await;
             return Ok(JsValue::UNDEFINED);
         }
-        let answer = kept(self.post(&self.settings.forget_url)).await?;
+        let answer = kept(self.fetch(self.make_post(&self.settings.forget_url))).await?;
         if answer.unchecked_ref::<Response>().ok() { Ok(JsValue::UNDEFINED) } else { Err(answer) }
     }
 
@@ -161,7 +158,7 @@ impl App {
             if !enabled {
                 self.fire_all(self.remove_anonymous());
             }
-            kept(self.known_state()).await;
+            let _ = kept(self.known_state(false)).await;
             return Ok(JsValue::UNDEFINED);
         }
         // What is there is removed, or what is missing is made, by the next response. Be it this one.
@@ -169,24 +166,12 @@ impl App {
         let state = self.state();
         let is_there = matches!(state, SessionState::Anonymous(..));
         if state.user().is_none() && enabled != is_there {
-            let (_, change) = kept(exchange(self, &state)).await?;
+            let exchange = kept(exchange(self, None)).await?;
             drop(turn);
-            self.fire_all(change);
+            if let Some(exchange) = exchange {
+                self.fire_all(exchange.change);
+            }
         }
-        Ok(JsValue::UNDEFINED)
-    }
-
-    /// Drives the page that server-rendered apps send the browser to when a token has to be refreshed: back to where the visitor came
-    /// from if there is a user session again, else to `login_path`.
-    pub(crate) async fn refresh_session_page(&'static self, login_path: JsValue, allowed: JsValue) -> Result<JsValue, JsValue> {
-        if kept(self.attempt_refreshing()).await?.is_falsy() {
-            browser::replace_location(&browser::path_with_return(&login_path));
-            return Ok(JsValue::UNDEFINED);
-        }
-        let own = browser::own_origin();
-        let target = browser::redirect_target()
-            .filter(|url| may_follow(&url.href(), &url.origin(), &own, browser::includes(&allowed, &url.origin())));
-        browser::replace_location(&target.map_or(own.into(), |url| url.href().into()));
         Ok(JsValue::UNDEFINED)
     }
 }

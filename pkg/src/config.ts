@@ -1,32 +1,60 @@
+import { makeError } from "./load.js";
+import { overrideWith, type RecipeInterface } from "./recipe.js";
 import type { FlatConfig, Recipe, RecipeConfig } from "./types.js";
 
-/** The options as the WebAssembly module reads them. */
-export interface Options extends Omit<FlatConfig, "anonymous"> {
-  /** `undefined` when the app says nothing of anonymous sessions. */
-  anonymous: boolean | undefined;
-  anonymousEndpoint: string | undefined;
-  anonymousJwks: string | undefined;
+/** The options as they are used. */
+export interface Options extends FlatConfig {
+  apiBasePath: string;
+  /** What the app replaced. */
+  recipe: Record<string, unknown>;
 }
 
-const KNOWN =
-  "apiDomain apiBasePath appName anonymous sessionTokenFrontendDomain sessionTokenBackendDomain sessionExpiredStatusCode " +
-  "invalidClaimStatusCode maxRetryAttemptsForSessionRefresh autoAddCredentials tokenTransferMethod isInIframe onHandleEvent";
+/** Names by type. */
+const KNOWN = {
+  string:
+    "apiDomain apiBasePath apiGatewayPath appName clientType sessionTokenFrontendDomain sessionTokenBackendDomain " +
+    "tokenTransferMethod interception",
+  number: "sessionExpiredStatusCode invalidClaimStatusCode maxRetryAttemptsForSessionRefresh",
+  boolean: "autoAddCredentials isInIframe enableDebugLogs eventsOfOtherTabs",
+  function: "onHandleEvent preAPIHook postAPIHook cookieHandler windowHandler dateProvider lockFactory",
+  object: "anonymous override experimental",
+};
 
-/** Either shape of `init`, made flat. */
+/** Either shape of `init`, made flat and checked. */
 export function flatten(config: FlatConfig | RecipeConfig): Options {
   const { appInfo, recipeList, ...rest } = config as RecipeConfig;
   const recipes: Recipe[] = recipeList ?? [];
   const flat: FlatConfig = Object.assign({}, rest, appInfo, ...recipes.map((recipe) => recipe.config));
-  for (const name of Object.keys(flat)) {
-    if (!KNOWN.split(" ").includes(name)) {
-      console.error(`passerby ignores the unknown option "${name}" of init. Known: ${KNOWN}.`);
+  for (const [name, value] of Object.entries(flat)) {
+    const type = Object.entries(KNOWN).find(([, names]) => names.split(" ").includes(name))?.[0];
+    if (!type) {
+      console.error(`passerby ignores the unknown option "${name}" of init. Known: ${Object.values(KNOWN).join(" ")}.`);
+    } else if (value != null && typeof value !== type) {
+      throw makeError("BAD_CONFIG", `The option ${name} of init has to be a ${type}`);
     }
   }
-  const { anonymous } = flat;
+  const { apiGatewayPath, apiBasePath = "/auth" } = flat;
   return {
     ...flat,
-    anonymous: anonymous && anonymous.enabled !== false,
-    anonymousEndpoint: anonymous?.endpoint,
-    anonymousJwks: anonymous?.jwks,
+    apiBasePath: apiGatewayPath ? `${apiGatewayPath.replace(/\/$/, "")}/${apiBasePath.replace(/^\//, "")}` : apiBasePath,
+    recipe: replaced(flat),
+  };
+}
+
+/** What the app replaced, as the host module calls it. */
+function replaced({ override, apiDomain, sessionTokenBackendDomain }: FlatConfig): Record<string, unknown> {
+  const recipe: Partial<RecipeInterface> = overrideWith(override?.functions);
+  const decide = recipe.shouldDoInterceptionBasedOnUrl;
+  return {
+    ...recipe,
+    shouldDoInterceptionBasedOnUrl: decide && ((url: URL) => {
+      try {
+        return decide(url.href, apiDomain, sessionTokenBackendDomain);
+      } catch (error) {
+        // The app's request must not fail for it.
+        console.error(error);
+        return false;
+      }
+    }),
   };
 }

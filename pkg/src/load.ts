@@ -1,16 +1,21 @@
-import { imports, start } from "./generated/glue.js";
-import text from "./generated/wasm.js";
-import { decode } from "./inline.js";
+import { connect } from "./generated/browser/host.js";
+import { imports, intercept, isOurs, resume, start } from "./generated/glue.js";
 import type { SessionError } from "./types.js";
 
 /** Whether the WebAssembly module is there; or why not. Nothing happens before the first call. */
 let loaded: "ready" | SessionError | undefined;
 
-/** Loads the module, at once: from here on `fetch` has to be patched. */
-export function load(): "ready" | SessionError {
+/** Where the module comes from. */
+export type Source = () => BufferSource | WebAssembly.Module;
+
+/** Loads the module, at once: when `init` returns, `fetch` has to be patched. */
+export function load(source: Source, texts: [number, string][]): "ready" | SessionError {
   if (!loaded) {
     try {
-      start(new WebAssembly.Instance(new WebAssembly.Module(decode(text)), imports).exports);
+      const bytes = source();
+      const compiled = bytes instanceof WebAssembly.Module ? bytes : new WebAssembly.Module(bytes);
+      start(new WebAssembly.Instance(compiled, imports).exports, texts);
+      connect(resume, isOurs, intercept);
       loaded = "ready";
     } catch (cause) {
       const hint = "sessions need WebAssembly; a content security policy has to allow it with script-src 'wasm-unsafe-eval'";
@@ -31,6 +36,7 @@ export function isReady(): boolean {
   return loaded === "ready";
 }
 
-function makeError(code: SessionError["code"], message: string): SessionError {
+/** An error of the SDK. */
+export function makeError(code: SessionError["code"], message: string): SessionError {
   return Object.assign(new Error(message), { name: "SessionError", code } as const);
 }

@@ -1,14 +1,73 @@
-import type { SessionClaimValidator } from "./claims/types.js";
+/** The functions that an app can override, and those in force. */
+import { clockSkew } from "./generated/browser/handlers.js";
+import { findOurs, intercept, isOursByRule, lock, modifyFetch } from "./generated/browser/host.js";
+import { deriveXhr, isXhrOurs } from "./generated/browser/xhr.js";
+import * as sdk from "./generated/glue.js";
+import { call } from "./load.js";
+import { layered, type Override } from "./override.js";
+import type { ClaimValidationError, SessionClaimValidator } from "./claims/types.js";
 
-/** The part of the overridable implementation that this branch needs; replaced when the overrides come in. */
-export interface Implementation {
+/** Reference 7.6. `userContext` is whatever the app passed, `{}` by default. */
+/* eslint-disable @typescript-eslint/no-explicit-any -- the types that overrides of the peers are written against */
+export type RecipeInterface = {
+  addFetchInterceptorsAndReturnModifiedFetch: (input: { originalFetch: any; userContext: any }) => typeof fetch;
+  addXMLHttpRequestInterceptor: (input: { userContext: any }) => void;
+  addAxiosInterceptors: (input: { axiosInstance: any; userContext: any }) => void;
+  getUserId: (input: { userContext: any }) => Promise<string>;
+  getAccessTokenPayloadSecurely: (input: { userContext: any }) => Promise<any>;
+  doesSessionExist: (input: { userContext: any }) => Promise<boolean>;
+  signOut: (input: { userContext: any }) => Promise<void>;
+  getInvalidClaimsFromResponse(input: { response: { data: any } | Response; userContext: any }): Promise<ClaimValidationError[]>;
+  validateClaims: (input: { claimValidators: SessionClaimValidator[]; userContext: any }) => Promise<ClaimValidationError[]>;
   getGlobalClaimValidators(input: {
     claimValidatorsAddedByOtherRecipes: SessionClaimValidator[];
-    userContext: unknown;
+    userContext: any;
   }): SessionClaimValidator[];
-}
+  /**
+   * `toCheckUrl` is absolute: relative ones are resolved against the document before they are judged. The original judges by the domains
+   * that `init` was given, which are what it is called with.
+   */
+  shouldDoInterceptionBasedOnUrl(toCheckUrl: string, apiDomain: string, sessionTokenBackendDomain: string | undefined): boolean;
+  /** Milliseconds by which the server's clock is ahead. */
+  calculateClockSkewInMillis(params: { accessTokenPayload: any; responseHeaders: Headers }): number;
+};
+/* eslint-enable */
 
-/** The implementation in force. */
-export function implementation(): Implementation {
-  return { getGlobalClaimValidators: (input) => input.claimValidatorsAddedByOtherRecipes };
+const original: RecipeInterface = {
+  addFetchInterceptorsAndReturnModifiedFetch: modifyFetch,
+  addXMLHttpRequestInterceptor: deriveXhr,
+  addAxiosInterceptors({ axiosInstance }) {
+    if (isXhrOurs()) {
+      console.warn("addAxiosInterceptors: XMLHttpRequest is intercepted, so axios needs nothing else");
+    } else {
+      const axios = import("./axios.js");
+      axiosInstance.interceptors.request.use(async (config: unknown) =>
+        (await axios).intercepted(config as Record<string, unknown>, axiosInstance, { findOurs, intercept }),
+      );
+    }
+  },
+  getUserId: () => call(sdk.getUserId),
+  getAccessTokenPayloadSecurely: () => call(sdk.getAccessTokenPayloadSecurely),
+  doesSessionExist: () => call(sdk.doesSessionExist),
+  signOut: ({ userContext }) => call(() => sdk.signOut(userContext)),
+  getInvalidClaimsFromResponse: async ({ response }) => (await import("./validation.js")).invalidClaims(response),
+  async validateClaims({ claimValidators, userContext }) {
+    const payload = () => current.getAccessTokenPayloadSecurely({ userContext });
+    return (await import("./validation.js")).validateClaims(claimValidators, userContext, { payload, lock });
+  },
+  getGlobalClaimValidators: ({ claimValidatorsAddedByOtherRecipes }) => claimValidatorsAddedByOtherRecipes,
+  shouldDoInterceptionBasedOnUrl: (url) => isOursByRule(url),
+  calculateClockSkewInMillis: clockSkew,
+};
+
+let current = original;
+
+/** The functions in force. */
+export const implementation = (): RecipeInterface => current;
+
+/** Puts the app's functions in force, and returns those that it replaced. */
+export function overrideWith(functions: Override<RecipeInterface> | undefined): Partial<RecipeInterface> {
+  current = layered(original, functions);
+  const names = Object.keys(original) as (keyof RecipeInterface)[];
+  return functions ? Object.fromEntries(names.map((name) => [name, current[name].bind(current)])) : {};
 }

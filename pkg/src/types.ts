@@ -1,5 +1,19 @@
+import type { ClaimValidationError } from "./claims/types.js";
+import type { Override } from "./override.js";
+import type { RecipeInterface } from "./recipe.js";
+import type { CookieHandlerInput } from "./utils/cookieHandler.js";
+import type { DateProviderInput } from "./utils/dateProvider.js";
+import type { LockFactory } from "./utils/lockFactory.js";
+import type { WindowHandlerInput } from "./utils/windowHandler.js";
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+
 /** What `onHandleEvent` receives. Everything is stored before it is called. */
-export type SessionEvent = { userContext: unknown } & (
+export type SessionEvent = {
+  userContext: any;
+  /** The tab in which it happened, with {@link SessionConfig.eventsOfOtherTabs} only. */
+  tab?: string;
+} & (
   | {
       action:
         | "ANONYMOUS_SESSION_CREATED"
@@ -16,7 +30,19 @@ export type SessionEvent = { userContext: unknown } & (
       /** Whether there was a user session until now. */
       sessionExpiredOrRevoked: boolean;
     }
+  | {
+      action: "API_INVALID_CLAIM";
+      claimValidationErrors: ClaimValidationError[];
+    }
 );
+
+/** What a hook learns of a call of a session route. */
+export interface PreAPIHookContext {
+  action: "SIGN_OUT" | "REFRESH_SESSION";
+  requestInit: RequestInit;
+  url: string;
+  userContext: any;
+}
 
 /** Options of the session. */
 export interface SessionConfig {
@@ -38,6 +64,33 @@ export interface SessionConfig {
   isInIframe?: boolean;
   /** Called with each event. What it throws goes to the console and no further. */
   onHandleEvent?: (event: SessionEvent) => void;
+  /** Whether `onHandleEvent` hears of what happens in other tabs, too. Each event then has a `tab`. Default false. */
+  eventsOfOtherTabs?: boolean;
+  /**
+   * Changes the calls of refresh and sign-out. What it throws goes to the caller; after 20 seconds it is no longer waited for.
+   * Default: they stay as they are.
+   */
+  preAPIHook?: (context: PreAPIHookContext) => Promise<{ url: string; requestInit: RequestInit }>;
+  /** Called with a copy of each good answer to those. Same limits. Default: nothing. */
+  postAPIHook?: (context: PreAPIHookContext & { fetchResponse: Response }) => Promise<void>;
+  /** Functions of the SDK that the app does in its own way. Default: none. */
+  override?: { functions?: Override<RecipeInterface> | undefined };
+  /** Makes the lock over all tabs. Default: the browser's, where it has one. */
+  lockFactory?: LockFactory;
+  /** `none`: nothing in the page is replaced, and `Session.fetch` carries the session. Default: `fetch` and `XMLHttpRequest` do. */
+  interception?: "none";
+}
+
+/** Options of what the SDK runs on. */
+export interface PlatformConfig {
+  /** In place of `document.cookie`. */
+  cookieHandler?: CookieHandlerInput;
+  /** In place of `window`. */
+  windowHandler?: WindowHandlerInput;
+  /** In place of the clock that follows the server's. */
+  dateProvider?: DateProviderInput;
+  /** Whether to print what the SDK does, without tokens and ids. Default false. */
+  enableDebugLogs?: boolean;
 }
 
 /** How the app wants anonymous sessions. */
@@ -59,10 +112,12 @@ export interface ApiConfig {
   apiDomain: string;
   /** Path below which the session routes are. Default `/auth`. */
   apiBasePath?: string;
+  /** A path that a gateway puts in front of that. Default: none. */
+  apiGatewayPath?: string;
 }
 
 /** The flat shape of `init`. */
-export interface FlatConfig extends ApiConfig, SessionConfig {
+export interface FlatConfig extends ApiConfig, SessionConfig, PlatformConfig {
   /** Default: as the server does, and until it says so the SDK behaves as `supertokens-website`. */
   anonymous?: AnonymousConfig;
 }
@@ -74,7 +129,7 @@ export interface Recipe {
 }
 
 /** The shape of `init` that `supertokens-web-js` has. */
-export interface RecipeConfig {
+export interface RecipeConfig extends PlatformConfig {
   appInfo: ApiConfig & { appName?: string };
   recipeList: Recipe[];
   /** As in {@link FlatConfig}. */
@@ -100,6 +155,7 @@ export interface SessionError extends Error {
   name: "SessionError";
   code:
     | "BAD_CONFIG"
+    | "BAD_HOOK"
     | "FRONT_TOKEN_MISSING"
     | "GENERAL_ERROR"
     | "NO_SESSION"

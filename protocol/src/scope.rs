@@ -62,6 +62,18 @@ pub fn domain<T: Text>(input: &T, parse: Parse<'_, T>) -> Option<Parsed<T>> {
     if is_local(&text) || secure.is_ipv4 { parse(&text.after("http://")) } else { Some(secure) }
 }
 
+/// The scope rule: the host of `input`, behind a leading dot if it had one. `None` means "not a valid scope".
+///
+/// IPv4 addresses and names of one label, as localhost is, have no dot in front.
+#[must_use]
+pub fn scope<T: Text>(input: &T, parse: Parse<'_, T>) -> Option<T> {
+    let text = input.tidy();
+    let bare = without_dot(&text);
+    let url = parse(&if is_web(&bare) { bare } else { bare.after("http://") })?;
+    let has_dot = text.starts_with(".") && url.hostname.contains(".") && !url.is_ipv4;
+    Some(if has_dot { url.hostname.after(".") } else { url.hostname })
+}
+
 /// The path rule: the path of `input` without a slash at its end, empty for the root. `None` means "not a valid URL path".
 #[must_use]
 pub fn path<T: Text>(input: &T, parse: Parse<'_, T>) -> Option<T> {
@@ -77,7 +89,7 @@ pub fn path<T: Text>(input: &T, parse: Parse<'_, T>) -> Option<T> {
 }
 
 /// Whether a request to `url`, already resolved against the document, is ours: its host is the API's (any port and scheme of the web, as
-/// with the peer), or `backend_domain` (with or without a leading dot) is its host or a parent of it.
+/// with the peer), or `backend_domain`, as [`scope`] made it, is its host or a parent of it.
 #[must_use]
 pub fn is_ours<T: Text>(url: &Parsed<T>, api_hostname: &T, backend_domain: Option<&T>) -> bool {
     is_web(&url.origin)
@@ -171,6 +183,34 @@ mod tests {
     }
 
     #[test]
+    fn scopes_are_normalised_as_in_the_reference() {
+        for (input, expected) in [
+            ("api.example.com", Some("api.example.com")),
+            (".example.com/one/two", Some(".example.com")),
+            ("http://api.example.com:8080/one?x#y", Some("api.example.com")),
+            ("localhost:4000/one/two", Some("localhost")),
+            ("https://localhost", Some("localhost")),
+            ("localhost.org", Some("localhost.org")),
+            (".localhost:8080", Some("localhost")),
+            ("127.0.0.1:4000/one", Some("127.0.0.1")),
+            (".127.0.0.1", Some("127.0.0.1")),
+            ("https://127.0.0.1:80/", Some("127.0.0.1")),
+            ("http://x.com:80", Some("x.com")),
+            ("API.Example.com", Some("api.example.com")),
+            ("HTTP://Api.example.com", Some("api.example.com")),
+            ("exämple.com", Some("xn--exmple-cua.com")),
+            ("[::1]:3000", Some("[::1]")),
+            ("foo", Some("foo")),
+            ("foo:3000", Some("foo")),
+            ("foo/bar.json", Some("foo")),
+            ("", None),
+            ("http://", None),
+        ] {
+            assert_eq!(scope(&String::from(input), &parse).as_deref(), expected, "{input}");
+        }
+    }
+
+    #[test]
     fn paths_are_normalised_as_in_the_reference() {
         for (input, expected) in [
             ("api.example.com", ""),
@@ -197,7 +237,8 @@ mod tests {
     fn ours(url: &str, api: &str, backend: Option<&str>) -> bool {
         let url = parse(&url.into()).unwrap();
         let api = parse(&api.into()).map(|parsed| parsed.hostname).unwrap_or_default();
-        is_ours(&url, &api, backend.map(String::from).as_ref())
+        let backend = backend.map(|domain| scope(&domain.into(), &parse).unwrap());
+        is_ours(&url, &api, backend.as_ref())
     }
 
     #[test]
@@ -215,6 +256,10 @@ mod tests {
             ("https://sub.api.example.com:3000", "", Some("example.com"), true),
             ("https://sub.api.example.com:3000", "", Some(".example.com"), true),
             ("https://sub.api.example.com:3000", "", Some("api.example.com"), true),
+            ("https://sub.api.example.com:3000", "", Some(".example.com:3001"), true),
+            ("https://sub.api.example.com:3000", "", Some(".com"), true),
+            ("http://127.0.0.1:3000", "", Some("https://127.0.0.1:3010"), true),
+            ("http://a.localhost:3000", "", Some(".localhost:3000"), true),
             ("https://api.example.com:3000", "", Some(".a.api.example.com"), false),
             ("https://sub1.api.example.co.uk:3000", "", Some(".api.example.co.uk"), true),
             ("http://a.localhost:3000", "", Some(".localhost"), true),

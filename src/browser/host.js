@@ -1,5 +1,7 @@
 // The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
 
+import { cookieText, debug, give, given, handlers, isForeign, synchronise, writeCookie } from "./handlers.js";
+
 /**
  * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session.
  * @typedef {{ raw: string, id: unknown, uid: string, iat: number, ate: number, anonymousId: unknown, up: Record<string, unknown> }} FrontToken
@@ -9,20 +11,32 @@
 
 /** @type {(task: number, ok: boolean, value: unknown) => void} */
 let resume;
+/** @type {(url: Url) => boolean} */
+let isOurs;
+/** @type {(call: Call) => Promise<Answer>} */
+let run;
 /** @type {Record<number, [(value: unknown) => void, (reason: unknown) => void]>} */
 const waiting = {};
 
-/** @param {typeof resume} callback */
-export function onSettled(callback) {
-  resume = callback;
+/**
+ * What Rust does.
+ * @param {typeof resume} onSettled @param {typeof isOurs} decide @param {typeof run} send
+ */
+export function connect(onSettled, decide, send) {
+  resume = onSettled;
+  isOurs = decide;
+  run = send;
 }
 
 /** @param {unknown} value @param {number} task */
 export function settle(value, task) {
-  Promise.resolve(value).then(
-    (result) => resume(task, true, result),
-    (reason) => resume(task, false, reason),
-  );
+  // Whatever was waited for, others may have written cookies meanwhile.
+  Promise.resolve(value)
+    .finally(synchronise)
+    .then(
+      (result) => resume(task, true, result),
+      (reason) => resume(task, false, reason),
+    );
 }
 
 /** @param {number} task */
@@ -45,9 +59,10 @@ let attributes = "";
 /** Parsed tokens by cookie name, because every request asks. @type {Record<string, FrontToken>} */
 const parsed = {};
 
-/** @param {string | undefined} domain @param {boolean} isInIframe */
-export function configureCookies(domain, isInIframe) {
-  const host = location.hostname;
+/** @param {import("./handlers.js").Given} options @param {string | undefined} domain @param {boolean} isInIframe */
+export function configure(options, domain, isInIframe) {
+  give(options);
+  const host = handlers.window.location.getHostName();
   const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
   attributes = scope + (isInIframe ? "path=/;samesite=none;secure" : "path=/;samesite=lax");
 }
@@ -55,7 +70,7 @@ export function configureCookies(domain, isInIframe) {
 /** The last non-empty cookie of that name, as the peers read it. @param {string} name */
 export function getCookie(name) {
   let value;
-  for (const pair of document.cookie.split(";")) {
+  for (const pair of cookieText().split(";")) {
     const [key = "", ...rest] = pair.split("=");
     if (key.trim() === name) value = rest.join("=") || value;
   }
@@ -65,40 +80,30 @@ export function getCookie(name) {
 /** An empty value deletes. @param {string} name @param {string | number} value */
 export function setCookie(name, value) {
   const expires = value ? "Fri, 31 Dec 9999 23:59:59 GMT" : "Thu, 01 Jan 1970 00:00:00 GMT";
-  document.cookie = `${name}=${value};expires=${expires};${attributes}`;
+  debug(`${value ? "store" : "delete"} ${name}`);
+  writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
     console.warn(
-      `Saving to cookies was not successful: the browser refused "${name}". Too large (4096 bytes), cookies blocked, or ` +
-        "in an iframe without isInIframe?",
+      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, cookies blocked, or an iframe ` +
+        "without isInIframe?)",
     );
   }
 }
 
-/** `false` when it cannot be read. @param {string} raw @returns {FrontToken | false} */
+/**
+ * A front token, or the token of an app's endpoint seen as one; `false` when it cannot be read.
+ * @param {string} raw @returns {FrontToken | false}
+ */
 function decode(raw) {
   try {
-    const { uid, ate, up } = jsonOf(raw);
+    const [text = "", jwt] = raw.split(".");
+    // The alphabet of either base64.
+    const bytes = atob((jwt ?? text).replace(/-/g, "+").replace(/_/g, "/"));
+    const json = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0))));
+    const { uid, ate, up } = jwt ? { uid: `G-${json.anonymousId ?? ""}`, ate: json.exp * 1000, up: json } : json;
     const { iat, sessionHandle, anonymousId } = up;
-    const isUsable = ate >= 0 && typeof up === "object";
-    return isUsable && { raw, uid, ate: +ate, up, iat: +iat || 0, anonymousId, id: sessionHandle ?? anonymousId ?? uid };
-  } catch {
-    return false;
-  }
-}
-
-/** @param {string} text base64url or base64 */
-function jsonOf(text) {
-  const bytes = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
-  return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0))));
-}
-
-/** The token of an app's endpoint seen as a front token. @param {string} raw @returns {FrontToken | false} */
-function decodeJwt(raw) {
-  try {
-    const up = jsonOf(raw.split(".")[1] ?? "");
-    const { iat, exp, anonymousId, sub } = up;
-    const id = anonymousId ?? sub ?? raw;
-    return exp > 0 && { raw, uid: `G-${anonymousId ?? ""}`, ate: exp * 1000, up, iat: +iat || 0, anonymousId, id };
+    const id = sessionHandle ?? anonymousId ?? (jwt ? (json.sub ?? raw) : uid);
+    return ate >= 0 && typeof up === "object" && { raw, uid, ate: +ate, up, iat: +iat || 0, anonymousId, id };
   } catch {
     return false;
   }
@@ -109,7 +114,7 @@ export function storedToken(name) {
   const raw = getCookie(name);
   if (!raw) return undefined;
   if (parsed[name]?.raw !== raw) {
-    const token = raw.includes(".") ? decodeJwt(raw) : decode(raw);
+    const token = decode(raw);
     if (!token) return token;
     parsed[name] = token;
   }
@@ -135,37 +140,25 @@ function canonical({ up }) {
   );
 }
 
-/** @param {string} key @returns {number} */
-export function getStoredNumber(key) {
-  try {
-    return Number(localStorage.getItem(key)) || 0;
-  } catch {
-    return 0; // storage is denied
-  }
-}
-
-/** @param {string} key @param {number} value */
-export function setStoredNumber(key, value) {
-  try {
-    localStorage.setItem(key, String(value));
-  } catch {
-    // Storage is full or denied: the value holds for this page.
-  }
-}
-
 // --- requests ------------------------------------------------------------------------------------------------------
 
 /**
  * `send`, where there is one, sends it in place of `fetch`, and comes to what is used of a response.
  * @typedef {Pick<Response, "status" | "headers" | "clone">} Answer
  * @typedef {(headers: Headers, addCredentials: boolean) => Promise<Answer>} Send
- * @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean, send?: Send }} Call
+ * @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean, send?: Send, hook?: Hook }} Call
+ * @typedef {Pick<import("./handlers.js").HookContext, "action" | "userContext">} Hook
  */
 /** @typedef {URL & { path: string, isIpv4: boolean }} Url */
+
+/** Milliseconds until a hook of the app that hangs is no longer waited for. */
+const HOOK_TIMEOUT = 20000;
 
 /** On a patched `fetch`: the browser's own. */
 const BENEATH = Symbol.for("passerby.fetch");
 
+/** With the visitor's session, patched or not. @type {typeof fetch} */
+export let sessionFetch;
 /** The browser's own. @type {typeof fetch} */
 let original;
 /** What was there before. @type {typeof fetch} */
@@ -173,32 +166,59 @@ let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
 
+/** Empty before `init`. */
+export let refreshUrl = "";
 /** The URL if requests to it are ours. @type {(url: string | URL) => Url | false | undefined} */
 export let findOurs;
+/** Whether requests to it are ours as `init` was told, whatever an override says. @type {(url: string) => boolean} */
+export let isOursByRule;
 /** Sends with the visitor's session. @type {(call: Call) => Promise<Answer>} */
 export let intercept;
 
-/**
- * @param {string} except in the fragment of a URL: not ours
- * @param {(url: Url) => boolean} isOurs
- * @param {(call: Call) => Promise<Response>} run
- */
-export function patchFetch(except, isOurs, run) {
+/** @param {string} except in the fragment of a URL: not ours @param {string} url */
+export function patchFetch(except, url) {
+  refreshUrl = url;
+  const { recipe, interception } = given;
+  const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? isOurs;
+  isOursByRule = (text) => {
+    const url = parseUrl(text);
+    return !!url && isOurs(url);
+  };
   findOurs = (text) => {
     const url = parseUrl(text);
-    return url && !url.hash.includes(except) && isOurs(url) && url;
+    return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
-  intercept = run;
+  intercept = isForeign() ? async (call) => (await synchronise(), run(call)) : run;
   replaced = window.fetch;
-  // Of several instances in one page, the last one does the work.
-  original = /** @type {any} */ (replaced)[BENEATH] ?? replaced;
-  patched = window.fetch = function fetch(input, init) {
-    return arguments.length > 0 && findOurs(input instanceof Request ? input.url : input)
-      ? new Promise((done) => done(run(prepare(input, init))))
-      : original.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
-  };
-  Object.assign(patched, { [BENEATH]: original });
+  const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
+  sessionFetch = modifyFetch({ originalFetch: replaced });
+  if (interception !== "none") patched = window.fetch = add({ originalFetch: replaced, userContext: {} });
 }
+
+/** @param {{ originalFetch: typeof fetch }} input */
+export function modifyFetch({ originalFetch }) {
+  // Of several instances in one page, the last one does the work.
+  original = /** @type {any} */ (originalFetch)[BENEATH] ?? originalFetch;
+  /** @type {typeof fetch} */
+  const modified = function fetch(input, init) {
+    if (!arguments.length || !findOurs(input instanceof Request ? input.url : input)) {
+      return original.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
+    }
+    return new Promise((done, fail) => {
+      const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
+      const stop = () => fail(signal?.reason);
+      // Honoured while the request waits for another one, too.
+      signal?.addEventListener("abort", stop);
+      intercept(prepare(input, init))
+        .finally(() => signal?.removeEventListener("abort", stop))
+        .then(/** @type {any} */ (done), fail);
+    });
+  };
+  return Object.assign(modified, { [BENEATH]: original });
+}
+
+/** The browser's own, whether it is patched or not. @type {typeof fetch} */
+export const nativeFetch = (...args) => (original ?? window.fetch).apply(window, args);
 
 /** Leaves another library's wrapper around ours in place. */
 export function restoreFetch() {
@@ -224,6 +244,33 @@ export function makePost(url) {
   return prepare(url, { method: "POST", credentials: "include" });
 }
 
+/**
+ * The call of a session route as the app's hook wants it (reference 3.1).
+ * @param {Call} call @param {"REFRESH_SESSION" | "SIGN_OUT"} action @param {unknown} [userContext]
+ */
+export async function hooked({ input, init, headers }, action, userContext = {}) {
+  // Hooks that were written for the peers spread the one and call methods of the other.
+  const shown = action === "SIGN_OUT" ? Object.fromEntries(headers) : headers;
+  const context = { action, url: `${input}`, requestInit: { ...init, headers: shown }, userContext };
+  /** @type {{ url: string, requestInit: RequestInit } | undefined | void} */
+  let made = context;
+  if (given.preAPIHook) {
+    made = await Promise.race([given.preAPIHook(context), after(HOOK_TIMEOUT)]);
+    if (!made?.url) throw makeError("BAD_HOOK", `preAPIHook did not return { url, requestInit } for ${action}`);
+  }
+  return { ...prepare(made.url, made.requestInit), hook: { action, userContext } };
+}
+
+/** @param {Call} call @param {Response} response */
+export async function answered({ input, init, headers, hook }, response) {
+  if (!given.postAPIHook || !response.ok || !hook) return;
+  const context = { ...hook, url: `${input}`, requestInit: { ...init, headers }, fetchResponse: response.clone() };
+  await Promise.race([given.postAPIHook(context), after(HOOK_TIMEOUT)]);
+}
+
+/** @param {number} milliseconds @returns {Promise<void>} */
+const after = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
 /** @param {Call} call */
 export function copyHeaders({ headers }) {
   return new Headers(headers);
@@ -241,6 +288,7 @@ export function dropHeader(headers, name, value) {
 
 /** @param {Call} call @param {Headers} headers @param {boolean} addCredentials @param {number} timeout milliseconds */
 export async function send(call, headers, addCredentials, timeout) {
+  debug("send a request with the session");
   if (call.send) return call.send(headers, addCredentials);
   const { input, init } = call;
   const isRequest = input instanceof Request;
@@ -265,13 +313,28 @@ export async function responseOrReject(reason) {
 
 /** @param {Response} response @returns {Promise<FrontToken>} */
 export async function tokenOfEndpoint(response) {
-  const token = response.ok && decodeJwt((await response.json()).token);
+  const token = response.ok && decode((await response.json()).token);
   if (!token) throw makeError("NO_SESSION", "The anonymous endpoint did not answer { token: <jwt with exp> }");
   return token;
 }
 
-/** The JSON body, or nothing. @param {Response} response @returns {Promise<any>} */
+/** The JSON body, or nothing. @param {Pick<Response, "clone">} response @returns {Promise<any>} */
 const body = (response) => response.clone().json().catch(() => undefined);
+
+/** Tells the app of claims that its back end refused a request for. @param {Answer} response */
+export async function checkClaims(response) {
+  const read = given.recipe?.getInvalidClaimsFromResponse;
+  try {
+    // Anything else is the app's own, and may be large.
+    if (!response.headers.get("content-type")?.includes("json")) return;
+    const claimValidationErrors = read
+      ? await read({ response, userContext: {} })
+      : (await body(response))?.claimValidationErrors;
+    if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext: {} });
+  } catch {
+    // A refusal of the app's own.
+  }
+}
 
 /** The `message` of a JSON body. @param {Response} response */
 export async function message(response) {
@@ -289,7 +352,7 @@ export async function checkSignOut(response) {
 
 /**
  * The release function once the lock is ours; nothing when it could not be had in time, or where there are no locks (insecure contexts).
- * @param {string} name @param {number} timeout milliseconds
+ * @param {string} name @param {number} timeout milliseconds @returns {Promise<(() => void) | undefined>}
  */
 export function lock(name, timeout) {
   return new Promise((done) => {
@@ -298,10 +361,16 @@ export function lock(name, timeout) {
     const timer = setTimeout(() => (abort.abort(), giveUp()), timeout);
     const held = () => {
       clearTimeout(timer);
-      return new Promise((release) => done(release));
+      return new Promise((release) => done(/** @type {() => void} */ (release)));
+    };
+    const foreign = async () => {
+      const own = await /** @type {NonNullable<typeof handlers.lock>} */ (handlers.lock)();
+      if (!(await own.acquireLock(name, timeout))) return giveUp();
+      await held();
+      await own.releaseLock(name);
     };
     Promise.resolve()
-      .then(() => navigator.locks.request(name, { signal: abort.signal }, held))
+      .then(() => (handlers.lock ? foreign() : navigator.locks.request(name, { signal: abort.signal }, held)))
       .catch(giveUp);
   });
 }
@@ -316,7 +385,7 @@ const turns = {};
  */
 export async function turn(name, timeout) {
   const others = turns[name];
-  if (others) return Promise.race([others, new Promise((done) => setTimeout(done, timeout))]);
+  if (others) return Promise.race([others, after(timeout)]);
   /** @type {(isOurs: boolean) => void} */
   let over;
   turns[name] = new Promise((done) => (over = done));
@@ -343,6 +412,7 @@ let channel;
 let seen;
 let snapshot = {};
 
+/** By this device's clock, in epoch milliseconds. */
 export const now = () => Date.now();
 
 /** @param {() => void} listener */
@@ -367,11 +437,17 @@ function guarded(callback) {
   }
 }
 
-/** Stored state is the truth; a message is only a hint to look again. */
+/** This tab. */
+const TAB = Math.random().toString(36).slice(2);
+
+/** Stored state is the truth; a message is only a hint to look again, and what events the others had. */
 export function listen() {
   try {
     channel = new BroadcastChannel("passerby");
-    channel.onmessage = notify;
+    channel.onmessage = ({ data }) => {
+      notify();
+      if (data && given.eventsOfOtherTabs) guarded(() => given.onHandleEvent?.(data));
+    };
   } catch {
     // Not available: other tabs see the change at their next request.
   }
@@ -388,14 +464,17 @@ export function silence() {
   listeners.clear();
 }
 
-/**
- * @param {((event: object) => void) | undefined} handler
- * @param {string} action
- * @param {boolean | undefined} sessionExpiredOrRevoked
- */
-export function emit(handler, action, sessionExpiredOrRevoked) {
-  const detail = sessionExpiredOrRevoked === undefined ? {} : { sessionExpiredOrRevoked };
-  guarded(() => handler?.({ action, userContext: {}, ...detail }));
+/** @param {{ action: string, userContext: unknown, [detail: string]: unknown }} event */
+function tell(event) {
+  debug(`event ${event.action}`);
+  const shared = { ...event, userContext: {}, tab: TAB };
+  if (given.eventsOfOtherTabs) channel?.postMessage(shared);
+  guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event));
+}
+
+/** @param {string} action @param {boolean} [sessionExpiredOrRevoked] @param {unknown} [userContext] */
+export function emit(action, sessionExpiredOrRevoked, userContext = {}) {
+  tell({ action, userContext, ...(sessionExpiredOrRevoked === undefined ? {} : { sessionExpiredOrRevoked }) });
 }
 
 /** The same object until something changes. @param {string} state @param {FrontToken | undefined} token */
@@ -423,8 +502,8 @@ export function tooManyRetries({ input }, attempts) {
   const url = input instanceof Request ? input.url : input;
   return makeError(
     "TOO_MANY_RETRIES",
-    `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times ` +
-      "(maxRetryAttemptsForSessionRefresh), and each time the API answered 401 again.",
+    `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +
+      "(maxRetryAttemptsForSessionRefresh)",
   );
 }
 
@@ -433,17 +512,6 @@ export function tooManyRetries({ input }, attempts) {
 /** @param {any} object @param {string} key */
 export function get(object, key) {
   return object[key];
-}
-
-/** @param {any} object @param {string} key @param {number} fallback */
-export function getNumber(object, key, fallback) {
-  const value = object[key] ?? fallback;
-  return typeof value === "number" ? value : NaN;
-}
-
-/** @param {unknown[]} list @param {unknown} item */
-export function includes(list, item) {
-  return list.includes(item);
 }
 
 /** @param {string} text */
@@ -465,30 +533,6 @@ export function parseUrl(text) {
   } catch {
     return undefined;
   }
-}
-
-const redirectBack = () => new URLSearchParams(location.search).get("redirectBack");
-
-/** Where `?redirectBack=` leads. */
-export function redirectTarget() {
-  return parseUrl(redirectBack() ?? "/");
-}
-
-/** @param {string} path */
-export function pathWithReturn(path) {
-  const url = new URL(path, location.origin);
-  const back = redirectBack();
-  if (back) url.searchParams.set("redirectBack", back);
-  return url.href;
-}
-
-export function ownOrigin() {
-  return location.origin;
-}
-
-/** @param {string} url */
-export function replaceLocation(url) {
-  location.replace(url);
 }
 
 export function hasWindow() {

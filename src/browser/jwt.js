@@ -31,11 +31,22 @@ async function fetchKeys(url) {
   return undefined;
 }
 
+/** The token that was judged last, and the verdict. @type {[jwt: string, url: string, isSigned: boolean] | undefined} */
+let judged;
+
 /**
  * Whether a key of that set signed it, or `undefined` when that cannot be told here and now. Its time is not looked at.
- * @param {string} jwt @param {string} url @returns {Promise<boolean | undefined>}
+ * @param {string} jwt @param {string} url
  */
 export async function isSignedBy(jwt, url) {
+  if (judged?.[0] === jwt && judged[1] === url) return judged[2];
+  const isSigned = await verify(jwt, url);
+  if (isSigned !== undefined) judged = [jwt, url, isSigned];
+  return isSigned;
+}
+
+/** @param {string} jwt @param {string} url @returns {Promise<boolean | undefined>} */
+async function verify(jwt, url) {
   const [head = "", payload = "", signature = ""] = jwt.split(".");
   try {
     const { alg, kid } = JSON.parse(new TextDecoder().decode(bytesOf(head)));

@@ -13,7 +13,9 @@ use passerby_protocol::{
 };
 use wasm_bindgen::prelude::*;
 
-pub(crate) use task::{kept, settled, spawn};
+#[cfg(not(feature = "npm"))]
+pub(crate) use task::ready;
+pub(crate) use task::{kept, resume, settled, spawn};
 pub(crate) use text::{Text, concat};
 
 #[wasm_bindgen(module = "/src/browser/xhr.js")]
@@ -29,7 +31,7 @@ extern "C" {
 #[wasm_bindgen]
 extern "C" {
     #[derive(Clone)]
-    pub(crate) type Promise;
+    pub type Promise;
     #[wasm_bindgen(static_method_of = Promise)]
     pub(crate) fn reject(reason: &JsValue) -> Promise;
 
@@ -38,6 +40,16 @@ extern "C" {
     pub(crate) fn ok(this: &Response) -> bool;
     #[wasm_bindgen(method, getter)]
     pub(crate) fn status(this: &Response) -> u16;
+}
+
+#[wasm_bindgen(module = "/src/browser/handlers.js")]
+extern "C" {
+    /// The server's time, in epoch milliseconds.
+    #[wasm_bindgen(js_name = serverNow)]
+    pub(crate) fn server_now() -> f64;
+    /// Sets the clock by a token that came with the response.
+    #[wasm_bindgen(js_name = setClock)]
+    pub(crate) fn set_clock(response: &Response, token: &FrontToken);
 }
 
 #[wasm_bindgen(module = "/src/browser/host.js")]
@@ -56,7 +68,7 @@ extern "C" {
     pub(crate) fn raw(this: &FrontToken) -> JsValue;
 
     /// A URL taken apart.
-    pub(crate) type Url;
+    pub type Url;
     #[wasm_bindgen(method, getter)]
     pub(crate) fn href(this: &Url) -> Text;
     #[wasm_bindgen(method, getter)]
@@ -69,7 +81,8 @@ extern "C" {
     pub(crate) fn is_ipv4(this: &Url) -> bool;
 
     /// A request, ready to be sent any number of times.
-    pub(crate) type Call;
+    #[derive(Clone)]
+    pub type Call;
     /// The body is a stream that can be read once only.
     #[wasm_bindgen(method, getter)]
     pub(crate) fn once(this: &Call) -> bool;
@@ -79,8 +92,7 @@ extern "C" {
     /// Headers of a request that is about to be sent.
     pub(crate) type Headers;
 
-    #[wasm_bindgen(js_name = configureCookies)]
-    pub(crate) fn configure_cookies(domain: &JsValue, is_in_iframe: bool);
+    pub(crate) fn configure(options: &JsValue, domain: &JsValue, is_in_iframe: bool);
     /// `undefined` when there is none.
     #[wasm_bindgen(js_name = getCookie)]
     pub(crate) fn get_cookie(name: &str) -> JsValue;
@@ -92,22 +104,27 @@ extern "C" {
     fn announced_token_js(response: &Response, name: &str, remove: &str) -> JsValue;
     #[wasm_bindgen(js_name = samePayload)]
     fn same_payload(a: &FrontToken, b: &FrontToken) -> bool;
-    /// 0 when there is none.
-    #[wasm_bindgen(js_name = getStoredNumber)]
-    pub(crate) fn get_stored_number(key: &str) -> f64;
-    #[wasm_bindgen(js_name = setStoredNumber)]
-    pub(crate) fn set_stored_number(key: &str, value: f64);
 
-    #[wasm_bindgen(js_name = patchFetch)]
-    pub(crate) fn patch_fetch(
-        except: &str,
+    #[cfg(not(feature = "npm"))]
+    #[wasm_bindgen(js_name = connect)]
+    fn connect_js(
+        resume: &Closure<dyn Fn(usize, bool, JsValue)>,
         is_ours: &Closure<dyn Fn(Url) -> bool>,
         intercept: &Closure<dyn Fn(Call) -> Promise>,
     );
+    #[wasm_bindgen(js_name = patchFetch)]
+    pub(crate) fn patch_fetch(except: &str, refresh_url: &JsValue);
     #[wasm_bindgen(js_name = restoreFetch)]
     pub(crate) fn restore_fetch();
     #[wasm_bindgen(js_name = makePost)]
     pub(crate) fn make_post(url: &JsValue) -> Call;
+    /// The call as the app's hook wants it; rejects as the hook does.
+    pub(crate) fn hooked(call: &Call, action: &str, user_context: &JsValue) -> JsValue;
+    /// Shows a good answer to the app's hook; rejects as the hook does.
+    pub(crate) fn answered(call: &Call, response: &Response) -> JsValue;
+    /// Tells the app of claims that the response names. Never rejects.
+    #[wasm_bindgen(js_name = checkClaims)]
+    pub(crate) fn check_claims(response: &Response) -> JsValue;
     #[wasm_bindgen(js_name = copyHeaders)]
     pub(crate) fn copy_headers(call: &Call) -> Headers;
     #[wasm_bindgen(js_name = setHeader)]
@@ -129,17 +146,20 @@ extern "C" {
     /// A copy if it is a `Response`; otherwise a promise that rejects with it.
     #[wasm_bindgen(js_name = responseOrReject)]
     pub(crate) fn response_or_reject(reason: &JsValue) -> JsValue;
-    fn lock(name: &str, timeout: f64) -> JsValue;
-    fn turn(name: &str, timeout: f64) -> JsValue;
+    /// Waits for a lock over all tabs, up to `timeout` milliseconds.
+    pub(crate) fn lock(name: &str, timeout: f64) -> JsValue;
+    /// Waits for a turn that one of each tab waits for, up to `timeout` milliseconds.
+    pub(crate) fn turn(name: &str, timeout: f64) -> JsValue;
     fn unlock(release: &JsValue);
 
-    /// Epoch milliseconds.
+    /// By this device's clock, in epoch milliseconds.
     pub(crate) fn now() -> f64;
     pub(crate) fn subscribe(listener: &JsValue) -> JsValue;
     pub(crate) fn listen();
     pub(crate) fn silence();
     pub(crate) fn changed();
-    pub(crate) fn emit(handler: &JsValue, action: &str, expired_or_revoked: Option<bool>);
+    /// `expired_or_revoked` is a boolean or `undefined`.
+    pub(crate) fn emit(action: &str, expired_or_revoked: &JsValue, user_context: &JsValue);
     #[wasm_bindgen(js_name = takeSnapshot)]
     pub(crate) fn take_snapshot(state: &str, token: Option<&FrontToken>) -> JsValue;
     #[wasm_bindgen(js_name = makeError)]
@@ -149,22 +169,23 @@ extern "C" {
 
     /// A property, for what is read too seldom to deserve a binding of its own.
     pub(crate) fn get(object: &JsValue, key: &str) -> JsValue;
-    /// A property that is a number, `default` when there is none, NaN when it is something else.
-    #[wasm_bindgen(js_name = getNumber)]
-    pub(crate) fn get_number(object: &JsValue, key: &str, default: f64) -> f64;
     #[wasm_bindgen(js_name = parseUrl)]
     pub(crate) fn parse_url(text: &Text) -> Option<Url>;
-    #[wasm_bindgen(js_name = redirectTarget)]
-    pub(crate) fn redirect_target() -> Option<Url>;
-    #[wasm_bindgen(js_name = pathWithReturn)]
-    pub(crate) fn path_with_return(path: &JsValue) -> JsValue;
-    #[wasm_bindgen(js_name = ownOrigin)]
-    pub(crate) fn own_origin() -> Text;
-    #[wasm_bindgen(js_name = replaceLocation)]
-    pub(crate) fn replace_location(url: &JsValue);
-    pub(crate) fn includes(list: &JsValue, item: &JsValue) -> bool;
     #[wasm_bindgen(js_name = hasWindow)]
     pub(crate) fn has_window() -> bool;
+}
+
+#[cfg(not(feature = "npm"))]
+#[wasm_bindgen(module = "/src/browser/page.js")]
+extern "C" {
+    /// Follows what `may_follow` allows, once `attempt` has settled; rejects as that does.
+    #[wasm_bindgen(js_name = refreshSessionPage)]
+    pub(crate) fn refresh_session_page(
+        attempt: &Promise,
+        may_follow: &JsValue,
+        login_path: &str,
+        allowed_origins: &JsValue,
+    ) -> Promise;
 }
 
 #[wasm_bindgen(module = "/src/browser/jwt.js")]
@@ -179,6 +200,19 @@ impl From<Promise> for js_sys::Promise {
     fn from(promise: Promise) -> Self {
         promise.unchecked_into()
     }
+}
+
+/// Gives the host module what it calls, for as long as the page lives. In the npm build those are exports, which need no code that makes
+/// closures.
+#[cfg(not(feature = "npm"))]
+fn connect() {
+    let resume = Closure::<dyn Fn(usize, bool, JsValue)>::new(resume);
+    let is_ours = Closure::<dyn Fn(Url) -> bool>::new(|url| crate::page::is_ours(&url));
+    let intercept = Closure::<dyn Fn(Call) -> Promise>::new(crate::page::intercept);
+    connect_js(&resume, &is_ours, &intercept);
+    resume.forget();
+    is_ours.forget();
+    intercept.forget();
 }
 
 /// How the browser holds what the rules compare.
@@ -233,15 +267,16 @@ pub(crate) fn announced_token(response: &Response, name: &str) -> Announced<Toke
 /// without.
 pub(crate) struct Lock(JsValue);
 
-/// Waits for the lock, up to `timeout` milliseconds.
-pub(crate) async fn lock_tabs(name: &str, timeout: f64) -> Lock {
-    Lock(settled(lock(name, timeout)).await.unwrap_or_default())
-}
+impl Lock {
+    /// What [`lock`] came to.
+    pub(crate) fn new(release: Result<JsValue, JsValue>) -> Self {
+        Self(release.unwrap_or_default())
+    }
 
-/// Waits for a turn that one of each tab waits for, up to `timeout` milliseconds. Nothing for the others of its tab, once it is over.
-pub(crate) async fn tab_turn(name: &str, timeout: f64) -> Option<Lock> {
-    let release = settled(turn(name, timeout)).await.unwrap_or_default();
-    (release != JsValue::FALSE).then(|| Lock(release))
+    /// What [`turn`] came to: nothing for the others of its tab, once it is over.
+    pub(crate) fn of_turn(release: Result<JsValue, JsValue>) -> Option<Self> {
+        (release != Ok(JsValue::FALSE)).then(|| Self::new(release))
+    }
 }
 
 impl Drop for Lock {

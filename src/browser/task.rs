@@ -19,8 +19,6 @@ use crate::single_thread::page_local;
 
 #[wasm_bindgen(module = "/src/browser/host.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = onSettled)]
-    fn on_settled(callback: &Closure<dyn Fn(usize, bool, JsValue)>);
     fn settle(value: &JsValue, task: usize);
     fn promise(task: usize) -> Promise;
     fn finish(task: usize, ok: bool, value: &JsValue);
@@ -75,11 +73,9 @@ fn executor() -> &'static Executor {
     EXECUTOR.get().unwrap_or_else(|| {
         let executor = &*Box::leak(Box::<Executor>::default());
         EXECUTOR.set(Some(executor));
-        let callback = Closure::<dyn Fn(usize, bool, JsValue)>::new(|number, ok, value| {
-            executor.resume(number, if ok { Ok(value) } else { Err(value) });
-        });
-        on_settled(&callback);
-        callback.forget();
+        // Before the first promise can settle.
+        #[cfg(not(feature = "npm"))]
+        super::connect();
         executor
     })
 }
@@ -134,6 +130,17 @@ impl Executor {
             }
         }
     }
+}
+
+/// What the host module calls when a promise that a task waits for has settled.
+pub(crate) fn resume(number: usize, ok: bool, value: JsValue) {
+    executor().resume(number, if ok { Ok(value) } else { Err(value) });
+}
+
+/// Has the host module know what to call, in good time for [`start`](crate::page::start).
+#[cfg(not(feature = "npm"))]
+pub(crate) fn ready() {
+    executor();
 }
 
 /// Starts the future now; the promise settles as it does.

@@ -84,10 +84,10 @@ fn descriptor(key: &str, value: &JsValue) -> JsValue {
 
 fn written(domain: &JsValue, is_in_iframe: bool, value: &str) -> String {
     let cookies = Cookies::new(&format!("sFrontToken={value}"));
-    configure_cookies(domain, is_in_iframe);
+    configure(&Object::new(), domain, is_in_iframe);
     set_cookie("sFrontToken", &value.into());
     cookies.end();
-    configure_cookies(&JsValue::UNDEFINED, false);
+    configure(&Object::new(), &JsValue::UNDEFINED, false);
     cookies.last().unwrap()
 }
 
@@ -280,28 +280,41 @@ fn a_response_announces_a_token_its_end_or_nothing() {
     }
 }
 
-// --- storage -------------------------------------------------------------------------------------------------------
+// --- the clock -----------------------------------------------------------------------------------------------------
 
-#[wasm_bindgen_test]
-fn numbers_are_stored() {
-    assert_eq!(get_stored_number("passerby-test"), 0.0);
-    set_stored_number("passerby-test", -3_600_000.5);
-    assert_eq!(get_stored_number("passerby-test"), -3_600_000.5);
-    let storage = web_sys::window().unwrap().local_storage().unwrap().unwrap();
-    storage.set_item("passerby-test", "the app's").unwrap();
-    assert_eq!(get_stored_number("passerby-test"), 0.0);
-    storage.remove_item("passerby-test").unwrap();
+/// A response with a front token that was made `seconds` from now, and by how many milliseconds the clock is ahead after it.
+fn skew_after(seconds: f64) -> f64 {
+    let issued_at = now() / 1000.0 + seconds;
+    let Slot::Token(token) = read(&front_token(&format!(r#"{{"uid":"u","ate":1,"up":{{"iat":{issued_at}}}}}"#))) else {
+        panic!("unreadable")
+    };
+    set_clock(&response("x", "y"), &token.payload.0);
+    server_now() - now()
+}
+
+fn stored_skew() -> Option<String> {
+    web_sys::window().unwrap().local_storage().unwrap().unwrap().get_item("__st_clockSkewInMillis").unwrap()
 }
 
 #[wasm_bindgen_test]
-fn storage_that_is_denied_does_not_throw() {
+fn the_clock_follows_the_servers_and_what_the_network_takes_does_not_count() {
+    let ahead = skew_after(3600.0);
+    assert!((ahead - 3_600_000.0).abs() < 1000.0, "{ahead}");
+    assert!(stored_skew().is_some_and(|text| (text.parse::<f64>().unwrap() - 3_600_000.0).abs() < 1000.0));
+    assert!(skew_after(-60.0) < -59_000.0);
+    assert_eq!(skew_after(5.0), 0.0);
+    assert_eq!(stored_skew().as_deref(), Some("0"), "what is used is what is stored");
+}
+
+#[wasm_bindgen_test]
+fn storage_that_is_denied_does_not_throw_and_the_clock_holds() {
     let original = Object::get_own_property_descriptor(&js_sys::global(), &"localStorage".into());
     let denied = Function::new_no_args("throw new DOMException('denied', 'SecurityError')");
     replace(&window(), "localStorage", &descriptor("get", &denied));
-    set_stored_number("passerby-test", 1.0);
-    let number = get_stored_number("passerby-test");
+    let ahead = skew_after(3600.0);
     replace(&window(), "localStorage", &original);
-    assert_eq!(number, 0.0);
+    assert!(ahead > 3_599_000.0, "{ahead}");
+    assert_eq!(skew_after(0.0), 0.0);
 }
 
 // --- locks ---------------------------------------------------------------------------------------------------------
@@ -315,7 +328,7 @@ async fn overlap(name: &'static str) -> bool {
         .map(|_| {
             let (inside, most) = (inside.clone(), most.clone());
             let task = spawn(async move {
-                let lock = lock_tabs(name, 5000.0).await;
+                let lock = Lock::new(settled(lock(name, 5000.0)).await);
                 inside.set(inside.get() + 1);
                 most.set(inside.get().max(most.get()));
                 settled(wait(10.0).into()).await?;
@@ -356,7 +369,7 @@ async fn a_lock_that_cannot_be_had_in_time_is_gone_without_and_a_dropped_one_is_
 #[wasm_bindgen_test]
 async fn a_lock_is_over_all_tabs() {
     run(async {
-        let lock = lock_tabs("passerby-test-3", 1000.0).await;
+        let lock = Lock::new(settled(lock("passerby-test-3", 1000.0)).await);
         assert_eq!(settled(held("passerby-test-3").into()).await?, true);
         drop(lock);
         Ok(JsValue::UNDEFINED)
@@ -422,9 +435,16 @@ fn a_listener_may_change_the_listeners() {
 fn an_event_has_the_shape_of_the_peers() {
     let seen = js_sys::Array::new();
     let handler = Function::new_with_args("event", "this.push(JSON.stringify(event))").bind0(&seen);
-    emit(&handler, "UNAUTHORISED", Some(true));
-    emit(&handler, "SIGN_OUT", None);
-    emit(&JsValue::UNDEFINED, "SIGN_OUT", None);
+    let configure_with = |handler: &JsValue| {
+        let options = Object::new();
+        Reflect::set(&options, &"onHandleEvent".into(), handler).unwrap();
+        configure(&options, &JsValue::UNDEFINED, false);
+    };
+    configure_with(&handler);
+    emit("UNAUTHORISED", &JsValue::TRUE, &JsValue::UNDEFINED);
+    emit("SIGN_OUT", &JsValue::UNDEFINED, &JsValue::UNDEFINED);
+    configure_with(&JsValue::UNDEFINED);
+    emit("SIGN_OUT", &JsValue::UNDEFINED, &JsValue::UNDEFINED);
     assert_eq!(seen.get(0), r#"{"action":"UNAUTHORISED","userContext":{},"sessionExpiredOrRevoked":true}"#);
     assert_eq!(seen.get(1), r#"{"action":"SIGN_OUT","userContext":{}}"#);
     assert_eq!(seen.length(), 2);
@@ -449,6 +469,6 @@ fn a_url_is_taken_apart_as_the_browser_does() {
     assert_eq!(url("http://[::1]:3000/a"), expect("http://[::1]:3000", "[::1]", "/a", false));
     assert_eq!(url("https://api.example.com//"), expect("https://api.example.com", "api.example.com", "/", false));
     assert_eq!(url("https://[oops]"), None);
-    let own = JsValue::from(own_origin()).as_string().unwrap();
+    let own = web_sys::window().unwrap().location().origin().unwrap();
     assert_eq!(url("/x").map(|(origin, ..)| origin), Some(own), "resolved against the document");
 }

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     /// A string of the browser.
     #[derive(Clone, Debug)]
-    pub(crate) type Text;
+    pub type Text;
     #[wasm_bindgen(method, js_name = startsWith)]
     fn starts_with_js(this: &Text, prefix: &str) -> bool;
     #[wasm_bindgen(method, js_name = endsWith)]

@@ -1,6 +1,7 @@
 // XMLHttpRequest with the visitor's session. What is ours goes the way of `fetch`. One native object carries all attempts, and of its
 // events the caller gets those that belong to the final answer. `timeout` counts from the caller's `send` to the end, refresh and all.
 
+import { given } from "./handlers.js";
 import { findOurs, intercept } from "./host.js";
 
 /** @typedef {import("./host.js").Answer} Answer */
@@ -172,6 +173,14 @@ async function read(response, type) {
 /** @param {number} status a response of which is not shown before it is known to be final */
 export function patchXhr(status) {
   expired = status;
+  const add = given.recipe?.addXMLHttpRequestInterceptor ?? deriveXhr;
+  if (given.interception !== "none") add({ userContext: {} });
+}
+
+/** Whether requests of `XMLHttpRequest` carry the session. */
+export const isXhrOurs = () => FLAG in window.XMLHttpRequest;
+
+export function deriveXhr() {
   try {
     // Patched by us before, by another copy or by SuperTokens: one is enough.
     if (FLAG in window.XMLHttpRequest) return;

@@ -12,14 +12,14 @@ import EmailVerification from "supertokens-web-js/recipe/emailverification";
 import * as web from "supertokens-web-js/recipe/session";
 import * as react from "supertokens-auth-react/recipe/session";
 
-import { BooleanClaim } from "../../pkg/src/claims/booleanClaim.js";
-import { PrimitiveArrayClaim, type PrimitiveArrayClaimConfig } from "../../pkg/src/claims/primitiveArrayClaim.js";
-import { PrimitiveClaim, type PrimitiveClaimConfig } from "../../pkg/src/claims/primitiveClaim.js";
-import type * as ours from "../../pkg/src/claims/types.js";
-import { DateProviderReference, type DateProviderInput, type DateProviderInterface } from "../../pkg/src/utils/dateProvider.js";
-import { STGeneralError } from "../../pkg/src/utils/error.js";
-import { getGlobalClaimValidators } from "../../pkg/src/utils/globalClaimValidators.js";
-import { SessionClaimValidatorStore } from "../../pkg/src/utils/sessionClaimValidatorStore.js";
+import { BooleanClaim } from "../../pkg/dist/claims/booleanClaim.js";
+import { PrimitiveArrayClaim, type PrimitiveArrayClaimConfig } from "../../pkg/dist/claims/primitiveArrayClaim.js";
+import { PrimitiveClaim, type PrimitiveClaimConfig } from "../../pkg/dist/claims/primitiveClaim.js";
+import type * as ours from "../../pkg/dist/claims/types.js";
+import { DateProviderReference, type DateProviderInput, type DateProviderInterface } from "../../pkg/dist/utils/dateProvider.js";
+import { STGeneralError } from "../../pkg/dist/utils/error.js";
+import { getGlobalClaimValidators } from "../../pkg/dist/utils/globalClaimValidators.js";
+import { SessionClaimValidatorStore } from "../../pkg/dist/utils/sessionClaimValidatorStore.js";
 
 /** Compiles only if each fits the other. */
 declare function same<A, B>(there: (value: A) => B, back: (value: B) => A): void;

@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    bundles,
     glue::{self, Renames},
     inline, paths,
     run::{node, npm, output, run, say, step},
@@ -47,10 +48,10 @@ fn build_with(tools: &Tools) -> Result<PathBuf> {
     step("build the npm package", || {
         let bindings = bind(tools, &compile(tools)?)?;
         let module = optimise(&bindings)?;
-        let text = generate(&bindings, &module)?;
-        bundle()?;
+        generate(&bindings, &module)?;
+        bundles::make()?;
         let tarball = pack()?;
-        weigh(tools, &module.wasm, &text)?;
+        weigh(tools, &module.wasm)?;
         say(&format!("packed {}", tarball.display()));
         Ok(tarball)
     })
@@ -109,52 +110,30 @@ fn optimise(bindings: &Path) -> Result<Module> {
     Ok(Module { wasm, renames })
 }
 
-/// The built part of the package's source; the text of the module in it.
-fn generate(bindings: &Path, module: &Module) -> Result<String> {
+/// The built part of the package's source.
+fn generate(bindings: &Path, module: &Module) -> Result<()> {
     let folder = paths::pkg().join("src").join("generated");
     paths::emptied(&folder)?;
     paths::write(&folder.join(".gitignore"), "*\n")?;
-    let text = inline::encode(&fs::read(&module.wasm)?);
-    paths::write(&folder.join("wasm.ts"), format!("const text: string =\n  \"{text}\";\nexport default text;\n"))?;
+    let (wasm, texts) = inline::take_texts(&fs::read(&module.wasm)?)?;
+    let texts: String = texts.iter().map(|(address, text)| format!("  [{address}, {text:?}],\n")).collect();
+    paths::write(
+        &folder.join("wasm.ts"),
+        format!(
+            "/** Without the texts in its memory. */\nexport const wasm =\n  \"{}\";\n\
+             /** Those, by address. */\nexport const texts: [number, string][] = [\n{texts}];\n",
+            inline::encode(&wasm)
+        ),
+    )?;
     let glue = module.renames.apply(&glue::simplify(&paths::read(&bindings.join("passerby_bg.js"))?)?)?;
+    let glue = glue::with_modules_at(&glue, "./browser/")?;
     paths::write(&folder.join("glue.js"), glue)?;
     paths::write(&folder.join("glue.d.ts"), glue::declarations(&paths::read(&bindings.join("passerby.d.ts"))?))?;
-    let snippets = bindings.join("snippets");
-    if snippets.exists() {
-        copy_folder(&snippets, &folder.join("snippets"))?;
-    }
+    copy_folder(&paths::root().join("src").join("browser"), &folder.join("browser"), "js")?;
     let dist = paths::pkg().join("dist");
     paths::emptied(&dist)?;
     fs::copy(&module.wasm, dist.join("passerby.wasm"))?;
-    Ok(text)
-}
-
-/// JavaScript and types in `pkg/dist`. Fails on type errors.
-fn bundle() -> Result<()> {
-    let tsc = || node(paths::node_bin("typescript", "tsc"));
-    run(tsc().current_dir(paths::root()).args(["--project", "src/browser"]))?;
-    run(node(paths::node_bin("esbuild", "esbuild")).current_dir(paths::pkg()).args([
-        "src/index.ts",
-        "--bundle",
-        "--format=esm",
-        "--minify",
-        "--target=es2020",
-        "--legal-comments=none",
-        "--log-level=warning",
-        "--splitting",
-        "--chunk-names=[name]",
-        "--outdir=dist",
-    ]))?;
-    run(tsc().current_dir(paths::pkg()).args([
-        "--project",
-        ".",
-        "--noEmit",
-        "false",
-        "--declaration",
-        "--emitDeclarationOnly",
-        "--outDir",
-        "dist",
-    ]))
+    Ok(())
 }
 
 fn pack() -> Result<PathBuf> {
@@ -171,20 +150,13 @@ fn pack() -> Result<PathBuf> {
 }
 
 /// Prints what visitors download, and fails when it is more than the budget.
-fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
-    let entry = paths::pkg().join("dist").join("index.js");
-    let script = paths::read(&entry)?;
-    let glue = wasm.with_file_name("glue.js");
-    if !script.contains(text) {
-        bail!("{} does not hold the module as it was written", entry.display());
-    }
-    paths::write(&glue, script.replacen(text, "", 1))?;
+fn weigh(tools: &Tools, wasm: &Path) -> Result<()> {
     let row = |name: &str, size: &Size| say(&format!("{name:<34}{:>9}{:>9}{:>9}", size.raw, size.gzip, size.brotli));
     say(&format!("\n{:<34}{:>9}{:>9}{:>9}", "bytes", "raw", "gzip -9", "brotli"));
     row("WebAssembly", &sizes::measure(wasm)?);
-    row("JavaScript without it", &sizes::measure(&glue)?);
-    let whole = sizes::measure(&entry)?;
-    row("pkg/dist/index.js, with it inlined", &whole);
+    let whole = bundles::weigh("./src/index.ts")?;
+    row("passerby, all of it but on demand", &whole);
+    row("supertokens-website, all of it", &bundles::weigh("supertokens-website")?);
     say(&format!("by {}, wasm-bindgen and wasm-opt as pinned\n", tools.wasm.describe()));
     if whole.brotli > BUDGET {
         bail!("the default entry is {} bytes with brotli, and the budget is {BUDGET}", whole.brotli);
@@ -192,15 +164,13 @@ fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+/// Copies the files of that extension.
+fn copy_folder(from: &Path, to: &Path, extension: &str) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (source, copy) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            copy_folder(&source, &copy)?;
-        } else {
-            fs::copy(source, copy)?;
+        let source = entry?.path();
+        if let Some(name) = source.file_name().filter(|_| source.extension().is_some_and(|it| it == extension)) {
+            fs::copy(&source, to.join(name))?;
         }
     }
     Ok(())

@@ -19,14 +19,7 @@ const MODULE: &str = "a";
 const ON_DEMAND: [&str; 1] = ["/jwt.js"];
 
 /// Blocks of the glue, by their first line and the line after their last, and what takes their place.
-const SIMPLER: [(&str, &str, &str); 4] = [
-    // Closures that Rust could drop. Ours live as long as the page.
-    ("const CLOSURE_DTORS = ", "function getStringFromWasm0(", ""),
-    (
-        "function makeClosure(",
-        "function takeFromExternrefTable0(",
-        "function makeClosure(arg0, arg1, f) {\n    return (...args) => f(arg0, arg1, ...args);\n}\n\n",
-    ),
+const SIMPLER: [(&str, &str, &str); 2] = [
     // A decoder that is made anew for engines that wear it out with 2 GB of text.
     ("let cachedTextDecoder = ", "let wasm;", "const decoder = new TextDecoder();\n\n"),
     (
@@ -122,16 +115,35 @@ impl Renames {
         }
         write!(renamed, "/** For the instantiation. */\nexport const imports = {{ {MODULE}: {{\n{entries}}} }};\n")?;
         let start = self.export("__wbindgen_start").map(|name| format!("    wasm.{name}();\n")).unwrap_or_default();
-        write!(renamed, "/** For after it. */\nexport function start(exports) {{\n    wasm = exports;\n{start}}}\n")?;
+        let memory = self.export("memory").context("the module exports no memory")?;
+        write!(
+            renamed,
+            "/** For after it, with the texts that its memory lacks. */\nexport function start(exports, texts) {{\n    wasm = exports;\n    \
+             for (const [address, text] of texts)\n        \
+             new TextEncoder().encodeInto(text, new Uint8Array(wasm.{memory}.buffer, address));\n{start}}}\n"
+        )?;
         Ok(renamed)
     }
+}
+
+/// The glue that finds the modules of `src/browser` in `folder`, where the package's own code finds them too, and not among the copies
+/// that wasm-bindgen makes.
+pub(crate) fn with_modules_at(glue: &str, folder: &str) -> Result<String> {
+    let mut parts = glue.split("./snippets/");
+    let mut moved = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, rest) = part.split_once("/src/browser/").context("the glue imports a snippet that is not of src/browser")?;
+        write!(moved, "{folder}{rest}")?;
+    }
+    Ok(moved)
 }
 
 /// The types of the glue: wasm-bindgen's, and those of what [`Renames::apply`] added.
 pub(crate) fn declarations(bindgen: &str) -> String {
     format!(
         "{bindgen}\n/** For the instantiation. */\nexport const imports: WebAssembly.Imports;\n\
-         /** For after it. */\nexport function start(exports: WebAssembly.Exports): void;\n"
+         /** For after it, with the texts that its memory lacks, by address. */\n\
+         export function start(exports: WebAssembly.Exports, texts: [number, string][]): void;\n"
     )
 }
 
@@ -192,9 +204,11 @@ export const imports = { a: {
     a: __wbg_send_bd38,
     b: imported_b,
 } };
-/** For after it. */
-export function start(exports) {
+/** For after it, with the texts that its memory lacks. */
+export function start(exports, texts) {
     wasm = exports;
+    for (const [address, text] of texts)
+        new TextEncoder().encodeInto(text, new Uint8Array(wasm.c.buffer, address));
     wasm.e();
 }
 ";
@@ -218,7 +232,7 @@ export function start(exports) {
             .collect();
         let simple = simplify(&format!("let a;\n{blocks}"))?;
         assert!(
-            !simple.contains("CLOSURE_DTORS") && simple.contains("decoder.decode") && simple.contains("let a;"),
+            !simple.contains("cachedTextDecoder") && simple.contains("decoder.decode") && simple.contains("let a;"),
             "{simple}"
         );
         assert!(simplify(&blocks.replace("isLikeNone", "isNone")).is_err());

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "telling the developer what happens is this program's job")]
 
 mod build;
+mod bundles;
 mod demo;
 mod glue;
 mod inline;

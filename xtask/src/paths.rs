@@ -64,5 +64,8 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 
 /// [`fs::write`] that names the file when it fails.
 pub(crate) fn write(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     fs::write(path, contents).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,16 +1,25 @@
 //! What visitors download, measured by the very zlib and brotli that Node brings along.
 
-use std::{path::Path, process::Command};
+use std::{ops::Add, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 
 use crate::run::output;
 
-/// Bytes of one file.
+/// Bytes of a file, or of several, each compressed by itself.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Size {
     pub(crate) raw: usize,
     pub(crate) gzip: usize,
     pub(crate) brotli: usize,
+}
+
+impl Add for Size {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { raw: self.raw + other.raw, gzip: self.gzip + other.gzip, brotli: self.brotli + other.brotli }
+    }
 }
 
 const SCRIPT: &str = r#"

@@ -22,7 +22,7 @@ pub(crate) enum Part {
     Native,
     /// The SDK and its host module, in a page.
     Wasm,
-    /// The package's modules by themselves, its types, and a shop's visitors against the demo's server.
+    /// A shop's visitors, against the demo's server.
     EndToEnd,
 }
 
@@ -58,6 +58,7 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
                 let (_, tarball) = build::build()?;
                 let web = demo::build_web(&tarball)?;
                 let server = demo::build_server()?;
+                step("tests of the package's modules and types", package)?;
                 step(part.name(), || end_to_end(&browser, &server, &web))?;
             }
         }
@@ -91,27 +92,30 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &here))
 }
 
-fn end_to_end(browser: &Browser, server: &Path, web: &Path) -> Result<()> {
-    let tests = paths::root().join("tests");
-    // Here and not among the native ones, because modules and types need what the build generates.
-    run(node(paths::node_bin("typescript", "tsc")).current_dir(paths::root()).arg("--project").arg(tests.join("types")))?;
-    // By name, because Node 20 takes no pattern.
-    run(Command::new("node")
-        .args(["--test", "--test-concurrency=2"])
-        .args(node_tests(&tests.join("unit"))?)
-        .args(node_tests(&tests.join("e2e"))?)
-        .current_dir(paths::root())
-        .env("PASSERBY_SERVER", server)
-        .env("PASSERBY_WEB", web)
-        .env("PASSERBY_CHROMIUM", &browser.chromium))
+/// What runs without a browser, and what compiles.
+fn package() -> Result<()> {
+    run(node(paths::node_bin("typescript", "tsc")).current_dir(paths::root()).args(["--project", "tests/types"]))?;
+    run(Command::new("node").arg("--test").args(test_files("unit")?).current_dir(paths::root()))
 }
 
-fn node_tests(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+/// By name, because Node 20 takes no pattern.
+fn test_files(folder: &str) -> Result<Vec<PathBuf>> {
+    let folder = paths::root().join("tests").join(folder);
+    let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
     Ok(files)
+}
+
+fn end_to_end(browser: &Browser, server: &Path, web: &Path) -> Result<()> {
+    run(Command::new("node")
+        .args(["--test", "--test-concurrency=2"])
+        .args(test_files("e2e")?)
+        .current_dir(paths::root())
+        .env("PASSERBY_SERVER", server)
+        .env("PASSERBY_WEB", web)
+        .env("PASSERBY_CHROMIUM", &browser.chromium))
 }
 
 fn seconds(time: Duration) -> String {

@@ -3,12 +3,9 @@
 // do the same here.
 
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
 import express from "express";
 import { SignJWT, createLocalJWKSet, decodeJwt, exportJWK, generateKeyPair, jwtVerify } from "jose";
-
-const ROOT = resolve(import.meta.dirname, "../../..");
+import { bundle } from "./sdk.mjs";
 
 export const ENDPOINT = "/create-anonymous-session";
 export const KEY_SET = "/auth/jwt/jwks.json";
@@ -32,7 +29,7 @@ export class BackEnd {
     const backEnd = new BackEnd();
     await Promise.all(["RS256", "ES256"].map(async (alg) => (backEnd.keys[alg] = await makeKey(alg))));
     // Once, because it may be built anew meanwhile.
-    backEnd.#sdk = await readFile(join(ROOT, "pkg/dist/index.js"));
+    backEnd.#sdk = bundle();
     backEnd.reset();
     backEnd.#http = backEnd.#app().listen(0, "localhost");
     await new Promise((done) => backEnd.#http.once("listening", done));

@@ -2,14 +2,15 @@
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { bundle } from "./sdk.mjs";
 
-const ROOT = resolve(import.meta.dirname, "../../..");
 const FILES = {
   "/": ["text/html", join(import.meta.dirname, "pages/xhr.html")],
   "/xhr.js": ["text/javascript", join(import.meta.dirname, "pages/xhr.js")],
-  "/passerby.js": ["text/javascript", join(ROOT, "pkg/dist/index.js")],
 };
+
+const SDK = bundle();
 
 /** Milliseconds that a refresh takes, so that something can happen during it. */
 const REFRESH_TIME = 60;
@@ -70,6 +71,7 @@ export class Exchanges {
 
   async #answer(request, response) {
     const { pathname } = new URL(request.url, this.origin);
+    if (pathname === "/passerby.js") return void response.setHeader("content-type", "text/javascript").end(SDK);
     const file = FILES[pathname];
     if (file) return void response.setHeader("content-type", file[0]).end(await readFile(file[1]));
     request.body = Buffer.concat(await request.toArray());

@@ -2,10 +2,11 @@
 
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { bundle } from "./sdk.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const PROGRAM = process.env.PASSERBY_SERVER ?? join(ROOT, "target/debug/passerby-www");
@@ -39,7 +40,7 @@ export class Server {
     const web = join(folder, "web");
     await cp(WEB, web, { recursive: true });
     await cp(join(import.meta.dirname, "pages"), web, { recursive: true });
-    await cp(join(ROOT, "pkg/dist/index.js"), join(web, "passerby.js"));
+    await writeFile(join(web, "passerby.js"), bundle());
     const server = new Server(folder, options);
     await server.start();
     return server;

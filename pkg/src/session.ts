@@ -1,0 +1,199 @@
+/** The functions of the SDK. Those that the peers have behave as there (reference 7.2). */
+import { flatten } from "./config.js";
+import { choose } from "./generated/browser/handlers.js";
+import { nativeFetch, refreshUrl, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import * as sdk from "./generated/glue.js";
+import { call, isReady, load, type Source } from "./load.js";
+import { implementation } from "./recipe.js";
+import { getGlobalClaimValidators } from "./utils/globalClaimValidators.js";
+import type { ClaimValidationError, SessionClaim, SessionClaimValidator } from "./claims/types.js";
+import type { Diagnosis } from "./diagnose.js";
+import type { FlatConfig, RecipeConfig, Snapshot } from "./types.js";
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+
+/** Whatever the app wants its hooks and overrides to know. Default `{}`. */
+export interface UserContext {
+  userContext?: any;
+}
+
+const contextOf = (input?: UserContext): { userContext: any } => ({ userContext: input?.userContext ?? {} });
+
+/** Axios instances that were given before `init`. */
+const waiting: (() => void)[] = [];
+
+/** The `init` of an entry that has the WebAssembly module from `source`, which lacks `texts`. */
+export function initFrom(source: Source, texts: [number, string][], config: FlatConfig | RecipeConfig): void {
+  const loaded = load(source, texts);
+  if (loaded !== "ready") {
+    // The app's requests go out without a session; every call here tells why.
+    console.error(loaded);
+    return;
+  }
+  const options = flatten(config);
+  const { anonymous } = options;
+  choose("cookies", options.cookieHandler);
+  choose("window", options.windowHandler);
+  choose("date", options.dateProvider);
+  choose("lock", options.lockFactory);
+  const isNew = sdk.init(
+    options,
+    options.apiDomain,
+    options.apiBasePath,
+    options.sessionTokenFrontendDomain,
+    options.sessionTokenBackendDomain,
+    options.sessionExpiredStatusCode ?? 401,
+    options.invalidClaimStatusCode ?? 403,
+    options.maxRetryAttemptsForSessionRefresh ?? 10,
+    options.autoAddCredentials ?? true,
+    options.tokenTransferMethod === "header",
+    options.isInIframe ?? false,
+    anonymous && anonymous.enabled !== false,
+    anonymous?.endpoint,
+    anonymous?.jwks,
+  );
+  if (!isNew) {
+    console.warn("SuperTokens was already initialized: this call of passerby's init changes nothing");
+  }
+  for (const add of waiting.splice(0)) add();
+}
+
+/** Takes back what `init` did to the page. What is stored stays. */
+export function dispose(): void {
+  if (isReady()) sdk.dispose();
+}
+
+/** Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and refreshes an expired session. */
+export function doesSessionExist(input?: UserContext): Promise<boolean> {
+  return implementation().doesSessionExist(contextOf(input));
+}
+
+/** Whether the visitor's session is anonymous. */
+export function isAnonymous(): Promise<boolean> {
+  return call(sdk.isAnonymous);
+}
+
+/** The id that the visitor keeps through every login and logout. */
+export function getAnonymousId(): Promise<string | undefined> {
+  return call(sdk.getAnonymousId);
+}
+
+/** The user id, or `G-` and the anonymousId. Rejects when there is no session. */
+export function getUserId(input?: UserContext): Promise<string> {
+  return implementation().getUserId(contextOf(input));
+}
+
+/** The payload of the access token, refreshed if it has expired. Rejects when there is no session. */
+export function getAccessTokenPayloadSecurely(input?: UserContext): Promise<any> {
+  return implementation().getAccessTokenPayloadSecurely(contextOf(input));
+}
+
+/** The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired. */
+export function getAccessToken(_input?: UserContext): Promise<string | undefined> {
+  return call(sdk.getAccessToken);
+}
+
+/** Refreshes now. True only if a *user* session was refreshed; rejects when nobody can say. */
+export function attemptRefreshingSession(): Promise<boolean> {
+  return call(sdk.attemptRefreshingSession);
+}
+
+/** Ends the user session. The visitor is anonymous afterwards, where anonymous sessions are on. */
+export function signOut(input?: UserContext): Promise<void> {
+  return implementation().signOut(contextOf(input));
+}
+
+/** Switches anonymous sessions on or off at run time, for example when the visitor agrees or takes it back. */
+export function setAnonymousSessions(enabled: boolean): Promise<void> {
+  return call(() => sdk.setAnonymousSessions(enabled));
+}
+
+/** Gives the visitor another anonymousId, for good. Rejects with the answer of a server that cannot. */
+export function forgetAnonymousId(): Promise<void> {
+  return call(sdk.forgetAnonymousId);
+}
+
+/**
+ * Drives the `/refresh-session` page of a server-rendered app: refreshes, then goes to where `?redirectBack=` says, or to `loginPath` when
+ * there is no user session. Goes to this origin and to `allowedOrigins` only. Rejects when the server cannot be reached.
+ */
+export async function refreshSessionPage(options: { loginPath: string; allowedOrigins?: string[] }): Promise<void> {
+  const page = await import("./generated/browser/page.js");
+  return page.refreshSessionPage(attemptRefreshingSession(), sdk.mayFollow, options.loginPath, options.allowedOrigins ?? []);
+}
+
+const UNKNOWN: Snapshot = { state: "unknown" };
+
+/** What is known now, without asking anybody. */
+export function getSnapshot(): Snapshot {
+  return isReady() ? sdk.getSnapshot() : UNKNOWN;
+}
+
+/** Calls `listener` after each change, in this tab or another; returns what stops it. */
+export function subscribe(listener: () => void): () => void {
+  return listen(listener);
+}
+
+/** `fetch` with the visitor's session, for apps that have `interception: "none"`. */
+export const fetch: typeof globalThis.fetch = (input, init) => call(() => sessionFetch(input, init));
+
+/** The value of a claim, or `undefined`. Rejects when there is no session. */
+export async function getClaimValue<T>(input: { claim: SessionClaim<T>; userContext?: any }): Promise<T | undefined> {
+  const { userContext } = contextOf(input);
+  return input.claim.getValueFromPayload(await getAccessTokenPayloadSecurely({ userContext }), userContext);
+}
+
+/** What a back end holds against a request that it answered with 403, if it says so. */
+export function getInvalidClaimsFromResponse(input: {
+  response: { data: any } | Response;
+  userContext?: any;
+}): Promise<ClaimValidationError[]> {
+  return implementation().getInvalidClaimsFromResponse({ ...input, ...contextOf(input) });
+}
+
+/** Chooses the validators for one call, from those that hold everywhere. */
+export type OverrideValidators = (globalClaimValidators: SessionClaimValidator[], userContext: any) => SessionClaimValidator[];
+
+/** Checks the claims of the session, and has those refreshed that are too old. Resolves to what is not as it should be. */
+export async function validateClaims(override?: OverrideValidators, userContext: any = {}): Promise<ClaimValidationError[]> {
+  const claimValidators = getGlobalClaimValidators(override, userContext);
+  return claimValidators.length ? implementation().validateClaims({ claimValidators, userContext }) : [];
+}
+
+/** Has an axios instance send the visitor's session, if `XMLHttpRequest` does not do so already. May be called before `init`. */
+export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}): void {
+  const add = (): void => implementation().addAxiosInterceptors({ axiosInstance, userContext });
+  if (isReady()) add();
+  else waiting.push(add);
+}
+
+/** Looks for the usual mistakes in the set-up of page, API and server, and says how to put them right. Empty when there are none. */
+export async function diagnose(): Promise<Diagnosis[]> {
+  const { origin, pathname } = refreshUrl ? new URL(refreshUrl) : { origin: "", pathname: "" };
+  const apiBasePath = pathname.replace("/session/refresh", "");
+  return (await import("./diagnose.js")).diagnose({ apiDomain: origin, apiBasePath, fetch: nativeFetch, isLoaded: isReady() });
+}
+
+/** All of them but `init`, for default exports. */
+export const functions = {
+  addAxiosInterceptors,
+  attemptRefreshingSession,
+  diagnose,
+  dispose,
+  doesSessionExist,
+  fetch,
+  forgetAnonymousId,
+  getAccessToken,
+  getAccessTokenPayloadSecurely,
+  getAnonymousId,
+  getClaimValue,
+  getInvalidClaimsFromResponse,
+  getSnapshot,
+  getUserId,
+  isAnonymous,
+  refreshSessionPage,
+  setAnonymousSessions,
+  signOut,
+  subscribe,
+  validateClaims,
+};

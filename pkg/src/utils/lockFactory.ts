@@ -1,0 +1,28 @@
+import { choose, chosen, handlers } from "../generated/browser/handlers.js";
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+/** A lock over all tabs. */
+export type Lock = {
+  /** Whether it could be had, within so many milliseconds. */
+  acquireLock: (key: string, timeout?: number) => Promise<boolean>;
+  releaseLock: (key: string) => Promise<void> | void;
+};
+/** Makes a lock. */
+export type LockFactory = () => Promise<Lock> | Lock;
+
+/** The one handler of the page (reference 2.5). */
+export default class LockFactoryReference {
+  readonly lockFactory: LockFactory | undefined = handlers.lock;
+
+  /** The first call wins. */
+  static init(input?: LockFactory): void {
+    choose("lock", input);
+  }
+
+  /** Throws before `init`, this one's or the SDK's. */
+  static getReferenceOrThrow(): LockFactoryReference {
+    if (!chosen.lock) throw new Error("SuperTokensLockReference must be initialized before calling this method.");
+    return new LockFactoryReference();
+  }
+}
+export { LockFactoryReference };

@@ -1,0 +1,216 @@
+// What an app may put in the place of the browser's own: cookies, window, clock and locks (reference 2.5).
+
+/** @typedef {{ getCookie(): Promise<string>, setCookie(text: string): Promise<void> }} CookieHandler */
+/**
+ * @typedef {{
+ *   key(index: number): Promise<string | null>, keySync(index: number): string | null,
+ *   getItem(key: string): Promise<string | null>, getItemSync(key: string): string | null,
+ *   clear(): Promise<void>, clearSync(): void,
+ *   removeItem(key: string): Promise<void>, removeItemSync(key: string): void,
+ *   setItem(key: string, value: string): Promise<void>, setItemSync(key: string, value: string): void,
+ * }} StorageHandler
+ */
+/**
+ * @typedef {{
+ *   history: { replaceState(data: any, unused: string, url?: string | null): void, getState(): any },
+ *   location: {
+ *     getHref(): string, setHref(href: string): void, getSearch(): string, getHash(): string, getPathName(): string,
+ *     assign(url: string | URL): void, getOrigin(): string, getHostName(): string, getHost(): string,
+ *   },
+ *   getDocument(): Document, localStorage: StorageHandler, sessionStorage: StorageHandler, getWindowUnsafe(): typeof window,
+ * }} WindowHandler
+ */
+/**
+ * Times are in milliseconds where the name does not say seconds.
+ * @typedef {{
+ *   now(): number, getThresholdInSeconds(): number, setThresholdInSeconds(seconds: number): void,
+ *   getClientClockSkewInMillis(): number, setClientClockSkewInMillis(skew: number): void,
+ * }} DateProvider
+ */
+/** @typedef {{ acquireLock(key: string, timeout?: number): Promise<boolean>, releaseLock(key: string): Promise<void> | void }} Lock */
+
+/**
+ * What is asked before and after a call of a session route (reference 3.1).
+ * @typedef {{ action: "REFRESH_SESSION" | "SIGN_OUT", url: string, requestInit: RequestInit, userContext: any }} HookContext
+ */
+/**
+ * What `init` was given that Rust has no use for. Of `recipe`, only what the app replaced.
+ * @typedef {{
+ *   preAPIHook?: (context: HookContext) => Promise<{ url: string, requestInit: RequestInit }>,
+ *   postAPIHook?: (context: HookContext & { fetchResponse: Response }) => Promise<void>,
+ *   interception?: "none",
+ *   enableDebugLogs?: boolean,
+ *   eventsOfOtherTabs?: boolean,
+ *   onHandleEvent?: (event: any) => void,
+ *   recipe?: {
+ *     addFetchInterceptorsAndReturnModifiedFetch?: (input: { originalFetch: any, userContext: any }) => typeof fetch,
+ *     addXMLHttpRequestInterceptor?: (input: { userContext: any }) => void,
+ *     calculateClockSkewInMillis?: (input: { accessTokenPayload: any, responseHeaders: Headers }) => number,
+ *     shouldDoInterceptionBasedOnUrl?: (url: string) => boolean,
+ *     getInvalidClaimsFromResponse?: (input: { response: any, userContext: any }) => Promise<any>,
+ *   },
+ * }} Given
+ */
+
+/** @type {Given} */
+export let given = {};
+
+/** @param {Given} options */
+export function give(options) {
+  given = options;
+}
+
+/** @param {string} message without tokens and ids */
+export function debug(message) {
+  if (given.enableDebugLogs) {
+    console.log(`com.supertokens {t: "${new Date().toISOString()}", message: "${message}", supertokens-website-ver: "passerby"}`);
+  }
+}
+
+const SKEW_KEY = "__st_clockSkewInMillis";
+
+/** Skews below this many milliseconds are the network's (reference 2.4). */
+const LEAST_SKEW = 7000;
+
+/** @param {"localStorage" | "sessionStorage"} area @returns {StorageHandler} */
+function storage(area) {
+  /** @type {any} */
+  const handler = {};
+  for (const name of ["key", "getItem", "clear", "removeItem", "setItem"]) {
+    const sync = (/** @type {unknown[]} */ ...args) => /** @type {any} */ (window)[area][name](...args);
+    handler[`${name}Sync`] = sync;
+    handler[name] = async (/** @type {unknown[]} */ ...args) => sync(...args);
+  }
+  return handler;
+}
+
+let skew = NaN;
+let threshold = 7;
+
+/**
+ * The handlers in force.
+ * @type {{ cookies: CookieHandler, window: WindowHandler, date: DateProvider, lock?: () => Promise<Lock> | Lock }}
+ */
+export const handlers = {
+  cookies: {
+    getCookie: async () => document.cookie,
+    setCookie: async (text) => {
+      document.cookie = text;
+    },
+  },
+  window: {
+    history: {
+      replaceState: (...args) => history.replaceState(...args),
+      getState: () => history.state,
+    },
+    location: /** @type {WindowHandler["location"]} */ (
+      Object.assign(
+        {
+          setHref: (/** @type {string} */ href) => {
+            location.href = href;
+          },
+          assign: (/** @type {string | URL} */ url) => location.assign(url),
+        },
+        ...["Href", "Search", "Hash", "PathName", "Origin", "HostName", "Host"].map((name) => ({
+          [`get${name}`]: () => /** @type {any} */ (location)[name.toLowerCase()],
+        })),
+      )
+    ),
+    getDocument: () => document,
+    localStorage: storage("localStorage"),
+    sessionStorage: storage("sessionStorage"),
+    getWindowUnsafe: () => window,
+  },
+  date: {
+    now: () => Date.now() + handlers.date.getClientClockSkewInMillis(),
+    getThresholdInSeconds: () => threshold,
+    setThresholdInSeconds: (seconds) => {
+      threshold = seconds;
+    },
+    getClientClockSkewInMillis() {
+      if (isNaN(skew)) {
+        skew = 0;
+        try {
+          skew = Number(handlers.window.localStorage.getItemSync(SKEW_KEY)) || 0;
+        } catch {
+          // Storage is denied, or there is no window.
+        }
+      }
+      return skew;
+    },
+    setClientClockSkewInMillis(value) {
+      const kept = Math.abs(value) >= LEAST_SKEW ? value : 0;
+      if (kept === handlers.date.getClientClockSkewInMillis()) return;
+      skew = kept;
+      try {
+        handlers.window.localStorage.setItemSync(SKEW_KEY, `${kept}`);
+      } catch {
+        // Storage is full or denied: the value holds for this page.
+      }
+    },
+  },
+};
+
+/** @type {CookieHandler | undefined} */
+let custom;
+/** What the app's handler answered last, with what was written since. */
+let copy = "";
+/** @type {Promise<unknown>} */
+let writes = Promise.resolve();
+
+/** Which were decided on. @type {{ [name in keyof typeof handlers]?: true }} */
+export const chosen = {};
+
+/** Decides on a handler, for good: the first to come wins. @param {keyof typeof handlers} name @param {any} [input] reference 2.5 */
+export function choose(name, input) {
+  if (chosen[name]) return;
+  chosen[name] = true;
+  if (!input) return;
+  handlers[name] = name === "lock" ? input : input(handlers[name]);
+  if (name === "cookies") custom = handlers.cookies;
+}
+
+/** Reads the app's cookies anew; rejects with what its handler throws. Nothing to do for the browser's own. */
+export const synchronise = () =>
+  custom &&
+  (async () => {
+    const written = writes;
+    writes = Promise.resolve();
+    await written;
+    copy = await /** @type {CookieHandler} */ (custom).getCookie();
+  })();
+
+/** Whether there is anything to synchronise with. */
+export const isForeign = () => !!custom;
+
+export const cookieText = () => (custom ? copy : document.cookie);
+
+/** @param {string} name @param {string | number} value @param {string} attributes */
+export function writeCookie(name, value, attributes) {
+  const text = `${name}=${value};${attributes}`;
+  if (!custom) {
+    document.cookie = text;
+    return;
+  }
+  const handler = custom;
+  const others = copy.split(";").filter((pair) => pair.split("=")[0]?.trim() !== name);
+  copy = [...others, ...(value ? [`${name}=${value}`] : [])].join(";");
+  writes = writes.then(() => handler.setCookie(text));
+  // Reported by the next look at the cookies.
+  writes.catch(() => {});
+}
+
+/** The server's time, in epoch milliseconds. */
+export const serverNow = () => handlers.date.now();
+
+/** @param {{ accessTokenPayload: any }} input @returns {number} milliseconds */
+export const clockSkew = ({ accessTokenPayload: { iat } }) => (typeof iat === "number" ? iat * 1000 - Date.now() : 0);
+
+/**
+ * A front token comes with a token that was just made, so its `iat` (seconds) is the server's time (reference 2.4).
+ * @param {{ headers: Headers }} response @param {{ up: any }} token
+ */
+export function setClock({ headers }, { up }) {
+  const calculate = given.recipe?.calculateClockSkewInMillis ?? clockSkew;
+  handlers.date.setClientClockSkewInMillis(calculate({ accessTokenPayload: up, responseHeaders: headers }));
+}

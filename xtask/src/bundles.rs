@@ -1,0 +1,134 @@
+//! JavaScript and types in `pkg/dist`, in the forms that bundlers, Node and script tags want.
+
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    paths,
+    run::{node, run},
+    sizes::{self, Size},
+};
+
+/// The modules that apps import, as they stand in `pkg/src` and, with other extensions, in `pkg/dist`.
+const ENTRIES: [&str; 13] = [
+    "index",
+    "slim",
+    "recipe/session",
+    "utils/cookieHandler",
+    "utils/windowHandler",
+    "utils/dateProvider",
+    "utils/lockFactory",
+    "utils/error",
+    "utils/sessionClaimValidatorStore",
+    "utils/globalClaimValidators",
+    "claims/primitiveClaim",
+    "claims/primitiveArrayClaim",
+    "claims/booleanClaim",
+];
+
+/// How all of them are bundled.
+const FLAGS: [&str; 5] = ["--bundle", "--minify", "--target=es2020", "--legal-comments=none", "--log-level=warning"];
+
+/// Builds everything. Fails on type errors.
+pub(crate) fn make() -> Result<()> {
+    let tsc = || node(paths::node_bin("typescript", "tsc"));
+    run(tsc().current_dir(paths::root()).args(["--project", "src/browser"]))?;
+    let dist = paths::pkg().join("dist");
+    run(tsc().current_dir(paths::pkg()).args(["--project", ".", "--noEmit", "false"]).args([
+        "--declaration",
+        "--emitDeclarationOnly",
+        "--outDir",
+        "dist",
+    ]))?;
+    let sources = ENTRIES.map(|entry| format!("src/{entry}.ts"));
+    run(esbuild().args(&sources).args([
+        "--format=esm",
+        "--splitting",
+        "--chunk-names=chunks/[name]-[hash]",
+        "--outbase=src",
+        "--outdir=dist",
+    ]))?;
+    run(esbuild().args(["src/index.ts", "--format=iife", "--global-name=supertokens", "--outfile=dist/passerby.global.js"]))?;
+    common_js(&dist)
+}
+
+fn esbuild() -> std::process::Command {
+    let mut command = node(paths::node_bin("esbuild", "esbuild"));
+    command.current_dir(paths::pkg()).args(FLAGS);
+    command
+}
+
+/// The modules for `require`, in a folder that says that they are. They share one file, because they share one state.
+fn common_js(dist: &Path) -> Result<()> {
+    let folder = dist.join("cjs");
+    let name = |entry: &str| entry.replace('/', "_");
+    let all = ENTRIES.iter().try_fold(String::new(), |mut all, entry| {
+        writeln!(all, "export * as {} from \"../{entry}.js\";", name(entry))?;
+        Ok::<_, std::fmt::Error>(all)
+    })?;
+    paths::write(&paths::pkg().join("src").join("generated").join("all.ts"), all)?;
+    run(esbuild().args(["src/generated/all.ts", "--format=cjs", "--outfile=dist/cjs/all.js"]))?;
+    paths::write(&folder.join("package.json"), "{ \"type\": \"commonjs\" }\n")?;
+    for entry in ENTRIES {
+        let path = folder.join(format!("{entry}.js"));
+        let up = "../".repeat(entry.matches('/').count());
+        let (up, entry) = (if up.is_empty() { "./" } else { &up }, name(entry));
+        let lines = [
+            "\"use strict\";".to_owned(),
+            "Object.defineProperty(exports, \"__esModule\", { value: true });".to_owned(),
+            format!("Object.assign(exports, require(\"{up}all.js\").{entry});"),
+        ];
+        paths::write(&path, lines.join("\n") + "\n")?;
+    }
+    copy_declarations(dist, dist, &folder)
+}
+
+/// The same types, in a folder where they are those of CommonJS modules.
+fn copy_declarations(from: &Path, dist: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        if path == to {
+            continue;
+        }
+        if path.is_dir() {
+            copy_declarations(&path, dist, to)?;
+        } else if path.to_string_lossy().ends_with(".d.ts") {
+            paths::write(&to.join(path.strip_prefix(dist)?), fs::read(&path)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the visitors of an app download that imports the default export of this module, which has all functions. What is loaded when it
+/// is first used is not among it, nor are the classes of claims, which apps import by name.
+pub(crate) fn weigh(module: &str) -> Result<Size> {
+    let folder = paths::target()?.join("npm").join("weighed");
+    paths::emptied(&folder)?;
+    let app = paths::pkg().join("src").join("generated").join("weighed.ts");
+    let path = if module.starts_with('.') { module.replace("./src/", "../").replace(".ts", ".js") } else { module.to_owned() };
+    paths::write(&app, format!("import all from \"{path}\";\n(globalThis as any).all = all;\n"))?;
+    run(esbuild().arg(&app).args(["--format=esm", "--splitting"]).arg(format!("--outdir={}", folder.display())))?;
+    fs::remove_file(app)?;
+    files_of(&folder, "weighed.js", Vec::new())?.iter().try_fold(Size::default(), |sum, file| Ok(sum + sizes::measure(file)?))
+}
+
+/// The file and those that it imports.
+fn files_of(folder: &Path, name: &str, mut known: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
+    let path = folder.join(name);
+    if known.contains(&path) {
+        return Ok(known);
+    }
+    let text = paths::read(&path)?;
+    known.push(path);
+    for part in text.split("from\"./").chain(text.split(";import\"./")).skip(1) {
+        if let Some((chunk, _)) = part.split_once("\"").filter(|(chunk, _)| chunk.ends_with(".js") && !chunk.contains('/')) {
+            known = files_of(folder, chunk, known).with_context(|| format!("{name} imports {chunk}"))?;
+        }
+    }
+    Ok(known)
+}
