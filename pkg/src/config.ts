@@ -29,7 +29,7 @@ export function flatten(config: FlatConfig | RecipeConfig): Options {
   for (const [name, value] of Object.entries(flat)) {
     const type = Object.entries(KNOWN).find(([, names]) => names.split(" ").includes(name))?.[0];
     if (!type) {
-      console.error(`passerby ignores the unknown option "${name}" of init. Known: ${Object.values(KNOWN).join(" ")}.`);
+      console.error(`passerby ignores the unknown option "${name}" of init`);
     } else if (value != null && typeof value !== type) {
       throw makeError("BAD_CONFIG", `The option ${name} of init has to be a ${type}`);
     }
