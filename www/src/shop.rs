@@ -1,5 +1,7 @@
 //! The whole server, put together.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use axum::routing::{any, get};
 use axum::{Json, Router, middleware};
 use passerby_server::store::StoreError;
 use passerby_server::{BuildError, Sessions, SqliteStore};
-use serde_json::{Map, json};
+use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::calls::Calls;
@@ -58,12 +60,18 @@ pub async fn sessions(
         .api_domain(origin)
         .store(SqliteStore::open(database).await?)
         .access_token_validity(Duration::from_secs(access_token_validity))
-        // The guest becomes a customer, in whatever way: the plants move into the customer's cart. Nothing of them needs to be
-        // in the access token.
+        // The guest becomes a customer, in whatever way: the plants move into the customer's cart. The access token says how many.
         .on_upgrade(move |guest, user_id| {
-            customers.change_cart(&user_id, |cart| cart.merge(&api::guest_cart(&guest)));
-            std::future::ready(Ok::<_, std::convert::Infallible>(Map::new()))
+            let brought = api::guest_cart(&guest);
+            customers.change_cart(&user_id, |cart| cart.merge(&brought));
+            let mut carried = demo::carried_choice(guest.payload());
+            if !brought.is_empty() {
+                carried.insert(api::PLANTS_BROUGHT.to_owned(), brought.view().count.into());
+            }
+            ready(Ok::<_, Infallible>(carried))
         })
+        .on_sign_out(|user| ready(Ok::<_, Infallible>(demo::carried_choice(user.payload()))))
+        .after_sign_out_by(demo::after_sign_out)
         .build()
         .await?;
     Ok(sessions)

@@ -38,6 +38,25 @@ async fn rule_12_rotate_gives_the_next_person_a_new_id() {
 }
 
 #[tokio::test]
+async fn rule_12_the_app_decides_for_each_session() {
+    let app = App::with(|builder| {
+        builder.after_sign_out_by(|session| match session.user_id() {
+            "alice" => AfterSignOut::Keep,
+            _ => AfterSignOut::Rotate,
+        })
+    })
+    .await;
+    for (user, keeps) in [("alice", true), ("bob", false)] {
+        for path in [SIGN_OUT, "/api/logout"] {
+            let mut browser = app.browser();
+            let id = browser.id().await;
+            browser.login(user).await;
+            assert_eq!(browser.post(path).await.announced_id() == id, keeps, "{user}, {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn rule_12_rotate_is_for_sign_out_only() {
     let app = App::with(|builder| builder.after_sign_out(AfterSignOut::Rotate)).await;
     let mut browser = app.browser();
