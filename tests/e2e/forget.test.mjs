@@ -34,3 +34,29 @@ test("a customer who is forgotten stays signed in, and is a visitor with the new
   await tab.call("signOut");
   assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId: next });
 });
+
+const HEADER_MODE = { anonymous: {}, tokenTransferMethod: "header" };
+const COOKIE_MODE = { anonymous: {}, tokenTransferMethod: "cookie" };
+
+for (const [name, before, after] of [
+  ["headers to cookies", HEADER_MODE, COOKIE_MODE],
+  ["cookies to headers", COOKIE_MODE, HEADER_MODE],
+]) {
+  test(`a visitor whose app went from ${name} is forgotten all the same, and the cart is not an old one`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.guest(before);
+    await tab.post("/api/cart", { productId: "fern", quantity: 1 });
+    await tab.reload(after);
+    await tab.post("/api/cart", { productId: "fern", quantity: 2 });
+    assert.equal((await tab.fetch("/api/cart")).body.count, 2);
+
+    await tab.reload(before);
+    await tab.call("forgetAnonymousId");
+
+    for (const options of [before, after, before]) {
+      await tab.reload(options);
+      const { body } = await tab.fetch("/api/me");
+      assert.equal(body.anonymousId, (await tab.snapshot()).anonymousId);
+      assert.notEqual(body.anonymousId, anonymousId);
+    }
+  });
+}

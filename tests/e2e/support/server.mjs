@@ -32,6 +32,11 @@ export class Server {
     this.#options = options;
   }
 
+  /** The SQLite file. */
+  get database() {
+    return join(this.#folder, "sill.db");
+  }
+
   /** @param {{ accessTokenValidity?: number }} options seconds */
   static async start(options = {}) {
     const folder = await mkdtemp(join(tmpdir(), "passerby-e2e-"));
@@ -48,7 +53,7 @@ export class Server {
   /** Starts, or starts again: on the same port, with the same database. */
   async start() {
     const folder = this.#folder;
-    const options = ["--port", this.#port, "--database", join(folder, "sill.db"), "--web", join(folder, "web")];
+    const options = ["--port", this.#port, "--database", this.database, "--web", join(folder, "web")];
     if (this.#options.accessTokenValidity) options.push("--access-token-validity", this.#options.accessTokenValidity);
     const child = spawn(PROGRAM, options.map(String), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
