@@ -1,9 +1,10 @@
 // Rule 1: until the visitor agrees, nothing is written anywhere, by nobody.
 
 import assert from "node:assert/strict";
-import { COOKIES, openShop } from "./support/browser.mjs";
+import { COOKIES, ofRule, openShop } from "./support/browser.mjs";
 
-const { test, server } = await openShop();
+const { test: inBrowser, server } = await openShop();
+const test = ofRule(1, inBrowser);
 
 const DECLINED = { anonymous: { enabled: false } };
 const REFRESH = "POST /auth/session/refresh";

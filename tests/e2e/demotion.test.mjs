@@ -1,10 +1,11 @@
 // Design, section 3: when a session ends, for whatever reason, the anonymous session exists *before* the callback runs, with the same id.
 
 import assert from "node:assert/strict";
-import { COOKIES, openShop } from "./support/browser.mjs";
+import { COOKIES, ofRule, openShop } from "./support/browser.mjs";
 import { heardByGuest, heardByNobody } from "./support/page.mjs";
 
-const { test, server } = await openShop();
+const { test: inBrowser, server } = await openShop();
+const test = ofRule(4, inBrowser);
 
 const REFRESH = "POST /auth/session/refresh";
 const OPTIONS = { anonymous: {} };

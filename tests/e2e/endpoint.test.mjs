@@ -4,16 +4,17 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { exportSPKI } from "jose";
 import { BackEnd, ENDPOINT, KEY_SET, idOf, makeKey } from "./support/back-end.mjs";
-import { open } from "./support/browser.mjs";
+import { ofRule, open } from "./support/browser.mjs";
 import { heardByGuest, heardByNobody } from "./support/page.mjs";
 
 const { test: inBrowser, server } = await open(BackEnd.start());
 
-const test = (name, run) =>
+const test = ofRule(14, (name, run) =>
   inBrowser(name, (...world) => {
     server.reset();
     return run(...world);
-  });
+  }),
+);
 
 const OPTIONS = { anonymous: { endpoint: ENDPOINT } };
 /** The same with tokens that are verified in the browser. */

@@ -1,8 +1,9 @@
 // `forgetAnonymousId()`: the id is gone for good.
 import assert from "node:assert/strict";
-import { COOKIES, openShop } from "./support/browser.mjs";
+import { COOKIES, ofRule, openShop } from "./support/browser.mjs";
 
-const { test } = await openShop();
+const { test: inBrowser } = await openShop();
+const test = ofRule(12, inBrowser);
 
 test("a visitor who is forgotten has another id, and the cart is gone with the old one", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();

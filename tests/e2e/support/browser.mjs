@@ -67,6 +67,9 @@ export async function open(starting) {
   return { server, test };
 }
 
+/** The same tests, named after the rule of the design (section 3) that they are about. */
+export const ofRule = (rule, test) => (name, ...rest) => test(`rule ${rule}: ${name}`, ...rest);
+
 /** One person with one browser. */
 export class Visitor {
   server;
