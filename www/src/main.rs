@@ -36,7 +36,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen on port {}: {error}. Choose another with --port", options.port))?;
     let origin = format!("http://localhost:{}", listener.local_addr()?.port());
     let customers = Arc::new(Customers::default());
-    let sessions = shop::sessions(&origin, &options.database, options.access_token_validity, customers.clone()).await?;
+    let sessions = shop::sessions(&origin, &options, customers.clone()).await?;
     let router = shop::router(&sessions, customers, &options.web)?;
     let stop = StopSignal::listen()?;
     // The first line on stdout; tests read the address from it.

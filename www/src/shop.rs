@@ -11,12 +11,13 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::routing::{any, get};
 use axum::{Json, Router, middleware};
 use passerby_server::store::StoreError;
-use passerby_server::{BuildError, Sessions, SqliteStore};
+use passerby_server::{AntiCsrf, BuildError, Sessions, SqliteStore};
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::calls::Calls;
 use crate::customers::Customers;
+use crate::options::Options;
 use crate::site::{self, Shell, SiteError};
 use crate::{api, dashboard, demo};
 
@@ -46,20 +47,17 @@ pub enum StartError {
     Sessions(#[from] BuildError),
 }
 
-/// Sessions in the database at `database`, for a shop at `origin`.
+/// Sessions for a shop at `origin`.
 ///
 /// # Errors
 /// When the database cannot be used.
-pub async fn sessions(
-    origin: &str,
-    database: &Path,
-    access_token_validity: u64,
-    customers: Arc<Customers>,
-) -> Result<Sessions, StartError> {
+pub async fn sessions(origin: &str, options: &Options, customers: Arc<Customers>) -> Result<Sessions, StartError> {
     let sessions = Sessions::builder()
         .api_domain(origin)
-        .store(SqliteStore::open(database).await?)
-        .access_token_validity(Duration::from_secs(access_token_validity))
+        .store(SqliteStore::open(&options.database).await?)
+        .access_token_validity(Duration::from_secs(options.access_token_validity))
+        .mint_for_navigations(options.mint_for_navigations)
+        .anti_csrf(if options.anti_csrf_tokens { AntiCsrf::ViaToken } else { AntiCsrf::None })
         // The guest becomes a customer, in whatever way: the plants move into the customer's cart. The access token says how many.
         .on_upgrade(move |guest, user_id| {
             let brought = api::guest_cart(&guest);

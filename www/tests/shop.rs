@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use passerby_www::customers::Customers;
+use passerby_www::options::Options;
 use passerby_www::shop;
 use serde_json::json;
 use tempfile::TempDir;
@@ -20,8 +21,9 @@ async fn shop() -> (Router, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     front_end(folder.path());
     let customers = Arc::new(Customers::default());
-    let database = folder.path().join("sill.db");
-    let sessions = shop::sessions("http://localhost:3000", &database, 3600, customers.clone()).await.unwrap();
+    let mut options = Options::default();
+    options.database = folder.path().join("sill.db");
+    let sessions = shop::sessions("http://localhost:3000", &options, customers.clone()).await.unwrap();
     (shop::router(&sessions, customers, folder.path()).unwrap(), folder)
 }
 

@@ -40,7 +40,7 @@ export function launch() {
 
 /**
  * Opens a shop for the tests of one file. `shop.test(name, async (visitor, t) => …)` is a test.
- * @param {{ accessTokenValidity?: number }} [options]
+ * @param {import("./server.mjs").ServerOptions} [options]
  */
 export function openShop(options) {
   return open(Server.start(options));

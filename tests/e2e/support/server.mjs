@@ -20,6 +20,8 @@ process.on("exit", () => {
   folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }));
 });
 
+/** @typedef {{ accessTokenValidity?: number, mintForNavigations?: boolean, antiCsrfTokens?: boolean }} ServerOptions validity in seconds */
+
 export class Server {
   #folder;
   #options;
@@ -37,7 +39,7 @@ export class Server {
     return join(this.#folder, "sill.db");
   }
 
-  /** @param {{ accessTokenValidity?: number }} options seconds */
+  /** @param {ServerOptions} options */
   static async start(options = {}) {
     const folder = await mkdtemp(join(tmpdir(), "passerby-e2e-"));
     folders.add(folder);
@@ -54,7 +56,10 @@ export class Server {
   async start() {
     const folder = this.#folder;
     const options = ["--port", this.#port, "--database", this.database, "--web", join(folder, "web")];
-    if (this.#options.accessTokenValidity) options.push("--access-token-validity", this.#options.accessTokenValidity);
+    const { accessTokenValidity, mintForNavigations, antiCsrfTokens } = this.#options;
+    if (accessTokenValidity) options.push("--access-token-validity", accessTokenValidity);
+    if (mintForNavigations) options.push("--mint-for-navigations");
+    if (antiCsrfTokens) options.push("--anti-csrf-tokens");
     const child = spawn(PROGRAM, options.map(String), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     running.add(child);
