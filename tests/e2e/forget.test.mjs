@@ -1,6 +1,7 @@
 // `forgetAnonymousId()`: the id is gone for good.
 import assert from "node:assert/strict";
 import { COOKIES, ofRule, openShop } from "./support/browser.mjs";
+import { expireSessions } from "./support/database.mjs";
 
 const { test: inBrowser } = await openShop();
 const test = ofRule(12, inBrowser);
@@ -35,6 +36,29 @@ test("a customer who is forgotten stays signed in, and is a visitor with the new
   await tab.call("signOut");
   assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId: next });
 });
+
+for (const [how, end] of Object.entries({
+  "is revoked": (tab) => tab.post("/api/demo/revoke"),
+  expires: async (tab, visitor) => {
+    await tab.expire();
+    await expireSessions(visitor.server.database, "hedy");
+  },
+  "is stolen": async (tab) => {
+    await tab.post("/auth/session/refresh/steal");
+    await tab.expire();
+  },
+})) {
+  test(`a customer who is forgotten, and whose session ${how} right after, does not get the old id back`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.customer("Hedy");
+    await tab.call("forgetAnonymousId");
+    const { anonymousId: next } = await tab.snapshot();
+    assert.notEqual(next, anonymousId);
+    await end(tab, visitor);
+    assert.equal((await tab.fetch("/api/account")).status, 401);
+    assert.equal((await tab.snapshot()).anonymousId, next);
+    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId: next });
+  });
+}
 
 const HEADER_MODE = { anonymous: {}, tokenTransferMethod: "header" };
 const COOKIE_MODE = { anonymous: {}, tokenTransferMethod: "cookie" };

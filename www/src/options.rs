@@ -16,6 +16,9 @@ Usage: passerby-www [options]
   --web DIR                      the built front end (default www/web/dist)
   --access-token-validity SECS   life of an access token (default 3600)
   --mint-for-navigations         page loads make anonymous sessions, too, and not API requests only
+  --mint-limit N                 at most N new anonymous sessions an hour from one address, as the proxy in front writes it
+                                 to X-Forwarded-For (default: the server's limit, by the address of the connection)
+  --no-anonymous-sessions        visitors get none, and lose those they have
   --anti-csrf-tokens             requests that change something must carry an anti-CSRF token
   --help                         this text";
 
@@ -33,6 +36,10 @@ pub struct Options {
     pub access_token_validity: u64,
     /// Whether page loads make anonymous sessions, too.
     pub mint_for_navigations: bool,
+    /// New anonymous sessions an hour from one address, which a proxy in front tells.
+    pub mint_limit: Option<u32>,
+    /// Whether visitors get anonymous sessions.
+    pub anonymous_sessions: bool,
     /// Whether requests that change something must carry an anti-CSRF token.
     pub anti_csrf_tokens: bool,
 }
@@ -45,6 +52,8 @@ impl Default for Options {
             web: "www/web/dist".into(),
             access_token_validity: 3600,
             mint_for_navigations: false,
+            mint_limit: None,
+            anonymous_sessions: true,
             anti_csrf_tokens: false,
         }
     }
@@ -65,6 +74,8 @@ impl Options {
                 Arg::Long("web") => options.web = parser.value()?.into(),
                 Arg::Long("access-token-validity") => options.access_token_validity = parser.value()?.parse_with(validity)?,
                 Arg::Long("mint-for-navigations") => options.mint_for_navigations = true,
+                Arg::Long("mint-limit") => options.mint_limit = Some(parser.value()?.parse()?),
+                Arg::Long("no-anonymous-sessions") => options.anonymous_sessions = false,
                 Arg::Long("anti-csrf-tokens") => options.anti_csrf_tokens = true,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected()),
@@ -97,13 +108,15 @@ mod tests {
     #[test]
     fn reads_all_options() {
         let arguments = ["--port", "0", "--database=/tmp/x.db", "--web", "dist", "--access-token-validity", "3"];
-        let flags = ["--mint-for-navigations", "--anti-csrf-tokens"];
+        let flags = ["--mint-for-navigations", "--mint-limit", "2", "--no-anonymous-sessions", "--anti-csrf-tokens"];
         let expected = Options {
             port: 0,
             database: "/tmp/x.db".into(),
             web: "dist".into(),
             access_token_validity: 3,
             mint_for_navigations: true,
+            mint_limit: Some(2),
+            anonymous_sessions: false,
             anti_csrf_tokens: true,
         };
         assert_eq!(parse(&[&arguments[..], &flags].concat()), Ok(Some(expected)));
@@ -116,6 +129,7 @@ mod tests {
             (&["--prot", "1"][..], "--prot"),
             (&["--port", "70000"], "70000"),
             (&["--port"], "--port"),
+            (&["--mint-limit", "many"], "many"),
             (&["--access-token-validity", "0"], "1 to 31536000"),
             (&["extra"], "extra"),
         ] {

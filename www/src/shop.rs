@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::routing::{any, get};
 use axum::{Json, Router, middleware};
 use passerby_server::store::StoreError;
-use passerby_server::{AntiCsrf, BuildError, Sessions, SqliteStore};
+use passerby_server::{AntiCsrf, BuildError, MintLimit, Sessions, SqliteStore};
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -20,6 +20,8 @@ use crate::customers::Customers;
 use crate::options::Options;
 use crate::site::{self, Shell, SiteError};
 use crate::{api, dashboard, demo};
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -52,10 +54,17 @@ pub enum StartError {
 /// # Errors
 /// When the database cannot be used.
 pub async fn sessions(origin: &str, options: &Options, customers: Arc<Customers>) -> Result<Sessions, StartError> {
-    let sessions = Sessions::builder()
+    let builder = match options.mint_limit {
+        None => Sessions::builder(),
+        Some(sessions) => {
+            Sessions::builder().mint_limit(MintLimit::new(sessions, HOUR)).client_address_header("x-forwarded-for")
+        }
+    };
+    let sessions = builder
         .api_domain(origin)
         .store(SqliteStore::open(&options.database).await?)
         .access_token_validity(Duration::from_secs(options.access_token_validity))
+        .anonymous_enabled(options.anonymous_sessions)
         .mint_for_navigations(options.mint_for_navigations)
         .anti_csrf(if options.anti_csrf_tokens { AntiCsrf::ViaToken } else { AntiCsrf::None })
         // The guest becomes a customer, in whatever way: the plants move into the customer's cart. The access token says how many.

@@ -20,7 +20,11 @@ process.on("exit", () => {
   folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }));
 });
 
-/** @typedef {{ accessTokenValidity?: number, mintForNavigations?: boolean, antiCsrfTokens?: boolean }} ServerOptions validity in seconds */
+/**
+ * Validity in seconds; a limit of new sessions goes by `X-Forwarded-For`.
+ * @typedef {{ accessTokenValidity?: number, mintForNavigations?: boolean, mintLimit?: number, noAnonymousSessions?: boolean,
+ *   antiCsrfTokens?: boolean }} ServerOptions
+ */
 
 export class Server {
   #folder;
@@ -52,13 +56,16 @@ export class Server {
     return server;
   }
 
-  /** Starts, or starts again: on the same port, with the same database. */
-  async start() {
+  /** Starts, or starts again: on the same port, with the same database, and other options where some are given. */
+  async start(changed = {}) {
+    this.#options = { ...this.#options, ...changed };
     const folder = this.#folder;
     const options = ["--port", this.#port, "--database", this.database, "--web", join(folder, "web")];
-    const { accessTokenValidity, mintForNavigations, antiCsrfTokens } = this.#options;
+    const { accessTokenValidity, mintForNavigations, mintLimit, noAnonymousSessions, antiCsrfTokens } = this.#options;
     if (accessTokenValidity) options.push("--access-token-validity", accessTokenValidity);
     if (mintForNavigations) options.push("--mint-for-navigations");
+    if (mintLimit !== undefined) options.push("--mint-limit", mintLimit);
+    if (noAnonymousSessions) options.push("--no-anonymous-sessions");
     if (antiCsrfTokens) options.push("--anti-csrf-tokens");
     const child = spawn(PROGRAM, options.map(String), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
