@@ -18,6 +18,16 @@ const { test, server } = await openShop();
 const UPDATED = "ACCESS_TOKEN_PAYLOAD_UPDATED";
 const ENDED = ["UNAUTHORISED(true)"];
 
+/** What stands for a session of either kind, in cookies and in header mode. */
+const USER_COOKIES = [
+  ["sFrontToken", "sAccessToken", "sRefreshToken"],
+  ["sFrontToken", "st-access-token", "st-refresh-token"],
+];
+const ANONYMOUS_COOKIES = [
+  ["sAnonymousFrontToken", "sAnonymousToken"],
+  ["sAnonymousFrontToken", "st-anonymous-token"],
+];
+
 /** A visitor with two tabs, and what must be true of them. */
 class World {
   #visitor;
@@ -76,10 +86,15 @@ class World {
     this.user = this.afterSignOut = undefined;
   }
 
-  /** Everybody agrees on who is there, without any event. */
+  /** Everybody agrees on who is there, without any event, and one kind of session holds, in one way. */
   async check() {
     const { anonymousId, user, afterSignOut } = this;
     const state = user ? "authenticated" : "anonymous";
+    const [kept, gone] = user ? [USER_COOKIES, ANONYMOUS_COOKIES] : [ANONYMOUS_COOKIES, USER_COOKIES];
+    const names = Object.keys(await this.#visitor.cookies());
+    assert.deepEqual(names.filter((name) => gone.flat().includes(name)), []);
+    assert.equal(kept.filter((way) => way.every((name) => names.includes(name))).length, 1, `one way of ${names}`);
+    assert.equal(names.filter((name) => kept.flat().includes(name)).length, kept[0].length, `nothing else: ${names}`);
     for (const tab of this.tabs) {
       const { payload, ...known } = await tab.snapshot();
       assert.deepEqual([known.state, known.anonymousId], [state, anonymousId]);
