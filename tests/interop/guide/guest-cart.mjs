@@ -46,7 +46,7 @@ async function guestOf(authorization) {
 
 supertokens.init({
   framework: "express",
-  supertokens: { connectionURI: process.env.SUPERTOKENS_CORE },
+  supertokens: { connectionURI: process.env.SUPERTOKENS_CORE, apiKey: process.env.SUPERTOKENS_API_KEY },
   appInfo: { appName: "shop", apiDomain: API, websiteDomain: process.env.WEBSITE ?? "https://www.example.com", apiBasePath: "/auth" },
   recipeList: [
     Session.init({
