@@ -38,6 +38,9 @@ export async function replaceKey(file, kind) {
   const madeAt = Date.now() - HOUR;
   await change(file, [
     ["UPDATE keys SET created_at = created_at - ? WHERE kind = ?", [24 * HOUR, kind]],
-    ["INSERT INTO keys (id, kind, created_at, secret) VALUES (?, ?, ?, ?)", [`${kind[0]}-${madeAt}`, kind, madeAt, privateKey]],
+    // In all else like the one before it.
+    ["CREATE TEMP TABLE made AS SELECT * FROM keys WHERE kind = ? ORDER BY created_at DESC LIMIT 1", [kind]],
+    ["UPDATE made SET id = ?, created_at = ?, secret = ?", [`${kind[0]}-${madeAt}`, madeAt, privateKey]],
+    ["INSERT INTO keys SELECT * FROM made", []],
   ]);
 }
