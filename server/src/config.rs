@@ -129,7 +129,6 @@ pub struct SessionsBuilder {
     anonymous_subject: bool,
     mint: MintSettings,
     client_address_header: Option<String>,
-    after_sign_out: AfterSignOut,
     hooks: Hooks,
     claim_validators: GlobalValidators,
     anti_csrf: AntiCsrf,
@@ -158,7 +157,6 @@ impl Default for SessionsBuilder {
             anonymous_subject: false,
             mint: MintSettings::default(),
             client_address_header: None,
-            after_sign_out: AfterSignOut::default(),
             hooks: Hooks::default(),
             claim_validators: GlobalValidators::default(),
             anti_csrf: AntiCsrf::default(),
@@ -324,8 +322,14 @@ impl SessionsBuilder {
     }
 
     /// What becomes of the anonymousId at sign-out. Default [`AfterSignOut::Keep`].
-    pub fn after_sign_out(mut self, policy: AfterSignOut) -> Self {
-        self.after_sign_out = policy;
+    pub fn after_sign_out(self, policy: AfterSignOut) -> Self {
+        self.after_sign_out_by(move |_| policy)
+    }
+
+    /// The same, decided for each session: by a mark in its payload, for example, that says "this is a shared device". Takes the place of
+    /// [`after_sign_out`](Self::after_sign_out).
+    pub fn after_sign_out_by(mut self, policy: impl Fn(&UserSession) -> AfterSignOut + Send + Sync + 'static) -> Self {
+        self.hooks.set_after_sign_out(policy);
         self
     }
 
@@ -465,7 +469,6 @@ impl SessionsBuilder {
             base_path,
             trusted_origins,
             csrf,
-            after_sign_out: self.after_sign_out,
             anonymous_enabled: self.anonymous_enabled.into(),
             mint: MintPolicy::new(mint),
             clock: self.clock,

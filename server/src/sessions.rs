@@ -16,7 +16,7 @@ use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
 use crate::{
     claims::GlobalValidators,
     clock::{Clock, millis, system_time},
-    config::{AfterSignOut, SessionsBuilder},
+    config::SessionsBuilder,
     engine::{AnonymousCheck, Engine, EngineError, JwtKey, SessionInformation},
     hooks::Hooks,
     http::{AntiCsrf, RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
@@ -56,7 +56,6 @@ pub(crate) struct Parts {
     pub(crate) base_path: String,
     pub(crate) trusted_origins: Vec<HeaderValue>,
     pub(crate) csrf: CsrfLayer,
-    pub(crate) after_sign_out: AfterSignOut,
     pub(crate) anonymous_enabled: AtomicBool,
     pub(crate) mint: MintPolicy,
     pub(crate) clock: Clock,
@@ -277,9 +276,5 @@ impl Sessions {
 
     pub(crate) fn csrf(&self) -> &CsrfLayer {
         &self.0.csrf
-    }
-
-    pub(crate) fn after_sign_out(&self) -> AfterSignOut {
-        self.0.after_sign_out
     }
 }

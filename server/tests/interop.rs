@@ -1,4 +1,5 @@
-//! Other services verify our anonymous tokens from the key set alone: `jose` in Node, PyJWT in Python. The scripts are in `tests/interop`.
+//! Other services verify our anonymous tokens from the key set alone: `jose` in Node, PyJWT in Python. And the Express guide of
+//! `docs/anonymous-sessions.md` runs. The scripts are in `tests/interop`.
 //!
 //! Needs Node with npm, and Python 3 with venv; brings the packages itself, as the committed lock files have them.
 
@@ -6,8 +7,9 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
 };
 
 use axum::{Json, Router, body::Body, routing::get};
@@ -32,7 +34,7 @@ fn must(command: &mut Command) {
 }
 
 /// Does something unless it was done with this very lock file before.
-fn once(folder: &Path, lock_file: &str, install: impl FnOnce()) {
+fn once(folder: &Path, lock_file: impl AsRef<Path>, install: impl FnOnce()) {
     let lock = fs::read_to_string(scripts().join(lock_file)).unwrap();
     let stamp = folder.join(".installed-from");
     if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
@@ -43,16 +45,23 @@ fn once(folder: &Path, lock_file: &str, install: impl FnOnce()) {
 }
 
 /// Copies of the scripts with their packages beside them, so that nothing is written outside of the target directory.
-fn node() -> Command {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-node");
-    once(&folder, "package-lock.json", || {
+fn with_packages(name: &str, source: &Path, scripts: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    once(&folder, source.join("package-lock.json"), || {
         for name in ["package.json", "package-lock.json", ".npmrc"] {
-            fs::copy(scripts().join(name), folder.join(name)).unwrap();
+            fs::copy(source.join(name), folder.join(name)).unwrap();
         }
         let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
         must(Command::new(npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder));
     });
-    fs::copy(scripts().join("verify.mjs"), folder.join("verify.mjs")).unwrap();
+    for name in scripts {
+        fs::copy(source.join(name), folder.join(name)).unwrap();
+    }
+    folder
+}
+
+fn node() -> Command {
+    let folder = with_packages("interop-node", &scripts(), &["verify.mjs"]);
     let mut command = Command::new("node");
     command.arg(folder.join("verify.mjs"));
     command
@@ -144,4 +153,51 @@ async fn jose_in_node() {
 #[ignore = "needs Python and the network at its first run: cargo test --test interop -- --ignored"]
 async fn pyjwt_in_python() {
     verifies_from_the_key_set_alone(python).await;
+}
+
+/// A session core, for as long as this lives.
+struct Core {
+    process: Child,
+    address: String,
+    _folder: TempDir,
+}
+
+impl Core {
+    fn start(program: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut process = Command::new(program)
+            .args(["core", "--port", "0", "--database"])
+            .arg(folder.path().join("core.db"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{program} says {line:?}")).to_owned();
+        Self { process, address, _folder: folder }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // Whatever has ended by itself needs no end.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// `passerby-server core`, or another one that `PASSERBY_CORE` names.
+fn core_program() -> Option<String> {
+    std::env::var("PASSERBY_CORE").ok().or_else(|| option_env!("CARGO_BIN_EXE_passerby-server").map(str::to_owned))
+}
+
+#[test]
+#[ignore = "needs Node and the network at its first run: cargo test --test interop -- --ignored"]
+fn the_express_guide_brings_the_guests_cart_into_the_account() {
+    let folder = with_packages("interop-guide", &scripts().join("guide"), &["guest-cart.mjs", "exercise.mjs"]);
+    let core = core_program().map(|program| Core::start(&program));
+    let address = core.as_ref().map_or("none", |core| core.address.as_str());
+    let output = run(Command::new("node").arg("exercise.mjs").arg(address).current_dir(&folder));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), if core.is_some() { "OK" } else { "loaded" });
 }

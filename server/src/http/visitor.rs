@@ -160,7 +160,7 @@ impl Visitor {
     pub async fn sign_out(&self) -> Result<(), VisitorError> {
         let (session, transfer) = self.user_and_transfer()?;
         self.0.sessions.engine().revoke(session.handle()).await?;
-        let id = match self.0.sessions.after_sign_out() {
+        let id = match self.0.sessions.hooks().after_sign_out(&session) {
             AfterSignOut::Keep => Some(session.claims.anonymous_id.clone()),
             AfterSignOut::Rotate => None,
         };

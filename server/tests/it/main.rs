@@ -12,6 +12,7 @@ mod cookie_life;
 mod csrf_and_cors;
 mod forgery;
 mod forget;
+mod guide;
 mod header_mode;
 mod keys;
 mod minting;
