@@ -99,10 +99,13 @@
 pub mod claims;
 mod clock;
 mod config;
+#[cfg(feature = "core")]
+pub mod core;
 mod engine;
 mod hooks;
 mod http;
 mod limit;
+pub mod metrics;
 mod mint;
 mod principal;
 mod pruning;
@@ -117,7 +120,7 @@ pub use self::store::PostgresStore;
 pub use self::store::SqliteStore;
 pub use self::{
     config::{AfterSignOut, BuildError, SessionsBuilder},
-    engine::{EngineError, JwtKey, SessionInformation},
+    engine::{EngineError, JwtKey, KeyAlgorithm, SessionInformation},
     hooks::HookError,
     http::{
         AntiCsrf, CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError,

@@ -13,6 +13,8 @@ mod ssr;
 mod visitor;
 
 pub(crate) use self::request::RequestFacts;
+#[cfg(feature = "core")]
+pub(crate) use self::routes::PUBLIC_CACHING;
 pub use self::{
     anti_csrf::AntiCsrf,
     extract::{FreshUser, User},

@@ -1,6 +1,7 @@
 //! The server as a browser meets it: an axum router, a cookie jar, and the rules of the reference and the design.
 
 #![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::explicit_write, reason = "past the test harness, which keeps what passes to itself")]
 
 mod anonymous;
 mod app;
@@ -19,7 +20,10 @@ mod pages;
 mod payload;
 mod planted;
 mod postgres;
+mod program;
 mod rotation;
+mod session_core;
 mod setup;
 mod store_conformance;
+mod storm;
 mod users;
