@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 type Body = Full<axum::body::Bytes>;
+pub(crate) type HttpClient = Client<HttpConnector, Body>;
 
 /// A running core; ended with the test.
 pub(crate) struct Program {
@@ -96,17 +97,12 @@ impl Drop for Program {
     }
 }
 
-pub(crate) fn client() -> Client<HttpConnector, Body> {
+pub(crate) fn client() -> HttpClient {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
 /// Status and body; `None` when the connection broke before there was an answer.
-pub(crate) async fn call(
-    client: &Client<HttpConnector, Body>,
-    method: Method,
-    url: &str,
-    body: Value,
-) -> Option<(StatusCode, Value)> {
+pub(crate) async fn call(client: &HttpClient, method: Method, url: &str, body: Value) -> Option<(StatusCode, Value)> {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let request = Request::builder().method(method).uri(url).body(Body::from(body)).unwrap();
     let response = client.request(request).await.ok()?;
