@@ -82,6 +82,7 @@
 //! | whatever there is | `Option<Principal>` | – |
 //! | to act on the session | [`Visitor`] | – |
 //! | claims of its own | [`Visitor::require`] | 401, 403 |
+//! | a signed-in user, on a route for pages and scripts | [`PageUser`] | redirect, or 401 |
 //! | to render a page | `Result<User, Refused>` and [`redirect_to_refresh`] | – |
 //!
 //! # Several processes
@@ -96,6 +97,8 @@
 //! session with that id again, in the very response that tells so.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "actix")]
+mod actix;
 pub mod claims;
 mod clock;
 mod config;
@@ -114,6 +117,8 @@ pub mod store;
 
 pub use passerby_protocol::payload::PayloadError;
 
+#[cfg(feature = "actix")]
+pub use self::actix::ActixSessions;
 #[cfg(feature = "postgres")]
 pub use self::store::PostgresStore;
 #[cfg(feature = "sqlite")]
@@ -123,7 +128,7 @@ pub use self::{
     engine::{EngineError, JwtKey, KeyAlgorithm, SessionInformation},
     hooks::HookError,
     http::{
-        AntiCsrf, CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError,
+        AntiCsrf, CrossOrigin, FreshUser, PageUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError,
         redirect_to_refresh,
     },
     mint::{MintLimit, MintRequest},

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 #![allow(clippy::explicit_write, reason = "past the test harness, which keeps what passes to itself")]
 
+mod actix;
 mod anonymous;
 mod app;
 mod claims;
@@ -13,6 +14,7 @@ mod cookie_life;
 mod csrf_and_cors;
 mod forgery;
 mod forget;
+mod frameworks;
 mod header_mode;
 mod keys;
 mod minting;
