@@ -22,7 +22,6 @@ use super::{
 use crate::{
     engine::{EngineError, JwtKey},
     http::PUBLIC_CACHING,
-    store::StoreError,
 };
 
 const API_KEY: &str = "api-key";
@@ -70,7 +69,7 @@ impl IntoResponse for Refusal {
             Self::Engine(error) => {
                 tracing::error!(%error, "a request of a back end failed");
                 let status = match error {
-                    EngineError::Store(StoreError::Unreachable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+                    EngineError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 (status, "the session database failed, try again later").into_response()

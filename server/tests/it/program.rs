@@ -42,6 +42,10 @@ impl Program {
         for (name, value) in options {
             command.env(format!("PASSERBY_SERVER_{}", name.to_uppercase()), value);
         }
+        Self::spawn(&mut command)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, sink) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
@@ -316,4 +320,37 @@ fn a_wrong_configuration_is_said_at_start() {
     }
     let help = command().arg("--help").output().unwrap();
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("PASSERBY_SERVER_DATABASE"));
+}
+
+/// A disk that is full: here a limit on the size of files, which the system enforces as it does a full disk.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_full_disk_is_answered_503_and_ends_nothing() {
+    let (_folder, database) = in_folder();
+    let mut roomy = Program::start(&database, &[]);
+    let session = create(&roomy, "alice").await;
+    roomy.terminate();
+    assert!(roomy.ended(Duration::from_secs(5)).unwrap().success());
+
+    // 512 kB at most, and an error instead of a signal beyond.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 1024; exec \"$0\" core --port 0 --database \"$1\""]);
+    shell.arg(env!("CARGO_BIN_EXE_passerby-server")).arg(&database);
+    let full = Program::spawn(shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let (url, client) = (format!("{}/recipe/session", full.address), client());
+    let login = || call(&client, Method::POST, &url, json!({ "userId": "bob", "enableAntiCsrf": false }));
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&503) && statuses.len() < 1000 {
+        statuses.push(login().await.unwrap().0.as_u16());
+    }
+    assert_eq!((statuses.first(), statuses.last()), (Some(&200), Some(&503)), "{} logins", statuses.len());
+    let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
+    let refreshed = call(&client, Method::POST, &format!("{url}/refresh"), body.clone()).await.unwrap().1;
+    assert_eq!(refreshed["status"], "OK", "what needs no room goes on");
+    drop(full);
+
+    let again = Program::start(&database, &[]);
+    let refreshed = call(&client, Method::POST, &format!("{}/recipe/session/refresh", again.address), body).await.unwrap().1;
+    assert_eq!(refreshed["status"], "OK", "nothing was damaged");
+    create(&again, "bob").await;
 }
