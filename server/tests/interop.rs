@@ -224,7 +224,7 @@ fn runs_on_the_session_core(name: &str, mut back_end: Command) {
     assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
     let parts = said.lines().filter(|line| line.starts_with("ok: ")).count();
     writeln!(io::stderr(), "{name}: {parts} parts of the protocol").unwrap();
-    assert_eq!(parts, 8, "{said}");
+    assert_eq!(parts, 9, "{said}");
 }
 
 #[test]

@@ -156,6 +156,15 @@ const [alice, handle] = await signedIn("alice", { payload: { role: "admin", name
     part("JWT and public keys");
 }
 {
+    const { body } = await new Browser().post("/anonymous");
+    const claims = jwtPayload(body.token);
+    assert.deepEqual([claims.isAnonymous, claims.anonymousId.length, claims.exp - claims.iat], [true, 36, 315_360_000]);
+    const refused = await fetch(`${app}/me`, { headers: { authorization: `Bearer ${body.token}` } });
+    assert.equal(refused.status, 401, "a visitor is no user");
+    assert.match(await (await fetch(`${core}/metrics`)).text(), /passerby_anonymous_minted_total 1\n/);
+    part("anonymous sessions of endpoint mode");
+}
+{
     const logins = Array.from({ length: 20 }, (_, user) => signedIn(`user-${user % 4}`));
     const browsers = (await Promise.all(logins)).map(([browser]) => browser);
     const statuses = await Promise.all(browsers.map((browser) => browser.refresh().then(({ status }) => status)));

@@ -1,5 +1,5 @@
 // A SuperTokens back end in Express: what the tests ask of any back end on the session core. See `exercise.mjs` for the routes.
-// Arguments: the core's address, this app's port, and the website's origin.
+// Arguments: the core's address, and this app's port.
 
 import express from "express";
 import supertokens from "supertokens-node";
@@ -8,14 +8,15 @@ import JWT from "supertokens-node/recipe/jwt";
 import Session from "supertokens-node/recipe/session";
 import { verifySession } from "supertokens-node/recipe/session/framework/express";
 
-const [core, port, website = `http://localhost:${port}`, antiCsrf = "VIA_TOKEN"] = process.argv.slice(2);
+const [core, port] = process.argv.slice(2);
+const origin = `http://localhost:${port}`;
 const ids = supertokens.convertToRecipeUserId;
 
 supertokens.init({
     framework: "express",
     supertokens: { connectionURI: core, apiKey: process.env.CORE_API_KEY },
-    appInfo: { appName: "test", apiDomain: `http://localhost:${port}`, websiteDomain: website, apiBasePath: "/auth" },
-    recipeList: [Session.init({ antiCsrf }), JWT.init()],
+    appInfo: { appName: "test", apiDomain: origin, websiteDomain: origin, apiBasePath: "/auth" },
+    recipeList: [Session.init({ antiCsrf: "VIA_TOKEN" }), JWT.init()],
 });
 
 const app = express();
@@ -45,14 +46,11 @@ app.get("/handles/:user", async (req, res) => res.json(await Session.getAllSessi
 app.post("/revoke/:handle", async (req, res) => res.json(await Session.revokeSession(req.params.handle)));
 app.post("/revoke-all/:user", async (req, res) => res.json(await Session.revokeAllSessionsForUser(req.params.user)));
 app.post("/jwt", async (req, res) => res.json(await JWT.createJWT(req.body, 60, true)));
-app.get("/plain", (_, res) => res.json({}));
 
 // Anonymous sessions of endpoint mode: `{ "token": … }` to a POST.
-app.post("/anonymous", async (req, res) => {
-    const anonymousId = req.body?.anonymousId ?? crypto.randomUUID();
-    const made = await JWT.createJWT({ anonymousId, isAnonymous: true }, 315_360_000, true);
+app.post("/anonymous", async (_, res) => {
+    const made = await JWT.createJWT({ anonymousId: crypto.randomUUID(), isAnonymous: true }, 315_360_000, true);
     res.json({ token: made.jwt });
 });
-if (process.env.STATIC) app.use(express.static(process.env.STATIC));
 app.use(errorHandler());
 app.listen(Number(port), "127.0.0.1", () => console.log("listening"));

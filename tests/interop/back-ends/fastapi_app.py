@@ -5,6 +5,7 @@ Arguments: the core's address, and this app's port.
 
 import os
 import sys
+import uuid
 
 import uvicorn
 from fastapi import Depends, FastAPI, Request
@@ -104,9 +105,11 @@ async def make_jwt(request: Request):
     return {"status": "OK", "jwt": made.jwt}
 
 
-@app.get("/plain")
-async def plain():
-    return {}
+@app.post("/anonymous")
+async def anonymous():
+    """Anonymous sessions of endpoint mode: `{ "token": … }` to a POST."""
+    made = await create_jwt({"anonymousId": str(uuid.uuid4()), "isAnonymous": True}, 315_360_000, True)
+    return {"token": made.jwt}
 
 
 uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning")
