@@ -14,7 +14,7 @@ use url::{Host, Url};
 use crate::{
     claims::{GlobalValidators, SessionClaimValidator},
     clock::{Clock, millis},
-    engine::{Engine, EngineError, EngineSettings, PUBLISH_AHEAD_MS},
+    engine::{Engine, EngineError, EngineSettings, KeyAlgorithm, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
     http::{
         AntiCsrf,
@@ -127,6 +127,7 @@ pub struct SessionsBuilder {
     accept_former_cookie_name: bool,
     anonymous_renewal: f64,
     anonymous_subject: bool,
+    anonymous_algorithm: KeyAlgorithm,
     mint: MintSettings,
     client_address_header: Option<String>,
     hooks: Hooks,
@@ -155,6 +156,7 @@ impl Default for SessionsBuilder {
             accept_former_cookie_name: true,
             anonymous_renewal: DEFAULT_ANONYMOUS_RENEWAL,
             anonymous_subject: false,
+            anonymous_algorithm: KeyAlgorithm::default(),
             mint: MintSettings::default(),
             client_address_header: None,
             hooks: Hooks::default(),
@@ -270,6 +272,15 @@ impl SessionsBuilder {
     /// looks for a user in `sub` finds none.
     pub fn anonymous_subject(mut self, has_subject: bool) -> Self {
         self.anonymous_subject = has_subject;
+        self
+    }
+
+    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Rs256`]; [`KeyAlgorithm::Es256`] where so many visitors arrive that signing is
+    /// what the server spends its time with. The same for all processes on one database. A change makes a new static key at the
+    /// next start, which signs one minute later; tokens of the former one stay good. It is also the key of [`Sessions::create_jwt`]
+    /// with [`JwtKey::Static`](crate::JwtKey::Static).
+    pub fn anonymous_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
+        self.anonymous_algorithm = algorithm;
         self
     }
 
@@ -457,6 +468,7 @@ impl SessionsBuilder {
             anonymous_subject: self.anonymous_subject,
             anonymous_cookie: cookies.anonymous_name.clone(),
             key_rotation_ms,
+            anonymous_algorithm: self.anonymous_algorithm,
         };
         let store = self.store.ok_or(BuildError::StoreMissing)?;
         let engine = Engine::new(store, settings, self.clock.clone()).await?;
