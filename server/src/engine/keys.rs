@@ -47,7 +47,7 @@ pub enum KeyAlgorithm {
     /// RSA, 2048 bits. Every JWT library verifies it, and verifying is fast.
     #[default]
     Rs256,
-    /// ECDSA on P-256. Signs some thirty times faster, in tokens that are 256 characters shorter; verifying is a little slower.
+    /// ECDSA on P-256. Signs several times faster, in tokens that are 256 characters shorter; verifying is a little slower.
     Es256,
 }
 
