@@ -264,6 +264,21 @@ test("window handler, date provider and lock factory are used, and the first one
   for (const use of ["host", "now", "number", "lock passerby-refresh", "free passerby-refresh"]) assert.ok(uses.has(use), use);
 });
 
+test("a clock that is wrong for ever costs one refresh for a question, and not a loop", async (visitor) => {
+  const tab = await signedIn(visitor, () => ({
+    dateProvider: () => ({
+      now: () => Date.now() + 3_600_000_000,
+      getThresholdInSeconds: () => 7,
+      setThresholdInSeconds() {},
+      getClientClockSkewInMillis: () => 0,
+      setClientClockSkewInMillis() {},
+    }),
+  }));
+  const { value } = await tab.call("getAccessTokenPayloadSecurely");
+  assert.equal(value.sub, "ada");
+  assert.deepEqual(await server.calls(), { "POST /auth/session/refresh": 1 });
+});
+
 test("a lock factory that throws, rejects or answers no holds nothing up", async (visitor) => {
   for (const factory of ["() => { throw new Error('no lock'); }", "async () => { throw new Error('no lock'); }", "() => ({ acquireLock: () => false, releaseLock() {} })"]) {
     const tab = await signedIn(visitor, `() => ({ lockFactory: ${factory} })`);

@@ -100,3 +100,12 @@ test("a new visitor's first request fails as without the SDK; the next one bring
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
+
+test("ten first requests share one question that fails, and are served all the same", async (visitor) => {
+  const tab = await visitor.tab({});
+  let asked = 0;
+  await tab.page.route("**/session/refresh", (route) => (asked++, route.fulfill({ status: 503 })));
+  const answers = await tab.fetchAll(10, "/api/products");
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+  assert.equal(asked, 1);
+});
