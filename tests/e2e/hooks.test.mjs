@@ -266,6 +266,7 @@ test("window handler, date provider and lock factory are used, and the first one
 
 test("a clock that is wrong for ever costs one refresh for a question, and not a loop", async (visitor) => {
   const tab = await signedIn(visitor, () => ({
+    onHandleEvent() {},
     dateProvider: () => ({
       now: () => Date.now() + 3_600_000_000,
       getThresholdInSeconds: () => 7,
