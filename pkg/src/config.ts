@@ -1,3 +1,4 @@
+import { guarded } from "./generated/browser/handlers.js";
 import { makeError } from "./load.js";
 import { overrideWith, type RecipeInterface } from "./recipe.js";
 import type { FlatConfig, Recipe, RecipeConfig } from "./types.js";
@@ -28,7 +29,7 @@ export function flatten(config: FlatConfig | RecipeConfig): Options {
   for (const [name, value] of Object.entries(flat)) {
     const type = Object.entries(KNOWN).find(([, names]) => names.split(" ").includes(name))?.[0];
     if (!type) {
-      console.error(`passerby ignores the unknown option "${name}" of init. Known: ${Object.values(KNOWN).join(" ")}.`);
+      console.error(`passerby ignores the unknown option "${name}" of init`);
     } else if (value != null && typeof value !== type) {
       throw makeError("BAD_CONFIG", `The option ${name} of init has to be a ${type}`);
     }
@@ -47,14 +48,6 @@ function replaced({ override, apiDomain, sessionTokenBackendDomain }: FlatConfig
   const decide = recipe.shouldDoInterceptionBasedOnUrl;
   return {
     ...recipe,
-    shouldDoInterceptionBasedOnUrl: decide && ((url: URL) => {
-      try {
-        return decide(url.href, apiDomain, sessionTokenBackendDomain);
-      } catch (error) {
-        // The app's request must not fail for it.
-        console.error(error);
-        return false;
-      }
-    }),
+    shouldDoInterceptionBasedOnUrl: decide && ((url: URL) => guarded(() => decide(url.href, apiDomain, sessionTokenBackendDomain))),
   };
 }

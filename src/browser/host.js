@@ -1,6 +1,6 @@
 // The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
 
-import { cookieText, debug, give, given, handlers, isForeign, synchronise, writeCookie } from "./handlers.js";
+import { cookieText, custom, debug, give, given, guarded, handlers, onceWritten, synchronise, writeCookie } from "./handlers.js";
 
 /**
  * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session.
@@ -48,7 +48,7 @@ export function promise(task) {
 export function finish(task, ok, value) {
   const settlers = waiting[task];
   delete waiting[task];
-  settlers?.[ok ? 0 : 1](value);
+  onceWritten(() => settlers?.[ok ? 0 : 1](value));
 }
 
 // --- stored state --------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ export function patchFetch(except, url) {
     const url = parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
-  intercept = isForeign() ? async (call) => (await synchronise(), run(call)) : run;
+  intercept = custom ? async (call) => (await synchronise(), run(call)) : run;
   replaced = window.fetch;
   const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
   sessionFetch = modifyFetch({ originalFetch: replaced });
@@ -433,15 +433,6 @@ function notify() {
   for (const listener of [...listeners]) if (listeners.has(listener)) guarded(listener);
 }
 
-/** The app's callbacks must not fail the app's requests. @param {() => void} callback */
-function guarded(callback) {
-  try {
-    callback();
-  } catch (error) {
-    console.error(error);
-  }
-}
-
 /** This tab. */
 const TAB = Math.random().toString(36).slice(2);
 
@@ -474,7 +465,7 @@ function tell(event) {
   debug(`event ${event.action}`);
   const shared = { ...event, userContext: {}, tab: TAB };
   if (given.eventsOfOtherTabs) channel?.postMessage(shared);
-  guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event));
+  onceWritten(() => guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event)));
 }
 
 /** @param {string} action @param {boolean} [sessionExpiredOrRevoked] @param {unknown} [userContext] */

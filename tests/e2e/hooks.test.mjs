@@ -280,6 +280,37 @@ test("a clock that is wrong for ever costs one refresh for a question, and not a
   assert.deepEqual(await server.calls(), { "POST /auth/session/refresh": 1 });
 });
 
+test("a clock that throws costs the clock, and no request", async (visitor) => {
+  const broken = "() => { throw new Error('no clock'); }";
+  for (const build of [
+    `() => ({ dateProvider: () => ({ now: ${broken}, getThresholdInSeconds: () => 7, setThresholdInSeconds() {}, getClientClockSkewInMillis: ${broken}, setClientClockSkewInMillis: ${broken} }) })`,
+    `() => ({ override: { functions: (original) => ({ ...original, calculateClockSkewInMillis: ${broken} }) } })`,
+  ]) {
+    const tab = await started(visitor, build);
+    assert.equal((await tab.signIn("Ada")).status, 200);
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+    await tab.expire();
+    assert.equal((await tab.fetch("/api/me")).body.kind, "user");
+    await tab.call("signOut");
+    assert.match(visitor.takeProblems().join(), /no clock/);
+  }
+});
+
+test("an error of a window handler is init's", async (visitor) => {
+  const tab = await visitor.tab();
+  const message = await tab.run(() => {
+    try {
+      harness.start({
+        windowHandler: (original) => ({ ...original, location: { ...original.location, getHostName() { throw new Error("no host"); } } }),
+      });
+    } catch (error) {
+      return error.message;
+    }
+  });
+  assert.equal(message, "no host");
+  assert.equal((await tab.fetch("/api/products")).status, 200);
+});
+
 test("a lock factory that throws, rejects or answers no holds nothing up", async (visitor) => {
   for (const factory of ["() => { throw new Error('no lock'); }", "async () => { throw new Error('no lock'); }", "() => ({ acquireLock: () => false, releaseLock() {} })"]) {
     const tab = await signedIn(visitor, `() => ({ lockFactory: ${factory} })`);

@@ -109,3 +109,16 @@ test("ten first requests share one question that fails, and are served all the s
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
   assert.equal(asked, 1);
 });
+
+test("a new visitor's first request that fails on the server fails as without the SDK; the next one brings the session", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: {} });
+  await tab.page.route("**/api/me", (route) => route.fulfill({ status: 500, json: { message: "later" } }));
+  assert.deepEqual((await tab.fetchAll(3, "/api/me")).map(({ status }) => status), [500, 500, 500]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.unknown);
+  assert.deepEqual(await tab.snapshot(), { state: "unknown" });
+  assert.deepEqual(await tab.eventNames(), []);
+  await tab.page.unroute("**/api/me");
+  assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
