@@ -111,3 +111,11 @@ test("an existing session keeps its way until it ends, and the next one takes th
   await tab.signIn("Ada");
   assert.deepEqual(await visitor.cookies(), USER);
 });
+
+test("header mode: what is stored lives as long as the browser allows, which is longer than a refresh token", async (visitor) => {
+  await visitor.customer("Ada", OPTIONS);
+  const days = (cookie) => (cookie.expires - Date.now() / 1000) / 86_400;
+  const cookies = await visitor.context.cookies();
+  assert.deepEqual(cookies.map(({ name }) => name).sort(), Object.keys(USER).sort());
+  for (const cookie of cookies) assert.ok(days(cookie) > 390, `${cookie.name} ${days(cookie)}`);
+});

@@ -264,6 +264,22 @@ test("window handler, date provider and lock factory are used, and the first one
   for (const use of ["host", "now", "number", "lock passerby-refresh", "free passerby-refresh"]) assert.ok(uses.has(use), use);
 });
 
+test("a clock that is wrong for ever costs one refresh for a question, and not a loop", async (visitor) => {
+  const tab = await signedIn(visitor, () => ({
+    onHandleEvent() {},
+    dateProvider: () => ({
+      now: () => Date.now() + 3_600_000_000,
+      getThresholdInSeconds: () => 7,
+      setThresholdInSeconds() {},
+      getClientClockSkewInMillis: () => 0,
+      setClientClockSkewInMillis() {},
+    }),
+  }));
+  const { value } = await tab.call("getAccessTokenPayloadSecurely");
+  assert.equal(value.sub, "ada");
+  assert.deepEqual(await server.calls(), { "POST /auth/session/refresh": 1 });
+});
+
 test("a clock that throws costs the clock, and no request", async (visitor) => {
   const broken = "() => { throw new Error('no clock'); }";
   for (const build of [

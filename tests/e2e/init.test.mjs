@@ -1,6 +1,9 @@
 // Starting the SDK: what init takes, what it refuses, and what is left of a page where it cannot start.
 
 import assert from "node:assert/strict";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { COOKIES, openShop } from "./support/browser.mjs";
 
 const { test, server } = await openShop();
@@ -151,4 +154,19 @@ test("where the policy forbids WebAssembly, the app's requests go out and calls 
   await tab.run(() => passerby.dispose());
   assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
   assert.ok(visitor.takeProblems().some((problem) => problem.includes("wasm-unsafe-eval")), "it stands in the console");
+});
+
+test("a page without a host name, as a file is one, can start it", async (visitor, t) => {
+  const folder = await mkdtemp(join(tmpdir(), "passerby-file-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "page.html"), '<script src="passerby.global.js"></script>');
+  await copyFile(join(import.meta.dirname, "../../pkg/dist/passerby.global.js"), join(folder, "passerby.global.js"));
+  const tab = await visitor.tab();
+  await tab.page.goto(`file://${folder}/page.html`);
+  const seen = await tab.run((apiDomain) => {
+    const native = window.fetch;
+    supertokens.init({ apiDomain });
+    return [location.hostname, window.fetch !== native, supertokens.getSnapshot?.().state ?? "unknown"];
+  }, server.origin);
+  assert.deepEqual(seen, ["", true, "unknown"]);
 });

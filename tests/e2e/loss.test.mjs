@@ -151,3 +151,18 @@ test("a visitor's corrupt server cookie is replaced", async (visitor) => {
   assert.equal((await tab.snapshot()).anonymousId, body.anonymousId);
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
+
+test("cookies that vanish while a request is under way hold nobody up: one refresh, and the request again", async (visitor) => {
+  const { tab } = await visitor.customer();
+  await tab.page.route(
+    "**/api/account",
+    async (route) => {
+      await loseWhatScriptsWrote(visitor);
+      await route.fulfill({ status: 401, json: { message: "try refresh token" } });
+    },
+    { times: 1 },
+  );
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(await server.calls(), { [REFRESH]: 1, "GET /api/account": 1 });
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});

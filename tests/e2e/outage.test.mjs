@@ -101,6 +101,15 @@ test("a new visitor's first request fails as without the SDK; the next one bring
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
 
+test("ten first requests share one question that fails, and are served all the same", async (visitor) => {
+  const tab = await visitor.tab({});
+  let asked = 0;
+  await tab.page.route("**/session/refresh", (route) => (asked++, route.fulfill({ status: 503 })));
+  const answers = await tab.fetchAll(10, "/api/products");
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+  assert.equal(asked, 1);
+});
+
 test("a new visitor's first request that fails on the server fails as without the SDK; the next one brings the session", async (visitor) => {
   const tab = await visitor.tab({ anonymous: {} });
   await tab.page.route("**/api/me", (route) => route.fulfill({ status: 500, json: { message: "later" } }));

@@ -223,6 +223,29 @@ test("a request marked as not ours is not touched", async (visitor) => {
   assert.deepEqual(await tab.eventNames(), []);
 });
 
+test("an address is resolved before it is judged: what is not ours gets nothing, and a dot makes no stranger", async (visitor, t) => {
+  const stranger = await record(t, "127.0.0.1");
+  const { tab } = await visitor.customer("Ada", { anonymous: {}, tokenTransferMethod: "header" });
+  const { host } = new URL(stranger.url);
+  await tab.fetch(`//${host}/x`);
+  await tab.fetch(`///${host}/x`);
+  await tab.xhr(`//${host}/x`);
+  for (const { headers, method } of stranger.requests) {
+    assert.equal(method, "GET", "no permission was asked for");
+    for (const name of ["rid", "st-auth-mode", "anti-csrf", "authorization", "cookie"]) assert.equal(headers[name], undefined, name);
+  }
+  assert.equal(stranger.requests.length, 3);
+
+  const seen = new Map();
+  visitor.context.on("request", (request) => seen.set(request.url().replace(server.origin, ""), request.headers().rid));
+  await tab.run(async () => {
+    const blob = URL.createObjectURL(new Blob(["x"]));
+    for (const url of [blob, "data:text/plain,x", "data.json", "./a.b", "api/me?next=superTokensDoNotDoInterception"]) await fetch(url);
+  });
+  for (const [url, rid] of seen) assert.equal(rid, /^(blob|data):/.test(url) ? undefined : "anti-csrf", url);
+  assert.deepEqual([...seen.keys()].filter((url) => url.startsWith("/")), ["/data.json", "/a.b", "/api/me?next=superTokensDoNotDoInterception"]);
+}, TALKS_TO_OTHERS);
+
 test("the caller's headers and credentials stay as they are", async (visitor, t) => {
   const api = await record(t, "localhost");
   const { tab } = await visitor.customer();

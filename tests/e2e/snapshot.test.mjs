@@ -30,6 +30,17 @@ test("getSnapshot is the same frozen object until something changes", async (vis
   assert.deepEqual(isSame, [true, false, true, true, false, true]);
 });
 
+test("whoever hears of a new payload can read it", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.run(() => {
+    window.heard = [];
+    harness.start({ anonymous: {}, onHandleEvent: ({ action }) => heard.push([action, passerby.getSnapshot().payload.cart]) });
+  });
+  await tab.fetch("/api/me");
+  await tab.post("/api/cart", { productId: "fern", quantity: 2 });
+  assert.deepEqual((await tab.run(() => heard)).at(-1), ["ACCESS_TOKEN_PAYLOAD_UPDATED", { fern: 2 }]);
+});
+
 test("subscribe calls back after each change, until it is stopped", async (visitor) => {
   const tab = await visitor.tab({ anonymous: {} });
   await tab.run(() => {

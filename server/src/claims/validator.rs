@@ -167,6 +167,10 @@ mod tests {
             let no_list = roles.with_value("a", NOW);
             assert_eq!(super::tests::reason(&validator, &no_list)["message"], "wrong value", "{validator:?}");
         }
+        // Reference 9.77.
+        let missing = reason(&roles.includes_any(["c"]), &Map::new());
+        assert_eq!(missing["expectedToInclude"], json!(["c"]));
+        assert_eq!(missing.get("expectedToNotInclude"), None);
     }
 
     #[test]
