@@ -212,7 +212,8 @@ fn listens(port: u16) -> bool {
 
 /// A back end of this language, exercised by a browser.
 fn runs_on_the_session_core(name: &str, mut back_end: Command) {
-    const VALIDITY: &str = "2";
+    // Seconds, enough for what comes before its end on a slow machine.
+    const VALIDITY: &str = "5";
     let folder = TempDir::new().unwrap();
     let (_core, core) = session_core(&folder, VALIDITY);
     let port = free_port();
