@@ -13,6 +13,7 @@ const APPS = join(import.meta.dirname, "../apps");
 const WORK = join(process.env.PASSERBY_TARGET ?? join(ROOT, "target"), "packaging");
 
 const run = promisify(execFile);
+const NPM_TIMEOUT = 180_000;
 const FLAGS = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
 
 /** Below `tests/packaging/apps`. */
@@ -58,8 +59,11 @@ export async function install(name) {
 export async function npm(folder, ...args) {
   const isWindows = process.platform === "win32";
   const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", NG_CLI_ANALYTICS: "false", CI: "1" };
+  const running = run(isWindows ? "npm.cmd" : "npm", args, { cwd: folder, env, shell: isWindows, maxBuffer: 1e8, timeout: NPM_TIMEOUT });
+  // What asks a question gets no answer.
+  running.child.stdin.end();
   try {
-    return await run(isWindows ? "npm.cmd" : "npm", args, { cwd: folder, env, shell: isWindows, maxBuffer: 1e8 });
+    return await running;
   } catch (error) {
     throw new Error(`npm ${args.join(" ")} failed in ${folder}\n${error.stdout}${error.stderr}`);
   }

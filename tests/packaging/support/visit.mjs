@@ -11,14 +11,20 @@ const LOGIN = { name: "Ada", password: "windowsill" };
  * The app has `window.app`: its `events` by name, the SDK's `doesSessionExist`, `getUserId` and `signOut`, and `request` where it is not
  * `fetch` that the app uses.
  * @param {import("../../e2e/support/browser.mjs").Visitor} visitor
- * @param {{ first?: string[], page?: import("playwright-core").Page }} [expected] `first`: the calls that the first request comes to; `page`: one that
- * has been opened already
+ * @param {object} [app]
+ * @param {string[]} [app.first] the calls that the first request comes to
+ * @param {RegExp} [app.policy] of the page, where it is not the one of `front.mjs`
+ * @param {boolean} [app.showsUser] whether the page has the user's id in `#who`
  */
-export async function visit(visitor, { first = ["GET /api/me"], page } = {}) {
-  page ??= await openPage(visitor);
+export async function visit(visitor, { first = ["GET /api/me"], policy, showsUser = false } = {}) {
+  const page = await openPage(visitor, policy);
   const ask = (method, path, body) => page.evaluate(request, [method, path, body]);
   const events = () => page.evaluate(() => app.events.splice(0).filter((name) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED"));
   const call = (name) => page.evaluate((name) => app[name](), name);
+  async function isKnownAs(userId) {
+    assert.equal(await call("getUserId"), userId);
+    if (showsUser) await page.locator("#who", { hasText: new RegExp(`^${userId}$`) }).waitFor();
+  }
 
   const guest = await ask("GET", "/api/me");
   assert.equal(guest.status, 200);
@@ -28,16 +34,14 @@ export async function visit(visitor, { first = ["GET /api/me"], page } = {}) {
   assert.deepEqual(await events(), ["ANONYMOUS_SESSION_CREATED"]);
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
   assert.equal(await call("doesSessionExist"), true);
-  assert.equal(await call("getUserId"), `G-${anonymousId}`);
+  await isKnownAs(`G-${anonymousId}`);
 
-  const login = await ask("POST", "/api/login", LOGIN);
-  assert.equal(login.status, 200);
+  assert.equal((await ask("POST", "/api/login", LOGIN)).status, 200);
   assert.deepEqual(await events(), ["SESSION_CREATED"]);
   assert.deepEqual(await visitor.cookies(), COOKIES.user);
-  assert.equal(await call("getUserId"), "ada");
+  await isKnownAs("ada");
 
-  assert.equal((await ask("POST", "/api/demo/expire")).status, 200);
-  await visitor.forget();
+  await expire(visitor, ask);
   const account = await ask("GET", "/api/account");
   assert.equal(account.status, 200);
   assert.deepEqual(account.body, { userId: "ada", name: "Ada", anonymousId, orders: 0 });
@@ -49,16 +53,30 @@ export async function visit(visitor, { first = ["GET /api/me"], page } = {}) {
   assert.deepEqual(await events(), ["SIGN_OUT"]);
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
   assert.deepEqual((await ask("GET", "/api/me")).body, { kind: "anonymous", anonymousId });
-  assert.equal(await call("getUserId"), `G-${anonymousId}`);
+  await isKnownAs(`G-${anonymousId}`);
   assert.deepEqual(await events(), []);
-  return { page, anonymousId };
+}
+
+/** A page of somebody whose access token has expired. */
+export async function openExpired(visitor, policy) {
+  const page = await openPage(visitor, policy);
+  const ask = (method, path, body) => page.evaluate(request, [method, path, body]);
+  assert.equal((await ask("POST", "/api/login", LOGIN)).status, 200);
+  await expire(visitor, ask);
+  return page;
+}
+
+async function expire(visitor, ask) {
+  assert.equal((await ask("POST", "/api/demo/expire")).status, 200);
+  await visitor.forget();
 }
 
 /** The app's first page, when its code has run. */
-export async function openPage(visitor, path = "/") {
+async function openPage(visitor, policy) {
   const page = await visitor.context.newPage();
-  const response = await page.goto(path);
-  assert.equal(await response.headerValue("content-security-policy"), POLICY);
+  const sent = await (await page.goto("/")).headerValue("content-security-policy");
+  if (policy) assert.match(sent, policy);
+  else assert.equal(sent, POLICY);
   await page.waitForFunction(() => window.app);
   return page;
 }

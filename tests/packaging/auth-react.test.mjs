@@ -1,0 +1,11 @@
+// `supertokens-auth-react` as npm has it, over this package in the place of `supertokens-website`.
+
+import { openApp } from "./support/app.mjs";
+import { visit } from "./support/visit.mjs";
+
+const { test } = await openApp("auth-react");
+
+// SessionAuth asks whether there is a session, and so does the SDK: its users say nothing of anonymous ones.
+const first = ["POST /auth/session/refresh", "GET /api/me"];
+
+test("login, expiry, refresh, logout; SessionAuth and useSessionContext follow", (visitor) => visit(visitor, { first, showsUser: true }));
