@@ -50,8 +50,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// Starts the SDK with what `pkg/src/config.ts` made of the app's options, of which `options` are those for the host module; `false` when
-/// it was started before, and then nothing changes. What is no text is not given. `anonymous` is `undefined` for unspecified.
+/// Starts the SDK with what `pkg/src/config.ts` made of the app's options, of which `options` are those for the host module. What is no text is not given. `anonymous` is `undefined` for unspecified.
 #[wasm_bindgen]
 #[expect(clippy::too_many_arguments, reason = "as an object it would need its names here, too")]
 pub fn init(
@@ -69,7 +68,7 @@ pub fn init(
     anonymous: Option<bool>,
     endpoint: JsValue,
     key_set: JsValue,
-) -> Result<bool, JsValue> {
+) -> Result<(), JsValue> {
     let text = |value: JsValue| value.is_string().then(|| value.unchecked_into::<Text>());
     // Comparisons that NaN fails.
     if !(expired_status >= 0.0 && invalid_claim_status >= 0.0) {
@@ -98,7 +97,8 @@ pub fn init(
         anonymous_endpoint: text(endpoint),
         anonymous_jwks: text(key_set),
     };
-    Ok(page::start(config, options)?)
+    page::start(config, options)?;
+    Ok(())
 }
 
 /// For the host module's `connect`.

@@ -57,13 +57,17 @@ export function intercepted(config: Config, instance: AxiosLike, engine: Engine)
   return config;
 }
 
-/** Whether the adapter that axios will choose is one whose requests we see anyway. */
+/** Whether the adapter that axios will choose is one whose requests we see anyway. To carry one twice would double its events. */
 function isCarried({ adapter, env }: Config): boolean {
-  const hasXhr = typeof XMLHttpRequest !== "undefined";
+  const xhr = globalThis.XMLHttpRequest;
+  const byXhr = !!xhr && XHR in xhr;
+  const byFetch = FETCH in (env?.fetch ?? globalThis.fetch ?? {});
   for (const name of [adapter ?? ["xhr", "http", "fetch"]].flat()) {
-    if (name === "xhr" && hasXhr) return XHR in XMLHttpRequest;
-    if (name === "fetch") return FETCH in (env?.fetch ?? globalThis.fetch ?? {});
-    if (name !== "xhr" && (name !== "http" || !hasXhr)) break;
+    if (name === "xhr" && xhr) return byXhr;
+    if (name === "fetch") return byFetch;
+    // One of the app's sends with either.
+    if (typeof name === "function") return byXhr && byFetch;
+    if (name === "http" && !xhr) return false;
   }
   return false;
 }

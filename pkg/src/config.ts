@@ -1,3 +1,4 @@
+import { guarded } from "./generated/browser/handlers.js";
 import { makeError } from "./load.js";
 import { overrideWith, type RecipeInterface } from "./recipe.js";
 import type { FlatConfig, Recipe, RecipeConfig } from "./types.js";
@@ -47,14 +48,6 @@ function replaced({ override, apiDomain, sessionTokenBackendDomain }: FlatConfig
   const decide = recipe.shouldDoInterceptionBasedOnUrl;
   return {
     ...recipe,
-    shouldDoInterceptionBasedOnUrl: decide && ((url: URL) => {
-      try {
-        return decide(url.href, apiDomain, sessionTokenBackendDomain);
-      } catch (error) {
-        // The app's request must not fail for it.
-        console.error(error);
-        return false;
-      }
-    }),
+    shouldDoInterceptionBasedOnUrl: decide && ((url: URL) => guarded(() => decide(url.href, apiDomain, sessionTokenBackendDomain))),
   };
 }

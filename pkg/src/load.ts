@@ -1,3 +1,4 @@
+import { synchronise } from "./generated/browser/handlers.js";
 import { connect } from "./generated/browser/host.js";
 import { imports, intercept, isOurs, resume, start } from "./generated/glue.js";
 import type { SessionError } from "./types.js";
@@ -27,7 +28,11 @@ export function load(source: Source, texts: [number, string][]): "ready" | Sessi
 
 /** Calls an asynchronous function of the module. */
 export async function call<T>(operation: () => Promise<unknown>): Promise<T> {
-  if (loaded === "ready") return (await operation()) as T;
+  if (loaded === "ready") {
+    // Others may have written since.
+    await synchronise();
+    return (await operation()) as T;
+  }
   throw loaded ?? makeError("NOT_INITIALISED", "init function not called");
 }
 

@@ -1,6 +1,6 @@
 /** The functions of the SDK. Those that the peers have behave as there (reference 7.2). */
 import { flatten } from "./config.js";
-import { choose } from "./generated/browser/handlers.js";
+import { choose, handlers } from "./generated/browser/handlers.js";
 import { nativeFetch, refreshUrl, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
 import * as sdk from "./generated/glue.js";
 import { call, isReady, load, type Source } from "./load.js";
@@ -22,6 +22,8 @@ const contextOf = (input?: UserContext): { userContext: any } => ({ userContext:
 /** Axios instances that were given before `init`. */
 const waiting: (() => void)[] = [];
 
+let isStarted = false;
+
 /** The `init` of an entry that has the WebAssembly module from `source`, which lacks `texts`. */
 export function initFrom(source: Source, texts: [number, string][], config: FlatConfig | RecipeConfig): void {
   const loaded = load(source, texts);
@@ -30,13 +32,17 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     console.error(loaded);
     return;
   }
+  if (isStarted) {
+    console.warn("SuperTokens was already initialized: this init of passerby changes nothing");
+    return;
+  }
   const options = flatten(config);
   const { anonymous } = options;
   choose("cookies", options.cookieHandler);
   choose("window", options.windowHandler);
   choose("date", options.dateProvider);
   choose("lock", options.lockFactory);
-  const isNew = sdk.init(
+  sdk.init(
     options,
     options.apiDomain,
     options.apiBasePath,
@@ -52,15 +58,14 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     anonymous?.endpoint,
     anonymous?.jwks,
   );
-  if (!isNew) {
-    console.warn("SuperTokens was already initialized: this call of passerby's init changes nothing");
-  }
+  isStarted = true;
   for (const add of waiting.splice(0)) add();
 }
 
 /** Takes back what `init` did to the page. What is stored stays. */
 export function dispose(): void {
   if (isReady()) sdk.dispose();
+  isStarted = false;
 }
 
 /** Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and refreshes an expired session. */
@@ -171,7 +176,13 @@ export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}):
 export async function diagnose(): Promise<Diagnosis[]> {
   const { origin, pathname } = refreshUrl ? new URL(refreshUrl) : { origin: "", pathname: "" };
   const apiBasePath = pathname.replace("/session/refresh", "");
-  return (await import("./diagnose.js")).diagnose({ apiDomain: origin, apiBasePath, fetch: nativeFetch, isLoaded: isReady() });
+  return (await import("./diagnose.js")).diagnose({
+    apiDomain: origin,
+    apiBasePath,
+    fetch: nativeFetch,
+    isLoaded: isReady(),
+    cookies: handlers.cookies.getCookie,
+  });
 }
 
 /** All of them but `init`, for default exports. */

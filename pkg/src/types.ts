@@ -67,11 +67,11 @@ export interface SessionConfig {
   /** Whether `onHandleEvent` hears of what happens in other tabs, too. Each event then has a `tab`. Default false. */
   eventsOfOtherTabs?: boolean;
   /**
-   * Changes the calls of refresh and sign-out. What it throws goes to the caller; after 20 seconds it is no longer waited for.
-   * Default: they stay as they are.
+   * Changes the calls of refresh and sign-out. What it throws goes to the caller; after 20 seconds it counts as broken. Default: they stay
+   * as they are.
    */
   preAPIHook?: (context: PreAPIHookContext) => Promise<{ url: string; requestInit: RequestInit }>;
-  /** Called with a copy of each good answer to those. Same limits. Default: nothing. */
+  /** Called with a copy of each good answer to those, and waited for up to 20 seconds. What it throws goes to the console. Default: nothing. */
   postAPIHook?: (context: PreAPIHookContext & { fetchResponse: Response }) => Promise<void>;
   /** Functions of the SDK that the app does in its own way. Default: none. */
   override?: { functions?: Override<RecipeInterface> | undefined };

@@ -60,6 +60,19 @@ export function give(options) {
   given = options;
 }
 
+/**
+ * What the app throws must not fail the app's requests.
+ * @template T @param {() => T} callback @param {T} [instead] @returns {T | undefined}
+ */
+export function guarded(callback, instead) {
+  try {
+    return callback();
+  } catch (error) {
+    console.error(error);
+    return instead;
+  }
+}
+
 /** @param {string} message without tokens and ids */
 export function debug(message) {
   if (given.enableDebugLogs) {
@@ -200,8 +213,11 @@ export function writeCookie(name, value, attributes) {
   writes.catch(() => {});
 }
 
+/** Calls back once everything is written, at once where the browser does it. @param {() => void} callback */
+export const onceWritten = (callback) => void (custom ? writes.catch(() => {}).then(callback) : callback());
+
 /** The server's time, in epoch milliseconds. */
-export const serverNow = () => handlers.date.now();
+export const serverNow = () => guarded(() => handlers.date.now(), Date.now());
 
 /** @param {{ accessTokenPayload: any }} input @returns {number} milliseconds */
 export const clockSkew = ({ accessTokenPayload: { iat } }) => (typeof iat === "number" ? iat * 1000 - Date.now() : 0);
@@ -212,5 +228,5 @@ export const clockSkew = ({ accessTokenPayload: { iat } }) => (typeof iat === "n
  */
 export function setClock({ headers }, { up }) {
   const calculate = given.recipe?.calculateClockSkewInMillis ?? clockSkew;
-  handlers.date.setClientClockSkewInMillis(calculate({ accessTokenPayload: up, responseHeaders: headers }));
+  guarded(() => handlers.date.setClientClockSkewInMillis(calculate({ accessTokenPayload: up, responseHeaders: headers })));
 }

@@ -1,6 +1,6 @@
 // The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
 
-import { cookieText, debug, give, given, handlers, isForeign, synchronise, writeCookie } from "./handlers.js";
+import { cookieText, debug, give, given, guarded, handlers, isForeign, onceWritten, synchronise, writeCookie } from "./handlers.js";
 
 /**
  * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session.
@@ -48,7 +48,7 @@ export function promise(task) {
 export function finish(task, ok, value) {
   const settlers = waiting[task];
   delete waiting[task];
-  settlers?.[ok ? 0 : 1](value);
+  onceWritten(() => settlers?.[ok ? 0 : 1](value));
 }
 
 // --- stored state --------------------------------------------------------------------------------------------------
@@ -265,7 +265,12 @@ export async function hooked({ input, init, headers }, action, userContext = {})
 export async function answered({ input, init, headers, hook }, response) {
   if (!given.postAPIHook || !response.ok || !hook) return;
   const context = { ...hook, url: `${input}`, requestInit: { ...init, headers }, fetchResponse: response.clone() };
-  await Promise.race([given.postAPIHook(context), after(HOOK_TIMEOUT)]);
+  try {
+    await Promise.race([given.postAPIHook(context), after(HOOK_TIMEOUT)]);
+  } catch (error) {
+    // What it was to see has happened.
+    console.error(error);
+  }
 }
 
 /** @param {number} milliseconds @returns {Promise<void>} */
@@ -428,15 +433,6 @@ function notify() {
   for (const listener of [...listeners]) if (listeners.has(listener)) guarded(listener);
 }
 
-/** The app's callbacks must not fail the app's requests. @param {() => void} callback */
-function guarded(callback) {
-  try {
-    callback();
-  } catch (error) {
-    console.error(error);
-  }
-}
-
 /** This tab. */
 const TAB = Math.random().toString(36).slice(2);
 
@@ -469,7 +465,7 @@ function tell(event) {
   debug(`event ${event.action}`);
   const shared = { ...event, userContext: {}, tab: TAB };
   if (given.eventsOfOtherTabs) channel?.postMessage(shared);
-  guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event));
+  onceWritten(() => guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event)));
 }
 
 /** @param {string} action @param {boolean} [sessionExpiredOrRevoked] @param {unknown} [userContext] */

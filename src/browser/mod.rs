@@ -120,7 +120,7 @@ extern "C" {
     pub(crate) fn make_post(url: &JsValue) -> Call;
     /// The call as the app's hook wants it; rejects as the hook does.
     pub(crate) fn hooked(call: &Call, action: &str, user_context: &JsValue) -> JsValue;
-    /// Shows a good answer to the app's hook; rejects as the hook does.
+    /// Shows a good answer to the app's hook. Never rejects.
     pub(crate) fn answered(call: &Call, response: &Response) -> JsValue;
     /// Tells the app of claims that the response names. Never rejects.
     #[wasm_bindgen(js_name = checkClaims)]

@@ -130,7 +130,7 @@ test("a second init warns and changes nothing", async (visitor) => {
   });
   const problems = visitor.takeProblems();
   assert.equal(problems.length, 1);
-  assert.match(problems[0], /already initialised/);
+  assert.match(problems[0], /already initialized/);
   assert.equal((await tab.signIn("Ada")).status, 200);
   assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
   assert.equal(await tab.run(() => window.calledSecond), undefined);

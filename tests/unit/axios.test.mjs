@@ -221,6 +221,36 @@ test("headers: the caller's stay, what the engine drops goes, lists are kept, fa
   assert.deepEqual([rid, authorization, accept, list, agent, number], ["mine", "Bearer 1", undefined, "a, b", undefined, "5"]);
 });
 
+test("an adapter of the app gets the headers in axios' own class, without what the engine drops", async () => {
+  const dropping = {
+    ...engine,
+    intercept({ headers, send }) {
+      const changed = new Headers(headers);
+      changed.delete("authorization");
+      changed.set("rid", "session");
+      return send(changed, false);
+    },
+  };
+  let given;
+  const adapter = async (config) => ((given = config.headers), { status: 200, headers: {}, data: "", config });
+  await add(axios.create({ adapter }), dropping).get(ORIGIN, { headers: { Authorization: "Bearer 0", "X-Mine": "yes" } });
+  assert.ok(given instanceof axios.AxiosHeaders);
+  assert.deepEqual([given.has("authorization"), given.get("rid"), given.get("x-mine")], [false, "session", "yes"]);
+  assert.ok(Object.keys(given).includes("X-Mine"), "as the caller wrote it");
+});
+
+test("what the caller removed does not come back, and nothing is transformed twice", async () => {
+  const instance = axios.create({ adapter: "http", transformRequest: [(data) => `${data}!`], transformResponse: [(data) => `${data}?`] });
+  instance.interceptors.request.use((config) => {
+    config.headers.delete("Accept");
+    return config;
+  });
+  const { data } = await add(instance).post(ORIGIN, "a", { headers: { "content-type": "text/plain" } });
+  assert.equal(seen[0].headers.accept, undefined);
+  assert.equal(seen[0].body, "a!");
+  assert.ok(data.endsWith("}?"), data);
+});
+
 test("credentials are added where the caller says nothing", async () => {
   const asked = [];
   const adapter = async (config) => (asked.push(config.withCredentials), { status: 200, headers: {}, data: "", config });
@@ -275,9 +305,13 @@ test("the refresh fails otherwise", async () => {
   }
 });
 
-test("cancelled while the refresh runs: at once, and nothing is sent again", async () => {
-  const instance = add(axios.create({ adapter: "http" }));
+test("cancelled while the refresh runs: at once, and nothing is sent again", { timeout: 5000 }, async () => {
+  let count = 0;
+  // One that knows nothing of cancellations.
+  const adapter = async ({ signal, cancelToken, ...config }) => (count++, axios.getAdapter("http")(config));
+  const instance = add(axios.create({ adapter }));
   for (const kind of ["signal", "token"]) {
+    count = 0;
     refusals = 1;
     seen.splice(0);
     let started, proceed;
@@ -296,7 +330,7 @@ test("cancelled while the refresh runs: at once, and nothing is sent again", asy
     );
     proceed();
     await new Promise((done) => setTimeout(done, 20));
-    assert.equal(seen.length, 1);
+    assert.deepEqual([seen.length, count], [1, 1]);
   }
 });
 
@@ -327,6 +361,7 @@ test("types of answers reach the caller untouched", async () => {
   assert.deepEqual(await get("json"), JSON.parse(text));
   assert.equal(Buffer.from(await get("arraybuffer")).toString(), text);
   assert.equal(await (await get("blob")).text(), text);
+  assert.deepEqual(trace.filter(Array.isArray).filter(([{ id }]) => id === "c").length, 4, "the engine could read them all");
   // A stream has one reader, and that is the caller: claims in it are not seen.
   const quiet = { ...engine, intercept: (call) => call.send(new Headers(call.headers), true).then((answer) => (answer.clone(), answer)) };
   const { data } = await add(axios.create({ adapter: "fetch" }), quiet).get(ORIGIN, { responseType: "stream" });
@@ -368,6 +403,7 @@ test("where a patched function carries the request, it is left alone", () => {
     globalThis.XMLHttpRequest.__interceptedBySuperTokens = true;
     assert.equal(isLeft({}), true);
     assert.equal(isLeft({ adapter: "xhr" }), true);
+    assert.equal(isLeft({ adapter: () => {} }), true);
     assert.equal(isLeft({ adapter: ["xhr", "http", "fetch"] }), true);
     assert.equal(isLeft({ adapter: "odd" }), false);
   } finally {

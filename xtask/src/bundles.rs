@@ -45,16 +45,27 @@ pub(crate) fn make() -> Result<()> {
         "--outDir",
         "dist",
     ]))?;
-    let sources = ENTRIES.map(|entry| format!("src/{entry}.ts"));
-    run(esbuild().args(&sources).args([
-        "--format=esm",
-        "--splitting",
-        "--chunk-names=chunks/[name]-[hash]",
-        "--outbase=src",
-        "--outdir=dist",
-    ]))?;
+    // One file for each source: bundlers take what an app uses, and load the rest when it is first used.
+    let mut transform = node(paths::node_bin("esbuild", "esbuild"));
+    transform.current_dir(paths::pkg()).args(sources(&paths::pkg().join("src"))?).args(["--outbase=src", "--outdir=dist"]);
+    run(transform.args(["--format=esm", "--target=es2020", "--legal-comments=none", "--log-level=warning"]))?;
     run(esbuild().args(["src/index.ts", "--format=iife", "--global-name=supertokens", "--outfile=dist/passerby.global.js"]))?;
     common_js(&dist)
+}
+
+/// The modules, written or built.
+fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.to_string_lossy();
+        if path.is_dir() {
+            found.extend(sources(&path)?);
+        } else if (name.ends_with(".ts") && !name.ends_with(".d.ts")) || name.ends_with(".js") {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 fn esbuild() -> std::process::Command {

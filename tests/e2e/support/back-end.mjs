@@ -3,6 +3,7 @@
 // do the same here.
 
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import express from "express";
 import { SignJWT, createLocalJWKSet, decodeJwt, exportJWK, generateKeyPair, jwtVerify } from "jose";
 import { bundle } from "./sdk.mjs";
