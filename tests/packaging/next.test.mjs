@@ -32,7 +32,7 @@ async function serve(folder) {
 
 test("login, expiry, refresh, logout", (visitor) => visit(visitor, { policy, showsUser: true }));
 
-test("rendered on the server, nothing is known, and the browser takes over without a complaint", async (visitor) => {
+test("rendered on the server, nothing is known and nobody is asked", async (visitor) => {
   const html = await (await visitor.context.request.get("/")).text();
   assert.match(html, /<p id="server">unknown<\/p><p id="who">unknown<\/p>/);
   assert.deepEqual(await visitor.server.calls(), {});
