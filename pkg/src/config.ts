@@ -25,11 +25,12 @@ const KNOWN = {
 export function flatten(config: FlatConfig | RecipeConfig): Options {
   const { appInfo, recipeList, ...rest } = config as RecipeConfig;
   const recipes: Recipe[] = recipeList ?? [];
-  const flat: FlatConfig = Object.assign({}, rest, appInfo, ...recipes.map((recipe) => recipe.config));
+  // supertokens-auth-react hands on all that it has: an `appInfo` of its own making beside flat options, and options that concern it alone.
+  const flat: FlatConfig = Object.assign({}, rest, recipeList && appInfo, ...recipes.map((recipe) => recipe.config));
   for (const [name, value] of Object.entries(flat)) {
     const type = Object.entries(KNOWN).find(([, names]) => names.split(" ").includes(name))?.[0];
     if (!type) {
-      console.error(`passerby ignores the unknown option "${name}" of init. Known: ${Object.values(KNOWN).join(" ")}.`);
+      if (!("recipeId" in flat)) console.error(`passerby ignores the unknown option "${name}" of init`);
     } else if (value != null && typeof value !== type) {
       throw makeError("BAD_CONFIG", `The option ${name} of init has to be a ${type}`);
     }
