@@ -8,4 +8,10 @@ const { test } = await openApp("auth-react");
 // SessionAuth asks whether there is a session, and so does the SDK: its users say nothing of anonymous ones.
 const first = ["POST /auth/session/refresh", "GET /api/me"];
 
-test("login, expiry, refresh, logout; SessionAuth and useSessionContext follow", (visitor) => visit(visitor, { first, showsUser: true }));
+test("login, expiry, refresh, logout; SessionAuth and useSessionContext follow", async (visitor) => {
+  // What SIGN_OUT means to these components does not come from the SDK: it is nobody, until they ask again.
+  const app = { first, showsUser: true, shownAfterSignOut: "nobody", renewsItself: true };
+  const { page, anonymousId } = await visit(visitor, app);
+  await page.reload();
+  await page.locator("#who", { hasText: `G-${anonymousId}` }).waitFor();
+});

@@ -5,6 +5,7 @@ import { COOKIES } from "../../e2e/support/browser.mjs";
 import { POLICY } from "./front.mjs";
 
 const REFRESH = "POST /auth/session/refresh";
+const EXPIRE = "POST /api/demo/expire";
 const LOGIN = { name: "Ada", password: "windowsill" };
 
 /**
@@ -15,15 +16,18 @@ const LOGIN = { name: "Ada", password: "windowsill" };
  * @param {string[]} [app.first] the calls that the first request comes to
  * @param {RegExp} [app.policy] of the page, where it is not the one of `front.mjs`
  * @param {boolean} [app.showsUser] whether the page has the user's id in `#who`
+ * @param {string} [app.shownAfterSignOut] there, where it is not the guest's id
+ * @param {boolean} [app.renewsItself] whether the app looks at each new token, and so refreshes an expired one before it is used
  */
-export async function visit(visitor, { first = ["GET /api/me"], policy, showsUser = false } = {}) {
+export async function visit(visitor, app = {}) {
+  const { first = ["GET /api/me"], policy, showsUser = false, shownAfterSignOut, renewsItself = false } = app;
   const page = await openPage(visitor, policy);
   const ask = (method, path, body) => page.evaluate(request, [method, path, body]);
   const events = () => page.evaluate(() => app.events.splice(0).filter((name) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED"));
   const call = (name) => page.evaluate((name) => app[name](), name);
-  async function isKnownAs(userId) {
+  async function isKnownAs(userId, shown = userId) {
     assert.equal(await call("getUserId"), userId);
-    if (showsUser) await page.locator("#who", { hasText: new RegExp(`^${userId}$`) }).waitFor();
+    if (showsUser) await page.locator("#who", { hasText: new RegExp(`^${shown}$`) }).waitFor();
   }
 
   const guest = await ask("GET", "/api/me");
@@ -41,20 +45,24 @@ export async function visit(visitor, { first = ["GET /api/me"], policy, showsUse
   assert.deepEqual(await visitor.cookies(), COOKIES.user);
   await isKnownAs("ada");
 
-  await expire(visitor, ask);
+  await visitor.forget();
+  await expire(ask);
+  if (renewsItself) await page.waitForFunction(() => app.events.includes("REFRESH_SESSION"));
   const account = await ask("GET", "/api/account");
   assert.equal(account.status, 200);
   assert.deepEqual(account.body, { userId: "ada", name: "Ada", anonymousId, orders: 0 });
-  assert.deepEqual(visitor.requests, ["GET /api/account", REFRESH, "GET /api/account"]);
-  assert.deepEqual(await visitor.server.calls(), { "GET /api/account": 2, [REFRESH]: 1 });
+  const refused = renewsItself ? [] : ["GET /api/account"];
+  assert.deepEqual(visitor.requests, [EXPIRE, ...refused, REFRESH, "GET /api/account"]);
+  assert.deepEqual(await visitor.server.calls(), { [EXPIRE]: 1, "GET /api/account": 1 + refused.length, [REFRESH]: 1 });
   assert.deepEqual(await events(), ["REFRESH_SESSION"]);
 
   await call("signOut");
   assert.deepEqual(await events(), ["SIGN_OUT"]);
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
   assert.deepEqual((await ask("GET", "/api/me")).body, { kind: "anonymous", anonymousId });
-  await isKnownAs(`G-${anonymousId}`);
+  await isKnownAs(`G-${anonymousId}`, shownAfterSignOut);
   assert.deepEqual(await events(), []);
+  return { page, anonymousId };
 }
 
 /** A page of somebody whose access token has expired. */
@@ -62,13 +70,13 @@ export async function openExpired(visitor, policy) {
   const page = await openPage(visitor, policy);
   const ask = (method, path, body) => page.evaluate(request, [method, path, body]);
   assert.equal((await ask("POST", "/api/login", LOGIN)).status, 200);
-  await expire(visitor, ask);
+  await expire(ask);
+  await visitor.forget();
   return page;
 }
 
-async function expire(visitor, ask) {
+async function expire(ask) {
   assert.equal((await ask("POST", "/api/demo/expire")).status, 200);
-  await visitor.forget();
 }
 
 /** The app's first page, when its code has run. */
