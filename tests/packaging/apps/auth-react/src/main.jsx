@@ -15,8 +15,11 @@ function Who() {
 
 createRoot(document.getElementById("root")).render(
   <SuperTokensWrapper>
-    <SessionAuth>
+    <SessionAuth requireAuth={false}>
       <Who />
+    </SessionAuth>
+    <SessionAuth>
+      <p id="inside">There is a session.</p>
     </SessionAuth>
   </SuperTokensWrapper>,
 );
