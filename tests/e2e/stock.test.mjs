@@ -164,9 +164,24 @@ test("two tabs: login in ours is seen by the stock client, and its logout ends b
   assert.deepEqual(await stock.events(), ["SIGN_OUT"]);
   await stock.isNobody();
   assert.equal((await ours.fetch("/api/account")).status, 401);
-  assert.equal((await ours.fetch("/api/me")).body.kind, "anonymous");
-  assert.deepEqual(await ours.call("isAnonymous"), { value: true });
-  assert.equal((await ours.snapshot()).state, "anonymous");
+  assert.notEqual((await ours.snapshot()).state, "authenticated");
+  // What the stock client was sent of the anonymous session, it dropped. A page of ours asks for it.
+  await ours.reload({ anonymous: {} });
+  const { body } = await ours.fetch("/api/me");
+  assert.equal(body.kind, "anonymous");
+  assert.equal((await ours.snapshot()).anonymousId, body.anonymousId);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
+
+test("a guest of the stock client is the same guest after the change to ours", async (visitor) => {
+  const stock = await StockTab.open(visitor);
+  const { anonymousId } = (await stock.fetch("/api/me")).body;
+  await stock.isNobody();
+  await stock.page.close();
+  const ours = await visitor.tab({ anonymous: {} });
+  assert.deepEqual((await ours.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+  assert.deepEqual(await ours.call("getAnonymousId"), { value: anonymousId });
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
 
 test("two tabs: login in the stock client is seen by ours, and our logout ends both", async (visitor) => {
