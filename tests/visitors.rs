@@ -33,7 +33,7 @@ async fn the_first_answer_brings_the_session() {
 }
 
 #[wasm_bindgen_test]
-async fn the_first_request_goes_alone_and_the_others_follow_with_its_session() {
+async fn rule_10_the_first_request_goes_alone_and_the_others_follow_with_its_session() {
     let page = Page::start_with(|config| config.anonymous = AnonymousMode::On);
     let gate = Gate::closed();
     page.server.on("/products", [Reply::ok().anonymous(&visitor()).behind(&gate), Reply::ok()]);
@@ -130,7 +130,7 @@ async fn a_corrupt_cookie_costs_one_call_and_not_the_session() {
 }
 
 #[wasm_bindgen_test]
-async fn an_anonymous_visitor_who_is_refused_is_told_so_and_nothing_is_refreshed() {
+async fn rule_8_an_anonymous_visitor_who_is_refused_is_told_so_and_nothing_is_refreshed() {
     let page = Page::visited_by(&visitor());
     page.server.on("/dashboard", [Reply::refused("unauthorised")]);
     assert_eq!(page.get("/dashboard").await.status(), 401);
@@ -139,7 +139,7 @@ async fn an_anonymous_visitor_who_is_refused_is_told_so_and_nothing_is_refreshed
 }
 
 #[wasm_bindgen_test]
-async fn refreshing_is_for_user_sessions() {
+async fn rule_9_refreshing_is_for_user_sessions() {
     let page = Page::visited_by(&visitor());
     assert!(!passerby::attempt_refreshing_session().await.unwrap());
     assert!(page.server.urls().is_empty());
@@ -163,7 +163,7 @@ async fn signing_in_replaces_the_anonymous_session() {
 }
 
 #[wasm_bindgen_test]
-async fn a_user_session_is_never_replaced_by_an_anonymous_one() {
+async fn rule_7_a_user_session_is_never_replaced_by_an_anonymous_one() {
     let page = Page::signed_in(&Token::user("s1"));
     page.server.on("/orders", [Reply::ok().anonymous(&visitor())]);
     page.get("/orders").await;

@@ -1,5 +1,5 @@
 import { synchronise } from "./generated/browser/handlers.js";
-import { connect } from "./generated/browser/host.js";
+import { connect, makeError as make } from "./generated/browser/host.js";
 import { imports, intercept, isOurs, resume, start } from "./generated/glue.js";
 import type { SessionError } from "./types.js";
 
@@ -42,6 +42,4 @@ export function isReady(): boolean {
 }
 
 /** An error of the SDK. */
-export function makeError(code: SessionError["code"], message: string): SessionError {
-  return Object.assign(new Error(message), { name: "SessionError", code } as const);
-}
+export const makeError = (code: SessionError["code"], message: string): SessionError => make(code, message) as SessionError;

@@ -1,5 +1,5 @@
 import type { ClaimValidationError } from "./claims/types.js";
-import type { Override } from "./override.js";
+import type { Builder } from "./override.js";
 import type { RecipeInterface } from "./recipe.js";
 import type { CookieHandlerInput } from "./utils/cookieHandler.js";
 import type { DateProviderInput } from "./utils/dateProvider.js";
@@ -23,7 +23,9 @@ export type SessionEvent = {
         | "ACCESS_TOKEN_PAYLOAD_UPDATED"
         | "REFRESH_SESSION"
         | "SIGN_OUT"
-        | "TOKEN_THEFT_DETECTED";
+        | "TOKEN_THEFT_DETECTED"
+        // In the peers' types, for their user interface. Never fired here.
+        | "SESSION_ALREADY_EXISTS";
     }
   | {
       action: "UNAUTHORISED";
@@ -63,7 +65,8 @@ export interface SessionConfig {
   /** Whether the page runs in an iframe of another site. Default false. */
   isInIframe?: boolean;
   /** Called with each event. What it throws goes to the console and no further. */
-  onHandleEvent?: (event: SessionEvent) => void;
+  // A method, here and below: callbacks that were written for fewer events, or for the peers' builder, fit too.
+  onHandleEvent?(event: SessionEvent): void;
   /** Whether `onHandleEvent` hears of what happens in other tabs, too. Each event then has a `tab`. Default false. */
   eventsOfOtherTabs?: boolean;
   /**
@@ -74,7 +77,7 @@ export interface SessionConfig {
   /** Called with a copy of each good answer to those, and waited for up to 20 seconds. What it throws goes to the console. Default: nothing. */
   postAPIHook?: (context: PreAPIHookContext & { fetchResponse: Response }) => Promise<void>;
   /** Functions of the SDK that the app does in its own way. Default: none. */
-  override?: { functions?: Override<RecipeInterface> | undefined };
+  override?: { functions?(original: RecipeInterface, builder: Builder<RecipeInterface>): RecipeInterface };
   /** Makes the lock over all tabs. Default: the browser's, where it has one. */
   lockFactory?: LockFactory;
   /** `none`: nothing in the page is replaced, and `Session.fetch` carries the session. Default: `fetch` and `XMLHttpRequest` do. */

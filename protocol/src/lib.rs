@@ -18,5 +18,7 @@ pub mod response;
 pub mod rotation;
 pub mod scope;
 pub mod state;
+#[cfg(feature = "json")]
+pub mod stock;
 #[cfg(test)]
 mod testing;

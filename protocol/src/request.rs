@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_makes_what_the_server_does_not() {
+    fn rule_14_an_endpoint_makes_what_the_server_does_not() {
         let gates = states().map(|state| gate(&state, AnonymousMode::Endpoint, false));
         assert_eq!(gates, [Gate::Ask, Gate::Open, Gate::Open, Gate::Open]);
         assert_eq!(states().map(|state| is_token_missing(&state, false)), [false, true, false, false]);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_visitor_is_not_held_behind_a_refresh_that_cannot_succeed() {
+    fn rule_10_a_new_visitor_is_not_held_behind_a_refresh_that_cannot_succeed() {
         let gates = states().map(|state| gate(&state, AnonymousMode::On, false));
         assert_eq!(gates, [Gate::Lead, Gate::Lead, Gate::Open, Gate::Open]);
     }

@@ -14,7 +14,7 @@ use url::{Host, Url};
 use crate::{
     claims::{GlobalValidators, SessionClaimValidator},
     clock::{Clock, millis},
-    engine::{Engine, EngineError, EngineSettings, PUBLISH_AHEAD_MS},
+    engine::{Engine, EngineError, EngineSettings, KeyAlgorithm, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
     http::{
         AntiCsrf,
@@ -127,9 +127,9 @@ pub struct SessionsBuilder {
     accept_former_cookie_name: bool,
     anonymous_renewal: f64,
     anonymous_subject: bool,
+    anonymous_algorithm: KeyAlgorithm,
     mint: MintSettings,
     client_address_header: Option<String>,
-    after_sign_out: AfterSignOut,
     hooks: Hooks,
     claim_validators: GlobalValidators,
     anti_csrf: AntiCsrf,
@@ -156,9 +156,9 @@ impl Default for SessionsBuilder {
             accept_former_cookie_name: true,
             anonymous_renewal: DEFAULT_ANONYMOUS_RENEWAL,
             anonymous_subject: false,
+            anonymous_algorithm: KeyAlgorithm::default(),
             mint: MintSettings::default(),
             client_address_header: None,
-            after_sign_out: AfterSignOut::default(),
             hooks: Hooks::default(),
             claim_validators: GlobalValidators::default(),
             anti_csrf: AntiCsrf::default(),
@@ -275,6 +275,15 @@ impl SessionsBuilder {
         self
     }
 
+    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Rs256`]; [`KeyAlgorithm::Es256`] where so many visitors arrive that signing is
+    /// what the server spends its time with. The same for all processes on one database. A change makes a new static key at the
+    /// next start, which signs one minute later; tokens of the former one stay good. It is also the key of [`Sessions::create_jwt`]
+    /// with [`JwtKey::Static`](crate::JwtKey::Static).
+    pub fn anonymous_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
+        self.anonymous_algorithm = algorithm;
+        self
+    }
+
     /// Whether loading a page gives a new visitor an anonymous session, too. Default `false`: API requests only, as Fetch Metadata tells
     /// them (without it, requests that do not prefer HTML). Images, frames and prefetching never do.
     pub fn mint_for_navigations(mut self, mint: bool) -> Self {
@@ -324,8 +333,14 @@ impl SessionsBuilder {
     }
 
     /// What becomes of the anonymousId at sign-out. Default [`AfterSignOut::Keep`].
-    pub fn after_sign_out(mut self, policy: AfterSignOut) -> Self {
-        self.after_sign_out = policy;
+    pub fn after_sign_out(self, policy: AfterSignOut) -> Self {
+        self.after_sign_out_by(move |_| policy)
+    }
+
+    /// The same, decided for each session: by a mark in its payload, for example, that says "this is a shared device". Takes the place of
+    /// [`after_sign_out`](Self::after_sign_out).
+    pub fn after_sign_out_by(mut self, policy: impl Fn(&UserSession) -> AfterSignOut + Send + Sync + 'static) -> Self {
+        self.hooks.set_after_sign_out(policy);
         self
     }
 
@@ -453,6 +468,7 @@ impl SessionsBuilder {
             anonymous_subject: self.anonymous_subject,
             anonymous_cookie: cookies.anonymous_name.clone(),
             key_rotation_ms,
+            anonymous_algorithm: self.anonymous_algorithm,
         };
         let store = self.store.ok_or(BuildError::StoreMissing)?;
         let engine = Engine::new(store, settings, self.clock.clone()).await?;
@@ -465,7 +481,6 @@ impl SessionsBuilder {
             base_path,
             trusted_origins,
             csrf,
-            after_sign_out: self.after_sign_out,
             anonymous_enabled: self.anonymous_enabled.into(),
             mint: MintPolicy::new(mint),
             clock: self.clock,

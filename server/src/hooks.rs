@@ -4,7 +4,10 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use crate::principal::{AnonymousSession, UserSession};
+use crate::{
+    config::AfterSignOut,
+    principal::{AnonymousSession, UserSession},
+};
 
 /// What a failing hook may return.
 pub type HookError = Box<dyn std::error::Error + Send + Sync>;
@@ -12,12 +15,14 @@ pub type HookError = Box<dyn std::error::Error + Send + Sync>;
 type Carried = Pin<Box<dyn Future<Output = Result<Map<String, Value>, HookError>> + Send>>;
 type OnUpgrade = Arc<dyn Fn(AnonymousSession, String) -> Carried + Send + Sync>;
 type OnSignOut = Arc<dyn Fn(UserSession) -> Carried + Send + Sync>;
+type AfterSignOutOf = Arc<dyn Fn(&UserSession) -> AfterSignOut + Send + Sync>;
 
 /// The app's hooks. Without one, nothing but the anonymousId is carried over.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     on_upgrade: Option<OnUpgrade>,
     on_sign_out: Option<OnSignOut>,
+    after_sign_out: Option<AfterSignOutOf>,
 }
 
 impl fmt::Debug for Hooks {
@@ -52,6 +57,15 @@ impl Hooks {
             let carried = hook(session);
             Box::pin(async move { carried.await.map_err(Into::into) })
         }));
+    }
+
+    pub(crate) fn set_after_sign_out(&mut self, policy: impl Fn(&UserSession) -> AfterSignOut + Send + Sync + 'static) {
+        self.after_sign_out = Some(Arc::new(policy));
+    }
+
+    /// What becomes of the anonymousId when this session is signed out.
+    pub(crate) fn after_sign_out(&self, session: &UserSession) -> AfterSignOut {
+        self.after_sign_out.as_ref().map(|policy| policy(session)).unwrap_or_default()
     }
 
     /// What to put into the new user session. A failing hook never stops a login.

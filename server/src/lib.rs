@@ -82,6 +82,7 @@
 //! | whatever there is | `Option<Principal>` | – |
 //! | to act on the session | [`Visitor`] | – |
 //! | claims of its own | [`Visitor::require`] | 401, 403 |
+//! | a signed-in user, on a route for pages and scripts | [`PageUser`] | redirect, or 401 |
 //! | to render a page | `Result<User, Refused>` and [`redirect_to_refresh`] | – |
 //!
 //! # Several processes
@@ -96,13 +97,18 @@
 //! session with that id again, in the very response that tells so.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "actix")]
+mod actix;
 pub mod claims;
 mod clock;
 mod config;
+#[cfg(feature = "core")]
+pub mod core;
 mod engine;
 mod hooks;
 mod http;
 mod limit;
+pub mod metrics;
 mod mint;
 mod principal;
 mod pruning;
@@ -111,16 +117,18 @@ pub mod store;
 
 pub use passerby_protocol::payload::PayloadError;
 
+#[cfg(feature = "actix")]
+pub use self::actix::ActixSessions;
 #[cfg(feature = "postgres")]
 pub use self::store::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use self::store::SqliteStore;
 pub use self::{
     config::{AfterSignOut, BuildError, SessionsBuilder},
-    engine::{EngineError, JwtKey, SessionInformation},
+    engine::{EngineError, JwtKey, KeyAlgorithm, SessionInformation},
     hooks::HookError,
     http::{
-        AntiCsrf, CrossOrigin, FreshUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError,
+        AntiCsrf, CrossOrigin, FreshUser, PageUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError,
         redirect_to_refresh,
     },
     mint::{MintLimit, MintRequest},

@@ -8,15 +8,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use axum::extract::OriginalUri;
 use http::{HeaderName, HeaderValue, Method, Response, header, request};
-use passerby_protocol::names;
+use passerby_protocol::{names, payload::merge};
 use serde_json::{Map, Value};
 use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
 
 use crate::{
-    claims::GlobalValidators,
+    claims::{self, GlobalValidators, InvalidClaim, SessionClaimValidator},
     clock::{Clock, millis, system_time},
-    config::{AfterSignOut, SessionsBuilder},
+    config::SessionsBuilder,
     engine::{AnonymousCheck, Engine, EngineError, JwtKey, SessionInformation},
     hooks::Hooks,
     http::{AntiCsrf, RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
@@ -56,7 +57,6 @@ pub(crate) struct Parts {
     pub(crate) base_path: String,
     pub(crate) trusted_origins: Vec<HeaderValue>,
     pub(crate) csrf: CsrfLayer,
-    pub(crate) after_sign_out: AfterSignOut,
     pub(crate) anonymous_enabled: AtomicBool,
     pub(crate) mint: MintPolicy,
     pub(crate) clock: Clock,
@@ -148,6 +148,42 @@ impl Sessions {
     /// When the store fails.
     pub async fn revoke_session(&self, handle: &str) -> Result<bool, EngineError> {
         self.engine().revoke(handle).await
+    }
+
+    /// Ends these sessions, and returns the handles of those that there were.
+    ///
+    /// # Errors
+    /// When the store fails; sessions before that are ended.
+    pub async fn revoke_sessions<'a>(&self, handles: impl IntoIterator<Item = &'a str>) -> Result<Vec<String>, EngineError> {
+        let mut revoked = Vec::new();
+        for handle in handles {
+            if self.engine().revoke(handle).await? {
+                revoked.push(handle.to_owned());
+            }
+        }
+        Ok(revoked)
+    }
+
+    /// Validates the claims of a session outside of its requests, as its next access token will tell them. Claims that are missing or too
+    /// old are fetched first and stored; the browser learns of them when it refreshes. Returns the demands that are not
+    /// satisfied, `None` when there is no such session. The
+    /// [global validators](crate::SessionsBuilder::claim_validator) are not asked (reference 8.8).
+    ///
+    /// # Errors
+    /// [`EngineError::Payload`] when fetched claims do not fit, or when the store fails.
+    pub async fn validate_claims_of_session(
+        &self,
+        handle: &str,
+        validators: &[&dyn SessionClaimValidator],
+    ) -> Result<Option<Vec<InvalidClaim>>, EngineError> {
+        let Some(session) = self.engine().session(handle).await? else { return Ok(None) };
+        let now = self.now();
+        let update = claims::refetched(validators, &session, now).await;
+        if !update.is_empty() && !self.engine().merge_by_handle(handle, &update).await? {
+            return Ok(None);
+        }
+        let payload = merge(session.claims.custom, update)?;
+        Ok(Some(claims::invalid(validators, &payload, now)))
     }
 
     /// Ends all sessions of a user and returns their handles.
@@ -247,7 +283,10 @@ impl Sessions {
     }
 
     pub(crate) fn facts_of(&self, request: &request::Parts) -> RequestFacts {
-        RequestFacts::of(&request.method, &request.headers, self.cookies(), self.0.mint.for_navigations())
+        // A nested router cuts its prefix off, and the browser must come back to the whole address.
+        let uri = request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
+        let (method, headers) = (&request.method, &request.headers);
+        RequestFacts::of(method, headers, self.cookies(), self.0.mint.for_navigations()).at(method, headers, uri)
     }
 
     /// Whether a visitor without any id may get one now. Counts the request.
@@ -277,9 +316,5 @@ impl Sessions {
 
     pub(crate) fn csrf(&self) -> &CsrfLayer {
         &self.0.csrf
-    }
-
-    pub(crate) fn after_sign_out(&self) -> AfterSignOut {
-        self.0.after_sign_out
     }
 }

@@ -1,13 +1,21 @@
 //! Other services verify our anonymous tokens from the key set alone: `jose` in Node, PyJWT in Python. The scripts are in `tests/interop`.
 //!
+//! And SuperTokens back ends run on our session core: the real `supertokens-node` with Express, the real `supertokens-python` with FastAPI.
+//! The apps, and the browser that exercises them, are in `tests/interop/back-ends`.
+//!
 //! Needs Node with npm, and Python 3 with venv; brings the packages itself, as the committed lock files have them.
 
 #![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::explicit_write, reason = "past the test harness, which keeps what passes to itself")]
 
 use std::{
     fs,
+    io::{self, BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::{Json, Router, body::Body, routing::get};
@@ -18,8 +26,12 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tests").join("interop")
+fn in_tests(scripts: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tests").join(scripts)
+}
+
+fn installed(scripts: &str, language: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{language}", scripts.replace('/', "-")))
 }
 
 fn run(command: &mut Command) -> Output {
@@ -32,8 +44,11 @@ fn must(command: &mut Command) {
 }
 
 /// Does something unless it was done with this very lock file before.
-fn once(folder: &Path, lock_file: &str, install: impl FnOnce()) {
-    let lock = fs::read_to_string(scripts().join(lock_file)).unwrap();
+fn once(folder: &Path, lock_file: &Path, install: impl FnOnce()) {
+    // Two tests use one folder.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = fs::read_to_string(lock_file).unwrap();
     let stamp = folder.join(".installed-from");
     if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
         fs::create_dir_all(folder).unwrap();
@@ -42,34 +57,42 @@ fn once(folder: &Path, lock_file: &str, install: impl FnOnce()) {
     }
 }
 
-/// Copies of the scripts with their packages beside them, so that nothing is written outside of the target directory.
-fn node() -> Command {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-node");
-    once(&folder, "package-lock.json", || {
+/// A script of this folder of `tests`, copied beside its packages, so that nothing is written outside of the target directory.
+fn node(scripts: &str, script: &str) -> Command {
+    let (scripts, folder) = (in_tests(scripts), installed(scripts, "node"));
+    once(&folder, &scripts.join("package-lock.json"), || {
         for name in ["package.json", "package-lock.json", ".npmrc"] {
-            fs::copy(scripts().join(name), folder.join(name)).unwrap();
+            fs::copy(scripts.join(name), folder.join(name)).unwrap();
         }
         let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
         must(Command::new(npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder));
     });
-    fs::copy(scripts().join("verify.mjs"), folder.join("verify.mjs")).unwrap();
+    fs::copy(scripts.join(script), folder.join(script)).unwrap();
     let mut command = Command::new("node");
-    command.arg(folder.join("verify.mjs"));
+    command.arg(folder.join(script));
     command
 }
 
-fn python() -> Command {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-python");
+fn python(scripts: &str, script: &str) -> Command {
+    let (scripts, folder) = (in_tests(scripts), installed(scripts, "python"));
     let interpreter = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    once(&folder, "requirements.txt", || {
+    let requirements = scripts.join("requirements.txt");
+    once(&folder, &requirements, || {
         let python = if cfg!(windows) { "python" } else { "python3" };
         must(Command::new(python).args(["-m", "venv"]).arg(&folder));
-        let requirements = scripts().join("requirements.txt");
-        must(Command::new(&interpreter).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements));
+        must(Command::new(&interpreter).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements));
     });
     let mut command = Command::new(interpreter);
-    command.arg(scripts().join("verify.py"));
+    command.arg(scripts.join(script));
     command
+}
+
+fn verify_in_node() -> Command {
+    node("interop", "verify.mjs")
+}
+
+fn verify_in_python() -> Command {
+    python("interop", "verify.py")
 }
 
 /// A server that can be reached, and two tokens of its: of a visitor and of a user.
@@ -137,11 +160,94 @@ async fn verifies_from_the_key_set_alone(verifier: fn() -> Command) {
 #[tokio::test]
 #[ignore = "needs Node and the network at its first run: cargo test --test interop -- --ignored"]
 async fn jose_in_node() {
-    verifies_from_the_key_set_alone(node).await;
+    verifies_from_the_key_set_alone(verify_in_node).await;
 }
 
 #[tokio::test]
 #[ignore = "needs Python and the network at its first run: cargo test --test interop -- --ignored"]
 async fn pyjwt_in_python() {
-    verifies_from_the_key_set_alone(python).await;
+    verifies_from_the_key_set_alone(verify_in_python).await;
+}
+
+/// Ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The session core as a program, and its address.
+fn session_core(folder: &TempDir, access_token_validity: &str) -> (Running, String) {
+    let mut core = Command::new(env!("CARGO_BIN_EXE_passerby-server"))
+        .args(["core", "--port", "0", "--database"])
+        .arg(folder.path().join("core.db"))
+        .env("PASSERBY_SERVER_ACCESS_TOKEN_VALIDITY", access_token_validity)
+        .env("PASSERBY_SERVER_API_KEYS", "the-key-of-this-test")
+        .env("PASSERBY_SERVER_LOG", "warn")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(core.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (Running(core), line.trim().strip_prefix("listening on ").unwrap().to_owned())
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn listens(port: u16) -> bool {
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}
+
+/// A back end of this language, exercised by a browser.
+fn runs_on_the_session_core(name: &str, mut back_end: Command) {
+    const VALIDITY: &str = "2";
+    let folder = TempDir::new().unwrap();
+    let (_core, core) = session_core(&folder, VALIDITY);
+    let port = free_port();
+    back_end.args([&core, &port.to_string()]).env("CORE_API_KEY", "the-key-of-this-test");
+    let _back_end = Running(back_end.stdout(Stdio::null()).spawn().unwrap());
+    assert!(listens(port), "{name} does not listen");
+    let output = run(node("interop/back-ends", "exercise.mjs").args([&format!("http://localhost:{port}"), &core, VALIDITY]));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    let parts = said.lines().filter(|line| line.starts_with("ok: ")).count();
+    writeln!(io::stderr(), "{name}: {parts} parts of the protocol").unwrap();
+    assert_eq!(parts, 9, "{said}");
+}
+
+#[test]
+#[ignore = "needs Node and the network at its first run: cargo test --test interop -- --ignored"]
+fn express_on_the_session_core() {
+    runs_on_the_session_core("supertokens-node 24.0.3", node("interop/back-ends", "express.mjs"));
+}
+
+#[test]
+#[ignore = "needs Node, Python and the network at its first run: cargo test --test interop -- --ignored"]
+fn fastapi_on_the_session_core() {
+    runs_on_the_session_core("supertokens-python 0.31.4", python("interop/back-ends", "fastapi_app.py"));
+}
+
+/// The program that `docs/anonymous-sessions.md` shows.
+#[test]
+#[ignore = "needs Node and the network at its first run: cargo test --test interop -- --ignored"]
+fn the_express_guide_brings_the_guests_cart_into_the_account() {
+    let folder = TempDir::new().unwrap();
+    let (_core, core) = session_core(&folder, "3600");
+    // The exercise starts it.
+    node("interop/guide", "guest-cart.mjs");
+    let output = run(node("interop/guide", "exercise.mjs").arg(&core).env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "OK");
 }

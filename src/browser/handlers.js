@@ -164,8 +164,8 @@ export const handlers = {
   },
 };
 
-/** @type {CookieHandler | undefined} */
-let custom;
+/** The app's own, if it has one. @type {CookieHandler | undefined} */
+export let custom;
 /** What the app's handler answered last, with what was written since. */
 let copy = "";
 /** @type {Promise<unknown>} */
@@ -192,9 +192,6 @@ export const synchronise = () =>
     await written;
     copy = await /** @type {CookieHandler} */ (custom).getCookie();
   })();
-
-/** Whether there is anything to synchronise with. */
-export const isForeign = () => !!custom;
 
 export const cookieText = () => (custom ? copy : document.cookie);
 

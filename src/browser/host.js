@@ -1,6 +1,6 @@
 // The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
 
-import { cookieText, debug, give, given, guarded, handlers, isForeign, onceWritten, synchronise, writeCookie } from "./handlers.js";
+import { cookieText, custom, debug, give, given, guarded, handlers, onceWritten, synchronise, writeCookie } from "./handlers.js";
 
 /**
  * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session.
@@ -188,7 +188,7 @@ export function patchFetch(except, url) {
     const url = parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
-  intercept = isForeign() ? async (call) => (await synchronise(), run(call)) : run;
+  intercept = custom ? async (call) => (await synchronise(), run(call)) : run;
   replaced = window.fetch;
   const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
   sessionFetch = modifyFetch({ originalFetch: replaced });

@@ -1,9 +1,11 @@
 // Rule 1: until the visitor agrees, nothing is written anywhere, by nobody.
 
 import assert from "node:assert/strict";
-import { COOKIES, openShop } from "./support/browser.mjs";
+import { COOKIES, ofRule, openShop } from "./support/browser.mjs";
+import { heardByNobody } from "./support/page.mjs";
 
-const { test, server } = await openShop();
+const { test: inBrowser, server } = await openShop();
+const test = ofRule(1, inBrowser);
 
 const DECLINED = { anonymous: { enabled: false } };
 const REFRESH = "POST /auth/session/refresh";
@@ -144,5 +146,46 @@ test("consent of a former visit is withdrawn: the first answer removes the sessi
   const { tab } = await visitor.guest();
   await tab.reload(DECLINED);
   await tab.fetch("/api/products");
+  assert.deepEqual(await visitor.cookies(), COOKIES.none);
+});
+
+// --- switched off and on by the operator ---
+
+async function serve(options) {
+  await server.stop();
+  await server.start(options);
+}
+
+test("off on the server: the first answer removes what a visitor still holds, and on again the next one brings another", async (visitor, t) => {
+  t.after(() => serve({ noAnonymousSessions: false }));
+  const { tab, anonymousId } = await visitor.guest();
+
+  await serve({ noAnonymousSessions: true });
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "none" });
+  assert.deepEqual(await tab.events(), [heardByNobody("ANONYMOUS_SESSION_REMOVED")]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.none);
+  await visitor.forget();
+  assert.deepEqual((await tab.fetchAll(3, "/api/me")).map(({ body }) => body.kind), ["none", "none", "none"]);
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: false });
+  assert.ok(((await server.calls())[REFRESH] ?? 0) <= 1, "nobody asks again and again");
+  assert.deepEqual(await tab.eventNames(), []);
+
+  await serve({ noAnonymousSessions: false });
+  const { body } = await tab.fetch("/api/me");
+  assert.equal(body.kind, "anonymous");
+  assert.notEqual(body.anonymousId, anonymousId);
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
+
+test("off on the server: a customer's session ends as None", async (visitor, t) => {
+  t.after(() => serve({ noAnonymousSessions: false }));
+  const { tab } = await visitor.customer();
+  await serve({ noAnonymousSessions: true });
+  assert.equal((await tab.fetch("/api/me")).body.userId, "ada");
+  await tab.post("/api/demo/revoke");
+  await visitor.forget();
+  assert.equal((await tab.fetch("/api/account")).status, 401);
+  assert.deepEqual(await tab.events(), [heardByNobody("UNAUTHORISED(true)")]);
   assert.deepEqual(await visitor.cookies(), COOKIES.none);
 });

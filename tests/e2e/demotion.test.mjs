@@ -1,10 +1,11 @@
 // Design, section 3: when a session ends, for whatever reason, the anonymous session exists *before* the callback runs, with the same id.
 
 import assert from "node:assert/strict";
-import { COOKIES, openShop } from "./support/browser.mjs";
-import { heardByGuest } from "./support/page.mjs";
+import { COOKIES, ofRule, openShop } from "./support/browser.mjs";
+import { heardByGuest, heardByNobody } from "./support/page.mjs";
 
-const { test, server } = await openShop();
+const { test: inBrowser, server } = await openShop();
+const test = ofRule(4, inBrowser);
 
 const REFRESH = "POST /auth/session/refresh";
 const OPTIONS = { anonymous: {} };
@@ -30,12 +31,26 @@ const ENDINGS = {
     },
     events: ["TOKEN_THEFT_DETECTED", "UNAUTHORISED(true)"],
   },
+  "sign-out that this browser was not told of": {
+    async end(tab) {
+      const [{ value }] = (await tab.page.context().cookies()).filter(({ name }) => name === "sAccessToken");
+      const { status } = await server.fetch("/auth/signout", { method: "POST", headers: { cookie: `sAccessToken=${value}` } });
+      assert.equal(status, 200);
+      await tab.expire();
+    },
+    events: ["UNAUTHORISED(true)"],
+  },
 };
 
 /** How an app comes to notice, what it gets, and what it hears when it asks for a user where there has been none for long. */
 const NOTICES = {
   fetch: {
     notice: async (tab) => (await tab.fetch("/api/account")).status,
+    outcome: () => 401,
+    later: ["UNAUTHORISED(false)"],
+  },
+  XMLHttpRequest: {
+    notice: async (tab) => (await tab.xhr("/api/account")).status,
     outcome: () => 401,
     later: ["UNAUTHORISED(false)"],
   },
@@ -98,6 +113,7 @@ for (const [ending, { end, events }] of Object.entries(ENDINGS)) {
 const SIGN_OUTS = {
   "signOut()": (tab) => tab.call("signOut"),
   "a request of the app": (tab) => tab.post("/auth/signout"),
+  "an XMLHttpRequest of the app": (tab) => tab.xhr("/auth/signout", { method: "POST" }),
 };
 
 for (const [name, signOut] of Object.entries(SIGN_OUTS)) {
@@ -154,5 +170,43 @@ for (const [ending, endAndNotice] of Object.entries(ALL_ENDINGS)) {
     }
     assert.equal((await server.calls())[REFRESH], undefined);
     assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+  });
+}
+
+/** The server ends sessions as ever, but fails to make the anonymous one. */
+async function failToMint(tab) {
+  const pattern = /\/auth\/(session\/refresh|signout)$/;
+  await tab.page.route(pattern, async (route) => {
+    const response = await route.fetch();
+    // Playwright has stored the cookies already.
+    await tab.page.context().clearCookies({ name: "sAnonymousToken" });
+    const { "st-anonymous-front-token": _, "set-cookie": cookies, ...headers } = response.headers();
+    const others = cookies.split("\n").filter((cookie) => !cookie.startsWith("sAnonymousToken="));
+    await route.fulfill({ response, headers: { ...headers, "set-cookie": others.join("\n") } });
+  });
+  return () => tab.page.unroute(pattern);
+}
+
+const EVENTS = { ...Object.fromEntries(Object.entries(ENDINGS).map(([name, { events }]) => [name, events])), "sign-out": ["SIGN_OUT"] };
+
+for (const [ending, endAndNotice] of Object.entries(ALL_ENDINGS)) {
+  test(`${ending}, and no anonymous session can be made: the callback runs, there is none, and the next call brings it`, async (visitor) => {
+    const { tab } = await visitor.customer();
+    const repaired = await failToMint(tab);
+
+    await endAndNotice(tab);
+
+    const told = (await tab.events()).filter(({ name }) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED");
+    assert.deepEqual(told, EVENTS[ending].map(heardByNobody));
+    assert.deepEqual(await tab.snapshot(), { state: "none" });
+    assert.deepEqual(await visitor.cookies(), COOKIES.none);
+
+    await repaired();
+    await visitor.forget();
+    const { body } = await tab.fetch("/api/me");
+    assert.equal(body.kind, "anonymous");
+    assert.deepEqual(await tab.events(), [heardByGuest("ANONYMOUS_SESSION_CREATED", body.anonymousId)]);
+    assert.deepEqual(await server.calls(), { "GET /api/me": 1 });
+    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
   });
 }

@@ -1,8 +1,10 @@
 // Header mode: tokens travel in headers, and no HttpOnly cookie is set.
 import assert from "node:assert/strict";
 import { COOKIES, openShop } from "./support/browser.mjs";
+import { expireSessions } from "./support/database.mjs";
+import { heardByGuest } from "./support/page.mjs";
 
-const { test } = await openShop();
+const { test, server } = await openShop();
 
 const OPTIONS = { anonymous: {}, tokenTransferMethod: "header" };
 const latest = COOKIES.none;
@@ -38,19 +40,43 @@ test("header mode: an expired access token is refreshed once, with the bearer of
   assert.deepEqual(await visitor.cookies(), USER);
 });
 
-test("header mode: a revoked session ends as an anonymous one with the same id, before the callback", async (visitor) => {
-  const { tab, anonymousId } = await visitor.customer("Ada", OPTIONS);
-  await tab.post("/api/demo/revoke");
-  await visitor.forget();
+const ENDINGS = {
+  "is revoked": [(tab) => tab.post("/api/demo/revoke"), ["UNAUTHORISED(true)"]],
+  expires: [
+    async (tab) => {
+      await tab.expire();
+      await expireSessions(server.database, "ada");
+    },
+    ["UNAUTHORISED(true)"],
+  ],
+  "is stolen": [
+    async (tab, visitor) => {
+      const steal = (token) => server.fetch("/auth/session/refresh", { method: "POST", headers: bearer(token) });
+      const loot = await steal(await visitor.cookie("st-refresh-token"));
+      assert.equal((await steal(loot.headers.get("st-refresh-token"))).status, 200);
+      await tab.expire();
+    },
+    ["TOKEN_THEFT_DETECTED", "UNAUTHORISED(true)"],
+  ],
+};
 
-  assert.equal((await tab.fetch("/api/account")).status, 401);
+const bearer = (token) => ({ authorization: `Bearer ${token}`, "st-auth-mode": "header" });
 
-  const [event, ...others] = await tab.events();
-  assert.deepEqual(others, []);
-  assert.equal(event.name, "UNAUTHORISED(true)");
-  assert.deepEqual(event.answers, { exists: true, isAnonymous: true, anonymousId });
-  assert.deepEqual(await visitor.cookies(), ANONYMOUS);
-});
+for (const [how, [end, events]] of Object.entries(ENDINGS)) {
+  for (const way of ["fetch", "xhr"]) {
+    test(`header mode: a session that ${how} ends as an anonymous one with the same id, before the callback, by ${way}`, async (visitor) => {
+      const { tab, anonymousId } = await visitor.customer("Ada", OPTIONS);
+      await end(tab, visitor);
+      await visitor.forget();
+
+      assert.equal((await tab[way]("/api/account")).status, 401);
+
+      assert.deepEqual(await tab.events(), events.map((event) => heardByGuest(event, anonymousId)));
+      assert.deepEqual(await visitor.cookies(), ANONYMOUS);
+      assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+    });
+  }
+}
 
 test("header mode: what the browser lost of a visitor comes back with the token that is left", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest(OPTIONS);

@@ -1,9 +1,10 @@
 // What browsers do to cookies: drop those that scripts wrote, keep the server's, or hand back rubbish.
 
 import assert from "node:assert/strict";
-import { COOKIES, openShop } from "./support/browser.mjs";
+import { COOKIES, ofRule, openShop } from "./support/browser.mjs";
 
-const { test, server } = await openShop();
+const { test: inBrowser, server } = await openShop();
+const test = ofRule(11, inBrowser);
 
 const REFRESH = "POST /auth/session/refresh";
 const RUBBISH = {

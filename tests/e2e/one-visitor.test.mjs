@@ -4,7 +4,7 @@
 // PASSERBY_SEED picks other delays.
 
 import assert from "node:assert/strict";
-import { open } from "./support/browser.mjs";
+import { ofRule, open } from "./support/browser.mjs";
 import { SlowShop } from "./support/delay.mjs";
 
 const SEED = Number(process.env.PASSERBY_SEED ?? 4);
@@ -15,7 +15,8 @@ const TIME = 20_000;
 const TABS = 3;
 const CALLS = 20;
 
-const { test, server } = await open(SlowShop.start(SEED));
+const { test: inBrowser, server } = await open(SlowShop.start(SEED));
+const test = ofRule(10, inBrowser);
 const OPTIONS = { anonymous: {} };
 
 const only = (values) => {

@@ -100,3 +100,16 @@ test("a new visitor's first request fails as without the SDK; the next one bring
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
+
+test("a new visitor's first request that fails on the server fails as without the SDK; the next one brings the session", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: {} });
+  await tab.page.route("**/api/me", (route) => route.fulfill({ status: 500, json: { message: "later" } }));
+  assert.deepEqual((await tab.fetchAll(3, "/api/me")).map(({ status }) => status), [500, 500, 500]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.unknown);
+  assert.deepEqual(await tab.snapshot(), { state: "unknown" });
+  assert.deepEqual(await tab.eventNames(), []);
+  await tab.page.unroute("**/api/me");
+  assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});

@@ -135,6 +135,145 @@ test("the panel switches anonymous sessions off and on, and remembers it", async
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 }, WIDE);
 
+test("the panel shows each payload update, and what came along with the login", async (visitor) => {
+  const page = await visitor.context.newPage();
+  const payload = page.locator("#fact-payload");
+  const updates = page.locator('#timeline [data-action="ACCESS_TOKEN_PAYLOAD_UPDATED"]');
+  await page.goto("/");
+  await page.getByRole("button", { name: "Add Boston fern to your sill" }).click();
+  await payload.getByText('{"cart":{"fern":1}}').waitFor();
+  await page.getByRole("button", { name: "One more Boston fern" }).click();
+  await updates.first().getByText('payload: {"cart":{"fern":2}}').waitFor();
+  assert.equal(await updates.count(), 2);
+
+  await page.getByRole("link", { name: "Sign in" }).click();
+  await signIn(page, "Hedy");
+
+  const created = page.locator('#timeline [data-action="SESSION_CREATED"]');
+  await created.getByText("payload: ").waitFor();
+  for (const text of [await payload.textContent(), (await created.locator("code").textContent()).slice("payload: ".length)]) {
+    assert.deepEqual(JSON.parse(text), { name: "Hedy", plantsBrought: 2 });
+  }
+  await page.getByRole("region", { name: "Your sill" }).getByText("€30.00").first().waitFor();
+}, WIDE);
+
+const POLICIES = { keep: "keep the anonymousId", rotate: "get a new one (shared device)" };
+
+for (const [where, options] of [
+  ["in a wide window", WIDE],
+  ["on a phone", PHONE],
+]) {
+  const open = async (page) => {
+    const isOpen = await page.locator("#panel").evaluate((panel) => panel.open);
+    if (!isOpen) await page.locator("#panel summary").tap();
+  };
+
+  test(`the visitor chooses what sign-out does, ${where}`, async (visitor) => {
+    const page = await visitor.context.newPage();
+    await page.goto("/login");
+    for (const [policy, label] of Object.entries(POLICIES).reverse()) {
+      await signIn(page, "Ada");
+      await open(page);
+      const radio = page.getByRole("radio", { name: label });
+      await radio.check();
+      await page.getByText(`When you sign out, you ${label}.`).waitFor();
+      const { anonymousId, payload } = await page.evaluate(() => passerby.getSnapshot());
+      assert.equal(payload.afterSignOut, policy === "keep" ? undefined : policy);
+      // As on any page from here on.
+      await page.reload();
+      await page.locator("#customer").waitFor();
+      await open(page);
+      assert.equal(await radio.isChecked(), true);
+
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByText("You are a guest again.").waitFor();
+
+      const next = await page.evaluate(() => passerby.getSnapshot().anonymousId);
+      assert.equal(next === anonymousId, policy === "keep");
+      assert.equal(await page.locator("#fact-anonymous-id").textContent(), next);
+      await open(page);
+      assert.equal(await radio.isChecked(), true, "the guest has the choice of the customer");
+      await page.goto("/login");
+    }
+  }, options);
+
+  test(`the visitor asks to be forgotten, as a guest and as a customer, ${where}`, async (visitor) => {
+    const page = await visitor.context.newPage();
+    const ids = new Set();
+    const forget = async () => {
+      await open(page);
+      ids.add(await page.locator("#fact-anonymous-id").textContent());
+      const button = page.getByRole("button", { name: "Forget me" });
+      await (options === PHONE ? button.tap() : button.click());
+      await page.getByText("Your old anonymousId is gone.").waitFor();
+      ids.add(await page.locator("#fact-anonymous-id").textContent());
+    };
+    await page.goto("/");
+    await page.getByRole("button", { name: "Add Boston fern to your sill" }).click();
+    const cart = page.getByRole("region", { name: "Your sill" });
+    await cart.getByText("Boston fern").waitFor();
+    await forget();
+    await cart.getByText("Your sill is empty.").waitFor();
+    await page.locator('#timeline [data-action="ANONYMOUS_SESSION_REPLACED"]').waitFor();
+
+    await page.goto("/login");
+    await signIn(page, "Ada");
+    await page.goto("/dashboard");
+    await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
+    await forget();
+    const last = [...ids].at(-1);
+    assert.equal(ids.size, 3, `${[...ids]}`);
+    assert.equal(await page.locator("#ssr-anonymous-id").textContent(), last);
+    await page.reload();
+    assert.equal(await page.locator("#ssr-anonymous-id").textContent(), last, "the server says the same");
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(overflow, 0, "nothing sticks out of the window");
+  }, options);
+}
+
+for (const [where, options] of [
+  ["in a wide window", WIDE],
+  ["in a narrow one", { viewport: { width: 412, height: 839 } }],
+]) {
+  test(`choosing and being forgotten with the keyboard alone, ${where}`, async (visitor) => {
+    const page = await visitor.context.newPage();
+    await page.goto("/");
+    await page.getByRole("button", { name: "Add Boston fern to your sill" }).waitFor();
+    const snapshot = () => page.evaluate(() => passerby.getSnapshot());
+    const { anonymousId } = await snapshot();
+    if (options !== WIDE) {
+      await tabTo(page, /^Session/);
+      await page.keyboard.press("Enter");
+    }
+    await tabTo(page, POLICIES.keep);
+    await page.keyboard.press("ArrowDown");
+    await page.getByText(`When you sign out, you ${POLICIES.rotate}.`).waitFor();
+    assert.equal((await snapshot()).payload.afterSignOut, "rotate");
+    await page.keyboard.press("ArrowUp");
+    await page.getByText(`When you sign out, you ${POLICIES.keep}.`).waitFor();
+    assert.equal((await snapshot()).payload.afterSignOut, undefined);
+    await tabTo(page, "Forget me");
+    await page.keyboard.press("Enter");
+    await page.getByText("Your old anonymousId is gone.").waitFor();
+    assert.notEqual((await snapshot()).anonymousId, anonymousId);
+  }, options);
+}
+
+test("without a session there is nothing to choose and nobody to forget", async (visitor) => {
+  const page = await visitor.context.newPage();
+  await page.goto("/");
+  const controls = [page.getByRole("button", { name: "Forget me" }), page.getByRole("radio", { name: POLICIES.rotate })];
+  await page.locator("#panel-chip", { hasText: "Anonymous" }).waitFor({ state: "attached" });
+  for (const control of controls) assert.equal(await control.isEnabled(), true);
+  await page.getByRole("switch", { name: "Anonymous sessions" }).click();
+  await page.getByText("Anonymous sessions are off.").waitFor();
+  for (const control of controls) assert.equal(await control.isDisabled(), true);
+  await signedIn(visitor, "Ada");
+  await page.reload();
+  await page.locator("#customer").waitFor();
+  for (const control of controls) assert.equal(await control.isEnabled(), true);
+}, WIDE);
+
 test("the dashboard shows nothing of a customer whose session has ended", async (visitor) => {
   const { tab } = await visitor.customer("Ada");
   const { page } = tab;
@@ -152,15 +291,20 @@ test("the dashboard shows nothing of a customer whose session has ended", async 
 async function signedIn(visitor, name) {
   const page = await visitor.context.newPage();
   await page.goto("/login");
+  await signIn(page, name);
+  return page;
+}
+
+/** Fills in the form of the login page. */
+async function signIn(page, name) {
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("Password").fill("windowsill");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.locator("#customer").waitFor();
   await page.waitForURL(`${server.origin}/`);
-  return page;
 }
 
-/** Presses the tab key until the element of this name has the focus. */
+/** Presses the tab key until the element of this name has the focus. @param {string | RegExp} name */
 async function tabTo(page, name) {
   for (let presses = 0; presses < 60; presses++) {
     await page.keyboard.press("Tab");
@@ -168,7 +312,7 @@ async function tabTo(page, name) {
       const element = document.activeElement;
       return element.getAttribute("aria-label") ?? element.labels?.[0]?.textContent ?? element.textContent;
     });
-    if (focused.trim() === name) return;
+    if (name instanceof RegExp ? name.test(focused.trim()) : focused.trim() === name) return;
   }
   assert.fail(`the tab key does not reach "${name}"`);
 }

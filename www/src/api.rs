@@ -20,6 +20,9 @@ pub const DEMO_PASSWORD: &str = "windowsill";
 /// Characters of a name.
 pub const LONGEST_NAME: usize = 64;
 
+/// In the access token's payload: how many plants came along from the guest's cart.
+pub const PLANTS_BROUGHT: &str = "plantsBrought";
+
 const CART: &str = "cart";
 const NAME: &str = "name";
 

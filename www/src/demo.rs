@@ -1,13 +1,15 @@
-//! What only a demo has: ways to break one's own session. None of this belongs into an app.
+//! What only a demo has: ways to break one's own session, and to choose what becomes of it. None of this belongs into an app.
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
-use passerby_server::{Sessions, User, Visitor};
-use serde_json::{Value, json};
+use passerby_server::{AfterSignOut, Principal, Sessions, User, UserSession, Visitor};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use tower::ServiceExt;
 
 use crate::error::ApiError;
@@ -16,13 +18,65 @@ use crate::shop::Shop;
 const REFRESH: &str = "/auth/session/refresh";
 const REFRESH_COOKIE: &str = "sRefreshToken=";
 
+/// What the visitor chose, in the payload of either kind of session; absent for "keep".
+const AFTER_SIGN_OUT: &str = "afterSignOut";
+const ROTATE: &str = "rotate";
+
 /// The buttons of the session panel.
 pub fn routes() -> Router<Shop> {
     Router::new()
         .route("/api/demo/expire", post(expire))
         .route("/api/demo/revoke", post(revoke))
+        .route("/api/demo/after-sign-out", post(choose_after_sign_out))
         // Below the refresh path, because the browser sends the refresh token nowhere else.
         .route("/auth/session/refresh/steal", post(steal))
+}
+
+/// What the server does at sign-out, as the visitor chose.
+#[must_use]
+pub fn after_sign_out(user: &UserSession) -> AfterSignOut {
+    match user.payload().get(AFTER_SIGN_OUT).and_then(Value::as_str) {
+        Some(ROTATE) => AfterSignOut::Rotate,
+        _ => AfterSignOut::Keep,
+    }
+}
+
+/// The choice, for the payload of the visitor's next session.
+#[must_use]
+pub fn carried_choice(payload: &Map<String, Value>) -> Map<String, Value> {
+    payload.get_key_value(AFTER_SIGN_OUT).map(|(name, value)| (name.clone(), value.clone())).into_iter().collect()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Policy {
+    Keep,
+    Rotate,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    policy: Policy,
+}
+
+/// Kept in the session's payload, so that each visitor has a choice of their own, and every tab sees it.
+async fn choose_after_sign_out(
+    visitor: Visitor,
+    principal: Option<Principal>,
+    body: Result<Json<Choice>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    let Json(Choice { policy }) = body?;
+    let value = match policy {
+        Policy::Keep => Value::Null,
+        Policy::Rotate => ROTATE.into(),
+    };
+    let update = Map::from_iter([(AFTER_SIGN_OUT.to_owned(), value)]);
+    match principal {
+        None => return Err(ApiError::NoSessionToChooseFor),
+        Some(Principal::Anonymous(_)) => drop(visitor.update_anonymous_payload(update).await?),
+        Some(Principal::User(_)) => drop(visitor.merge_into_access_token_payload(update).await?),
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The access token expires now; the session goes on.

@@ -26,6 +26,9 @@ pub enum ApiError {
     /// A guest without session: anonymous sessions are off.
     #[error("Your sill needs a session. Turn anonymous sessions on, or sign in.")]
     NoSession,
+    /// The same, of whom the choice is kept in the session.
+    #[error("The choice is kept in the session. Turn anonymous sessions on, or sign in.")]
+    NoSessionToChooseFor,
     /// No name, or a very long one.
     #[error("Please enter a name of at most {LONGEST_NAME} characters.")]
     Name,
@@ -53,7 +56,7 @@ impl IntoResponse for ApiError {
             Self::Body(ref rejection) => rejection.status(),
             Self::Cart(_) | Self::Name => StatusCode::BAD_REQUEST,
             Self::Password => StatusCode::FORBIDDEN,
-            Self::NoSession | Self::EmptyCart | Self::NothingToSteal => StatusCode::CONFLICT,
+            Self::NoSession | Self::NoSessionToChooseFor | Self::EmptyCart | Self::NothingToSteal => StatusCode::CONFLICT,
         };
         (status, Json(json!({ "message": self.to_string() }))).into_response()
     }

@@ -10,6 +10,7 @@ pub mod dashboard;
 pub mod demo;
 pub mod error;
 pub mod options;
+pub mod serve;
 pub mod shop;
 pub mod site;
 pub mod stop;

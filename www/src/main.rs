@@ -5,18 +5,13 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
 use passerby_www::customers::Customers;
 use passerby_www::options::{Options, USAGE};
+use passerby_www::serve::serve;
 use passerby_www::shop;
 use passerby_www::stop::StopSignal;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-
-/// How long requests that are under way may take when the server stops.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -41,29 +36,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen on port {}: {error}. Choose another with --port", options.port))?;
     let origin = format!("http://localhost:{}", listener.local_addr()?.port());
     let customers = Arc::new(Customers::default());
-    let sessions = shop::sessions(&origin, &options.database, options.access_token_validity, customers.clone()).await?;
+    let sessions = shop::sessions(&origin, &options, customers.clone()).await?;
     let router = shop::router(&sessions, customers, &options.web)?;
     let stop = StopSignal::listen()?;
     // The first line on stdout; tests read the address from it.
     writeln!(io::stdout(), "listening on {origin}")?;
-    serve(listener, router, stop).await?;
+    serve(listener, router, stop.received()).await?;
     Ok(())
-}
-
-/// Answers requests until told to stop, then finishes those that are under way, within reason.
-async fn serve(listener: TcpListener, router: Router, stop: StopSignal) -> io::Result<()> {
-    let (stopping, stopped) = oneshot::channel();
-    let told = async move {
-        stop.received().await;
-        // Whoever waited has gone: then it is over anyway.
-        let _ = stopping.send(());
-    };
-    let patience = async {
-        let _ = stopped.await;
-        tokio::time::sleep(PATIENCE).await;
-    };
-    tokio::select! {
-        served = axum::serve(listener, router).with_graceful_shutdown(told) => served,
-        () = patience => Ok(()),
-    }
 }

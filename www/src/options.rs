@@ -15,6 +15,11 @@ Usage: passerby-www [options]
   --database FILE                SQLite file, made when missing (default: sill.db in the temp directory)
   --web DIR                      the built front end (default www/web/dist)
   --access-token-validity SECS   life of an access token (default 3600)
+  --mint-for-navigations         page loads make anonymous sessions, too, and not API requests only
+  --mint-limit N                 at most N new anonymous sessions an hour from one address, as the proxy in front writes it
+                                 to X-Forwarded-For (default: the server's limit, by the address of the connection)
+  --no-anonymous-sessions        visitors get none, and lose those they have
+  --anti-csrf-tokens             requests that change something must carry an anti-CSRF token
   --help                         this text";
 
 /// How to run the demo.
@@ -29,6 +34,14 @@ pub struct Options {
     pub web: PathBuf,
     /// In seconds.
     pub access_token_validity: u64,
+    /// Whether page loads make anonymous sessions, too.
+    pub mint_for_navigations: bool,
+    /// New anonymous sessions an hour from one address, which a proxy in front tells.
+    pub mint_limit: Option<u32>,
+    /// Whether visitors get anonymous sessions.
+    pub anonymous_sessions: bool,
+    /// Whether requests that change something must carry an anti-CSRF token.
+    pub anti_csrf_tokens: bool,
 }
 
 impl Default for Options {
@@ -38,6 +51,10 @@ impl Default for Options {
             database: std::env::temp_dir().join("sill.db"),
             web: "www/web/dist".into(),
             access_token_validity: 3600,
+            mint_for_navigations: false,
+            mint_limit: None,
+            anonymous_sessions: true,
+            anti_csrf_tokens: false,
         }
     }
 }
@@ -56,6 +73,10 @@ impl Options {
                 Arg::Long("database") => options.database = parser.value()?.into(),
                 Arg::Long("web") => options.web = parser.value()?.into(),
                 Arg::Long("access-token-validity") => options.access_token_validity = parser.value()?.parse_with(validity)?,
+                Arg::Long("mint-for-navigations") => options.mint_for_navigations = true,
+                Arg::Long("mint-limit") => options.mint_limit = Some(parser.value()?.parse()?),
+                Arg::Long("no-anonymous-sessions") => options.anonymous_sessions = false,
+                Arg::Long("anti-csrf-tokens") => options.anti_csrf_tokens = true,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected()),
             }
@@ -86,9 +107,19 @@ mod tests {
 
     #[test]
     fn reads_all_options() {
-        let options =
-            parse(&["--port", "0", "--database=/tmp/x.db", "--web", "dist", "--access-token-validity", "3"]).unwrap().unwrap();
-        assert_eq!(options, Options { port: 0, database: "/tmp/x.db".into(), web: "dist".into(), access_token_validity: 3 });
+        let arguments = ["--port", "0", "--database=/tmp/x.db", "--web", "dist", "--access-token-validity", "3"];
+        let flags = ["--mint-for-navigations", "--mint-limit", "2", "--no-anonymous-sessions", "--anti-csrf-tokens"];
+        let expected = Options {
+            port: 0,
+            database: "/tmp/x.db".into(),
+            web: "dist".into(),
+            access_token_validity: 3,
+            mint_for_navigations: true,
+            mint_limit: Some(2),
+            anonymous_sessions: false,
+            anti_csrf_tokens: true,
+        };
+        assert_eq!(parse(&[&arguments[..], &flags].concat()), Ok(Some(expected)));
         assert_eq!(parse(&["--help", "--port"]), Ok(None));
     }
 
@@ -98,6 +129,7 @@ mod tests {
             (&["--prot", "1"][..], "--prot"),
             (&["--port", "70000"], "70000"),
             (&["--port"], "--port"),
+            (&["--mint-limit", "many"], "many"),
             (&["--access-token-validity", "0"], "1 to 31536000"),
             (&["extra"], "extra"),
         ] {

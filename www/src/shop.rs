@@ -1,5 +1,7 @@
 //! The whole server, put together.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +11,17 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::routing::{any, get};
 use axum::{Json, Router, middleware};
 use passerby_server::store::StoreError;
-use passerby_server::{BuildError, Sessions, SqliteStore};
-use serde_json::{Map, json};
+use passerby_server::{AntiCsrf, BuildError, MintLimit, Sessions, SqliteStore};
+use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::calls::Calls;
 use crate::customers::Customers;
+use crate::options::Options;
 use crate::site::{self, Shell, SiteError};
 use crate::{api, dashboard, demo};
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -44,26 +49,36 @@ pub enum StartError {
     Sessions(#[from] BuildError),
 }
 
-/// Sessions in the database at `database`, for a shop at `origin`.
+/// Sessions for a shop at `origin`.
 ///
 /// # Errors
 /// When the database cannot be used.
-pub async fn sessions(
-    origin: &str,
-    database: &Path,
-    access_token_validity: u64,
-    customers: Arc<Customers>,
-) -> Result<Sessions, StartError> {
-    let sessions = Sessions::builder()
+pub async fn sessions(origin: &str, options: &Options, customers: Arc<Customers>) -> Result<Sessions, StartError> {
+    let builder = match options.mint_limit {
+        None => Sessions::builder(),
+        Some(sessions) => {
+            Sessions::builder().mint_limit(MintLimit::new(sessions, HOUR)).client_address_header("x-forwarded-for")
+        }
+    };
+    let sessions = builder
         .api_domain(origin)
-        .store(SqliteStore::open(database).await?)
-        .access_token_validity(Duration::from_secs(access_token_validity))
-        // The guest becomes a customer, in whatever way: the plants move into the customer's cart. Nothing of them needs to be
-        // in the access token.
+        .store(SqliteStore::open(&options.database).await?)
+        .access_token_validity(Duration::from_secs(options.access_token_validity))
+        .anonymous_enabled(options.anonymous_sessions)
+        .mint_for_navigations(options.mint_for_navigations)
+        .anti_csrf(if options.anti_csrf_tokens { AntiCsrf::ViaToken } else { AntiCsrf::None })
+        // The guest becomes a customer, in whatever way: the plants move into the customer's cart. The access token says how many.
         .on_upgrade(move |guest, user_id| {
-            customers.change_cart(&user_id, |cart| cart.merge(&api::guest_cart(&guest)));
-            std::future::ready(Ok::<_, std::convert::Infallible>(Map::new()))
+            let brought = api::guest_cart(&guest);
+            customers.change_cart(&user_id, |cart| cart.merge(&brought));
+            let mut carried = demo::carried_choice(guest.payload());
+            if !brought.is_empty() {
+                carried.insert(api::PLANTS_BROUGHT.to_owned(), brought.view().count.into());
+            }
+            ready(Ok::<_, Infallible>(carried))
         })
+        .on_sign_out(|user| ready(Ok::<_, Infallible>(demo::carried_choice(user.payload()))))
+        .after_sign_out_by(demo::after_sign_out)
         .build()
         .await?;
     Ok(sessions)

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use passerby_www::customers::Customers;
+use passerby_www::options::Options;
 use passerby_www::shop;
 use serde_json::json;
 use tempfile::TempDir;
@@ -20,8 +21,9 @@ async fn shop() -> (Router, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     front_end(folder.path());
     let customers = Arc::new(Customers::default());
-    let database = folder.path().join("sill.db");
-    let sessions = shop::sessions("http://localhost:3000", &database, 3600, customers.clone()).await.unwrap();
+    let mut options = Options::default();
+    options.database = folder.path().join("sill.db");
+    let sessions = shop::sessions("http://localhost:3000", &options, customers.clone()).await.unwrap();
     (shop::router(&sessions, customers, folder.path()).unwrap(), folder)
 }
 
@@ -73,6 +75,48 @@ async fn a_guests_cart_travels_in_the_session_and_moves_in_with_the_login() {
 }
 
 #[tokio::test]
+async fn the_access_token_says_how_many_plants_came_along() {
+    let (shop, _folder) = shop().await;
+    for (quantity, brought) in [(0, json!(null)), (3, json!(3))] {
+        let mut guest = Visitor::new(&shop);
+        put(&mut guest, "fern", quantity).await;
+        let payload = log_in(&mut guest, "Ada").await.front_token("front-token");
+        assert_eq!(payload["plantsBrought"], brought);
+        assert_eq!(payload.get("cart"), None, "the plants themselves are in the books");
+    }
+}
+
+#[tokio::test]
+async fn every_visitor_chooses_what_sign_out_does() {
+    let (shop, _folder) = shop().await;
+    let choose = |policy: &str| Some(json!({ "policy": policy }));
+    let mut keeper = Visitor::new(&shop);
+    log_in(&mut keeper, "Grace").await;
+
+    // Chosen as a guest, it comes along.
+    let mut visitor = Visitor::new(&shop);
+    let id = visitor.get("/api/me").await.json()["anonymousId"].clone();
+    let chosen = visitor.post("/api/demo/after-sign-out", choose("rotate")).await;
+    assert_eq!(chosen.status, StatusCode::NO_CONTENT);
+    assert_eq!(chosen.front_token("st-anonymous-front-token")["afterSignOut"], "rotate");
+    assert_eq!(log_in(&mut visitor, "Ada").await.front_token("front-token")["afterSignOut"], "rotate");
+    let out = visitor.post("/auth/signout", None).await.front_token("st-anonymous-front-token");
+    assert_ne!(out["anonymousId"], id);
+    assert_eq!(out["afterSignOut"], "rotate", "and stays");
+
+    // Chosen as a customer.
+    let id = out["anonymousId"].clone();
+    log_in(&mut visitor, "Ada").await;
+    let kept = visitor.post("/api/demo/after-sign-out", choose("keep")).await.front_token("front-token");
+    assert_eq!(kept.get("afterSignOut"), None);
+    assert_eq!(visitor.post("/auth/signout", None).await.front_token("st-anonymous-front-token")["anonymousId"], id);
+
+    let id = keeper.get("/api/me").await.json()["anonymousId"].clone();
+    let out = keeper.post("/auth/signout", None).await.front_token("st-anonymous-front-token");
+    assert_eq!(out["anonymousId"], id, "another visitor's choice is theirs");
+}
+
+#[tokio::test]
 async fn ordering_is_for_customers() {
     let (shop, _folder) = shop().await;
     let mut visitor = Visitor::new(&shop);
@@ -98,6 +142,7 @@ async fn bad_input_is_refused_with_a_message_and_never_with_401() {
         ("/api/cart", json!({ "productId": "triffid", "quantity": 1 }), StatusCode::BAD_REQUEST),
         ("/api/cart", json!({ "productId": "fern", "quantity": 21 }), StatusCode::BAD_REQUEST),
         ("/api/cart", json!({ "productId": "fern", "quantity": -1 }), StatusCode::UNPROCESSABLE_ENTITY),
+        ("/api/demo/after-sign-out", json!({ "policy": "burn" }), StatusCode::UNPROCESSABLE_ENTITY),
         ("/api/nothing", json!(null), StatusCode::NOT_FOUND),
         ("/auth/nothing", json!(null), StatusCode::NOT_FOUND),
         ("/auth/session/refresh/steal", json!(null), StatusCode::CONFLICT),

@@ -39,6 +39,7 @@ impl Engine {
         payload: Map<String, Value>,
     ) -> Result<IssuedAnonymous, EngineError> {
         let now = self.clock.now_ms();
+        let is_new = anonymous_id.is_none();
         let claims = AnonymousClaims {
             anonymous_id: anonymous_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
             issued_at: now / 1000,
@@ -49,8 +50,10 @@ impl Engine {
         };
         let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
         let key = self.keys.static_signing_key(now)?;
-        let token =
-            jwt::sign(TokenKind::Anonymous, &key.id, &key.encoding, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        let token = jwt::sign(TokenKind::Anonymous, &key, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        if is_new {
+            crate::metrics::anonymous_minted();
+        }
         Ok(IssuedAnonymous { session: AnonymousSession { claims }, token, front_token })
     }
 

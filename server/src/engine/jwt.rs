@@ -1,7 +1,9 @@
-//! Signing and verifying tokens: RS256 and nothing else.
+//! Signing and verifying tokens. The key decides the algorithm, never the token.
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{Header, Validation, decode, decode_header, encode};
 use serde_json::{Map, Value};
+
+use super::keys::SigningKey;
 
 /// `version` in the header of access tokens; anonymous tokens have none (reference 1.9).
 const ACCESS_TOKEN_VERSION: &str = "5";
@@ -57,42 +59,57 @@ pub(crate) fn key_id(token: &str, kind: TokenKind) -> Option<String> {
         TokenKind::Access => version.and_then(Value::as_str) == Some(ACCESS_TOKEN_VERSION),
         TokenKind::Anonymous => version.is_none(),
     };
-    header.kid.filter(|kid| version_fits && header.alg == Algorithm::RS256 && kid.starts_with(kind.kid_prefix()))
+    header.kid.filter(|kid| version_fits && kid.starts_with(kind.kid_prefix()))
+}
+
+/// `kid` and version of a token that says it is an access token for a SuperTokens back end, which may be signed by either kind of key.
+#[cfg(feature = "core")]
+pub(crate) fn key_id_for_back_ends(token: &str) -> Option<String> {
+    let header = decode_header(token).ok()?;
+    let version = header.extras.inner().get(VERSION)?.as_str()?;
+    header.kid.filter(|_| matches!(version, "4" | ACCESS_TOKEN_VERSION))
+}
+
+/// Signs a payload; with a `version` in the header, it is an access token (reference 1.9).
+pub(crate) fn sign_with_version(
+    version: Option<&str>,
+    key: &SigningKey,
+    payload: &Map<String, Value>,
+) -> Result<String, jsonwebtoken::errors::Error> {
+    let mut header = Header::new(key.algorithm);
+    header.kid = Some(key.id.clone());
+    if let Some(version) = version {
+        header.extras.insert(VERSION, version);
+    }
+    encode(&header, payload, &key.encoding)
 }
 
 /// Signs an app's own JWT. Without `version`, so that it is never taken for an access token (reference 8.8).
-pub(crate) fn sign_for_app(
-    key_id: &str,
-    key: &EncodingKey,
-    payload: &Map<String, Value>,
-) -> Result<String, jsonwebtoken::errors::Error> {
-    let mut header = Header::new(Algorithm::RS256);
-    header.kid = Some(key_id.to_owned());
-    encode(&header, payload, key)
+pub(crate) fn sign_for_app(key: &SigningKey, payload: &Map<String, Value>) -> Result<String, jsonwebtoken::errors::Error> {
+    sign_with_version(None, key, payload)
 }
 
 /// Signs the payload of a session token.
 pub(crate) fn sign(
     kind: TokenKind,
-    key_id: &str,
-    key: &EncodingKey,
+    key: &SigningKey,
     payload: &Map<String, Value>,
 ) -> Result<String, jsonwebtoken::errors::Error> {
-    let mut header = Header::new(Algorithm::RS256);
-    header.kid = Some(key_id.to_owned());
-    if kind == TokenKind::Access {
-        header.extras.insert(VERSION, ACCESS_TOKEN_VERSION);
-    }
-    encode(&header, payload, key)
+    sign_with_version((kind == TokenKind::Access).then_some(ACCESS_TOKEN_VERSION), key, payload)
 }
 
-/// The payload of a token whose signature and issuer are right. Expiry is the caller's business, because an expired token still
-/// tells the anonymousId.
-pub(crate) fn verify(token: &str, key: &DecodingKey, issuer: &str) -> Option<Map<String, Value>> {
-    let mut validation = Validation::new(Algorithm::RS256);
+/// The payload of a token whose signature is right, and its issuer where one is expected. Expiry is the caller's business, because an
+/// expired token still tells the anonymousId.
+pub(crate) fn verify(token: &str, key: &SigningKey, issuer: Option<&str>) -> Option<Map<String, Value>> {
+    let mut validation = Validation::new(key.algorithm);
     validation.validate_exp = false;
     validation.validate_aud = false;
-    validation.set_required_spec_claims(&["exp", "iss"]);
-    validation.set_issuer(&[issuer]);
-    decode(token, key, &validation).ok().map(|token| token.claims)
+    match issuer {
+        Some(issuer) => {
+            validation.set_required_spec_claims(&["exp", "iss"]);
+            validation.set_issuer(&[issuer]);
+        }
+        None => validation.set_required_spec_claims(&["exp"]),
+    }
+    decode(token, &key.decoding, &validation).ok().map(|token| token.claims)
 }

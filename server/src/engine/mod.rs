@@ -2,7 +2,8 @@
 
 mod anonymous;
 pub(crate) mod jwt;
-mod keys;
+pub(crate) mod keys;
+mod record;
 pub(crate) mod refresh_token;
 
 use std::sync::Arc;
@@ -10,23 +11,25 @@ use std::sync::Arc;
 use passerby_protocol::{
     names::{CLAIM_IS_ANONYMOUS, JWKS_PATH, cookie},
     payload::{AccessClaims, PayloadError, merge, without_protected},
-    rotation::{Rotation, judge},
+    rotation::Rotation,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-pub use self::jwt::JwtKey;
 pub(crate) use self::{
     anonymous::{AnonymousCheck, IssuedAnonymous},
     keys::PUBLISH_AHEAD_MS,
+    record::{rotate, update_live, write_of},
 };
+pub use self::{jwt::JwtKey, keys::KeyAlgorithm};
 use self::{
     jwt::TokenKind,
     keys::KeyRing,
-    refresh_token::{Hash1, Hash2, Inherited, RefreshContent},
+    refresh_token::{Hash1, Inherited, RefreshContent},
 };
 use crate::{
     clock::{Clock, system_time},
+    metrics,
     principal::UserSession,
     store::{SessionRecord, SessionStore, StoreError, Write},
 };
@@ -70,6 +73,7 @@ pub(crate) struct EngineSettings {
     pub(crate) anonymous_subject: bool,
     pub(crate) anonymous_cookie: String,
     pub(crate) key_rotation_ms: u64,
+    pub(crate) anonymous_algorithm: KeyAlgorithm,
 }
 
 #[derive(Debug)]
@@ -148,7 +152,7 @@ pub struct SessionInformation {
 
 impl Engine {
     pub(crate) async fn new(store: Arc<dyn SessionStore>, settings: EngineSettings, clock: Clock) -> Result<Self, EngineError> {
-        let keys = KeyRing::open(store.clone(), settings.key_rotation_ms, clock.now_ms()).await?;
+        let keys = KeyRing::open(store.clone(), settings.key_rotation_ms, settings.anonymous_algorithm, clock.now_ms()).await?;
         Ok(Self { store, keys, settings, clock })
     }
 
@@ -182,7 +186,7 @@ impl Engine {
         payload.entry("iss").or_insert_with(|| self.settings.issuer.as_str().into());
         payload.insert("iat".to_owned(), (now / 1000).into());
         payload.insert("exp".to_owned(), (now.saturating_add(validity_ms) / 1000).into());
-        jwt::sign_for_app(&key.id, &key.encoding, &payload).map_err(|_| EngineError::Crypto)
+        jwt::sign_for_app(&key, &payload).map_err(|_| EngineError::Crypto)
     }
 
     /// Removes expired sessions.
@@ -223,6 +227,7 @@ impl Engine {
         // Signed before it is stored: what cannot be sent shall not exist.
         let access = self.issue_access(self.claims_of(&session, &hash, inherited, now)).await?;
         self.store.create(&session).await?;
+        metrics::session_created();
         if let Err(error) = self.store.remove_expired(now, SWEEP).await {
             tracing::warn!(%error, "expired sessions could not be removed");
         }
@@ -295,7 +300,6 @@ impl Engine {
         })
     }
 
-    /// One transaction: judges the presented token against the stored one and stores what follows. `None` when the session is gone.
     async fn rotate(
         &self,
         handle: &str,
@@ -304,29 +308,8 @@ impl Engine {
         now: u64,
         on_theft: Write,
     ) -> Result<Option<(Rotation, SessionRecord)>, EngineError> {
-        let (presented, parent) = (presented.hash2(), parent.map(Hash1::hash2));
-        let mut rotation = None;
-        let record = self
-            .store
-            .update(handle, &mut |record| {
-                if record.expires_at <= now {
-                    rotation = None;
-                    return Write::Remove;
-                }
-                let judged = judge(&Hash2::from_store(&record.refresh_hash2), &presented, parent.as_ref());
-                rotation = Some(judged);
-                match judged {
-                    Rotation::Current => Write::Keep,
-                    Rotation::PromoteChild => {
-                        record.refresh_hash2 = presented.clone().into_string();
-                        record.expires_at = now.saturating_add(self.settings.refresh_validity_ms);
-                        Write::Save
-                    }
-                    Rotation::Theft => on_theft,
-                }
-            })
-            .await?;
-        Ok(rotation.zip(record))
+        let validity = self.settings.refresh_validity_ms;
+        Ok(rotate(&*self.store, handle, presented, parent, now, validity, |judged, _| write_of(judged, on_theft)).await?)
     }
 
     /// Merges into the payload of a session, in the store only; the browser learns of it at the next refresh. `false` when there is
@@ -372,20 +355,12 @@ impl Engine {
         handle: &str,
         change: &mut (dyn FnMut(&mut Map<String, Value>) + Send),
     ) -> Result<Option<Map<String, Value>>, EngineError> {
-        let now = self.clock.now_ms();
-        let mut expired = false;
-        let record = self
-            .store
-            .update(handle, &mut |record| {
-                expired = record.expires_at <= now;
-                if expired {
-                    return Write::Remove;
-                }
-                change(&mut record.data);
-                Write::Save
-            })
-            .await?;
-        Ok(record.filter(|_| !expired).map(|record| record.data))
+        let record = update_live(&*self.store, handle, self.clock.now_ms(), &mut |record| {
+            change(&mut record.data);
+            Write::Save
+        })
+        .await?;
+        Ok(record.map(|record| record.data))
     }
 
     async fn merge_stored(
@@ -396,31 +371,21 @@ impl Engine {
         claims_of: impl Fn(&SessionRecord) -> AccessClaims + Send + Sync,
     ) -> Result<Option<SessionRecord>, EngineError> {
         let mut refused = None;
-        let mut expired = false;
-        let record = self
-            .store
-            .update(handle, &mut |record| {
-                expired = record.expires_at <= now;
-                if expired {
-                    return Write::Remove;
+        let record = update_live(&*self.store, handle, now, &mut |record| {
+            let merged = merge(record.payload.clone(), update.clone()).and_then(|payload| {
+                record.payload = payload;
+                claims_of(record).front_token(cookie::ACCESS_TOKEN)
+            });
+            match merged {
+                Ok(_) => Write::Save,
+                Err(error) => {
+                    refused = Some(error);
+                    Write::Keep
                 }
-                let merged = merge(record.payload.clone(), update.clone()).and_then(|payload| {
-                    record.payload = payload;
-                    claims_of(record).front_token(cookie::ACCESS_TOKEN)
-                });
-                match merged {
-                    Ok(_) => Write::Save,
-                    Err(error) => {
-                        refused = Some(error);
-                        Write::Keep
-                    }
-                }
-            })
-            .await?;
-        match refused {
-            Some(error) => Err(error.into()),
-            None => Ok(record.filter(|_| !expired)),
-        }
+            }
+        })
+        .await?;
+        refused.map_or(Ok(record), |error| Err(error.into()))
     }
 
     /// Gives a session another anonymousId, and all its tokens anew, because both name the id. The new refresh token is a child of the
@@ -434,26 +399,12 @@ impl Engine {
         let anonymous_id = Uuid::new_v4().to_string();
         let own = Hash1::from_claim(&session.claims.refresh_token_hash1);
         let parent = session.claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let (presented, parent) = (own.hash2(), parent.as_ref().map(Hash1::hash2));
-        let mut rotation = None;
-        let record = self
-            .store
-            .update(session.handle(), &mut |record| {
-                rotation = None;
-                if record.expires_at <= now {
-                    return Write::Remove;
-                }
-                let judged = judge(&Hash2::from_store(&record.refresh_hash2), &presented, parent.as_ref());
-                rotation = Some(judged);
-                record.anonymous_id.clone_from(&anonymous_id);
-                if judged == Rotation::PromoteChild {
-                    record.refresh_hash2 = presented.clone().into_string();
-                    record.expires_at = now.saturating_add(self.settings.refresh_validity_ms);
-                }
-                Write::Save
-            })
-            .await?;
-        let Some((rotation, record)) = rotation.zip(record) else { return Ok(None) };
+        let validity = self.settings.refresh_validity_ms;
+        let judged = rotate(&*self.store, session.handle(), &own, parent.as_ref(), now, validity, |_, record| {
+            record.anonymous_id.clone_from(&anonymous_id);
+            Write::Save
+        });
+        let Some((rotation, record)) = judged.await? else { return Ok(None) };
         if rotation == Rotation::Theft {
             let claims = AccessClaims { issued_at: now / 1000, anonymous_id, custom: record.payload, ..session.claims.clone() };
             return Ok(Some((self.issue_access(claims).await?, None)));
@@ -476,7 +427,9 @@ impl Engine {
     }
 
     pub(crate) async fn revoke(&self, handle: &str) -> Result<bool, EngineError> {
-        Ok(self.store.remove(handle).await?)
+        let removed = self.store.remove(handle).await?;
+        metrics::sessions_revoked(removed.into());
+        Ok(removed)
     }
 
     pub(crate) async fn revoke_all_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
@@ -485,6 +438,14 @@ impl Engine {
 
     pub(crate) async fn handles_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
         Ok(self.store.handles_of_user(user_id, self.clock.now_ms()).await?)
+    }
+
+    /// A session as its next access token will tell it. `None` when it is gone.
+    pub(crate) async fn session(&self, handle: &str) -> Result<Option<UserSession>, EngineError> {
+        let now = self.clock.now_ms();
+        let record = self.store.load(handle).await?.filter(|record| record.expires_at > now);
+        // Nobody sees the hash: the claims are never signed.
+        Ok(record.map(|record| UserSession { claims: self.claims_of(&record, &Hash1::of(""), Inherited::default(), now) }))
     }
 
     pub(crate) async fn information(&self, handle: &str) -> Result<Option<SessionInformation>, EngineError> {
@@ -518,8 +479,7 @@ impl Engine {
     async fn issue_access(&self, claims: AccessClaims) -> Result<Box<IssuedAccess>, EngineError> {
         let front_token = claims.front_token(cookie::ACCESS_TOKEN)?;
         let key = self.keys.access_signing_key(self.clock.now_ms()).await?;
-        let token =
-            jwt::sign(TokenKind::Access, &key.id, &key.encoding, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        let token = jwt::sign(TokenKind::Access, &key, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
         Ok(Box::new(IssuedAccess { session: UserSession { claims }, token, front_token }))
     }
 
@@ -547,6 +507,6 @@ impl Engine {
     async fn verified_payload(&self, token: &str, kind: TokenKind) -> Result<Option<Map<String, Value>>, EngineError> {
         let Some(key_id) = jwt::key_id(token, kind) else { return Ok(None) };
         let key = self.keys.verifying_key(&key_id, self.clock.now_ms()).await?;
-        Ok(key.and_then(|key| jwt::verify(token, &key.decoding, &self.settings.issuer)))
+        Ok(key.and_then(|key| jwt::verify(token, &key, Some(&self.settings.issuer))))
     }
 }

@@ -37,6 +37,11 @@ pub(crate) struct RefreshContent {
     pub(crate) anonymous_id: String,
 }
 
+/// The tenant that a session handle names (reference 1.1).
+pub(crate) fn tenant_of(session_handle: &str) -> &str {
+    session_handle.split_once('_').map_or(TENANT, |(_, tenant)| tenant)
+}
+
 /// What a token passes on to those that are obtained with it.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Inherited<'a> {
@@ -80,7 +85,7 @@ impl RefreshKey {
             parent_refresh_token_hash1: inherited.parent.map(|hash| hash.0.clone()),
             nonce: nonce_text.clone(),
             anti_csrf_token: inherited.anti_csrf.map(str::to_owned),
-            tenant_id: TENANT.to_owned(),
+            tenant_id: tenant_of(session_handle).to_owned(),
             anonymous_id: anonymous_id.to_owned(),
         };
         let mut sealed = serde_json::to_vec(&content).map_err(|_| EngineError::Crypto)?;

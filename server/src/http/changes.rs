@@ -114,13 +114,23 @@ impl Changes {
         match self.anonymous {
             AnonymousChange::Keep => {}
             AnonymousChange::Issue { transfer, issued } => {
+                // What came the other way would be taken for the visitor's again: with the old payload, or with an id that was forgotten.
                 match transfer {
                     Transfer::Cookie => {
                         let expires = issued.session.claims.expires_at.saturating_mul(1000);
                         out.cookie(cookies.anonymous(&issued.token, expires, now_ms));
                         out.clear_former(facts);
+                        if facts.has_anonymous_bearer {
+                            out.token(names::header::ANONYMOUS_TOKEN, "");
+                        }
                     }
-                    Transfer::Header => out.token(names::header::ANONYMOUS_TOKEN, &issued.token),
+                    Transfer::Header => {
+                        if facts.has_anonymous_cookie {
+                            out.cookie(cookies.clear_anonymous());
+                            out.clear_former(facts);
+                        }
+                        out.token(names::header::ANONYMOUS_TOKEN, &issued.token);
+                    }
                 }
                 out.token(names::header::ANONYMOUS_FRONT_TOKEN, &issued.front_token);
             }

@@ -2,7 +2,10 @@
 
 use std::ops::Deref;
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
 use http::request::Parts;
 
 use super::{refused::Refused, visitor::Visitor};
@@ -19,6 +22,19 @@ pub struct User(pub UserSession);
 /// session is cleared, and the visitor is anonymous with the same response.
 #[derive(Clone, Debug)]
 pub struct FreshUser(pub UserSession);
+
+/// A signed-in user on a route that serves pages and scripts alike. Who has no valid user session is refused as the request wants it: a
+/// page load is [redirected to `/refresh-session`](crate::redirect_to_refresh), a script gets the 401 or 403 of [`User`].
+#[derive(Clone, Debug)]
+pub struct PageUser(pub UserSession);
+
+impl Deref for PageUser {
+    type Target = UserSession;
+
+    fn deref(&self) -> &UserSession {
+        &self.0
+    }
+}
 
 impl Deref for User {
     type Target = UserSession;
@@ -61,6 +77,15 @@ impl<S: Sync> FromRequestParts<S> for FreshUser {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
         visitor(parts)?.require_fresh_user().await.map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for PageUser {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let visitor = visitor(parts).map_err(IntoResponse::into_response)?;
+        visitor.require_user().await.map(Self).map_err(|refused| visitor.refuse(refused))
     }
 }
 

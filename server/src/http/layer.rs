@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::body::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use serde_json::json;
 use tower::{Layer, Service};
 use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError, ResponseForProtectionError};
@@ -87,20 +87,36 @@ where
         Box::pin(async move {
             // Taken apart, because a body that is not `Sync` could not be borrowed while we wait.
             let (mut parts, body) = request.into_parts();
-            let facts = sessions.facts_of(&parts);
-            if let Some(route) = Route::of(&parts.method, parts.uri.path(), sessions.base_path()) {
-                return Ok(json_response(route.answer(&sessions, &parts, facts).await));
-            }
-            let (who, changes) = match parts.method {
-                Method::OPTIONS | Method::TRACE => (Who::Nobody, Changes::default()),
-                _ => resolve::resolve(&sessions, &parts, &facts).await,
+            let visitor = match begin(&sessions, &parts).await {
+                Begun::Answered(response) => return Ok(json_response(response)),
+                Begun::Visitor(visitor) => visitor,
             };
-            let visitor = Visitor::new(sessions.clone(), facts, who, changes);
             parts.extensions.insert(visitor.clone());
             let response = inner.call(Request::from_parts(parts, body)).await?;
             Ok(sessions.attach(&visitor, response))
         })
     }
+}
+
+/// What a request is for.
+pub(crate) enum Begun {
+    /// One of our endpoints: this is the answer, tokens attached.
+    Answered(Response<serde_json::Value>),
+    /// The app, whose response gets the tokens by [`Sessions::attach`].
+    Visitor(Visitor),
+}
+
+/// What every framework's adapter begins with, after CSRF protection.
+pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Begun {
+    let facts = sessions.facts_of(parts);
+    if let Some(route) = Route::of(&parts.method, parts.uri.path(), sessions.base_path()) {
+        return Begun::Answered(route.answer(sessions, parts, facts).await);
+    }
+    let (who, changes) = match parts.method {
+        Method::OPTIONS | Method::TRACE => (Who::Nobody, Changes::default()),
+        _ => resolve::resolve(sessions, parts, &facts).await,
+    };
+    Begun::Visitor(Visitor::new(sessions.clone(), facts, who, changes))
 }
 
 fn json_response<B: From<Bytes>>(response: Response<serde_json::Value>) -> Response<B> {

@@ -12,10 +12,14 @@ mod routes;
 mod ssr;
 mod visitor;
 
+#[cfg(feature = "actix")]
+pub(crate) use self::layer::{Begun, begin};
 pub(crate) use self::request::RequestFacts;
+#[cfg(feature = "core")]
+pub(crate) use self::routes::PUBLIC_CACHING;
 pub use self::{
     anti_csrf::AntiCsrf,
-    extract::{FreshUser, User},
+    extract::{FreshUser, PageUser, User},
     layer::{CrossOrigin, SessionsLayer, SessionsService},
     refused::Refused,
     ssr::redirect_to_refresh,

@@ -1,6 +1,6 @@
 //! What a request says about itself.
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Uri, header};
 use passerby_protocol::names;
 
 use super::cookies::CookieSettings;
@@ -39,6 +39,8 @@ pub(crate) struct RequestFacts {
     pub(crate) has_former_anonymous_cookie: bool,
     pub(crate) has_anonymous_bearer: bool,
     pub(crate) has_legacy_cookie: bool,
+    /// Where a page load goes, as the browser sees it. `None` for scripts, and for what is no page.
+    pub(crate) page: Option<Uri>,
 }
 
 impl RequestFacts {
@@ -58,7 +60,15 @@ impl RequestFacts {
             has_former_anonymous_cookie: anonymous_cookies.iter().any(|cookie| cookie.former),
             has_anonymous_bearer: bearer(headers).and_then(TokenKind::claimed_by) == Some(TokenKind::Anonymous),
             has_legacy_cookie: !super::cookies::values(headers, names::cookie::ID_REFRESH_TOKEN).is_empty(),
+            page: None,
         }
+    }
+
+    /// With the address of the page, if it is one.
+    pub(crate) fn at(mut self, method: &Method, headers: &HeaderMap, uri: &Uri) -> Self {
+        let is_page = matches!(*method, Method::GET | Method::HEAD) && !made_by_script(headers) && prefers_html(headers);
+        self.page = is_page.then(|| uri.clone());
+        self
     }
 }
 
@@ -79,6 +89,14 @@ fn made_by_script(headers: &HeaderMap) -> bool {
             .get_all(header::ACCEPT)
             .iter()
             .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html"))),
+    }
+}
+
+/// A browser that loads a page or a frame, and not an image or a style sheet.
+fn prefers_html(headers: &HeaderMap) -> bool {
+    match text(headers, "sec-fetch-dest") {
+        Some(destination) => matches!(destination, "document" | "iframe" | "frame"),
+        None => true,
     }
 }
 

@@ -17,7 +17,8 @@ use crate::{
     sessions::Sessions,
 };
 
-const PUBLIC_CACHING: &str = "max-age=60, must-revalidate";
+/// How long other services may keep the public keys.
+pub(crate) const PUBLIC_CACHING: &str = "max-age=60, must-revalidate";
 
 /// Which endpoint of ours a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +159,7 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
                 let session = access.session.clone();
                 let change = UserChange::Issue { transfer, access, refresh: Some(refresh), clear_other: had_both };
                 visitor.issue(session, transfer, change);
+                crate::metrics::session_refreshed();
                 Response::new(Value::Object(Map::new()))
             }
             Refreshed::Unauthorised { anonymous_id } => {
@@ -165,6 +167,7 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
                 refusal(&Refused::Unauthorised)
             }
             Refreshed::Theft { anonymous_id } => {
+                crate::metrics::theft_detected();
                 tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
                 give_back_anonymous(sessions, request, visitor, Some(anonymous_id)).await?;
                 refusal(&Refused::TokenTheft)

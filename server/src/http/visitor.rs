@@ -15,6 +15,7 @@ use super::{
     refused::Refused,
     request::{RequestFacts, Transfer},
     resolve::Who,
+    ssr::redirect_to_refresh,
 };
 use crate::{
     claims::{self, Claim, SessionClaimValidator},
@@ -53,21 +54,39 @@ impl From<EngineError> for VisitorError {
     }
 }
 
-impl IntoResponse for VisitorError {
-    fn into_response(self) -> Response {
+impl VisitorError {
+    /// Status and JSON body of the response. What is no fault of the visitor's is logged, and not told.
+    pub(crate) fn answer(&self) -> (StatusCode, Value) {
+        let internal = || (StatusCode::INTERNAL_SERVER_ERROR, json!({ "message": "internal error" }));
         match self {
-            Self::Refused(refused) => refused.into_response(),
-            Self::Payload(error) => (StatusCode::BAD_REQUEST, Json(json!({ "message": error.to_string() }))).into_response(),
+            Self::Refused(refused) => (refused.status(), refused.body()),
+            Self::Payload(error) => (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() })),
             Self::Claim(error) => {
                 tracing::error!(%error, "a claim could not be fetched");
-                (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "internal error" }))).into_response()
+                internal()
             }
             Self::Engine(error) => {
                 tracing::error!(%error, "acting on a session failed");
                 match error {
-                    EngineError::Store(_) => Refused::Unavailable.into_response(),
-                    _ => (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "internal error" }))).into_response(),
+                    EngineError::Store(_) => (Refused::Unavailable.status(), Refused::Unavailable.body()),
+                    _ => internal(),
                 }
+            }
+        }
+    }
+}
+
+impl IntoResponse for VisitorError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refused) => refused.into_response(),
+            Self::Engine(EngineError::Store(_)) => {
+                let _ = self.answer();
+                Refused::Unavailable.into_response()
+            }
+            error => {
+                let (status, body) = error.answer();
+                (status, Json(body)).into_response()
             }
         }
     }
@@ -160,7 +179,7 @@ impl Visitor {
     pub async fn sign_out(&self) -> Result<(), VisitorError> {
         let (session, transfer) = self.user_and_transfer()?;
         self.0.sessions.engine().revoke(session.handle()).await?;
-        let id = match self.0.sessions.after_sign_out() {
+        let id = match self.0.sessions.hooks().after_sign_out(&session) {
             AfterSignOut::Keep => Some(session.claims.anonymous_id.clone()),
             AfterSignOut::Rotate => None,
         };
@@ -284,6 +303,16 @@ impl Visitor {
     pub async fn require(&self, validators: &[&dyn SessionClaimValidator]) -> Result<UserSession, Refused> {
         let (session, transfer) = self.user_and_transfer()?;
         self.validated(session, transfer, validators).await
+    }
+
+    /// The refusal in the form that the request wants: a page load that needs a session, or a fresh access token, is
+    /// [redirected to `/refresh-session`](crate::redirect_to_refresh); everything else is answered as JSON.
+    #[must_use]
+    pub fn refuse(&self, refused: Refused) -> Response {
+        match (&self.0.facts.page, &refused) {
+            (Some(page), Refused::Unauthorised | Refused::TryRefresh) => redirect_to_refresh(page),
+            _ => refused.into_response(),
+        }
     }
 
     /// Fetches a claim and merges it into the payload, whatever its age. What is there stays when the claim's source knows no value.

@@ -7,7 +7,7 @@ mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -16,6 +16,12 @@ use serde_json::{Map, Value};
 pub use self::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
+
+/// The app whose sessions and keys a store keeps unless it is asked for another.
+pub const DEFAULT_APP: &str = "public";
+
+/// A key dated further ahead than this was made by a clock that was wrong.
+pub(crate) const CLOCK_TOLERANCE_MS: u64 = 3600 * 1000;
 
 /// One session of one user. Anonymous sessions have no record (design section 3, rule 2).
 #[derive(Clone, PartialEq)]
@@ -65,8 +71,17 @@ pub struct KeyRecord {
     pub kind: KeyKind,
     /// Epoch milliseconds.
     pub created_at: u64,
-    /// PKCS#8 PEM of an RSA key, or base64 of a symmetric key.
+    /// PKCS#8 PEM of an RSA or P-256 key, or base64 of a symmetric key.
     pub secret: String,
+}
+
+impl KeyRecord {
+    /// A key that was created after this time (epoch milliseconds) does not keep this one from being added: it is dated in the
+    /// future, and nobody can wait for it.
+    #[must_use]
+    pub fn latest_rival(&self) -> u64 {
+        self.created_at.saturating_add(CLOCK_TOLERANCE_MS)
+    }
 }
 
 impl fmt::Debug for KeyRecord {
@@ -145,6 +160,12 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// One database for several apps, whose sessions and keys are apart: no app sees, or verifies, anything of another.
+pub trait AppStores: fmt::Debug + Send + Sync + 'static {
+    /// The store of one app. [`DEFAULT_APP`] is the one that a store is when it is opened.
+    fn for_app(&self, app_id: &str) -> Arc<dyn SessionStore>;
+}
+
 /// Where sessions and keys are kept. Every method is one transaction; all of them are safe to call at the same time from any
 /// number of tasks and processes.
 #[async_trait]
@@ -178,7 +199,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// All keys, oldest first.
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Adds a key unless there is one of its kind that was created at or after `fresh_since` (epoch milliseconds), so that of
+    /// Adds a key unless there is one of its kind that was created between `fresh_since` (epoch milliseconds) and
+    /// [`KeyRecord::latest_rival`], so that of
     /// several processes that notice the need for a new key at the same time only one succeeds. A key with the same id is left as it is.
     async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError>;
 }

@@ -1,17 +1,17 @@
 //! The store for several processes: a PostgreSQL database.
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    PgPool, Row,
+    PgPool,
     migrate::Migrator,
-    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+    postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use super::{
-    Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
-    sql::{kind_from, kind_text, object_from, object_text, time_from, time_to},
+    AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+    sql::{handles_from, key_from, kind_text, object_text, session_from, time_to},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -31,14 +31,15 @@ const KEYS_LOCK: i64 = 0x7061_7373_6b65_7973;
 const PRUNE_LOCK: i64 = 0x7061_7373_7072_756e;
 
 const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data \
-                              FROM passerby.sessions WHERE handle = $1";
+                              FROM passerby.sessions WHERE handle = $1 AND app_id = $2";
 const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data \
-                            FROM passerby.sessions WHERE handle = $1 FOR UPDATE";
+                            FROM passerby.sessions WHERE handle = $1 AND app_id = $2 FOR UPDATE";
 
 /// Sessions and keys in the schema `passerby` of a PostgreSQL database (12 or newer), for any number of processes.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
+    app_id: Arc<str>,
 }
 
 impl PostgresStore {
@@ -70,7 +71,7 @@ impl PostgresStore {
         migrations.create_schema(SCHEMA);
         migrations.dangerous_set_table_name(MIGRATIONS_TABLE);
         migrations.run(&pool).await.map_err(StoreError::Migration)?;
-        Ok(Self { pool })
+        Ok(Self { pool, app_id: DEFAULT_APP.into() })
     }
 
     /// Closes the connections after what is under way has finished. Whatever is asked of the store afterwards fails.
@@ -83,8 +84,8 @@ impl PostgresStore {
 impl SessionStore for PostgresStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO passerby.sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+            "INSERT INTO passerby.sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, app_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
         .bind(&session.user_id)
@@ -94,6 +95,7 @@ impl SessionStore for PostgresStore {
         .bind(time_to(session.expires_at))
         .bind(object_text(&session.payload)?)
         .bind(object_text(&session.data)?)
+        .bind(&*self.app_id)
         .execute(&self.pool)
         .await?;
         if inserted.rows_affected() == 1 { Ok(()) } else { Err(StoreError::HandleTaken) }
@@ -103,7 +105,7 @@ impl SessionStore for PostgresStore {
         if unstorable(handle) {
             return Ok(None);
         }
-        let row = sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&self.pool).await?;
+        let row = sqlx::query(SELECT_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&self.pool).await?;
         row.as_ref().map(session_from).transpose()
     }
 
@@ -113,7 +115,7 @@ impl SessionStore for PostgresStore {
         }
         let mut transaction = self.pool.begin().await?;
         // Nobody else can change what this reads until the transaction ends.
-        let row = sqlx::query(LOCK_SESSION).bind(handle).fetch_optional(&mut *transaction).await?;
+        let row = sqlx::query(LOCK_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&mut *transaction).await?;
         let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
             return Ok(None);
         };
@@ -139,7 +141,11 @@ impl SessionStore for PostgresStore {
         if unstorable(handle) {
             return Ok(false);
         }
-        let removed = sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle).execute(&self.pool).await?;
+        let removed = sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1 AND app_id = $2")
+            .bind(handle)
+            .bind(&*self.app_id)
+            .execute(&self.pool)
+            .await?;
         Ok(removed.rows_affected() > 0)
     }
 
@@ -147,11 +153,12 @@ impl SessionStore for PostgresStore {
         if unstorable(user_id) {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query("DELETE FROM passerby.sessions WHERE user_id = $1 RETURNING handle")
+        let rows = sqlx::query("DELETE FROM passerby.sessions WHERE user_id = $1 AND app_id = $2 RETURNING handle")
             .bind(user_id)
+            .bind(&*self.app_id)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+        handles_from(&rows)
     }
 
     async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
@@ -159,13 +166,15 @@ impl SessionStore for PostgresStore {
             return Ok(Vec::new());
         }
         let rows = sqlx::query(
-            "SELECT handle FROM passerby.sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at, handle",
+            "SELECT handle FROM passerby.sessions WHERE user_id = $1 AND expires_at > $2 AND app_id = $3 \
+             ORDER BY created_at, handle",
         )
         .bind(user_id)
         .bind(time_to(now))
+        .bind(&*self.app_id)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+        handles_from(&rows)
     }
 
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
@@ -189,9 +198,11 @@ impl SessionStore for PostgresStore {
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = sqlx::query("SELECT id, kind, created_at, secret FROM passerby.keys ORDER BY created_at, id")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT id, kind, created_at, secret FROM passerby.keys WHERE app_id = $1 ORDER BY created_at, id")
+                .bind(&*self.app_id)
+                .fetch_all(&self.pool)
+                .await?;
         rows.iter().map(key_from).collect()
     }
 
@@ -200,43 +211,29 @@ impl SessionStore for PostgresStore {
         // Two who insert at once would not see each other's row.
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(KEYS_LOCK).execute(&mut *transaction).await?;
         sqlx::query(
-            "INSERT INTO passerby.keys (id, kind, created_at, secret) SELECT $1, $2, $3, $4 \
-             WHERE NOT EXISTS (SELECT 1 FROM passerby.keys WHERE kind = $2 AND created_at >= $5) ON CONFLICT DO NOTHING",
+            "INSERT INTO passerby.keys (id, kind, created_at, secret, app_id) SELECT $1, $2, $3, $4, $7 WHERE NOT EXISTS \
+             (SELECT 1 FROM passerby.keys WHERE kind = $2 AND created_at BETWEEN $5 AND $6 AND app_id = $7) ON CONFLICT DO NOTHING",
         )
         .bind(&key.id)
         .bind(kind_text(key.kind))
         .bind(time_to(key.created_at))
         .bind(&key.secret)
         .bind(time_to(fresh_since))
+        .bind(time_to(key.latest_rival()))
+        .bind(&*self.app_id)
         .execute(&mut *transaction)
         .await?;
         Ok(transaction.commit().await?)
     }
 }
 
+impl AppStores for PostgresStore {
+    fn for_app(&self, app_id: &str) -> Arc<dyn SessionStore> {
+        Arc::new(Self { app_id: app_id.into(), ..self.clone() })
+    }
+}
+
 /// PostgreSQL keeps no U+0000 in texts, so there is no row to look for.
 fn unstorable(text: &str) -> bool {
     text.contains('\0')
-}
-
-fn session_from(row: &PgRow) -> Result<SessionRecord, StoreError> {
-    Ok(SessionRecord {
-        handle: row.try_get("handle")?,
-        user_id: row.try_get("user_id")?,
-        anonymous_id: row.try_get("anonymous_id")?,
-        refresh_hash2: row.try_get("refresh_hash2")?,
-        created_at: time_from(row.try_get("created_at")?)?,
-        expires_at: time_from(row.try_get("expires_at")?)?,
-        payload: object_from(row.try_get("payload")?)?,
-        data: object_from(row.try_get("data")?)?,
-    })
-}
-
-fn key_from(row: &PgRow) -> Result<KeyRecord, StoreError> {
-    Ok(KeyRecord {
-        id: row.try_get("id")?,
-        kind: kind_from(row.try_get("kind")?)?,
-        created_at: time_from(row.try_get("created_at")?)?,
-        secret: row.try_get("secret")?,
-    })
 }

@@ -1,10 +1,59 @@
 //! What the SQL stores share: how times, payloads and kinds of key stand in columns.
 
 use serde_json::{Map, Value};
+use sqlx::{ColumnIndex, Decode, Row, Type};
 
-use super::{KeyKind, StoreError};
+use super::{KeyKind, KeyRecord, SessionRecord, StoreError};
 
-pub(super) fn kind_from(text: &str) -> Result<KeyKind, StoreError> {
+/// A session as its row has it, in any database.
+pub(super) fn session_from<'r, R>(row: &'r R) -> Result<SessionRecord, StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(SessionRecord {
+        handle: row.try_get("handle")?,
+        user_id: row.try_get("user_id")?,
+        anonymous_id: row.try_get("anonymous_id")?,
+        refresh_hash2: row.try_get("refresh_hash2")?,
+        created_at: time_from(row.try_get("created_at")?)?,
+        expires_at: time_from(row.try_get("expires_at")?)?,
+        payload: object_from(row.try_get("payload")?)?,
+        data: object_from(row.try_get("data")?)?,
+    })
+}
+
+/// A key as its row has it, in any database.
+pub(super) fn key_from<'r, R>(row: &'r R) -> Result<KeyRecord, StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+{
+    Ok(KeyRecord {
+        id: row.try_get("id")?,
+        kind: kind_from(row.try_get("kind")?)?,
+        created_at: time_from(row.try_get("created_at")?)?,
+        secret: row.try_get("secret")?,
+    })
+}
+
+/// The handles in rows that have nothing else.
+pub(super) fn handles_from<'r, R>(rows: &'r [R]) -> Result<Vec<String>, StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+}
+
+fn kind_from(text: &str) -> Result<KeyKind, StoreError> {
     match text {
         "dynamic" => Ok(KeyKind::Dynamic),
         "static" => Ok(KeyKind::Static),
@@ -21,7 +70,7 @@ pub(super) fn kind_text(kind: KeyKind) -> &'static str {
     }
 }
 
-pub(super) fn object_from(text: &str) -> Result<Map<String, Value>, StoreError> {
+fn object_from(text: &str) -> Result<Map<String, Value>, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Damaged("a column of JSON is not a JSON object"))
 }
 
@@ -29,7 +78,7 @@ pub(super) fn object_text(object: &Map<String, Value>) -> Result<String, StoreEr
     serde_json::to_string(object).map_err(|_| StoreError::Damaged("an object cannot be written as JSON"))
 }
 
-pub(super) fn time_from(value: i64) -> Result<u64, StoreError> {
+fn time_from(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Damaged("a time before 1970"))
 }
 

@@ -1,27 +1,33 @@
 //! The embedded store: one SQLite file.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use sqlx::{
-    Row, Sqlite, SqlitePool, Transaction,
+    Sqlite, SqlitePool, Transaction,
     migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::time::sleep;
 
 use super::{
-    Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
-    sql::{kind_from, kind_text, object_from, object_text, time_from, time_to},
+    AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+    sql::{handles_from, key_from, kind_text, object_text, session_from, time_to},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a writer waits for a writer in another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+const SQLITE_BUSY: &str = "5";
 const READERS: u32 = 4;
 
-const SELECT_SESSION: &str =
-    "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data FROM sessions WHERE handle = ?";
+const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data FROM sessions WHERE handle = ? AND app_id = ?";
 
 /// Sessions and keys in one SQLite file (with its `-wal` and `-shm` beside it), in WAL mode.
 #[derive(Clone, Debug)]
@@ -29,6 +35,7 @@ pub struct SqliteStore {
     // SQLite has one writer at a time. Waiting for it in a queue of ours is fair; waiting in SQLite is polling.
     writer: SqlitePool,
     readers: SqlitePool,
+    app_id: Arc<str>,
 }
 
 impl SqliteStore {
@@ -50,18 +57,14 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options.clone())
-            .await
-            .map_err(|error| not_writable(&error))?;
+        let writer = connect_writer(&options).await.map_err(|error| not_writable(&error))?;
         // A file that can be read only opens without complaint; the first write finds out. Of several processes that open a new file at
         // the same time one brings its layout, because the migrator has no lock of its own for SQLite.
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| not_writable(&error))?;
         MIGRATIONS.run(&mut *transaction).await.map_err(StoreError::Migration)?;
         transaction.commit().await.map_err(|error| not_writable(&error))?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, app_id: DEFAULT_APP.into() })
     }
 
     /// Closes the file after what is under way has finished. Whatever is asked of the store afterwards fails.
@@ -80,8 +83,8 @@ impl SqliteStore {
 impl SessionStore for SqliteStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, app_id) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
         .bind(&session.user_id)
@@ -91,19 +94,20 @@ impl SessionStore for SqliteStore {
         .bind(time_to(session.expires_at))
         .bind(object_text(&session.payload)?)
         .bind(object_text(&session.data)?)
+        .bind(&*self.app_id)
         .execute(&self.writer)
         .await?;
         if inserted.rows_affected() == 1 { Ok(()) } else { Err(StoreError::HandleTaken) }
     }
 
     async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError> {
-        let row = sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&self.readers).await?;
+        let row = sqlx::query(SELECT_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&self.readers).await?;
         row.as_ref().map(session_from).transpose()
     }
 
     async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
         let mut transaction = self.write().await?;
-        let row = sqlx::query(SELECT_SESSION).bind(handle).fetch_optional(&mut *transaction).await?;
+        let row = sqlx::query(SELECT_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&mut *transaction).await?;
         let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
             return Ok(None);
         };
@@ -126,25 +130,33 @@ impl SessionStore for SqliteStore {
     }
 
     async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
-        let removed = sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle).execute(&self.writer).await?;
+        let removed = sqlx::query("DELETE FROM sessions WHERE handle = ? AND app_id = ?")
+            .bind(handle)
+            .bind(&*self.app_id)
+            .execute(&self.writer)
+            .await?;
         Ok(removed.rows_affected() > 0)
     }
 
     async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query("DELETE FROM sessions WHERE user_id = ? RETURNING handle")
+        let rows = sqlx::query("DELETE FROM sessions WHERE user_id = ? AND app_id = ? RETURNING handle")
             .bind(user_id)
+            .bind(&*self.app_id)
             .fetch_all(&self.writer)
             .await?;
-        rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+        handles_from(&rows)
     }
 
     async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query("SELECT handle FROM sessions WHERE user_id = ? AND expires_at > ? ORDER BY created_at, handle")
-            .bind(user_id)
-            .bind(time_to(now))
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+        let rows = sqlx::query(
+            "SELECT handle FROM sessions WHERE user_id = ? AND expires_at > ? AND app_id = ? ORDER BY created_at, handle",
+        )
+        .bind(user_id)
+        .bind(time_to(now))
+        .bind(&*self.app_id)
+        .fetch_all(&self.readers)
+        .await?;
+        handles_from(&rows)
     }
 
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
@@ -158,7 +170,8 @@ impl SessionStore for SqliteStore {
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = sqlx::query("SELECT id, kind, created_at, secret FROM keys ORDER BY created_at, id")
+        let rows = sqlx::query("SELECT id, kind, created_at, secret FROM keys WHERE app_id = ? ORDER BY created_at, id")
+            .bind(&*self.app_id)
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(key_from).collect()
@@ -166,18 +179,42 @@ impl SessionStore for SqliteStore {
 
     async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO keys (id, kind, created_at, secret) SELECT ?1, ?2, ?3, ?4 \
-             WHERE NOT EXISTS (SELECT 1 FROM keys WHERE kind = ?2 AND created_at >= ?5) ON CONFLICT DO NOTHING",
+            "INSERT INTO keys (id, kind, created_at, secret, app_id) SELECT ?1, ?2, ?3, ?4, ?7 WHERE NOT EXISTS \
+             (SELECT 1 FROM keys WHERE kind = ?2 AND created_at BETWEEN ?5 AND ?6 AND app_id = ?7) ON CONFLICT DO NOTHING",
         )
         .bind(&key.id)
         .bind(kind_text(key.kind))
         .bind(time_to(key.created_at))
         .bind(&key.secret)
         .bind(time_to(fresh_since))
+        .bind(time_to(key.latest_rival()))
+        .bind(&*self.app_id)
         .execute(&self.writer)
         .await?;
         Ok(())
     }
+}
+
+impl AppStores for SqliteStore {
+    fn for_app(&self, app_id: &str) -> Arc<dyn SessionStore> {
+        Arc::new(Self { app_id: app_id.into(), ..self.clone() })
+    }
+}
+
+/// Switching a new file to WAL fails at once, instead of waiting, while another process is doing it.
+async fn connect_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let give_up = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let connected = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
+        match connected {
+            Err(error) if is_busy(&error) && Instant::now() < give_up => sleep(BUSY_PAUSE).await,
+            done => return done,
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == SQLITE_BUSY)
 }
 
 /// Makes the file for this process's user only, because it holds private keys. SQLite gives `-wal` and `-shm` the same mode.
@@ -187,26 +224,4 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop)
-}
-
-fn session_from(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
-    Ok(SessionRecord {
-        handle: row.try_get("handle")?,
-        user_id: row.try_get("user_id")?,
-        anonymous_id: row.try_get("anonymous_id")?,
-        refresh_hash2: row.try_get("refresh_hash2")?,
-        created_at: time_from(row.try_get("created_at")?)?,
-        expires_at: time_from(row.try_get("expires_at")?)?,
-        payload: object_from(row.try_get("payload")?)?,
-        data: object_from(row.try_get("data")?)?,
-    })
-}
-
-fn key_from(row: &SqliteRow) -> Result<KeyRecord, StoreError> {
-    Ok(KeyRecord {
-        id: row.try_get("id")?,
-        kind: kind_from(row.try_get("kind")?)?,
-        created_at: time_from(row.try_get("created_at")?)?,
-        secret: row.try_get("secret")?,
-    })
 }

@@ -21,7 +21,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use passerby_protocol::front_token::FrontToken;
 use passerby_server::{
-    FreshUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
+    FreshUser, PageUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
     claims::PrimitiveArrayClaim,
     redirect_to_refresh,
     store::{KeyRecord, SessionStore},
@@ -229,6 +229,8 @@ fn router(sessions: &Sessions) -> Router {
             }),
         )
         .route("/api/expire", post(|visitor: Visitor| async move { visitor.expire_access_token().await }))
+        // Nested, because the browser must come back to the whole address.
+        .nest("/both", Router::new().fallback(|user: PageUser| async move { user.user_id().to_owned() }))
         .route("/page", get(page))
         .route("/fresh-page", get(|user: Result<FreshUser, Refused>| async move { user.map_or("refused", |_| "fresh") }))
         .route("/any-page", get(move |principal: Option<Principal>| async move { seen(principal) }))

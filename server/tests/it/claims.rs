@@ -10,7 +10,7 @@ use std::{
 
 use passerby_server::{
     SessionsBuilder,
-    claims::{BooleanClaim, PrimitiveArrayClaim},
+    claims::{BooleanClaim, PrimitiveArrayClaim, SessionClaimValidator},
 };
 use serde_json::{Value, json};
 
@@ -150,4 +150,28 @@ async fn a_route_may_ask_for_something_else() {
     browser.post_json("/api/merge", Value::Object(role.removed())).await;
     assert_eq!(browser.get("/api/admin").await.status, 403);
     assert_eq!(mail.asked(), 0, "the global ones were overridden");
+}
+
+#[tokio::test]
+async fn claims_of_a_session_are_validated_outside_of_its_requests() {
+    let mail = Mail::default();
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
+    let (verified, admin) = (mail.claim().is_true(), PrimitiveArrayClaim::new("st-role").includes("admin"));
+    let validators: [&dyn SessionClaimValidator; 2] = [&verified, &admin];
+    let validate = || app.sessions.validate_claims_of_session(&handle, &validators);
+    let ids =
+        |invalid: Vec<passerby_server::claims::InvalidClaim>| invalid.into_iter().map(|claim| claim.id).collect::<Vec<_>>();
+    assert_eq!(ids(validate().await.unwrap().unwrap()), ["st-ev", "st-role"]);
+    assert_eq!(mail.asked(), 1);
+    assert_eq!(ids(validate().await.unwrap().unwrap()), ["st-ev", "st-role"]);
+    assert_eq!(mail.asked(), 1, "what was fetched was stored");
+    browser.refresh().await;
+    assert_eq!(browser.get("/api/me").await.body["payload"]["st-ev"]["v"], false, "and the browser learns of it");
+    mail.verified.store(true, Ordering::SeqCst);
+    app.wait(Duration::from_secs(700));
+    assert_eq!(ids(validate().await.unwrap().unwrap()), ["st-role"]);
+    app.sessions.revoke_session(&handle).await.unwrap();
+    assert!(validate().await.unwrap().is_none());
 }

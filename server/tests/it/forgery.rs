@@ -204,3 +204,37 @@ async fn a_forged_refresh_token_tells_no_id() {
     answer.assert_demoted("unauthorised");
     assert_ne!(answer.announced_id(), id);
 }
+
+#[tokio::test]
+async fn huge_and_many_cookies_are_no_session_and_no_harm() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    browser.login("alice").await;
+    let own = format!("sAccessToken={}", browser.cookie("sAccessToken").unwrap());
+    let junk: Vec<String> = (0..10_000).map(|number| format!("c{number}=x")).collect();
+    for (cookies, kind) in [
+        (format!("sAccessToken={}", "e".repeat(1 << 20)), "anonymous"),
+        (format!("sAnonymousToken={}", "e".repeat(1 << 20)), "anonymous"),
+        (junk.join("; "), "anonymous"),
+        (format!("{}; {own}", junk.join("; ")), "user"),
+        (vec![";"; 10_000].join("=") + &own, "user"),
+    ] {
+        let answer = app.browser().header("cookie", &cookies).get("/api/me").await;
+        assert_eq!((answer.status.as_u16(), answer.body["kind"].as_str()), (200, Some(kind)), "{}", &cookies[..40]);
+    }
+}
+
+#[tokio::test]
+async fn what_would_split_a_header_stays_data() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let evil = "a%0D%0Aset-cookie:%20x=1%0D%0A%0D%0A%3Cb%3E%C2%85%E2%80%A8";
+    let payload = serde_json::json!({ "k\r\nx: y": "v\r\nset-cookie: x=1", "\u{2028}": "\u{0}" });
+    let answer = browser.post_json(&format!("/api/login?user={evil}"), payload.clone()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.set_cookie("x").is_none());
+    assert_eq!(answer.front_token().uid, "a\r\nset-cookie: x=1\r\n\r\n<b>\u{85}\u{2028}");
+    let seen = browser.get("/api/me").await;
+    assert_eq!(seen.body["payload"]["k\r\nx: y"], "v\r\nset-cookie: x=1");
+    assert_eq!(browser.refresh().await.front_token().uid, "a\r\nset-cookie: x=1\r\n\r\n<b>\u{85}\u{2028}");
+}

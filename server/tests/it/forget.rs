@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passerby_server::AfterSignOut;
+use passerby_server::{AfterSignOut, AntiCsrf};
 use serde_json::json;
 
 use crate::app::{App, FORGET, SIGN_OUT, map};
@@ -34,6 +34,25 @@ async fn rule_12_rotate_gives_the_next_person_a_new_id() {
         assert_eq!(browser.id().await, out.announced_id());
         browser.login("bob").await;
         assert_eq!(browser.id().await, out.announced_id());
+    }
+}
+
+#[tokio::test]
+async fn rule_12_the_app_decides_for_each_session() {
+    let app = App::with(|builder| {
+        builder.after_sign_out_by(|session| match session.user_id() {
+            "alice" => AfterSignOut::Keep,
+            _ => AfterSignOut::Rotate,
+        })
+    })
+    .await;
+    for (user, keeps) in [("alice", true), ("bob", false)] {
+        for path in [SIGN_OUT, "/api/logout"] {
+            let mut browser = app.browser();
+            let id = browser.id().await;
+            browser.login(user).await;
+            assert_eq!(browser.post(path).await.announced_id() == id, keeps, "{user}, {path}");
+        }
     }
 }
 
@@ -262,4 +281,32 @@ async fn rule_12_other_websites_make_nobody_forgotten() {
         browser.clone().header("origin", "https://evil.example").header("sec-fetch-site", "cross-site").post(FORGET).await;
     assert_eq!(forged.status, 403);
     assert!(forged.is_silent());
+}
+
+#[tokio::test]
+async fn rule_12_forgetting_with_anti_csrf_tokens() {
+    let app = App::with(|builder| builder.anti_csrf(AntiCsrf::ViaToken)).await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    let token = browser.login("alice").await.text("anti-csrf").unwrap().to_owned();
+    for mut forged in [browser.clone(), browser.clone().header("anti-csrf", "x")] {
+        let answer = forged.post(FORGET).await;
+        assert_eq!((answer.status.as_u16(), answer.message()), (401, "try refresh token"));
+        assert!(answer.is_silent());
+    }
+    assert_eq!(browser.id().await, id);
+
+    let mut own = browser.header("anti-csrf", &token);
+    let answer = own.post(FORGET).await;
+    let new_id = answer.front_token().up["anonymousId"].as_str().unwrap().to_owned();
+    assert_ne!(new_id, id);
+    let mut own = own.header("anti-csrf", answer.text("anti-csrf").unwrap());
+    assert_eq!(own.post("/api/maybe").await.body["id"], new_id);
+    assert_eq!(own.refresh().await.status, 200);
+    assert_eq!(own.post("/api/maybe").await.body["id"], new_id);
+    assert_eq!(own.post(SIGN_OUT).await.announced_id(), new_id);
+
+    let mut guest = app.browser();
+    let id = guest.id().await;
+    assert_ne!(guest.post(FORGET).await.announced_id(), id, "guests have no token");
 }

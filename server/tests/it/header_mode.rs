@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::{App, Browser, REFRESH, SIGN_OUT};
+use crate::app::{App, Browser, FORGET, REFRESH, SIGN_OUT};
 
 fn bearer(browser: &Browser, token: &str) -> Browser {
     browser.clone().header("authorization", &format!("Bearer {token}"))
@@ -88,4 +88,26 @@ async fn off_removes_in_headers_too() {
     assert_eq!(answer.body["kind"], "none");
     assert_eq!(answer.text("st-anonymous-token"), Some(""));
     assert_eq!(answer.text("st-anonymous-front-token"), Some("remove"));
+}
+
+/// What is left of the former way would win over the new token, or outlive it.
+#[tokio::test]
+async fn rule_12_an_anonymous_session_that_changes_its_way_leaves_nothing_behind() {
+    let app = App::new().await;
+    for update in [true, false] {
+        let change = async |mut browser: Browser| {
+            if update { browser.post_json("/api/cart", json!({"a": 2})).await } else { browser.post(FORGET).await }
+        };
+        let token = app.browser().header("st-auth-mode", "header").get("/api/me").await;
+        let token = token.text("st-anonymous-token").unwrap();
+        let to_cookie = change(bearer(&app.browser(), token)).await;
+        assert_eq!(to_cookie.text("st-anonymous-token"), Some(""));
+        assert!(to_cookie.set_cookie("sAnonymousToken").is_some() && !to_cookie.cleared("sAnonymousToken"));
+
+        let mut browser = app.browser();
+        browser.get("/api/me").await;
+        let to_header = change(browser.header("st-auth-mode", "header")).await;
+        assert!(to_header.cleared("sAnonymousToken"));
+        assert!(to_header.text("st-anonymous-token").is_some_and(|token| !token.is_empty()));
+    }
 }

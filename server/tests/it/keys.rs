@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
-use passerby_server::{JwtKey, Sessions, SqliteStore, store::SessionStore};
+use passerby_server::{
+    JwtKey, KeyAlgorithm, Sessions, SqliteStore,
+    store::{KeyKind, KeyRecord, SessionStore},
+};
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, Browser, ORIGIN, map};
@@ -17,7 +20,7 @@ async fn jwks(browser: &mut Browser) -> JwkSet {
 fn verify(jwks: &JwkSet, token: &str) -> Option<Map<String, Value>> {
     let header = decode_header(token).unwrap();
     let key = DecodingKey::from_jwk(jwks.find(&header.kid?)?).unwrap();
-    let mut validation = Validation::new(jsonwebtoken::Algorithm::RS256);
+    let mut validation = Validation::new(header.alg);
     validation.set_issuer(&[format!("{ORIGIN}/auth")]);
     validation.validate_exp = false;
     decode(token, &key, &validation).ok().map(|token| token.claims)
@@ -190,4 +193,84 @@ async fn the_discovery_document_leads_to_the_keys() {
     assert_eq!(answer.body, json!({"issuer": format!("{ORIGIN}/auth"), "jwks_uri": format!("{ORIGIN}{JWKS}")}),);
     assert_eq!(answer.text("access-control-allow-origin"), Some("*"));
     assert!(answer.is_silent());
+}
+
+#[tokio::test]
+async fn anonymous_tokens_may_be_signed_by_es256() {
+    let before = App::new().await;
+    let mut visitor = before.browser();
+    let id = visitor.id().await;
+    let algorithm = |browser: &Browser| decode_header(browser.cookie("sAnonymousToken").unwrap()).unwrap().alg;
+    let size = visitor.cookie("sAnonymousToken").unwrap().len();
+
+    let app = before.restarted(|builder| builder.anonymous_algorithm(KeyAlgorithm::Es256)).await;
+    let mut visitor = visitor.moved_to(&app);
+    assert_eq!(visitor.id().await, id);
+    assert_eq!(algorithm(&visitor), jsonwebtoken::Algorithm::RS256, "published first");
+    app.wait(Duration::from_secs(61));
+    assert_eq!(visitor.id().await, id);
+    // The keys are read again in the background.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(visitor.id().await, id);
+    assert_eq!(algorithm(&visitor), jsonwebtoken::Algorithm::ES256);
+    assert!(visitor.cookie("sAnonymousToken").unwrap().len() + 200 < size);
+
+    let set = jwks(&mut visitor).await;
+    assert_eq!(verify(&set, visitor.cookie("sAnonymousToken").unwrap()).unwrap()["anonymousId"], id);
+    visitor.login("alice").await;
+    assert_eq!(decode_header(visitor.cookie("sAccessToken").unwrap()).unwrap().alg, jsonwebtoken::Algorithm::RS256);
+    assert_eq!(visitor.id().await, id);
+    let keys = app.store.keys().await.unwrap().len();
+    app.restarted(|builder| builder.anonymous_algorithm(KeyAlgorithm::Es256)).await;
+    assert_eq!(app.store.keys().await.unwrap().len(), keys, "made once");
+}
+
+#[tokio::test]
+async fn a_new_database_may_begin_with_es256() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    let sessions = Sessions::builder()
+        .api_domain(ORIGIN)
+        .store(store.clone())
+        .anonymous_algorithm(KeyAlgorithm::Es256)
+        .build()
+        .await
+        .unwrap();
+    let token = sessions.create_jwt(Map::new(), Duration::from_secs(60), JwtKey::Static).await.unwrap();
+    assert_eq!(decode_header(&token).unwrap().alg, jsonwebtoken::Algorithm::ES256);
+    assert_eq!(store.keys().await.unwrap().len(), 3);
+}
+
+/// A process whose clock was a year ahead made a key. It must neither sign for that year, nor keep others from being made.
+async fn a_key_from_the_future_stops_nothing<S: SessionStore + Clone>(store: S) {
+    let app = App::on(store).await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    browser.login("alice").await;
+    let made = app.store.keys().await.unwrap();
+    let dynamic = made.iter().find(|key| key.kind == KeyKind::Dynamic).unwrap();
+    let year = 365 * 24 * 3600 * 1000;
+    let ahead = KeyRecord { id: "d-ahead".into(), created_at: dynamic.created_at + year, ..dynamic.clone() };
+    app.store.add_key_unless_newer(&ahead, u64::MAX).await.unwrap();
+    app.wait(Duration::from_secs(169 * 3600));
+    assert_eq!(browser.refresh().await.status, 200);
+    let key = decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap();
+    assert_eq!(app.store.keys().await.unwrap().len(), made.len() + 2, "rotated all the same");
+    assert_ne!(key, "d-ahead");
+    app.wait(Duration::from_secs(120));
+    assert_eq!(browser.refresh().await.status, 200);
+    assert_ne!(decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap(), key, "the new one signs");
+    app.sessions.rotate_static_key().await.unwrap();
+    assert_eq!(browser.id().await, id);
+}
+
+#[tokio::test]
+async fn a_key_from_the_future_stops_nothing_on_sqlite() {
+    let (store, _folder) = crate::app::store().await;
+    a_key_from_the_future_stops_nothing(store).await;
+}
+
+#[tokio::test]
+async fn a_key_from_the_future_stops_nothing_on_postgres() {
+    a_key_from_the_future_stops_nothing(crate::app::store_with_keys(crate::cluster::store().await).await).await;
 }

@@ -1,7 +1,9 @@
 //! The server as a browser meets it: an axum router, a cookie jar, and the rules of the reference and the design.
 
 #![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::explicit_write, reason = "past the test harness, which keeps what passes to itself")]
 
+mod actix;
 mod anonymous;
 mod app;
 mod claims;
@@ -12,6 +14,8 @@ mod cookie_life;
 mod csrf_and_cors;
 mod forgery;
 mod forget;
+mod frameworks;
+mod guide;
 mod header_mode;
 mod keys;
 mod minting;
@@ -19,7 +23,10 @@ mod pages;
 mod payload;
 mod planted;
 mod postgres;
+mod program;
 mod rotation;
+mod session_core;
 mod setup;
 mod store_conformance;
+mod storm;
 mod users;

@@ -70,3 +70,44 @@ async fn a_switched_off_visitor_keeps_his_cookie_on_pages() {
     assert_eq!(page.body["kind"], "none");
     assert!(page.is_silent());
 }
+
+#[tokio::test]
+async fn one_route_refuses_pages_and_scripts_each_in_its_way() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let page = browser.open("/both/orders?tab=1").await;
+    assert_eq!(
+        (page.status.as_u16(), page.text("location")),
+        (303, Some("/refresh-session?redirectBack=%2Fboth%2Forders%3Ftab%3D1"))
+    );
+    let answer = browser.get("/both/orders").await;
+    assert_eq!((answer.status.as_u16(), answer.message()), (401, "unauthorised"));
+    browser.login("alice").await;
+    assert_eq!(browser.open("/both/orders").await.body, "alice");
+    assert_eq!(browser.get("/both/orders").await.body, "alice");
+    app.wait(Duration::from_secs(2 * 3600));
+    assert_eq!(browser.open("/both/orders").await.status, 303);
+    let answer = browser.get("/both/orders").await;
+    assert_eq!((answer.status.as_u16(), answer.message()), (401, "try refresh token"));
+    // Without Fetch Metadata, `Accept` decides; an image is no page.
+    let mut old = app.browser().header("accept", "text/html");
+    assert_eq!(old.get("/both/orders").await.status, 303);
+    assert_eq!(old.post("/both/orders").await.status, 401, "what was posted would be lost");
+    let mut image = app.browser().header("sec-fetch-mode", "no-cors").header("sec-fetch-dest", "image");
+    assert_eq!(image.get("/both/orders").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_page_never_leads_to_another_site() {
+    let mut browser = App::new().await.browser();
+    for (path, back) in [
+        ("/both//evil.example/x", "%2Fboth%2F%2Fevil.example%2Fx"),
+        ("/both/x?redirectBack=https://evil.example", "%2Fboth%2Fx%3FredirectBack%3Dhttps%3A%2F%2Fevil.example"),
+        ("/both/%5C%5Cevil.example", "%2Fboth%2F%255C%255Cevil.example"),
+        ("/both/x?a=%0d%0aset-cookie:x", "%2Fboth%2Fx%3Fa%3D%250d%250aset-cookie%3Ax"),
+        ("/both/javascript:alert(1)", "%2Fboth%2Fjavascript%3Aalert%281%29"),
+    ] {
+        let page = browser.open(path).await;
+        assert_eq!(page.text("location"), Some(format!("/refresh-session?redirectBack={back}").as_str()), "{path}");
+    }
+}

@@ -112,3 +112,21 @@ async fn a_database_that_goes_away_is_no_lost_session() {
     assert!(answer.is_silent(), "nothing is cleared");
     assert_eq!(app.browser().get("/api/me").await.status, 200, "visitors need no database");
 }
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
+    let (store, folder) = store().await;
+    store.close().await;
+    let path = folder.path().join("sessions.db");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, '', true, x'', 0)")
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    for _ in 0..2 {
+        let error = SqliteStore::open(&path).await.unwrap_err();
+        assert!(matches!(error, StoreError::Migration(_)), "{error:?}");
+        assert!(error.to_string().contains("9999"), "{error}");
+    }
+}

@@ -301,3 +301,17 @@ async fn scripts_get_the_access_token_where_asked() {
     assert_eq!(refreshed.text("st-access-token"), browser.cookie("sAccessToken"));
     assert_eq!(App::new().await.browser().login("alice").await.text("st-access-token"), None);
 }
+
+#[tokio::test]
+async fn several_sessions_are_revoked_by_their_handles() {
+    let app = App::new().await;
+    let (mut one, mut two, mut three) = (app.browser(), app.browser(), app.browser());
+    let mut handles = Vec::new();
+    for (browser, user) in [(&mut one, "alice"), (&mut two, "bob"), (&mut three, "bob")] {
+        handles.push(browser.login(user).await.body["handle"].as_str().unwrap().to_owned());
+    }
+    let revoked =
+        app.sessions.revoke_sessions([handles[0].as_str(), "no-such-handle", handles[1].as_str(), handles[0].as_str()]);
+    assert_eq!(revoked.await.unwrap(), handles[..2]);
+    assert_eq!((one.get("/api/fresh").await.status.as_u16(), three.get("/api/fresh").await.status.as_u16()), (401, 200));
+}

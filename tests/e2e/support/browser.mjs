@@ -40,7 +40,7 @@ export function launch() {
 
 /**
  * Opens a shop for the tests of one file. `shop.test(name, async (visitor, t) => …)` is a test.
- * @param {{ accessTokenValidity?: number }} [options]
+ * @param {import("./server.mjs").ServerOptions} [options]
  */
 export function openShop(options) {
   return open(Server.start(options));
@@ -66,6 +66,9 @@ export async function open(starting) {
 
   return { server, test };
 }
+
+/** The same tests, named after the rule of the design (section 3) that they are about. */
+export const ofRule = (rule, test) => (name, ...rest) => test(`rule ${rule}: ${name}`, ...rest);
 
 /** One person with one browser. */
 export class Visitor {

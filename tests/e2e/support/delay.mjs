@@ -3,6 +3,7 @@
 import { request as send, createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { decodeJwt } from "jose";
+import { mulberry32 } from "./random.mjs";
 import { Server } from "./server.mjs";
 
 const API = /^\/(api|auth)\//;
@@ -67,14 +68,4 @@ export class SlowShop {
     if (this.hold) return this.hold(request, isAnswer);
     return delay(this.#random() < 0.05 ? 100 : this.#random() * 20);
   }
-}
-
-/** Random numbers from 0 to 1, the same for the same seed. */
-function mulberry32(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -21,6 +21,12 @@ process.on("exit", () => {
   folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }));
 });
 
+/**
+ * Validity in seconds; a limit of new sessions goes by `X-Forwarded-For`.
+ * @typedef {{ accessTokenValidity?: number, mintForNavigations?: boolean, mintLimit?: number, noAnonymousSessions?: boolean,
+ *   antiCsrfTokens?: boolean }} ServerOptions
+ */
+
 export class Server {
   #folder;
   #options;
@@ -33,7 +39,12 @@ export class Server {
     this.#options = options;
   }
 
-  /** @param {{ accessTokenValidity?: number }} options seconds */
+  /** The SQLite file. */
+  get database() {
+    return join(this.#folder, "sill.db");
+  }
+
+  /** @param {ServerOptions} options */
   static async start(options = {}) {
     const folder = await mkdtemp(join(tmpdir(), "passerby-e2e-"));
     folders.add(folder);
@@ -46,11 +57,17 @@ export class Server {
     return server;
   }
 
-  /** Starts, or starts again: on the same port, with the same database. */
-  async start() {
+  /** Starts, or starts again: on the same port, with the same database, and other options where some are given. */
+  async start(changed = {}) {
+    this.#options = { ...this.#options, ...changed };
     const folder = this.#folder;
-    const options = ["--port", this.#port, "--database", join(folder, "sill.db"), "--web", join(folder, "web")];
-    if (this.#options.accessTokenValidity) options.push("--access-token-validity", this.#options.accessTokenValidity);
+    const options = ["--port", this.#port, "--database", this.database, "--web", join(folder, "web")];
+    const { accessTokenValidity, mintForNavigations, mintLimit, noAnonymousSessions, antiCsrfTokens } = this.#options;
+    if (accessTokenValidity) options.push("--access-token-validity", accessTokenValidity);
+    if (mintForNavigations) options.push("--mint-for-navigations");
+    if (mintLimit !== undefined) options.push("--mint-limit", mintLimit);
+    if (noAnonymousSessions) options.push("--no-anonymous-sessions");
+    if (antiCsrfTokens) options.push("--anti-csrf-tokens");
     const child = spawn(PROGRAM, options.map(String), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     running.add(child);

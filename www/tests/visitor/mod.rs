@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use passerby_protocol::front_token::FrontToken;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -34,6 +35,13 @@ impl Answer {
     /// A header, empty when absent.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Answer {
+    /// The payload that a front token announces.
+    pub(crate) fn front_token(&self, header: &str) -> Value {
+        Value::Object(FrontToken::decode(self.header(header)).unwrap().up)
     }
 }
 

@@ -49,6 +49,9 @@ function messageOf(answer: unknown): string | undefined {
   return typeof answer.message === "string" ? answer.message : undefined;
 }
 
+/** What becomes of the anonymousId at sign-out. */
+export type AfterSignOut = "keep" | "rotate";
+
 export const api = {
   products: () => call<Product[]>("GET", "/api/products"),
   cart: () => call<Cart>("GET", "/api/cart"),
@@ -63,6 +66,8 @@ export const api = {
   demo: {
     expire: () => call<object>("POST", "/api/demo/expire"),
     revoke: () => call<object>("POST", "/api/demo/revoke"),
+    /** For this visitor; the server keeps it in the session's payload. */
+    chooseAfterSignOut: (policy: AfterSignOut) => call<undefined>("POST", "/api/demo/after-sign-out", { policy }),
     /** Below the refresh path, because the browser sends the refresh token nowhere else. */
     steal: () => call<object>("POST", "/auth/session/refresh/steal"),
   },
@@ -71,6 +76,8 @@ export const api = {
 /** What to tell the visitor about something that went wrong. */
 export function explain(error: unknown): string {
   if (error instanceof ApiError) return error.message;
+  // What Passerby rejects with when the server refused a call of the session's own.
+  if (error instanceof Response) return `The server answered ${error.status}`;
   if (error instanceof TypeError) return "The server cannot be reached. Is it running?";
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,13 +1,17 @@
 /** The session panel: what the shop's visitors never see, and what this demo is about. */
 
-import { subscribe } from "passerby";
-import { api, ApiError, explain } from "./api";
+import { forgetAnonymousId, subscribe } from "passerby";
+import { api, ApiError, explain, type AfterSignOut } from "./api";
 import { byId, h } from "./dom";
-import { anonymousSessionsWanted, switchAnonymousSessions, visitor, type Visitor } from "./session";
+import { afterSignOut, anonymousSessionsWanted, shopsPayload, switchAnonymousSessions, visitor, type Visitor } from "./session";
 import { timeline, type Entry } from "./timeline";
 import { toast } from "./toast";
 
 const STATES = { unknown: "Unknown", anonymous: "Anonymous", authenticated: "Authenticated", none: "None" } as const;
+const AFTER_SIGN_OUT: Record<AfterSignOut, string> = { keep: "keep the anonymousId", rotate: "get a new one (shared device)" };
+/** Controls that are disabled while the visitor is no customer, or has no anonymousId. */
+const NEEDS_USER = { "data-needs-user": true };
+const NEEDS_ID = { "data-needs-id": true };
 const WIDE = matchMedia("(min-width: 72rem)");
 
 export function startPanel(): void {
@@ -46,11 +50,16 @@ function showSession(): void {
   byId("session-facts").replaceChildren(
     ...fact("User id", "fact-user-id", now.state === "authenticated" ? now.userId : undefined),
     ...fact("anonymousId", "fact-anonymous-id", now.anonymousId),
+    ...fact("Payload", "fact-payload", shopsPayload() || undefined),
     ...fact("Token expires", "fact-expires", expiry(now)),
   );
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-needs-user]")) {
     button.disabled = now.state !== "authenticated";
   }
+  for (const control of document.querySelectorAll<HTMLButtonElement | HTMLFieldSetElement>("[data-needs-id]")) {
+    control.disabled = now.anonymousId === undefined;
+  }
+  showChoice();
   byId("controls-hint").hidden = now.state === "authenticated";
 }
 
@@ -99,6 +108,7 @@ function row(entry: Entry): HTMLElement {
     h("time", { datetime: time.toISOString() }, time.toLocaleTimeString("en-GB")),
     h("span", { class: "where" }, [`now ${entry.state}`, entry.anonymousId?.slice(0, 8), entry.page].filter(Boolean).join(" · ")),
     entry.expiredOrRevoked !== undefined && h("code", {}, `sessionExpiredOrRevoked: ${entry.expiredOrRevoked}`),
+    entry.payload !== undefined && h("code", {}, `payload: ${entry.payload}`),
     entry.answers && h("code", {}, `doesSessionExist() → ${entry.answers.exists}`),
     entry.answers && h("code", {}, `isAnonymous() → ${entry.answers.anonymous}`),
   );
@@ -108,27 +118,32 @@ function row(entry: Entry): HTMLElement {
 
 function controls(): HTMLElement[] {
   return [
-    control("demo-expire", "Let the token expire now", true, async () => {
+    control("demo-expire", "Let the token expire now", NEEDS_USER, async () => {
       await api.demo.expire();
       return "The access token has expired. The next request refreshes it.";
     }),
-    control("demo-revoke", "Revoke from the back end", true, async () => {
+    control("demo-revoke", "Revoke from the back end", NEEDS_USER, async () => {
       await api.demo.revoke();
       return request();
     }),
-    control("demo-steal", "Replay a stolen refresh token", true, async () => {
+    control("demo-steal", "Replay a stolen refresh token", NEEDS_USER, async () => {
       await api.demo.steal();
       await api.demo.expire();
       return request();
     }),
-    control("demo-request", "Ask for the account", false, request),
+    control("demo-request", "Ask for the account", {}, request),
     h("p", { class: "hint", id: "controls-hint" }, "Sign in to try the first three."),
     anonymousSwitch(),
+    afterSignOutChoice(),
+    control("forget-me", "Forget me", NEEDS_ID, async () => {
+      await forgetAnonymousId();
+      return "Your old anonymousId is gone. You have a new one.";
+    }),
   ];
 }
 
-function control(id: string, label: string, needsUser: boolean, run: () => Promise<string>): HTMLElement {
-  const button = h("button", { type: "button", id, "data-needs-user": needsUser }, label);
+function control(id: string, label: string, needs: Record<string, boolean>, run: () => Promise<string>): HTMLElement {
+  const button = h("button", { type: "button", id, ...needs }, label);
   button.addEventListener("click", async () => {
     button.setAttribute("aria-busy", "true");
     try {
@@ -164,4 +179,34 @@ function anonymousSwitch(): HTMLElement {
     }
   });
   return h("label", { class: "switch" }, input, h("span", {}, "Anonymous sessions"));
+}
+
+function afterSignOutChoice(): HTMLElement {
+  const options = Object.entries(AFTER_SIGN_OUT) as [AfterSignOut, string][];
+  return h(
+    "fieldset",
+    { class: "choice", ...NEEDS_ID },
+    h("legend", {}, "When I sign out, I"),
+    ...options.map(([policy, label]) => {
+      const input = h("input", { type: "radio", name: "after-sign-out", value: policy });
+      input.addEventListener("change", () => void choose(policy, label));
+      return h("label", {}, input, h("span", {}, label));
+    }),
+  );
+}
+
+async function choose(policy: AfterSignOut, label: string): Promise<void> {
+  try {
+    await api.demo.chooseAfterSignOut(policy);
+    toast(`When you sign out, you ${label}.`);
+  } catch (error) {
+    toast(explain(error), "problem");
+    showChoice();
+  }
+}
+
+/** The choice lies in the session, so other tabs and the end of the session change it, too. */
+function showChoice(): void {
+  const chosen = afterSignOut();
+  for (const input of document.querySelectorAll<HTMLInputElement>("[name=after-sign-out]")) input.checked = input.value === chosen;
 }

@@ -1,12 +1,22 @@
 /** The one place where the shop meets Passerby: start it, write its events down, remember the visitor's choice. */
 
 import * as Passerby from "passerby";
+import type { AfterSignOut } from "./api";
 import { timeline, type Entry } from "./timeline";
 
 const CONSENT_KEY = "sill.anonymous-sessions";
 
 /** Events after which the shop asks who is there now: the answer has to be the new state already. */
 const ENDINGS = new Set(["UNAUTHORISED", "TOKEN_THEFT_DETECTED", "SIGN_OUT"]);
+
+/** Events that may bring another payload. */
+const SHOWS_PAYLOAD = new Set(["SESSION_CREATED", "ACCESS_TOKEN_PAYLOAD_UPDATED", "SIGN_OUT"]);
+
+/** Claims that every token has; the rest of a payload is the shop's. */
+const CLAIMS_OF_THE_PROTOCOL = new Set(
+  ("sub iat exp iss sessionHandle refreshTokenHash1 parentRefreshTokenHash1 antiCsrfToken tId rsub stt " +
+    "anonymousId isAnonymous").split(" "),
+);
 
 /** Call before anything else: once this returns, every `fetch` of the page carries the session. */
 export function startSession(): void {
@@ -43,6 +53,17 @@ export interface Visitor {
 /** Who is there now. */
 export const visitor = (): Visitor => Passerby.getSnapshot();
 
+/** What the shop put into the session, as JSON. Empty where it put nothing. */
+export function shopsPayload(): string {
+  const entries = Object.entries(visitor().payload ?? {}).filter(([name]) => !CLAIMS_OF_THE_PROTOCOL.has(name));
+  return entries.length === 0 ? "" : JSON.stringify(Object.fromEntries(entries));
+}
+
+/** What the server does with the anonymousId at sign-out, as this visitor chose. */
+export function afterSignOut(): AfterSignOut {
+  return visitor().payload?.["afterSignOut"] === "rotate" ? "rotate" : "keep";
+}
+
 /** The name a customer signed in with, which the server put into the access token's payload. */
 export function customerName(): string | undefined {
   const { state, userId, payload } = visitor();
@@ -69,12 +90,14 @@ export function onVisitorChange(listener: () => void): void {
 
 function record(event: Passerby.SessionEvent): void {
   const { state, anonymousId } = visitor();
+  const payload = SHOWS_PAYLOAD.has(event.action) ? shopsPayload() : "";
   const entry: Entry = {
     at: Date.now(),
     page: location.pathname,
     action: event.action,
     state,
     ...(anonymousId !== undefined && { anonymousId }),
+    ...(payload !== "" && { payload }),
     ...(event.action === "UNAUTHORISED" && { expiredOrRevoked: event.sessionExpiredOrRevoked }),
   };
   timeline.add(entry);

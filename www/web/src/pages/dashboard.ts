@@ -9,7 +9,10 @@ startHeader();
 startPanel();
 
 onVisitorChange(() => {
-  const { state } = visitor();
+  const { state, anonymousId } = visitor();
+  // Who asks to be forgotten stays signed in, with another id.
+  const rendered = document.getElementById("ssr-anonymous-id");
+  if (state === "authenticated" && rendered !== null) rendered.textContent = anonymousId ?? "none";
   if (state !== "anonymous" && state !== "none") return;
   byId("main").replaceChildren(
     h("h1", {}, "You are signed out"),

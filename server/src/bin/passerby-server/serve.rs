@@ -1,0 +1,164 @@
+//! Listening, answering, and ending well.
+
+use std::{
+    io::{self, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    http::{StatusCode, header},
+    middleware,
+    response::IntoResponse,
+    routing::get,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use passerby_server::core::SessionCore;
+use tokio::{net::TcpListener, time};
+use tower_http::timeout::TimeoutLayer;
+
+use crate::{config::Config, observe, stop::StopSignal};
+
+/// How long the database may take to say that it is there.
+const READINESS: Duration = Duration::from_secs(2);
+/// After a failure to accept, such as too many open files.
+const BREATHER: Duration = Duration::from_millis(100);
+const UPKEEP: Duration = Duration::from_secs(5);
+/// Few enough that no login waits for the locks of a batch.
+const PRUNE_BATCH: u32 = 500;
+
+#[derive(Clone)]
+struct Operator {
+    core: SessionCore,
+    metrics: PrometheusHandle,
+    ending: Arc<AtomicBool>,
+}
+
+/// Serves until told to stop, then finishes what is under way, within `shutdown_timeout`.
+pub(crate) async fn serve(config: &Config, core: SessionCore, metrics: PrometheusHandle) -> io::Result<()> {
+    let stop = StopSignal::listen()?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot listen on {}: {error}; choose another address with `listen`", config.listen),
+        )
+    })?;
+    let ending = Arc::new(AtomicBool::new(false));
+    let operator = Operator { core: core.clone(), metrics, ending: ending.clone() };
+    let upkeep = tokio::spawn(upkeep(operator.clone(), config.prune_interval()));
+    let router = router(config, operator);
+    // The first line on stdout; tests read the address from it.
+    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+
+    let graceful = accept(&listener, router, config, stop).await;
+    ending.store(true, Ordering::Release);
+    drop(listener);
+    tracing::info!("told to stop; finishing what is under way");
+    if time::timeout(config.shutdown_timeout(), graceful.shutdown()).await.is_err() {
+        tracing::warn!("`shutdown_timeout` is over; connections that are still busy are closed");
+    }
+    upkeep.abort();
+    Ok(())
+}
+
+fn router(config: &Config, operator: Operator) -> Router {
+    let core = operator
+        .core
+        .router()
+        .layer(DefaultBodyLimit::max(config.max_body_bytes))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.request_timeout()))
+        .layer(middleware::from_fn(observe::note));
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(operator)
+        .fallback_service(core)
+}
+
+async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
+    if operator.ending.load(Ordering::Acquire) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match time::timeout(READINESS, operator.core.ready()).await {
+        Ok(Ok(())) => (StatusCode::OK, "ready\n"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}
+
+async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], operator.metrics.render())
+}
+
+async fn accept(listener: &TcpListener, router: Router, config: &Config, stop: StopSignal) -> GracefulShutdown {
+    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
+    http.http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout()).max_buf_size(config.max_header_bytes);
+    let graceful = GracefulShutdown::new();
+    let mut stopped = std::pin::pin!(stop.received());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stopped => return graceful,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                time::sleep(BREATHER).await;
+                continue;
+            }
+        };
+        // Answers are small; waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone())).into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+}
+
+async fn upkeep(operator: Operator, prune_interval: Duration) {
+    let (mut upkeep, mut prune) = (time::interval(UPKEEP), time::interval(prune_interval));
+    loop {
+        tokio::select! {
+            _ = upkeep.tick() => operator.metrics.run_upkeep(),
+            _ = prune.tick() => prune_all(&operator.core).await,
+        }
+    }
+}
+
+async fn prune_all(core: &SessionCore) {
+    let mut all = 0;
+    loop {
+        match core.prune(PRUNE_BATCH).await {
+            Ok(removed) => {
+                all += removed;
+                if removed < u64::from(PRUNE_BATCH) {
+                    break;
+                }
+                time::sleep(BREATHER).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "expired sessions could not be removed; trying again later");
+                break;
+            }
+        }
+    }
+    if all > 0 {
+        tracing::info!(removed = all, "expired sessions were removed");
+    }
+}

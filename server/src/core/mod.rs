@@ -1,0 +1,162 @@
+//! The session core for SuperTokens back ends: the part of the core driver interface that the Session and JWT recipes of
+//! `supertokens-node`, `supertokens-python` and `supertokens-golang` use, on this crate's engine and stores.
+//!
+//! ```no_run
+//! use passerby_server::{SqliteStore, core::{CoreSettings, SessionCore}};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let core = SessionCore::open(SqliteStore::open("core.db").await?, CoreSettings::default()).await?;
+//!     // `connectionURI: "http://localhost:3567"` in the back end.
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3567").await?;
+//!     axum::serve(listener, core.router()).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Keep it where only your back ends reach it: who can send it a request can sign in as anybody. Apps (`/appid-x/…`) and tenants
+//! come into being with their first request; apps share nothing, and tenants of an app share its keys.
+
+mod apps;
+mod engine;
+mod http;
+mod path;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+
+use self::apps::Apps;
+pub use self::http::Operation;
+use crate::{
+    clock::{Clock, millis},
+    engine::{EngineError, PUBLISH_AHEAD_MS},
+    store::AppStores,
+};
+
+/// The versions of the core driver interface that are spoken.
+pub const INTERFACE_VERSIONS: [&str; 8] = ["3.0", "3.1", "4.0", "5.0", "5.1", "5.2", "5.3", "5.4"];
+
+/// What can be set. The defaults are those of the SuperTokens core.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CoreSettings {
+    /// How long an access token is valid; at least one second. Default one hour.
+    pub access_token_validity: Duration,
+    /// How long a session lives without being used; at least one second. Default 100 days.
+    pub refresh_token_validity: Duration,
+    /// How long a dynamic key signs; at least two minutes. Default 168 hours.
+    pub key_rotation: Duration,
+    /// What back ends must send in the header `api-key`, one of these. Default none: nothing is asked for.
+    pub api_keys: Vec<String>,
+    clock: Clock,
+}
+
+impl Default for CoreSettings {
+    fn default() -> Self {
+        Self {
+            access_token_validity: Duration::from_secs(3600),
+            refresh_token_validity: Duration::from_secs(100 * 24 * 3600),
+            key_rotation: Duration::from_secs(168 * 3600),
+            api_keys: Vec::new(),
+            clock: Clock::default(),
+        }
+    }
+}
+
+impl CoreSettings {
+    /// Another clock than the system's, for tests that want to see tokens expire.
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+}
+
+/// Why a core does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CoreError {
+    /// A lifetime is shorter than what works.
+    #[error("`{0}` is too short; give at least one second, and two minutes for `key_rotation`")]
+    TooShort(&'static str),
+    /// An API key that nobody could send, or guess at once.
+    #[error("an entry of `api_keys` is empty or has spaces; give texts of visible ASCII characters")]
+    BadApiKey,
+    /// The keys could not be read or made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// A session core. Cheap to clone; clones share everything.
+#[derive(Clone, Debug)]
+pub struct SessionCore(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    apps: Apps,
+    api_keys: Vec<String>,
+}
+
+impl SessionCore {
+    /// Checks the settings, and makes the keys of the default app at the first start.
+    ///
+    /// # Errors
+    /// See [`CoreError`].
+    pub async fn open(stores: impl AppStores, settings: CoreSettings) -> Result<Self, CoreError> {
+        for (name, value, least) in [
+            ("access_token_validity", settings.access_token_validity, Duration::from_secs(1)),
+            ("refresh_token_validity", settings.refresh_token_validity, Duration::from_secs(1)),
+            ("key_rotation", settings.key_rotation, Duration::from_millis(2 * PUBLISH_AHEAD_MS)),
+        ] {
+            if value < least {
+                return Err(CoreError::TooShort(name));
+            }
+        }
+        if settings.api_keys.iter().any(|key| key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(CoreError::BadApiKey);
+        }
+        let times = engine::Times {
+            access_ms: millis(settings.access_token_validity),
+            refresh_ms: millis(settings.refresh_token_validity),
+            rotation_ms: millis(settings.key_rotation),
+        };
+        let apps = Apps::new(Box::new(stores), times, settings.clock);
+        apps.get(crate::store::DEFAULT_APP).await?;
+        Ok(Self(Arc::new(Parts { apps, api_keys: settings.api_keys })))
+    }
+
+    /// What answers the back ends, to be served as it is.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(http::answer).with_state(self.clone())
+    }
+
+    /// Whether the database answers, for load balancers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ready(&self) -> Result<(), EngineError> {
+        self.0.apps.get(crate::store::DEFAULT_APP).await?.ready().await
+    }
+
+    /// Removes at most `limit` expired sessions of all apps, and returns how many there were.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
+        self.0.apps.get(crate::store::DEFAULT_APP).await?.prune(limit).await
+    }
+
+    fn apps(&self) -> &Apps {
+        &self.0.apps
+    }
+
+    /// Whether this header value opens the door. Takes the same time for every key of the same length.
+    fn admits(&self, given: Option<&[u8]>) -> bool {
+        let keys = &self.0.api_keys;
+        let equal = |key: &String| {
+            given.is_some_and(|given| aws_lc_rs::constant_time::verify_slices_are_equal(key.as_bytes(), given).is_ok())
+        };
+        keys.is_empty() || keys.iter().any(equal)
+    }
+}

@@ -1,0 +1,32 @@
+//! What happens to sessions, counted through the [`metrics`] facade: nothing is kept or sent unless the app installs a recorder.
+
+use metrics::counter;
+
+/// Name and meaning of every counter.
+pub const COUNTERS: [(&str, &str); 5] = [
+    ("passerby_sessions_created_total", "User sessions that were created."),
+    ("passerby_sessions_refreshed_total", "Refreshes that were answered with new tokens."),
+    ("passerby_sessions_stolen_total", "Refresh tokens that were used again after their child was used."),
+    ("passerby_sessions_revoked_total", "User sessions that were ended by sign-out or revocation."),
+    ("passerby_anonymous_minted_total", "Anonymous sessions that were made for visitors without any."),
+];
+
+pub(crate) fn session_created() {
+    counter!("passerby_sessions_created_total").increment(1);
+}
+
+pub(crate) fn session_refreshed() {
+    counter!("passerby_sessions_refreshed_total").increment(1);
+}
+
+pub(crate) fn theft_detected() {
+    counter!("passerby_sessions_stolen_total").increment(1);
+}
+
+pub(crate) fn sessions_revoked(sessions: usize) {
+    counter!("passerby_sessions_revoked_total").increment(u64::try_from(sessions).unwrap_or(u64::MAX));
+}
+
+pub(crate) fn anonymous_minted() {
+    counter!("passerby_anonymous_minted_total").increment(1);
+}

@@ -1,0 +1,387 @@
+//! The session core, as the back-end SDKs call it; on both stores. `tests/interop.rs` runs the real SDKs on it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use axum::{Router, body::Body};
+use http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use passerby_server::{
+    SqliteStore,
+    core::{CoreError, CoreSettings, SessionCore},
+    store::{AppStores, SessionStore},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use crate::{app, cluster};
+
+/// A core with another clock, and what its database lies in.
+struct Core {
+    router: Router,
+    skew: Arc<AtomicU64>,
+    _folder: Option<TempDir>,
+}
+
+async fn sqlite() -> Core {
+    let (store, folder) = app::store().await;
+    open(store, Some(folder), CoreSettings::default()).await
+}
+
+async fn postgres() -> Core {
+    open(app::store_with_keys(cluster::store().await).await, None, CoreSettings::default()).await
+}
+
+async fn open<S: SessionStore + AppStores>(store: S, folder: Option<TempDir>, settings: CoreSettings) -> Core {
+    let skew = Arc::new(AtomicU64::new(0));
+    let seconds = skew.clone();
+    let settings = settings.clock(move || SystemTime::now() + Duration::from_secs(seconds.load(Ordering::SeqCst)));
+    Core { router: SessionCore::open(store, settings).await.unwrap().router(), skew, _folder: folder }
+}
+
+impl Core {
+    async fn call(&self, request: Request<Body>) -> (StatusCode, Value) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Value) -> Value {
+        let request = Request::builder().method(method).uri(path).header("cdi-version", "5.4");
+        let (status, body) = self.call(request.body(Body::from(body.to_string())).unwrap()).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        self.send(Method::POST, path, body).await
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.send(Method::GET, path, Value::Null).await
+    }
+
+    async fn create(&self, at: &str, user: &str) -> Value {
+        let body = json!({
+            "userId": user,
+            "userDataInJWT": { "iss": "http://localhost/auth", "role": "admin" },
+            "userDataInDatabase": {},
+            "enableAntiCsrf": false,
+            "useDynamicSigningKey": true,
+        });
+        self.post(&format!("{at}/recipe/session"), body).await
+    }
+
+    async fn refresh(&self, at: &str, session: &Value) -> Value {
+        let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
+        self.post(&format!("{at}/recipe/session/refresh"), body).await
+    }
+
+    async fn verify(&self, at: &str, session: &Value, check_database: bool) -> Value {
+        let body = json!({
+            "accessToken": session["accessToken"]["token"],
+            "doAntiCsrfCheck": false,
+            "enableAntiCsrf": false,
+            "checkDatabase": check_database,
+        });
+        self.post(&format!("{at}/recipe/session/verify"), body).await
+    }
+
+    fn wait(&self, seconds: u64) {
+        self.skew.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+fn decoded(token: &Value, part: usize) -> Value {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let text = token["token"].as_str().unwrap().split('.').nth(part).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+}
+
+/// Create, refresh, promote, expire, steal: reference 8.5 in the words of the core.
+async fn a_session_lives_and_ends(core: &Core) {
+    let first = core.create("", "alice").await;
+    assert_eq!((&first["status"], &first["session"]["tenantId"]), (&json!("OK"), &json!("public")));
+    assert_eq!(first["session"]["recipeUserId"], "alice");
+    assert_eq!(first["session"]["userDataInJWT"]["iss"], "http://localhost/auth");
+    assert!(first.get("antiCsrfToken").is_none());
+    let claims = decoded(&first["accessToken"], 1);
+    assert_eq!(claims["exp"].as_u64().unwrap() * 1000, first["accessToken"]["expiry"].as_u64().unwrap());
+    assert!(claims.get("anonymousId").is_none(), "a stock core adds no claims");
+    assert_eq!(decoded(&first["accessToken"], 0)["version"], "5");
+
+    let second = core.refresh("", &first).await;
+    assert_eq!(core.refresh("", &first).await["status"], "OK", "a lost answer is harmless");
+    let verified = core.verify("", &second, false).await;
+    assert_eq!(decoded(&verified["accessToken"], 1)["parentRefreshTokenHash1"], Value::Null);
+    let promoted = json!({ "accessToken": verified["accessToken"] });
+    assert!(core.verify("", &promoted, false).await.get("accessToken").is_none(), "nothing new to send");
+
+    let stolen = core.refresh("", &first).await;
+    assert_eq!(stolen["status"], "TOKEN_THEFT_DETECTED");
+    assert_eq!(stolen["session"], json!({ "handle": first["session"]["handle"], "userId": "alice", "recipeUserId": "alice" }));
+    assert_eq!(core.refresh("", &second).await["status"], "OK", "what to do is the back end's decision");
+
+    core.wait(3601);
+    assert_eq!(core.verify("", &promoted, false).await["status"], "TRY_REFRESH_TOKEN");
+    let third = core.refresh("", &second).await;
+    assert_eq!(core.verify("", &third, true).await["status"], "OK");
+    core.wait(100 * 24 * 3600);
+    assert_eq!(core.refresh("", &third).await["status"], "UNAUTHORISED");
+    let handle = first["session"]["handle"].as_str().unwrap();
+    assert_eq!(core.get(&format!("/recipe/session?sessionHandle={handle}")).await["status"], "UNAUTHORISED");
+}
+
+#[tokio::test]
+async fn a_session_lives_and_ends_on_sqlite() {
+    a_session_lives_and_ends(&sqlite().await).await;
+}
+
+#[tokio::test]
+async fn a_session_lives_and_ends_on_postgres() {
+    a_session_lives_and_ends(&postgres().await).await;
+}
+
+/// Apps share nothing; tenants of an app share its keys.
+async fn apps_are_apart(core: &Core) {
+    let here = core.create("", "alice").await;
+    let there = core.create("/appid-x", "alice").await;
+    let tenant = core.create("/appid-x/t1", "alice").await;
+    assert!(tenant["session"]["handle"].as_str().unwrap().ends_with("_t1"));
+    assert_eq!(decoded(&tenant["accessToken"], 1)["tId"], "t1");
+    assert_eq!(core.verify("/appid-x", &tenant, true).await["session"]["tenantId"], "t1");
+    for (at, session) in [("/appid-x", &here), ("", &there), ("/appid-y", &there)] {
+        assert_eq!(core.verify(at, session, false).await["status"], "TRY_REFRESH_TOKEN", "{at}");
+        assert_eq!(core.refresh(at, session).await["status"], "UNAUTHORISED", "{at}");
+        let handle = session["session"]["handle"].as_str().unwrap();
+        assert_eq!(core.get(&format!("{at}/recipe/session?sessionHandle={handle}")).await["status"], "UNAUTHORISED");
+        let removed = core.post(&format!("{at}/recipe/session/remove"), json!({ "sessionHandles": [handle] })).await;
+        assert_eq!(removed["sessionHandlesRevoked"], json!([]));
+    }
+    let handles = |path: &'static str| async move { core.get(path).await["sessionHandles"].as_array().unwrap().len() };
+    assert_eq!(handles("/recipe/session/user?userId=alice").await, 1);
+    assert_eq!(handles("/appid-x/recipe/session/user?userId=alice").await, 2);
+    assert_eq!(handles("/appid-x/t1/recipe/session/user?userId=alice&fetchAcrossAllTenants=false").await, 1);
+    assert_eq!(handles("/appid-x/t2/recipe/session/user?userId=alice&fetchAcrossAllTenants=false").await, 0);
+    let only =
+        core.post("/appid-x/t1/recipe/session/remove", json!({ "userId": "alice", "revokeAcrossAllTenants": false })).await;
+    assert_eq!(only["sessionHandlesRevoked"], json!([tenant["session"]["handle"]]));
+    let all = core.post("/appid-x/recipe/session/remove", json!({ "userId": "alice" })).await;
+    assert_eq!(all["sessionHandlesRevoked"], json!([there["session"]["handle"]]));
+    let ids = |keys: Value| keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect::<Vec<_>>();
+    let (mine, other) = (ids(core.get("/.well-known/jwks.json").await), ids(core.get("/appid-x/.well-known/jwks.json").await));
+    assert!(!mine.is_empty() && mine.iter().all(|id| !other.contains(id)));
+}
+
+#[tokio::test]
+async fn apps_are_apart_on_sqlite() {
+    apps_are_apart(&sqlite().await).await;
+}
+
+#[tokio::test]
+async fn apps_are_apart_on_postgres() {
+    apps_are_apart(&postgres().await).await;
+}
+
+#[tokio::test]
+async fn the_apps_of_one_database_outlive_the_process() {
+    let (store, folder) = app::store().await;
+    let core = open(store, None, CoreSettings::default()).await;
+    let session = core.create("/appid-x", "alice").await;
+    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    let again = open(store, None, CoreSettings::default()).await;
+    assert_eq!(again.verify("/appid-x", &session, true).await["status"], "OK");
+    assert_eq!(again.refresh("/appid-x", &session).await["status"], "OK");
+    assert_eq!(again.refresh("", &session).await["status"], "UNAUTHORISED");
+}
+
+#[tokio::test]
+async fn payload_and_data_are_replaced() {
+    let core = sqlite().await;
+    let session = core.create("", "alice").await;
+    let handle = session["session"]["handle"].as_str().unwrap();
+    let put = |path: &'static str, body: Value| core.send(Method::PUT, path, body);
+    let changed = put("/recipe/jwt/data", json!({ "sessionHandle": handle, "userDataInJWT": { "a": null, "b": [1] } })).await;
+    assert_eq!(changed["status"], "OK");
+    assert!(core.verify("", &session, false).await.get("accessToken").is_none());
+    let verified = core.verify("", &session, true).await;
+    assert_eq!(decoded(&verified["accessToken"], 1)["b"], json!([1]));
+    assert_eq!(
+        put("/recipe/session/data", json!({ "sessionHandle": handle, "userDataInDatabase": { "n": 1 } })).await["status"],
+        "OK"
+    );
+    let information = core.get(&format!("/recipe/session?sessionHandle={handle}")).await;
+    assert_eq!(information["userDataInDatabase"], json!({ "n": 1 }));
+    assert_eq!(information["userDataInJWT"], json!({ "a": null, "b": [1] }));
+    for (path, body) in [
+        ("/recipe/jwt/data", json!({ "sessionHandle": "none", "userDataInJWT": {} })),
+        ("/recipe/session/data", json!({ "sessionHandle": "none", "userDataInDatabase": {} })),
+    ] {
+        assert_eq!(put(path, body).await["status"], "UNAUTHORISED");
+    }
+
+    let regenerate = |token: &Value| {
+        core.post("/recipe/session/regenerate", json!({ "accessToken": token["token"], "userDataInJWT": { "c": true } }))
+    };
+    let regenerated = regenerate(&session["accessToken"]).await;
+    assert_eq!(regenerated["accessToken"]["expiry"], session["accessToken"]["expiry"], "the same expiry");
+    assert_eq!(decoded(&regenerated["accessToken"], 1)["c"], true);
+    core.wait(3601);
+    let late = regenerate(&regenerated["accessToken"]).await;
+    assert_eq!((&late["status"], late.get("accessToken")), (&json!("OK"), None), "only the database changes");
+    core.post("/recipe/session/remove", json!({ "sessionHandles": [handle] })).await;
+    assert_eq!(regenerate(&regenerated["accessToken"]).await["status"], "UNAUTHORISED");
+}
+
+#[tokio::test]
+async fn anti_csrf_is_checked_where_the_back_end_asks_for_it() {
+    let core = sqlite().await;
+    let body = json!({ "userId": "alice", "enableAntiCsrf": true });
+    let session = core.post("/recipe/session", body).await;
+    let (token, access) = (&session["antiCsrfToken"], &session["accessToken"]["token"]);
+    for (given, check, status) in [
+        (token.clone(), true, "OK"),
+        (json!("wrong"), true, "TRY_REFRESH_TOKEN"),
+        (Value::Null, true, "TRY_REFRESH_TOKEN"),
+        (Value::Null, false, "OK"),
+    ] {
+        let body = json!({ "accessToken": access, "antiCsrfToken": given, "doAntiCsrfCheck": check, "enableAntiCsrf": true });
+        assert_eq!(core.post("/recipe/session/verify", body).await["status"], status, "{given} {check}");
+    }
+    let refresh = |given: Value| {
+        let body = json!({ "refreshToken": session["refreshToken"]["token"], "antiCsrfToken": given, "enableAntiCsrf": true });
+        core.post("/recipe/session/refresh", body)
+    };
+    assert_eq!(refresh(Value::Null).await["status"], "UNAUTHORISED");
+    assert_eq!(refresh(token.clone()).await["antiCsrfToken"], *token);
+}
+
+#[tokio::test]
+async fn static_keys_and_older_interfaces() {
+    let core = sqlite().await;
+    let body = json!({ "userId": "alice", "enableAntiCsrf": false, "useDynamicSigningKey": false });
+    let request = Request::post("/recipe/session").header("cdi-version", "3.1").body(Body::from(body.to_string())).unwrap();
+    let (_, session) = core.call(request).await;
+    let header = decoded(&session["accessToken"], 0);
+    assert!(header["kid"].as_str().unwrap().starts_with("s-"));
+    assert_eq!(header["version"], "4");
+    assert!(decoded(&session["accessToken"], 1).get("rsub").is_none());
+    let second = core.refresh("", &session).await;
+    assert!(decoded(&second["accessToken"], 0)["kid"].as_str().unwrap().starts_with("d-"), "as the back end is configured now");
+    assert_eq!(core.verify("", &session, true).await["status"], "OK");
+}
+
+#[tokio::test]
+async fn jwts_are_signed_and_are_no_sessions() {
+    let core = sqlite().await;
+    let make = |algorithm: &'static str, payload: Value| {
+        let body = json!({ "payload": payload, "validity": 60, "algorithm": algorithm, "jwksDomain": "http://localhost", "useStaticSigningKey": true });
+        core.post("/recipe/jwt", body)
+    };
+    assert_eq!(make("HS256", json!({})).await["status"], "UNSUPPORTED_ALGORITHM_ERROR");
+    let made = make("RS256", json!({ "anonymousId": "x", "isAnonymous": true })).await;
+    let token = json!({ "token": made["jwt"] });
+    assert_eq!(decoded(&token, 1)["iss"], "http://localhost");
+    assert_eq!(core.verify("", &json!({ "accessToken": token }), false).await["status"], "TRY_REFRESH_TOKEN");
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_a_reason() {
+    let core = sqlite().await;
+    let session = core.create("", "alice").await;
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for (path, body, reason) in [
+        ("/recipe/session", "", "Invalid Json"),
+        ("/recipe/session", "{", "Invalid Json"),
+        ("/recipe/session", deep.as_str(), "Invalid Json"),
+        ("/recipe/session", r#"{"enableAntiCsrf":false}"#, "userId"),
+        ("/recipe/session", r#"{"userId":"","enableAntiCsrf":false}"#, "empty"),
+        ("/recipe/session", r#"{"userId":"a\u0000b","enableAntiCsrf":false}"#, "U+0000"),
+        ("/recipe/session", r#"{"userId":"a","enableAntiCsrf":false,"userDataInJWT":{"sub":"b"}}"#, "protected field"),
+        ("/recipe/session/remove", "{}", "use one of"),
+        ("/recipe/session/remove", r#"{"userId":"a","sessionHandles":[]}"#, "use one of"),
+    ] {
+        let (status, body) = core.call(Request::post(path).body(Body::from(body.to_owned())).unwrap()).await;
+        assert_eq!(status, 400, "{path}: {body}");
+        assert!(body.as_str().unwrap().contains(reason), "{body}");
+    }
+    let (status, _) = core.call(Request::get("/recipe/session").body(Body::empty()).unwrap()).await;
+    assert_eq!(status, 400);
+    // A refresh token where an access token is due, and the reverse.
+    let swapped = json!({ "accessToken": session["refreshToken"], "refreshToken": session["accessToken"] });
+    assert_eq!(core.verify("", &swapped, true).await["status"], "TRY_REFRESH_TOKEN");
+    assert_eq!(core.refresh("", &swapped).await["status"], "UNAUTHORISED");
+    // Characters that would split headers stay data.
+    let evil = core.create("", "a\r\nset-cookie: x=1").await;
+    assert_eq!(core.verify("", &evil, true).await["session"]["userId"], "a\r\nset-cookie: x=1");
+}
+
+#[tokio::test]
+async fn what_is_not_supported_says_what_is() {
+    let core = sqlite().await;
+    for (method, path) in [
+        (Method::POST, "/recipe/signup"),
+        (Method::GET, "/"),
+        (Method::DELETE, "/recipe/session"),
+        (Method::GET, "/appid-x/users"),
+    ] {
+        let (status, body) = core.call(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(status, 404, "{path}");
+        assert!(body.as_str().unwrap().contains("/recipe/session/verify"), "{body}");
+    }
+    let versions = core.get("/apiversion").await;
+    assert_eq!(versions["versions"].as_array().unwrap().last().unwrap(), "5.4");
+    let (_, hello) = core.call(Request::get("/hello").body(Body::empty()).unwrap()).await;
+    assert_eq!(hello, "Hello\n");
+}
+
+#[tokio::test]
+async fn an_api_key_is_asked_for_where_there_is_one() {
+    let (store, folder) = app::store().await;
+    let mut settings = CoreSettings::default();
+    settings.api_keys = vec!["one-key-for-tests".into(), "another-key".into()];
+    let core = open(store, Some(folder), settings).await;
+    for (key, status) in [(None, 401), (Some("wrong"), 401), (Some("one-key-for-tests"), 200), (Some("another-key"), 200)] {
+        let mut request = Request::get("/apiversion");
+        if let Some(key) = key {
+            request = request.header("api-key", key);
+        }
+        assert_eq!(core.call(request.body(Body::empty()).unwrap()).await.0, status, "{key:?}");
+    }
+    let keys = core.router.clone().oneshot(Request::get("/.well-known/jwks.json").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(
+        (keys.status(), &keys.headers()[header::CACHE_CONTROL]),
+        (StatusCode::OK, &"max-age=60, must-revalidate".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn settings_out_of_range_are_refused() {
+    let (store, _folder) = app::store().await;
+    let mut short = CoreSettings::default();
+    short.key_rotation = Duration::from_secs(119);
+    assert!(matches!(SessionCore::open(store.clone(), short).await, Err(CoreError::TooShort("key_rotation"))));
+    let mut keys = CoreSettings::default();
+    keys.api_keys = vec![String::new()];
+    assert!(matches!(SessionCore::open(store, keys).await, Err(CoreError::BadApiKey)));
+}
+
+#[tokio::test]
+async fn a_database_that_goes_away_is_answered_503() {
+    let (store, _folder) = app::store().await;
+    let core = open(store.clone(), None, CoreSettings::default()).await;
+    let session = core.create("", "alice").await;
+    store.close().await;
+    assert_eq!(core.verify("", &session, false).await["status"], "OK", "needs no database");
+    let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
+    let request = Request::post("/recipe/session/refresh").body(Body::from(body.to_string())).unwrap();
+    assert_eq!(core.call(request).await.0, 503);
+}

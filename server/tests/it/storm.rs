@@ -1,0 +1,165 @@
+//! Two processes on one PostgreSQL, and `kill -9` of one while users sign in, refresh and are signed out: nothing that was answered is lost.
+
+use std::{
+    io::{self, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    cluster,
+    program::{HttpClient, Program, call, client},
+};
+
+const USERS: usize = 24;
+/// Sign-ins that are answered before the kill, and after it.
+const EACH_SIDE: usize = 60;
+/// Only for a machine that stands still.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What happened, for the record.
+#[derive(Default)]
+struct Counts {
+    created: AtomicUsize,
+    refreshed: AtomicUsize,
+    changed: AtomicUsize,
+    ended: AtomicUsize,
+    unanswered: AtomicUsize,
+}
+
+impl Counts {
+    async fn reach(&self, created: usize) {
+        let enough = async {
+            while self.created.load(Ordering::Relaxed) < created {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, enough).await.expect("the storm goes on");
+    }
+}
+
+/// What a user was told last.
+struct Told {
+    handle: String,
+    refresh: Value,
+    payload: u64,
+    ended: bool,
+}
+
+/// One user: signs in, and from then on refreshes and changes the payload; ends every third session, and signs in again.
+struct User {
+    number: usize,
+    bases: [String; 2],
+    storm: Arc<AtomicBool>,
+    counts: Arc<Counts>,
+    client: HttpClient,
+}
+
+impl User {
+    /// Asks one process, then the other, until there is an answer.
+    async fn ask(&self, turn: usize, method: &Method, path: &str, body: &Value) -> Value {
+        for attempt in 0..50 {
+            let base = &self.bases[(turn + attempt) % 2];
+            match call(&self.client, method.clone(), &format!("{base}{path}"), body.clone()).await {
+                Some((status, body)) => {
+                    assert_eq!(status, 200, "{path}: {body}");
+                    return body;
+                }
+                None => {
+                    self.counts.unanswered.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+        }
+        panic!("nobody answers {path}");
+    }
+
+    async fn live(self) -> Vec<Told> {
+        let (mut all, mut turn) = (Vec::new(), self.number);
+        while self.storm.load(Ordering::Acquire) {
+            let body = json!({ "userId": format!("user-{}", self.number), "enableAntiCsrf": false });
+            let created = self.ask(turn, &Method::POST, "/recipe/session", &body).await;
+            self.counts.created.fetch_add(1, Ordering::Relaxed);
+            let handle = created["session"]["handle"].as_str().unwrap().to_owned();
+            let mut told = Told { handle, refresh: created["refreshToken"]["token"].clone(), payload: 0, ended: false };
+            for _ in 0..5 {
+                turn += 1;
+                let body = json!({ "refreshToken": told.refresh, "enableAntiCsrf": false });
+                let refreshed = self.ask(turn, &Method::POST, "/recipe/session/refresh", &body).await;
+                assert_eq!(refreshed["status"], "OK", "false alarm");
+                told.refresh = refreshed["refreshToken"]["token"].clone();
+                self.counts.refreshed.fetch_add(1, Ordering::Relaxed);
+                let body = json!({ "sessionHandle": told.handle, "userDataInJWT": { "n": told.payload + 1 } });
+                assert_eq!(self.ask(turn, &Method::PUT, "/recipe/jwt/data", &body).await["status"], "OK");
+                told.payload += 1;
+                self.counts.changed.fetch_add(1, Ordering::Relaxed);
+            }
+            if (all.len() + self.number) % 3 == 2 {
+                let body = json!({ "sessionHandles": [told.handle] });
+                self.ask(turn, &Method::POST, "/recipe/session/remove", &body).await;
+                told.ended = true;
+                self.counts.ended.fetch_add(1, Ordering::Relaxed);
+            }
+            all.push(told);
+            turn += 1;
+        }
+        all
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_was_answered_is_lost() {
+    let database = cluster::shared().await.database().await;
+    let mut first = Program::start(&database, &[]);
+    let second = Program::start(&database, &[]);
+    let (storm, counts) = (Arc::new(AtomicBool::new(true)), Arc::new(Counts::default()));
+    let users: Vec<_> = (0..USERS)
+        .map(|number| {
+            let bases = [first.address.clone(), second.address.clone()];
+            tokio::spawn(User { number, bases, storm: storm.clone(), counts: counts.clone(), client: client() }.live())
+        })
+        .collect();
+    counts.reach(EACH_SIDE).await;
+    first.kill();
+    counts.reach(counts.created.load(Ordering::Relaxed) + EACH_SIDE).await;
+    storm.store(false, Ordering::Release);
+
+    let (client, mut lost, mut sessions) = (client(), Vec::new(), 0);
+    for user in users {
+        for told in user.await.unwrap() {
+            sessions += 1;
+            let url = format!("{}/recipe/session?sessionHandle={}", second.address, told.handle);
+            let (_, known) = call(&client, Method::GET, &url, Value::Null).await.unwrap();
+            let body = json!({ "refreshToken": told.refresh, "enableAntiCsrf": false });
+            let (_, refreshed) =
+                call(&client, Method::POST, &format!("{}/recipe/session/refresh", second.address), body).await.unwrap();
+            let expected = if told.ended { "UNAUTHORISED" } else { "OK" };
+            let payload_kept = told.ended || known["userDataInJWT"]["n"] == told.payload;
+            if known["status"] != expected || refreshed["status"] != expected || !payload_kept {
+                lost.push((known["status"].clone(), refreshed["status"].clone()));
+            }
+        }
+    }
+    let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+    writeln!(
+        io::stderr(),
+        "storm: {USERS} users, 2 processes, 1 killed: {} sign-ins, {} refreshes, {} payload changes, {} sign-outs answered; \
+         {} requests without an answer, asked again; {sessions} sessions checked, {} lost",
+        count(&counts.created),
+        count(&counts.refreshed),
+        count(&counts.changed),
+        count(&counts.ended),
+        count(&counts.unanswered),
+        lost.len(),
+    )
+    .unwrap();
+    assert!(lost.is_empty(), "{lost:?}");
+    assert!(count(&counts.unanswered) > 0, "the kill met somebody");
+    assert!(count(&counts.ended) > 0, "some were signed out");
+}
