@@ -1,7 +1,7 @@
 import { guarded } from "./generated/browser/handlers.js";
 import { makeError } from "./load.js";
 import { overrideWith, type RecipeInterface } from "./recipe.js";
-import type { FlatConfig, Recipe, RecipeConfig } from "./types.js";
+import type { FlatConfig, Recipe, RecipeConfig, SessionEvent } from "./types.js";
 
 /** The options as they are used. */
 export interface Options extends FlatConfig {
@@ -25,18 +25,22 @@ const KNOWN = {
 export function flatten(config: FlatConfig | RecipeConfig): Options {
   const { appInfo, recipeList, ...rest } = config as RecipeConfig;
   const recipes: Recipe[] = recipeList ?? [];
-  const flat: FlatConfig = Object.assign({}, rest, appInfo, ...recipes.map((recipe) => recipe.config));
+  // supertokens-auth-react hands on all that it has: an `appInfo` of its own making beside flat options, and options that concern it alone.
+  const flat: FlatConfig = Object.assign({}, rest, recipeList && appInfo, ...recipes.map((recipe) => recipe.config));
+  const isReact = "recipeId" in flat;
   for (const [name, value] of Object.entries(flat)) {
     const type = Object.entries(KNOWN).find(([, names]) => names.split(" ").includes(name))?.[0];
     if (!type) {
-      console.error(`passerby ignores the unknown option "${name}" of init`);
+      if (!isReact) console.error(`passerby ignores the unknown option "${name}" of init`);
     } else if (value != null && typeof value !== type) {
       throw makeError("BAD_CONFIG", `The option ${name} of init has to be a ${type}`);
     }
   }
-  const { apiGatewayPath, apiBasePath = "/auth" } = flat;
+  const { apiGatewayPath, apiBasePath = "/auth", onHandleEvent } = flat;
   return {
     ...flat,
+    // It throws, where nobody catches it, at events that it does not know.
+    ...(isReact && { onHandleEvent: (event: SessionEvent) => void (/^AN|^T/.test(event.action) || onHandleEvent?.(event)) }),
     apiBasePath: apiGatewayPath ? `${apiGatewayPath.replace(/\/$/, "")}/${apiBasePath.replace(/^\//, "")}` : apiBasePath,
     recipe: replaced(flat),
   };

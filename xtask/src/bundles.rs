@@ -88,12 +88,17 @@ fn common_js(dist: &Path) -> Result<()> {
     for entry in ENTRIES {
         let path = folder.join(format!("{entry}.js"));
         let up = "../".repeat(entry.matches('/').count());
-        let (up, entry) = (if up.is_empty() { "./" } else { &up }, name(entry));
-        let lines = [
+        let up = if up.is_empty() { "./" } else { &up };
+        let mut lines = vec![
             "\"use strict\";".to_owned(),
             "Object.defineProperty(exports, \"__esModule\", { value: true });".to_owned(),
-            format!("Object.assign(exports, require(\"{up}all.js\").{entry});"),
+            format!("const entry = require(\"{up}all.js\").{};", name(entry)),
+            "Object.assign(exports, entry);".to_owned(),
         ];
+        // In so many words, because tools that compare types with code look for it.
+        if paths::read(&paths::pkg().join("src").join(format!("{entry}.ts")))?.contains("\nexport default ") {
+            lines.push("exports.default = entry.default;".to_owned());
+        }
         paths::write(&path, lines.join("\n") + "\n")?;
     }
     copy_declarations(dist, dist, &folder)

@@ -20,7 +20,8 @@ const HELP: &str = "\
 cargo xtask setup                       bring the tools that are missing (every other command does so too)
 cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it weighs
 cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
-cargo xtask test [native|wasm|e2e]      all tests, or those of one level";
+cargo xtask test [native|wasm|e2e|packaging]
+                                        all tests, or those of one level";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         ["test", "native"] => test::test(&[test::Part::Native]),
         ["test", "wasm"] => test::test(&[test::Part::Wasm]),
         ["test", "e2e"] => test::test(&[test::Part::EndToEnd]),
+        ["test", "packaging"] => test::test(&[test::Part::Packaging]),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
@@ -24,16 +24,19 @@ pub(crate) enum Part {
     Wasm,
     /// A shop's visitors, against the demo's server.
     EndToEnd,
+    /// The tarball in other people's apps.
+    Packaging,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 3] = [Self::Native, Self::Wasm, Self::EndToEnd];
+    pub(crate) const ALL: [Self; 4] = [Self::Native, Self::Wasm, Self::EndToEnd, Self::Packaging];
 
     fn name(self) -> &'static str {
         match self {
             Self::Native => "native tests",
             Self::Wasm => "browser tests",
             Self::EndToEnd => "end-to-end tests",
+            Self::Packaging => "packaging tests",
         }
     }
 }
@@ -41,7 +44,7 @@ impl Part {
 /// Sets up, builds what the parts need, and runs them.
 pub(crate) fn test(parts: &[Part]) -> Result<()> {
     let start = Instant::now();
-    let mut times = Vec::new();
+    let (mut times, mut shop) = (Vec::new(), None);
     for part in parts {
         let start = Instant::now();
         match part {
@@ -54,12 +57,13 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
                 step(part.name(), || wasm(&tools, &browser))?;
             }
             Part::EndToEnd => {
-                let browser = setup::browser()?;
-                let (_, tarball) = build::build()?;
-                let web = demo::build_web(&tarball)?;
-                let server = demo::build_server()?;
+                let shop = Shop::once(&mut shop)?;
                 step("tests of the package's modules and types", package)?;
-                step(part.name(), || end_to_end(&browser, &server, &web))?;
+                step(part.name(), || shop.test("e2e"))?;
+            }
+            Part::Packaging => {
+                let shop = Shop::once(&mut shop)?;
+                step(part.name(), || shop.test("packaging"))?;
             }
         }
         times.push(format!("{} {}", part.name(), seconds(start.elapsed())));
@@ -108,14 +112,39 @@ fn test_files(folder: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn end_to_end(browser: &Browser, server: &Path, web: &Path) -> Result<()> {
-    run(Command::new("node")
-        .args(["--test", "--test-concurrency=2"])
-        .args(test_files("e2e")?)
-        .current_dir(paths::root())
-        .env("PASSERBY_SERVER", server)
-        .env("PASSERBY_WEB", web)
-        .env("PASSERBY_CHROMIUM", &browser.chromium))
+/// What tests with visitors need.
+struct Shop {
+    browser: Browser,
+    server: PathBuf,
+    web: PathBuf,
+}
+
+impl Shop {
+    /// Builds it for the first that needs it.
+    fn once(shop: &mut Option<Self>) -> Result<&Self> {
+        Ok(match shop {
+            Some(shop) => shop,
+            none => none.insert(Self::build()?),
+        })
+    }
+
+    fn build() -> Result<Self> {
+        let browser = setup::browser()?;
+        let (_, tarball) = build::build()?;
+        Ok(Self { browser, web: demo::build_web(&tarball)?, server: demo::build_server()? })
+    }
+
+    /// Runs the tests of a folder.
+    fn test(&self, folder: &str) -> Result<()> {
+        run(Command::new("node")
+            .args(["--test", "--test-concurrency=2"])
+            .args(test_files(folder)?)
+            .current_dir(paths::root())
+            .env("PASSERBY_SERVER", &self.server)
+            .env("PASSERBY_WEB", &self.web)
+            .env("PASSERBY_CHROMIUM", &self.browser.chromium)
+            .env("PASSERBY_TARGET", paths::target()?))
+    }
 }
 
 fn seconds(time: Duration) -> String {

@@ -1,0 +1,8 @@
+// HttpClient sends by XMLHttpRequest.
+
+import { openApp } from "./support/app.mjs";
+import { visit } from "./support/visit.mjs";
+
+const { test } = await openApp("angular");
+
+test("login, expiry, refresh, logout", (visitor) => visit(visitor));

@@ -1,0 +1,6 @@
+import { openApp } from "./support/app.mjs";
+import { visit } from "./support/visit.mjs";
+
+const { test } = await openApp("slim");
+
+test("login, expiry, refresh, logout", (visitor) => visit(visitor));
