@@ -101,23 +101,7 @@ impl App {
         if let Announced::Nothing = announced.anonymous {
             self.answered.set(self.answered.get() || shows_that_none_are_made(before, response.status()));
         }
-        let change = self.absorb(before, &announced);
-        if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user) {
-            browser::set_clock(response, &token.payload.0);
-        }
-        // Tokens belong to the front token they come with, and are discarded with it.
-        let is_discarded = change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
-        if change.user != Write::Remove && !is_discarded {
-            keep(response, header::ACCESS_TOKEN, front_cookie::ACCESS_TOKEN);
-            keep(response, header::REFRESH_TOKEN, front_cookie::REFRESH_TOKEN);
-        }
-        if change.anonymous == Write::Store {
-            keep(response, header::ANONYMOUS_TOKEN, front_cookie::ANONYMOUS_TOKEN);
-        }
-        if change.user == Write::Store || change.anonymous == Write::Store {
-            keep(response, header::ANTI_CSRF, front_cookie::ANTI_CSRF);
-        }
-        change
+        self.absorb(before, &announced, Some(response))
     }
 
     /// Ends the user session of `before` after a sign-out, if it is still there.
@@ -131,15 +115,19 @@ impl App {
     }
 
     fn remove(&self, before: &State, user: Announced<Token<Browser>>, anonymous: Announced<Token<Browser>>) -> Change {
-        self.absorb(before, &Response { asked: Asked::App, anonymous_is_servers: true, refused: false, user, anonymous })
+        let announced = Response { asked: Asked::App, anonymous_is_servers: true, refused: false, user, anonymous };
+        self.absorb(before, &announced, None)
     }
 
-    /// Stores what `announced` means, without its tokens.
-    pub(crate) fn absorb(&self, before: &State, announced: &Response<Browser>) -> Change {
+    /// Stores what `announced` means, with the tokens in the headers of `response`.
+    pub(crate) fn absorb(&self, before: &State, announced: &Response<Browser>, response: Option<&browser::Response>) -> Change {
         let now = stored();
         let change = absorb(before, &now, announced);
         if change.events.iter().flatten().any(|event| matches!(event, Event::SignOut | Event::Unauthorised { .. })) {
             self.ended.set(before.user().map(|token| token.id.clone()));
+        }
+        if let Some(response) = response {
+            keep_all(response, announced, change);
         }
         self.write(&now, announced, change);
         change
@@ -201,6 +189,25 @@ impl App {
         if before.user().is_none_or(|token| told.as_ref() != Some(&token.id)) {
             self.fire(Event::Unauthorised { expired_or_revoked: false });
         }
+    }
+}
+
+/// Stores the tokens that come with what is announced, and the time.
+fn keep_all(response: &browser::Response, announced: &Response<Browser>, change: Change) {
+    if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user) {
+        browser::set_clock(response, &token.payload.0);
+    }
+    // Tokens belong to the front token they come with, and are discarded with it.
+    let is_discarded = change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
+    if change.user != Write::Remove && !is_discarded {
+        keep(response, header::ACCESS_TOKEN, front_cookie::ACCESS_TOKEN);
+        keep(response, header::REFRESH_TOKEN, front_cookie::REFRESH_TOKEN);
+    }
+    if change.anonymous == Write::Store {
+        keep(response, header::ANONYMOUS_TOKEN, front_cookie::ANONYMOUS_TOKEN);
+    }
+    if change.user == Write::Store || change.anonymous == Write::Store {
+        keep(response, header::ANTI_CSRF, front_cookie::ANTI_CSRF);
     }
 }
 

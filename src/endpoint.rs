@@ -73,7 +73,7 @@ impl App {
             user: Announced::Nothing,
             anonymous: Announced::Token(token),
         };
-        let change = self.absorb(&self.state(), &announced);
+        let change = self.absorb(&self.state(), &announced, None);
         if change.anonymous == Write::Store {
             browser::set_cookie(front_cookie::ANONYMOUS_TOKEN, &raw);
         }

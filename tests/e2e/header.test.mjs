@@ -119,3 +119,26 @@ test("header mode: what is stored lives as long as the browser allows, which is 
   assert.deepEqual(cookies.map(({ name }) => name).sort(), Object.keys(USER).sort());
   for (const cookie of cookies) assert.ok(days(cookie) > 390, `${cookie.name} ${days(cookie)}`);
 });
+
+test("header mode: whoever hears of a session finds its tokens in place, and other tabs learn of it last", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.run((options) => {
+    window.written = [];
+    const own = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
+    Object.defineProperty(document, "cookie", {
+      get: () => own.get.call(document),
+      set: (text) => (written.push(text.split("=")[0]), own.set.call(document, text)),
+    });
+    window.accounts = [];
+    harness.start(options);
+    passerby.subscribe(() => {
+      if (passerby.getSnapshot().state === "authenticated") accounts.push(harness.request("/api/account"));
+    });
+  }, OPTIONS);
+  await tab.fetch("/api/me");
+  assert.equal(await tab.run(() => written.at(-1)), "st-last-access-token-update");
+  await tab.signIn("Ada");
+  assert.equal(await tab.run(() => written.at(-1)), "st-last-access-token-update");
+  assert.deepEqual(await tab.run(async () => (await Promise.all(accounts)).map(({ status }) => status)), [200]);
+  assert.deepEqual(visitor.requests, ["GET /api/me", "POST /api/login", "GET /api/account"], "and nothing was refreshed");
+});
