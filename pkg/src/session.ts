@@ -3,7 +3,7 @@ import { flatten } from "./config.js";
 import { choose, handlers } from "./generated/browser/handlers.js";
 import { nativeFetch, refreshUrl, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
 import * as sdk from "./generated/glue.js";
-import { call, isReady, load, type Source } from "./load.js";
+import { call, isReady, load, makeError, type Source } from "./load.js";
 import { implementation } from "./recipe.js";
 import { getGlobalClaimValidators } from "./utils/globalClaimValidators.js";
 import type { ClaimValidationError, SessionClaim, SessionClaimValidator } from "./claims/types.js";
@@ -140,7 +140,11 @@ export function subscribe(listener: () => void): () => void {
 }
 
 /** `fetch` with the visitor's session, for apps that have `interception: "none"`. */
-export const fetch: typeof globalThis.fetch = (input, init) => call(() => sessionFetch(input, init));
+export const fetch: typeof globalThis.fetch = (input, init) =>
+  call(async () => {
+    if (!isStarted) throw makeError("NOT_INITIALISED", "init function not called");
+    return sessionFetch(input, init);
+  });
 
 /** The value of a claim, or `undefined`. Rejects when there is no session. */
 export async function getClaimValue<T>(input: { claim: SessionClaim<T>; userContext?: any }): Promise<T | undefined> {
@@ -168,7 +172,7 @@ export async function validateClaims(override?: OverrideValidators, userContext:
 /** Has an axios instance send the visitor's session, if `XMLHttpRequest` does not do so already. May be called before `init`. */
 export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}): void {
   const add = (): void => implementation().addAxiosInterceptors({ axiosInstance, userContext });
-  if (isReady()) add();
+  if (isStarted) add();
   else waiting.push(add);
 }
 
