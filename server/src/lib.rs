@@ -44,7 +44,7 @@
 //! async fn set_cart(visitor: Visitor, principal: Principal, Json(cart): Json<Value>) -> Result<(), VisitorError> {
 //!     let update = Map::from_iter([("cart".to_owned(), cart)]);
 //!     match principal {
-//!         Principal::Anonymous(_) => visitor.update_anonymous_payload(update).await.map(drop),
+//!         Principal::Anonymous(_) => visitor.anonymous().update_payload(update).await.map(drop),
 //!         Principal::User(_) => visitor.merge_into_access_token_payload(update).await.map(drop),
 //!     }
 //! }
@@ -128,8 +128,8 @@ pub use self::{
     engine::{EngineError, JwtKey, KeyAlgorithm, SessionInformation},
     hooks::HookError,
     http::{
-        AntiCsrf, CrossOrigin, FreshUser, PageUser, Refused, SessionsLayer, SessionsService, User, Visitor, VisitorError,
-        redirect_to_refresh,
+        AnonymousVisitor, AntiCsrf, CrossOrigin, FreshUser, PageUser, Refused, SessionsLayer, SessionsService, User, Visitor,
+        VisitorError, redirect_to_refresh,
     },
     mint::{MintLimit, MintRequest},
     principal::{AnonymousSession, Principal, UserSession},

@@ -105,7 +105,7 @@ async fn server(folder: &TempDir) -> (String, String, String) {
         .route(
             "/api/cart",
             get(|visitor: Visitor, _: Principal| async move {
-                visitor.update_anonymous_payload(Map::from_iter([("cart".to_owned(), json!(["茶"]))])).await.map(drop)
+                visitor.anonymous().update_payload(Map::from_iter([("cart".to_owned(), json!(["茶"]))])).await.map(drop)
             }),
         )
         .route(

@@ -82,7 +82,7 @@ async fn set_quantity(
         Some(Principal::Anonymous(guest)) => {
             let mut cart = guest_cart(&guest);
             cart.set(&product_id, quantity)?;
-            visitor.update_anonymous_payload(Map::from_iter([(CART.to_owned(), cart.to_payload())])).await?;
+            visitor.anonymous().update_payload(Map::from_iter([(CART.to_owned(), cart.to_payload())])).await?;
             cart
         }
         Some(Principal::User(user)) => shop.customers.change_cart(user.user_id(), |cart| {

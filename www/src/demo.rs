@@ -73,7 +73,7 @@ async fn choose_after_sign_out(
     let update = Map::from_iter([(AFTER_SIGN_OUT.to_owned(), value)]);
     match principal {
         None => return Err(ApiError::NoSessionToChooseFor),
-        Some(Principal::Anonymous(_)) => drop(visitor.update_anonymous_payload(update).await?),
+        Some(Principal::Anonymous(_)) => drop(visitor.anonymous().update_payload(update).await?),
         Some(Principal::User(_)) => drop(visitor.merge_into_access_token_payload(update).await?),
     }
     Ok(StatusCode::NO_CONTENT)

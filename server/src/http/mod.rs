@@ -23,5 +23,5 @@ pub use self::{
     layer::{CrossOrigin, SessionsLayer, SessionsService},
     refused::Refused,
     ssr::redirect_to_refresh,
-    visitor::{Visitor, VisitorError},
+    visitor::{AnonymousVisitor, Visitor, VisitorError},
 };

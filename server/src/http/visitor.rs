@@ -262,22 +262,10 @@ impl Visitor {
         data.ok_or_else(|| self.end(session).into())
     }
 
-    /// Merges into the payload of the anonymous session and issues its token anew. A `null` removes its key.
-    ///
-    /// # Errors
-    /// [`VisitorError::Payload`] when the result does not fit a cookie or a protected claim is named; [`VisitorError::Refused`] when the
-    /// visitor has no anonymous session.
-    // Async like its siblings, so that what may have to wait one day does not change the signature.
-    pub async fn update_anonymous_payload(&self, update: Map<String, Value>) -> Result<AnonymousSession, VisitorError> {
-        let Who::Anonymous(session) = self.state().who.clone() else {
-            return Err(Refused::Unauthorised.into());
-        };
-        let issued = self.0.sessions.engine().update_anonymous(&session, update)?;
-        let session = issued.session.clone();
-        let mut state = self.state();
-        state.changes.anonymous = AnonymousChange::Issue { transfer: self.0.facts.transfer, issued: Box::new(issued) };
-        state.who = Who::Anonymous(session.clone());
-        Ok(session)
+    /// The visitor's anonymous session, to be changed.
+    #[must_use]
+    pub fn anonymous(&self) -> AnonymousVisitor<'_> {
+        AnonymousVisitor(self)
     }
 
     /// Issues the access token anew, already expired, so that the browser refreshes at its next request. The session goes on. For
@@ -532,5 +520,30 @@ impl Visitor {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What [`Visitor::anonymous`] gives.
+#[derive(Clone, Copy, Debug)]
+pub struct AnonymousVisitor<'a>(&'a Visitor);
+
+impl AnonymousVisitor<'_> {
+    /// Merges into the payload of the anonymous session and issues its token anew. A `null` removes its key.
+    ///
+    /// # Errors
+    /// [`VisitorError::Payload`] when the result does not fit a cookie or a protected claim is named; [`VisitorError::Refused`] when the
+    /// visitor has no anonymous session.
+    // Async like the visitor's methods, so that what may have to wait one day does not change the signature.
+    pub async fn update_payload(&self, update: Map<String, Value>) -> Result<AnonymousSession, VisitorError> {
+        let Visitor(visit) = self.0;
+        let Who::Anonymous(session) = self.0.state().who.clone() else {
+            return Err(Refused::Unauthorised.into());
+        };
+        let issued = visit.sessions.engine().update_anonymous(&session, update)?;
+        let session = issued.session.clone();
+        let mut state = self.0.state();
+        state.changes.anonymous = AnonymousChange::Issue { transfer: visit.facts.transfer, issued: Box::new(issued) };
+        state.who = Who::Anonymous(session.clone());
+        Ok(session)
     }
 }

@@ -170,7 +170,7 @@ fn router(sessions: &Sessions) -> Router {
         .route(
             "/api/exposing",
             get(|visitor: Visitor| async move {
-                visitor.update_anonymous_payload(map(json!({"a": 1}))).await?;
+                visitor.anonymous().update_payload(map(json!({"a": 1}))).await?;
                 Ok::<_, VisitorError>([
                     ("access-control-expose-headers", "x-count, x-st-anonymous-front-token"),
                     ("cache-control", "max-age=60"),
@@ -210,7 +210,7 @@ fn router(sessions: &Sessions) -> Router {
         .route(
             "/api/cart",
             post(|visitor: Visitor, Json(update): Json<Map<String, Value>>| async move {
-                visitor.update_anonymous_payload(update).await.map(|session| Json(session.payload().clone()))
+                visitor.anonymous().update_payload(update).await.map(|session| Json(session.payload().clone()))
             }),
         )
         .route(

@@ -39,7 +39,7 @@ async fn add_to_cart(
             let mut cart = guest_cart(&guest);
             cart.push(item);
             // A cart that no cookie can hold is refused: 400, with the limit named.
-            visitor.update_anonymous_payload(Map::from_iter([("cart".to_owned(), json!(cart))])).await?;
+            visitor.anonymous().update_payload(Map::from_iter([("cart".to_owned(), json!(cart))])).await?;
             cart
         }
     }))
