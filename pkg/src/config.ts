@@ -25,13 +25,12 @@ const KNOWN = {
 export function flatten(config: FlatConfig | RecipeConfig): Options {
   const { appInfo, recipeList, ...rest } = config as RecipeConfig;
   const recipes: Recipe[] = recipeList ?? [];
-  // supertokens-auth-react hands on all that it has: an `appInfo` of its own making beside flat options, and options that concern it alone.
+  // The peers' recipes hand on all that they have: an `appInfo` of their own making beside flat options, and options that concern them alone.
   const flat: FlatConfig = Object.assign({}, rest, recipeList && appInfo, ...recipes.map((recipe) => recipe.config));
-  const isReact = "recipeId" in flat;
   for (const [name, value] of Object.entries(flat)) {
     const type = Object.entries(KNOWN).find(([, names]) => names.split(" ").includes(name))?.[0];
     if (!type) {
-      if (!isReact) console.error(`passerby ignores the unknown option "${name}" of init`);
+      if (!("recipeId" in flat)) console.error(`passerby ignores the unknown option "${name}" of init`);
     } else if (value != null && typeof value !== type) {
       throw makeError("BAD_CONFIG", `The option ${name} of init has to be a ${type}`);
     }
@@ -39,8 +38,8 @@ export function flatten(config: FlatConfig | RecipeConfig): Options {
   const { apiGatewayPath, apiBasePath = "/auth", onHandleEvent } = flat;
   return {
     ...flat,
-    // It throws, where nobody catches it, at events that it does not know.
-    ...(isReact && { onHandleEvent: (event: SessionEvent) => void (/^AN|^T/.test(event.action) || onHandleEvent?.(event)) }),
+    // supertokens-auth-react throws, where nobody catches it, at events that it does not know.
+    ...("recipeRootStyle" in flat && { onHandleEvent: (event: SessionEvent) => void (/^AN|^T/.test(event.action) || onHandleEvent?.(event)) }),
     apiBasePath: apiGatewayPath ? `${apiGatewayPath.replace(/\/$/, "")}/${apiBasePath.replace(/^\//, "")}` : apiBasePath,
     recipe: replaced(flat),
   };

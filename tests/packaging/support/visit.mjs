@@ -86,7 +86,9 @@ async function openPage(visitor, policy) {
   const sent = await (await page.goto("/")).headerValue("content-security-policy");
   if (policy) assert.match(sent, policy);
   else assert.equal(sent, POLICY);
-  await page.waitForFunction(() => window.app);
+  await page.waitForFunction(() => window.app).catch((cause) => {
+    throw new Error(`the app does not start: ${visitor.problems.join("; ") || "nothing in the console"}`, { cause });
+  });
   return page;
 }
 
