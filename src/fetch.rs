@@ -50,12 +50,12 @@ impl App {
             drop(turn);
             kept(self.tell(change)).await;
 
+            // A server that says it is limited makes none now, and has no other to give back.
+            let is_limited = !browser::get_header(&response, header::ANONYMOUS_MODE).is_undefined();
+            if led && response.status() < 500 && !is_limited {
+                self.recover();
+            }
             if response.status() != self.settings.expired_status {
-                // A server that says it is limited makes none now, and has no other to give back.
-                let is_limited = !browser::get_header(&response, header::ANONYMOUS_MODE).is_undefined();
-                if led && response.status() < 500 && !is_limited {
-                    self.recover();
-                }
                 if response.status() == self.settings.invalid_claim_status {
                     settled(browser::check_claims(&response)).await?;
                 }

@@ -236,3 +236,14 @@ test("two tabs refresh in the same moment: both go on, and nobody is signed out"
   await stock.isUser("ada");
   assert.deepEqual(await ours.call("getUserId"), { value: "ada" });
 });
+
+test("a guest of the stock client is a guest of ours, even if the first thing that ours asks for is refused", async (visitor) => {
+  const stock = await StockTab.open(visitor);
+  const { anonymousId } = (await stock.fetch("/api/me")).body;
+  await stock.isNobody();
+  await stock.page.close();
+  const ours = await visitor.tab({ anonymous: {} });
+  assert.equal((await ours.fetch("/api/account")).status, 401);
+  await becomes(ours, "anonymous");
+  assert.deepEqual(await ours.call("getAnonymousId"), { value: anonymousId });
+});
