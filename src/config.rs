@@ -114,6 +114,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Checks and normalises.
+    #[cfg_attr(not(feature = "api"), expect(clippy::useless_conversion, reason = "texts of the Rust API are of another type"))]
     pub(crate) fn new(config: Config) -> Result<Self, Fault> {
         let api = scope::domain(&config.api_domain.into(), &parse).ok_or(Fault::BadApiDomain)?;
         let path = scope::path(&config.api_base_path.into(), &parse).ok_or(Fault::BadApiBasePath)?;

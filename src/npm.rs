@@ -70,11 +70,11 @@ pub fn init(
     key_set: JsValue,
 ) -> Result<(), JsValue> {
     let text = |value: JsValue| value.is_string().then(|| value.unchecked_into::<Text>());
-    // Comparisons that NaN fails.
-    if !(expired_status >= 0.0 && invalid_claim_status >= 0.0) {
+    let is_count = |number: f64| number >= 0.0; // and no NaN
+    if !is_count(expired_status) || !is_count(invalid_claim_status) {
         return Err(Fault::BadStatusCodes.into());
     }
-    if !(retry_limit >= 0.0) {
+    if !is_count(retry_limit) {
         return Err(Fault::BadRetryLimit.into());
     }
     let config = Config {
