@@ -53,10 +53,10 @@ fn build_with(tools: &Tools) -> Result<PathBuf> {
     step("build the npm package", || {
         let bindings = bind(tools, &compile(tools)?)?;
         let module = optimise(&bindings)?;
-        generate(&bindings, &module)?;
+        let text = generate(&bindings, &module)?;
         bundles::make()?;
         let tarball = pack()?;
-        weigh(tools, &module.wasm)?;
+        weigh(tools, &module.wasm, &text)?;
         say(&format!("packed {}", tarball.display()));
         Ok(tarball)
     })
@@ -115,19 +115,19 @@ fn optimise(bindings: &Path) -> Result<Module> {
     Ok(Module { wasm, renames })
 }
 
-/// The built part of the package's source.
-fn generate(bindings: &Path, module: &Module) -> Result<()> {
+/// The built part of the package's source; the module's text in it.
+fn generate(bindings: &Path, module: &Module) -> Result<String> {
     let folder = paths::pkg().join("src").join("generated");
     paths::emptied(&folder)?;
     paths::write(&folder.join(".gitignore"), "*\n")?;
     let (wasm, texts) = inline::take_texts(&fs::read(&module.wasm)?)?;
+    let encoded = inline::encode(&wasm);
     let texts: String = texts.iter().map(|(address, text)| format!("  [{address}, {text:?}],\n")).collect();
     paths::write(
         &folder.join("wasm.ts"),
         format!(
-            "/** Without the texts in its memory. */\nexport const wasm =\n  \"{}\";\n\
-             /** Those, by address. */\nexport const texts: [number, string][] = [\n{texts}];\n",
-            inline::encode(&wasm)
+            "/** Without the texts in its memory. */\nexport const wasm =\n  \"{encoded}\";\n\
+             /** Those, by address. */\nexport const texts: [number, string][] = [\n{texts}];\n"
         ),
     )?;
     let glue = module.renames.apply(&glue::simplify(&paths::read(&bindings.join("passerby_bg.js"))?)?)?;
@@ -138,7 +138,7 @@ fn generate(bindings: &Path, module: &Module) -> Result<()> {
     let dist = paths::pkg().join("dist");
     paths::emptied(&dist)?;
     fs::copy(&module.wasm, dist.join("passerby.wasm"))?;
-    Ok(())
+    Ok(encoded)
 }
 
 fn pack() -> Result<PathBuf> {
@@ -155,11 +155,12 @@ fn pack() -> Result<PathBuf> {
 }
 
 /// Prints what visitors download, and fails when it is more than the budget.
-fn weigh(tools: &Tools, wasm: &Path) -> Result<()> {
+fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
     let row = |name: &str, size: &Size| say(&format!("{name:<34}{:>9}{:>9}{:>9}", size.raw, size.gzip, size.brotli));
     say(&format!("\n{:<34}{:>9}{:>9}{:>9}", "bytes", "raw", "gzip -9", "brotli"));
     row("WebAssembly", &sizes::measure(wasm)?);
     let whole = bundles::weigh("./src/index.ts")?;
+    row("JavaScript without it", &bundles::weigh_without(text)?);
     row("passerby, all of it but on demand", &whole);
     row("supertokens-website, all of it", &bundles::weigh("supertokens-website")?);
     say(&format!("by {}, wasm-bindgen and wasm-opt as pinned\n", tools.wasm.describe()));

@@ -133,6 +133,16 @@ pub(crate) fn weigh(module: &str) -> Result<Size> {
     files_of(&folder, "weighed.js", Vec::new())?.iter().try_fold(Size::default(), |sum, file| Ok(sum + sizes::measure(file)?))
 }
 
+/// What of the bundle that was weighed last is not the module's text: the glue, the host module, the entry modules.
+pub(crate) fn weigh_without(text: &str) -> Result<Size> {
+    let folder = paths::target()?.join("npm").join("weighed");
+    let script = paths::read(&folder.join("weighed.js"))?;
+    let (before, after) = script.split_once(text).context("the bundle does not hold the module as it was written")?;
+    let rest = folder.join("rest.js");
+    paths::write(&rest, format!("{before}{after}"))?;
+    sizes::measure(&rest)
+}
+
 /// The file and those that it imports.
 fn files_of(folder: &Path, name: &str, mut known: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
     let path = folder.join(name);
