@@ -231,6 +231,33 @@ test("a cookie handler that takes its time holds the whole state: login, refresh
   assert.deepEqual(await names(), ["sAnonymousFrontToken", "st-last-access-token-update"]);
 });
 
+test("events and answers come once a slow cookie handler has written", async (visitor) => {
+  const tab = await started(visitor, () => {
+    const jar = new Map();
+    window.stored = () => [...jar.keys()].sort().join();
+    return {
+      onHandleEvent: ({ action }) => window.seen.push(`${action}: ${window.stored()}`),
+      cookieHandler: () => ({
+        getCookie: async () => [...jar].map((pair) => pair.join("=")).join("; "),
+        setCookie: async (text) => {
+          await new Promise((done) => setTimeout(done, 60));
+          const [name, value] = text.split(";")[0].split(/=(.*)/);
+          if (value) jar.set(name, value);
+          else jar.delete(name);
+        },
+      }),
+    };
+  });
+  const user = "sFrontToken,st-last-access-token-update";
+  const atTheAnswer = await tab.run(async () => {
+    const headers = { "content-type": "application/json" };
+    await fetch("/api/login", { method: "POST", headers, body: JSON.stringify({ name: "Ada", password: "windowsill" }) });
+    return window.stored();
+  });
+  assert.equal(atTheAnswer, user);
+  assert.ok((await seen(tab)).includes(`SESSION_CREATED: ${user}`), String(await seen(tab)));
+});
+
 test("an error of a cookie handler reaches the caller as it is", async (visitor) => {
   const tab = await started(visitor, () => ({
     cookieHandler: () => ({ getCookie: async () => { throw new Error("no jar"); }, setCookie: async () => {} }),
