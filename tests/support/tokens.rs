@@ -21,7 +21,8 @@ pub(super) fn wind() {
 #[derive(Clone)]
 pub(crate) struct Token {
     uid: String,
-    issued_at: f64,
+    /// Seconds after the test began.
+    ahead: f64,
     life: f64,
     payload: Map<String, Value>,
 }
@@ -39,12 +40,12 @@ impl Token {
 
     fn new(uid: &str, payload: &Value) -> Self {
         let payload = payload.as_object().cloned().unwrap_or_default();
-        Self { uid: uid.into(), issued_at: NOW.get(), life: 3600.0, payload }
+        Self { uid: uid.into(), ahead: 0.0, life: 3600.0, payload }
     }
 
     /// By a clock that is that many seconds ahead.
     pub(crate) fn issued(mut self, ahead: f64) -> Self {
-        self.issued_at += ahead;
+        self.ahead += ahead;
         self
     }
 
@@ -63,8 +64,9 @@ impl Token {
     /// As it travels.
     pub(crate) fn text(&self) -> String {
         let mut up = self.payload.clone();
-        let expires_at = self.issued_at + self.life;
-        up.insert("iat".into(), (self.issued_at as u64).into());
+        let issued_at = NOW.get() + self.ahead;
+        let expires_at = issued_at + self.life;
+        up.insert("iat".into(), (issued_at as u64).into());
         up.insert("exp".into(), (expires_at as u64).into());
         let token = FrontToken { uid: self.uid.clone(), ate: (expires_at * 1000.0) as u64, up };
         token.encode("sFrontToken").expect("a test's token fits a cookie")

@@ -6,6 +6,7 @@ mod bundles;
 mod demo;
 mod glue;
 mod inline;
+mod paced;
 mod paths;
 mod run;
 mod setup;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    build, demo, paths,
+    build, demo, paced, paths,
     run::{cargo, node, run, say, step},
     setup::{self, Browser, Tools},
 };
@@ -83,7 +83,9 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
     let settings = paths::read(&paths::root().join("webdriver.json"))?;
     let here = paths::target()?.join("webdriver.json");
     let path = browser.chromium.to_string_lossy().replace('\\', "\\\\");
-    paths::write(&here, settings.replace("/usr/bin/chromium", &path))?;
+    let proxied =
+        format!(r#""--headless", "--proxy-server=socks5://127.0.0.1:{}", "--proxy-bypass-list=<-loopback>""#, paced::proxy()?);
+    paths::write(&here, settings.replace("/usr/bin/chromium", &path).replace(r#""--headless""#, &proxied))?;
     run(tools
         .wasm
         .cargo()
