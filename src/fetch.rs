@@ -69,20 +69,18 @@ impl App {
                 }
                 AfterRefusal::Refresh => attempts += 1,
             }
-            match kept(refresh(self, &before)).await {
+            let reason = match kept(refresh(self, &before)).await {
                 // The body is spent: the next request of the app will go with the new token.
                 Refreshed::Retry if call.once() => return Ok(response.into()),
-                Refreshed::Retry => {}
+                Refreshed::Retry => continue,
                 Refreshed::Ended(reason) => {
                     self.fire_unauthorised(&before);
-                    return match reason {
-                        // The refresh endpoint's answer takes the place of the API's, as with the peers.
-                        Some(reason) => settled(browser::response_or_reject(&reason)).await,
-                        None => Ok(response.into()),
-                    };
+                    reason
                 }
-                Refreshed::Failed(reason) => return settled(browser::response_or_reject(&reason)).await,
-            }
+                Refreshed::Failed(reason) => reason,
+            };
+            // The refresh endpoint's answer takes the place of the API's, as with the peers.
+            return settled(browser::response_or_reject(&reason, &response)).await;
         }
     }
 

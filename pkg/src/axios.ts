@@ -141,7 +141,10 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
       if (reason instanceof Response) return reason;
       throw failure || cancellation ? reason : makeFailure(reason, config);
     });
-    if (result instanceof Response) return settle(await readResponse(result, config), config);
+    if (result instanceof Response) {
+      const { cause } = result as { cause?: unknown };
+      return settle({ ...(await readResponse(result, config)), cause: outcomes.get(cause)?.response }, config);
+    }
     const { response, error } = outcomes.get(result)!;
     if (error) throw error;
     return response;

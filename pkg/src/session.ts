@@ -94,8 +94,8 @@ export function getAccessTokenPayloadSecurely(input?: UserContext): Promise<any>
 }
 
 /** The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired. */
-export function getAccessToken(_input?: UserContext): Promise<string | undefined> {
-  return call(sdk.getAccessToken);
+export function getAccessToken(input?: UserContext): Promise<string | undefined> {
+  return call(sdk.getAccessToken, input?.userContext);
 }
 
 /** Refreshes now. True only if a *user* session was refreshed; rejects when nobody can say. */

@@ -153,6 +153,15 @@ export type Snapshot = Readonly<
     }
 >;
 
+/**
+ * What a caller of `fetch` gets whose session could not be refreshed: the refresh endpoint's answer, as with the peers, and in `cause` the API's own.
+ * `XMLHttpRequest` has the latter in a property of the same name, as far as `Pick<Response, "status" | "headers" | "clone">`, and axios in
+ * `error.response.cause`.
+ */
+export interface RefreshAnswer extends Response {
+  readonly cause: Response;
+}
+
 /** Errors of the SDK itself; those of the network and of the server reach the caller as they are. */
 export interface SessionError extends Error {
   name: "SessionError";

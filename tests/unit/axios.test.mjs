@@ -53,7 +53,7 @@ const engine = {
       if (answer.status !== 401 || call.once || token > 1) return answer;
       trace.push("refresh");
       const instead = await refresh?.();
-      if (instead) return instead;
+      if (instead) return Object.assign(instead, { cause: answer });
     }
   },
 };
@@ -277,6 +277,7 @@ test("the refresh endpoint's response in place of the API's", async () => {
       assert.deepEqual({ status: rest.status, code: rest.code, data: rest.data }, wanted);
       assert.deepEqual([rest.name, rest.message, rest.isAxiosError], ["AxiosError", `Request failed with status code ${status}`, true]);
       assert.equal(error.response.headers["x-a"], "b");
+      if (how === "resolves") assert.deepEqual([error.response.cause.status, error.response.cause.request.path], [401, "/x"]);
       assert.equal(rest.config.url, `${ORIGIN}/x`);
       assert.deepEqual(JSON.parse(JSON.stringify(error)), { message: rest.message, name: "AxiosError", code: rest.code, status });
     }
