@@ -123,7 +123,7 @@ impl App {
     pub(crate) fn absorb(&self, before: &State, announced: &Response<Browser>, response: Option<&browser::Response>) -> Change {
         let now = stored();
         let last = browser::last_token(front_cookie::FRONT_TOKEN);
-        let change = absorb(before, &now, &last, announced);
+        let mut change = absorb(before, &now, &last, announced);
         if change.events.iter().flatten().any(|event| matches!(event, Event::SignOut | Event::Unauthorised { .. })) {
             self.ended.set(before.user().map(|token| token.id.clone()));
         }
@@ -131,6 +131,11 @@ impl App {
             keep_all(response, announced, change, &last);
         }
         self.write(&now, announced, change);
+        if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user)
+            && browser::get_cookie(front_cookie::FRONT_TOKEN) != token.payload.0.raw()
+        {
+            change = change.refused();
+        }
         change
     }
 

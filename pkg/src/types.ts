@@ -24,6 +24,8 @@ export type SessionEvent = {
         | "REFRESH_SESSION"
         | "SIGN_OUT"
         | "TOKEN_THEFT_DETECTED"
+        /** The browser refused the cookie of a user session: it is too large, or cookies are blocked. Comes in place of other events. */
+        | "TOKEN_NOT_STORED"
         // In the peers' types, for their user interface. Never fired here.
         | "SESSION_ALREADY_EXISTS";
     }

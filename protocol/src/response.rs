@@ -63,6 +63,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// What is left of it to tell when the browser refused the user session's front token: nothing of what the visitor cannot find.
+    #[must_use]
+    pub fn refused(self) -> Self {
+        Self { user: Write::Keep, events: [Some(Event::TokenNotStored), None], ..self }
+    }
+
     /// Whether anything is to be written, and so a new [`crate::state::Mark`].
     #[must_use]
     pub fn writes(&self) -> bool {
@@ -282,6 +288,15 @@ mod tests {
         assert_eq!(fired, [Event::SessionCreated]);
         assert!(matches!(now.state(), SessionState::Authenticated(_, t) if t.id == "s"));
         assert!(now.anonymous.token().is_none());
+    }
+
+    #[test]
+    fn a_login_that_the_browser_did_not_keep_is_not_told_as_one() {
+        let now = stored(Some(1.0), None, Some(token("a", 1.0)));
+        let login = app(Announced::Token(token("s", 2.0)), Announced::Removed);
+        let change = absorb(&now.state(), &now, &last(&now), &login).refused();
+        assert_eq!((change.user, change.anonymous), (Write::Keep, Write::Remove));
+        assert_eq!(events(change), [Event::TokenNotStored]);
     }
 
     #[test]
@@ -549,7 +564,7 @@ mod tests {
                         Event::AnonymousSessionRemoved => was.user().is_none() && matches!(is, SessionState::None(_)),
                         Event::AccessTokenPayloadUpdated => is.token().is_some() && was.token().map(|t| t.payload) != is.token().map(|t| t.payload),
                         Event::SignOut | Event::Unauthorised { .. } | Event::TokenTheftDetected => was.user().is_some() && is.user().is_none(),
-                        Event::RefreshSession => false,
+                        Event::RefreshSession | Event::TokenNotStored => false,
                     };
                     prop_assert!(fits, "{event:?}: {was:?} -> {is:?}");
                 }
