@@ -31,6 +31,8 @@ pub(crate) struct App {
     pub(crate) anonymous: Cell<AnonymousMode>,
     /// The server makes no anonymous sessions, as a response on this page showed.
     pub(crate) answered: Cell<bool>,
+    /// When the latest question of a request whether there is a session failed, in epoch milliseconds.
+    pub(crate) failed: Cell<f64>,
     /// The refresh that is under way in this tab.
     pub(crate) flight: Cell<Option<Promise>>,
     /// The server said that there is no session, and that is not to be written down: the app has no consent for anything.
@@ -70,6 +72,7 @@ impl App {
             settings,
             anonymous: Cell::new(anonymous),
             answered: Cell::default(),
+            failed: Cell::default(),
             flight: Cell::default(),
             none_unwritten: Cell::default(),
             creation: Cell::default(),

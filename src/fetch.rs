@@ -3,7 +3,7 @@
 use passerby_protocol::{
     names::{ANONYMOUS_OFF, front_cookie, header},
     refresh::{AfterRefusal, after_refusal},
-    request::{AnonymousMode, Gate, gate},
+    request::{AnonymousMode, Gate, gate, may_ask},
     response::Asked,
     scope::is_ours,
 };
@@ -89,12 +89,15 @@ impl App {
         let mut turn = None;
         loop {
             match gate(&self.state(), self.anonymous.get(), self.answered.get()) {
-                Gate::Open => break,
-                Gate::Ask => {
+                Gate::Ask if may_ask(browser::now(), self.failed.get()) => {
                     // Whatever comes of it, the request goes, and the server decides.
                     kept(refresh(self, &State::Unknown)).await;
+                    if self.state().is_unknown() {
+                        self.failed.set(browser::now());
+                    }
                     break;
                 }
+                Gate::Open | Gate::Ask => break,
                 Gate::Lead if turn.is_some() => return turn,
                 Gate::Lead => turn = kept(self.first_turn()).await,
             }

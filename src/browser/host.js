@@ -227,7 +227,7 @@ export function modifyFetch({ originalFetch }) {
       return original.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
     }
     return new Promise((done, fail) => {
-      const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
+      const signal = init?.signal ?? /** @type {Partial<Request>} */ (input)?.signal;
       const stop = () => fail(signal?.reason);
       // Honoured while the request waits for another one, too.
       signal?.addEventListener("abort", stop);
@@ -256,7 +256,7 @@ function prepare(input, init) {
   return {
     input,
     init,
-    headers: new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined)),
+    headers: new Headers(init?.headers ?? /** @type {Partial<Request>} */ (input)?.headers),
     once: init?.body instanceof ReadableStream,
   };
 }
@@ -524,7 +524,7 @@ export function makeError(code, text) {
 
 /** @param {Call} call @param {number} attempts */
 export function tooManyRetries({ input }, attempts) {
-  const url = input instanceof Request ? input.url : input;
+  const url = /** @type {Partial<Request>} */ (input)?.url ?? input;
   return makeError(
     "TOO_MANY_RETRIES",
     `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +
