@@ -70,8 +70,8 @@ impl App {
                 AfterRefusal::Refresh => attempts += 1,
             }
             let reason = match kept(refresh(self, &before)).await {
-                // The body is spent: the next request of the app will go with the new token.
-                Refreshed::Retry if call.once() => return Ok(response.into()),
+                // The next request of the app will go with the new token.
+                Refreshed::Retry if browser::is_spent(&call) => return Ok(response.into()),
                 Refreshed::Retry => continue,
                 Refreshed::Ended(reason) => {
                     self.fire_unauthorised(&before);

@@ -19,7 +19,7 @@ export function load(source: Source, texts: [number, string][]): "ready" | Sessi
       connect(resume, isOurs, intercept);
       loaded = "ready";
     } catch (cause) {
-      const hint = "sessions need WebAssembly; a content security policy has to allow it with script-src 'wasm-unsafe-eval'";
+      const hint = "sessions need WebAssembly; a content security policy allows it with script-src 'wasm-unsafe-eval'";
       loaded = makeError("NO_WASM", `${hint} (${cause})`);
     }
   }
@@ -42,4 +42,4 @@ export function isReady(): boolean {
 }
 
 /** An error of the SDK. */
-export const makeError = make as (code: SessionError["code"], message: string) => SessionError;
+export const makeError = (code: SessionError["code"], message: string): SessionError => make(code, message) as SessionError;

@@ -228,11 +228,11 @@ export function modifyFetch({ originalFetch }) {
     }
     return new Promise((done, fail) => {
       const signal = init?.signal ?? /** @type {Partial<Request>} */ (input)?.signal;
-      const stop = () => fail(signal?.reason);
       // Honoured while the request waits for another one, too.
-      signal?.addEventListener("abort", stop);
+      const end = new AbortController();
+      signal?.addEventListener("abort", () => fail(signal.reason), end);
       intercept(prepare(input, init))
-        .finally(() => signal?.removeEventListener("abort", stop))
+        .finally(() => end.abort())
         .then(/** @type {any} */ (done), fail);
     });
   };
@@ -259,6 +259,12 @@ function prepare(input, init) {
     headers: new Headers(init?.headers ?? /** @type {Partial<Request>} */ (input)?.headers),
     once: init?.body instanceof ReadableStream,
   };
+}
+
+/** Whether its body is spent; says so, because the caller gets a refusal that nothing explains. @param {Call} call */
+export function isSpent({ once }) {
+  if (once) console.warn("The session was refreshed, but a stream cannot be sent again");
+  return once;
 }
 
 /** @param {string} url */
@@ -499,7 +505,7 @@ function tell(event) {
 
 /** @param {string} action @param {boolean} [sessionExpiredOrRevoked] */
 export function emit(action, sessionExpiredOrRevoked) {
-  tell({ action, userContext: caller, ...(sessionExpiredOrRevoked === undefined ? {} : { sessionExpiredOrRevoked }) });
+  tell({ action, userContext: caller, ...(sessionExpiredOrRevoked !== undefined && { sessionExpiredOrRevoked }) });
 }
 
 /** The same object until something changes. @param {string} state @param {FrontToken | undefined} token */

@@ -83,9 +83,6 @@ extern "C" {
     /// A request, ready to be sent any number of times.
     #[derive(Clone)]
     pub type Call;
-    /// The body is a stream that can be read once only.
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn once(this: &Call) -> bool;
     #[wasm_bindgen(method, getter)]
     pub(crate) fn headers(this: &Call) -> Headers;
 
@@ -121,6 +118,9 @@ extern "C" {
     pub(crate) fn restore_fetch();
     #[wasm_bindgen(js_name = makePost)]
     pub(crate) fn make_post(url: &JsValue) -> Call;
+    /// Whether the body is a stream that was read once and cannot be again; says so in the console.
+    #[wasm_bindgen(js_name = isSpent)]
+    pub(crate) fn is_spent(call: &Call) -> bool;
     /// The call as the app's hook wants it; rejects as the hook does.
     pub(crate) fn hooked(call: &Call, action: &str) -> JsValue;
     /// Shows a good answer to the app's hook. Never rejects.
