@@ -89,7 +89,7 @@ impl App {
         let mut turn = None;
         loop {
             match gate(&self.state(), self.anonymous.get(), self.answered.get()) {
-                Gate::Ask if may_ask(browser::now(), self.failed.get()) => {
+                Gate::Ask if may_ask(self.anonymous.get(), browser::now(), self.failed.get()) => {
                     // Whatever comes of it, the request goes, and the server decides.
                     kept(refresh(self, &State::Unknown)).await;
                     if self.state().is_unknown() {

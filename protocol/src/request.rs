@@ -19,11 +19,11 @@ pub enum AnonymousMode {
 const PAUSE: f64 = 10_000.0;
 
 /// Whether a request of the app may ask at `now` whether there is a session, when the last question failed at `failed`, both in epoch
-/// milliseconds. Those that may not go as they are, and who is refused asks then.
+/// milliseconds. Those that may not go as they are, and who is refused asks then. An endpoint makes no session before the answer.
 #[must_use]
-pub fn may_ask(now: f64, failed: f64) -> bool {
+pub fn may_ask(mode: AnonymousMode, now: f64, failed: f64) -> bool {
     // A clock that was set back makes nobody wait for long.
-    (now - failed).abs() >= PAUSE
+    mode == AnonymousMode::Endpoint || (now - failed).abs() >= PAUSE
 }
 
 /// What a request of the app has to wait for.
@@ -117,9 +117,11 @@ mod tests {
     #[test]
     fn after_a_question_that_failed_requests_do_not_wait_for_the_next_one() {
         let failed = 1.7e12;
-        assert!(may_ask(failed, 0.0), "nobody has asked yet");
-        assert_eq!([0.0, 9_999.0, 10_000.0].map(|later| may_ask(failed + later, failed)), [false, false, true]);
-        assert!(may_ask(failed - 3_600_000.0, failed), "the clock was set back");
+        let may_ask_at = |now| may_ask(AnonymousMode::Unspecified, now, failed);
+        assert!(may_ask(AnonymousMode::Unspecified, failed, 0.0), "nobody has asked yet");
+        assert_eq!([0.0, 9_999.0, 10_000.0].map(|later| may_ask_at(failed + later)), [false, false, true]);
+        assert!(may_ask_at(failed - 3_600_000.0), "the clock was set back");
+        assert!(may_ask(AnonymousMode::Endpoint, failed, failed), "the session depends on it");
     }
 
     #[test]
