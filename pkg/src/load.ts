@@ -19,7 +19,7 @@ export function load(source: Source, texts: [number, string][]): "ready" | Sessi
       connect(resume, isOurs, intercept);
       loaded = "ready";
     } catch (cause) {
-      const hint = "sessions need WebAssembly; a content security policy allows it with script-src 'wasm-unsafe-eval'";
+      const hint = "sessions need WebAssembly; the content security policy needs script-src 'wasm-unsafe-eval'";
       loaded = makeError("NO_WASM", `${hint} (${cause})`);
     }
   }

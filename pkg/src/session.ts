@@ -33,7 +33,7 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     return;
   }
   if (isStarted) {
-    console.warn("SuperTokens was already initialized: this init of passerby changes nothing");
+    console.warn("SuperTokens was already initialized: this init changes nothing");
     return;
   }
   const options = flatten(config);

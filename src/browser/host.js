@@ -385,8 +385,7 @@ export async function message(response) {
 export async function checkSignOut(response) {
   const { status, message } = (await body(response)) ?? {};
   if (status === "GENERAL_ERROR") {
-    const error = makeError(status, message ?? "No Error Message Provided");
-    throw Object.assign(error, { isSuperTokensGeneralError: true });
+    throw Object.assign(makeError(status, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true });
   }
 }
 
