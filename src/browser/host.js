@@ -84,7 +84,7 @@ export function setCookie(name, value) {
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
     console.warn(
-      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, cookies blocked, or an iframe ` +
+      `The browser refused the cookie "${name}" (over 4096 bytes, cookies blocked, or an iframe ` +
         "without isInIframe?)",
     );
   }
@@ -362,7 +362,7 @@ export async function checkSignOut(response) {
 export function lock(name, timeout) {
   return new Promise((done) => {
     const abort = new AbortController();
-    const giveUp = () => done(undefined);
+    const giveUp = () => setTimeout(done, 50);
     const timer = setTimeout(() => (abort.abort(), giveUp()), timeout);
     const held = () => {
       clearTimeout(timer);
@@ -379,6 +379,8 @@ export function lock(name, timeout) {
       .catch(giveUp);
   });
 }
+
+const KEY = "passerby-first";
 
 /** Who has the turn in this tab, until it is over. @type {Record<string, Promise<boolean> | undefined>} */
 const turns = {};
@@ -405,6 +407,19 @@ export async function turn(name, timeout) {
 /** @param {(() => void) | undefined} release */
 export function unlock(release) {
   release?.();
+}
+
+/** In storage and not in a cookie, which a sub-domain could plant. @param {boolean} isOver @returns {string | void} */
+export function firstKey(isOver) {
+  const { localStorage } = handlers.window;
+  try {
+    if (isOver) return localStorage.removeItemSync(KEY);
+    let key = localStorage.getItemSync(KEY);
+    if (!key) localStorage.setItemSync(KEY, (key = crypto.getRandomValues(new Uint8Array(16)).join("-")));
+    return key;
+  } catch {
+    // Storage is full or denied: a server that is asked twice makes two sessions, and the last one stays.
+  }
 }
 
 // --- the app -------------------------------------------------------------------------------------------------------

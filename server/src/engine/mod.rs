@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 pub(crate) use self::{
-    anonymous::{AnonymousCheck, IssuedAnonymous},
+    anonymous::{AnonymousCheck, IssuedAnonymous, Whose},
     keys::PUBLISH_AHEAD_MS,
     record::{rotate, update_live, write_of},
 };

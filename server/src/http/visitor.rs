@@ -20,7 +20,7 @@ use super::{
 use crate::{
     claims::{self, Claim, SessionClaimValidator},
     config::AfterSignOut,
-    engine::{DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh},
+    engine::{DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh, Whose},
     hooks::HookError,
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
@@ -199,7 +199,7 @@ impl Visitor {
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
         let who = self.state().who.clone();
         if let Who::Nobody | Who::Anonymous(_) = who {
-            self.become_anonymous(None, Map::new());
+            self.become_anonymous(Whose::New { key: None }, Map::new());
             return Ok(());
         }
         let (session, transfer) = self.user_and_transfer()?;
@@ -383,19 +383,19 @@ impl Visitor {
     /// The user session is over: clears it and makes the visitor anonymous, both with this response (design section 3).
     pub(crate) fn demote(&self, scope: ClearScope, anonymous_id: Option<String>, carried: Map<String, Value>) {
         self.state().changes.user = UserChange::Clear(scope);
-        self.become_anonymous(anonymous_id, carried);
+        self.become_anonymous(Whose::of(anonymous_id, None), carried);
     }
 
     /// The visitor gets an anonymous session, unless they are off.
-    pub(crate) fn become_anonymous(&self, anonymous_id: Option<String>, carried: Map<String, Value>) {
+    pub(crate) fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
         let Visit { sessions, facts, .. } = &*self.0;
         let allowed = sessions.anonymous_enabled() && !facts.anonymous_off;
         let issued = allowed
             .then(|| {
                 let engine = sessions.engine();
-                engine.mint_anonymous(anonymous_id.clone(), carried).or_else(|error| {
+                engine.mint_anonymous(whose.clone(), carried).or_else(|error| {
                     tracing::warn!(%error, "going on without what would have been carried into the anonymous session");
-                    engine.mint_anonymous(anonymous_id, Map::new())
+                    engine.mint_anonymous(whose, Map::new())
                 })
             })
             .transpose()
