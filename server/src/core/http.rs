@@ -133,7 +133,10 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
     match (method, rest) {
         (_, "/hello") => return Ok("Hello\n".into_response()),
         (&Method::GET, "/.well-known/jwks.json") => {
-            let keys = core.apps().get(app_id).await?.jwks().await;
+            let keys = match core.apps().known(app_id).await? {
+                Some(engine) => engine.jwks().await,
+                None => json!({ "keys": [] }),
+            };
             return Ok(([(header::CACHE_CONTROL, HeaderValue::from_static(PUBLIC_CACHING))], Json(keys)).into_response());
         }
         _ => {}

@@ -179,6 +179,8 @@ async fn apps_are_apart(core: &Core) {
     let ids = |keys: Value| keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect::<Vec<_>>();
     let (mine, other) = (ids(core.get("/.well-known/jwks.json").await), ids(core.get("/appid-x/.well-known/jwks.json").await));
     assert!(!mine.is_empty() && mine.iter().all(|id| !other.contains(id)));
+    // No API key is needed for this, so nothing may be made for it.
+    assert_eq!(core.get("/appid-unheard-of/.well-known/jwks.json").await, json!({ "keys": [] }));
 }
 
 #[tokio::test]
