@@ -60,6 +60,8 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
                 let shop = Shop::once(&mut shop)?;
                 step("tests of the package's modules and types", package)?;
                 step(part.name(), || shop.test("e2e"))?;
+                setup::python()?;
+                step("back ends in other languages", || shop.with_other_back_ends())?;
             }
             Part::Packaging => {
                 let shop = Shop::once(&mut shop)?;
@@ -75,7 +77,16 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
 fn native() -> Result<()> {
     run(cargo().current_dir(paths::root()).args(["test", "--workspace"]))?;
     // Not among the others, because they bring packages for Node and Python.
-    run(cargo().current_dir(paths::root()).args(["test", "--package=passerby-server", "--test=interop", "--", "--ignored"]))
+    run(interop().args(["--ignored", "--skip", IN_CHROMIUM]))
+}
+
+/// Of the tests with other languages, those that need the built SDK.
+const IN_CHROMIUM: &str = "in_chromium";
+
+fn interop() -> Command {
+    let mut command = cargo();
+    command.current_dir(paths::root()).args(["test", "--package=passerby-server", "--test=interop", "--"]);
+    command
 }
 
 fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
@@ -146,6 +157,11 @@ impl Shop {
             .env("PASSERBY_WEB", &self.web)
             .env("PASSERBY_CHROMIUM", &self.browser.chromium)
             .env("PASSERBY_TARGET", paths::target()?))
+    }
+
+    /// Our SDK with SuperTokens back ends on the session core.
+    fn with_other_back_ends(&self) -> Result<()> {
+        run(interop().args(["--ignored", IN_CHROMIUM]).env("PASSERBY_CHROMIUM", &self.browser.chromium))
     }
 }
 
