@@ -235,7 +235,7 @@ impl Sessions {
     /// session. There is no limit to its size but the database's; each refresh reads it, so keep it small.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails; [`EngineError::Payload`] when the data are nested too deep.
     pub async fn update_session_data(
         &self,
         handle: &str,

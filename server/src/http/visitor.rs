@@ -34,7 +34,7 @@ pub enum VisitorError {
     /// There is no session of the kind that is needed, or it has ended.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The payload is too large, or names a protected claim.
+    /// The payload is too large or too deep, or names a protected claim.
     #[error(transparent)]
     Payload(PayloadError),
     /// The app could not tell the value of a claim.
@@ -252,7 +252,7 @@ impl Visitor {
     /// Changes what the app keeps of the user's session on the server, in one transaction, and returns the outcome.
     ///
     /// # Errors
-    /// As [`Visitor::session_data`].
+    /// As [`Visitor::session_data`]; [`VisitorError::Payload`] when the data are nested too deep.
     pub async fn update_session_data(
         &self,
         mut change: impl FnMut(&mut Map<String, Value>) + Send,

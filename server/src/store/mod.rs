@@ -135,6 +135,11 @@ pub enum StoreError {
         "the session database cannot be reached: {0}; check that it runs, that it can be reached from here, and its user and password"
     )]
     Unreachable(#[source] sqlx::Error),
+    /// What answers is no such database, or one that we do not understand.
+    #[error(
+        "what answers at the address of the session database does not speak its language: {0}; check that host and port are those of PostgreSQL 12 or newer"
+    )]
+    Protocol(#[source] sqlx::Error),
     /// Anything else.
     #[error("the session database failed: {0}")]
     Database(#[source] sqlx::Error),
@@ -144,12 +149,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error;
         let unreachable = match &error {
-            Error::Io(_)
-            | Error::Tls(_)
-            | Error::Protocol(_)
-            | Error::PoolTimedOut
-            | Error::PoolClosed
-            | Error::WorkerCrashed => true,
+            Error::Protocol(_) => return Self::Protocol(error),
+            Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
             // Classes of SQLSTATE: connection, authorisation, no such database, resources, operator intervention.
             Error::Database(error) => error.code().is_some_and(|code| {
                 ["08", "28", "3D", "53", "57P"].iter().any(|class| code.len() == 5 && code.starts_with(class))

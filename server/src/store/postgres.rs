@@ -51,7 +51,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`StoreError::BadAddress`] when the address is none, [`StoreError::Unreachable`] when nobody answers there,
-    /// [`StoreError::Migration`] when the schema comes from a newer version.
+    /// [`StoreError::Protocol`] when somebody else does, [`StoreError::Migration`] when the schema comes from a newer version.
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(address).map_err(StoreError::BadAddress)?.options(SERVER_SETTINGS);
         let pool =
