@@ -129,6 +129,7 @@ fn test_files(folder: &str) -> Result<Vec<PathBuf>> {
 struct Shop {
     browser: Browser,
     server: PathBuf,
+    core: PathBuf,
     web: PathBuf,
 }
 
@@ -144,7 +145,7 @@ impl Shop {
     fn build() -> Result<Self> {
         let browser = setup::browser()?;
         let (_, tarball) = build::build()?;
-        Ok(Self { browser, web: demo::build_web(&tarball)?, server: demo::build_server()? })
+        Ok(Self { browser, web: demo::build_web(&tarball)?, server: demo::build_server()?, core: demo::build_core()? })
     }
 
     /// Runs the tests of a folder.
@@ -154,6 +155,7 @@ impl Shop {
             .args(test_files(folder)?)
             .current_dir(paths::root())
             .env("PASSERBY_SERVER", &self.server)
+            .env("PASSERBY_CORE", &self.core)
             .env("PASSERBY_WEB", &self.web)
             .env("PASSERBY_CHROMIUM", &self.browser.chromium)
             .env("PASSERBY_TARGET", paths::target()?))
