@@ -80,6 +80,16 @@ impl MintLimit {
 }
 
 /// A request that would get a new anonymous session, for the hook that may refuse it.
+///
+/// ```
+/// use passerby_server::{MintRequest, Sessions};
+///
+/// let builder = Sessions::builder().mint_challenge(|request: MintRequest| async move {
+///     // Ask your bot protection here. Who is refused goes on without a session.
+///     request.headers.contains_key("x-solved")
+/// });
+/// # drop(builder);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MintRequest {
