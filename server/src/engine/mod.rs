@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use passerby_protocol::{
     names::{CLAIM_IS_ANONYMOUS, JWKS_PATH, cookie},
-    payload::{AccessClaims, PayloadError, merge, without_protected},
+    payload::{AccessClaims, PayloadError, check_depth, merge, without_protected},
     rotation::Rotation,
 };
 use serde_json::{Map, Value, json};
@@ -355,11 +355,14 @@ impl Engine {
         handle: &str,
         change: &mut (dyn FnMut(&mut Map<String, Value>) + Send),
     ) -> Result<Option<Map<String, Value>>, EngineError> {
+        let mut checked = Ok(());
         let record = update_live(&*self.store, handle, self.clock.now_ms(), &mut |record| {
             change(&mut record.data);
-            Write::Save
+            checked = check_depth(&record.data);
+            if checked.is_ok() { Write::Save } else { Write::Keep }
         })
         .await?;
+        checked?;
         Ok(record.map(|record| record.data))
     }
 

@@ -327,6 +327,44 @@ async fn bad_input_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
+async fn a_body_that_says_it_is_no_json_is_refused() {
+    let core = sqlite().await;
+    let session = core.create("", "alice").await;
+    let revoke = json!({ "userId": "alice" }).to_string();
+    let send = |path: &str, method: Method, content_type: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(content_type) = content_type {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        core.call(request.body(Body::from(revoke.clone())).unwrap())
+    };
+    for wrong in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+        "",
+        "\u{e4}",
+    ] {
+        let (status, body) = send("/recipe/session/remove", Method::POST, Some(wrong)).await;
+        assert_eq!(status, 415, "{wrong}");
+        assert!(body.as_str().unwrap().contains("application/json"), "{body}");
+    }
+    let (status, _) = send("/recipe/session/data", Method::PUT, Some("text/plain")).await;
+    assert_eq!(status, 415);
+    assert_eq!(core.verify("", &session, true).await["status"], "OK", "nothing was revoked");
+    let (status, _) = send("/recipe/signup", Method::POST, Some("text/plain")).await;
+    assert_eq!(status, 404);
+    let (status, _) = send("/recipe/session/user?userId=alice", Method::GET, Some("text/plain")).await;
+    assert_eq!(status, 200, "no body is read");
+    for right in
+        [Some("application/json"), Some("application/json; charset=utf-8"), Some("Application/JSON;charset=UTF-8"), None]
+    {
+        assert_eq!(send("/recipe/session/remove", Method::POST, right).await.0, 200, "{right:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_supported_says_what_is() {
     let core = sqlite().await;
     for (method, path) in [
