@@ -107,7 +107,7 @@ pub async fn attempt_refreshing_session() -> Result<bool, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`], the answer of a server that refuses, and network errors.
 pub async fn sign_out() -> Result<(), SessionError> {
-    run(|app| app.sign_out(JsValue::UNDEFINED)).await?;
+    run(App::sign_out).await?;
     Ok(())
 }
 

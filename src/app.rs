@@ -6,7 +6,7 @@ use core::cell::Cell;
 use passerby_protocol::{
     names::{front_cookie, header},
     request::{AnonymousMode, shows_that_none_are_made},
-    response::{Announced, Asked, Change, Response, Write, absorb},
+    response::{Announced, Asked, Change, Last, Response, Write, absorb, tells_time},
     state::{Event, Mark, SessionState, Slot, Stored, Token},
 };
 use wasm_bindgen::prelude::*;
@@ -31,6 +31,8 @@ pub(crate) struct App {
     pub(crate) anonymous: Cell<AnonymousMode>,
     /// The server makes no anonymous sessions, as a response on this page showed.
     pub(crate) answered: Cell<bool>,
+    /// When the latest question of a request whether there is a session failed, in epoch milliseconds.
+    pub(crate) failed: Cell<f64>,
     /// The refresh that is under way in this tab.
     pub(crate) flight: Cell<Option<Promise>>,
     /// The server said that there is no session, and that is not to be written down: the app has no consent for anything.
@@ -70,6 +72,7 @@ impl App {
             settings,
             anonymous: Cell::new(anonymous),
             answered: Cell::default(),
+            failed: Cell::default(),
             flight: Cell::default(),
             none_unwritten: Cell::default(),
             creation: Cell::default(),
@@ -122,14 +125,20 @@ impl App {
     /// Stores what `announced` means, with the tokens in the headers of `response`.
     pub(crate) fn absorb(&self, before: &State, announced: &Response<Browser>, response: Option<&browser::Response>) -> Change {
         let now = stored();
-        let change = absorb(before, &now, announced);
+        let last = browser::last_token(front_cookie::FRONT_TOKEN);
+        let mut change = absorb(before, &now, &last, announced);
         if change.events.iter().flatten().any(|event| matches!(event, Event::SignOut | Event::Unauthorised { .. })) {
             self.ended.set(before.user().map(|token| token.id.clone()));
         }
         if let Some(response) = response {
-            keep_all(response, announced, change);
+            keep_all(response, announced, change, &last);
         }
         self.write(&now, announced, change);
+        if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user)
+            && browser::get_cookie(front_cookie::FRONT_TOKEN) != token.payload.0.raw()
+        {
+            change = change.refused();
+        }
         change
     }
 
@@ -179,7 +188,7 @@ impl App {
             Event::Unauthorised { expired_or_revoked } => expired_or_revoked.into(),
             _ => JsValue::UNDEFINED,
         };
-        browser::emit(event.action(), &detail, &JsValue::UNDEFINED);
+        browser::emit(event.action(), &detail);
     }
 
     pub(crate) fn fire_all(&self, change: Change) {
@@ -196,8 +205,10 @@ impl App {
 }
 
 /// Stores the tokens that come with what is announced, and the time.
-fn keep_all(response: &browser::Response, announced: &Response<Browser>, change: Change) {
-    if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user) {
+fn keep_all(response: &browser::Response, announced: &Response<Browser>, change: Change, last: &Last<JsValue>) {
+    if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user)
+        && tells_time(last, token)
+    {
         browser::set_clock(response, &token.payload.0);
     }
     // Tokens belong to the front token they come with, and are discarded with it.

@@ -64,7 +64,7 @@ impl Fault {
             Self::NoSession => "No session exists",
             Self::RefreshFailed => "Could not refresh session",
             Self::FrontTokenMissing => {
-                "The 'front-token' header is missing from a successful refresh-session response: expose it by CORS, and check your proxies"
+                "The 'front-token' header is missing from a successful refresh-session response: see what diagnose() finds"
             }
         }
     }

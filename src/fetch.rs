@@ -3,7 +3,7 @@
 use passerby_protocol::{
     names::{ANONYMOUS_OFF, front_cookie, header},
     refresh::{AfterRefusal, after_refusal},
-    request::{AnonymousMode, Gate, gate},
+    request::{AnonymousMode, Gate, gate, may_ask},
     response::Asked,
     scope::is_ours,
 };
@@ -69,20 +69,18 @@ impl App {
                 }
                 AfterRefusal::Refresh => attempts += 1,
             }
-            match kept(refresh(self, &before)).await {
-                // The body is spent: the next request of the app will go with the new token.
-                Refreshed::Retry if call.once() => return Ok(response.into()),
-                Refreshed::Retry => {}
+            let reason = match kept(refresh(self, &before)).await {
+                // The next request of the app will go with the new token.
+                Refreshed::Retry if browser::is_spent(&call) => return Ok(response.into()),
+                Refreshed::Retry => continue,
                 Refreshed::Ended(reason) => {
                     self.fire_unauthorised(&before);
-                    return match reason {
-                        // The refresh endpoint's answer takes the place of the API's, as with the peers.
-                        Some(reason) => settled(browser::response_or_reject(&reason)).await,
-                        None => Ok(response.into()),
-                    };
+                    reason
                 }
-                Refreshed::Failed(reason) => return settled(browser::response_or_reject(&reason)).await,
-            }
+                Refreshed::Failed(reason) => reason,
+            };
+            // The refresh endpoint's answer takes the place of the API's, as with the peers.
+            return settled(browser::response_or_reject(&reason, &response)).await;
         }
     }
 
@@ -95,12 +93,15 @@ impl App {
         let mut turn = None;
         loop {
             match self.gate(&self.state()) {
-                Gate::Open => break,
-                Gate::Ask => {
+                Gate::Ask if may_ask(self.anonymous.get(), browser::now(), self.failed.get()) => {
                     // Whatever comes of it, the request goes, and the server decides.
                     kept(refresh(self, &State::Unknown)).await;
+                    if self.state().is_unknown() {
+                        self.failed.set(browser::now());
+                    }
                     break;
                 }
+                Gate::Open | Gate::Ask => break,
                 Gate::Lead if turn.is_some() => return turn,
                 Gate::Lead => {
                     // Before the wait, so that tabs without locks see each other's.

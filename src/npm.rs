@@ -181,8 +181,8 @@ pub fn attempt_refreshing_session() -> Promise {
 
 /// Ends the user session.
 #[wasm_bindgen(js_name = signOut)]
-pub fn sign_out(user_context: JsValue) -> Promise {
-    run(|app| app.sign_out(user_context))
+pub fn sign_out() -> Promise {
+    run(App::sign_out)
 }
 
 /// Switches anonymous sessions on or off.

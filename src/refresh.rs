@@ -28,8 +28,8 @@ const CALL_TIMEOUT: f64 = 20_000.0;
 pub(crate) enum Refreshed {
     /// There is a newer session than the one the refresh was wanted for.
     Retry,
-    /// There is no user session, with the answer that said so.
-    Ended(Option<JsValue>),
+    /// There is no user session, with the answer that said so, or `undefined`.
+    Ended(JsValue),
     /// Nobody knows: the answer, or the error. The state is as it was.
     Failed(JsValue),
 }
@@ -47,7 +47,7 @@ pub(crate) async fn refresh(app: &'static App, wanted: &State) -> Refreshed {
         let outcome = settled(flight.into()).await;
         match (after_lock(wanted, &app.state()), outcome) {
             (AfterLock::Retry, _) => return Refreshed::Retry,
-            (AfterLock::Ended, outcome) => return Refreshed::Ended(outcome.err().filter(|_| !is_shared)),
+            (AfterLock::Ended, outcome) => return Refreshed::Ended(outcome.err().filter(|_| !is_shared).unwrap_or_default()),
             (AfterLock::Call, Err(reason)) => return Refreshed::Failed(reason),
             // That one was on behalf of another state.
             (AfterLock::Call, Ok(_)) if is_shared => {}
@@ -100,7 +100,7 @@ pub(crate) async fn exchange(app: &App, wanted: Option<&State>) -> Result<Option
     app.decorate(&headers, &before, RID, &token);
     browser::set_header(&headers, header::FDI_VERSION, &FDI_VERSIONS.into(), true);
     // Before the lock, because it is the app's code. Should the state change until then, nothing is sent.
-    let call: Call = settled(browser::hooked(&call, "REFRESH_SESSION", &JsValue::UNDEFINED)).await?.unchecked_into();
+    let call: Call = settled(browser::hooked(&call, "REFRESH_SESSION")).await?.unchecked_into();
 
     let _lock = match wanted {
         Some(_) => Some(Lock::new(settled(browser::lock(LOCK, LOCK_TIMEOUT)).await)),

@@ -99,17 +99,16 @@ impl App {
         }
     }
 
-    /// `user_context` is for the app's hooks.
-    pub(crate) async fn sign_out(&'static self, user_context: JsValue) -> Result<JsValue, JsValue> {
+    pub(crate) async fn sign_out(&'static self) -> Result<JsValue, JsValue> {
         let (state, refreshed) = kept(self.known_state(true)).await;
         // Nobody knows whether the session still exists, and saying that it does not would not end it.
         refreshed?;
         if state.user().is_none() {
-            browser::emit(Event::SignOut.action(), &JsValue::UNDEFINED, &user_context);
+            self.fire(Event::SignOut);
             return Ok(JsValue::UNDEFINED);
         }
         let call = self.make_post(&self.settings.sign_out_url);
-        let call: Call = settled(browser::hooked(&call, "SIGN_OUT", &user_context)).await?.unchecked_into();
+        let call: Call = settled(browser::hooked(&call, "SIGN_OUT")).await?.unchecked_into();
         let answer = kept(self.fetch(call.clone())).await?;
         let response: &Response = answer.unchecked_ref();
         if response.status() == self.settings.expired_status {

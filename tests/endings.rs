@@ -7,6 +7,7 @@ mod support;
 
 use std::{cell::RefCell, rc::Rc};
 
+use gloo_storage::{LocalStorage, Storage};
 use support::{ANONYMOUS_ID, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, cookie, describe, later, state};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -172,6 +173,37 @@ async fn an_answer_after_signing_out_does_not_bring_the_session_back() {
     assert_eq!(slow.done().await.status(), 200);
     assert_eq!((state().as_str(), cookie("sFrontToken"), cookie("sAntiCsrf")), ("none", None, None));
     assert_eq!(page.events.take(), ["SIGN_OUT in none"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_cached_answer_of_before_the_sign_out_does_not_bring_the_session_back() {
+    let page = Page::signed_in(&Token::user("s1"));
+    page.server.on(SIGN_OUT, [signed_out()]);
+    page.server.on("/cached", [Reply::ok().user(&Token::user("s1")).header("anti-csrf", "old")]);
+    page.sign_out().await;
+    assert_eq!(page.get("/cached").await.status(), 200);
+    assert_eq!((state().as_str(), cookie("sFrontToken"), cookie("sAntiCsrf")), ("none", None, None));
+    assert_eq!(page.events.take(), ["SIGN_OUT in none"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_cached_answer_of_an_earlier_session_does_not_end_the_present_one() {
+    let page = Page::signed_in(&Token::user("s2"));
+    page.server.on("/cached", [Reply::ok().user(&Token::user("s1").issued(-600.0))]);
+    page.get("/cached").await;
+    assert_eq!(cookie("sFrontToken"), Some(Token::user("s2").text()));
+    assert!(page.events.take().is_empty());
+}
+
+#[wasm_bindgen_test]
+async fn a_cached_answer_does_not_set_the_clock() {
+    let old = Token::user("s1").issued(-1800.0);
+    let page = Page::signed_in(&old);
+    page.server.on("/cached", [Reply::ok().user(&old)]);
+    page.get("/cached").await;
+    assert_eq!(LocalStorage::raw().get_item("__st_clockSkewInMillis"), Ok(None));
+    assert!(passerby::does_session_exist().await.unwrap());
+    assert!(page.events.take().is_empty());
 }
 
 #[wasm_bindgen_test]

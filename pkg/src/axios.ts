@@ -50,7 +50,7 @@ export function intercepted(config: Config, instance: AxiosLike, engine: Engine)
     config.adapter = (final: Config) => {
       // An app may send the configuration again that it finds in an answer or in an error.
       final.adapter = adapter;
-      return restore(exchange(final, adapterOf(instance, adapter), engine), final);
+      return restore(exchange(final, adapterOf(instance, adapter), engine), final, instance);
     };
     ours.add(config.adapter);
   }
@@ -75,19 +75,25 @@ function isCarried({ adapter, env }: Config): boolean {
 /** Only axios knows its adapters by name; an instance of which nothing but the adapter is left runs them for us. */
 function adapterOf(instance: AxiosLike, adapter: unknown): Adapter {
   if (typeof adapter === "function") return async (config) => adapter(config);
-  const Class = instance.constructor as new (config: object) => AxiosLike;
-  const bare = instance.create?.() ?? new Class({});
-  bare.defaults.headers = {};
+  const bare = bareOf(instance);
   return (config) => bare.request({ ...config, transformRequest: [], transformResponse: [] });
 }
 
+function bareOf(instance: AxiosLike): AxiosLike {
+  const Class = instance.constructor as new (config: object) => AxiosLike;
+  const bare = instance.create?.() ?? new Class({});
+  bare.defaults.headers = {};
+  return bare;
+}
+
 /** Without what we added, lest a token of today stands in the way of tomorrow's. */
-async function restore(outcome: Promise<any>, config: Config): Promise<unknown> {
+async function restore(outcome: Promise<any>, config: Config, instance: AxiosLike): Promise<unknown> {
   try {
     const response = await outcome;
     response.config = config;
     return response;
-  } catch (error: any) {
+  } catch (thrown) {
+    const error: any = thrown instanceof Made ? await toError(thrown, instance) : thrown;
     if (error?.config) error.config = config;
     if (error?.response) error.response.config = config;
     throw error;
@@ -129,7 +135,7 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
       // What is in flight, axios ends itself.
       if (isFlying) return;
       const details = { name: "CanceledError", __CANCEL__: true };
-      reject((cancellation = reason?.__CANCEL__ ? reason : makeError("canceled", "ERR_CANCELED", config, details)));
+      reject((cancellation = reason?.__CANCEL__ ? reason : new Made("canceled", "ERR_CANCELED", config, details)));
     };
   });
   signal?.addEventListener?.("abort", cancel);
@@ -141,7 +147,10 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
       if (reason instanceof Response) return reason;
       throw failure || cancellation ? reason : makeFailure(reason, config);
     });
-    if (result instanceof Response) return settle(await readResponse(result, config), config);
+    if (result instanceof Response) {
+      const { cause } = result as { cause?: unknown };
+      return settle({ ...(await readResponse(result, config)), cause: outcomes.get(cause)?.response }, config);
+    }
     const { response, error } = outcomes.get(result)!;
     if (error) throw error;
     return response;
@@ -206,20 +215,41 @@ function settle(response: Config, config: Config): Config {
   const { status } = response;
   if (!config.validateStatus || config.validateStatus(status)) return response;
   const code = status < 500 ? "ERR_BAD_REQUEST" : "ERR_BAD_RESPONSE";
-  throw makeError(`Request failed with status code ${status}`, code, config, { status, response });
+  throw new Made(`Request failed with status code ${status}`, code, config, { status, response });
 }
 
 /** What went wrong apart from the request itself. */
-function makeFailure(cause: any, config: Config): Error {
+function makeFailure(cause: any, config: Config): Made {
   // That is how `fetch` says that the refresh endpoint cannot be reached.
   const isNetwork = cause instanceof TypeError;
   const message = isNetwork ? "Network Error" : `${cause?.message ?? cause}`;
-  return makeError(message, (!isNetwork && cause?.code) || "ERR_NETWORK", config, { cause });
+  return new Made(message, (!isNetwork && cause?.code) || "ERR_NETWORK", config, { cause });
 }
 
-/** What code that handles axios' errors looks at; its class is not to be had from an instance. */
-function makeError(message: string, code: string, config: Config, details: Config): Error {
-  const error = Object.assign(new Error(message), { name: "AxiosError", isAxiosError: true, code, config, ...details });
+/** An error of ours, before it is one of axios'. */
+class Made {
+  constructor(
+    readonly message: string,
+    readonly code: string,
+    readonly config: Config,
+    readonly details: Config,
+  ) {}
+}
+
+/** With what code that handles axios' errors looks at. */
+async function toError({ message, code, config, details }: Made, instance: AxiosLike): Promise<Error> {
+  const Class = await errorClass(instance, "__CANCEL__" in details);
+  const error = Object.assign(new Class(message), { name: "AxiosError", isAxiosError: true, code, config, ...details });
   const { name, status } = error as Config;
   return Object.assign(error, { toJSON: () => ({ message, name, code, status }) });
+}
+
+/** No instance shows its classes of errors, but throws one of them when it is asked for what cannot be. */
+async function errorClass(instance: AxiosLike, isCancellation: boolean): Promise<ErrorConstructor> {
+  const adapter = isCancellation ? () => Promise.reject(new Error()) : "none of this name";
+  const error = await bareOf(instance)
+    .request({ url: "data:,", adapter, signal: isCancellation ? AbortSignal.abort() : undefined })
+    .catch((error: unknown) => error);
+  // Old versions throw others.
+  return error?.[isCancellation ? "__CANCEL__" : "isAxiosError"] ? error.constructor : Error;
 }

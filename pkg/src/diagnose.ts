@@ -18,6 +18,7 @@ export interface Diagnosis {
     | "UNREACHABLE"
     | "WASM_BLOCKED"
     | "WASM_MISSING"
+    | "WIDE_DOMAIN"
     | "WRONG_API";
   /** What is wrong. */
   message: string;
@@ -26,17 +27,24 @@ export interface Diagnosis {
 }
 
 /** What is to be looked at. */
-export interface Context {
-  /** Scheme, host and port, as `init` made it of the option; empty before `init`. */
-  apiDomain: string;
-  /** With a slash in front and none behind, or empty. */
-  apiBasePath: string;
+export interface Given {
+  /** As `init` made it of its options; empty before `init`. */
+  refreshUrl: string;
+  /** Whether requests there get the session, as `init` was told. Default: nobody knows. */
+  isOurs?: (url: string) => boolean;
   /** The browser's own. */
   fetch: typeof fetch;
   /** Whether the WebAssembly module runs. */
   isLoaded: boolean;
   /** Where the SDK keeps its cookies. Default: `document.cookie`. */
   cookies?: () => string | Promise<string>;
+}
+
+interface Context extends Given {
+  /** Scheme, host and port; empty before `init`. */
+  apiDomain: string;
+  /** With a slash in front and none behind, or empty. */
+  apiBasePath: string;
 }
 
 /** Milliseconds that a server may take. */
@@ -51,11 +59,13 @@ const REFRESH = "/session/refresh";
 const TOKEN_HEADERS = "front-token, st-anonymous-front-token, anti-csrf, st-access-token, st-refresh-token";
 
 /** Everything that is wrong; nothing when all is well. */
-export async function diagnose(context: Context): Promise<Diagnosis[]> {
+export async function diagnose(given: Given): Promise<Diagnosis[]> {
+  const { origin, pathname } = given.refreshUrl ? new URL(given.refreshUrl) : { origin: "", pathname: "" };
+  const context: Context = { ...given, apiDomain: origin, apiBasePath: pathname.replace(REFRESH, "") };
   const found = [wasm(context), secureContext(), cookies()];
-  if (context.apiDomain) {
+  if (origin) {
     const calls = earlierCalls(context);
-    found.push(await hiddenHeaders(context, calls), crossSite(context, calls), ...(await api(context)));
+    found.push(wideDomain(context), await hiddenHeaders(context, calls), crossSite(context, calls), ...(await api(context)));
   } else if (!found[0]) {
     found.push(diagnosis("NOT_INITIALISED", "init has not been called.", "Call init with your apiDomain when the page starts."));
   }
@@ -127,6 +137,18 @@ function ownCookies(): string {
   } catch {
     return ""; // in a sandbox, or without a document
   }
+}
+
+/** Of whole top-level domains one finds out by a host that is nobody's. */
+function wideDomain({ apiDomain, isOurs }: Context): Diagnosis | undefined {
+  const names = [new URL(apiDomain).hostname, globalThis.location?.hostname ?? ""].map((host) => /\.([a-z][^.]*)$/.exec(host)?.[1]);
+  const name = ["com", ...names].find((name) => name && isOurs?.(`https://nobody-${Math.random().toString(36).slice(2)}.${name}`));
+  if (!name) return undefined;
+  return diagnosis(
+    "WIDE_DOMAIN",
+    `Requests to every host of .${name} get the session, those of strangers included.`,
+    "sessionTokenBackendDomain must be a domain of your own, like .example.com.",
+  );
 }
 
 // --- what happened so far ------------------------------------------------------------------------------------------

@@ -3,10 +3,11 @@
  *
  * The functions that `supertokens-website` and `supertokens-web-js` have too behave as there; `docs/protocol.md` says what is sent.
  */
-import { texts, wasm } from "./generated/wasm.js";
 import { decode } from "./inline.js";
 import Session from "./recipe/session.js";
 import { functions, initFrom } from "./session.js";
+// Last: compressors do better when it follows the code.
+import { texts, wasm } from "./generated/wasm.js";
 import type { FlatConfig, RecipeConfig } from "./types.js";
 
 export * from "./exports.js";

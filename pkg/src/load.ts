@@ -1,5 +1,5 @@
 import { synchronise } from "./generated/browser/handlers.js";
-import { connect, makeError as make } from "./generated/browser/host.js";
+import { connect, makeError as make, within } from "./generated/browser/host.js";
 import { imports, intercept, isOurs, resume, start } from "./generated/glue.js";
 import type { SessionError } from "./types.js";
 
@@ -19,19 +19,19 @@ export function load(source: Source, texts: [number, string][]): "ready" | Sessi
       connect(resume, isOurs, intercept);
       loaded = "ready";
     } catch (cause) {
-      const hint = "sessions need WebAssembly; a content security policy has to allow it with script-src 'wasm-unsafe-eval'";
+      const hint = "sessions need WebAssembly; the content security policy needs script-src 'wasm-unsafe-eval'";
       loaded = makeError("NO_WASM", `${hint} (${cause})`);
     }
   }
   return loaded;
 }
 
-/** Calls an asynchronous function of the module. */
-export async function call<T>(operation: () => Promise<unknown>): Promise<T> {
+/** Calls an asynchronous function of the module. Its events and hooks get `userContext`. */
+export async function call<T>(operation: () => Promise<unknown>, userContext: unknown = {}): Promise<T> {
   if (loaded === "ready") {
     // Others may have written since.
     await synchronise();
-    return (await operation()) as T;
+    return (await within(userContext, operation)) as T;
   }
   throw loaded ?? makeError("NOT_INITIALISED", "init function not called");
 }

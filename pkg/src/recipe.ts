@@ -33,6 +33,12 @@ export type RecipeInterface = {
 };
 /* eslint-enable */
 
+/** An app's override may call it without anything. */
+const asks =
+  <T>(operation: () => Promise<unknown>) =>
+  (input?: { userContext?: unknown }): Promise<T> =>
+    call(operation, input?.userContext);
+
 const original: RecipeInterface = {
   addFetchInterceptorsAndReturnModifiedFetch: modifyFetch,
   addXMLHttpRequestInterceptor: deriveXhr,
@@ -46,10 +52,10 @@ const original: RecipeInterface = {
       );
     }
   },
-  getUserId: () => call(sdk.getUserId),
-  getAccessTokenPayloadSecurely: () => call(sdk.getAccessTokenPayloadSecurely),
-  doesSessionExist: () => call(sdk.doesSessionExist),
-  signOut: ({ userContext }) => call(() => sdk.signOut(userContext)),
+  getUserId: asks(sdk.getUserId),
+  getAccessTokenPayloadSecurely: asks(sdk.getAccessTokenPayloadSecurely),
+  doesSessionExist: asks(sdk.doesSessionExist),
+  signOut: asks(sdk.signOut),
   getInvalidClaimsFromResponse: async ({ response }) => (await import("./validation.js")).invalidClaims(response),
   async validateClaims({ claimValidators, userContext }) {
     const payload = () => current.getAccessTokenPayloadSecurely({ userContext });

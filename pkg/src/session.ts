@@ -1,7 +1,7 @@
 /** The functions of the SDK. Those that the peers have behave as there (reference 7.2). */
 import { flatten } from "./config.js";
 import { choose, handlers } from "./generated/browser/handlers.js";
-import { nativeFetch, refreshUrl, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import { isOursByRule, nativeFetch, refreshUrl, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
 import * as sdk from "./generated/glue.js";
 import { call, isReady, load, makeError, type Source } from "./load.js";
 import { implementation } from "./recipe.js";
@@ -33,7 +33,7 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     return;
   }
   if (isStarted) {
-    console.warn("SuperTokens was already initialized: this init of passerby changes nothing");
+    console.warn("SuperTokens was already initialized: this init changes nothing");
     return;
   }
   const options = flatten(config);
@@ -94,8 +94,8 @@ export function getAccessTokenPayloadSecurely(input?: UserContext): Promise<any>
 }
 
 /** The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired. */
-export function getAccessToken(_input?: UserContext): Promise<string | undefined> {
-  return call(sdk.getAccessToken);
+export function getAccessToken(input?: UserContext): Promise<string | undefined> {
+  return call(sdk.getAccessToken, input?.userContext);
 }
 
 /** Refreshes now. True only if a *user* session was refreshed; rejects when nobody can say. */
@@ -178,12 +178,10 @@ export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}):
 
 /** Looks for the usual mistakes in the set-up of page, API and server, and says how to put them right. Empty when there are none. */
 export async function diagnose(): Promise<Diagnosis[]> {
-  const { origin, pathname } = refreshUrl ? new URL(refreshUrl) : { origin: "", pathname: "" };
-  const apiBasePath = pathname.replace("/session/refresh", "");
   return (await import("./diagnose.js")).diagnose({
-    apiDomain: origin,
-    apiBasePath,
+    refreshUrl,
     fetch: nativeFetch,
+    isOurs: isOursByRule,
     isLoaded: isReady(),
     cookies: handlers.cookies.getCookie,
   });

@@ -24,6 +24,8 @@ export type SessionEvent = {
         | "REFRESH_SESSION"
         | "SIGN_OUT"
         | "TOKEN_THEFT_DETECTED"
+        /** The browser refused the cookie of a user session: it is too large, or cookies are blocked. Comes in place of other events. */
+        | "TOKEN_NOT_STORED"
         // In the peers' types, for their user interface. Never fired here.
         | "SESSION_ALREADY_EXISTS";
     }
@@ -152,6 +154,15 @@ export type Snapshot = Readonly<
       payload: Record<string, unknown>;
     }
 >;
+
+/**
+ * What a caller of `fetch` gets whose session could not be refreshed: the refresh endpoint's answer, as with the peers, and in `cause` the API's own.
+ * `XMLHttpRequest` has the latter in a property of the same name, as far as `Pick<Response, "status" | "headers" | "clone">`, and axios in
+ * `error.response.cause`.
+ */
+export interface RefreshAnswer extends Response {
+  readonly cause: Response;
+}
 
 /** Errors of the SDK itself; those of the network and of the server reach the caller as they are. */
 export interface SessionError extends Error {

@@ -15,12 +15,23 @@ pub enum AnonymousMode {
     Off,
 }
 
+/// Milliseconds.
+const PAUSE: f64 = 10_000.0;
+
+/// Whether a request of the app may ask at `now` whether there is a session, when the last question failed at `failed`, both in epoch
+/// milliseconds. Those that may not go as they are, and who is refused asks then. An endpoint makes no session before the answer.
+#[must_use]
+pub fn may_ask(mode: AnonymousMode, now: f64, failed: f64) -> bool {
+    // A clock that was set back makes nobody wait for long.
+    mode == AnonymousMode::Endpoint || (now - failed).abs() >= PAUSE
+}
+
 /// What a request of the app has to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// Nothing.
     Open,
-    /// A refresh call that tells whether there is a session.
+    /// A refresh call that tells whether there is a session, if it [may ask](may_ask).
     Ask,
     /// Its turn: the first request goes alone, so that the session it brings is the only one that is made.
     Lead,
@@ -101,6 +112,16 @@ mod tests {
         let shown = states().map(|state| shows_that_none_are_made(&state, 404));
         assert_eq!(shown, [true, true, false, false]);
         assert!(!states().iter().any(|state| shows_that_none_are_made(state, 503)));
+    }
+
+    #[test]
+    fn after_a_question_that_failed_requests_do_not_wait_for_the_next_one() {
+        let failed = 1.7e12;
+        let may_ask_at = |now| may_ask(AnonymousMode::Unspecified, now, failed);
+        assert!(may_ask(AnonymousMode::Unspecified, failed, 0.0), "nobody has asked yet");
+        assert_eq!([0.0, 9_999.0, 10_000.0].map(|later| may_ask_at(failed + later)), [false, false, true]);
+        assert!(may_ask_at(failed - 3_600_000.0), "the clock was set back");
+        assert!(may_ask(AnonymousMode::Endpoint, failed, failed), "the session depends on it");
     }
 
     #[test]

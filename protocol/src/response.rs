@@ -63,6 +63,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// What is left of it to tell when the browser refused the user session's front token: nothing of what the visitor cannot find.
+    #[must_use]
+    pub fn refused(self) -> Self {
+        Self { user: Write::Keep, events: [Some(Event::TokenNotStored), None], ..self }
+    }
+
     /// Whether anything is to be written, and so a new [`crate::state::Mark`].
     #[must_use]
     pub fn writes(&self) -> bool {
@@ -70,14 +76,32 @@ impl Change {
     }
 }
 
+/// Seconds by which the clocks of the servers of one back end may differ.
+const CLUSTER_SKEW: f64 = 60.0;
+
+/// The latest front token of a user session that this page knows of, be the session over or not.
+#[derive(Clone, Debug)]
+pub struct Last<T> {
+    /// As in [`Token`].
+    pub id: T,
+    /// As in [`Token`]; `NaN` when there was none.
+    pub issued_at: f64,
+}
+
+/// Whether a token that is about to be stored was just made, so that its `iat` is the server's time.
+#[must_use]
+pub fn tells_time<V: Values>(last: &Last<V::Text>, new: &Token<V>) -> bool {
+    last.issued_at != new.issued_at
+}
+
 /// The meaning of `response` to a request that was sent when the state was `before`, and is read when storage says `now`.
 ///
 /// The two differ when another request, another tab or a sign-out came between. Then an answer about a session that is over
-/// changes nothing: it can neither bring that session back nor end its successor.
+/// changes nothing: it can neither bring that session back nor end its successor. An answer out of the HTTP cache is as late as can be.
 #[must_use]
-pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, response: &Response<V>) -> Change {
+pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, last: &Last<V::Text>, response: &Response<V>) -> Change {
     let state = now.state();
-    let (user, user_events) = user_change(before, &state, response);
+    let (user, user_events) = user_change(before, &state, last, response);
     let signed_in = match user {
         Write::Store => true,
         Write::Remove => false,
@@ -91,6 +115,7 @@ pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, response: &R
 fn user_change<V: Values>(
     before: &SessionState<V>,
     now: &SessionState<V>,
+    last: &Last<V::Text>,
     response: &Response<V>,
 ) -> (Write, [Option<Event>; 2]) {
     let id_before = before.user().map(|token| &token.id);
@@ -98,10 +123,18 @@ fn user_change<V: Values>(
     let is_refresh = response.asked != Asked::App;
     match &response.user {
         Announced::Token(new) => {
-            let outdated = now.user().is_some_and(|current| current.id == new.id && current.issued_at > new.issued_at);
-            let over = id_before == Some(&new.id) && id_now != Some(&new.id);
+            let is_current = id_now == Some(&new.id);
+            // By no clock but the servers': this device's may be off.
+            let leeway = match last.id == new.id {
+                false => CLUSTER_SKEW,
+                // One that is over does not go on with a token that it had. Not so if it was the browser that lost it.
+                true if !is_current && !now.is_unknown() => -0.5,
+                true => 0.0,
+            };
+            let outdated = last.issued_at > new.issued_at + leeway;
+            let over = id_before == Some(&new.id) && !is_current;
             // A refresh was asked for on behalf of the session of then, and commits to no other.
-            let not_meant = is_refresh && id_before != id_now && id_now != Some(&new.id);
+            let not_meant = is_refresh && id_before != id_now && !is_current;
             if outdated || over || not_meant {
                 return (Write::Keep, [None; 2]);
             }
@@ -169,7 +202,7 @@ fn anonymous_change<V: Values>(
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
+    use alloc::{string::String, vec::Vec};
 
     use proptest::prelude::*;
 
@@ -214,12 +247,21 @@ mod tests {
         }
     }
 
+    /// The session that is there is the last one.
+    fn last(now: &Stored<Native>) -> Last<String> {
+        let token = now.user.token();
+        Last {
+            id: token.map_or_else(String::new, |token| token.id.clone()),
+            issued_at: token.map_or(f64::NAN, |token| token.issued_at),
+        }
+    }
+
     fn events(change: Change) -> Vec<Event> {
         change.events.into_iter().flatten().collect()
     }
 
     fn run(now: &mut Stored<Native>, response: &TestResponse) -> Vec<Event> {
-        let change = absorb(&now.state(), now, response);
+        let change = absorb(&now.state(), now, &last(now), response);
         apply(now, response, change);
         events(change)
     }
@@ -246,6 +288,15 @@ mod tests {
         assert_eq!(fired, [Event::SessionCreated]);
         assert!(matches!(now.state(), SessionState::Authenticated(_, t) if t.id == "s"));
         assert!(now.anonymous.token().is_none());
+    }
+
+    #[test]
+    fn a_login_that_the_browser_did_not_keep_is_not_told_as_one() {
+        let now = stored(Some(1.0), None, Some(token("a", 1.0)));
+        let login = app(Announced::Token(token("s", 2.0)), Announced::Removed);
+        let change = absorb(&now.state(), &now, &last(&now), &login).refused();
+        assert_eq!((change.user, change.anonymous), (Write::Keep, Write::Remove));
+        assert_eq!(events(change), [Event::TokenNotStored]);
     }
 
     #[test]
@@ -358,7 +409,7 @@ mod tests {
     fn a_late_response_does_not_overwrite_newer_tokens() {
         let now = signed_in();
         let late = app(Announced::Token(with_payload(token("s", 4.0), 1)), Announced::Nothing);
-        assert!(!absorb(&now.state(), &now, &late).writes());
+        assert!(!absorb(&now.state(), &now, &last(&now), &late).writes());
     }
 
     #[test]
@@ -366,8 +417,51 @@ mod tests {
         let before = signed_in().state();
         for now in [stored(Some(2.0), None, None), stored(Some(2.0), None, Some(token("a", 9.0)))] {
             let late = app(Announced::Token(token("s", 99.0)), Announced::Nothing);
-            assert!(!absorb(&before, &now, &late).writes());
+            assert!(!absorb(&before, &now, &last(&now), &late).writes());
         }
+    }
+
+    fn latest(id: &str, issued_at: f64) -> Last<String> {
+        Last { id: id.into(), issued_at }
+    }
+
+    #[test]
+    fn a_response_out_of_the_cache_does_not_bring_an_ended_session_back() {
+        for now in [stored(Some(2.0), None, None), stored(Some(2.0), None, Some(token("a", 9.0)))] {
+            let brings = |issued_at| {
+                let answer = app(Announced::Token(token("s", issued_at)), Announced::Nothing);
+                absorb(&now.state(), &now, &latest("s", 5.0), &answer).writes()
+            };
+            assert_eq!([4.0, 5.0, 6.0].map(brings), [false, false, true]);
+        }
+    }
+
+    #[test]
+    fn a_session_that_the_browser_lost_comes_back_as_it_was() {
+        let now = stored(None, None, None);
+        let found = Response { user: Announced::Token(token("s", 5.0)), ..response(Asked::Refresh { theft: false }, false) };
+        assert!(absorb(&now.state(), &now, &latest("s", 5.0), &found).writes());
+    }
+
+    #[test]
+    fn a_token_of_an_earlier_session_replaces_none_though_clocks_of_servers_differ() {
+        for now in [stored(Some(2.0), Some(token("t", 1000.0)), None), stored(Some(2.0), None, None)] {
+            let stores = |issued_at| {
+                let answer = app(Announced::Token(token("s", issued_at)), Announced::Nothing);
+                absorb(&now.state(), &now, &latest("t", 1000.0), &answer).writes()
+            };
+            assert_eq!([900.0, 939.0, 940.0, 1001.0].map(stores), [false, false, true, true]);
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_known_is_stored_and_tells_no_time() {
+        let now = signed_in();
+        let again = app(Announced::Token(token("s", 5.0)), Announced::Nothing);
+        assert!(absorb(&now.state(), &now, &last(&now), &again).writes());
+        assert!(!tells_time::<Native>(&last(&now), &token("s", 5.0)));
+        assert!(tells_time::<Native>(&last(&now), &token("s", 6.0)));
+        assert!(tells_time::<Native>(&last(&stored(None, None, None)), &token("s", 5.0)));
     }
 
     #[test]
@@ -375,15 +469,15 @@ mod tests {
         let before = signed_in().state();
         let now = stored(Some(2.0), Some(token("t", 6.0)), None);
         let late = Response { user: Announced::Removed, ..response(Asked::App, true) };
-        assert_eq!(events(absorb(&before, &now, &late)), []);
-        assert!(!absorb(&before, &now, &refused(true)).writes());
+        assert_eq!(events(absorb(&before, &now, &last(&now), &late)), []);
+        assert!(!absorb(&before, &now, &last(&now), &refused(true)).writes());
     }
 
     #[test]
     fn the_end_is_told_once() {
         let before = signed_in().state();
         let now = stored(Some(2.0), None, Some(token("a", 9.0)));
-        assert_eq!(events(absorb(&before, &now, &refused(false))), []);
+        assert_eq!(events(absorb(&before, &now, &last(&now), &refused(false))), []);
     }
 
     #[test]
@@ -391,10 +485,10 @@ mod tests {
         let answer = Response { user: Announced::Token(token("s", 9.0)), ..response(Asked::Refresh { theft: false }, false) };
         let unknown = stored(None, None, None).state();
         let now = stored(Some(2.0), Some(token("t", 6.0)), None);
-        assert!(!absorb(&unknown, &now, &answer).writes());
-        assert!(!absorb(&signed_in().state(), &now, &answer).writes());
+        assert!(!absorb(&unknown, &now, &last(&now), &answer).writes());
+        assert!(!absorb(&signed_in().state(), &now, &last(&now), &answer).writes());
         // The last of two logins wins, as it does for the cookies that scripts cannot see.
-        assert!(absorb(&unknown, &now, &app(Announced::Token(token("s", 9.0)), Announced::Nothing)).writes());
+        assert!(absorb(&unknown, &now, &last(&now), &app(Announced::Token(token("s", 9.0)), Announced::Nothing)).writes());
     }
 
     fn any_token() -> impl Strategy<Value = Token<Native>> {
@@ -439,12 +533,19 @@ mod tests {
         fn any_sequence_keeps_the_promises(steps in proptest::collection::vec((any_response(), any::<prop::sample::Index>()), 1..30)) {
             let mut now = stored(None, None, None);
             let mut history = alloc::vec![now.state()];
+            let mut known = last(&now);
             for (response, sent) in &steps {
                 let before = sent.get(&history).clone();
                 let was = now.state();
-                let change = absorb(&before, &now, response);
+                let change = absorb(&before, &now, &known, response);
                 apply(&mut now, response, change);
                 let is = now.state();
+
+                if now.user.token().is_some() {
+                    let latest = last(&now);
+                    prop_assert!(latest.id != known.id || latest.issued_at >= known.issued_at, "a session went back in time");
+                    known = latest;
+                }
 
                 // One session at most, and none is invented.
                 prop_assert!(is.user().is_none() || change.user != Write::Store || now.anonymous.token().is_none());
@@ -463,7 +564,7 @@ mod tests {
                         Event::AnonymousSessionRemoved => was.user().is_none() && matches!(is, SessionState::None(_)),
                         Event::AccessTokenPayloadUpdated => is.token().is_some() && was.token().map(|t| t.payload) != is.token().map(|t| t.payload),
                         Event::SignOut | Event::Unauthorised { .. } | Event::TokenTheftDetected => was.user().is_some() && is.user().is_none(),
-                        Event::RefreshSession => false,
+                        Event::RefreshSession | Event::TokenNotStored => false,
                     };
                     prop_assert!(fits, "{event:?}: {was:?} -> {is:?}");
                 }

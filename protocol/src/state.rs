@@ -135,6 +135,8 @@ pub enum Event {
     SessionCreated,
     /// The session has another payload now.
     AccessTokenPayloadUpdated,
+    /// The browser refused to keep the front token of a user session, so that nobody here can know of it.
+    TokenNotStored,
     /// The user session was refreshed.
     RefreshSession,
     /// The visitor signed out.
@@ -158,6 +160,7 @@ impl Event {
             Self::AnonymousSessionRemoved => "ANONYMOUS_SESSION_REMOVED",
             Self::SessionCreated => "SESSION_CREATED",
             Self::AccessTokenPayloadUpdated => "ACCESS_TOKEN_PAYLOAD_UPDATED",
+            Self::TokenNotStored => "TOKEN_NOT_STORED",
             Self::RefreshSession => "REFRESH_SESSION",
             Self::SignOut => "SIGN_OUT",
             Self::TokenTheftDetected => "TOKEN_THEFT_DETECTED",

@@ -18,6 +18,21 @@ let run;
 /** @type {Record<number, [(value: unknown) => void, (reason: unknown) => void]>} */
 const waiting = {};
 
+/** The `userContext` of the caller for whom Rust is at work. @type {unknown} */
+let caller = {};
+
+/**
+ * Whatever Rust begins in `act` is for this caller.
+ * @template T @param {unknown} userContext @param {() => T} act @returns {T}
+ */
+export function within(userContext, act) {
+  const outer = caller;
+  caller = userContext;
+  const result = act();
+  caller = outer;
+  return result;
+}
+
 /**
  * What Rust does.
  * @param {typeof resume} onSettled @param {typeof isOurs} decide @param {typeof run} send
@@ -25,17 +40,18 @@ const waiting = {};
 export function connect(onSettled, decide, send) {
   resume = onSettled;
   isOurs = decide;
-  run = send;
+  run = (call) => within({}, () => send(call));
 }
 
 /** @param {unknown} value @param {number} task */
 export function settle(value, task) {
+  const mine = caller;
   // Whatever was waited for, others may have written cookies meanwhile.
   Promise.resolve(value)
     .finally(synchronise)
     .then(
-      (result) => resume(task, true, result),
-      (reason) => resume(task, false, reason),
+      (result) => within(mine, () => resume(task, true, result)),
+      (reason) => within(mine, () => resume(task, false, reason)),
     );
 }
 
@@ -56,12 +72,13 @@ export function finish(task, ok, value) {
 /** What `cookieAttributes` were configured. */
 let attributes = "";
 
-/** Parsed tokens by cookie name, because every request asks. @type {Record<string, FrontToken>} */
-const parsed = {};
+/** The latest tokens that were read, by cookie name. @type {Record<string, FrontToken>} */
+let parsed = {};
 
 /** @param {import("./handlers.js").Given} options @param {string | undefined} domain @param {boolean} isInIframe */
 export function configure(options, domain, isInIframe) {
   give(options);
+  parsed = {};
   const host = handlers.window.location.getHostName();
   const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
   attributes = scope + (isInIframe ? "path=/;samesite=none;secure" : "path=/;samesite=lax");
@@ -119,6 +136,11 @@ export function storedToken(name) {
     parsed[name] = token;
   }
   return parsed[name];
+}
+
+/** Even if it is gone since. @param {string} name @returns {Partial<FrontToken>} */
+export function lastToken(name) {
+  return parsed[name] ?? {};
 }
 
 /** `undefined` for nothing, `false` for "removed". @param {Response} response @param {string} name @param {string} remove */
@@ -205,12 +227,12 @@ export function modifyFetch({ originalFetch }) {
       return original.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
     }
     return new Promise((done, fail) => {
-      const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
-      const stop = () => fail(signal?.reason);
+      const signal = init?.signal ?? /** @type {Partial<Request>} */ (input)?.signal;
       // Honoured while the request waits for another one, too.
-      signal?.addEventListener("abort", stop);
+      const end = new AbortController();
+      signal?.addEventListener("abort", () => fail(signal.reason), end);
       intercept(prepare(input, init))
-        .finally(() => signal?.removeEventListener("abort", stop))
+        .finally(() => end.abort())
         .then(/** @type {any} */ (done), fail);
     });
   };
@@ -234,9 +256,15 @@ function prepare(input, init) {
   return {
     input,
     init,
-    headers: new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined)),
+    headers: new Headers(init?.headers ?? /** @type {Partial<Request>} */ (input)?.headers),
     once: init?.body instanceof ReadableStream,
   };
+}
+
+/** Whether its body is spent; says so, because the caller gets a refusal that nothing explains. @param {Call} call */
+export function isSpent({ once }) {
+  if (once) console.warn("The session was refreshed, but a stream cannot be sent again");
+  return once;
 }
 
 /** @param {string} url */
@@ -246,9 +274,10 @@ export function makePost(url) {
 
 /**
  * The call of a session route as the app's hook wants it (reference 3.1).
- * @param {Call} call @param {"REFRESH_SESSION" | "SIGN_OUT"} action @param {unknown} [userContext]
+ * @param {Call} call @param {"REFRESH_SESSION" | "SIGN_OUT"} action
  */
-export async function hooked({ input, init, headers }, action, userContext = {}) {
+export async function hooked({ input, init, headers }, action) {
+  const userContext = caller;
   // Hooks that were written for the peers spread the one and call methods of the other.
   const shown = action === "SIGN_OUT" ? Object.fromEntries(headers) : headers;
   const context = { action, url: `${input}`, requestInit: { ...init, headers: shown }, userContext };
@@ -310,9 +339,14 @@ export function getHeader(response, name) {
   return response.headers.get(name) ?? undefined;
 }
 
-/** Several requests may have waited for one answer, and a body can be read once. @param {unknown} reason */
-export async function responseOrReject(reason) {
-  if (reason instanceof Response) return reason.clone();
+/**
+ * What came of a refresh, in place of the API's answer, which is its `cause`; that answer itself where there is nothing else to say.
+ * @param {unknown} reason @param {Answer} answer
+ */
+export async function responseOrReject(reason, answer) {
+  if (!reason) return answer;
+  // Several requests may have waited for it, and a body can be read once.
+  if (reason instanceof Response) return Object.assign(reason.clone(), { cause: answer });
   throw reason;
 }
 
@@ -328,14 +362,15 @@ const body = (response) => response.clone().json().catch(() => undefined);
 
 /** Tells the app of claims that its back end refused a request for. @param {Answer} response */
 export async function checkClaims(response) {
+  const userContext = caller;
   const read = given.recipe?.getInvalidClaimsFromResponse;
   try {
     // Anything else is the app's own, and may be large.
     if (!response.headers.get("content-type")?.includes("json")) return;
     const claimValidationErrors = read
-      ? await read({ response, userContext: {} })
+      ? await read({ response, userContext })
       : (await body(response))?.claimValidationErrors;
-    if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext: {} });
+    if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
   } catch {
     // A refusal of the app's own.
   }
@@ -350,8 +385,7 @@ export async function message(response) {
 export async function checkSignOut(response) {
   const { status, message } = (await body(response)) ?? {};
   if (status === "GENERAL_ERROR") {
-    const error = makeError(status, message ?? "No Error Message Provided");
-    throw Object.assign(error, { isSuperTokensGeneralError: true });
+    throw Object.assign(makeError(status, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true });
   }
 }
 
@@ -485,9 +519,9 @@ function tell(event) {
   onceWritten(() => guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event)));
 }
 
-/** @param {string} action @param {boolean} [sessionExpiredOrRevoked] @param {unknown} [userContext] */
-export function emit(action, sessionExpiredOrRevoked, userContext = {}) {
-  tell({ action, userContext, ...(sessionExpiredOrRevoked === undefined ? {} : { sessionExpiredOrRevoked }) });
+/** @param {string} action @param {boolean} [sessionExpiredOrRevoked] */
+export function emit(action, sessionExpiredOrRevoked) {
+  tell({ action, userContext: caller, ...(sessionExpiredOrRevoked !== undefined && { sessionExpiredOrRevoked }) });
 }
 
 /** The same object until something changes. @param {string} state @param {FrontToken | undefined} token */
@@ -512,7 +546,7 @@ export function makeError(code, text) {
 
 /** @param {Call} call @param {number} attempts */
 export function tooManyRetries({ input }, attempts) {
-  const url = input instanceof Request ? input.url : input;
+  const url = /** @type {Partial<Request>} */ (input)?.url ?? input;
   return makeError(
     "TOO_MANY_RETRIES",
     `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +

@@ -8,7 +8,7 @@ mod text;
 
 use passerby_protocol::{
     names::REMOVE,
-    response::Announced,
+    response::{Announced, Last},
     state::{Slot, Token, Values},
 };
 use wasm_bindgen::prelude::*;
@@ -83,9 +83,6 @@ extern "C" {
     /// A request, ready to be sent any number of times.
     #[derive(Clone)]
     pub type Call;
-    /// The body is a stream that can be read once only.
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn once(this: &Call) -> bool;
     #[wasm_bindgen(method, getter)]
     pub(crate) fn headers(this: &Call) -> Headers;
 
@@ -100,6 +97,9 @@ extern "C" {
     pub(crate) fn set_cookie(name: &str, value: &JsValue);
     #[wasm_bindgen(js_name = storedToken)]
     fn stored_token_js(name: &str) -> JsValue;
+    /// The latest that was read from a cookie of that name, even if it is gone since; without properties when there was none.
+    #[wasm_bindgen(js_name = lastToken)]
+    fn last_token_js(name: &str) -> FrontToken;
     #[wasm_bindgen(js_name = announcedToken)]
     fn announced_token_js(response: &Response, name: &str, remove: &str) -> JsValue;
     #[wasm_bindgen(js_name = samePayload)]
@@ -122,8 +122,11 @@ extern "C" {
     pub(crate) fn first_key(is_over: bool) -> JsValue;
     #[wasm_bindgen(js_name = makePost)]
     pub(crate) fn make_post(url: &JsValue) -> Call;
+    /// Whether the body is a stream that was read once and cannot be again; says so in the console.
+    #[wasm_bindgen(js_name = isSpent)]
+    pub(crate) fn is_spent(call: &Call) -> bool;
     /// The call as the app's hook wants it; rejects as the hook does.
-    pub(crate) fn hooked(call: &Call, action: &str, user_context: &JsValue) -> JsValue;
+    pub(crate) fn hooked(call: &Call, action: &str) -> JsValue;
     /// Shows a good answer to the app's hook. Never rejects.
     pub(crate) fn answered(call: &Call, response: &Response) -> JsValue;
     /// Tells the app of claims that the response names. Never rejects.
@@ -147,9 +150,9 @@ extern "C" {
     pub(crate) fn message(response: &Response) -> JsValue;
     #[wasm_bindgen(js_name = checkSignOut)]
     pub(crate) fn check_sign_out(response: &Response) -> JsValue;
-    /// A copy if it is a `Response`; otherwise a promise that rejects with it.
+    /// A copy if `reason` is a `Response`, with `answer` as its `cause`; `answer` if it is `undefined`; otherwise a promise that rejects with it.
     #[wasm_bindgen(js_name = responseOrReject)]
-    pub(crate) fn response_or_reject(reason: &JsValue) -> JsValue;
+    pub(crate) fn response_or_reject(reason: &JsValue, answer: &Response) -> JsValue;
     /// Waits for a lock over all tabs, up to `timeout` milliseconds.
     pub(crate) fn lock(name: &str, timeout: f64) -> JsValue;
     /// Waits for a turn that one of each tab waits for, up to `timeout` milliseconds.
@@ -163,7 +166,7 @@ extern "C" {
     pub(crate) fn silence();
     pub(crate) fn changed();
     /// `expired_or_revoked` is a boolean or `undefined`.
-    pub(crate) fn emit(action: &str, expired_or_revoked: &JsValue, user_context: &JsValue);
+    pub(crate) fn emit(action: &str, expired_or_revoked: &JsValue);
     #[wasm_bindgen(js_name = takeSnapshot)]
     pub(crate) fn take_snapshot(state: &str, token: Option<&FrontToken>) -> JsValue;
     #[wasm_bindgen(js_name = makeError)]
@@ -253,6 +256,12 @@ pub(crate) fn stored_token(name: &str) -> Slot<Token<Browser>> {
     } else {
         Slot::Token(token(value))
     }
+}
+
+/// The latest front token that this page read from the cookie of that name, even if it is gone since.
+pub(crate) fn last_token(name: &str) -> Last<JsValue> {
+    let front = last_token_js(name);
+    Last { id: front.id(), issued_at: front.iat() }
 }
 
 /// What the response says in the header of that name.

@@ -441,10 +441,10 @@ fn an_event_has_the_shape_of_the_peers() {
         configure(&options, &JsValue::UNDEFINED, false);
     };
     configure_with(&handler);
-    emit("UNAUTHORISED", &JsValue::TRUE, &JsValue::UNDEFINED);
-    emit("SIGN_OUT", &JsValue::UNDEFINED, &JsValue::UNDEFINED);
+    emit("UNAUTHORISED", &JsValue::TRUE);
+    emit("SIGN_OUT", &JsValue::UNDEFINED);
     configure_with(&JsValue::UNDEFINED);
-    emit("SIGN_OUT", &JsValue::UNDEFINED, &JsValue::UNDEFINED);
+    emit("SIGN_OUT", &JsValue::UNDEFINED);
     assert_eq!(seen.get(0), r#"{"action":"UNAUTHORISED","userContext":{},"sessionExpiredOrRevoked":true}"#);
     assert_eq!(seen.get(1), r#"{"action":"SIGN_OUT","userContext":{}}"#);
     assert_eq!(seen.length(), 2);

@@ -32,8 +32,8 @@ const MARK = "x-supertokens-xhr-intercepted";
 /** By this, they see it of the class. */
 const FLAG = "__interceptedBySuperTokens";
 
-/** What shows or hides with the answer. */
-const ANSWERS = "readyState,status,statusText,responseURL,response,responseText,responseXML".split(",");
+/** What shows or hides with the answer; `cause` is ours. */
+const ANSWERS = "readyState,status,statusText,responseURL,response,responseText,responseXML,cause".split(",");
 
 /** @type {number} */
 let expired;
@@ -159,7 +159,7 @@ async function conclude(xhr, exchange, result) {
 
 /** The refresh endpoint's answer, to be given in place of the API's. @param {any} response @param {string} type */
 async function read(response, type) {
-  const { headers, status, statusText, url } = response;
+  const { headers, status, statusText, url, cause } = response;
   const responseText = await response.clone().text();
   let body = null;
   try {
@@ -167,7 +167,7 @@ async function read(response, type) {
   } catch {
     // Neither JSON nor a document.
   }
-  return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body };
+  return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body, cause };
 }
 
 /** @param {number} status a response of which is not shown before it is known to be final */

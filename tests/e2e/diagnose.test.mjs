@@ -69,8 +69,9 @@ function test(name, run) {
       if (!tab.url().startsWith(page)) await tab.goto(page);
       return tab.evaluate(async (given) => {
         const { diagnose } = await import("/diagnose.js");
-        const { cookies, ...rest } = given;
-        const context = { apiBasePath: "/auth", isLoaded: true, fetch: (...args) => fetch(...args), ...rest };
+        const { cookies, apiDomain, apiBasePath = "/auth", ...rest } = given;
+        const refreshUrl = apiDomain && `${apiDomain}${apiBasePath}/session/refresh`;
+        const context = { refreshUrl, isLoaded: true, fetch: (...args) => fetch(...args), ...rest };
         return diagnose(cookies === undefined ? context : { ...context, cookies: () => cookies });
       }, given);
     }

@@ -99,6 +99,40 @@ test("a hook that never settles is waited for no longer than 20 seconds", async 
   assert.equal((await tab.snapshot()).state, "authenticated");
 });
 
+test("a caller's userContext reaches the events and hooks of what it began, and of nothing else", async (visitor) => {
+  const tab = await signedIn(visitor, () => ({
+    onHandleEvent: ({ action, userContext }) => {
+      if (action === "ACCESS_TOKEN_PAYLOAD_UPDATED") return;
+      window.seen.push(`${action} ${JSON.stringify(userContext)}`);
+      // A request of the handler's own is not its caller's.
+      if (action === "REFRESH_SESSION") window.own = harness.request("/api/refused");
+    },
+    preAPIHook: async (context) => (window.seen.push(`before ${context.action} ${JSON.stringify(context.userContext)}`), context),
+  }));
+  await tab.page.route("**/api/refused", (route) => route.fulfill({ status: 403, json: { claimValidationErrors: [{ id: "a" }] } }));
+  const take = () => tab.run(async () => (await window.own, window.seen.splice(0)));
+  await take();
+
+  for (const name of ["doesSessionExist", "getUserId", "getAccessTokenPayloadSecurely", "getAccessToken"]) {
+    await tab.expire();
+    const [refreshed] = await Promise.all([tab.call(name, { userContext: { by: name } }), tab.fetch("/api/products")]);
+    assert.equal(refreshed.error, undefined);
+    const expected = `{"by":"${name}"}`;
+    if (name === "getUserId") await tab.run(() => passerby.doesSessionExist({ userContext: { by: "getUserId" } }));
+    assert.deepEqual(await take(), [`before REFRESH_SESSION ${expected}`, `REFRESH_SESSION ${expected}`, "API_INVALID_CLAIM {}"], name);
+  }
+
+  await tab.expire();
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(await take(), ["before REFRESH_SESSION {}", "REFRESH_SESSION {}", "API_INVALID_CLAIM {}"]);
+
+  await tab.run(() => passerby.signOut({ userContext: { why: "bored" } }));
+  assert.deepEqual(await take(), ['before SIGN_OUT {"why":"bored"}', 'SIGN_OUT {"why":"bored"}']);
+  await tab.signIn("Ada");
+  await tab.run(() => passerby.signOut());
+  assert.deepEqual(await take(), ["SESSION_CREATED {}", "before SIGN_OUT {}", "SIGN_OUT {}"]);
+});
+
 // --- overrides -----------------------------------------------------------------------------------------------------
 
 test("an override wraps the original; layers lie on each other; `this` is the topmost", async (visitor) => {

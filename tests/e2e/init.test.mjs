@@ -170,3 +170,19 @@ test("a page without a host name, as a file is one, can start it", async (visito
   }, server.origin);
   assert.deepEqual(seen, ["", true, "unknown"]);
 });
+
+test("diagnose() warns of a backend domain that is everybody's", async (visitor) => {
+  const codes = async (options) => {
+    const tab = await visitor.tab(options);
+    const { value } = await tab.call("diagnose");
+    return value.map(({ code }) => code);
+  };
+  assert.deepEqual(await codes({ sessionTokenBackendDomain: ".com" }), ["WIDE_DOMAIN"]);
+  assert.deepEqual(await codes({ sessionTokenBackendDomain: "com" }), ["WIDE_DOMAIN"]);
+  for (const sessionTokenBackendDomain of [undefined, "localhost", ".example.com"]) {
+    assert.deepEqual(await codes({ sessionTokenBackendDomain }), []);
+  }
+  const [code] = await codes({ apiDomain: "https://api.shop.invalid", sessionTokenBackendDomain: ".invalid" });
+  assert.equal(code, "WIDE_DOMAIN");
+  visitor.takeProblems();
+});

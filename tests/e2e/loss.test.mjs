@@ -166,3 +166,30 @@ test("cookies that vanish while a request is under way hold nobody up: one refre
   assert.deepEqual(await server.calls(), { [REFRESH]: 1, "GET /api/account": 1 });
   assert.deepEqual(await visitor.cookies(), COOKIES.user);
 });
+
+test("a front token that the browser refuses: no session is told of that nobody can find, at login and later", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const now = Math.floor(Date.now() / 1000);
+  const token = (up) => Buffer.from(JSON.stringify({ uid: "ada", ate: (now + 3600) * 1000, up: { iat: now, sessionHandle: "s", ...up } })).toString("base64");
+  let up;
+  await tab.page.route("**/api/session", (route) =>
+    route.fulfill({ json: {}, headers: { "front-token": token(up), "st-anonymous-front-token": "remove" } }),
+  );
+  const large = "x".repeat(4000);
+
+  up = { large };
+  assert.equal((await tab.fetch("/api/session")).status, 200, "the app's request is as it was");
+  const [event, ...others] = await tab.events();
+  assert.deepEqual([event.name, event.state, others], ["TOKEN_NOT_STORED", "none", []]);
+  assert.equal((await tab.snapshot()).state, "none");
+  assert.match(visitor.takeProblems().join(), /the browser refused "sFrontToken" \(over 4096 bytes/);
+
+  await tab.forgetEvents();
+  up = { role: "reader" };
+  await tab.fetch("/api/session");
+  up = { role: "writer", iat: now + 1, large };
+  await tab.fetch("/api/session");
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED", "TOKEN_NOT_STORED"]);
+  assert.equal((await tab.snapshot()).payload.role, "reader", "as the event says");
+  assert.match(visitor.takeProblems().join(), /sFrontToken/);
+});

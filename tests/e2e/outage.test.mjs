@@ -110,6 +110,29 @@ test("ten first requests share one question that fails, and are served all the s
   assert.equal(asked, 1);
 });
 
+test("after a question that failed, requests do not wait for another one, and a refused one asks", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.page.clock.install();
+  await tab.init({});
+  let asked = 0;
+  await tab.page.route("**/session/refresh", (route) => (asked++, route.fulfill({ status: 503 })));
+  // A server that announces nothing.
+  await tab.page.route("**/api/plain", (route) => route.fulfill({ json: {} }));
+  const status = async (path) => (await tab.fetch(path)).status;
+  assert.deepEqual([await status("/api/plain"), asked], [200, 1]);
+  assert.deepEqual([await status("/api/plain"), asked], [200, 1], "goes as it is");
+  await tab.page.route("**/api/refused", (route) => route.fulfill({ status: 401, json: {} }));
+  assert.deepEqual([await status("/api/refused"), asked], [503, 2]);
+  await tab.call("doesSessionExist");
+  assert.equal(asked, 3, "who asks, asks");
+  await tab.page.clock.runFor(10_000);
+  assert.deepEqual([await status("/api/plain"), asked], [200, 4], "and after ten seconds again");
+  await tab.page.unroute("**/session/refresh");
+  await tab.page.clock.runFor(10_000);
+  assert.equal(await status("/api/plain"), 200);
+  assert.equal((await tab.snapshot()).state, "anonymous", "the server has answered");
+});
+
 test("a new visitor's first request that fails on the server fails as without the SDK; the next one brings the session", async (visitor) => {
   const tab = await visitor.tab({ anonymous: {} });
   await tab.page.route("**/api/me", (route) => route.fulfill({ status: 500, json: { message: "later" } }));

@@ -201,6 +201,31 @@ for (const [which, hours] of [["fast", 2], ["slow", -2]]) {
   });
 }
 
+test("the API's own answer is the cause of the refresh endpoint's, for each of the callers", async (visitor) => {
+  const { tab } = await visitor.customer();
+  await tab.page.route("**/api/orders?*", (route) => {
+    const which = new URL(route.request().url()).search;
+    return route.fulfill({ status: 401, headers: { "x-which": which }, json: { message: `try refresh token ${which}` } });
+  });
+  await tab.page.route("**/auth/session/refresh", (route) => route.fulfill({ status: 503, json: { message: "later" } }));
+  const answers = await tab.run(() =>
+    Promise.all(
+      ["?1", "?2", "?3"].map(async (which) => {
+        const response = await fetch(`/api/orders${which}`);
+        const { cause } = response;
+        const bodies = await Promise.all([response, cause].map((answer) => answer.json()));
+        return [response.status, cause.status, new URL(cause.url).search, cause.headers.get("x-which"), ...bodies.map(({ message }) => message)];
+      }),
+    ),
+  );
+  assert.deepEqual(
+    answers,
+    ["?1", "?2", "?3"].map((which) => [503, 401, which, which, "later", `try refresh token ${which}`]),
+  );
+  const none = await tab.run(async () => "cause" in (await fetch("/api/products")));
+  assert.equal(none, false, "an answer that is the API's has none");
+});
+
 test("a back end that keeps saying 401 is asked so often and no more", async (visitor) => {
   const { tab } = await visitor.customer("Ada", { anonymous: {}, maxRetryAttemptsForSessionRefresh: 2 });
   await tab.page.route("**/api/stubborn", (route) => route.fulfill({ status: 401, json: { message: "try refresh token" } }));

@@ -172,6 +172,7 @@ test("a stream that can be read once only: the refresh is made, the refusal hand
     }),
   );
   assert.deepEqual([status, body], [401, { message: "try refresh token" }]);
+  assert.deepEqual(visitor.takeProblems(), ["The session was refreshed, but a stream cannot be sent again"]);
   assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
   await visitor.forget();
   assert.equal((await tab.fetch("/api/account")).status, 200);

@@ -122,11 +122,11 @@ test("the refresh endpoint's answer comes in the type that was asked for", async
       await new Promise((done) => (xhr.onloadend = done));
       const { response } = xhr;
       const content = response instanceof Blob ? await response.text() : response?.byteLength ?? response;
-      seen[type] = [xhr.readyState, xhr.status, content, xhr.getResponseHeader("X-Later"), /^x-later: yes\r$/m.test(xhr.getAllResponseHeaders())];
+      seen[type] = [xhr.readyState, xhr.status, content, xhr.getResponseHeader("X-Later"), /^x-later: yes\r$/m.test(xhr.getAllResponseHeaders()), xhr.cause.status];
     }
     return seen;
   });
-  const as = (content) => [4, 503, content, "yes", true];
+  const as = (content) => [4, 503, content, "yes", true, 401];
   const text = '{"message":"later"}';
   assert.deepEqual(seen, {
     "": as(text),

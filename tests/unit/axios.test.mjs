@@ -53,7 +53,7 @@ const engine = {
       if (answer.status !== 401 || call.once || token > 1) return answer;
       trace.push("refresh");
       const instead = await refresh?.();
-      if (instead) return instead;
+      if (instead) return Object.assign(instead, { cause: answer });
     }
   },
 };
@@ -276,7 +276,9 @@ test("the refresh endpoint's response in place of the API's", async () => {
       const { error, ...rest } = await outcome(instance.get(`${ORIGIN}/x`, config));
       assert.deepEqual({ status: rest.status, code: rest.code, data: rest.data }, wanted);
       assert.deepEqual([rest.name, rest.message, rest.isAxiosError], ["AxiosError", `Request failed with status code ${status}`, true]);
+      assert.ok(error instanceof axios.AxiosError);
       assert.equal(error.response.headers["x-a"], "b");
+      if (how === "resolves") assert.deepEqual([error.response.cause.status, error.response.cause.request.path], [401, "/x"]);
       assert.equal(rest.config.url, `${ORIGIN}/x`);
       assert.deepEqual(JSON.parse(JSON.stringify(error)), { message: rest.message, name: "AxiosError", code: rest.code, status });
     }
@@ -301,6 +303,7 @@ test("the refresh fails otherwise", async () => {
     refresh = () => Promise.reject(reason);
     const { message, code, isAxiosError, status, error } = await outcome(instance.get(ORIGIN));
     assert.deepEqual([message, code, isAxiosError, status], [text, wanted, true, undefined]);
+    assert.ok(error instanceof axios.AxiosError);
     assert.equal(error.cause, reason);
   }
 });
@@ -323,7 +326,8 @@ test("cancelled while the refresh runs: at once, and nothing is sent again", { t
     await isRefreshing;
     controller.abort();
     source.cancel("enough");
-    const { isCancel, name, code, message } = await request;
+    const { isCancel, name, code, message, error } = await request;
+    assert.ok(error instanceof axios.CanceledError);
     assert.deepEqual(
       [isCancel, name, code, message],
       [true, "CanceledError", "ERR_CANCELED", kind === "signal" ? "canceled" : "enough"],

@@ -20,12 +20,17 @@ use crate::{
 const BUDGET: usize = 19_000;
 
 /// The flags of wasm-opt. The features are those that the compiler has on by default.
-const WASM_OPT: [&str; 16] = [
+const WASM_OPT: [&str; 21] = [
     // The stack ends there, and ours is nowhere near its end.
     "--low-memory-unused",
     // Several times: each finds what another made possible, and control flow made anew is smaller than the compiler's.
     "-Oz",
     "--flatten",
+    "--rereloop",
+    "-Oz",
+    "-Oz",
+    "--flatten",
+    "--local-cse",
     "--rereloop",
     "-Oz",
     "-Oz",
