@@ -176,6 +176,9 @@ impl App {
         }
         let mark = Mark::after(now.changed, browser::now());
         browser::set_cookie(front_cookie::LAST_UPDATE, &mark.0.into());
+        if stores {
+            browser::first_key(true);
+        }
         browser::changed();
     }
 

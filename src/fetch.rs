@@ -84,11 +84,15 @@ impl App {
         }
     }
 
+    fn gate(&self, state: &State) -> Gate {
+        gate(state, self.anonymous.get(), self.answered.get())
+    }
+
     /// Waits until the request may go. What it returns is held until the response is absorbed.
     async fn admit(&'static self) -> Option<Lock> {
         let mut turn = None;
         loop {
-            match gate(&self.state(), self.anonymous.get(), self.answered.get()) {
+            match self.gate(&self.state()) {
                 Gate::Ask if may_ask(self.anonymous.get(), browser::now(), self.failed.get()) => {
                     // Whatever comes of it, the request goes, and the server decides.
                     kept(refresh(self, &State::Unknown)).await;
@@ -99,7 +103,11 @@ impl App {
                 }
                 Gate::Open | Gate::Ask => break,
                 Gate::Lead if turn.is_some() => return turn,
-                Gate::Lead => turn = kept(self.first_turn()).await,
+                Gate::Lead => {
+                    // Before the wait, so that tabs without locks see each other's.
+                    browser::first_key(false);
+                    turn = kept(self.first_turn()).await;
+                }
             }
         }
         drop(turn);
@@ -139,9 +147,12 @@ impl App {
         browser::set_header(headers, header::RID, &rid.into(), false);
         browser::set_header(headers, header::AUTH_MODE, &self.settings.transfer_method, true);
         browser::set_header(headers, header::AUTHORIZATION, &bearer(token), false);
-        if self.anonymous.get() == AnonymousMode::Off {
-            browser::set_header(headers, header::ANONYMOUS_MODE, &ANONYMOUS_OFF.into(), true);
-        }
+        let mode = match self.anonymous.get() {
+            AnonymousMode::Off => ANONYMOUS_OFF.into(),
+            _ if self.gate(state) == Gate::Lead => browser::first_key(false),
+            _ => JsValue::UNDEFINED,
+        };
+        browser::set_header(headers, header::ANONYMOUS_MODE, &mode, true);
     }
 
     /// The token that proves the session of `state` in header mode.

@@ -5,6 +5,7 @@
 #[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 mod support;
 
+use gloo_storage::{LocalStorage, Storage};
 use passerby::AnonymousMode;
 use support::{ANONYMOUS_ID, Gate, Page, REFRESH, Reply, Token, all, cookie, later, set_cookie, sleep, state, until};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -45,6 +46,41 @@ async fn rule_10_the_first_request_goes_alone_and_the_others_follow_with_its_ses
     all(running).await;
     assert_eq!(page.server.count("/products"), 10);
     assert_eq!(page.events.take(), ["ANONYMOUS_SESSION_CREATED in anonymous"]);
+}
+
+#[wasm_bindgen_test]
+async fn rule_10_who_asks_again_does_so_with_the_same_key_until_there_is_a_session() {
+    let key = || LocalStorage::raw().get_item("passerby-first").unwrap();
+    let sent = |page: &Page| {
+        let seen = page.server.seen("/products");
+        seen.iter().map(|seen| seen.header("st-anonymous-mode")).collect::<Vec<_>>()
+    };
+    let page = Page::start_with(|config| config.anonymous = AnonymousMode::On);
+    page.server.on("/products", [Reply::unreachable(), Reply::ok().anonymous(&visitor()), Reply::ok()]);
+    assert_eq!(key(), None);
+    page.try_get("/products").await.unwrap_err();
+    let first = key().unwrap();
+    assert!((22..=64).contains(&first.len()), "{first}");
+    page.get("/products").await;
+    assert_eq!(key(), None);
+    page.get("/products").await;
+    assert_eq!(sent(&page), [Some(first.clone()), Some(first.clone()), None]);
+
+    let page = Page::start_with(|config| config.anonymous = AnonymousMode::On);
+    page.server.on("/products", [Reply::ok().anonymous(&visitor())]);
+    page.get("/products").await;
+    assert_ne!(sent(&page), [Some(first)], "another visitor");
+}
+
+#[wasm_bindgen_test]
+async fn without_a_wish_or_consent_no_key_is_made() {
+    for anonymous in [AnonymousMode::Unspecified, AnonymousMode::Off] {
+        let page = Page::start_with(|config| config.anonymous = anonymous);
+        page.server.on(REFRESH, [Reply::ended("unauthorised")]);
+        page.server.on("/products", [Reply::ok()]);
+        page.get("/products").await;
+        assert_eq!(LocalStorage::length(), 0);
+    }
 }
 
 #[wasm_bindgen_test]
@@ -211,7 +247,8 @@ async fn consent_makes_the_session_at_once() {
     let page = Page::start_with(|config| config.anonymous = AnonymousMode::Off);
     page.server.on(REFRESH, [Reply::refused("unauthorised").anonymous(&visitor())]);
     passerby::set_anonymous_sessions(true).await.unwrap();
-    assert_eq!(page.server.one(REFRESH).header("st-anonymous-mode"), None);
+    let mode = page.server.one(REFRESH).header("st-anonymous-mode");
+    assert!(mode.is_some_and(|key| key != "off"), "the key of a new visitor");
     assert_eq!(page.events.take(), ["ANONYMOUS_SESSION_CREATED in anonymous"]);
 }
 

@@ -54,7 +54,10 @@ pub mod header {
     /// Request: `cookie` or `header`, the transfer method wished for new sessions.
     pub const AUTH_MODE: &str = "st-auth-mode";
     /// Request: [`super::ANONYMOUS_OFF`] while the app has switched anonymous sessions off (no consent yet). The server then mints
-    /// none, and removes one that is still there. Response: [`super::ANONYMOUS_LIMITED`].
+    /// none, and removes one that is still there. Request of a visitor who has no session yet, where the app expects anonymous ones: a key
+    /// that names him until he has, for a server that is asked more than once because its first answer was lost, or because tabs asked
+    /// side by side. The same key makes the same anonymousId. 22 to 64 visible ASCII characters that the browser makes at random, and
+    /// drops when it has a session. Response: [`super::ANONYMOUS_LIMITED`].
     pub const ANONYMOUS_MODE: &str = "st-anonymous-mode";
     /// Request: versions of the browser-to-SDK interface, comma-joined.
     pub const FDI_VERSION: &str = "fdi-version";
@@ -63,7 +66,7 @@ pub mod header {
 /// Header value that clears a front token.
 pub const REMOVE: &str = "remove";
 
-/// Value of [`header::ANONYMOUS_MODE`] in requests.
+/// Value of [`header::ANONYMOUS_MODE`] in requests without consent.
 pub const ANONYMOUS_OFF: &str = "off";
 
 /// Value of [`header::ANONYMOUS_MODE`] in responses: the visitor should have got an anonymous session, and did not, because too many

@@ -36,6 +36,9 @@ pub const TENANT: &str = "public";
 /// An upper bound of what a JWT of ours is longer than its base64 payload: header (at most 84 bytes), RS256 signature, dots.
 const JWT_OVERHEAD: usize = 112 + 342 + 2;
 
+/// How many objects and arrays a value may lie in, the payload itself among them. `serde_json` writes any number, and reads 127.
+pub const MAX_DEPTH: usize = 100;
+
 /// Why an app's payload is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -50,6 +53,8 @@ pub enum PayloadError {
         /// What the cookie would need, in bytes.
         bytes: usize,
     },
+    /// Nobody could read it again.
+    TooDeep,
 }
 
 impl fmt::Display for PayloadError {
@@ -63,6 +68,12 @@ impl fmt::Display for PayloadError {
                 "with this payload the session's cookie would take {bytes} bytes, and browsers keep cookies up to {MAX_COOKIE_BYTES} bytes only; \
                  keep large data on the server, under the user id or the anonymousId"
             ),
+            Self::TooDeep => {
+                write!(
+                    f,
+                    "a value lies in more than {MAX_DEPTH} objects or arrays, and could not be read again; make it flatter"
+                )
+            }
         }
     }
 }
@@ -98,6 +109,23 @@ pub fn merge(mut current: Map<String, Value>, update: Map<String, Value>) -> Res
         }
     }
     Ok(current)
+}
+
+/// Refuses what could be stored, and not be read again.
+///
+/// # Errors
+/// [`PayloadError::TooDeep`] when values are nested deeper than [`MAX_DEPTH`].
+pub fn check_depth(object: &Map<String, Value>) -> Result<(), PayloadError> {
+    // Ends at the limit, however deep it goes.
+    fn is_deeper(value: &Value, levels: usize) -> bool {
+        match value {
+            _ if levels == 0 => true,
+            Value::Array(values) => values.iter().any(|value| is_deeper(value, levels - 1)),
+            Value::Object(object) => object.values().any(|value| is_deeper(value, levels - 1)),
+            _ => false,
+        }
+    }
+    if object.values().any(|value| is_deeper(value, MAX_DEPTH)) { Err(PayloadError::TooDeep) } else { Ok(()) }
 }
 
 /// The claims of a user's access token, version 5. Times in epoch seconds.
@@ -181,7 +209,7 @@ impl AccessClaims {
     /// The front token that goes with the access token.
     ///
     /// # Errors
-    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called `cookie_name`.
+    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called `cookie_name`; [`PayloadError::TooDeep`].
     pub fn front_token(&self, cookie_name: &str) -> Result<String, PayloadError> {
         front_token(self.user_id.clone(), self.expires_at, self.to_payload(), cookie_name, front_cookie::FRONT_TOKEN)
     }
@@ -246,7 +274,7 @@ impl AnonymousClaims {
     /// The announcement that goes with the anonymous token.
     ///
     /// # Errors
-    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called `cookie_name`.
+    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called `cookie_name`; [`PayloadError::TooDeep`].
     pub fn front_token(&self, cookie_name: &str) -> Result<String, PayloadError> {
         front_token(
             anonymous_uid(&self.anonymous_id),
@@ -297,6 +325,7 @@ fn front_token(
     cookie_name: &str,
     front_cookie_name: &str,
 ) -> Result<String, PayloadError> {
+    check_depth(&payload)?;
     let json_bytes = serde_json::to_vec(&payload).map_or(usize::MAX / 4, |json| json.len());
     let bytes = cookie_name.len() + (json_bytes * 4).div_ceil(3) + JWT_OVERHEAD;
     if bytes > MAX_COOKIE_BYTES {

@@ -7,6 +7,7 @@
 
 use std::{
     future::Future,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -74,14 +75,34 @@ async fn line<F: Future>(name: &str, what: impl Fn() -> F) {
     println!("{name:44} {one:>10.0} {many:>10.0}");
 }
 
+/// What visitors do, on this database.
 async fn database<S: SessionStore + Clone>(name: &str, store: S) {
     let sessions = Sessions::builder().api_domain("http://localhost:3000").mint_limit(None).store(store).build().await.unwrap();
     let app = app(&sessions);
-    let signed_in = cookies(&send(&app, "POST", "/api/login", "").await);
+    let visitor = cookies(&send(&app, "GET", "/api/any", "").await);
+    let user = cookies(&send(&app, "POST", "/api/login", "").await);
+    line(&format!("anonymous mint, {name}"), || send(&app, "GET", "/api/any", "")).await;
+    line(&format!("anonymous verify, {name}"), || send(&app, "GET", "/api/any", &visitor)).await;
+    line(&format!("user verify, {name}"), || send(&app, "GET", "/api/user", &user)).await;
     line(&format!("sign in, {name}"), || send(&app, "POST", "/api/login", "")).await;
-    line(&format!("refresh, {name}"), || send(&app, "POST", "/auth/session/refresh", &signed_in)).await;
+    line(&format!("refresh, {name}"), || send(&app, "POST", "/auth/session/refresh", &user)).await;
+    // The whole turn of a session: the first use of the new token makes it the current one, and is what writes.
+    let mut signed_in = Vec::new();
+    for _ in 0..AT_ONCE {
+        signed_in.push(cookies(&send(&app, "POST", "/api/login", "").await));
+    }
+    let idle = Mutex::new(signed_in);
+    line(&format!("refresh and first use, {name}"), || async {
+        let before = idle.lock().unwrap().pop().unwrap();
+        let refreshed = cookies(&send(&app, "POST", "/auth/session/refresh", &before).await);
+        let used = cookies(&send(&app, "GET", "/api/user", &refreshed).await);
+        let (_, refresh_token) = refreshed.split_once("sRefreshToken=").unwrap();
+        idle.lock().unwrap().push(format!("{used}; sRefreshToken={refresh_token}"));
+    })
+    .await;
 }
 
+/// What needs no database, by the algorithm of anonymous tokens.
 async fn memory(algorithm: KeyAlgorithm) {
     let folder = tempfile::TempDir::new().unwrap();
     let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
@@ -92,8 +113,6 @@ async fn memory(algorithm: KeyAlgorithm) {
     line(&format!("anonymous mint, {algorithm:?}"), || send(&app, "GET", "/api/any", "")).await;
     line(&format!("anonymous verify, {algorithm:?}"), || send(&app, "GET", "/api/any", &visitor)).await;
     if algorithm == KeyAlgorithm::Rs256 {
-        let user = cookies(&send(&app, "POST", "/api/login", "").await);
-        line("user verify, RS256", || send(&app, "GET", "/api/user", &user)).await;
         line("key set", || send(&app, "GET", "/auth/jwt/jwks.json", "")).await;
     }
 }

@@ -108,6 +108,45 @@ pub enum AfterSignOut {
 }
 
 /// Sets up [`Sessions`]. Only [`api_domain`](Self::api_domain) and [`store`](Self::store) are required.
+///
+/// ```
+/// use passerby_server::{AfterSignOut, AntiCsrf, BuildError, KeyAlgorithm, MintLimit, Sessions, SqliteStore, claims::BooleanClaim};
+/// use serde_json::Map;
+/// use std::time::Duration;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let store = SqliteStore::open(file).await?;
+/// let sessions = Sessions::builder()
+///     .api_domain("https://api.example.com")
+///     .website_domain("https://www.example.com")
+///     .store(store.clone())
+///     .access_token_validity(Duration::from_secs(600))
+///     .anonymous_algorithm(KeyAlgorithm::Es256)
+///     .mint_limit(MintLimit::new(100, Duration::from_secs(60)))
+///     .anti_csrf(AntiCsrf::ViaCustomHeader)
+///     .after_sign_out_by(|session| match session.payload().get("sharedDevice") {
+///         Some(_) => AfterSignOut::Rotate,
+///         None => AfterSignOut::Keep,
+///     })
+///     .on_sign_out(|user| async move {
+///         // Everything else of the user's stays with the user.
+///         let theme = user.payload().get("theme").cloned();
+///         Ok::<_, std::io::Error>(theme.map(|theme| ("theme".to_owned(), theme)).into_iter().collect::<Map<_, _>>())
+///     })
+///     .claim_validator(BooleanClaim::new("st-ev").is_true())
+///     .build()
+///     .await?;
+/// assert!(sessions.anonymous_enabled());
+///
+/// // What is missing or wrong is named.
+/// let error = Sessions::builder().store(store).build().await.unwrap_err();
+/// assert!(matches!(error, BuildError::ApiDomainMissing));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct SessionsBuilder {

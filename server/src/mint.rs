@@ -22,6 +22,31 @@ use crate::{
 ///
 /// The default, 600 in ten minutes for 100 000 clients, is far above what the visitors behind one shared address need, and far below
 /// what a script can ask for. The clients of the last while take at most about 5 MB.
+///
+/// ```
+/// use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
+/// use http::Request;
+/// use passerby_server::{MintLimit, Principal, Sessions, SqliteStore};
+/// use std::{net::SocketAddr, time::Duration};
+/// use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// let sessions = builder.mint_limit(MintLimit::new(1, Duration::from_secs(60))).build().await?;
+/// let app = Router::new().route("/api/me", get(|visitor: Option<Principal>| async move { visitor.is_some().to_string() })).layer(sessions.layer());
+/// // The server puts the address there; see `into_make_service_with_connect_info`.
+/// let address = ConnectInfo(SocketAddr::from(([203, 0, 113, 1], 4711)));
+/// let first_visit = || app.clone().oneshot(Request::get("/api/me").extension(address).body(Body::empty()).unwrap());
+/// assert!(first_visit().await?.headers().contains_key("st-anonymous-front-token"));
+/// // Over the limit a request goes on without a session.
+/// let next = first_visit().await?;
+/// assert_eq!((next.status().as_u16(), &next.headers()["st-anonymous-mode"]), (200, &http::HeaderValue::from_static("limited")));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MintLimit {
     pub(crate) sessions: u32,
@@ -55,6 +80,16 @@ impl MintLimit {
 }
 
 /// A request that would get a new anonymous session, for the hook that may refuse it.
+///
+/// ```
+/// use passerby_server::{MintRequest, Sessions};
+///
+/// let builder = Sessions::builder().mint_challenge(|request: MintRequest| async move {
+///     // Ask your bot protection here. Who is refused goes on without a session.
+///     request.headers.contains_key("x-solved")
+/// });
+/// # drop(builder);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MintRequest {

@@ -8,6 +8,18 @@ use serde_json::{Map, Value};
 use crate::clock::system_time;
 
 /// Who sent a request: a visitor with an anonymous session, or a user who is signed in. Exactly one of the two.
+///
+/// ```
+/// use passerby_server::Principal;
+///
+/// /// Whose cart it is: an account's, or a guest's.
+/// fn owner(principal: &Principal) -> String {
+///     match principal {
+///         Principal::User(user) => format!("user {}", user.user_id()),
+///         Principal::Anonymous(visitor) => format!("guest {}", visitor.anonymous_id()),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Principal {
     /// A visitor who is not signed in.

@@ -44,6 +44,39 @@ pub enum AnonymousTokenError {
 }
 
 /// The sessions of an app: makes the layer, and acts on sessions outside of requests. Cheap to clone; clones share everything.
+///
+/// ```
+/// use axum::{Router, body::Body, routing::post};
+/// use http::Request;
+/// use passerby_server::{Sessions, SqliteStore, Visitor, VisitorError};
+/// use serde_json::{Map, json};
+/// use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let login = |visitor: Visitor| async move {
+///     visitor.sign_in("alice", Map::new()).await?;
+///     Ok::<_, VisitorError>(())
+/// };
+/// let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
+/// app.oneshot(Request::post("/api/login").body(Body::empty())?).await?;
+///
+/// // What an administrator does, outside of Alice's requests.
+/// let handles = sessions.session_handles_of_user("alice").await?;
+/// let found = sessions.session_information(&handles[0]).await?.expect("she is signed in");
+/// assert_eq!(found.user_id, "alice");
+/// let role = Map::from_iter([("role".to_owned(), json!("botanist"))]);
+/// assert!(sessions.merge_into_access_token_payload(&handles[0], &role).await?);
+/// let data = sessions.update_session_data(&handles[0], |data| drop(data.insert("visits".into(), json!(1)))).await?;
+/// assert_eq!(data, sessions.session_data(&handles[0]).await?);
+/// assert_eq!(sessions.revoke_all_sessions_of_user("alice").await?, handles);
+/// assert!(sessions.session_information(&handles[0]).await?.is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sessions(Arc<Parts>);
 
@@ -235,7 +268,7 @@ impl Sessions {
     /// session. There is no limit to its size but the database's; each refresh reads it, so keep it small.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails; [`EngineError::Payload`] when the data are nested too deep.
     pub async fn update_session_data(
         &self,
         handle: &str,
@@ -249,6 +282,26 @@ impl Sessions {
     ///
     /// # Errors
     /// [`EngineError::Payload`] when the payload has the claim `isAnonymous`; else when the key could not be made or stored.
+    ///
+    /// # Example
+    /// ```
+    /// use passerby_server::{JwtKey, Sessions, SqliteStore};
+    /// use serde_json::{Map, json};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("sessions.db");
+    /// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+    /// let claims = Map::from_iter([("service".to_owned(), json!("mail"))]);
+    /// let token = sessions.create_jwt(claims, Duration::from_secs(60), JwtKey::Static).await?;
+    /// assert_eq!(token.split('.').count(), 3);
+    /// // Whatever it says, it is nobody's session.
+    /// assert!(sessions.verify_anonymous(&token).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn create_jwt(
         &self,
         payload: Map<String, Value>,

@@ -1,7 +1,8 @@
 //! Other services verify our anonymous tokens from the key set alone: `jose` in Node, PyJWT in Python. The scripts are in `tests/interop`.
 //!
 //! And SuperTokens back ends run on our session core: the real `supertokens-node` with Express, the real `supertokens-python` with FastAPI.
-//! The apps, and the browser that exercises them, are in `tests/interop/back-ends`.
+//! The apps, and what exercises them, are in `tests/interop/back-ends`: a browser of few words with every turn of the protocol, and our
+//! SDK in Chromium (`cargo xtask test e2e`, which builds it first).
 //!
 //! Needs Node with npm, and Python 3 with venv; brings the packages itself, as the committed lock files have them.
 
@@ -210,17 +211,36 @@ fn listens(port: u16) -> bool {
     false
 }
 
+/// A back end on a session core of its own.
+struct BackEnd {
+    _program: Running,
+    _core: Running,
+    _folder: TempDir,
+    core: String,
+    api: String,
+    website: String,
+}
+
+impl BackEnd {
+    fn start(name: &str, mut program: Command, access_token_validity: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (running, core) = session_core(&folder, access_token_validity);
+        let port = free_port();
+        let website = format!("http://localhost:{}", free_port());
+        program.args([&core, &port.to_string()]).env("CORE_API_KEY", "the-key-of-this-test").env("WEBSITE", &website);
+        let program = Running(program.stdout(Stdio::null()).spawn().unwrap());
+        assert!(listens(port), "{name} does not listen");
+        let api = format!("http://localhost:{port}");
+        Self { _program: program, _core: running, _folder: folder, core, api, website }
+    }
+}
+
 /// A back end of this language, exercised by a browser.
-fn runs_on_the_session_core(name: &str, mut back_end: Command) {
+fn runs_on_the_session_core(name: &str, back_end: Command) {
     // Seconds, enough for what comes before its end on a slow machine.
     const VALIDITY: &str = "5";
-    let folder = TempDir::new().unwrap();
-    let (_core, core) = session_core(&folder, VALIDITY);
-    let port = free_port();
-    back_end.args([&core, &port.to_string()]).env("CORE_API_KEY", "the-key-of-this-test");
-    let _back_end = Running(back_end.stdout(Stdio::null()).spawn().unwrap());
-    assert!(listens(port), "{name} does not listen");
-    let output = run(node("interop/back-ends", "exercise.mjs").args([&format!("http://localhost:{port}"), &core, VALIDITY]));
+    let BackEnd { core, api, .. } = &BackEnd::start(name, back_end, VALIDITY);
+    let output = run(node("interop/back-ends", "exercise.mjs").args([api, core, VALIDITY]));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
     let parts = said.lines().filter(|line| line.starts_with("ok: ")).count();
@@ -238,6 +258,33 @@ fn express_on_the_session_core() {
 #[ignore = "needs Node, Python and the network at its first run: cargo test --test interop -- --ignored"]
 fn fastapi_on_the_session_core() {
     runs_on_the_session_core("supertokens-python 0.31.4", python("interop/back-ends", "fastapi_app.py"));
+}
+
+/// A back end of this language, used through our SDK in Chromium.
+fn serves_our_sdk_in_chromium(name: &str, back_end: Command) {
+    const VALIDITY: &str = "3";
+    let root = in_tests("").parent().unwrap().to_owned();
+    let packed = root.join("pkg/dist/index.js");
+    assert!(packed.is_file(), "{} is missing; run `cargo xtask test e2e`", packed.display());
+    let BackEnd { api, website, .. } = &BackEnd::start(name, back_end, VALIDITY);
+    let mut tests = Command::new("node");
+    tests.args(["--test", "--test-reporter=spec", "tests/interop/back-ends/chromium.test.mjs"]).current_dir(root);
+    let output = run(tests.envs([("API", api.as_str()), ("WEBSITE", website.as_str()), ("LIFE", VALIDITY)]));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("pass 9\n"), "{name}: {said}");
+}
+
+#[test]
+#[ignore = "needs the built SDK and Chromium: cargo xtask test e2e"]
+fn our_sdk_in_chromium_with_express() {
+    serves_our_sdk_in_chromium("supertokens-node 24.0.3", node("interop/back-ends", "express.mjs"));
+}
+
+#[test]
+#[ignore = "needs the built SDK and Chromium: cargo xtask test e2e"]
+fn our_sdk_in_chromium_with_fastapi() {
+    serves_our_sdk_in_chromium("supertokens-python 0.31.4", python("interop/back-ends", "fastapi_app.py"));
 }
 
 /// The program that `docs/anonymous-sessions.md` shows.

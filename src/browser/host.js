@@ -101,7 +101,7 @@ export function setCookie(name, value) {
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
     console.warn(
-      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, cookies blocked, or an iframe ` +
+      `The browser refused the cookie "${name}" (over 4096 bytes, cookies blocked, or an iframe ` +
         "without isInIframe?)",
     );
   }
@@ -414,6 +414,8 @@ export function lock(name, timeout) {
   });
 }
 
+const KEY = "passerby-first";
+
 /** Who has the turn in this tab, until it is over. @type {Record<string, Promise<boolean> | undefined>} */
 const turns = {};
 
@@ -428,7 +430,9 @@ export async function turn(name, timeout) {
   /** @type {(isOurs: boolean) => void} */
   let over;
   turns[name] = new Promise((done) => (over = done));
+  // Without locks nobody is kept out, but everybody sees what the others wrote.
   const release = await lock(name, timeout);
+  if (!release) await after(250);
   return () => {
     turns[name] = undefined;
     over(false);
@@ -439,6 +443,19 @@ export async function turn(name, timeout) {
 /** @param {(() => void) | undefined} release */
 export function unlock(release) {
   release?.();
+}
+
+/** In storage and not in a cookie, which a sub-domain could plant. @param {boolean} isOver @returns {string | void} */
+export function firstKey(isOver) {
+  const { localStorage } = handlers.window;
+  try {
+    if (isOver) return localStorage.removeItemSync(KEY);
+    let key = localStorage.getItemSync(KEY);
+    if (!key) localStorage.setItemSync(KEY, (key = crypto.getRandomValues(new Uint8Array(16)).join("-")));
+    return key;
+  } catch {
+    // Storage is full or denied: a server that is asked twice makes two sessions, and the last one stays.
+  }
 }
 
 // --- the app -------------------------------------------------------------------------------------------------------

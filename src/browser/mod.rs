@@ -116,6 +116,10 @@ extern "C" {
     pub(crate) fn patch_fetch(except: &str, refresh_url: &JsValue);
     #[wasm_bindgen(js_name = restoreFetch)]
     pub(crate) fn restore_fetch();
+    /// What names a visitor until the first session is stored, made when there is none; `undefined` where the browser keeps nothing. Forgets
+    /// it when that is over.
+    #[wasm_bindgen(js_name = firstKey)]
+    pub(crate) fn first_key(is_over: bool) -> JsValue;
     #[wasm_bindgen(js_name = makePost)]
     pub(crate) fn make_post(url: &JsValue) -> Call;
     /// Whether the body is a stream that was read once and cannot be again; says so in the console.

@@ -62,6 +62,14 @@ pub(crate) fn build_server() -> Result<PathBuf> {
     })
 }
 
+/// The program `passerby-server`. As its tests build it, so that nothing is compiled twice.
+pub(crate) fn build_core() -> Result<PathBuf> {
+    step("build the session core", || {
+        run(cargo().current_dir(paths::root()).args(["test", "--package=passerby-server", "--test=interop", "--no-run"]))?;
+        Ok(paths::target()?.join("debug").join(format!("passerby-server{}", std::env::consts::EXE_SUFFIX)))
+    })
+}
+
 fn choose(port: Port) -> Result<u16> {
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     match port {

@@ -60,6 +60,8 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
                 let shop = Shop::once(&mut shop)?;
                 step("tests of the package's modules and types", package)?;
                 step(part.name(), || shop.test("e2e"))?;
+                setup::python()?;
+                step("back ends in other languages", || shop.with_other_back_ends())?;
             }
             Part::Packaging => {
                 let shop = Shop::once(&mut shop)?;
@@ -75,7 +77,16 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
 fn native() -> Result<()> {
     run(cargo().current_dir(paths::root()).args(["test", "--workspace"]))?;
     // Not among the others, because they bring packages for Node and Python.
-    run(cargo().current_dir(paths::root()).args(["test", "--package=passerby-server", "--test=interop", "--", "--ignored"]))
+    run(interop().args(["--ignored", "--skip", IN_CHROMIUM]))
+}
+
+/// Of the tests with other languages, those that need the built SDK.
+const IN_CHROMIUM: &str = "in_chromium";
+
+fn interop() -> Command {
+    let mut command = cargo();
+    command.current_dir(paths::root()).args(["test", "--package=passerby-server", "--test=interop", "--"]);
+    command
 }
 
 fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
@@ -118,6 +129,7 @@ fn test_files(folder: &str) -> Result<Vec<PathBuf>> {
 struct Shop {
     browser: Browser,
     server: PathBuf,
+    core: PathBuf,
     web: PathBuf,
 }
 
@@ -133,7 +145,7 @@ impl Shop {
     fn build() -> Result<Self> {
         let browser = setup::browser()?;
         let (_, tarball) = build::build()?;
-        Ok(Self { browser, web: demo::build_web(&tarball)?, server: demo::build_server()? })
+        Ok(Self { browser, web: demo::build_web(&tarball)?, server: demo::build_server()?, core: demo::build_core()? })
     }
 
     /// Runs the tests of a folder.
@@ -143,9 +155,15 @@ impl Shop {
             .args(test_files(folder)?)
             .current_dir(paths::root())
             .env("PASSERBY_SERVER", &self.server)
+            .env("PASSERBY_CORE", &self.core)
             .env("PASSERBY_WEB", &self.web)
             .env("PASSERBY_CHROMIUM", &self.browser.chromium)
             .env("PASSERBY_TARGET", paths::target()?))
+    }
+
+    /// Our SDK with SuperTokens back ends on the session core.
+    fn with_other_back_ends(&self) -> Result<()> {
+        run(interop().args(["--ignored", IN_CHROMIUM]).env("PASSERBY_CHROMIUM", &self.browser.chromium))
     }
 }
 

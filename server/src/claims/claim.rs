@@ -20,6 +20,20 @@ type Fetched = Pin<Box<dyn Future<Output = Result<Option<Value>, HookError>> + S
 type Fetch = Arc<dyn Fn(UserSession) -> Fetched + Send + Sync>;
 
 /// A value in the payload with the time it was learned: `"key": {"v": value, "t": epoch milliseconds}`.
+///
+/// ```
+/// use passerby_server::claims::BooleanClaim;
+/// use serde_json::Map;
+/// use std::time::SystemTime;
+///
+/// let verified = BooleanClaim::new("st-ev");
+/// let mut payload = Map::new();
+/// assert_eq!(verified.value(&payload), None);
+/// // What to merge, with `Visitor::merge_into_access_token_payload` for example.
+/// payload.extend(verified.with_value(true, SystemTime::now()));
+/// assert_eq!(verified.value(&payload), Some(&true.into()));
+/// assert!(verified.fetched_at(&payload).is_some());
+/// ```
 #[derive(Clone)]
 pub struct Claim {
     key: Arc<str>,

@@ -36,6 +36,34 @@ pub use self::{
 use crate::{hooks::HookError, principal::UserSession};
 
 /// A demand on the payload of the access token. Usually a [`ClaimValidator`] that one of the claims makes.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use passerby_server::claims::SessionClaimValidator;
+/// use serde_json::{Map, Value, json};
+/// use std::time::SystemTime;
+///
+/// /// A demand that none of the claims makes.
+/// struct OfAge(u64);
+///
+/// #[async_trait]
+/// impl SessionClaimValidator for OfAge {
+///     fn id(&self) -> &str {
+///         "of-age"
+///     }
+///
+///     fn validate(&self, payload: &Map<String, Value>, _: SystemTime) -> Result<(), Value> {
+///         match payload.get("age").and_then(Value::as_u64) {
+///             Some(age) if age >= self.0 => Ok(()),
+///             age => Err(json!({ "message": "too young", "expectedAtLeast": self.0, "actualValue": age })),
+///         }
+///     }
+/// }
+///
+/// let payload = Map::from_iter([("age".to_owned(), json!(17))]);
+/// assert!(OfAge(16).validate(&payload, SystemTime::now()).is_ok());
+/// assert!(OfAge(18).validate(&payload, SystemTime::now()).is_err());
+/// ```
 #[async_trait]
 pub trait SessionClaimValidator: Send + Sync + 'static {
     /// Names it in the body of the refusal, where the browser SDK looks for the claim to refresh.

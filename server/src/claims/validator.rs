@@ -20,6 +20,18 @@ pub(crate) enum Expectation {
 }
 
 /// A demand on one claim, as the claims make them.
+///
+/// ```
+/// use passerby_server::claims::{PrimitiveArrayClaim, SessionClaimValidator};
+/// use std::time::SystemTime;
+///
+/// let role = PrimitiveArrayClaim::new("st-role");
+/// let is_admin = role.includes("admin").with_id("admins-only");
+/// let now = SystemTime::now();
+/// assert!(is_admin.validate(&role.with_value(vec!["admin", "editor"], now), now).is_ok());
+/// let reason = is_admin.validate(&role.with_value(vec!["editor"], now), now).unwrap_err();
+/// assert_eq!(reason["expectedToInclude"], "admin");
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClaimValidator {

@@ -42,6 +42,7 @@ each also below /appid-<app>, /<tenant> or both. For other recipes run the Super
 /// Why a request is refused, as the SDKs expect it: a status other than 200, and a text.
 enum Refusal {
     BadRequest(String),
+    ContentType,
     ApiKey,
     Unknown,
     Engine(EngineError),
@@ -64,6 +65,9 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
             Self::BadRequest(what) => (StatusCode::BAD_REQUEST, what).into_response(),
+            Self::ContentType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Invalid content type, send the body as application/json").into_response()
+            }
             Self::ApiKey => (StatusCode::UNAUTHORIZED, "Invalid API key").into_response(),
             Self::Unknown => (StatusCode::NOT_FOUND, SUPPORTED).into_response(),
             Self::Engine(error) => {
@@ -133,7 +137,10 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
     match (method, rest) {
         (_, "/hello") => return Ok("Hello\n".into_response()),
         (&Method::GET, "/.well-known/jwks.json") => {
-            let keys = core.apps().get(app_id).await?.jwks().await;
+            let keys = match core.apps().known(app_id).await? {
+                Some(engine) => engine.jwks().await,
+                None => json!({ "keys": [] }),
+            };
             return Ok(([(header::CACHE_CONTROL, HeaderValue::from_static(PUBLIC_CACHING))], Json(keys)).into_response());
         }
         _ => {}
@@ -149,7 +156,12 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
         uri,
         body,
     };
-    match operation(method, uri.path()) {
+    let operation = operation(method, uri.path());
+    // Pages of any website can have a visitor's browser send forms and texts to a core on his machine; JSON they cannot.
+    if operation != "unknown" && method != Method::GET && !may_be_json(headers) {
+        return Err(Refusal::ContentType);
+    }
+    match operation {
         "apiversion" => Ok(Json(json!({ "versions": INTERFACE_VERSIONS })).into_response()),
         "user" => Ok(status("UNKNOWN_USER_ID_ERROR")),
         "jwks" => {
@@ -169,6 +181,15 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
         "replace_data" => call.replace_data().await,
         _ => Err(Refusal::Unknown),
     }
+}
+
+/// Who says nothing about the body may send it.
+fn may_be_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    types.all(|value| {
+        let essence = value.to_str().ok().and_then(|value| value.split(';').next()).unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/json")
+    })
 }
 
 /// One request, to one app.

@@ -89,6 +89,37 @@ pub enum CoreError {
 }
 
 /// A session core. Cheap to clone; clones share everything.
+///
+/// ```
+/// use axum::body::Body;
+/// use http::Request;
+/// use passerby_server::{SqliteStore, core::{CoreError, CoreSettings, Operation, SessionCore}};
+/// use std::time::Duration;
+/// use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let store = SqliteStore::open(file).await?;
+/// let mut settings = CoreSettings::default();
+/// settings.access_token_validity = Duration::from_secs(600);
+/// settings.api_keys = vec!["a-long-random-text".into()];
+/// let core = SessionCore::open(store.clone(), settings.clone()).await?;
+/// core.ready().await?;
+/// let login = Request::post("/recipe/session")
+///     .header("api-key", "a-long-random-text")
+///     .body(Body::from(r#"{ "userId": "alice", "enableAntiCsrf": false }"#))?;
+/// let response = core.router().oneshot(login).await?;
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.extensions().get::<Operation>().map(|done| done.name()), Some("create"));
+/// assert_eq!(core.router().oneshot(Request::get("/recipe/session/user?userId=alice").body(Body::empty())?).await?.status(), 401);
+///
+/// settings.key_rotation = Duration::ZERO;
+/// assert!(matches!(SessionCore::open(store, settings).await, Err(CoreError::TooShort("key_rotation"))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SessionCore(Arc<Parts>);
 

@@ -1,5 +1,6 @@
 //! Anonymous sessions: signed tokens, never a record (design section 3, rules 2 and 3).
 
+use aws_lc_rs::digest;
 use passerby_protocol::payload::{AnonymousClaims, merge, without_protected};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -9,6 +10,22 @@ use super::{
     jwt::{self, TokenKind},
 };
 use crate::principal::AnonymousSession;
+
+/// Whose anonymous session is made.
+#[derive(Clone)]
+pub(crate) enum Whose {
+    /// Of the visitor with this anonymousId.
+    Known(String),
+    /// Of somebody new, with the key that he named himself by.
+    New { key: Option<String> },
+}
+
+impl Whose {
+    /// Of the visitor with this anonymousId if there is one.
+    pub(crate) fn of(anonymous_id: Option<String>, key: Option<String>) -> Self {
+        anonymous_id.map_or(Self::New { key }, Self::Known)
+    }
+}
 
 /// An anonymous token with its announcement, ready to be sent.
 #[derive(Clone)]
@@ -32,16 +49,16 @@ pub(crate) enum AnonymousCheck {
 }
 
 impl Engine {
-    /// A new anonymous session; with a known id for a visitor who had one, else with a new id.
-    pub(crate) fn mint_anonymous(
-        &self,
-        anonymous_id: Option<String>,
-        payload: Map<String, Value>,
-    ) -> Result<IssuedAnonymous, EngineError> {
+    /// A new anonymous session.
+    pub(crate) fn mint_anonymous(&self, whose: Whose, payload: Map<String, Value>) -> Result<IssuedAnonymous, EngineError> {
         let now = self.clock.now_ms();
-        let is_new = anonymous_id.is_none();
+        let is_new = matches!(whose, Whose::New { .. });
         let claims = AnonymousClaims {
-            anonymous_id: anonymous_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+            anonymous_id: match whose {
+                Whose::Known(id) => id,
+                Whose::New { key: Some(key) } => self.id_of_key(&key).to_string(),
+                Whose::New { key: None } => Uuid::new_v4().to_string(),
+            },
             issued_at: now / 1000,
             expires_at: now.saturating_add(self.settings.anonymous_validity_ms) / 1000,
             issuer: self.settings.issuer.clone(),
@@ -57,6 +74,19 @@ impl Engine {
         Ok(IssuedAnonymous { session: AnonymousSession { claims }, token, front_token })
     }
 
+    /// The same key at the same server is always the same visitor (version 8, made as in RFC 9562, appendix B.2). Nobody can choose a key
+    /// for an id that is somebody's.
+    fn id_of_key(&self, key: &str) -> Uuid {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for part in ["anonymousId", &self.settings.issuer, key] {
+            hash.update(part.as_bytes());
+            hash.update(b"\0");
+        }
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.finish().as_ref()[..16]);
+        Uuid::new_v8(bytes)
+    }
+
     /// The same visitor with a changed payload; a `null` removes its key.
     pub(crate) fn update_anonymous(
         &self,
@@ -64,12 +94,12 @@ impl Engine {
         update: Map<String, Value>,
     ) -> Result<IssuedAnonymous, EngineError> {
         let payload = merge(session.claims.custom.clone(), update)?;
-        self.mint_anonymous(Some(session.claims.anonymous_id.clone()), payload)
+        self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), payload)
     }
 
     /// The same visitor with the same payload and a new token.
     pub(crate) fn renew_anonymous(&self, session: &AnonymousSession) -> Result<IssuedAnonymous, EngineError> {
-        self.mint_anonymous(Some(session.claims.anonymous_id.clone()), session.claims.custom.clone())
+        self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), session.claims.custom.clone())
     }
 
     /// The same token once more, for a visitor who may have lost the announcement.

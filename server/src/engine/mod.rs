@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use passerby_protocol::{
     names::{CLAIM_IS_ANONYMOUS, JWKS_PATH, cookie},
-    payload::{AccessClaims, PayloadError, merge, without_protected},
+    payload::{AccessClaims, PayloadError, check_depth, merge, without_protected},
     rotation::Rotation,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 pub(crate) use self::{
-    anonymous::{AnonymousCheck, IssuedAnonymous},
+    anonymous::{AnonymousCheck, IssuedAnonymous, Whose},
     keys::PUBLISH_AHEAD_MS,
     record::{rotate, update_live, write_of},
 };
@@ -355,11 +355,14 @@ impl Engine {
         handle: &str,
         change: &mut (dyn FnMut(&mut Map<String, Value>) + Send),
     ) -> Result<Option<Map<String, Value>>, EngineError> {
+        let mut checked = Ok(());
         let record = update_live(&*self.store, handle, self.clock.now_ms(), &mut |record| {
             change(&mut record.data);
-            Write::Save
+            checked = check_depth(&record.data);
+            if checked.is_ok() { Write::Save } else { Write::Keep }
         })
         .await?;
+        checked?;
         Ok(record.map(|record| record.data))
     }
 

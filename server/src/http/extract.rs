@@ -15,6 +15,36 @@ use crate::principal::{Principal, UserSession};
 /// alone. A visitor without user session is refused with 401 `unauthorised`, one whose
 /// access token has expired with 401 `try refresh token`; nothing is cleared. After a revocation the token stays good until it
 /// expires; where that is too long, use [`FreshUser`].
+///
+/// ```
+/// use axum::{Router, body::Body, routing::get};
+/// use http::{Request, header};
+/// use passerby_server::{FreshUser, PageUser, Principal, Sessions, SqliteStore, User};
+/// use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let app = Router::new()
+///     .route("/api/orders", get(|user: User| async move { format!("orders of {}", user.user_id()) }))
+///     .route("/api/password", get(|user: FreshUser| async move { user.handle().to_owned() }))
+///     .route("/account", get(|user: PageUser| async move { user.user_id().to_owned() }))
+///     .route("/api/cart", get(|principal: Principal| async move { principal.anonymous_id().to_owned() }))
+///     .layer(sessions.layer());
+/// let visit = |path: &str, accept: &str| app.clone().oneshot(Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap());
+///
+/// // A visitor who has never been here:
+/// assert_eq!(visit("/api/cart", "*/*").await?.status(), 200);
+/// assert_eq!(visit("/api/orders", "*/*").await?.status(), 401);
+/// assert_eq!(visit("/api/password", "*/*").await?.status(), 401);
+/// assert_eq!(visit("/account", "*/*").await?.status(), 401);
+/// let page = visit("/account", "text/html").await?;
+/// assert_eq!(page.headers()[header::LOCATION], "/refresh-session?redirectBack=%2Faccount");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct User(pub UserSession);
 

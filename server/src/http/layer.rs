@@ -22,6 +22,38 @@ use crate::sessions::Sessions;
 
 /// Gives every request its visitor, answers the session endpoints, and attaches tokens to responses. See
 /// [`Sessions::layer`](crate::Sessions::layer).
+///
+/// ```
+/// use axum::body::Body;
+/// use http::{Request, Response, header};
+/// use passerby_server::{Principal, Sessions, SqliteStore, Visitor};
+/// use std::convert::Infallible;
+/// use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+///
+/// /// Any service, of any framework: the visitor is in the extensions of the request.
+/// async fn greet(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+///     let visitor = request.extensions().get::<Visitor>().and_then(Visitor::principal);
+///     Ok(Response::new(match visitor {
+///         Some(Principal::User(user)) => format!("Hello {}", user.user_id()).into(),
+///         Some(Principal::Anonymous(_)) => "Hello guest".into(),
+///         None => "Hello".into(),
+///     }))
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let service = ServiceBuilder::new().layer(sessions.layer()).service(service_fn(greet));
+/// let response = service.clone().oneshot(Request::get("/api/greeting").body(Body::empty())?).await?;
+/// assert!(response.headers().contains_key(header::SET_COOKIE), "a guest from now on");
+/// // What another website has a visitor's browser send is refused (see `CrossOrigin`).
+/// let forged = Request::post("/api/greeting").header("sec-fetch-site", "cross-site").body(Body::empty())?;
+/// assert_eq!(service.oneshot(forged).await?.status(), 403);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SessionsLayer {

@@ -12,6 +12,15 @@ use crate::claims::InvalidClaim;
 
 /// Why a request that needs a session is refused. As a response: the status and JSON body of the reference, section 1.7. Cookies that
 /// must be cleared along with it are attached by the layer.
+///
+/// ```
+/// use axum::response::IntoResponse as _;
+/// use passerby_server::Refused;
+///
+/// assert_eq!(Refused::TryRefresh.message(), "try refresh token");
+/// let response = Refused::TryRefresh.into_response();
+/// assert_eq!((response.status().as_u16(), &response.headers()["cache-control"]), (401, &http::HeaderValue::from_static("no-store")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {

@@ -1,10 +1,15 @@
 //! What a request says about itself.
 
+use std::ops::RangeInclusive;
+
 use http::{HeaderMap, Method, Uri, header};
 use passerby_protocol::names;
 
 use super::cookies::CookieSettings;
 use crate::engine::jwt::TokenKind;
+
+/// Below it keys could be those of many, above it somebody is up to something. In characters.
+const ANONYMOUS_KEY_LENGTH: RangeInclusive<usize> = 22..=64;
 
 /// How tokens travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub(crate) struct RequestFacts {
     pub(crate) transfer: Transfer,
     /// The app has switched anonymous sessions off for this visitor.
     pub(crate) anonymous_off: bool,
+    /// What a visitor without a session named himself by ([`names::header::ANONYMOUS_MODE`]).
+    pub(crate) anonymous_key: Option<String>,
     /// Not `GET` or `HEAD`, so that anti-CSRF is checked (reference 8.3 step 3).
     pub(crate) is_unsafe: bool,
     /// The header `anti-csrf`.
@@ -53,6 +60,9 @@ impl RequestFacts {
             may_mint: is_api || (mint_for_navigations && *method == Method::GET && shows_a_page(headers)),
             transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
             anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
+            anonymous_key: text(headers, names::header::ANONYMOUS_MODE)
+                .filter(|key| ANONYMOUS_KEY_LENGTH.contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
+                .map(str::to_owned),
             is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
             anti_csrf: text(headers, names::header::ANTI_CSRF).map(str::to_owned),
             has_rid: headers.contains_key(names::header::RID),
@@ -187,6 +197,16 @@ mod tests {
         assert_eq!(facts(&[]).transfer, Transfer::Cookie);
         assert_eq!(facts(&[("st-auth-mode", "cookie")]).transfer, Transfer::Cookie);
         assert_eq!(facts(&[("st-auth-mode", "Header")]).transfer, Transfer::Header);
+    }
+
+    #[test]
+    fn keys_of_visitors_are_of_one_visitor_each() {
+        let good = "1094861636-4294967295-2717908991-77";
+        assert_eq!(facts(&[("st-anonymous-mode", good)]).anonymous_key.as_deref(), Some(good));
+        let long: &'static str = "k".repeat(65).leak();
+        for bad in ["", "off", "123456789012345678901", "1094861636 4294967295 2717908991", long] {
+            assert_eq!(facts(&[("st-anonymous-mode", bad)]).anonymous_key, None, "{bad}");
+        }
     }
 
     #[test]

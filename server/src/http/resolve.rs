@@ -11,7 +11,7 @@ use super::{
     request::{RequestFacts, Transfer, bearer},
 };
 use crate::{
-    engine::{AccessCheck, AnonymousCheck, DatabaseCheck, EngineError, jwt::TokenKind},
+    engine::{AccessCheck, AnonymousCheck, DatabaseCheck, EngineError, Whose, jwt::TokenKind},
     principal::{AnonymousSession, UserSession},
     sessions::Sessions,
 };
@@ -166,7 +166,8 @@ async fn anonymous(
         changes.limited = true;
         return Ok(Who::Nobody);
     }
-    let issued = sessions.engine().mint_anonymous(known_id, serde_json::Map::new())?;
+    let whose = Whose::of(known_id, facts.anonymous_key.clone());
+    let issued = sessions.engine().mint_anonymous(whose, serde_json::Map::new())?;
     let session = issued.session.clone();
     changes.anonymous = AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) };
     Ok(Who::Anonymous(session))

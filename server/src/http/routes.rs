@@ -13,7 +13,7 @@ use super::{
     visitor::{Visitor, VisitorError},
 };
 use crate::{
-    engine::{AnonymousCheck, EngineError, Refreshed, refresh_token},
+    engine::{AnonymousCheck, EngineError, Refreshed, Whose, refresh_token},
     sessions::Sessions,
 };
 
@@ -210,7 +210,7 @@ async fn give_back_anonymous(
     if allowed && known_id.is_none() && !sessions.may_mint(request).await {
         visitor.go_without();
     } else {
-        visitor.become_anonymous(known_id, Map::new());
+        visitor.become_anonymous(Whose::of(known_id, visitor.facts().anonymous_key.clone()), Map::new());
     }
     Ok(())
 }

@@ -10,6 +10,13 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(
 /// Sends the browser to `/refresh-session`, which refreshes the session and comes back to the page at `uri`; for a page whose
 /// [`User`](crate::User) was [refused](crate::Refused). Only path and query of `uri` are used, so it never leads to another site.
 /// In a nested router pass `OriginalUri`.
+///
+/// ```
+/// let response = passerby_server::redirect_to_refresh(&"/orders?tab=open".parse()?);
+/// assert_eq!(response.status(), 303);
+/// assert_eq!(response.headers()["location"], "/refresh-session?redirectBack=%2Forders%3Ftab%3Dopen");
+/// # Ok::<_, http::uri::InvalidUri>(())
+/// ```
 #[must_use]
 pub fn redirect_to_refresh(uri: &Uri) -> Response {
     // `//host/path` would be another site.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     claims::{self, Claim, SessionClaimValidator},
     config::AfterSignOut,
-    engine::{DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh},
+    engine::{DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh, Whose},
     hooks::HookError,
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
@@ -34,7 +34,7 @@ pub enum VisitorError {
     /// There is no session of the kind that is needed, or it has ended.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The payload is too large, or names a protected claim.
+    /// The payload is too large or too deep, or names a protected claim.
     #[error(transparent)]
     Payload(PayloadError),
     /// The app could not tell the value of a claim.
@@ -94,6 +94,46 @@ impl IntoResponse for VisitorError {
 
 /// The visitor of the current request. Extract it in a handler to sign in, sign out or change what the session holds; the layer
 /// attaches the resulting tokens to the response, whatever its status.
+///
+/// ```
+/// use axum::{Json, Router, body::Body, routing::post};
+/// use http::Request;
+/// use passerby_server::{Principal, Sessions, SqliteStore, Visitor, VisitorError};
+/// use serde_json::{Map, Value, json};
+/// use tower::ServiceExt as _;
+///
+/// async fn login(visitor: Visitor) -> Result<Json<Value>, VisitorError> {
+///     // Check the password here. The guest's cart stays his until then.
+///     visitor.anonymous().update_payload(Map::from_iter([("cart".to_owned(), json!(["fern"]))])).await?;
+///     let guest = visitor.principal().map(|guest| guest.anonymous_id().to_owned());
+///     let user = visitor.sign_in("alice", Map::new()).await?;
+///     assert_eq!(guest.as_deref(), Some(user.anonymous_id()));
+///     let user = visitor.merge_into_access_token_payload(Map::from_iter([("role".to_owned(), json!("botanist"))])).await?;
+///     visitor.update_session_data(|data| drop(data.insert("device".into(), json!("phone")))).await?;
+///     Ok(Json(user.payload().clone().into()))
+/// }
+///
+/// async fn out(visitor: Visitor) -> Result<(), VisitorError> {
+///     visitor.sign_out().await?;
+///     assert!(matches!(visitor.principal(), Some(Principal::Anonymous(_))));
+///     Ok(())
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let app = Router::new().route("/api/login", post(login)).route("/api/logout", post(out)).layer(sessions.layer());
+/// let response = app.clone().oneshot(Request::post("/api/login").body(Body::empty())?).await?;
+/// assert_eq!(response.status(), 200);
+/// assert!(response.headers().contains_key("front-token"));
+/// // Nobody is signed in here.
+/// let response = app.oneshot(Request::post("/api/logout").body(Body::empty())?).await?;
+/// assert_eq!(response.status(), 401);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Visitor(Arc<Visit>);
 
@@ -199,7 +239,7 @@ impl Visitor {
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
         let who = self.state().who.clone();
         if let Who::Nobody | Who::Anonymous(_) = who {
-            self.become_anonymous(None, Map::new());
+            self.become_anonymous(Whose::New { key: None }, Map::new());
             return Ok(());
         }
         let (session, transfer) = self.user_and_transfer()?;
@@ -252,7 +292,7 @@ impl Visitor {
     /// Changes what the app keeps of the user's session on the server, in one transaction, and returns the outcome.
     ///
     /// # Errors
-    /// As [`Visitor::session_data`].
+    /// As [`Visitor::session_data`]; [`VisitorError::Payload`] when the data are nested too deep.
     pub async fn update_session_data(
         &self,
         mut change: impl FnMut(&mut Map<String, Value>) + Send,
@@ -383,19 +423,19 @@ impl Visitor {
     /// The user session is over: clears it and makes the visitor anonymous, both with this response (design section 3).
     pub(crate) fn demote(&self, scope: ClearScope, anonymous_id: Option<String>, carried: Map<String, Value>) {
         self.state().changes.user = UserChange::Clear(scope);
-        self.become_anonymous(anonymous_id, carried);
+        self.become_anonymous(Whose::of(anonymous_id, None), carried);
     }
 
     /// The visitor gets an anonymous session, unless they are off.
-    pub(crate) fn become_anonymous(&self, anonymous_id: Option<String>, carried: Map<String, Value>) {
+    pub(crate) fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
         let Visit { sessions, facts, .. } = &*self.0;
         let allowed = sessions.anonymous_enabled() && !facts.anonymous_off;
         let issued = allowed
             .then(|| {
                 let engine = sessions.engine();
-                engine.mint_anonymous(anonymous_id.clone(), carried).or_else(|error| {
+                engine.mint_anonymous(whose.clone(), carried).or_else(|error| {
                     tracing::warn!(%error, "going on without what would have been carried into the anonymous session");
-                    engine.mint_anonymous(anonymous_id, Map::new())
+                    engine.mint_anonymous(whose, Map::new())
                 })
             })
             .transpose()

@@ -135,6 +135,11 @@ pub enum StoreError {
         "the session database cannot be reached: {0}; check that it runs, that it can be reached from here, and its user and password"
     )]
     Unreachable(#[source] sqlx::Error),
+    /// What answers is no such database, or one that we do not understand.
+    #[error(
+        "what answers at the address of the session database does not speak its language: {0}; check that host and port are those of PostgreSQL 12 or newer"
+    )]
+    Protocol(#[source] sqlx::Error),
     /// Anything else.
     #[error("the session database failed: {0}")]
     Database(#[source] sqlx::Error),
@@ -144,12 +149,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error;
         let unreachable = match &error {
-            Error::Io(_)
-            | Error::Tls(_)
-            | Error::Protocol(_)
-            | Error::PoolTimedOut
-            | Error::PoolClosed
-            | Error::WorkerCrashed => true,
+            Error::Protocol(_) => return Self::Protocol(error),
+            Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
             // Classes of SQLSTATE: connection, authorisation, no such database, resources, operator intervention.
             Error::Database(error) => error.code().is_some_and(|code| {
                 ["08", "28", "3D", "53", "57P"].iter().any(|class| code.len() == 5 && code.starts_with(class))
@@ -168,6 +169,40 @@ pub trait AppStores: fmt::Debug + Send + Sync + 'static {
 
 /// Where sessions and keys are kept. Every method is one transaction; all of them are safe to call at the same time from any
 /// number of tasks and processes.
+///
+/// ```
+/// use passerby_server::{SqliteStore, store::{AppStores as _, SessionRecord, SessionStore, StoreError, Write}};
+/// use serde_json::Map;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let store = SqliteStore::open(file).await?;
+/// let session = SessionRecord {
+///     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
+///     user_id: "alice".into(),
+///     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
+///     refresh_hash2: "…".into(),
+///     created_at: 1_000,
+///     expires_at: 2_000,
+///     payload: Map::new(),
+///     data: Map::new(),
+/// };
+/// store.create(&session).await?;
+/// assert!(matches!(store.create(&session).await, Err(StoreError::HandleTaken)), "`create` is not `save`");
+/// let mut prolong = |session: &mut SessionRecord| {
+///     session.expires_at += 500;
+///     Write::Save
+/// };
+/// let changed = store.update(&session.handle, &mut prolong).await?.expect("it is there");
+/// assert_eq!(store.load(&session.handle).await?, Some(changed));
+/// // Apps of one database see nothing of each other.
+/// assert!(store.for_app("another").load(&session.handle).await?.is_none());
+/// assert_eq!(store.remove_expired(3_000, 100).await?, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Adds a session.

@@ -36,6 +36,20 @@ const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2,
                             FROM passerby.sessions WHERE handle = $1 AND app_id = $2 FOR UPDATE";
 
 /// Sessions and keys in the schema `passerby` of a PostgreSQL database (12 or newer), for any number of processes.
+///
+/// ```no_run
+/// use passerby_server::{PostgresStore, Sessions};
+/// use std::time::Duration;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::connect("postgres://passerby:secret@db.internal/sessions").await?;
+/// let sessions = Sessions::builder().api_domain("https://api.example.com").store(store).build().await?;
+/// // In every process; one at a time does the work.
+/// sessions.prune_every(Duration::from_secs(300));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
@@ -51,7 +65,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`StoreError::BadAddress`] when the address is none, [`StoreError::Unreachable`] when nobody answers there,
-    /// [`StoreError::Migration`] when the schema comes from a newer version.
+    /// [`StoreError::Protocol`] when somebody else does, [`StoreError::Migration`] when the schema comes from a newer version.
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(address).map_err(StoreError::BadAddress)?.options(SERVER_SETTINGS);
         let pool =

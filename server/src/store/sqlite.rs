@@ -30,6 +30,23 @@ const READERS: u32 = 4;
 const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data FROM sessions WHERE handle = ? AND app_id = ?";
 
 /// Sessions and keys in one SQLite file (with its `-wal` and `-shm` beside it), in WAL mode.
+///
+/// ```
+/// use passerby_server::{SqliteStore, store::StoreError};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let store = SqliteStore::open(&file).await?;
+/// // After the server has stopped:
+/// store.close().await;
+///
+/// let error = SqliteStore::open(folder.path().join("no-such-folder").join("sessions.db")).await.unwrap_err();
+/// assert!(matches!(error, StoreError::NotWritable { .. }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     // SQLite has one writer at a time. Waiting for it in a queue of ours is fair; waiting in SQLite is polling.

@@ -139,6 +139,40 @@ impl<S: SessionStore + Clone> App<S> {
     pub(crate) fn wait(&self, time: Duration) {
         self.skew.fetch_add(time.as_secs(), Ordering::SeqCst);
     }
+
+    /// The clock is set right again: back by as much as it was ahead.
+    pub(crate) fn set_clock_back(&self) {
+        self.skew.store(0, Ordering::SeqCst);
+    }
+
+    /// The browser of somebody who signed in.
+    pub(crate) async fn browser_of(&self, user: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.login(user).await;
+        browser
+    }
+
+    /// Does everything that needs the database, with a user of before and with a new one.
+    pub(crate) async fn goes_on_with(&self, mut before: Browser) {
+        let user = before.get("/api/fresh").await.body.as_str().unwrap().to_owned();
+        let mut new = self.browser_of(&user).await;
+        for browser in [&mut before, &mut new] {
+            assert_eq!(browser.refresh().await.status, 200);
+            assert_eq!(browser.get("/api/user").await.body, user);
+            assert_eq!(browser.post_json("/api/merge", json!({ "a": 1 })).await.body["a"], 1);
+            assert_eq!(browser.post_json("/api/data", json!({ "b": 2 })).await.body["b"], 2);
+        }
+        self.wait(Duration::from_secs(169 * 3600));
+        for browser in [&mut before, &mut new] {
+            assert_eq!(browser.refresh().await.status, 200, "under a new key");
+            assert_eq!(browser.get("/api/fresh").await.body, user);
+        }
+        self.sessions.rotate_static_key().await.unwrap();
+        assert_eq!(before.post("/api/logout").await.status, 200);
+        assert_eq!(self.sessions.revoke_all_sessions_of_user(&user).await.unwrap().len(), 1);
+        assert_eq!(new.refresh().await.status, 401);
+        self.sessions.prune(10).await.unwrap();
+    }
 }
 
 fn router(sessions: &Sessions) -> Router {

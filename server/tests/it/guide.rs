@@ -36,6 +36,18 @@ fn the_guides_are_the_programs_that_run_here() {
     assert_eq!(express, include_str!("../../../tests/interop/guide/guest-cart.mjs"));
 }
 
+#[test]
+fn the_next_js_files_of_the_guide_are_those_that_run_in_the_packaging_tests() {
+    let document = include_str!("../../../docs/server.md");
+    for (name, file) in [
+        ("app/orders/page.jsx", include_str!("../../../tests/packaging/apps/next/app/orders/page.jsx")),
+        ("app/refresh-session/page.jsx", include_str!("../../../tests/packaging/apps/next/app/refresh-session/page.jsx")),
+        ("app/auth/[...path]/route.js", include_str!("../../../tests/packaging/apps/next/app/auth/[...path]/route.js")),
+    ] {
+        assert!(document.contains(&format!("\n// {name}\n{file}```\n")), "{name} is another one in docs/server.md");
+    }
+}
+
 /// Someone with a browser; of cookies it knows name and value.
 struct Visitor<'a> {
     shop: &'a Router,

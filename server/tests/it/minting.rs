@@ -217,3 +217,58 @@ async fn rule_1_without_consent_nothing_is_written() {
     browser.headers.clear();
     browser.get("/api/maybe").await.announced_id();
 }
+
+const KEY: &str = "17-4-250-99-3-0-41-7-88-120-6-55-201-9-13-2";
+
+#[tokio::test]
+async fn rule_10_who_asks_twice_with_one_key_is_one_visitor() {
+    let app = App::new().await;
+    let with_key = |key: &str| app.browser().header("st-anonymous-mode", key);
+    let id = with_key(KEY).get("/api/me").await.announced_id();
+    assert_eq!(with_key(KEY).get("/api/me").await.announced_id(), id, "the first answer was lost");
+    assert_eq!(with_key(KEY).refresh().await.announced_id(), id, "by way of the refresh endpoint, too");
+    assert_eq!(with_key(KEY).header("st-auth-mode", "header").get("/api/me").await.announced_id(), id);
+    let restarted = app.restarted(|builder| builder).await;
+    assert_eq!(restarted.browser().header("st-anonymous-mode", KEY).get("/api/me").await.announced_id(), id);
+    assert_eq!(uuid::Uuid::parse_str(&id).unwrap().get_version_num(), 8);
+
+    let other = KEY.replace("17", "18");
+    assert_ne!(with_key(&other).get("/api/me").await.announced_id(), id);
+    let elsewhere = App::with(|builder| builder.api_base_path("/elsewhere")).await;
+    assert_ne!(elsewhere.browser().header("st-anonymous-mode", KEY).get("/api/me").await.announced_id(), id);
+}
+
+#[tokio::test]
+async fn rule_10_a_key_that_many_may_have_is_none() {
+    let app = App::new().await;
+    for key in ["1", "on", &"k".repeat(65)] {
+        let id = || async { app.browser().header("st-anonymous-mode", key).get("/api/me").await.announced_id() };
+        assert_ne!(id().await, id().await, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn rule_10_a_key_changes_nothing_for_who_is_known() {
+    let app = App::new().await;
+    let mut visitor = app.browser();
+    let id = visitor.id().await;
+    let mut visitor = visitor.header("st-anonymous-mode", KEY);
+    assert_eq!(visitor.id().await, id);
+    visitor.post(FORGET).await;
+    let forgotten = visitor.id().await;
+    assert_ne!(forgotten, id);
+    assert_ne!(
+        app.browser().header("st-anonymous-mode", KEY).get("/api/me").await.announced_id(),
+        forgotten,
+        "forgetting asks for an id of nobody"
+    );
+    visitor.login("alice").await;
+    assert_eq!(visitor.post(SIGN_OUT).await.announced_id(), forgotten);
+}
+
+#[tokio::test]
+async fn rule_13_asking_again_with_one_key_is_limited_too() {
+    let app = App::with(two_a_minute).await;
+    let again = || async { is_limited(&app.browser().at(HOME).header("st-anonymous-mode", KEY).get("/api/maybe").await) };
+    assert_eq!([again().await, again().await, again().await], [false, false, true]);
+}

@@ -1,6 +1,7 @@
 //! Payloads (reference 8.6; design section 3, rules 3 and 6).
 
-use passerby_protocol::payload::PROTECTED_CLAIMS;
+use passerby_protocol::payload::{MAX_DEPTH, PROTECTED_CLAIMS};
+use passerby_server::{EngineError, PayloadError};
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, map};
@@ -107,6 +108,40 @@ async fn rule_3_what_no_cookie_can_hold_is_refused_with_the_limit_named() {
     assert_eq!(browser.post_json("/api/merge", json!({"cart": "x".repeat(4000)})).await.status, 400);
     assert!(app.sessions.merge_into_access_token_payload(&handle, &map(json!({"cart": "x".repeat(4000)}))).await.is_err());
     assert!(app.sessions.session_information(&handle).await.unwrap().unwrap().payload.is_empty());
+}
+
+/// A value nested so deep.
+fn nested(levels: usize) -> Value {
+    (1..levels).fold(json!(1), |inner, _| json!([inner]))
+}
+
+#[tokio::test]
+async fn what_is_nested_too_deep_to_be_read_again_is_refused() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
+    for levels in [MAX_DEPTH + 1, 200, 900] {
+        let deep = map(json!({ "deep": nested(levels) }));
+        let merged = app.sessions.merge_into_access_token_payload(&handle, &deep).await;
+        assert!(matches!(merged, Err(EngineError::Payload(PayloadError::TooDeep))), "{levels}: {merged:?}");
+        let updated = app.sessions.update_session_data(&handle, |data| *data = deep.clone()).await;
+        assert!(matches!(updated, Err(EngineError::Payload(PayloadError::TooDeep))), "{levels}: {updated:?}");
+    }
+    assert_eq!(app.sessions.session_data(&handle).await.unwrap(), Some(Map::new()));
+    let deepest = map(json!({ "deep": nested(MAX_DEPTH) }));
+    assert!(app.sessions.merge_into_access_token_payload(&handle, &deepest).await.unwrap());
+    assert!(app.sessions.update_session_data(&handle, |data| *data = deepest.clone()).await.unwrap().is_some());
+    assert_eq!(browser.refresh().await.status, 200);
+    assert_eq!(browser.get("/api/me").await.body["payload"], Value::Object(deepest.clone()));
+    assert_eq!(app.sessions.session_data(&handle).await.unwrap(), Some(deepest));
+
+    let mut visitor = app.browser();
+    visitor.get("/api/me").await;
+    assert_eq!(visitor.post_json("/api/cart", json!({ "deep": nested(MAX_DEPTH + 1) })).await.status, 400);
+    assert_eq!(visitor.post_json("/api/cart", json!({ "deep": nested(MAX_DEPTH) })).await.status, 200);
+    assert_eq!(visitor.get("/api/me").await.body["payload"]["deep"], nested(MAX_DEPTH));
+    assert_eq!(browser.id().await, id);
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ use passerby_server::{
     store::{SessionStore, StoreError},
 };
 
+use tokio::io::AsyncWriteExt as _;
+
 use crate::{
     app::{App, ORIGIN, store_with_keys},
     cluster::{self, Cluster},
@@ -32,6 +34,45 @@ async fn nobody_there_is_said_at_start() {
     let missing = cluster::shared().await.database().await + "_not";
     let error = PostgresStore::connect(&missing).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreachable(_)), "{error:?}");
+}
+
+/// The port of another database. This is how MySQL greets.
+#[tokio::test]
+async fn somebody_else_there_is_said_at_start() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(b"J\0\0\0\x0a8.0.35\0").await.unwrap();
+            // Closed at once, the greeting may get lost.
+            open.push(stream);
+        }
+    });
+    let error = PostgresStore::connect(&format!("postgres://alice:hunter2@127.0.0.1:{port}/x")).await.unwrap_err();
+    assert!(matches!(error, StoreError::Protocol(_)), "{error:?}");
+    assert!(error.to_string().contains("check that host and port") && !error.to_string().contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn an_older_process_goes_on_while_a_newer_one_changes_the_schema() {
+    let cluster = cluster::shared().await;
+    let address = cluster.database().await;
+    let app = App::on(store_with_keys(PostgresStore::connect(&address).await.unwrap()).await).await;
+    let before = app.browser_of("alice").await;
+    // What a newer version's migration may do, and does not wait for us with.
+    let newer = sqlx::PgPool::connect(&address).await.unwrap();
+    for change in [
+        "ALTER TABLE passerby.sessions ADD COLUMN device TEXT NOT NULL DEFAULT 'unknown'",
+        "ALTER TABLE passerby.keys ADD COLUMN note TEXT",
+        "CREATE TABLE passerby.devices (id TEXT PRIMARY KEY)",
+        "INSERT INTO passerby.migrations (version, description, success, checksum, execution_time) VALUES (9999, '', true, '', 0)",
+    ] {
+        sqlx::query(change).execute(&newer).await.unwrap();
+    }
+    app.goes_on_with(before).await;
+    let again = PostgresStore::connect(&address).await.unwrap_err();
+    assert!(matches!(again, StoreError::Migration(_)), "but does not start again: {again:?}");
 }
 
 #[tokio::test]

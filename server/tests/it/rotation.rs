@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::{App, REFRESH, SIGN_OUT};
 
 #[tokio::test]
 async fn refresh_hands_out_a_child_that_its_first_use_promotes() {
@@ -36,6 +36,47 @@ async fn a_lost_answer_is_harmless() {
     assert_eq!(browser.refresh().await.status, 200);
     assert_eq!(browser.refresh().await.status, 200, "a child that was never used otherwise promotes itself");
     assert_eq!(browser.get("/api/user").await.body, "alice");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_and_is_set_right_ends_nothing() {
+    let app = App::new().await;
+    let mut alice = app.browser();
+    let id = alice.id().await;
+    alice.login("alice").await;
+    // A day, within the life of sessions and keys; and a year, after which there are new keys, too.
+    for hours in [24, 24 * 365] {
+        app.wait(Duration::from_secs(hours * 3600));
+        let (mut bob, mut visitor) = (app.browser_of("bob").await, app.browser());
+        let visitors_id = visitor.id().await;
+        if hours == 24 {
+            assert_eq!(alice.refresh().await.status, 200);
+            assert_eq!(alice.get("/api/user").await.body, "alice");
+        }
+        app.set_clock_back();
+        assert_eq!(bob.get("/api/user").await.body, "bob", "{hours} hours: issued in the future");
+        assert_eq!(bob.refresh().await.status, 200, "{hours} hours");
+        assert_eq!(bob.get("/api/fresh").await.body, "bob", "{hours} hours");
+        assert_eq!(visitor.id().await, visitors_id, "{hours} hours");
+        if hours == 24 {
+            assert_eq!(alice.refresh().await.status, 200);
+            assert_eq!(alice.get("/api/fresh").await.body, "alice");
+        }
+    }
+    // In that year her session ran out, and Bob's login swept it away. What she was before is signed, and stored nowhere.
+    alice.refresh().await.assert_demoted("unauthorised");
+    assert_eq!(alice.id().await, id);
+}
+
+#[tokio::test]
+async fn the_body_of_a_refresh_is_not_read() {
+    let app = App::new().await;
+    let mut browser = app.browser_of("alice").await;
+    for content_type in ["text/xml", "application/x-www-form-urlencoded", "nonsense"] {
+        browser = browser.header("content-type", content_type);
+        assert_eq!(browser.post_json(REFRESH, json!("<not json>")).await.status, 200, "{content_type}");
+    }
+    assert_eq!(browser.post_json(SIGN_OUT, json!("{")).await.status, 200);
 }
 
 #[tokio::test]

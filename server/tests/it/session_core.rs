@@ -179,6 +179,8 @@ async fn apps_are_apart(core: &Core) {
     let ids = |keys: Value| keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect::<Vec<_>>();
     let (mine, other) = (ids(core.get("/.well-known/jwks.json").await), ids(core.get("/appid-x/.well-known/jwks.json").await));
     assert!(!mine.is_empty() && mine.iter().all(|id| !other.contains(id)));
+    // No API key is needed for this, so nothing may be made for it.
+    assert_eq!(core.get("/appid-unheard-of/.well-known/jwks.json").await, json!({ "keys": [] }));
 }
 
 #[tokio::test]
@@ -322,6 +324,44 @@ async fn bad_input_is_refused_with_a_reason() {
     // Characters that would split headers stay data.
     let evil = core.create("", "a\r\nset-cookie: x=1").await;
     assert_eq!(core.verify("", &evil, true).await["session"]["userId"], "a\r\nset-cookie: x=1");
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_no_json_is_refused() {
+    let core = sqlite().await;
+    let session = core.create("", "alice").await;
+    let revoke = json!({ "userId": "alice" }).to_string();
+    let send = |path: &str, method: Method, content_type: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(content_type) = content_type {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        core.call(request.body(Body::from(revoke.clone())).unwrap())
+    };
+    for wrong in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+        "",
+        "\u{e4}",
+    ] {
+        let (status, body) = send("/recipe/session/remove", Method::POST, Some(wrong)).await;
+        assert_eq!(status, 415, "{wrong}");
+        assert!(body.as_str().unwrap().contains("application/json"), "{body}");
+    }
+    let (status, _) = send("/recipe/session/data", Method::PUT, Some("text/plain")).await;
+    assert_eq!(status, 415);
+    assert_eq!(core.verify("", &session, true).await["status"], "OK", "nothing was revoked");
+    let (status, _) = send("/recipe/signup", Method::POST, Some("text/plain")).await;
+    assert_eq!(status, 404);
+    let (status, _) = send("/recipe/session/user?userId=alice", Method::GET, Some("text/plain")).await;
+    assert_eq!(status, 200, "no body is read");
+    for right in
+        [Some("application/json"), Some("application/json; charset=utf-8"), Some("Application/JSON;charset=UTF-8"), None]
+    {
+        assert_eq!(send("/recipe/session/remove", Method::POST, right).await.0, 200, "{right:?}");
+    }
 }
 
 #[tokio::test]

@@ -114,6 +114,26 @@ async fn a_database_that_goes_away_is_no_lost_session() {
 }
 
 #[tokio::test]
+async fn an_older_process_goes_on_while_a_newer_one_changes_the_tables() {
+    let (store, folder) = store().await;
+    let path = folder.path().join("sessions.db");
+    let app = App::on(store).await;
+    let before = app.browser_of("alice").await;
+    let newer = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    for change in [
+        "ALTER TABLE sessions ADD COLUMN device TEXT NOT NULL DEFAULT 'unknown'",
+        "ALTER TABLE keys ADD COLUMN note TEXT",
+        "CREATE TABLE devices (id TEXT PRIMARY KEY)",
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, '', true, x'', 0)",
+    ] {
+        sqlx::query(change).execute(&newer).await.unwrap();
+    }
+    app.goes_on_with(before).await;
+    let again = SqliteStore::open(&path).await.unwrap_err();
+    assert!(matches!(again, StoreError::Migration(_)), "but does not start again: {again:?}");
+}
+
+#[tokio::test]
 async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     let (store, folder) = store().await;
     store.close().await;

@@ -156,7 +156,7 @@ const [alice, handle] = await signedIn("alice", { payload: { role: "admin", name
     part("JWT and public keys");
 }
 {
-    const { body } = await new Browser().post("/anonymous");
+    const { body } = await new Browser().post("/create-anonymous-session");
     const claims = jwtPayload(body.token);
     assert.deepEqual([claims.isAnonymous, claims.anonymousId.length, claims.exp - claims.iat], [true, 36, 315_360_000]);
     const refused = await fetch(`${app}/me`, { headers: { authorization: `Bearer ${body.token}` } });

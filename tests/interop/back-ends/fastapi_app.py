@@ -1,15 +1,20 @@
-"""A SuperTokens back end in FastAPI: what the tests ask of any back end on the session core. See `exercise.mjs` for the routes.
+"""A SuperTokens back end in FastAPI: what the tests ask of any back end on the session core. See `exercise.mjs` and
+`chromium.test.mjs` for the routes.
 
-Arguments: the core's address, and this app's port.
+Arguments: the core's address, and this app's port. `WEBSITE`: where its pages come from.
 """
 
+import asyncio
 import os
 import sys
 import uuid
+from typing import Optional
 
+import jwt as tokens
 import uvicorn
-from fastapi import Depends, FastAPI, Request
-from supertokens_python import InputAppInfo, SupertokensConfig, init
+from fastapi import Depends, FastAPI, Request, Response
+from starlette.middleware.cors import CORSMiddleware
+from supertokens_python import InputAppInfo, SupertokensConfig, get_all_cors_headers, init
 from supertokens_python.framework.fastapi import get_middleware
 from supertokens_python.recipe import jwt, session
 from supertokens_python.recipe.jwt.asyncio import create_jwt
@@ -20,8 +25,10 @@ from supertokens_python.types import RecipeUserId
 
 core, port = sys.argv[1:3]
 origin = f"http://localhost:{port}"
+website = os.environ.get("WEBSITE", origin)
+keys = tokens.PyJWKClient(f"{core}/.well-known/jwks.json")
 init(
-    app_info=InputAppInfo(app_name="test", api_domain=origin, website_domain=origin, api_base_path="/auth"),
+    app_info=InputAppInfo(app_name="test", api_domain=origin, website_domain=website, api_base_path="/auth"),
     supertokens_config=SupertokensConfig(connection_uri=core, api_key=os.environ.get("CORE_API_KEY")),
     framework="fastapi",
     recipe_list=[session.init(anti_csrf="VIA_TOKEN"), jwt.init()],
@@ -29,13 +36,35 @@ init(
 )
 app = FastAPI()
 app.add_middleware(get_middleware())
+app.add_middleware(
+    CORSMiddleware,
+    allow_origins=[website],
+    allow_credentials=True,
+    allow_methods=["GET", "POST", "PUT"],
+    allow_headers=["content-type", *get_all_cors_headers()],
+)
+
+
+async def guest_of(request: Request):
+    """The claims of a guest's token; None when there is none, or none of ours."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    try:
+        key = await asyncio.to_thread(keys.get_signing_key_from_jwt, token)
+        claims = tokens.decode(token, key, algorithms=["RS256"], issuer=f"{origin}/auth")
+    except tokens.PyJWTError:
+        return None
+    return claims if claims.get("isAnonymous") is True and "sessionHandle" not in claims else None
 
 
 @app.post("/login")
 async def login(request: Request):
     body = await request.json()
+    guest = await guest_of(request)
+    payload = {**body.get("payload", {}), **({"anonymousId": guest["anonymousId"]} if guest else {})}
     made = await sessions.create_new_session(
-        request, body.get("tenant", "public"), RecipeUserId(body["user"]), body.get("payload"), body.get("data")
+        request, body.get("tenant", "public"), RecipeUserId(body["user"]), payload, body.get("data")
     )
     return {"handle": made.get_handle()}
 
@@ -48,6 +77,14 @@ async def me(own: SessionContainer = Depends(verify_session())):
         "tenant": own.get_tenant_id(),
         "payload": own.get_access_token_payload(),
     }
+
+
+@app.get("/any")
+async def any_visitor(request: Request, own: Optional[SessionContainer] = Depends(verify_session(session_required=False))):
+    if own is not None:
+        return {"kind": "user", "user": own.get_user_id()}
+    guest = await guest_of(request)
+    return {"kind": "anonymous", "anonymousId": guest["anonymousId"]} if guest else {"kind": "nobody"}
 
 
 @app.get("/checked")
@@ -105,10 +142,11 @@ async def make_jwt(request: Request):
     return {"status": "OK", "jwt": made.jwt}
 
 
-@app.post("/anonymous")
-async def anonymous():
+@app.post("/create-anonymous-session")
+async def create_anonymous_session(response: Response):
     """Anonymous sessions of endpoint mode: `{ "token": … }` to a POST."""
-    made = await create_jwt({"anonymousId": str(uuid.uuid4()), "isAnonymous": True}, 315_360_000, True)
+    response.headers["cache-control"] = "no-store"
+    made = await sessions.create_jwt({"anonymousId": str(uuid.uuid4()), "isAnonymous": True}, 315_360_000, True)
     return {"token": made.jwt}
 
 

@@ -39,8 +39,13 @@ pub(crate) fn browser() -> Result<Browser> {
 
 /// What the native tests start: a database server, and services in other languages.
 pub(crate) fn for_native_tests() -> Result<PathBuf> {
-    python::ensure()?;
+    python()?;
     postgres::ensure()
+}
+
+/// What runs back ends in Python.
+pub(crate) fn python() -> Result<()> {
+    python::ensure()
 }
 
 /// Everything, for the developer who asks for it.
