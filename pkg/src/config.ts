@@ -30,7 +30,7 @@ export function flatten(config: FlatConfig | RecipeConfig): Options {
   for (const [name, value] of Object.entries(flat)) {
     const type = Object.entries(KNOWN).find(([, names]) => names.split(" ").includes(name))?.[0];
     if (!type) {
-      if (!("recipeId" in flat)) console.error(`passerby ignores the unknown option "${name}" of init`);
+      if (!("recipeId" in flat)) console.error(`init has no option "${name}"`);
     } else if (value != null && typeof value !== type) {
       throw makeError("BAD_CONFIG", `The option ${name} of init has to be a ${type}`);
     }

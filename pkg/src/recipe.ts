@@ -44,7 +44,7 @@ const original: RecipeInterface = {
   addXMLHttpRequestInterceptor: deriveXhr,
   addAxiosInterceptors({ axiosInstance }) {
     if (isXhrOurs()) {
-      console.warn("addAxiosInterceptors: XMLHttpRequest is intercepted, so axios needs nothing else");
+      console.warn("addAxiosInterceptors: axios needs nothing, XMLHttpRequest is intercepted");
     } else {
       const axios = import("./axios.js");
       axiosInstance.interceptors.request.use(async (config: unknown) =>

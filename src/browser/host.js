@@ -101,7 +101,7 @@ export function setCookie(name, value) {
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
     console.warn(
-      `The browser refused the cookie "${name}" (over 4096 bytes, cookies blocked, or an iframe ` +
+      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, blocked, or in an iframe ` +
         "without isInIframe?)",
     );
   }
@@ -322,7 +322,7 @@ export function dropHeader(headers, name, value) {
 
 /** @param {Call} call @param {Headers} headers @param {boolean} addCredentials @param {number} timeout milliseconds */
 export async function send(call, headers, addCredentials, timeout) {
-  debug("send a request with the session");
+  debug("send a request");
   if (call.send) return call.send(headers, addCredentials);
   const { input, init } = call;
   const isRequest = input instanceof Request;

@@ -156,7 +156,7 @@ fn a_cookie_that_the_browser_refuses_is_said() {
     assert!(get_cookie("passerby-test").is_falsy());
     assert_eq!(texts.length(), 1);
     let text = texts.get(0).as_string().unwrap();
-    assert!(text.starts_with("The browser refused the cookie"), "{text}");
+    assert!(text.starts_with("Saving to cookies was not successful"), "{text}");
     assert!(text.contains("passerby-test") && text.contains("4096"), "{text}");
 }
 
