@@ -10,7 +10,7 @@ use passerby_protocol::{
     request::AnonymousMode,
     scope::{self, Parsed},
 };
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 
 #[cfg(not(feature = "api"))]
 use crate::browser::Text as JsString;
@@ -154,5 +154,11 @@ fn parse(text: &Text) -> Option<Parsed<Text>> {
 
 /// What the rules need of a URL.
 pub(crate) fn parsed(url: &Url) -> Parsed<Text> {
-    Parsed { origin: url.origin(), hostname: url.hostname(), path: url.path(), is_ipv4: url.is_ipv4() }
+    let text = |key| browser::get(url, key).unchecked_into();
+    Parsed {
+        origin: text("origin"),
+        hostname: text("hostname"),
+        path: text("path"),
+        is_ipv4: !browser::get(url, "isIpv4").is_falsy(),
+    }
 }

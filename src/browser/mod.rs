@@ -57,28 +57,12 @@ extern "C" {
     /// A parsed front token.
     #[derive(Clone)]
     pub(crate) type FrontToken;
-    #[wasm_bindgen(method, getter)]
-    fn id(this: &FrontToken) -> JsValue;
-    #[wasm_bindgen(method, getter)]
-    fn iat(this: &FrontToken) -> f64;
-    #[wasm_bindgen(method, getter)]
-    fn ate(this: &FrontToken) -> f64;
     /// The text it was parsed from.
     #[wasm_bindgen(method, getter)]
     pub(crate) fn raw(this: &FrontToken) -> JsValue;
 
     /// A URL taken apart.
     pub type Url;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn href(this: &Url) -> Text;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn origin(this: &Url) -> Text;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn hostname(this: &Url) -> Text;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn path(this: &Url) -> Text;
-    #[wasm_bindgen(method, getter, js_name = isIpv4)]
-    pub(crate) fn is_ipv4(this: &Url) -> bool;
 
     /// A request, ready to be sent any number of times.
     #[derive(Clone)]
@@ -243,7 +227,8 @@ impl PartialEq for Payload {
 /// What the rules need of a front token of the host.
 pub(crate) fn token(value: JsValue) -> Token<Browser> {
     let front: FrontToken = value.unchecked_into();
-    Token { id: front.id(), issued_at: front.iat(), expires_at: front.ate(), payload: Payload(front) }
+    let number = |key| get(&front, key).unchecked_into_f64();
+    Token { id: get(&front, "id"), issued_at: number("iat"), expires_at: number("ate"), payload: Payload(front) }
 }
 
 /// The front token in the cookie of that name.
@@ -261,7 +246,7 @@ pub(crate) fn stored_token(name: &str) -> Slot<Token<Browser>> {
 /// The latest front token that this page read from the cookie of that name, even if it is gone since.
 pub(crate) fn last_token(name: &str) -> Last<JsValue> {
     let front = last_token_js(name);
-    Last { id: front.id(), issued_at: front.iat() }
+    Last { id: get(&front, "id"), issued_at: get(&front, "iat").unchecked_into_f64() }
 }
 
 /// What the response says in the header of that name.
