@@ -30,11 +30,54 @@ use crate::{
 };
 
 /// The middleware that [`Sessions::actix`] makes.
+///
+/// ```
+/// use actix_web::{App, test, web};
+/// use passerby_server::{ActixSessions, Principal, Sessions};
+/// # use passerby_server::SqliteStore;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # actix_web::rt::System::new().block_on(async {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let middleware: ActixSessions = sessions.actix();
+/// let me = |principal: Principal| async move { principal.anonymous_id().to_owned() };
+/// let app = test::init_service(App::new().wrap(middleware).route("/api/me", web::get().to(me))).await;
+/// let first_visit = test::TestRequest::get().uri("/api/me").to_request();
+/// let response = test::call_service(&app, first_visit).await;
+/// assert_eq!(response.status(), 200);
+/// assert!(response.headers().contains_key("st-anonymous-front-token"));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ActixSessions(Sessions);
 
 /// What [`ActixSessions`] wraps around a service.
+///
+/// ```
+/// use actix_web::{App, test};
+/// use passerby_server::Sessions;
+/// # use passerby_server::SqliteStore;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # actix_web::rt::System::new().block_on(async {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// // No route of the app's: the service answers.
+/// let app = test::init_service(App::new().wrap(sessions.actix())).await;
+/// let keys = test::TestRequest::get().uri("/auth/jwt/jwks.json").to_request();
+/// assert_eq!(test::call_service(&app, keys).await.status(), 200);
+/// let unknown = test::TestRequest::get().uri("/api/me").to_request();
+/// assert_eq!(test::call_service(&app, unknown).await.status(), 404);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ActixSessionsService<S> {
     inner: Rc<S>,

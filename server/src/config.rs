@@ -37,6 +37,23 @@ const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
 const DEFAULT_ANONYMOUS_RENEWAL: f64 = 0.25;
 
 /// Why a configuration is refused. Each message says what to write instead.
+///
+/// ```
+/// use passerby_server::{BuildError, Sessions, SqliteStore};
+/// use std::time::Duration;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let store = SqliteStore::open(file).await?;
+/// let builder = Sessions::builder().api_domain("https://api.example.com").store(store);
+/// let error = builder.access_token_validity(Duration::ZERO).build().await.unwrap_err();
+/// assert!(matches!(error, BuildError::TooShort("access_token_validity")));
+/// assert_eq!(error.to_string(), "`access_token_validity` must be at least one second");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -98,6 +115,33 @@ pub enum BuildError {
 }
 
 /// What becomes of the anonymousId at sign-out.
+///
+/// ```
+/// use passerby_server::{AfterSignOut, Principal, Sessions, Visitor, VisitorError};
+/// # use axum::{Router, body::Body, routing::post};
+/// # use passerby_server::SqliteStore;
+/// # use tower::ServiceExt as _;
+///
+/// async fn out(visitor: Visitor) -> Result<(), VisitorError> {
+/// #     visitor.sign_in("alice", serde_json::Map::new()).await?;
+///     let before = visitor.principal();
+///     visitor.sign_out().await?;
+///     let id = |who: Option<Principal>| who.map(|who| who.anonymous_id().to_owned());
+///     assert_ne!(id(visitor.principal()), id(before));
+///     Ok(())
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// let sessions = builder.after_sign_out(AfterSignOut::Rotate).build().await?;
+/// # let app = Router::new().route("/api/out", post(out)).layer(sessions.layer());
+/// # assert_eq!(app.oneshot(http::Request::post("/api/out").body(Body::empty())?).await?.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AfterSignOut {
     /// The visitor keeps it.

@@ -10,6 +10,33 @@ use crate::{
 };
 
 /// What a failing hook may return.
+///
+/// ```
+/// use passerby_server::{AnonymousSession, HookError, Sessions};
+/// use serde_json::{Map, Value};
+/// # use axum::{Router, body::Body, routing::post};
+/// # use passerby_server::{SqliteStore, Visitor};
+/// # use tower::ServiceExt as _;
+///
+/// async fn cart_of(guest: AnonymousSession, _user_id: String) -> Result<Map<String, Value>, HookError> {
+///     let cart = guest.payload().get("cart").ok_or("the guest has no cart")?;
+///     Ok(Map::from_iter([("cart".to_owned(), cart.clone())]))
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// let sessions = builder.on_upgrade(cart_of).build().await?;
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
+/// # let login = http::Request::post("/api/login").body(Body::empty())?;
+/// // The hook fails, and the guest signs in all the same.
+/// assert_eq!(app.oneshot(login).await?.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 pub type HookError = Box<dyn std::error::Error + Send + Sync>;
 
 type Carried = Pin<Box<dyn Future<Output = Result<Map<String, Value>, HookError>> + Send>>;

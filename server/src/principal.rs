@@ -40,6 +40,29 @@ impl Principal {
 }
 
 /// The session of a visitor who is not signed in. Lives in a signed token only; nothing of it is stored.
+///
+/// ```
+/// use passerby_server::{AnonymousSession, Sessions};
+/// # use axum::{Router, body::Body, routing::get};
+/// # use http::Request;
+/// # use passerby_server::SqliteStore;
+/// # use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let app = Router::new().route("/api/me", get(|| async {})).layer(sessions.layer());
+/// # let first_visit = app.oneshot(Request::get("/api/me").header("st-auth-mode", "header").body(Body::empty())?).await?;
+/// # let token = first_visit.headers()["st-anonymous-token"].to_str()?;
+/// let guest: AnonymousSession = sessions.verify_anonymous(token).await?;
+/// assert_eq!(guest.anonymous_id().len(), 36);
+/// assert!(guest.payload().is_empty());
+/// assert!(guest.expires_at() > std::time::SystemTime::now());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnonymousSession {
     pub(crate) claims: AnonymousClaims,
@@ -66,6 +89,33 @@ impl AnonymousSession {
 }
 
 /// The session of a signed-in user, as its access token tells it.
+///
+/// ```
+/// use passerby_server::{UserSession, Visitor, VisitorError};
+/// use serde_json::{Map, json};
+/// # use axum::{Router, body::Body, routing::post};
+/// # use http::Request;
+/// # use passerby_server::{Sessions, SqliteStore};
+/// # use tower::ServiceExt as _;
+///
+/// async fn login(visitor: Visitor) -> Result<(), VisitorError> {
+///     let role = Map::from_iter([("role".to_owned(), json!("botanist"))]);
+///     let user: UserSession = visitor.sign_in("alice", role).await?;
+///     assert_eq!(user.user_id(), "alice");
+///     assert_eq!(user.payload()["role"], "botanist");
+///     assert!(user.access_token_expires_at() > std::time::SystemTime::now());
+///     Ok(())
+/// }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
+/// # assert_eq!(app.oneshot(Request::post("/api/login").body(Body::empty())?).await?.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserSession {
     pub(crate) claims: AccessClaims,

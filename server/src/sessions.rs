@@ -29,6 +29,26 @@ use crate::{
 const PREFLIGHT_CACHE: Duration = Duration::from_secs(3600);
 
 /// Why an anonymous token is not accepted.
+///
+/// ```
+/// use passerby_server::{AnonymousTokenError, Sessions, SqliteStore};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let token = "forged";
+/// let answer = match sessions.verify_anonymous(token).await {
+///     Ok(visitor) => format!("hello {}", visitor.anonymous_id()),
+///     Err(AnonymousTokenError::Expired) => "get a new one".to_owned(),
+///     Err(AnonymousTokenError::Invalid) => "not one of ours".to_owned(),
+///     Err(error) => return Err(error.into()),
+/// };
+/// assert_eq!(answer, "not one of ours");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnonymousTokenError {

@@ -11,14 +11,48 @@ use super::{
 use crate::{hooks::HookError, principal::UserSession};
 
 /// A claim whose value is one string, number or boolean.
+///
+/// ```
+/// use passerby_server::claims::{PrimitiveClaim, SessionClaimValidator as _};
+/// use std::time::SystemTime;
+///
+/// let (plan, now) = (PrimitiveClaim::new("plan"), SystemTime::now());
+/// let payload = plan.with_value("free", now);
+/// assert!(plan.has_value("free").validate(&payload, now).is_ok());
+/// let reason = plan.has_value("pro").validate(&payload, now).unwrap_err();
+/// assert_eq!((&reason["expectedValue"], &reason["actualValue"]), (&"pro".into(), &"free".into()));
+/// ```
 #[derive(Clone, Debug)]
 pub struct PrimitiveClaim(Claim);
 
 /// A claim whose value is `true` or `false`.
+///
+/// ```
+/// use passerby_server::claims::{BooleanClaim, SessionClaimValidator as _};
+/// use std::time::{Duration, SystemTime};
+///
+/// let verified = BooleanClaim::new("st-ev").max_age(Duration::from_secs(600));
+/// let learned = SystemTime::now();
+/// let payload = verified.with_value(true, learned);
+/// assert!(verified.is_true().validate(&payload, learned).is_ok());
+/// let reason = verified.is_true().validate(&payload, learned + Duration::from_secs(3600)).unwrap_err();
+/// assert_eq!(reason["message"], "expired");
+/// ```
 #[derive(Clone, Debug)]
 pub struct BooleanClaim(Claim);
 
 /// A claim whose value is a list of strings, numbers or booleans, such as roles.
+///
+/// ```
+/// use passerby_server::claims::{PrimitiveArrayClaim, SessionClaimValidator as _};
+/// use std::time::SystemTime;
+///
+/// let (role, now) = (PrimitiveArrayClaim::new("st-role"), SystemTime::now());
+/// let payload = role.with_value(vec!["editor", "author"], now);
+/// assert!(role.includes_any(["admin", "editor"]).validate(&payload, now).is_ok());
+/// assert!(role.includes_all(["admin", "editor"]).validate(&payload, now).is_err());
+/// assert!(role.excludes("author").validate(&payload, now).is_err());
+/// ```
 #[derive(Clone, Debug)]
 pub struct PrimitiveArrayClaim(Claim);
 

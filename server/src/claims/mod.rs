@@ -83,6 +83,28 @@ pub trait SessionClaimValidator: Send + Sync + 'static {
 }
 
 /// A demand that was not satisfied.
+///
+/// ```
+/// use passerby_server::claims::{InvalidClaim, PrimitiveArrayClaim};
+/// # use passerby_server::{Sessions, SqliteStore, Visitor};
+/// # use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// # let app = axum::Router::new().route("/api/login", axum::routing::post(login)).layer(sessions.layer());
+/// # app.oneshot(http::Request::post("/api/login").body(axum::body::Body::empty())?).await?;
+/// # let handle = sessions.session_handles_of_user("alice").await?.remove(0);
+/// let is_admin = PrimitiveArrayClaim::new("st-role").includes("admin");
+/// let invalid: Vec<InvalidClaim> = sessions.validate_claims_of_session(&handle, &[&is_admin]).await?.expect("she is signed in");
+/// assert_eq!(invalid[0].id, "st-role");
+/// assert_eq!(invalid[0].reason["message"], "value does not exist");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidClaim {

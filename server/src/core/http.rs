@@ -98,6 +98,27 @@ pub(super) async fn answer(
 }
 
 /// What a request asked for, found in the extensions of the response; for logs and metrics, which must not repeat paths and queries.
+///
+/// ```
+/// use passerby_server::core::Operation;
+/// # use axum::body::Body;
+/// # use http::Request;
+/// # use passerby_server::{SqliteStore, core::{CoreSettings, SessionCore}};
+/// # use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let core = SessionCore::open(SqliteStore::open(file).await?, CoreSettings::default()).await?;
+/// let request = Request::get("/recipe/session/user?userId=alice").body(Body::empty())?;
+/// let response = core.router().oneshot(request).await?;
+/// // For the log: not who was asked for.
+/// let operation = response.extensions().get::<Operation>().expect("each response has one");
+/// assert_eq!(operation.name(), "handles_of_user");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation(&'static str);
 

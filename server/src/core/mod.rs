@@ -35,9 +35,49 @@ use crate::{
 };
 
 /// The versions of the core driver interface that are spoken.
+///
+/// ```
+/// use axum::body::{Body, to_bytes};
+/// use passerby_server::core::INTERFACE_VERSIONS;
+/// # use http::Request;
+/// # use passerby_server::{SqliteStore, core::{CoreSettings, SessionCore}};
+/// # use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let core = SessionCore::open(SqliteStore::open(file).await?, CoreSettings::default()).await?;
+/// // What a back end asks first.
+/// let response = core.router().oneshot(Request::get("/apiversion").body(Body::empty())?).await?;
+/// let answer: serde_json::Value = serde_json::from_slice(&to_bytes(response.into_body(), 1000).await?)?;
+/// assert_eq!(answer["versions"], serde_json::json!(INTERFACE_VERSIONS));
+/// # Ok(())
+/// # }
+/// ```
 pub const INTERFACE_VERSIONS: [&str; 8] = ["3.0", "3.1", "4.0", "5.0", "5.1", "5.2", "5.3", "5.4"];
 
 /// What can be set. The defaults are those of the SuperTokens core.
+///
+/// ```
+/// use passerby_server::core::{CoreSettings, SessionCore};
+/// # use passerby_server::SqliteStore;
+/// use std::time::Duration;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let store = SqliteStore::open(file).await?;
+/// let mut settings = CoreSettings::default();
+/// assert_eq!(settings.access_token_validity, Duration::from_secs(3600));
+/// settings.access_token_validity = Duration::from_secs(600);
+/// settings.api_keys = vec!["a-long-random-text".into()];
+/// let core = SessionCore::open(store, settings).await?;
+/// core.ready().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CoreSettings {
@@ -74,6 +114,23 @@ impl CoreSettings {
 }
 
 /// Why a core does not start.
+///
+/// ```
+/// use passerby_server::core::{CoreError, CoreSettings, SessionCore};
+/// # use passerby_server::SqliteStore;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let store = SqliteStore::open(file).await?;
+/// let mut settings = CoreSettings::default();
+/// settings.api_keys = vec!["two words".into()];
+/// let error = SessionCore::open(store, settings).await.unwrap_err();
+/// assert!(matches!(error, CoreError::BadApiKey), "{error}");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CoreError {

@@ -42,6 +42,22 @@ const REREAD_MS: u64 = PUBLISH_AHEAD_MS / 2;
 const RELOAD_COOL_DOWN_MS: u64 = 500;
 
 /// How the keys of anonymous tokens sign.
+///
+/// ```
+/// use passerby_server::{JwtKey, KeyAlgorithm, Sessions, SqliteStore};
+/// # use std::time::Duration;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// let sessions = builder.anonymous_algorithm(KeyAlgorithm::Es256).build().await?;
+/// let token = sessions.create_jwt(Default::default(), Duration::from_secs(60), JwtKey::Static).await?;
+/// assert_eq!(jsonwebtoken::decode_header(&token)?.alg, jsonwebtoken::Algorithm::ES256);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyAlgorithm {
     /// RSA, 2048 bits. Every JWT library verifies it, and verifying is fast.

@@ -38,6 +38,30 @@ use crate::{
 const SWEEP: u32 = 10;
 
 /// What can go wrong inside the server, through no fault of the visitor's.
+///
+/// ```
+/// use passerby_server::{EngineError, Sessions, SqliteStore};
+///
+/// fn status(error: &EngineError) -> u16 {
+///     match error {
+///         EngineError::Store(_) => 503,
+///         EngineError::Payload(_) => 400,
+///         _ => 500,
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let store = SqliteStore::open(file).await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build().await?;
+/// store.close().await;
+/// let error = sessions.revoke_all_sessions_of_user("alice").await.unwrap_err();
+/// assert_eq!(status(&error), 503);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
@@ -133,6 +157,30 @@ pub(crate) enum Refreshed {
 }
 
 /// What is known of a session without its tokens.
+///
+/// ```
+/// use passerby_server::{SessionInformation, Sessions};
+/// # use passerby_server::{SqliteStore, Visitor};
+/// # use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// # let app = axum::Router::new().route("/api/login", axum::routing::post(login)).layer(sessions.layer());
+/// # app.oneshot(http::Request::post("/api/login").body(axum::body::Body::empty())?).await?;
+/// // One line for each place where Alice is signed in.
+/// for handle in sessions.session_handles_of_user("alice").await? {
+///     let found: SessionInformation = sessions.session_information(&handle).await?.expect("it has not expired");
+///     println!("since {:?}, until {:?}", found.created_at, found.expires_at);
+///     assert_eq!((found.user_id.as_str(), found.handle), ("alice", handle));
+///     assert!(found.created_at < found.expires_at);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SessionInformation {

@@ -50,11 +50,65 @@ pub struct User(pub UserSession);
 
 /// A signed-in user whose session was looked up in the store, so that a revocation counts at once. Refuses like [`User`]; a revoked
 /// session is cleared, and the visitor is anonymous with the same response.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use passerby_server::{FreshUser, Sessions};
+/// # use axum::body::Body;
+/// # use http::Request;
+/// # use passerby_server::{SqliteStore, Visitor};
+/// # use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// let app = Router::new()
+///     .route("/api/password", post(|user: FreshUser| async move { user.user_id().to_owned() }))
+/// #     .route("/api/login", post(login))
+///     .layer(sessions.layer());
+/// # let request = |path: &str| Request::post(path).header("st-auth-mode", "header");
+/// # let signed_in = app.clone().oneshot(request("/api/login").body(Body::empty())?).await?;
+/// # let bearer = format!("Bearer {}", signed_in.headers()["st-access-token"].to_str()?);
+/// # let send = || app.clone().oneshot(request("/api/password").header("authorization", &bearer).body(Body::empty()).unwrap());
+/// assert_eq!(send().await?.status(), 200);
+/// sessions.revoke_all_sessions_of_user("alice").await?;
+/// // The access token is still valid: as a `User` she would pass.
+/// assert_eq!(send().await?.status(), 401);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct FreshUser(pub UserSession);
 
 /// A signed-in user on a route that serves pages and scripts alike. Who has no valid user session is refused as the request wants it: a
 /// page load is [redirected to `/refresh-session`](crate::redirect_to_refresh), a script gets the 401 or 403 of [`User`].
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use passerby_server::{PageUser, Sessions};
+/// # use axum::body::Body;
+/// # use http::{Request, header};
+/// # use passerby_server::SqliteStore;
+/// # use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let account = |user: PageUser| async move { format!("account of {}", user.user_id()) };
+/// let app = Router::new().route("/account", get(account)).layer(sessions.layer());
+/// # let visit = |accept: &str| app.clone().oneshot(Request::get("/account").header(header::ACCEPT, accept).body(Body::empty()).unwrap());
+/// let page = visit("text/html").await?;
+/// assert!(page.status().is_redirection());
+/// assert_eq!(page.headers()[header::LOCATION], "/refresh-session?redirectBack=%2Faccount");
+/// assert_eq!(visit("application/json").await?.status(), 401);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct PageUser(pub UserSession);
 

@@ -61,6 +61,28 @@ pub struct SessionsLayer {
 }
 
 /// The middleware that [`SessionsLayer`] makes.
+///
+/// ```
+/// use axum::body::Body;
+/// use http::{Request, Response};
+/// use passerby_server::{CrossOrigin, Sessions, SessionsService};
+/// # use passerby_server::SqliteStore;
+/// use tower::{Layer as _, ServiceExt as _, service_fn};
+/// use tower_http::csrf::Csrf;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let app = service_fn(|_: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::from("the app"))) });
+/// let service: Csrf<SessionsService<_>, CrossOrigin> = sessions.layer().layer(app);
+/// // Answered before the app is asked.
+/// let keys = service.oneshot(Request::get("/auth/jwt/jwks.json").body(Body::empty())?).await?;
+/// assert_eq!(keys.headers()["content-type"], "application/json");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SessionsService<S> {
@@ -69,6 +91,29 @@ pub struct SessionsService<S> {
 }
 
 /// Answers a state-changing request that another website sent with the visitor's cookies: 403.
+///
+/// ```
+/// use axum::{Router, body::Body, routing::post};
+/// use http::Request;
+/// use passerby_server::{Sessions, SqliteStore};
+/// use tower::ServiceExt as _;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// let sessions = builder.trusted_origin("https://pay.example.com").build().await?;
+/// let app = Router::new().route("/api/paid", post(|| async {})).layer(sessions.layer());
+/// let send = |origin: &str| {
+///     let request = Request::post("/api/paid").header("sec-fetch-site", "cross-site").header("origin", origin);
+///     app.clone().oneshot(request.body(Body::empty()).unwrap())
+/// };
+/// assert_eq!(send("https://pay.example.com").await?.status(), 200);
+/// assert_eq!(send("https://evil.example").await?.status(), 403);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CrossOrigin;
 

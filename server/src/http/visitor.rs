@@ -28,6 +28,40 @@ use crate::{
 
 /// Why acting on a session failed. As a response: a refusal as in the reference, section 1.7, 400 for a payload that
 /// cannot be kept, 503 when the store failed, else 500.
+///
+/// ```
+/// use passerby_server::{Visitor, VisitorError};
+/// # use axum::{Router, body::Body, routing::post};
+/// # use http::Request;
+/// # use passerby_server::{Sessions, SqliteStore};
+/// use serde_json::Map;
+/// # use tower::ServiceExt as _;
+///
+/// async fn promote(visitor: Visitor) -> Result<(), VisitorError> {
+///     let role = Map::from_iter([("role".to_owned(), "botanist".into())]);
+///     visitor.merge_into_access_token_payload(role).await.map(drop)
+/// }
+///
+/// /// `sub` is a protected claim.
+/// async fn rename(visitor: Visitor) -> Result<(), VisitorError> {
+///     visitor.anonymous().update_payload(Map::from_iter([("sub".to_owned(), "bob".into())])).await.map(drop)
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let app = Router::new()
+/// #     .route("/api/promote", post(promote))
+/// #     .route("/api/rename", post(rename))
+/// #     .layer(sessions.layer());
+/// # let post = |path: &str| app.clone().oneshot(Request::post(path).body(Body::empty()).unwrap());
+/// assert_eq!(post("/api/promote").await?.status(), 401);
+/// assert_eq!(post("/api/rename").await?.status(), 400);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VisitorError {
@@ -564,6 +598,33 @@ impl Visitor {
 }
 
 /// What [`Visitor::anonymous`] gives.
+///
+/// ```
+/// use passerby_server::{Visitor, VisitorError};
+/// # use axum::{Router, body::{Body, to_bytes}, routing::post};
+/// # use http::Request;
+/// # use passerby_server::{Sessions, SqliteStore};
+/// use serde_json::{Map, json};
+/// # use tower::ServiceExt as _;
+///
+/// async fn darken(visitor: Visitor) -> Result<String, VisitorError> {
+///     let theme = Map::from_iter([("theme".to_owned(), json!("dark"))]);
+///     let guest = visitor.anonymous().update_payload(theme).await?;
+///     Ok(guest.payload()["theme"].to_string())
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let app = Router::new().route("/api/darken", post(darken)).layer(sessions.layer());
+/// let response = app.oneshot(Request::post("/api/darken").body(Body::empty())?).await?;
+/// assert!(response.headers().contains_key("st-anonymous-front-token"));
+/// assert_eq!(to_bytes(response.into_body(), 100).await?, "\"dark\"");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AnonymousVisitor<'a>(&'a Visitor);
 

@@ -1,4 +1,23 @@
 //! Where sessions and keys are kept: one trait, and a store for each database behind a cargo feature of its name.
+//!
+//! ```
+//! use passerby_server::{Sessions, SqliteStore, store::SessionStore as _};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let file = folder.path().join("sessions.db");
+//! let store = SqliteStore::open(file).await?;
+//! let start = || Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build();
+//! start().await?;
+//! let keys = store.keys().await?;
+//! assert!(!keys.is_empty());
+//! // Whoever comes later, here or in another process, uses the same keys.
+//! start().await?;
+//! assert_eq!(store.keys().await?, keys);
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -18,12 +37,53 @@ pub use self::postgres::PostgresStore;
 pub use self::sqlite::SqliteStore;
 
 /// The app whose sessions and keys a store keeps unless it is asked for another.
+///
+/// ```
+/// use passerby_server::{SqliteStore, store::{AppStores as _, DEFAULT_APP, SessionStore as _}};
+/// # use passerby_server::store::SessionRecord;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let session = SessionRecord {
+/// #     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
+/// #     user_id: "alice".into(),
+/// #     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
+/// #     refresh_hash2: "…".into(),
+/// #     created_at: 1_000,
+/// #     expires_at: 2_000,
+/// #     payload: serde_json::Map::new(),
+/// #     data: serde_json::Map::new(),
+/// # };
+/// let store = SqliteStore::open(file).await?;
+/// store.create(&session).await?;
+/// assert_eq!(store.for_app(DEFAULT_APP).load(&session.handle).await?, Some(session));
+/// # Ok(())
+/// # }
+/// ```
 pub const DEFAULT_APP: &str = "public";
 
 /// A key dated further ahead than this was made by a clock that was wrong.
 pub(crate) const CLOCK_TOLERANCE_MS: u64 = 3600 * 1000;
 
 /// One session of one user. Anonymous sessions have no record (design section 3, rule 2).
+///
+/// ```
+/// use passerby_server::store::SessionRecord;
+///
+/// let session = SessionRecord {
+///     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
+///     user_id: "alice".into(),
+///     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
+///     refresh_hash2: "…".into(),
+///     created_at: 1_000,
+///     expires_at: 2_000,
+///     payload: serde_json::Map::new(),
+///     data: serde_json::Map::new(),
+/// };
+/// assert!(!format!("{session:?}").contains("alice"), "fit for logs");
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct SessionRecord {
     /// UUID v4.
@@ -52,6 +112,24 @@ impl fmt::Debug for SessionRecord {
 }
 
 /// What a key is for.
+///
+/// ```
+/// use passerby_server::{Sessions, SqliteStore, store::{KeyKind, SessionStore as _}};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let store = SqliteStore::open(file).await?;
+/// // The first start makes one of each.
+/// Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build().await?;
+/// let keys = store.keys().await?;
+/// for kind in [KeyKind::Dynamic, KeyKind::Static, KeyKind::Refresh] {
+///     assert_eq!(keys.iter().filter(|key| key.kind == kind).count(), 1);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// Signs access tokens; rotates.
@@ -63,6 +141,25 @@ pub enum KeyKind {
 }
 
 /// One key. Keys are never deleted: the anonymousId of a long expired token must stay readable (design section 3, rule 5).
+///
+/// ```
+/// use passerby_server::store::{KeyKind, KeyRecord, SessionStore as _};
+/// # use passerby_server::SqliteStore;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let store = SqliteStore::open(file).await?;
+/// let key = KeyRecord { id: "s-1".into(), kind: KeyKind::Static, created_at: 1_000, secret: "…".into() };
+/// store.add_key_unless_newer(&key, 500).await?;
+/// // Another process had the same idea, and is too late.
+/// let second = KeyRecord { id: "s-2".into(), ..key.clone() };
+/// store.add_key_unless_newer(&second, 500).await?;
+/// assert_eq!(store.keys().await?, [key]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The `kid`.
@@ -91,6 +188,33 @@ impl fmt::Debug for KeyRecord {
 }
 
 /// What [`SessionStore::update`] does with the record after the decision.
+///
+/// ```
+/// use passerby_server::store::{SessionRecord, SessionStore as _, Write};
+/// # use passerby_server::SqliteStore;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let store = SqliteStore::open(file).await?;
+/// # let session = SessionRecord {
+/// #     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
+/// #     user_id: "alice".into(),
+/// #     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
+/// #     refresh_hash2: "…".into(),
+/// #     created_at: 1_000,
+/// #     expires_at: 2_000,
+/// #     payload: serde_json::Map::new(),
+/// #     data: serde_json::Map::new(),
+/// # };
+/// # store.create(&session).await?;
+/// let mut end_if_old = |session: &mut SessionRecord| if session.created_at < 5_000 { Write::Remove } else { Write::Keep };
+/// store.update(&session.handle, &mut end_if_old).await?;
+/// assert_eq!(store.load(&session.handle).await?, None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
     /// Leave the stored record as it is.
@@ -102,9 +226,52 @@ pub enum Write {
 }
 
 /// What [`SessionStore::update`] calls with the record it read.
+///
+/// ```
+/// use passerby_server::store::{Decide, SessionRecord, Write};
+///
+/// fn update(stored: &mut Option<SessionRecord>, decide: Decide<'_>) -> Option<SessionRecord> {
+///     let mut record = stored.clone()?;
+///     match decide(&mut record) {
+///         Write::Keep => {}
+///         Write::Save => *stored = Some(record.clone()),
+///         Write::Remove => *stored = None,
+///     }
+///     Some(record)
+/// }
+///
+/// # let session = SessionRecord {
+/// #     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
+/// #     user_id: "alice".into(),
+/// #     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
+/// #     refresh_hash2: "…".into(),
+/// #     created_at: 1_000,
+/// #     expires_at: 2_000,
+/// #     payload: serde_json::Map::new(),
+/// #     data: serde_json::Map::new(),
+/// # };
+/// # let mut stored = Some(session);
+/// update(&mut stored, &mut |session| { session.expires_at += 500; Write::Save });
+/// assert_eq!(stored.expect("it was saved").expires_at, 2_500);
+/// ```
 pub type Decide<'a> = &'a mut (dyn for<'record> FnMut(&'record mut SessionRecord) -> Write + Send);
 
 /// Why a store could not do what it was asked.
+///
+/// ```
+/// use passerby_server::{SqliteStore, store::{SessionStore as _, StoreError}};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// let store = SqliteStore::open(file).await?;
+/// store.close().await;
+/// let error = store.load("5a0c2f5e-1111-4222-8333-944445555666").await.unwrap_err();
+/// assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -162,6 +329,33 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// One database for several apps, whose sessions and keys are apart: no app sees, or verifies, anything of another.
+///
+/// ```
+/// use passerby_server::{SqliteStore, store::{AppStores as _, SessionStore as _}};
+/// # use passerby_server::store::SessionRecord;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("sessions.db");
+/// # let session = SessionRecord {
+/// #     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
+/// #     user_id: "alice".into(),
+/// #     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
+/// #     refresh_hash2: "…".into(),
+/// #     created_at: 1_000,
+/// #     expires_at: 2_000,
+/// #     payload: serde_json::Map::new(),
+/// #     data: serde_json::Map::new(),
+/// # };
+/// let database = SqliteStore::open(file).await?;
+/// let (shop, forum) = (database.for_app("shop"), database.for_app("forum"));
+/// shop.create(&session).await?;
+/// assert_eq!(forum.load(&session.handle).await?, None);
+/// assert_eq!(shop.load(&session.handle).await?, Some(session));
+/// # Ok(())
+/// # }
+/// ```
 pub trait AppStores: fmt::Debug + Send + Sync + 'static {
     /// The store of one app. [`DEFAULT_APP`] is the one that a store is when it is opened.
     fn for_app(&self, app_id: &str) -> Arc<dyn SessionStore>;
