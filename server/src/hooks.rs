@@ -18,7 +18,9 @@ use crate::{
 /// # use passerby_server::{SqliteStore, Visitor};
 /// # use tower::ServiceExt as _;
 ///
+/// # static CALLED: std::sync::OnceLock<()> = std::sync::OnceLock::new();
 /// async fn cart_of(guest: AnonymousSession, _user_id: String) -> Result<Map<String, Value>, HookError> {
+///     # let _ = CALLED.set(());
 ///     let cart = guest.payload().get("cart").ok_or("the guest has no cart")?;
 ///     Ok(Map::from_iter([("cart".to_owned(), cart.clone())]))
 /// }
@@ -34,6 +36,7 @@ use crate::{
 /// # let login = http::Request::post("/api/login").body(Body::empty())?;
 /// // The hook fails, and the guest signs in all the same.
 /// assert_eq!(app.oneshot(login).await?.status(), 200);
+/// # assert!(CALLED.get().is_some());
 /// # Ok(())
 /// # }
 /// ```

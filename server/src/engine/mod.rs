@@ -171,13 +171,16 @@ pub(crate) enum Refreshed {
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
 /// # let app = axum::Router::new().route("/api/login", axum::routing::post(login)).layer(sessions.layer());
 /// # app.oneshot(http::Request::post("/api/login").body(axum::body::Body::empty())?).await?;
+/// # let mut lines = 0;
 /// // One line for each place where Alice is signed in.
 /// for handle in sessions.session_handles_of_user("alice").await? {
 ///     let found: SessionInformation = sessions.session_information(&handle).await?.expect("it has not expired");
 ///     println!("since {:?}, until {:?}", found.created_at, found.expires_at);
 ///     assert_eq!((found.user_id.as_str(), found.handle), ("alice", handle));
 ///     assert!(found.created_at < found.expires_at);
+///     # lines += 1;
 /// }
+/// # assert_eq!(lines, 1);
 /// # Ok(())
 /// # }
 /// ```
