@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
+    io::{self, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -35,11 +36,19 @@ impl Example {
         });
         let example = Self { child, address };
         let end = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(&example.address).is_err() {
-            assert!(Instant::now() < end, "{name} does not listen");
+        while !example.answers().is_ok_and(|bytes| bytes > 0) {
+            assert!(Instant::now() < end, "{name} does not answer");
             std::thread::sleep(Duration::from_millis(20));
         }
         example
+    }
+
+    /// To connect proves nothing: a program that another test is just starting may have inherited the socket that found the free port.
+    fn answers(&self) -> io::Result<usize> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        stream.read(&mut [0])
     }
 
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> (Response<()>, String) {

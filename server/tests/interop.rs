@@ -11,7 +11,7 @@
 
 use std::{
     fs,
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -200,10 +200,18 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// To connect proves nothing: a program that another test is just starting may have inherited the socket of [`free_port`].
+fn answers(port: u16) -> io::Result<usize> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    stream.read(&mut [0])
+}
+
 fn listens(port: u16) -> bool {
     let end = Instant::now() + Duration::from_secs(60);
     while Instant::now() < end {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        if answers(port).is_ok_and(|bytes| bytes > 0) {
             return true;
         }
         std::thread::sleep(Duration::from_millis(50));
