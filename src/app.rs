@@ -133,9 +133,13 @@ impl App {
         if let Some(response) = response {
             keep_all(response, announced, change, &last);
         }
+        let held = browser::get_cookie(front_cookie::FRONT_TOKEN);
         self.write(&now, announced, change);
+        let holds = browser::get_cookie(front_cookie::FRONT_TOKEN);
+        // Another one than before and than ours is of another tab that wrote in the same moment.
         if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user)
-            && browser::get_cookie(front_cookie::FRONT_TOKEN) != token.payload.0.raw()
+            && holds == held
+            && holds != token.payload.0.raw()
         {
             change = change.refused();
         }

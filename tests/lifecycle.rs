@@ -34,6 +34,17 @@ export function denyStorage() {
 export function denyCookies() {
   Object.defineProperty(document, 'cookie', { configurable: true, get: () => '', set() {} });
 }
+export function writeBehind(text) {
+  const native = Object.getOwnPropertyDescriptor(Document.prototype, 'cookie');
+  Object.defineProperty(document, 'cookie', {
+    configurable: true,
+    get: () => native.get.call(document),
+    set(own) {
+      native.set.call(document, own);
+      if (own.startsWith('sFrontToken=')) native.set.call(document, text);
+    },
+  });
+}
 export function allowCookies() {
   delete document.cookie;
 }
@@ -61,6 +72,9 @@ extern "C" {
     fn deny_storage() -> JsValue;
     #[wasm_bindgen(js_name = denyCookies)]
     fn deny_cookies();
+    /// As another tab does, right after each front token of ours.
+    #[wasm_bindgen(js_name = writeBehind)]
+    fn write_behind(text: &str);
     #[wasm_bindgen(js_name = allowCookies)]
     fn allow_cookies();
     /// What goes to `console.error`.
@@ -238,6 +252,18 @@ async fn a_listener_may_drop_another_one() {
     page.get("/orders").await;
     assert_eq!(errors.end(), "");
     assert_eq!(calls.get(), 0, "it was dropped before its turn");
+}
+
+#[wasm_bindgen_test]
+async fn another_tab_that_writes_in_the_same_moment_is_no_refusal_of_the_browser() {
+    let page = Page::signed_in(&Token::user("s1"));
+    let theirs = Token::user("s1").issued(2.0).with("role", "theirs");
+    write_behind(&format!("sFrontToken={};path=/", theirs.text()));
+    page.server.on("/orders", [Reply::ok().user(&Token::user("s1").issued(1.0).with("role", "ours"))]);
+    page.get("/orders").await;
+    allow_cookies();
+    assert_eq!(page.events.take(), ["ACCESS_TOKEN_PAYLOAD_UPDATED in authenticated"]);
+    assert_eq!(support::cookie("sFrontToken"), Some(theirs.text()));
 }
 
 #[wasm_bindgen_test]
