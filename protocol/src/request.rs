@@ -15,11 +15,12 @@ pub enum AnonymousMode {
     Off,
 }
 
-/// Milliseconds.
+/// Between questions that fail, in milliseconds.
 const PAUSE: f64 = 10_000.0;
 
 /// Whether a request of the app may ask at `now` whether there is a session, when the last question failed at `failed`, both in epoch
-/// milliseconds. Those that may not go as they are, and who is refused asks then. An endpoint makes no session before the answer.
+/// milliseconds. Those that may not ask are sent as they are, and one that is refused asks then. An endpoint makes no session before the
+/// answer, so with one every request asks.
 #[must_use]
 pub fn may_ask(mode: AnonymousMode, now: f64, failed: f64) -> bool {
     // A clock that was set back makes nobody wait for long.
