@@ -180,8 +180,9 @@ impl App {
         }
         let mark = Mark::after(now.changed, browser::now());
         browser::set_cookie(front_cookie::LAST_UPDATE, &mark.0.into());
-        if stores {
-            browser::first_key(true);
+        // An app that says nothing of anonymous sessions finds nothing of them where there are none.
+        if stores || self.anonymous.get() == AnonymousMode::Unspecified {
+            browser::forget_first_key();
         }
         browser::changed();
     }

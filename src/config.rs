@@ -148,8 +148,10 @@ impl Settings {
     }
 }
 
-fn parse(text: &Text) -> Option<Parsed<Text>> {
-    browser::parse_url(text).as_ref().map(parsed)
+/// Nothing where it is no URL.
+pub(crate) fn parse(text: &Text) -> Option<Parsed<Text>> {
+    let url = browser::parse_url(text);
+    (!url.is_undefined()).then(|| parsed(url.unchecked_ref()))
 }
 
 /// What the rules need of a URL.

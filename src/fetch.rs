@@ -19,7 +19,6 @@ use crate::{
 /// How long a request waits for the first one of a new visitor, in milliseconds: that could be one that takes for ever, and a second
 /// session for the visitor is better than no answer.
 const FIRST_TIMEOUT: f64 = 5_000.0;
-const FIRST_LOCK: &str = "passerby-first";
 
 /// In the fragment of a URL: leave this request alone.
 pub(crate) const DO_NOT_INTERCEPT: &str = "superTokensDoNotDoInterception";
@@ -84,30 +83,25 @@ impl App {
         }
     }
 
-    fn gate(&self, state: &State) -> Gate {
-        gate(state, self.anonymous.get(), self.answered.get())
-    }
-
     /// Waits until the request may go. What it returns is held until the response is absorbed.
     async fn admit(&'static self) -> Option<Lock> {
         let mut turn = None;
+        let mut asked = false;
         loop {
-            match self.gate(&self.state()) {
-                Gate::Ask if may_ask(self.anonymous.get(), browser::now(), self.failed.get()) => {
+            let mode = self.anonymous.get();
+            let may_ask = !asked && may_ask(mode, browser::now(), self.failed.get());
+            match gate(&self.state(), mode, may_ask, self.answered.get()) {
+                Gate::Ask => {
                     // Whatever comes of it, the request goes, and the server decides.
+                    asked = true;
                     kept(refresh(self, &State::Unknown)).await;
                     if self.state().is_unknown() {
                         self.failed.set(browser::now());
                     }
-                    break;
                 }
-                Gate::Open | Gate::Ask => break,
+                Gate::Open => break,
                 Gate::Lead if turn.is_some() => return turn,
-                Gate::Lead => {
-                    // Before the wait, so that tabs without locks see each other's.
-                    browser::first_key(false);
-                    turn = kept(self.first_turn()).await;
-                }
+                Gate::Lead => turn = kept(self.first_turn()).await,
             }
         }
         drop(turn);
@@ -136,7 +130,7 @@ impl App {
 
     /// Waits until no other request, in any tab, is about to bring a new visitor's session. Nothing when one of this tab was: look again.
     pub(crate) async fn first_turn(&self) -> Option<Lock> {
-        Lock::of_turn(settled(browser::turn(FIRST_LOCK, FIRST_TIMEOUT)).await)
+        Lock::of_turn(settled(browser::turn(FIRST_TIMEOUT)).await)
     }
 
     /// Adds what the server is to know (reference 1.5).
@@ -147,12 +141,13 @@ impl App {
         browser::set_header(headers, header::RID, &rid.into(), false);
         browser::set_header(headers, header::AUTH_MODE, &self.settings.transfer_method, true);
         browser::set_header(headers, header::AUTHORIZATION, &bearer(token), false);
-        let mode = match self.anonymous.get() {
-            AnonymousMode::Off => ANONYMOUS_OFF.into(),
-            _ if self.gate(state) == Gate::Lead => browser::first_key(false),
-            _ => JsValue::UNDEFINED,
-        };
-        browser::set_header(headers, header::ANONYMOUS_MODE, &mode, true);
+        match self.anonymous.get() {
+            AnonymousMode::Off => browser::set_header(headers, header::ANONYMOUS_MODE, &ANONYMOUS_OFF.into(), true),
+            AnonymousMode::On if state.token().is_none() => {
+                browser::set_first_key(headers, header::ANONYMOUS_MODE, "");
+            }
+            _ => {}
+        }
     }
 
     /// The token that proves the session of `state` in header mode.

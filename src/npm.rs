@@ -50,7 +50,8 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// Starts the SDK with what `pkg/src/config.ts` made of the app's options, of which `options` are those for the host module. What is no text is not given. `anonymous` is `undefined` for unspecified.
+/// Starts the SDK with what `pkg/src/config.ts` made of the app's options, of which `options` are those for the host module. What is no text
+/// is not given. What is wrong with them, or `undefined`.
 #[wasm_bindgen]
 #[expect(clippy::too_many_arguments, reason = "as an object it would need its names here, too")]
 pub fn init(
@@ -65,40 +66,43 @@ pub fn init(
     add_credentials: bool,
     in_headers: bool,
     is_in_iframe: bool,
-    anonymous: Option<bool>,
+    anonymous_is_given: bool,
+    anonymous_is_wanted: bool,
     endpoint: JsValue,
     key_set: JsValue,
-) -> Result<(), JsValue> {
+) -> JsValue {
     let text = |value: JsValue| value.is_string().then(|| value.unchecked_into::<Text>());
     let is_count = |number: f64| number >= 0.0; // and no NaN
-    if !is_count(expired_status) || !is_count(invalid_claim_status) {
-        return Err(Fault::BadStatusCodes.into());
-    }
-    if !is_count(retry_limit) {
-        return Err(Fault::BadRetryLimit.into());
-    }
-    let config = Config {
-        api_domain: text(api_domain).ok_or(Fault::BadApiDomain)?,
-        api_base_path: text(api_base_path).ok_or(Fault::BadApiBasePath)?,
-        session_token_frontend_domain: text(frontend_domain),
-        session_token_backend_domain: text(backend_domain),
-        session_expired_status_code: expired_status as u16,
-        invalid_claim_status_code: invalid_claim_status as u16,
-        max_retry_attempts_for_session_refresh: retry_limit as u32,
-        auto_add_credentials: add_credentials,
-        token_transfer_method: if in_headers { TransferMethod::Header } else { TransferMethod::Cookie },
-        is_in_iframe,
-        anonymous: match anonymous {
-            None => AnonymousMode::Unspecified,
-            Some(false) => AnonymousMode::Off,
-            Some(true) if endpoint.is_undefined() => AnonymousMode::On,
-            Some(true) => AnonymousMode::Endpoint,
-        },
-        anonymous_endpoint: text(endpoint),
-        anonymous_jwks: text(key_set),
+    let start = || {
+        if !is_count(expired_status) || !is_count(invalid_claim_status) {
+            return Err(Fault::BadStatusCodes);
+        }
+        if !is_count(retry_limit) {
+            return Err(Fault::BadRetryLimit);
+        }
+        let config = Config {
+            api_domain: text(api_domain).ok_or(Fault::BadApiDomain)?,
+            api_base_path: text(api_base_path).ok_or(Fault::BadApiBasePath)?,
+            session_token_frontend_domain: text(frontend_domain),
+            session_token_backend_domain: text(backend_domain),
+            session_expired_status_code: expired_status as u16,
+            invalid_claim_status_code: invalid_claim_status as u16,
+            max_retry_attempts_for_session_refresh: retry_limit as u32,
+            auto_add_credentials: add_credentials,
+            token_transfer_method: if in_headers { TransferMethod::Header } else { TransferMethod::Cookie },
+            is_in_iframe,
+            anonymous: match (anonymous_is_given, anonymous_is_wanted) {
+                (false, _) => AnonymousMode::Unspecified,
+                (true, false) => AnonymousMode::Off,
+                (true, true) if endpoint.is_undefined() => AnonymousMode::On,
+                (true, true) => AnonymousMode::Endpoint,
+            },
+            anonymous_endpoint: text(endpoint),
+            anonymous_jwks: text(key_set),
+        };
+        page::start(config, options)
     };
-    page::start(config, options)?;
-    Ok(())
+    start().err().map_or(JsValue::UNDEFINED, Into::into)
 }
 
 /// For the host module's `connect`.

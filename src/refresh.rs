@@ -1,7 +1,7 @@
 //! Refreshing the session: one call at a time in this tab and, as far as locks can be had, over all tabs (reference 5.1).
 
 use passerby_protocol::{
-    names::{FDI_VERSIONS, front_cookie, header, message::TOKEN_THEFT_DETECTED},
+    names::{FDI_VERSIONS, FIRST_KEY_TYPE, front_cookie, header, message::TOKEN_THEFT_DETECTED},
     refresh::{AfterLock, Answer, after_lock, answer},
     request::AnonymousMode,
     response::{Announced, Asked, Change},
@@ -110,7 +110,11 @@ pub(crate) async fn exchange(app: &App, wanted: Option<&State>) -> Result<Option
     if wanted.is_some_and(|wanted| after_lock(wanted, &before) != AfterLock::Call) {
         return Ok(None);
     }
-    let sent = browser::send(&call, &call.headers(), false, CALL_TIMEOUT);
+    let headers = call.headers();
+    if before.is_unknown() && app.anonymous.get() == AnonymousMode::Unspecified {
+        browser::set_first_key(&headers, header::ACCEPT, FIRST_KEY_TYPE);
+    }
+    let sent = browser::send(&call, &headers, false, CALL_TIMEOUT);
     let response: Response = settled(sent).await?.unchecked_into();
     let theft = response.status() == app.settings.expired_status
         && settled(browser::message(&response)).await? == *TOKEN_THEFT_DETECTED;

@@ -73,14 +73,50 @@ async fn rule_10_who_asks_again_does_so_with_the_same_key_until_there_is_a_sessi
 }
 
 #[wasm_bindgen_test]
-async fn without_a_wish_or_consent_no_key_is_made() {
-    for anonymous in [AnonymousMode::Unspecified, AnonymousMode::Off] {
-        let page = Page::start_with(|config| config.anonymous = anonymous);
-        page.server.on(REFRESH, [Reply::ended("unauthorised")]);
-        page.server.on("/products", [Reply::ok()]);
-        page.get("/products").await;
-        assert_eq!(LocalStorage::length(), 0);
-    }
+async fn rule_10_without_a_wish_the_question_names_the_visitor_until_it_is_answered() {
+    let key = || LocalStorage::raw().get_item("passerby-first").unwrap();
+    let page = Page::start();
+    page.server.on(REFRESH, [Reply::unreachable(), Reply::ended("unauthorised")]);
+    page.server.on("/products", [Reply::ok()]);
+    assert!(!passerby::does_session_exist().await.unwrap());
+    let first = key().unwrap();
+    assert!(!passerby::does_session_exist().await.unwrap());
+    assert_eq!(key(), None, "there is no session, and nobody made a wish");
+    page.get("/products").await;
+    let accept = format!("*/*, application/vnd.passerby;key={first}");
+    assert!(accept.len() <= 128, "more would not be allowed without a CORS preflight");
+    let sent = |url| page.server.seen(url).iter().map(|seen| seen.header("accept")).collect::<Vec<_>>();
+    assert_eq!(sent(REFRESH), [Some(accept.clone()), Some(accept)]);
+    assert_eq!(sent("/products"), [None]);
+    assert_eq!(page.server.seen(REFRESH)[0].header("st-anonymous-mode"), None);
+}
+
+#[wasm_bindgen_test]
+async fn rule_10_where_the_question_failed_the_first_request_goes_alone() {
+    let page = Page::start();
+    let gate = Gate::closed();
+    page.server.on(REFRESH, [Reply::unreachable()]);
+    page.server.on("/products", [Reply::ok().anonymous(&visitor()).behind(&gate), Reply::ok()]);
+    let running: Vec<_> = (0..10).map(|_| page.get_later("/products")).collect();
+    page.server.arrived(1, "/products").await;
+    sleep(30).await;
+    assert_eq!((page.server.count(REFRESH), page.server.count("/products")), (1, 1));
+    gate.open();
+    all(running).await;
+    assert_eq!((page.server.count(REFRESH), page.server.count("/products")), (1, 10));
+    assert_eq!(page.events.take(), ["ANONYMOUS_SESSION_CREATED in anonymous"]);
+}
+
+#[wasm_bindgen_test]
+async fn without_consent_no_key_is_made() {
+    let page = Page::start_with(|config| config.anonymous = AnonymousMode::Off);
+    page.server.on("/products", [Reply::ok()]);
+    page.get("/products").await;
+    assert_eq!(LocalStorage::length(), 0);
+    page.server.on(REFRESH, [Reply::unreachable()]);
+    assert!(!passerby::does_session_exist().await.unwrap());
+    assert_eq!(LocalStorage::length(), 0);
+    assert_eq!(page.server.seen(REFRESH)[0].header("accept"), None);
 }
 
 #[wasm_bindgen_test]

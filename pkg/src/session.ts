@@ -42,7 +42,7 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
   choose("window", options.windowHandler);
   choose("date", options.dateProvider);
   choose("lock", options.lockFactory);
-  sdk.init(
+  const fault = sdk.init(
     options,
     options.apiDomain,
     options.apiBasePath,
@@ -54,10 +54,12 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     options.autoAddCredentials ?? true,
     options.tokenTransferMethod === "header",
     options.isInIframe ?? false,
-    anonymous && anonymous.enabled !== false,
+    !!anonymous,
+    anonymous?.enabled !== false,
     anonymous?.endpoint,
     anonymous?.jwks,
   );
+  if (fault) throw fault;
   isStarted = true;
   for (const add of waiting.splice(0)) add();
 }

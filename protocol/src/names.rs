@@ -59,6 +59,9 @@ pub mod header {
     /// side by side. The same key makes the same anonymousId. 22 to 64 visible ASCII characters that the browser makes at random, and
     /// drops when it has a session. Response: [`super::ANONYMOUS_LIMITED`].
     pub const ANONYMOUS_MODE: &str = "st-anonymous-mode";
+    /// Request: anything, and of a refresh call of a visitor who has nothing, where the app says nothing of anonymous sessions, also
+    /// [`super::FIRST_KEY_TYPE`] and the key. A back end that knows nothing of them allows this header and need not read it.
+    pub const ACCEPT: &str = "accept";
     /// Request: versions of the browser-to-SDK interface, comma-joined.
     pub const FDI_VERSION: &str = "fdi-version";
 }
@@ -72,6 +75,9 @@ pub const ANONYMOUS_OFF: &str = "off";
 /// Value of [`header::ANONYMOUS_MODE`] in responses: the visitor should have got an anonymous session, and did not, because too many
 /// were made for his address or the app refused. A later request may get one.
 pub const ANONYMOUS_LIMITED: &str = "limited";
+
+/// Before the key in [`header::ACCEPT`].
+pub const FIRST_KEY_TYPE: &str = "*/*, application/vnd.passerby;key=";
 
 /// `uid` of an anonymous front token is this followed by the anonymousId.
 pub const ANONYMOUS_UID_PREFIX: &str = "G-";

@@ -32,7 +32,7 @@ pub fn may_ask(mode: AnonymousMode, now: f64, failed: f64) -> bool {
 pub enum Gate {
     /// Nothing.
     Open,
-    /// A refresh call that tells whether there is a session, if it [may ask](may_ask).
+    /// A refresh call that tells whether there is a session.
     Ask,
     /// Its turn: the first request goes alone, so that the session it brings is the only one that is made.
     Lead,
@@ -60,10 +60,12 @@ pub fn is_token_missing<V: Values>(state: &SessionState<V>, has_failed: bool) ->
 /// Decides for a request that is about to be sent. `answered` says that [`shows_that_none_are_made`] was true of an earlier response
 /// on this page.
 #[must_use]
-pub fn gate<V: Values>(state: &SessionState<V>, mode: AnonymousMode, answered: bool) -> Gate {
+pub fn gate<V: Values>(state: &SessionState<V>, mode: AnonymousMode, may_ask: bool, answered: bool) -> Gate {
     match (state, mode) {
+        (SessionState::Unknown, AnonymousMode::Unspecified | AnonymousMode::Endpoint) if may_ask => Gate::Ask,
+        // Nobody could be asked, so the answers to the requests themselves may bring the session.
+        (SessionState::Unknown, AnonymousMode::Unspecified) if !answered => Gate::Lead,
         (SessionState::Unknown | SessionState::None(_), AnonymousMode::On) if !answered => Gate::Lead,
-        (SessionState::Unknown, AnonymousMode::Unspecified | AnonymousMode::Endpoint) => Gate::Ask,
         _ => Gate::Open,
     }
 }
@@ -84,27 +86,36 @@ mod tests {
 
     #[test]
     fn without_a_wish_only_an_unknown_visitor_waits_as_with_the_peer() {
-        let gates = states().map(|state| gate(&state, AnonymousMode::Unspecified, false));
+        let gates = states().map(|state| gate(&state, AnonymousMode::Unspecified, true, false));
         assert_eq!(gates, [Gate::Ask, Gate::Open, Gate::Open, Gate::Open]);
     }
 
     #[test]
+    fn rule_10_where_the_question_failed_one_request_goes_first() {
+        let gates = states().map(|state| gate(&state, AnonymousMode::Unspecified, false, false));
+        assert_eq!(gates, [Gate::Lead, Gate::Open, Gate::Open, Gate::Open]);
+        let gates = states().map(|state| gate(&state, AnonymousMode::Unspecified, false, true));
+        assert_eq!(gates, [Gate::Open; 4]);
+    }
+
+    #[test]
     fn rule_14_an_endpoint_makes_what_the_server_does_not() {
-        let gates = states().map(|state| gate(&state, AnonymousMode::Endpoint, false));
+        let gates = states().map(|state| gate(&state, AnonymousMode::Endpoint, true, false));
         assert_eq!(gates, [Gate::Ask, Gate::Open, Gate::Open, Gate::Open]);
+        assert_eq!(states().map(|state| gate(&state, AnonymousMode::Endpoint, false, false)), [Gate::Open; 4]);
         assert_eq!(states().map(|state| is_token_missing(&state, false)), [false, true, false, false]);
         assert_eq!(states().map(|state| is_token_missing(&state, true)), [false, true, true, false]);
     }
 
     #[test]
     fn rule_10_a_new_visitor_is_not_held_behind_a_refresh_that_cannot_succeed() {
-        let gates = states().map(|state| gate(&state, AnonymousMode::On, false));
+        let gates = states().map(|state| gate(&state, AnonymousMode::On, true, false));
         assert_eq!(gates, [Gate::Lead, Gate::Lead, Gate::Open, Gate::Open]);
     }
 
     #[test]
     fn a_server_without_anonymous_sessions_is_waited_for_once() {
-        let gates = states().map(|state| gate(&state, AnonymousMode::On, true));
+        let gates = states().map(|state| gate(&state, AnonymousMode::On, true, true));
         assert_eq!(gates, [Gate::Open; 4]);
     }
 
@@ -127,7 +138,7 @@ mod tests {
 
     #[test]
     fn switched_off_nothing_waits() {
-        let gates = states().map(|state| gate(&state, AnonymousMode::Off, false));
+        let gates = states().map(|state| gate(&state, AnonymousMode::Off, true, false));
         assert_eq!(gates, [Gate::Open; 4]);
     }
 }

@@ -390,53 +390,43 @@ export async function checkSignOut(response) {
 }
 
 /**
- * The release function once the lock is ours; nothing when it could not be had in time, or where there are no locks (insecure contexts).
+ * The release function once the lock is ours; nothing when it could not be had in time.
  * @param {string} name @param {number} timeout milliseconds @returns {Promise<(() => void) | undefined>}
  */
 export function lock(name, timeout) {
   return new Promise((done) => {
     const abort = new AbortController();
-    const giveUp = () => done(undefined);
-    const timer = setTimeout(() => (abort.abort(), giveUp()), timeout);
-    const held = () => {
-      clearTimeout(timer);
-      return new Promise((release) => done(/** @type {() => void} */ (release)));
+    const options = { signal: abort.signal, factory: handlers.lock, timeout };
+    const request = async () => {
+      const locks = !handlers.lock && navigator.locks ? navigator.locks : await import("./locks.js");
+      await locks.request(name, options, () => new Promise((release) => done(/** @type {() => void} */ (release))));
     };
-    const foreign = async () => {
-      const own = await /** @type {NonNullable<typeof handlers.lock>} */ (handlers.lock)();
-      if (!(await own.acquireLock(name, timeout))) return giveUp();
-      await held();
-      await own.releaseLock(name);
-    };
-    Promise.resolve()
-      .then(() => (handlers.lock ? foreign() : navigator.locks.request(name, { signal: abort.signal }, held)))
-      .catch(giveUp);
+    const giveUp = () => (abort.abort(), done(undefined));
+    Promise.race([request(), after(timeout)]).then(giveUp, giveUp);
   });
 }
 
-const KEY = "passerby-first";
+/** Of a new visitor: the lock, and the key in storage. */
+const FIRST = "passerby-first";
 
-/** Who has the turn in this tab, until it is over. @type {Record<string, Promise<boolean> | undefined>} */
-const turns = {};
+/** That of this tab, until it is over. @type {Promise<boolean> | undefined} */
+let currentTurn;
 
 /**
- * One at a time over all tabs, and one of each tab waits for that: its release function; `false` for the others of its tab, once
- * it is over; nothing when that took too long.
- * @param {string} name @param {number} timeout milliseconds
+ * One new visitor's request at a time over all tabs, and one of each tab waits for that: its release function; `false` for the others of its
+ * tab, once it is over; nothing when that took too long.
+ * @param {number} timeout milliseconds
  */
-export async function turn(name, timeout) {
-  const others = turns[name];
-  if (others) return Promise.race([others, after(timeout)]);
+export async function turn(timeout) {
+  if (currentTurn) return Promise.race([currentTurn, after(timeout)]);
   /** @type {(isOurs: boolean) => void} */
   let over;
-  turns[name] = new Promise((done) => (over = done));
-  // Without locks nobody is kept out, but everybody sees what the others wrote.
-  const release = await lock(name, timeout);
-  if (!release) await after(250);
+  currentTurn = new Promise((done) => (over = done));
+  const release = await lock(FIRST, timeout);
   return () => {
-    turns[name] = undefined;
+    currentTurn = undefined;
     over(false);
-    unlock(release);
+    release?.();
   };
 }
 
@@ -445,16 +435,26 @@ export function unlock(release) {
   release?.();
 }
 
-/** In storage and not in a cookie, which a sub-domain could plant. @param {boolean} isOver @returns {string | void} */
-export function firstKey(isOver) {
+/**
+ * Names who has no session yet, until he has. In storage and not in a cookie, which a sub-domain could plant.
+ * @param {Headers} headers @param {string} name @param {string} prefix
+ */
+export function setFirstKey(headers, name, prefix) {
   const { localStorage } = handlers.window;
   try {
-    if (isOver) return localStorage.removeItemSync(KEY);
-    let key = localStorage.getItemSync(KEY);
-    if (!key) localStorage.setItemSync(KEY, (key = crypto.getRandomValues(new Uint8Array(16)).join("-")));
-    return key;
+    let key = localStorage.getItemSync(FIRST);
+    if (!key) localStorage.setItemSync(FIRST, (key = crypto.getRandomValues(new Uint8Array(16)).join("-")));
+    setHeader(headers, name, prefix + key, false);
   } catch {
     // Storage is full or denied: a server that is asked twice makes two sessions, and the last one stays.
+  }
+}
+
+export function forgetFirstKey() {
+  try {
+    handlers.window.localStorage.removeItemSync(FIRST);
+  } catch {
+    // There is none.
   }
 }
 

@@ -100,10 +100,12 @@ extern "C" {
     pub(crate) fn patch_fetch(except: &str, refresh_url: &JsValue);
     #[wasm_bindgen(js_name = restoreFetch)]
     pub(crate) fn restore_fetch();
-    /// What names a visitor until the first session is stored, made when there is none; `undefined` where the browser keeps nothing. Forgets
-    /// it when that is over.
-    #[wasm_bindgen(js_name = firstKey)]
-    pub(crate) fn first_key(is_over: bool) -> JsValue;
+    /// Sets a header, unless it is there, to `prefix` and the key that names a visitor until the first session is stored. Nothing where
+    /// the browser keeps nothing.
+    #[wasm_bindgen(js_name = setFirstKey)]
+    pub(crate) fn set_first_key(headers: &Headers, name: &str, prefix: &str);
+    #[wasm_bindgen(js_name = forgetFirstKey)]
+    pub(crate) fn forget_first_key();
     #[wasm_bindgen(js_name = makePost)]
     pub(crate) fn make_post(url: &JsValue) -> Call;
     /// Whether the body is a stream that was read once and cannot be again; says so in the console.
@@ -139,8 +141,8 @@ extern "C" {
     pub(crate) fn response_or_reject(reason: &JsValue, answer: &Response) -> JsValue;
     /// Waits for a lock over all tabs, up to `timeout` milliseconds.
     pub(crate) fn lock(name: &str, timeout: f64) -> JsValue;
-    /// Waits for a turn that one of each tab waits for, up to `timeout` milliseconds.
-    pub(crate) fn turn(name: &str, timeout: f64) -> JsValue;
+    /// Waits for a new visitor's turn, which one of each tab waits for, up to `timeout` milliseconds.
+    pub(crate) fn turn(timeout: f64) -> JsValue;
     fn unlock(release: &JsValue);
 
     /// By this device's clock, in epoch milliseconds.
@@ -160,8 +162,9 @@ extern "C" {
 
     /// A property, for what is read too seldom to deserve a binding of its own.
     pub(crate) fn get(object: &JsValue, key: &str) -> JsValue;
+    /// A [`Url`] resolved against the document, or `undefined`.
     #[wasm_bindgen(js_name = parseUrl)]
-    pub(crate) fn parse_url(text: &Text) -> Option<Url>;
+    pub(crate) fn parse_url(text: &Text) -> JsValue;
     #[wasm_bindgen(js_name = hasWindow)]
     pub(crate) fn has_window() -> bool;
 }
@@ -177,6 +180,13 @@ extern "C" {
         login_path: &str,
         allowed_origins: &JsValue,
     ) -> Promise;
+}
+
+/// The host module imports it when it needs it; this puts it beside that one.
+#[cfg(not(feature = "npm"))]
+#[wasm_bindgen(module = "/src/browser/locks.js")]
+extern "C" {
+    fn request();
 }
 
 #[wasm_bindgen(module = "/src/browser/jwt.js")]

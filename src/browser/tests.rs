@@ -32,6 +32,7 @@ export function frontToken(json) {
   return btoa(String.fromCharCode(...new TextEncoder().encode(json)));
 }
 export const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+export const databases = () => indexedDB.databases().then(({ length }) => length);
 export const held = (name) => navigator.locks.query().then(({ held }) => held.some((lock) => lock.name === name));
 "#)]
 extern "C" {
@@ -55,6 +56,7 @@ extern "C" {
     fn front_token(json: &str) -> String;
     fn wait(milliseconds: f64) -> Promise;
     fn held(name: &str) -> Promise;
+    fn databases() -> Promise;
 }
 
 /// Runs a future as the SDK does.
@@ -380,9 +382,26 @@ async fn a_lock_is_over_all_tabs() {
 }
 
 #[wasm_bindgen_test]
-async fn where_the_browser_has_no_locks_nothing_waits() {
+async fn where_the_browser_has_no_locks_transactions_do_the_same() {
     let restore = replace(&navigator(), "locks", &descriptor("value", &JsValue::UNDEFINED));
+    let overlapped = overlap("passerby-test-5").await;
+    let given = given_up_and_given_back("passerby-test-5").await;
+    sleep(100.0).await;
+    let left = JsFuture::from(databases()).await.unwrap();
+    restore.call0(&JsValue::UNDEFINED).unwrap();
+    assert!(!overlapped);
+    assert_eq!(given, (false, true));
+    assert_eq!(left, 0, "databases that are left behind");
+}
+
+#[wasm_bindgen_test]
+async fn where_it_has_neither_nothing_waits() {
+    let restore = replace(&navigator(), "locks", &descriptor("value", &JsValue::UNDEFINED));
+    let denied = Function::new_no_args("throw new DOMException('denied', 'SecurityError')");
+    let original = Object::get_own_property_descriptor(&js_sys::global(), &"indexedDB".into());
+    replace(&window(), "indexedDB", &descriptor("get", &denied));
     let release = JsFuture::from(lock("passerby-test-4", 60_000.0).unchecked_into::<Promise>()).await.unwrap();
+    replace(&window(), "indexedDB", &original);
     restore.call0(&JsValue::UNDEFINED).unwrap();
     assert!(release.is_undefined());
 }
@@ -455,7 +474,7 @@ fn an_event_has_the_shape_of_the_peers() {
 #[wasm_bindgen_test]
 fn a_url_is_taken_apart_as_the_browser_does() {
     let url = |text: &str| {
-        let url = crate::config::parsed(&parse_url(&JsValue::from_str(text).unchecked_into())?);
+        let url = crate::config::parse(&JsValue::from_str(text).unchecked_into())?;
         let text = |part: Text| JsValue::from(part).as_string().unwrap();
         Some((text(url.origin), text(url.hostname), text(url.path), url.is_ipv4))
     };

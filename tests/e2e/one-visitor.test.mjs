@@ -8,17 +8,19 @@ import { ofRule, open } from "./support/browser.mjs";
 import { SlowShop } from "./support/delay.mjs";
 
 const SEED = Number(process.env.PASSERBY_SEED ?? 4);
-/** So many and no more; without it what fits into `TIME`, but never less than `LEAST`, and `LOCKLESS` without locks. */
+/** So many and no more; without it what fits into `TIME`, but never less than `LEAST`, and `FEWER` of the variants. */
 const ROUNDS = Number(process.env.PASSERBY_ROUNDS ?? 0);
 const LEAST = 25;
-const LOCKLESS = 8;
+const FEWER = 5;
 const TIME = 20_000;
 const TABS = 3;
 const CALLS = 20;
 
 const { test: inBrowser, server } = await open(SlowShop.start(SEED));
 const test = ofRule(10, inBrowser);
-const OPTIONS = { anonymous: {} };
+/** What an app may say of anonymous sessions to a server that makes them. */
+const APPS = { "names them": { anonymous: {} }, "does not name them": {} };
+const OPTIONS = APPS["names them"];
 
 const only = (values) => {
   const different = [...new Set(values)];
@@ -41,9 +43,9 @@ async function assertStored(visitor, tabs, anonymousId) {
 }
 
 /** Forgets the visitor: the tabs are those of somebody new. */
-async function renew(visitor, tabs) {
+async function renew(visitor, tabs, options = OPTIONS) {
   await visitor.context.clearCookies();
-  await Promise.all(tabs.map((tab) => tab.reload(OPTIONS)));
+  await Promise.all(tabs.map((tab) => tab.reload(options)));
   await visitor.forget();
 }
 
@@ -59,37 +61,61 @@ const firstCalls = (tab, round) =>
     [CALLS, round % 2 === 1],
   );
 
+/** Rounds of first calls in all tabs, while `goesOn` of the number of the round. */
+async function play(visitor, options, goesOn) {
+  const tabs = await Promise.all(Array.from({ length: TABS }, () => visitor.tab()));
+  for (let round = 0; goesOn(round); round++) {
+    await renew(visitor, tabs, options);
+    const ids = (await Promise.all(tabs.map((tab) => firstCalls(tab, round)))).flat();
+    assert.equal(ids.length, TABS * CALLS);
+    await assertOne(visitor, tabs, ids);
+    const events = await Promise.all(tabs.map((tab) => tab.eventNames()));
+    assert.deepEqual(events.flat(), ["ANONYMOUS_SESSION_CREATED"]);
+  }
+}
+
+/** As in pages that are no secure context. */
+const withoutLocks = ({ context }) =>
+  context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+
+const CROWD = `${TABS} tabs with ${CALLS} first calls each`;
+
 test(
-  `${TABS} tabs with ${CALLS} first calls each, and a server that takes its time: one session`,
+  `${CROWD}, and a server that takes its time: one session`,
   async (visitor, t) => {
-    const tabs = await Promise.all(Array.from({ length: TABS }, () => visitor.tab()));
     const start = Date.now();
-    let round = 0;
-    t.after(() => t.diagnostic(`${round} rounds in ${((Date.now() - start) / 1000).toFixed(1)} s, seed ${SEED}`));
-    while (ROUNDS ? round < ROUNDS : round < LEAST || Date.now() - start < TIME) {
-      await renew(visitor, tabs);
-      const ids = (await Promise.all(tabs.map((tab) => firstCalls(tab, round)))).flat();
-      assert.equal(ids.length, TABS * CALLS);
-      await assertOne(visitor, tabs, ids);
-      const events = await Promise.all(tabs.map((tab) => tab.eventNames()));
-      assert.deepEqual(events.flat(), ["ANONYMOUS_SESSION_CREATED"]);
-      round++;
-    }
+    let rounds = 0;
+    t.after(() => t.diagnostic(`${rounds} rounds in ${((Date.now() - start) / 1000).toFixed(1)} s, seed ${SEED}`));
+    await play(visitor, OPTIONS, (round) => {
+      rounds = round;
+      return ROUNDS ? round < ROUNDS : round < LEAST || Date.now() - start < TIME;
+    });
   },
   {},
   Math.max(LEAST, ROUNDS) * 10_000,
 );
 
-test(`${TABS} tabs with ${CALLS} first calls each, in a browser that has no locks: one session`, async (visitor) => {
-  await visitor.context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
-  const tabs = await Promise.all(Array.from({ length: TABS }, () => visitor.tab()));
-  for (let round = 0; round < LOCKLESS; round++) {
-    await renew(visitor, tabs);
-    const ids = (await Promise.all(tabs.map((tab) => firstCalls(tab, round)))).flat();
-    assert.equal(only(server.minted), only(ids));
-    await assertStored(visitor, tabs, ids[0]);
-  }
+test(`${CROWD}, of an app that does not name anonymous sessions: one session`, async (visitor) => {
+  await play(visitor, APPS["does not name them"], (round) => round < FEWER);
 }, {}, 60_000);
+
+for (const [what, options] of Object.entries(APPS)) {
+  test(`${CROWD}, in a browser that has no locks, of an app that ${what}: one session`, async (visitor) => {
+    await withoutLocks(visitor);
+    await play(visitor, options, (round) => round < FEWER);
+    const tab = await visitor.tab();
+    await tab.page.waitForFunction(async () => !(await indexedDB.databases()).length);
+  }, {}, 60_000);
+}
+
+test(`${CALLS} first requests, when the question whether there is a session failed: one session`, async (visitor, t) => {
+  t.after(() => (server.fails = undefined));
+  const tab = await visitor.tab(APPS["does not name them"]);
+  server.fails = ({ url }) => url === "/auth/session/refresh";
+  const ids = (await tab.fetchAll(CALLS, "/api/me")).map(({ body }) => body.anonymousId);
+  await assertOne(visitor, [tab], ids);
+  assert.equal((await server.calls())["POST /auth/session/refresh"], undefined, "it came to the server");
+});
 
 test("a visitor who left before the answer and comes back later: the same session", async (visitor, t) => {
   const { held, release } = holdFirst(true);
@@ -134,17 +160,23 @@ function holdFirst(isOnItsWayBack) {
   return { held, release };
 }
 
-for (const isOnItsWayBack of [false, true]) {
-  const where = isOnItsWayBack ? "while the first answer is on its way" : "before the first request is with the server";
-  test(`a page reloaded ${where}: one session, in this tab and in one that waited`, async (visitor, t) => {
+const RELOADS = Object.keys(APPS).flatMap((what) =>
+  [false, true].flatMap((isOnItsWayBack) => [false, true].map((hasLocks) => ({ what, isOnItsWayBack, hasLocks }))),
+);
+for (const { what, isOnItsWayBack, hasLocks } of RELOADS) {
+  const when = isOnItsWayBack ? "while the first answer is on its way" : "before the first request is with the server";
+  const where = hasLocks ? "" : ", in a browser that has no locks";
+  test(`a page reloaded ${when}${where}, of an app that ${what}: one session, in this tab and in one that waited`, async (visitor, t) => {
     t.after(() => (server.hold = undefined));
-    const [tab, other] = [await visitor.tab(OPTIONS), await visitor.tab(OPTIONS)];
+    if (!hasLocks) await withoutLocks(visitor);
+    const options = APPS[what];
+    const [tab, other] = [await visitor.tab(options), await visitor.tab(options)];
     const { held, release } = holdFirst(isOnItsWayBack);
     const lost = tab.fetch("/api/me").catch(() => "the page is gone");
     await held;
     const waiting = other.fetchAll(5, "/api/me");
 
-    await tab.reload(OPTIONS);
+    await tab.reload(options);
     const again = tab.fetchAll(5, "/api/me");
     release();
 

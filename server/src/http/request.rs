@@ -61,6 +61,7 @@ impl RequestFacts {
             transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
             anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
             anonymous_key: text(headers, names::header::ANONYMOUS_MODE)
+                .or_else(|| text(headers, names::header::ACCEPT)?.strip_prefix(names::FIRST_KEY_TYPE))
                 .filter(|key| ANONYMOUS_KEY_LENGTH.contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
                 .map(str::to_owned),
             is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
@@ -207,6 +208,14 @@ mod tests {
         for bad in ["", "off", "123456789012345678901", "1094861636 4294967295 2717908991", long] {
             assert_eq!(facts(&[("st-anonymous-mode", bad)]).anonymous_key, None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_client_that_must_not_send_a_header_of_ours_names_the_visitor_in_accept() {
+        let key = "1094861636-4294967295-2717908991-77";
+        let accept: &'static str = format!("*/*, application/vnd.passerby;key={key}").leak();
+        assert_eq!(facts(&[("accept", accept)]).anonymous_key.as_deref(), Some(key));
+        assert_eq!(facts(&[("accept", "*/*")]).anonymous_key, None);
     }
 
     #[test]

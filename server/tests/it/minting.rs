@@ -227,6 +227,8 @@ async fn rule_10_who_asks_twice_with_one_key_is_one_visitor() {
     let id = with_key(KEY).get("/api/me").await.announced_id();
     assert_eq!(with_key(KEY).get("/api/me").await.announced_id(), id, "the first answer was lost");
     assert_eq!(with_key(KEY).refresh().await.announced_id(), id, "by way of the refresh endpoint, too");
+    let accept = format!("*/*, application/vnd.passerby;key={KEY}");
+    assert_eq!(app.browser().header("accept", &accept).refresh().await.announced_id(), id, "in the other header, too");
     assert_eq!(with_key(KEY).header("st-auth-mode", "header").get("/api/me").await.announced_id(), id);
     let restarted = app.restarted(|builder| builder).await;
     assert_eq!(restarted.browser().header("st-anonymous-mode", KEY).get("/api/me").await.announced_id(), id);

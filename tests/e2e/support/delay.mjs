@@ -17,6 +17,8 @@ export class SlowShop {
   minted = [];
   /** Delays instead of the random ones: `(request, isAnswer) => Promise`. */
   hold = undefined;
+  /** Requests that the proxy answers with 502: `(request) => boolean`. */
+  fails = undefined;
 
   /** @param {number} seed of the delays */
   static async start(seed) {
@@ -51,6 +53,7 @@ export class SlowShop {
     if (isApi) await this.#delay(request, false);
     // As when the browser's request never arrived.
     if (response.destroyed) return;
+    if (this.fails?.(request)) return void response.writeHead(502).end();
     const answer = await new Promise((done, fail) =>
       send(this.#server.origin + url, { method, headers }, done).once("error", fail).end(body),
     );
