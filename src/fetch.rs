@@ -113,7 +113,7 @@ impl App {
     /// browser lost. The caller does not wait for it.
     fn recover(&'static self) {
         let state = self.state();
-        if state.token().is_some() {
+        if state.token().is_some() || self.anonymous.get() != AnonymousMode::On {
             return;
         }
         let asked = spawn(async move {
