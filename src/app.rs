@@ -94,13 +94,17 @@ impl App {
 
     /// Stores what the response says, and returns the events to fire once no lock is held.
     pub(crate) fn commit(&self, before: &State, response: &browser::Response, asked: Asked) -> Change {
-        let announced = Response {
+        let mut announced = Response {
             asked,
             anonymous_is_servers: self.anonymous.get() != AnonymousMode::Endpoint,
             refused: response.status() == self.settings.expired_status,
             user: browser::announced_token(response, header::FRONT_TOKEN),
             anonymous: browser::announced_token(response, header::ANONYMOUS_FRONT_TOKEN),
         };
+        // Asked for before they were switched off; the next response removes what came with it.
+        if self.anonymous.get() == AnonymousMode::Off && matches!(announced.anonymous, Announced::Token(_)) {
+            announced.anonymous = Announced::Nothing;
+        }
         if let Announced::Nothing = announced.anonymous {
             self.answered.set(self.answered.get() || shows_that_none_are_made(before, response.status()));
         }

@@ -142,7 +142,10 @@ impl App {
         browser::set_header(headers, header::AUTH_MODE, &self.settings.transfer_method, true);
         browser::set_header(headers, header::AUTHORIZATION, &bearer(token), false);
         match self.anonymous.get() {
-            AnonymousMode::Off => browser::set_header(headers, header::ANONYMOUS_MODE, &ANONYMOUS_OFF.into(), true),
+            // A back end that knows nothing of them would not allow the header.
+            AnonymousMode::Off if self.settings.anonymous_endpoint.is_undefined() => {
+                browser::set_header(headers, header::ANONYMOUS_MODE, &ANONYMOUS_OFF.into(), true);
+            }
             AnonymousMode::On if state.token().is_none() => {
                 browser::set_first_key(headers, header::ANONYMOUS_MODE, "");
             }
@@ -150,13 +153,15 @@ impl App {
         }
     }
 
-    /// The token that proves the session of `state` in header mode.
+    /// The token that proves the session in header mode, even if `state` lost what is known of it: the user's, else the visitor's.
     fn token_to_send(&self, state: &State) -> JsValue {
-        match state {
-            State::Authenticated(..) => access_token(),
-            State::Anonymous(..) => browser::get_cookie(front_cookie::ANONYMOUS_TOKEN),
-            State::Unknown | State::None(_) => JsValue::UNDEFINED,
+        let token = access_token();
+        // Nobody checked one of an endpoint while there is no session.
+        let is_unchecked = state.token().is_none() && self.anonymous.get() == AnonymousMode::Endpoint;
+        if !token.is_undefined() || state.user().is_some() || is_unchecked {
+            return token;
         }
+        browser::get_cookie(front_cookie::ANONYMOUS_TOKEN)
     }
 }
 
