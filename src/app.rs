@@ -82,8 +82,21 @@ impl App {
         app
     }
 
+    /// What storage says. Read every time: other tabs write it too.
+    fn stored(&self) -> Stored<Browser> {
+        let changed = browser::get_cookie(front_cookie::LAST_UPDATE);
+        // An endpoint's token is kept during a user session, which is what may be lost here.
+        let is_lost = changed.is_undefined() && !self.settings.anonymous_endpoint.is_undefined();
+        Stored {
+            // What is not a number still says that there was a change.
+            changed: (!changed.is_undefined()).then(|| Mark(changed.unchecked_into_f64().max(0.0))),
+            user: browser::stored_token(front_cookie::FRONT_TOKEN),
+            anonymous: if is_lost { Slot::Empty } else { browser::stored_token(self.settings.anonymous_cookie) },
+        }
+    }
+
     pub(crate) fn state(&self) -> State {
-        let state = stored().state();
+        let state = self.stored().state();
         if state.is_unknown() && self.none_unwritten.get() { State::None(Mark(0.0)) } else { state }
     }
 
@@ -128,7 +141,7 @@ impl App {
 
     /// Stores what `announced` means, with the tokens in the headers of `response`.
     pub(crate) fn absorb(&self, before: &State, announced: &Response<Browser>, response: Option<&browser::Response>) -> Change {
-        let now = stored();
+        let now = self.stored();
         let last = browser::last_token(front_cookie::FRONT_TOKEN);
         let mut change = absorb(before, &now, &last, announced);
         if change.events.iter().flatten().any(|event| matches!(event, Event::SignOut | Event::Unauthorised { .. })) {
@@ -162,7 +175,7 @@ impl App {
             return;
         }
         if let (Write::Store, Announced::Token(token)) = (change.anonymous, &announced.anonymous) {
-            browser::set_cookie(front_cookie::ANONYMOUS_FRONT_TOKEN, &token.payload.0.raw());
+            browser::set_cookie(self.settings.anonymous_cookie, &token.payload.0.raw());
         }
         match (change.user, &announced.user) {
             (Write::Store, Announced::Token(token)) => {
@@ -176,11 +189,13 @@ impl App {
             }
             _ => {}
         }
-        // No server would ever replace an unreadable one of the app's endpoint.
-        let is_spoilt = matches!(now.anonymous, Slot::Unreadable) && self.anonymous.get() == AnonymousMode::Endpoint;
-        if change.anonymous == Write::Remove || is_spoilt {
-            forget(front_cookie::ANONYMOUS_FRONT_TOKEN);
+        // Nobody replaced what cannot be read, and nobody would.
+        let is_spoilt = matches!(now.anonymous, Slot::Unreadable) && change.anonymous == Write::Keep;
+        if change.anonymous == Write::Remove {
             forget(front_cookie::ANONYMOUS_TOKEN);
+        }
+        if change.anonymous == Write::Remove || is_spoilt {
+            forget(self.settings.anonymous_cookie);
         }
         let mark = Mark::after(now.changed, browser::now());
         browser::set_cookie(front_cookie::LAST_UPDATE, &mark.0.into());
@@ -246,16 +261,5 @@ fn keep(response: &browser::Response, header: &str, cookie: &str) {
 fn forget(cookie: &str) {
     if !browser::get_cookie(cookie).is_undefined() {
         browser::set_cookie(cookie, &"".into());
-    }
-}
-
-/// What storage says. Read every time: other tabs write it too.
-fn stored() -> Stored<Browser> {
-    let changed = browser::get_cookie(front_cookie::LAST_UPDATE);
-    Stored {
-        // What is not a number still says that there was a change.
-        changed: (!changed.is_undefined()).then(|| Mark(changed.unchecked_into_f64().max(0.0))),
-        user: browser::stored_token(front_cookie::FRONT_TOKEN),
-        anonymous: browser::stored_token(front_cookie::ANONYMOUS_FRONT_TOKEN),
     }
 }

@@ -6,7 +6,7 @@ use js_sys::JsString;
 #[cfg(feature = "api")]
 use passerby_protocol::names::{INVALID_CLAIM_STATUS, SESSION_EXPIRED_STATUS};
 use passerby_protocol::{
-    names::{FORGET_PATH, REFRESH_PATH, SIGN_OUT_PATH},
+    names::{FORGET_PATH, REFRESH_PATH, SIGN_OUT_PATH, front_cookie},
     request::AnonymousMode,
     scope::{self, Parsed},
 };
@@ -110,6 +110,8 @@ pub(crate) struct Settings {
     pub(crate) transfer_method: JsValue,
     pub(crate) anonymous_endpoint: JsValue,
     pub(crate) anonymous_jwks: JsValue,
+    /// The one that shows the anonymous session. The token of an endpoint is readable, so that nothing else need be kept.
+    pub(crate) anonymous_cookie: &'static str,
 }
 
 impl Settings {
@@ -128,6 +130,10 @@ impl Settings {
         };
         let url = |path: &str| browser::concat(&base, &path.into()).into();
         Ok(Self {
+            anonymous_cookie: match config.anonymous_endpoint {
+                Some(_) => front_cookie::ANONYMOUS_TOKEN,
+                None => front_cookie::ANONYMOUS_FRONT_TOKEN,
+            },
             refresh_url: url(REFRESH_PATH),
             sign_out_url: url(SIGN_OUT_PATH),
             forget_url: url(FORGET_PATH),

@@ -3,7 +3,7 @@
 use passerby_protocol::{
     names::{front_cookie, header},
     request::{AnonymousMode, is_token_missing},
-    response::{Announced, Asked, Change, Response, Write},
+    response::{Announced, Asked, Change, Response},
 };
 use wasm_bindgen::prelude::*;
 
@@ -59,9 +59,17 @@ impl App {
         let former = browser::get_cookie(front_cookie::ANONYMOUS_TOKEN);
         browser::set_header(&call.headers(), header::AUTHORIZATION, &bearer(&former), false);
         let response = settled(browser::send(&call, &call.headers(), false, CALL_TIMEOUT)).await?;
-        let mut token = browser::token(settled(browser::token_of_endpoint(&response)).await?);
-        let raw = token.payload.0.raw();
-        if self.is_expired(&token) || !kept(self.is_trusted(&raw)).await {
+        let found = browser::decode(&settled(browser::token_of(&response)).await?);
+        if found.is_falsy() {
+            return Err(JsValue::UNDEFINED);
+        }
+        let mut token = browser::token(found);
+        // Meanwhile they may have been switched off, or what was there forgotten.
+        let is_good = !self.is_expired(&token)
+            && kept(self.is_trusted(&token.payload.0.raw())).await
+            && self.anonymous.get() == AnonymousMode::Endpoint
+            && browser::get_cookie(front_cookie::ANONYMOUS_TOKEN) == former;
+        if !is_good {
             return Err(JsValue::UNDEFINED);
         }
         // It was asked for, so it is newer than one that has failed, whatever that says.
@@ -73,11 +81,7 @@ impl App {
             user: Announced::Nothing,
             anonymous: Announced::Token(token),
         };
-        let change = self.absorb(&self.state(), &announced, None);
-        if change.anonymous == Write::Store {
-            browser::set_cookie(front_cookie::ANONYMOUS_TOKEN, &raw);
-        }
-        Ok(change)
+        Ok(self.absorb(&self.state(), &announced, None))
     }
 
     /// Whether the token was signed by whom it should have been; in its favour while the keys cannot be had.
@@ -86,9 +90,10 @@ impl App {
         keys.is_undefined() || settled(browser::is_signed_by(raw, keys)).await != Ok(JsValue::FALSE)
     }
 
-    /// Fires the events of a change. When a user session ended, the anonymous one is made first: callbacks find it in place.
-    pub(crate) async fn tell(&'static self, change: Change) {
-        if change.user == Write::Remove && change.events[0].is_some() {
+    /// Fires the events of a change. When the user session of `before` ended, be it in another tab, the anonymous one is made first:
+    /// callbacks find it in place.
+    pub(crate) async fn tell(&'static self, before: &State, change: Change) {
+        if before.user().is_some() && self.state().user().is_none() {
             kept(self.create_if_missing(false)).await;
         }
         self.fire_all(change);

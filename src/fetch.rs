@@ -1,7 +1,7 @@
 //! One request of the app, from the call to the response: decide, decorate, send, absorb, maybe retry (reference 4.2).
 
 use passerby_protocol::{
-    names::{ANONYMOUS_OFF, front_cookie, header},
+    names::{ANONYMOUS_OFF, front_cookie, header, message::TRY_REFRESH_TOKEN},
     refresh::{AfterRefusal, after_refusal},
     request::{AnonymousMode, Gate, gate, may_ask},
     response::Asked,
@@ -13,7 +13,7 @@ use crate::{
     app::{App, State},
     browser::{self, Call, Headers, Lock, Response, Url, concat, kept, settled, spawn},
     config::parsed,
-    refresh::{Refreshed, exchange, refresh},
+    refresh::{Refreshed, refresh},
 };
 
 /// How long a request waits for the first one of a new visitor, in milliseconds: that could be one that takes for ever, and a second
@@ -47,7 +47,7 @@ impl App {
             let change = self.commit(&before, &response, Asked::App);
             let led = turn.is_some();
             drop(turn);
-            kept(self.tell(change)).await;
+            kept(self.tell(&before, change)).await;
 
             // A server that says it is limited makes none now, and has no other to give back.
             let is_limited = !browser::get_header(&response, header::ANONYMOUS_MODE).is_undefined();
@@ -60,8 +60,12 @@ impl App {
                 }
                 return Ok(response.into());
             }
-            match after_refusal(&self.state(), attempts, self.settings.retry_limit) {
-                AfterRefusal::GiveUp => return Err(browser::too_many_retries(&call, attempts)),
+            // Back ends of an endpoint say so of its tokens, too.
+            let is_expired = matches!(before, State::Anonymous(..))
+                && self.anonymous.get() != AnonymousMode::Endpoint
+                && settled(browser::message(&response)).await? == *TRY_REFRESH_TOKEN;
+            match after_refusal(&self.state(), is_expired, attempts, self.settings.retry_limit) {
+                AfterRefusal::GiveUp => return Err(browser::too_many_retries(&call, attempts.cast_signed())),
                 AfterRefusal::Return => {
                     self.fire_unauthorised(&before);
                     return Ok(response.into());
@@ -117,11 +121,7 @@ impl App {
             return;
         }
         let asked = spawn(async move {
-            if state.is_unknown() {
-                kept(refresh(self, &state)).await;
-            } else if let Ok(Some(exchange)) = kept(exchange(self, None)).await {
-                kept(self.tell(exchange.change)).await;
-            }
+            kept(refresh(self, &state)).await;
             Ok(JsValue::UNDEFINED)
         });
         // It does not reject, so that nobody has to look.

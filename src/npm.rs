@@ -107,7 +107,7 @@ pub fn init(
 
 /// For the host module's `connect`.
 #[wasm_bindgen]
-pub fn resume(task: usize, ok: bool, value: JsValue) {
+pub fn resume(task: i32, ok: bool, value: JsValue) {
     browser::resume(task, ok, value);
 }
 

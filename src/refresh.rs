@@ -58,11 +58,13 @@ pub(crate) async fn refresh(app: &'static App, wanted: &State) -> Refreshed {
 
 /// The one refresh of this tab.
 async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
-    let exchanged = kept(exchange(app, Some(&wanted))).await;
+    let exchanged = kept(exchange(app, &wanted)).await;
     // Before any event: the app's callbacks may ask for a refresh.
     app.flight.set(None);
-    let Some(Exchange { call, response, change }) = exchanged? else { return Ok(JsValue::UNDEFINED) };
-    kept(app.tell(change)).await;
+    let exchanged = exchanged?;
+    let change = exchanged.as_ref().map_or(Change::NOTHING, |exchange| exchange.change);
+    kept(app.tell(&wanted, change)).await;
+    let Some(Exchange { call, response, .. }) = exchanged else { return Ok(JsValue::UNDEFINED) };
     settled(browser::answered(&call, &response)).await?;
     let is_announced = matches!(browser::announced_token(&response, header::FRONT_TOKEN), Announced::Token(_));
     match answer(response.ok(), is_announced, &app.state()) {
@@ -79,16 +81,14 @@ async fn fly(app: &'static App, wanted: State) -> Result<JsValue, JsValue> {
 }
 
 /// A refresh call and what came of it.
-pub(crate) struct Exchange {
-    pub(crate) call: Call,
-    pub(crate) response: Response,
-    /// The events are the caller's to fire.
-    pub(crate) change: Change,
+struct Exchange {
+    call: Call,
+    response: Response,
+    change: Change,
 }
 
-/// Calls the refresh endpoint and stores what it answers. On behalf of somebody who saw the state `wanted`: under the lock over all tabs,
-/// and only if nobody else did meanwhile.
-pub(crate) async fn exchange(app: &App, wanted: Option<&State>) -> Result<Option<Exchange>, JsValue> {
+/// Calls the refresh endpoint and stores what it answers: under the lock over all tabs, and only if nobody else did since `wanted`.
+async fn exchange(app: &App, wanted: &State) -> Result<Option<Exchange>, JsValue> {
     let call = browser::make_post(&app.settings.refresh_url);
     let headers = call.headers();
     let before = app.state();
@@ -102,12 +102,9 @@ pub(crate) async fn exchange(app: &App, wanted: Option<&State>) -> Result<Option
     // Before the lock, because it is the app's code. Should the state change until then, nothing is sent.
     let call: Call = settled(browser::hooked(&call, "REFRESH_SESSION")).await?.unchecked_into();
 
-    let _lock = match wanted {
-        Some(_) => Some(Lock::new(settled(browser::lock(LOCK, LOCK_TIMEOUT)).await)),
-        None => None,
-    };
+    let _lock = Lock::new(settled(browser::lock(LOCK, LOCK_TIMEOUT)).await);
     let before = app.state();
-    if wanted.is_some_and(|wanted| after_lock(wanted, &before) != AfterLock::Call) {
+    if after_lock(wanted, &before) != AfterLock::Call {
         return Ok(None);
     }
     let headers = call.headers();

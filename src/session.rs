@@ -2,7 +2,7 @@
 
 use passerby_protocol::{
     names::{FDI_VERSIONS, front_cookie, header},
-    request::AnonymousMode,
+    request::{AnonymousMode, is_session_due},
     state::{Event, SessionState},
 };
 use wasm_bindgen::prelude::*;
@@ -11,7 +11,7 @@ use crate::{
     app::{App, State},
     browser::{self, Call, Response, kept, settled},
     error::Fault,
-    refresh::{RID, Refreshed, exchange, refresh},
+    refresh::{RID, Refreshed, refresh},
 };
 
 /// What one can ask of the session.
@@ -32,9 +32,10 @@ pub(crate) enum Question {
 }
 
 impl App {
-    /// Refreshes on behalf of `wanted`; for a new visitor after a request of the app that goes first, whose answer may do as well.
+    /// Refreshes on behalf of `wanted`; for a visitor without session after a request of the app that goes first, whose answer may do as
+    /// well.
     async fn refresh_in_turn(&'static self, wanted: &State) -> Refreshed {
-        let turn = if wanted.is_unknown() { kept(self.first_turn()).await } else { None };
+        let turn = if wanted.token().is_none() { kept(self.first_turn()).await } else { None };
         let outcome = kept(refresh(self, wanted)).await;
         drop(turn);
         outcome
@@ -43,8 +44,9 @@ impl App {
     /// The state, after asking the server if it is unknown, and after refreshing an expired session if that is wanted. Whether that
     /// failed stands beside it.
     async fn known_state(&'static self, refreshes: bool) -> (State, Result<(), JsValue>) {
-        if self.state().is_unknown() {
-            kept(self.refresh_in_turn(&State::Unknown)).await;
+        let state = self.state();
+        if state.is_unknown() || is_session_due(&state, self.anonymous.get(), self.answered.get()) {
+            kept(self.refresh_in_turn(&state)).await;
         }
         kept(self.create_if_missing(true)).await;
         let state = self.state();
@@ -87,6 +89,10 @@ impl App {
     /// Whether a *user* session was refreshed.
     pub(crate) async fn attempt_refreshing(&'static self) -> Result<JsValue, JsValue> {
         let wanted = self.state();
+        if wanted.user().is_none() && !wanted.is_unknown() {
+            self.fire_unauthorised(&wanted);
+            return Ok(JsValue::FALSE);
+        }
         match kept(self.refresh_in_turn(&wanted)).await {
             Refreshed::Retry => Ok(JsValue::TRUE),
             Refreshed::Ended(_) => {
@@ -121,7 +127,7 @@ impl App {
         settled(browser::check_sign_out(response)).await?;
         // The header that says so may have been stripped, or not exposed.
         if self.state().user().is_some() {
-            kept(self.tell(self.end(&state))).await;
+            kept(self.tell(&state, self.end(&state))).await;
         }
         Ok(JsValue::UNDEFINED)
     }
@@ -138,6 +144,8 @@ impl App {
     pub(crate) async fn forget_anonymous_id(&'static self) -> Result<JsValue, JsValue> {
         if !self.settings.anonymous_endpoint.is_undefined() {
             self.fire_all(self.remove_anonymous());
+            // One that is under way does not count.
+            self.creation.set(None);
             kept(self.create_if_missing(true)).await;
             return Ok(JsValue::UNDEFINED);
         }
@@ -153,6 +161,9 @@ impl App {
         });
         self.answered.set(false);
         self.none_unwritten.set(false);
+        if !enabled {
+            browser::forget_first_key();
+        }
         if !self.settings.anonymous_endpoint.is_undefined() {
             if !enabled {
                 self.fire_all(self.remove_anonymous());
@@ -161,15 +172,13 @@ impl App {
             return Ok(JsValue::UNDEFINED);
         }
         // What is there is removed, or what is missing is made, by the next response. Be it this one.
-        let turn = kept(self.first_turn()).await;
         let state = self.state();
         let is_there = matches!(state, SessionState::Anonymous(..));
-        if state.user().is_none() && enabled != is_there {
-            let exchange = kept(exchange(self, None)).await?;
-            drop(turn);
-            if let Some(exchange) = exchange {
-                self.fire_all(exchange.change);
-            }
+        if state.user().is_none()
+            && enabled != is_there
+            && let Refreshed::Failed(reason) = kept(self.refresh_in_turn(&state)).await
+        {
+            return Err(reason);
         }
         Ok(JsValue::UNDEFINED)
     }

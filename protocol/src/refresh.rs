@@ -14,12 +14,14 @@ pub enum AfterRefusal {
 }
 
 /// Decides about a refusal: `now` is the state after it was absorbed, `attempts` the refreshes made for this request so far, `limit`
-/// how many are allowed.
+/// how many are allowed. `is_expired` says that the server saw the access token of a user session in the request of a visitor: he signed
+/// in by a form, or the answer to his login was lost.
 #[must_use]
-pub fn after_refusal<V: Values>(now: &SessionState<V>, attempts: u32, limit: u32) -> AfterRefusal {
+pub fn after_refusal<V: Values>(now: &SessionState<V>, is_expired: bool, attempts: u32, limit: u32) -> AfterRefusal {
     match now {
         _ if attempts >= limit => AfterRefusal::GiveUp,
         SessionState::Authenticated(..) | SessionState::Unknown => AfterRefusal::Refresh,
+        SessionState::Anonymous(..) if is_expired => AfterRefusal::Refresh,
         SessionState::Anonymous(..) | SessionState::None(_) => AfterRefusal::Return,
     }
 }
@@ -38,11 +40,11 @@ pub enum AfterLock {
 /// Decides after waiting for the lock: `wanted` was the state when the refresh was asked for, `now` is the state after the wait.
 #[must_use]
 pub fn after_lock<V: Values>(wanted: &SessionState<V>, now: &SessionState<V>) -> AfterLock {
-    match (wanted, now) {
-        (_, SessionState::None(_) | SessionState::Anonymous(..)) => AfterLock::Ended,
-        (SessionState::Authenticated(then, _), SessionState::Authenticated(since, _)) if then == since => AfterLock::Call,
-        (_, SessionState::Authenticated(..)) => AfterLock::Retry,
-        (_, SessionState::Unknown) => AfterLock::Call,
+    match now {
+        _ if wanted.mark() == now.mark() => AfterLock::Call,
+        SessionState::Unknown => AfterLock::Call,
+        SessionState::Authenticated(..) => AfterLock::Retry,
+        SessionState::None(_) | SessionState::Anonymous(..) => AfterLock::Ended,
     }
 }
 
@@ -94,17 +96,19 @@ mod tests {
 
     #[test]
     fn a_refusal_is_refreshed_only_when_there_is_something_to_refresh() {
-        assert_eq!(after_refusal(&user(1.0), 0, 10), AfterRefusal::Refresh);
-        assert_eq!(after_refusal(&unknown(), 0, 10), AfterRefusal::Refresh);
-        assert_eq!(after_refusal(&anonymous(), 0, 10), AfterRefusal::Return);
-        assert_eq!(after_refusal(&none(), 0, 10), AfterRefusal::Return);
+        assert_eq!(after_refusal(&user(1.0), false, 0, 10), AfterRefusal::Refresh);
+        assert_eq!(after_refusal(&unknown(), false, 0, 10), AfterRefusal::Refresh);
+        assert_eq!(after_refusal(&anonymous(), false, 0, 10), AfterRefusal::Return);
+        assert_eq!(after_refusal(&none(), false, 0, 10), AfterRefusal::Return);
+        assert_eq!(after_refusal(&none(), true, 0, 10), AfterRefusal::Return, "as with the peers");
+        assert_eq!(after_refusal(&anonymous(), true, 0, 10), AfterRefusal::Refresh);
     }
 
     #[test]
     fn the_limit_holds() {
-        assert_eq!(after_refusal(&user(2.0), 9, 10), AfterRefusal::Refresh);
-        assert_eq!(after_refusal(&user(2.0), 10, 10), AfterRefusal::GiveUp);
-        assert_eq!(after_refusal(&user(1.0), 0, 0), AfterRefusal::GiveUp);
+        assert_eq!(after_refusal(&user(2.0), false, 9, 10), AfterRefusal::Refresh);
+        assert_eq!(after_refusal(&user(2.0), false, 10, 10), AfterRefusal::GiveUp);
+        assert_eq!(after_refusal(&user(1.0), false, 0, 0), AfterRefusal::GiveUp);
     }
 
     #[test]
@@ -112,13 +116,16 @@ mod tests {
         assert_eq!(after_lock(&user(1.0), &user(1.0)), AfterLock::Call);
         assert_eq!(after_lock(&user(1.0), &user(2.0)), AfterLock::Retry);
         assert_eq!(after_lock(&unknown(), &unknown()), AfterLock::Call);
+        assert_eq!(after_lock(&none(), &none()), AfterLock::Call);
+        assert_eq!(after_lock(&anonymous(), &anonymous()), AfterLock::Call);
         assert_eq!(after_lock(&unknown(), &user(2.0)), AfterLock::Retry);
         assert_eq!(after_lock(&anonymous(), &user(2.0)), AfterLock::Retry);
         assert_eq!(after_lock(&unknown(), &anonymous()), AfterLock::Ended);
-        assert_eq!(after_lock(&user(1.0), &none()), AfterLock::Ended);
-        assert_eq!(after_lock(&user(1.0), &anonymous()), AfterLock::Ended);
-        // The browser dropped the cookies while we waited.
+        assert_eq!(after_lock(&user(0.0), &none()), AfterLock::Ended);
+        assert_eq!(after_lock(&user(0.0), &anonymous()), AfterLock::Ended);
+        // The browser dropped the cookies while we waited, or one of them.
         assert_eq!(after_lock(&user(1.0), &unknown()), AfterLock::Call);
+        assert_eq!(after_lock(&user(1.0), &none()), AfterLock::Call);
     }
 
     #[test]

@@ -57,6 +57,12 @@ pub fn is_token_missing<V: Values>(state: &SessionState<V>, has_failed: bool) ->
     }
 }
 
+/// Whether a visitor without session may expect one of the server. `answered` as for [`gate`].
+#[must_use]
+pub fn is_session_due<V: Values>(state: &SessionState<V>, mode: AnonymousMode, answered: bool) -> bool {
+    mode == AnonymousMode::On && state.token().is_none() && !answered
+}
+
 /// Decides for a request that is about to be sent. `answered` says that [`shows_that_none_are_made`] was true of an earlier response
 /// on this page.
 #[must_use]
@@ -65,7 +71,7 @@ pub fn gate<V: Values>(state: &SessionState<V>, mode: AnonymousMode, may_ask: bo
         (SessionState::Unknown, AnonymousMode::Unspecified | AnonymousMode::Endpoint) if may_ask => Gate::Ask,
         // Nobody could be asked, so the answers to the requests themselves may bring the session.
         (SessionState::Unknown, AnonymousMode::Unspecified) if !answered => Gate::Lead,
-        (SessionState::Unknown | SessionState::None(_), AnonymousMode::On) if !answered => Gate::Lead,
+        _ if is_session_due(state, mode, answered) => Gate::Lead,
         _ => Gate::Open,
     }
 }

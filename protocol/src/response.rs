@@ -63,6 +63,9 @@ pub struct Change {
 }
 
 impl Change {
+    /// None.
+    pub const NOTHING: Self = Self { user: Write::Keep, anonymous: Write::Keep, events: [None; 2] };
+
     /// What is left of it to tell when the browser refused the user session's front token: nothing of what the visitor cannot find.
     #[must_use]
     pub fn refused(self) -> Self {

@@ -116,6 +116,14 @@ impl<V: Values> SessionState<V> {
         }
     }
 
+    /// What no other state has, before or after it.
+    pub fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Unknown => None,
+            Self::None(mark) | Self::Anonymous(mark, _) | Self::Authenticated(mark, _) => Some(*mark),
+        }
+    }
+
     /// Whether the server has to be asked.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown)

@@ -111,7 +111,7 @@ export function setCookie(name, value) {
  * A front token, or the token of an app's endpoint seen as one; `false` when it cannot be read.
  * @param {string} raw @returns {FrontToken | false}
  */
-function decode(raw) {
+export function decode(raw) {
   try {
     const [text = "", jwt] = raw.split(".");
     // The alphabet of either base64.
@@ -348,13 +348,6 @@ export async function responseOrReject(reason, answer) {
   // Several requests may have waited for it, and a body can be read once.
   if (reason instanceof Response) return Object.assign(reason.clone(), { cause: answer });
   throw reason;
-}
-
-/** @param {Response} response @returns {Promise<FrontToken>} */
-export async function tokenOfEndpoint(response) {
-  const token = response.ok && decode((await response.json()).token);
-  if (!token) throw makeError("NO_SESSION", "The anonymous endpoint did not answer { token: <jwt with exp> }");
-  return token;
 }
 
 /** The JSON body, or nothing. @param {Pick<Response, "clone">} response @returns {Promise<any>} */

@@ -81,6 +81,8 @@ extern "C" {
     pub(crate) fn set_cookie(name: &str, value: &JsValue);
     #[wasm_bindgen(js_name = storedToken)]
     fn stored_token_js(name: &str) -> JsValue;
+    /// The token of an app's endpoint, seen as a front token; `false` when it cannot be read.
+    pub(crate) fn decode(raw: &JsValue) -> JsValue;
     /// The latest that was read from a cookie of that name, even if it is gone since; without properties when there was none.
     #[wasm_bindgen(js_name = lastToken)]
     fn last_token_js(name: &str) -> FrontToken;
@@ -92,7 +94,7 @@ extern "C" {
     #[cfg(not(feature = "npm"))]
     #[wasm_bindgen(js_name = connect)]
     fn connect_js(
-        resume: &Closure<dyn Fn(usize, bool, JsValue)>,
+        resume: &Closure<dyn Fn(i32, bool, JsValue)>,
         is_ours: &Closure<dyn Fn(Url) -> bool>,
         intercept: &Closure<dyn Fn(Call) -> Promise>,
     );
@@ -130,9 +132,6 @@ extern "C" {
     /// `undefined` when there is none.
     #[wasm_bindgen(js_name = getHeader)]
     pub(crate) fn get_header(response: &Response, name: &str) -> JsValue;
-    /// The token that an endpoint of the app answered with; rejects when there is none.
-    #[wasm_bindgen(js_name = tokenOfEndpoint)]
-    pub(crate) fn token_of_endpoint(response: &JsValue) -> JsValue;
     pub(crate) fn message(response: &Response) -> JsValue;
     #[wasm_bindgen(js_name = checkSignOut)]
     pub(crate) fn check_sign_out(response: &Response) -> JsValue;
@@ -158,7 +157,7 @@ extern "C" {
     #[wasm_bindgen(js_name = makeError)]
     pub(crate) fn make_error(code: &str, text: &str) -> JsValue;
     #[wasm_bindgen(js_name = tooManyRetries)]
-    pub(crate) fn too_many_retries(call: &Call, attempts: u32) -> JsValue;
+    pub(crate) fn too_many_retries(call: &Call, attempts: i32) -> JsValue;
 
     /// A property, for what is read too seldom to deserve a binding of its own.
     pub(crate) fn get(object: &JsValue, key: &str) -> JsValue;
@@ -189,8 +188,11 @@ extern "C" {
     fn request();
 }
 
-#[wasm_bindgen(module = "/src/browser/jwt.js")]
+#[wasm_bindgen(module = "/src/browser/endpoint.js")]
 extern "C" {
+    /// Rejects when there is none.
+    #[wasm_bindgen(js_name = tokenOf)]
+    pub(crate) fn token_of(response: &JsValue) -> JsValue;
     /// Resolves to `undefined` when the keys cannot be had.
     #[wasm_bindgen(js_name = isSignedBy)]
     pub(crate) fn is_signed_by(jwt: &JsValue, key_set_url: &JsValue) -> JsValue;
@@ -207,7 +209,7 @@ impl From<Promise> for js_sys::Promise {
 /// closures.
 #[cfg(not(feature = "npm"))]
 fn connect() {
-    let resume = Closure::<dyn Fn(usize, bool, JsValue)>::new(resume);
+    let resume = Closure::<dyn Fn(i32, bool, JsValue)>::new(resume);
     let is_ours = Closure::<dyn Fn(Url) -> bool>::new(|url| crate::page::is_ours(&url));
     let intercept = Closure::<dyn Fn(Call) -> Promise>::new(crate::page::intercept);
     connect_js(&resume, &is_ours, &intercept);

@@ -19,9 +19,9 @@ use crate::single_thread::page_local;
 
 #[wasm_bindgen(module = "/src/browser/host.js")]
 extern "C" {
-    fn settle(value: &JsValue, task: usize);
-    fn promise(task: usize) -> Promise;
-    fn finish(task: usize, ok: bool, value: &JsValue);
+    fn settle(value: &JsValue, task: i32);
+    fn promise(task: i32) -> Promise;
+    fn finish(task: i32, ok: bool, value: &JsValue);
 }
 
 type Outcome = Result<JsValue, JsValue>;
@@ -48,7 +48,8 @@ pub(crate) fn kept<F: Future>(future: F) -> impl Future<Output = F::Output> {
 
 /// A place for a task. Places are made when all are taken, and stay: as many as there ever were tasks at once.
 struct Place {
-    number: usize,
+    /// Signed, because such a number crosses to JavaScript as it is.
+    number: i32,
     is_taken: Cell<bool>,
     /// Empty while it runs.
     task: Cell<Option<Task>>,
@@ -59,7 +60,7 @@ struct Place {
 struct Executor {
     newest: Cell<Option<&'static Place>>,
     /// The number of the task that is running.
-    current: Cell<usize>,
+    current: Cell<i32>,
     /// What the promise that the running task waits for came to.
     settled: Cell<Option<Outcome>>,
 }
@@ -104,7 +105,7 @@ impl Executor {
         place
     }
 
-    fn resume(&self, number: usize, outcome: Outcome) {
+    fn resume(&self, number: i32, outcome: Outcome) {
         let place = self.find(|place| place.number == number);
         if let Some((place, task)) = place.and_then(|place| Some((place, place.task.take()?))) {
             self.settled.set(Some(outcome));
@@ -133,7 +134,7 @@ impl Executor {
 }
 
 /// What the host module calls when a promise that a task waits for has settled.
-pub(crate) fn resume(number: usize, ok: bool, value: JsValue) {
+pub(crate) fn resume(number: i32, ok: bool, value: JsValue) {
     executor().resume(number, if ok { Ok(value) } else { Err(value) });
 }
 

@@ -25,7 +25,7 @@ const CREATION = `POST ${ENDPOINT}`;
 const KEYS = `GET ${KEY_SET}`;
 const ME = "GET /api/me";
 
-const ANONYMOUS_COOKIES = ["sAnonymousFrontToken", "st-anonymous-token", "st-last-access-token-update"];
+const ANONYMOUS_COOKIES = ["st-anonymous-token", "st-last-access-token-update"];
 
 const sent = () => server.requests.map(({ method, path }) => `${method} ${path}`);
 const creations = () => server.calls()[CREATION] ?? 0;
@@ -35,14 +35,14 @@ const unreachable = (request) => request.socket.destroy();
 
 /** What a visit of former times left in the browser. */
 async function plant(visitor, token) {
-  const values = { "st-anonymous-token": token, sAnonymousFrontToken: token, "st-last-access-token-update": "1" };
+  const values = { "st-anonymous-token": token, "st-last-access-token-update": "1" };
   await visitor.context.addCookies(
     Object.entries(values).map(([name, value]) => ({ name, value, url: server.origin, sameSite: "Lax" })),
   );
 }
 
 async function loseAnonymousToken(visitor) {
-  for (const name of ["st-anonymous-token", "sAnonymousFrontToken"]) await visitor.context.clearCookies({ name });
+  await visitor.context.clearCookies({ name: "st-anonymous-token" });
 }
 
 // --- making it ---
@@ -130,7 +130,7 @@ test("an expired access token is refreshed with the refresh token, and not with 
 
 test("a customer's lost front token is recovered with the refresh token, and not with the visitor's", async (visitor) => {
   const { tab } = await visitor.customer("Ada", OPTIONS);
-  for (const name of ["sFrontToken", "sAnonymousFrontToken", "st-last-access-token-update"]) {
+  for (const name of ["sFrontToken", "st-last-access-token-update"]) {
     await visitor.context.clearCookies({ name });
   }
   assert.deepEqual(await tab.call("doesSessionExist"), { value: true });

@@ -87,6 +87,28 @@ test("header mode: what the browser lost of a visitor comes back with the token 
   assert.deepEqual(await visitor.cookies(), ANONYMOUS);
 });
 
+for (const way of ["fetch", "xhr"]) {
+  test(`header mode: a visitor whom scripts lost sight of keeps his id with the next request, by ${way}`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.guest(OPTIONS);
+    for (const name of ["sAnonymousFrontToken", "st-last-access-token-update"]) await visitor.context.clearCookies({ name });
+
+    assert.deepEqual((await tab[way]("/api/me")).body, { kind: "anonymous", anonymousId });
+
+    assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
+    assert.deepEqual(await visitor.cookies(), ANONYMOUS);
+  });
+
+  test(`header mode: a customer whom scripts lost sight of stays one with the next request, by ${way}`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.customer("Ada", OPTIONS);
+    for (const name of ["sFrontToken", "st-last-access-token-update"]) await visitor.context.clearCookies({ name });
+
+    assert.deepEqual((await tab[way]("/api/me")).body, { kind: "user", userId: "ada", anonymousId });
+
+    assert.deepEqual(await tab.call("getUserId"), { value: "ada" });
+    assert.deepEqual(await visitor.cookies(), USER);
+  });
+}
+
 test("header mode: the caller's copy of our token does not go stale, and a foreign one stays", async (visitor) => {
   const { tab } = await visitor.returningCustomer("Ada", OPTIONS);
   const token = await visitor.cookie("st-access-token");

@@ -20,7 +20,7 @@ use crate::{
 const BUDGET: usize = 19_000;
 
 /// The flags of wasm-opt. The features are those that the compiler has on by default.
-const WASM_OPT: [&str; 21] = [
+const WASM_OPT: [&str; 22] = [
     // The stack ends there, and ours is nowhere near its end.
     "--low-memory-unused",
     // Several times: each finds what another made possible, and control flow made anew is smaller than the compiler's.
@@ -32,6 +32,7 @@ const WASM_OPT: [&str; 21] = [
     "--flatten",
     "--local-cse",
     "--rereloop",
+    "-Oz",
     "-Oz",
     "-Oz",
     "--enable-bulk-memory",

@@ -1,5 +1,13 @@
-// Verifies tokens of a back end that is not ours, with the browser's own cryptography. Few apps need it, so the npm package loads it when
-// it is first called; it imports nothing, because what it shared with the entry would have to become a third file.
+// What an app's own endpoint for anonymous sessions needs (design section 3, rule 14): its answer, and the check of a token with the browser's
+// own cryptography. Few apps have one, so the npm package loads this when it is first called; it imports nothing, because what it
+// shared with the entry would have to become a third file.
+
+/** The token that the endpoint answered with. @param {Response} response @returns {Promise<string>} */
+export async function tokenOf(response) {
+  const { token } = response.ok ? await response.json() : {};
+  if (typeof token !== "string") throw new Error("The anonymous endpoint did not answer { token: <jwt with exp> }");
+  return token;
+}
 
 /** What a key of that type is used with; the token cannot choose (RFC 8725, section 3.1). @type {Record<string, [string, RsaHashedImportParams & EcKeyImportParams & EcdsaParams] | undefined>} */
 const ALGORITHMS = {
@@ -22,7 +30,9 @@ function bytesOf(text) {
 async function fetchKeys(url) {
   try {
     // Requests of the app wait for this one, so it must not wait for them.
-    const response = await fetch(`${url}#superTokensDoNotDoInterception`, { signal: AbortSignal.timeout?.(TIMEOUT) });
+    const address = `${url}#superTokensDoNotDoInterception`;
+    // A set in the HTTP cache may be one without the key that is looked for.
+    const response = await fetch(address, { cache: "no-cache", signal: AbortSignal.timeout?.(TIMEOUT) });
     const set = response.ok && (await response.json());
     if (Array.isArray(set.keys)) return (keySets[url] = set);
   } catch {
