@@ -385,13 +385,14 @@ impl SessionsBuilder {
     }
 
     /// The header in which the proxy in front of this server writes the address of its client, for example `x-forwarded-for`; of a list,
-    /// the last address counts. Set it only if the proxy always writes it: everybody can send such a header.
+    /// the last address counts. Set it only if the proxy always writes it: everybody can send such a header. Requests whose address cannot be
+    /// read there count as one client's.
     pub fn client_address_header(mut self, name: impl Into<String>) -> Self {
         self.client_address_header = Some(name.into());
         self
     }
 
-    /// How to tell the address of a client, if neither the connection nor a plain header does.
+    /// How to tell the address of a client, if neither the connection nor a plain header does. Where it tells none, nothing is limited.
     pub fn client_address(mut self, address_of: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         self.mint.address = ClientAddress::Custom(Arc::new(address_of));
         self

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use http::{HeaderName, HeaderValue};
 use passerby_server::{MintLimit, SessionsBuilder};
 use serde_json::json;
 
@@ -15,6 +16,7 @@ use crate::app::{Answer, App, FORGET, SIGN_OUT};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOME: &str = "203.0.113.7";
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 fn two_a_minute(builder: SessionsBuilder) -> SessionsBuilder {
     builder.mint_limit(MintLimit::new(2, MINUTE))
@@ -120,6 +122,12 @@ async fn rule_13_behind_a_proxy_the_proxys_word_counts() {
         ("203.0.113.7, 203.0.113.8", false),
     ] {
         assert_eq!(is_limited(&through(list).get("/api/maybe").await), limited, "{list}");
+    }
+    let unreadable = [Some(&b"\xff"[..]), Some(b"203.0.113.9, unknown"), None, Some(b"\xff, \xff")];
+    for (list, limited) in unreadable.into_iter().zip([false, false, true, true]) {
+        let mut browser = app.browser().at("10.0.0.1");
+        browser.headers.extend(list.map(|list| (X_FORWARDED_FOR, HeaderValue::from_bytes(list).unwrap())));
+        assert_eq!(is_limited(&browser.get("/api/maybe").await), limited, "one client: {list:?}");
     }
     let custom = App::with(|builder| {
         two_a_minute(builder).client_address(|request| request.headers.get("x-client")?.to_str().ok()?.parse().ok())
