@@ -367,8 +367,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// Whether loading a page gives a new visitor an anonymous session, too. Default `false`: API requests only, as Fetch Metadata tells
-    /// them (without it, requests that do not prefer HTML). Images, frames and prefetching never do.
+    /// Whether loading a page gives a new visitor an anonymous session, too. Default `false`: only requests of scripts that can read the
+    /// answer, as Fetch Metadata tells them (without it, `Accept`). Images, frames, prefetching, streams and beacons never do.
     pub fn mint_for_navigations(mut self, mint: bool) -> Self {
         self.mint.for_navigations = mint;
         self

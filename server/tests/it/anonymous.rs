@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::app::{App, ORIGIN, REFRESH, SIGN_OUT, map};
+use crate::app::{App, Browser, ORIGIN, REFRESH, SIGN_OUT, map};
 
 #[tokio::test]
 async fn rule_1_the_first_api_request_mints_and_the_handler_sees_it() {
@@ -51,6 +51,44 @@ async fn rule_13_pages_and_images_mint_nothing() {
     assert!(image.is_silent());
     let old_browser = app.browser().header("accept", "text/html,application/xhtml+xml").get("/any-page").await;
     assert!(old_browser.is_silent());
+}
+
+/// `EventSource`, `sendBeacon`, `WebSocket`; images, style sheets and films over plain HTTP.
+const UNHEARD: [&[(&str, &str)]; 7] = [
+    &[("accept", "text/event-stream"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
+    &[("accept", "text/event-stream")],
+    &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "empty")],
+    &[("sec-fetch-mode", "websocket"), ("sec-fetch-dest", "empty")],
+    &[("accept", "image/webp,*/*;q=0.8")],
+    &[("accept", "text/css,*/*;q=0.1")],
+    &[("accept", "video/*")],
+];
+
+#[tokio::test]
+async fn rule_13_what_no_script_hears_the_answer_of_mints_renews_and_removes_nothing() {
+    let app = App::with(|builder| builder.mint_for_navigations(true)).await;
+    for facts in UNHEARD {
+        let with = |browser: &Browser| facts.iter().fold(browser.clone(), |browser, (name, value)| browser.header(name, value));
+        let stranger = with(&app.browser()).get("/api/maybe").await;
+        assert_eq!((&stranger.body["kind"], stranger.is_silent()), (&json!("none"), true), "{facts:?}");
+        assert_eq!(with(&app.browser()).get("/both/x").await.status, 401, "no page that could be sent elsewhere: {facts:?}");
+
+        let mut visitor = app.browser();
+        let id = visitor.id().await;
+        app.wait(Duration::from_secs(101 * 24 * 3600));
+        let seen = with(&visitor).get("/api/maybe").await;
+        assert_eq!((&seen.body["id"], seen.is_silent()), (&json!(id), true), "{facts:?}");
+        app.sessions.set_anonymous_enabled(false);
+        assert!(with(&visitor).get("/api/maybe").await.is_silent(), "{facts:?}");
+        app.sessions.set_anonymous_enabled(true);
+        assert_eq!(visitor.get("/api/me").await.announced_id(), id, "a script hears of the renewal: {facts:?}");
+
+        let mut user = app.browser_of("alice").await;
+        user.refresh().await;
+        let seen = with(&user).get("/api/maybe").await;
+        assert_eq!((&seen.body["user"], seen.is_silent()), (&json!("alice"), true), "{facts:?}");
+        assert!(user.get("/api/maybe").await.text("front-token").is_some(), "a script hears of the promotion: {facts:?}");
+    }
 }
 
 #[tokio::test]
