@@ -374,6 +374,38 @@ impl SessionsBuilder {
         self
     }
 
+    /// Whether a new visitor gets an anonymous session only if his request names him with a key, as the SDK's requests do unless the visitor has
+    /// not agreed. Default `false`: consent is then the SDK's to say, which it can only with requests that it sees. Set it where
+    /// consent comes first. A visitor who has an id keeps it, and the end of a user session gives the anonymous one back.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::Request;
+    /// use passerby_server::{Sessions, SqliteStore};
+    /// use tower::ServiceExt as _;
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("sessions.db");
+    /// let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+    /// let sessions = builder.mint_only_with_key(true).build().await?;
+    /// let app = Router::new().route("/api/stock", get(|| async { "2 ferns" })).layer(sessions.layer());
+    /// let request = || Request::get("/api/stock");
+    /// // A worker's.
+    /// let response = app.clone().oneshot(request().body(Body::empty())?).await?;
+    /// assert!(!response.headers().contains_key("set-cookie"));
+    /// // The SDK's.
+    /// let response = app.oneshot(request().header("st-anonymous-mode", "k2Xp0vT9sQ4mZ7bL1cR8wd").body(Body::empty())?).await?;
+    /// assert!(response.headers().contains_key("set-cookie"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn mint_only_with_key(mut self, only: bool) -> Self {
+        self.mint.only_with_key = only;
+        self
+    }
+
     /// How many new anonymous sessions one client address gets; `None` for no limit. Over the limit a request goes on without a session,
     /// and the response says `st-anonymous-mode: limited`. Default: see [`MintLimit`].
     ///

@@ -131,6 +131,7 @@ pub(crate) struct MintSettings {
     pub(crate) is_crawler: Option<IsCrawler>,
     pub(crate) challenge: Option<Challenge>,
     pub(crate) for_navigations: bool,
+    pub(crate) only_with_key: bool,
 }
 
 impl Default for MintSettings {
@@ -141,6 +142,7 @@ impl Default for MintSettings {
             is_crawler: None,
             challenge: None,
             for_navigations: false,
+            only_with_key: false,
         }
     }
 }
@@ -167,6 +169,10 @@ impl MintPolicy {
 
     pub(crate) fn for_navigations(&self) -> bool {
         self.settings.for_navigations
+    }
+
+    pub(crate) fn only_with_key(&self) -> bool {
+        self.settings.only_with_key
     }
 
     /// Whether this request may get a new anonymous session now. Counts it.

@@ -28,6 +28,8 @@ pub(crate) struct RequestFacts {
     pub(crate) is_api: bool,
     /// A visitor who has no session may get one: `is_api`, and page loads where the app wants that.
     pub(crate) may_mint: bool,
+    /// He may get one though he is a stranger, and not known by a token: he named himself with a key, or the app asks for none.
+    pub(crate) may_be_new: bool,
     /// How a session that is created now shall travel. Cookies unless the request asks for headers: a client that says nothing may be
     /// one that understands cookies only (reference 9.74).
     pub(crate) transfer: Transfer,
@@ -57,6 +59,7 @@ impl RequestFacts {
         let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
         Self {
             is_api,
+            may_be_new: true,
             may_mint: is_api || (mint_for_navigations && *method == Method::GET && shows_a_page(headers)),
             transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
             anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),

@@ -159,7 +159,7 @@ async fn anonymous(
         Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => Some(anonymous_id),
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
     };
-    if !facts.may_mint {
+    if !facts.may_mint || (known_id.is_none() && !facts.may_be_new) {
         return Ok(Who::Nobody);
     }
     if known_id.is_none() && !sessions.may_mint(request).await {

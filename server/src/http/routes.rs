@@ -207,7 +207,7 @@ async fn give_back_anonymous(
         Some((AnonymousCheck::Expired { anonymous_id }, ..)) => known_id = known_id.or(Some(anonymous_id)),
         Some((AnonymousCheck::Valid { .. } | AnonymousCheck::Invalid, ..)) | None => {}
     }
-    if allowed && known_id.is_none() && !sessions.may_mint(request).await {
+    if allowed && known_id.is_none() && visitor.facts().may_be_new && !sessions.may_mint(request).await {
         visitor.go_without();
     } else {
         visitor.become_anonymous(Whose::of(known_id, visitor.facts().anonymous_key.clone()), Map::new());

@@ -463,7 +463,8 @@ impl Visitor {
     /// The visitor gets an anonymous session, unless they are off.
     pub(crate) fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
         let Visit { sessions, facts, .. } = &*self.0;
-        let allowed = sessions.anonymous_enabled() && !facts.anonymous_off;
+        let is_stranger = matches!((&whose, &self.state().who), (Whose::New { .. }, Who::Nobody));
+        let allowed = sessions.anonymous_enabled() && !facts.anonymous_off && (facts.may_be_new || !is_stranger);
         let issued = allowed
             .then(|| {
                 let engine = sessions.engine();
@@ -498,8 +499,12 @@ impl Visitor {
 
     /// Whether the visitor has no user session, and may have an anonymous one.
     pub(crate) fn wants_anonymous(&self) -> bool {
-        let no_user = matches!(self.state().who, Who::Nobody | Who::Anonymous(_));
-        no_user && self.0.sessions.anonymous_enabled() && !self.0.facts.anonymous_off
+        let may_have_one = match self.state().who {
+            Who::Nobody => self.0.facts.may_be_new,
+            Who::Anonymous(_) => true,
+            Who::User(..) | Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => false,
+        };
+        may_have_one && self.0.sessions.anonymous_enabled() && !self.0.facts.anonymous_off
     }
 
     /// Takes away the anonymous session that the visitor came with, if any.

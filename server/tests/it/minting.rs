@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue};
 use passerby_server::{MintLimit, SessionsBuilder};
 use serde_json::json;
 
-use crate::app::{Answer, App, FORGET, SIGN_OUT};
+use crate::app::{Answer, App, FORGET, REFRESH, SIGN_OUT};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOME: &str = "203.0.113.7";
@@ -207,6 +207,46 @@ async fn rule_13_pages_mint_when_asked_to() {
     let mut user = app.browser();
     user.login("alice").await;
     assert!(user.open("/any-page").await.is_silent(), "rule 7: a signed-in session is never replaced");
+}
+
+#[tokio::test]
+async fn rule_1_where_consent_comes_first_a_stranger_names_himself() {
+    let app = App::with(|builder| {
+        let builder = builder.mint_only_with_key(true).mint_for_navigations(true).mint_limit(MintLimit::new(4, MINUTE));
+        builder.anonymous_validity(Duration::from_secs(1000))
+    })
+    .await;
+    let stranger = || app.browser().at(HOME);
+    assert!(stranger().get("/api/maybe").await.is_silent());
+    assert!(stranger().open("/any-page").await.is_silent());
+    assert!(stranger().header("cookie", "sAnonymousToken=x").get("/api/maybe").await.is_silent());
+    for path in [FORGET, REFRESH] {
+        for mut stranger in [stranger(), stranger().header("cookie", "sAnonymousToken=x; sRefreshToken=x")] {
+            let answer = stranger.post(path).await;
+            assert!(answer.set_cookie("sAnonymousToken").is_none_or(|_| answer.cleared("sAnonymousToken")), "{path}");
+            assert_eq!(stranger.get("/api/maybe").await.body["kind"], "none", "{path}");
+        }
+    }
+
+    let mut visitor = stranger().header("st-anonymous-mode", KEY);
+    let id = visitor.get("/api/me").await.announced_id();
+    let accept = format!("*/*, application/vnd.passerby;key={KEY}");
+    assert_eq!(stranger().header("accept", &accept).refresh().await.announced_id(), id);
+    visitor.headers.clear();
+    app.wait(Duration::from_secs(1001));
+    assert_eq!(visitor.get("/api/me").await.announced_id(), id, "who is known needs no key");
+    let forgotten = visitor.post(FORGET).await.announced_id();
+    assert_ne!(forgotten, id);
+
+    for user in [&mut visitor, &mut stranger()] {
+        let id = user.login("alice").await.front_token().up["anonymousId"].clone();
+        assert_eq!(user.post(SIGN_OUT).await.announced_id(), id, "a user is no stranger");
+        let id = user.login("alice").await.front_token().up["anonymousId"].clone();
+        app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
+        assert_eq!(user.refresh().await.announced_id(), id);
+    }
+    let stranger = stranger().header("st-anonymous-mode", KEY).get("/api/maybe").await;
+    assert!(!is_limited(&stranger), "who got none took nothing of the limit");
 }
 
 /// Consent mode: nothing is written anywhere until the visitor agrees.
