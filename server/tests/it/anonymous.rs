@@ -1,10 +1,11 @@
 //! Design section 3, rules for anonymous sessions.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 
-use crate::app::{App, Browser, ORIGIN, REFRESH, SIGN_OUT, map};
+use crate::app::{App, Browser, FORGET, ORIGIN, REFRESH, SIGN_OUT, map};
 
 #[tokio::test]
 async fn rule_1_the_first_api_request_mints_and_the_handler_sees_it() {
@@ -37,8 +38,35 @@ async fn a_route_without_extractor_mints_too() {
 #[tokio::test]
 async fn rule_2_no_row_is_stored() {
     let app = App::new().await;
+    // Whatever keys a first session needs.
     app.browser().get("/api/me").await;
-    assert!(app.sessions.session_handles_of_user("").await.unwrap().is_empty());
+    let before = rows(&app).await;
+    assert!(before.contains_key("sessions") && before["keys"] > 0, "{before:?}");
+
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    browser.post_json("/api/cart", json!({"cart": [1]})).await;
+    app.wait(Duration::from_secs(101 * 24 * 3600));
+    assert_eq!(browser.get("/api/me").await.announced_id(), id, "renewed");
+    assert_eq!(browser.refresh().await.announced_id(), id);
+    assert_ne!(browser.post(FORGET).await.announced_id(), id);
+    assert_eq!(rows(&app).await, before);
+
+    browser.login("alice").await;
+    assert_eq!(rows(&app).await["sessions"], before["sessions"] + 1, "the test itself works");
+}
+
+/// How many rows each table of the database has.
+async fn rows(app: &App) -> BTreeMap<String, i64> {
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", app.database().display())).await.unwrap();
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&pool).await.unwrap();
+    let mut rows = BTreeMap::new();
+    for table in tables {
+        let count = AssertSqlSafe(format!("SELECT count(*) FROM \"{table}\""));
+        rows.insert(table, sqlx::query_scalar(count).fetch_one(&pool).await.unwrap());
+    }
+    rows
 }
 
 #[tokio::test]

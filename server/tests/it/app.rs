@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -129,6 +130,11 @@ impl<S: SessionStore + Clone> App<S> {
         let sessions = configure(builder).build().await.unwrap();
         let router = router(&sessions);
         Self { sessions, store, router, skew, folder }
+    }
+
+    /// The file that the database lies in.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("sessions.db")
     }
 
     pub(crate) fn browser(&self) -> Browser {
