@@ -16,17 +16,31 @@ use crate::{
     sessions::Sessions,
 };
 
+/// What is known of a visitor who has no session now, for when he signs in.
+#[derive(Clone)]
+pub(crate) enum Former {
+    Unknown,
+    /// The anonymousId of a token that is of no more use, and whose signature was right.
+    Id(String),
+    /// Beside the access token that cannot be used there is this session.
+    Anonymous(AnonymousSession),
+}
+
+impl Former {
+    fn of(anonymous_id: Option<String>) -> Self {
+        anonymous_id.map_or(Self::Unknown, Self::Id)
+    }
+}
+
 /// Who sent a request.
 #[derive(Clone)]
 pub(crate) enum Who {
     /// No session, and none was made.
-    Nobody,
+    Nobody(Former),
     Anonymous(AnonymousSession),
     User(UserSession, Transfer),
-    /// There is an access token, but it cannot be used. The anonymousId is known when its signature was right.
-    TryRefresh {
-        anonymous_id: Option<String>,
-    },
+    /// There is an access token, but it cannot be used.
+    TryRefresh(Former),
     /// The access token is valid, but the session was revoked or has expired.
     Ended {
         anonymous_id: String,
@@ -79,14 +93,11 @@ async fn resolve_or_fail(sessions: &Sessions, request: &Parts, facts: &RequestFa
     let headers = &request.headers;
     let mut changes = Changes::default();
     let who = match access_token(headers, facts) {
-        PresentedAccess::Ambiguous => Who::TryRefresh { anonymous_id: any_verified_id(sessions, headers).await? },
+        PresentedAccess::Ambiguous => Who::TryRefresh(former(sessions, headers, facts, None).await?),
         PresentedAccess::One(token, transfer) => match sessions.engine().verify(&token).await? {
-            AccessCheck::TryRefresh { anonymous_id: None } => {
-                Who::TryRefresh { anonymous_id: any_verified_id(sessions, headers).await? }
-            }
-            AccessCheck::TryRefresh { anonymous_id } => Who::TryRefresh { anonymous_id },
+            AccessCheck::TryRefresh { anonymous_id } => Who::TryRefresh(former(sessions, headers, facts, anonymous_id).await?),
             AccessCheck::Valid(session) if is_forged(sessions, facts, transfer, &session) => {
-                Who::TryRefresh { anonymous_id: Some(session.claims.anonymous_id) }
+                Who::TryRefresh(Former::Id(session.claims.anonymous_id))
             }
             AccessCheck::Valid(session) => user(sessions, session, transfer, facts, &mut changes).await?,
         },
@@ -149,7 +160,7 @@ async fn anonymous(
         if facts.is_api && (facts.has_anonymous_cookie || facts.has_anonymous_bearer) {
             changes.anonymous = AnonymousChange::Remove;
         }
-        return Ok(Who::Nobody);
+        return Ok(Who::Nobody(Former::Unknown));
     }
     let known_id = match presented_anonymous(sessions, &request.headers).await? {
         Some(PresentedAnonymous { check: AnonymousCheck::Valid { session, outdated }, transfer, .. }) => {
@@ -160,11 +171,11 @@ async fn anonymous(
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
     };
     if !facts.may_mint || (known_id.is_none() && !facts.may_be_new) {
-        return Ok(Who::Nobody);
+        return Ok(Who::Nobody(Former::of(known_id)));
     }
     if known_id.is_none() && !sessions.may_mint(request).await {
         changes.limited = true;
-        return Ok(Who::Nobody);
+        return Ok(Who::Nobody(Former::Unknown));
     }
     let whose = Whose::of(known_id, facts.anonymous_key.clone());
     let issued = sessions.engine().mint_anonymous(whose, serde_json::Map::new())?;
@@ -230,14 +241,25 @@ pub(crate) async fn anonymous_id_of_access_token(
     Ok(None)
 }
 
-/// The anonymousId for a visitor who signs in again while the access token is of no use.
-async fn any_verified_id(sessions: &Sessions, headers: &HeaderMap) -> Result<Option<String>, EngineError> {
-    if let Some(id) = anonymous_id_of_access_token(sessions, headers).await? {
-        return Ok(Some(id));
+/// What a visitor whose access token is of no use signs in with. That token's id counts before any other, because an anonymous cookie can
+/// be planted.
+async fn former(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+    anonymous_id: Option<String>,
+) -> Result<Former, EngineError> {
+    let known_id = match anonymous_id {
+        Some(id) => Some(id),
+        None => anonymous_id_of_access_token(sessions, headers).await?,
+    };
+    if !sessions.anonymous_enabled() || facts.anonymous_off {
+        return Ok(Former::of(known_id));
     }
+    let fits = |id: &str| known_id.as_deref().is_none_or(|known| known == id);
     Ok(match presented_anonymous(sessions, headers).await?.map(|found| found.check) {
-        Some(AnonymousCheck::Valid { session, .. }) => Some(session.claims.anonymous_id),
-        Some(AnonymousCheck::Expired { anonymous_id }) => Some(anonymous_id),
-        Some(AnonymousCheck::Invalid) | None => None,
+        Some(AnonymousCheck::Valid { session, .. }) if fits(session.anonymous_id()) => Former::Anonymous(session),
+        Some(AnonymousCheck::Expired { anonymous_id }) => Former::Id(known_id.unwrap_or(anonymous_id)),
+        Some(AnonymousCheck::Valid { .. } | AnonymousCheck::Invalid) | None => Former::of(known_id),
     })
 }

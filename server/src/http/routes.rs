@@ -9,7 +9,7 @@ use super::{
     cookies,
     refused::Refused,
     request::{RequestFacts, Transfer, bearer},
-    resolve::{self, Who},
+    resolve::{self, Former, Who},
     visitor::{Visitor, VisitorError},
 };
 use crate::{
@@ -118,7 +118,7 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
             );
         }
     }
-    let visitor = Visitor::new(sessions.clone(), facts, Who::Nobody, Changes::default());
+    let visitor = Visitor::new(sessions.clone(), facts, Who::Nobody(Former::Unknown), Changes::default());
     let response = match refreshed(sessions, request, &visitor).await {
         Ok(response) => response,
         Err(error) => {

@@ -14,7 +14,7 @@ use super::{
     changes::{AnonymousChange, Changes, ClearScope, UserChange},
     refused::Refused,
     request::{RequestFacts, Transfer},
-    resolve::Who,
+    resolve::{Former, Who},
     ssr::redirect_to_refresh,
 };
 use crate::{
@@ -200,7 +200,7 @@ impl Visitor {
         match self.state().who.clone() {
             Who::Anonymous(session) => Some(Principal::Anonymous(session)),
             Who::User(session, _) => Some(Principal::User(session)),
-            Who::Nobody | Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => None,
+            Who::Nobody(_) | Who::TryRefresh(_) | Who::Ended { .. } | Who::Unavailable => None,
         }
     }
 
@@ -217,14 +217,15 @@ impl Visitor {
             _ => None,
         };
         let (anonymous_id, carried) = match before {
-            Who::Anonymous(session) => {
+            Who::Anonymous(session) | Who::TryRefresh(Former::Anonymous(session)) | Who::Nobody(Former::Anonymous(session)) => {
                 let id = session.anonymous_id().to_owned();
                 (Some(id), self.0.sessions.hooks().upgrade(session, user_id).await)
             }
             Who::User(session, _) => (Some(session.claims.anonymous_id), Map::new()),
-            Who::TryRefresh { anonymous_id } => (anonymous_id, Map::new()),
-            Who::Ended { anonymous_id } => (Some(anonymous_id), Map::new()),
-            Who::Nobody | Who::Unavailable => (None, Map::new()),
+            Who::Ended { anonymous_id: id } | Who::TryRefresh(Former::Id(id)) | Who::Nobody(Former::Id(id)) => {
+                (Some(id), Map::new())
+            }
+            Who::TryRefresh(Former::Unknown) | Who::Nobody(Former::Unknown) | Who::Unavailable => (None, Map::new()),
         };
         let anonymous_id = anonymous_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (access, refresh) = self.create(user_id, &anonymous_id, carried, payload).await?;
@@ -272,7 +273,7 @@ impl Visitor {
     /// gone all the same), [`VisitorError::Engine`] when the store failed; the id then still exists.
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
         let who = self.state().who.clone();
-        if let Who::Nobody | Who::Anonymous(_) = who {
+        if let Who::Nobody(_) | Who::Anonymous(_) = who {
             self.become_anonymous(Whose::New { key: None }, Map::new());
             return Ok(());
         }
@@ -446,9 +447,9 @@ impl Visitor {
     pub(crate) async fn optional_principal(&self) -> Result<Option<Principal>, Refused> {
         let who = self.state().who.clone();
         match who {
-            Who::Nobody => Ok(None),
+            Who::Nobody(_) => Ok(None),
             Who::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
-            Who::User(..) | Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => {
+            Who::User(..) | Who::TryRefresh(_) | Who::Ended { .. } | Who::Unavailable => {
                 self.require_user().await.map(|session| Some(Principal::User(session)))
             }
         }
@@ -463,7 +464,7 @@ impl Visitor {
     /// The visitor gets an anonymous session, unless they are off.
     pub(crate) fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
         let Visit { sessions, facts, .. } = &*self.0;
-        let is_stranger = matches!((&whose, &self.state().who), (Whose::New { .. }, Who::Nobody));
+        let is_stranger = matches!((&whose, &self.state().who), (Whose::New { .. }, Who::Nobody(_)));
         let allowed = sessions.anonymous_enabled() && !facts.anonymous_off && (facts.may_be_new || !is_stranger);
         let issued = allowed
             .then(|| {
@@ -484,7 +485,7 @@ impl Visitor {
                 Who::Anonymous(issued.session.clone()),
                 AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) },
             ),
-            None => (Who::Nobody, self.removal()),
+            None => (Who::Nobody(Former::Unknown), self.removal()),
         };
     }
 
@@ -492,7 +493,7 @@ impl Visitor {
     pub(crate) fn go_without(&self) {
         let removal = self.removal();
         let mut state = self.state();
-        state.who = Who::Nobody;
+        state.who = Who::Nobody(Former::Unknown);
         state.changes.anonymous = removal;
         state.changes.limited = true;
     }
@@ -500,9 +501,9 @@ impl Visitor {
     /// Whether the visitor has no user session, and may have an anonymous one.
     pub(crate) fn wants_anonymous(&self) -> bool {
         let may_have_one = match self.state().who {
-            Who::Nobody => self.0.facts.may_be_new,
+            Who::Nobody(_) => self.0.facts.may_be_new,
             Who::Anonymous(_) => true,
-            Who::User(..) | Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => false,
+            Who::User(..) | Who::TryRefresh(_) | Who::Ended { .. } | Who::Unavailable => false,
         };
         may_have_one && self.0.sessions.anonymous_enabled() && !self.0.facts.anonymous_off
     }
@@ -548,8 +549,8 @@ impl Visitor {
         let who = self.state().who.clone();
         match who {
             Who::User(session, transfer) => Ok((session, transfer)),
-            Who::Nobody | Who::Anonymous(_) => Err(Refused::Unauthorised),
-            Who::TryRefresh { .. } => Err(Refused::TryRefresh),
+            Who::Nobody(_) | Who::Anonymous(_) => Err(Refused::Unauthorised),
+            Who::TryRefresh(_) => Err(Refused::TryRefresh),
             Who::Unavailable => Err(Refused::Unavailable),
             Who::Ended { anonymous_id } => {
                 self.demote(ClearScope::Both, Some(anonymous_id), Map::new());
