@@ -141,6 +141,14 @@ impl<S: SessionStore + Clone> App<S> {
         Browser { router: self.router.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new(), address: None }
     }
 
+    /// A browser that holds this anonymous token, once for each way in which it can come: cookie and header.
+    pub(crate) fn browsers_with(&self, anonymous_token: &str) -> [Browser; 2] {
+        let mut by_cookie = self.browser();
+        by_cookie.set_cookie("sAnonymousToken", anonymous_token);
+        let by_header = self.browser().header("st-auth-mode", "header");
+        [by_cookie, by_header.header("authorization", &format!("Bearer {anonymous_token}"))]
+    }
+
     /// Lets time pass.
     pub(crate) fn wait(&self, time: Duration) {
         self.skew.fetch_add(time.as_secs(), Ordering::SeqCst);
