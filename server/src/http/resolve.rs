@@ -199,6 +199,17 @@ fn renewed(sessions: &Sessions, session: AnonymousSession, transfer: Transfer, c
     }
 }
 
+/// The announcement of a session whose token stays as it is.
+pub(crate) fn announcement(sessions: &Sessions, session: &AnonymousSession) -> AnonymousChange {
+    sessions.engine().announcement(session).map_or_else(
+        |error| {
+            tracing::warn!(%error, "an anonymous session could not be announced");
+            AnonymousChange::Keep
+        },
+        AnonymousChange::Announce,
+    )
+}
+
 /// The visitor's anonymous token, verified; of several the one that ranks highest.
 pub(crate) async fn presented_anonymous(
     sessions: &Sessions,

@@ -200,8 +200,15 @@ async fn give_back_anonymous(
     match presented.map(|found| (found.check, found.token, found.transfer)) {
         Some((AnonymousCheck::Valid { session, outdated }, token, transfer)) if fits(session.anonymous_id()) => {
             let engine = sessions.engine();
-            let issued = if outdated { engine.renew_anonymous(&session)? } else { engine.announce_again(session, &token)? };
-            visitor.announce(transfer, issued);
+            let issued =
+                if outdated { engine.renew_anonymous(&session) } else { engine.announce_again(session.clone(), &token) };
+            match issued {
+                Ok(issued) => visitor.announce(transfer, issued),
+                Err(error) => {
+                    tracing::warn!(%error, "an anonymous token could not be renewed; the old one stays");
+                    visitor.stay(session);
+                }
+            }
             return Ok(());
         }
         Some((AnonymousCheck::Expired { anonymous_id }, ..)) => known_id = known_id.or(Some(anonymous_id)),

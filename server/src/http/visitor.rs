@@ -14,7 +14,7 @@ use super::{
     changes::{AnonymousChange, Changes, ClearScope, UserChange},
     refused::Refused,
     request::{RequestFacts, Transfer},
-    resolve::{Former, Who},
+    resolve::{Former, Who, announcement},
     ssr::redirect_to_refresh,
 };
 use crate::{
@@ -519,6 +519,14 @@ impl Visitor {
         let mut state = self.state();
         state.who = Who::Anonymous(issued.session.clone());
         state.changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
+    }
+
+    /// The visitor keeps the anonymous token that the browser holds, and hears of it again.
+    pub(crate) fn stay(&self, session: AnonymousSession) {
+        let announcement = announcement(&self.0.sessions, &session);
+        let mut state = self.state();
+        state.who = Who::Anonymous(session);
+        state.changes.anonymous = announcement;
     }
 
     /// Notes new tokens of a user session.
