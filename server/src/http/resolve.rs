@@ -55,6 +55,8 @@ pub(crate) struct PresentedAnonymous {
     pub(crate) transfer: Transfer,
     pub(crate) check: AnonymousCheck,
     bound_to_host: bool,
+    /// Other cookies were as valid.
+    contested: bool,
 }
 
 impl PresentedAnonymous {
@@ -163,9 +165,15 @@ async fn anonymous(
         return Ok(Who::Nobody(Former::Unknown));
     }
     let known_id = match presented_anonymous(sessions, &request.headers).await? {
-        Some(PresentedAnonymous { check: AnonymousCheck::Valid { session, outdated }, transfer, .. }) => {
-            let renew = outdated && facts.is_api;
-            return Ok(Who::Anonymous(if renew { renewed(sessions, session, transfer, changes) } else { session }));
+        Some(PresentedAnonymous { check: AnonymousCheck::Valid { session, outdated }, transfer, contested, .. }) => {
+            if outdated && facts.is_api {
+                return Ok(Who::Anonymous(renewed(sessions, session, transfer, changes)));
+            }
+            // The browser may have been told of another. Its cookies stay: a planted one must not take the place of the visitor's.
+            if contested && facts.is_api {
+                changes.anonymous = announcement(sessions, &session);
+            }
+            return Ok(Who::Anonymous(session));
         }
         Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => Some(anonymous_id),
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
@@ -223,16 +231,24 @@ pub(crate) async fn presented_anonymous(
     };
     if let Some(token) = bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous)) {
         let check = sessions.engine().verify_anonymous(token).await?;
-        consider(PresentedAnonymous { token: token.to_owned(), transfer: Transfer::Header, check, bound_to_host: false });
+        let token = token.to_owned();
+        consider(PresentedAnonymous { token, transfer: Transfer::Header, check, bound_to_host: false, contested: false });
     }
+    let mut valid = Vec::new();
     for cookie in sessions.cookies().anonymous_values(headers) {
         let mut check = sessions.engine().verify_anonymous(&cookie.value).await?;
         if let AnonymousCheck::Valid { outdated, .. } = &mut check {
             // Moves to the name that it is set under now.
             *outdated |= cookie.former;
+            if !valid.contains(&cookie.value) {
+                valid.push(cookie.value.clone());
+            }
         }
         let (token, bound_to_host) = (cookie.value, cookie.bound_to_host);
-        consider(PresentedAnonymous { token, transfer: Transfer::Cookie, check, bound_to_host });
+        consider(PresentedAnonymous { token, transfer: Transfer::Cookie, check, bound_to_host, contested: false });
+    }
+    if let Some(best) = best.as_mut().filter(|best| best.transfer == Transfer::Cookie) {
+        best.contested = valid.len() > 1;
     }
     Ok(best)
 }
