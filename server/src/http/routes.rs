@@ -184,7 +184,7 @@ async fn give_back_anonymous(
     visitor: &Visitor,
     user_session_id: Option<String>,
 ) -> Result<(), EngineError> {
-    // Who agreed to nothing, and holds nothing, is sent nothing.
+    // Who agreed to nothing, and holds nothing, is sent no cookies.
     let holds_tokens = request.headers.contains_key(header::AUTHORIZATION)
         || [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN].iter().any(|name| !cookies::values(&request.headers, name).is_empty());
     if holds_tokens || !visitor.facts().anonymous_off {
@@ -214,10 +214,14 @@ async fn give_back_anonymous(
         Some((AnonymousCheck::Expired { anonymous_id }, ..)) => known_id = known_id.or(Some(anonymous_id)),
         Some((AnonymousCheck::Valid { .. } | AnonymousCheck::Invalid, ..)) | None => {}
     }
-    if allowed && known_id.is_none() && visitor.facts().may_be_new && !sessions.may_mint(request).await {
+    let limited = allowed && known_id.is_none() && visitor.facts().may_be_new && !sessions.may_mint(request).await;
+    if limited {
         visitor.go_without();
     } else {
         visitor.become_anonymous(Whose::of(known_id, visitor.facts().anonymous_key.clone()), Map::new());
+    }
+    if limited || visitor.facts().anonymous_off {
+        visitor.announce_none();
     }
     Ok(())
 }

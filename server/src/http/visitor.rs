@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use passerby_protocol::payload::PayloadError;
+use passerby_protocol::{names::REMOVE, payload::PayloadError};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -527,6 +527,14 @@ impl Visitor {
         let mut state = self.state();
         state.who = Who::Anonymous(session);
         state.changes.anonymous = announcement;
+    }
+
+    /// The visitor has no anonymous session. The browser may hold the announcement of one all the same, if its cookie is gone.
+    pub(crate) fn announce_none(&self) {
+        let mut state = self.state();
+        if let AnonymousChange::Keep = state.changes.anonymous {
+            state.changes.anonymous = AnonymousChange::Announce(REMOVE.to_owned());
+        }
     }
 
     /// Notes new tokens of a user session.

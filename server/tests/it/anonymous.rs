@@ -143,7 +143,7 @@ async fn rule_1_consent_withdrawn_removes() {
     assert_eq!(browser.get("/api/me").await.status, 401);
     let refused = browser.refresh().await;
     assert_eq!((refused.status.as_u16(), refused.message()), (401, "unauthorised"));
-    assert!(refused.is_silent(), "who holds nothing is sent nothing");
+    assert!(refused.says_only_that_there_is_none(), "{refused:?}");
 }
 
 #[tokio::test]

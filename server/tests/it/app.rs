@@ -504,6 +504,12 @@ impl Answer {
         self.set_cookies().is_empty() && TOKEN_HEADERS.iter().all(|name| !self.headers.contains_key(*name))
     }
 
+    /// Nothing about sessions but that there is no anonymous one, for a browser that holds the announcement alone.
+    pub(crate) fn says_only_that_there_is_none(&self) -> bool {
+        let said: Vec<_> = TOKEN_HEADERS.iter().filter_map(|name| Some((*name, self.text(name)?))).collect();
+        self.set_cookies().is_empty() && said == [("st-anonymous-front-token", "remove")]
+    }
+
     /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous session (design section 3).
     pub(crate) fn assert_demoted(&self, message: &str) {
         assert_eq!(self.status, 401);
