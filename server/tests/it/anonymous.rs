@@ -382,6 +382,27 @@ async fn a_sign_out_hook_that_returns_too_much_stops_nothing() {
 }
 
 #[tokio::test]
+async fn a_user_session_ends_even_where_no_anonymous_one_can_be_made() {
+    // With this name not even an empty token fits a cookie.
+    let app = App::with(|builder| builder.anonymous_cookie_name("n".repeat(4000))).await;
+    for ended_by in ["sign-out", "revocation"] {
+        let mut browser = app.browser_of("alice").await;
+        let answer = if ended_by == "sign-out" {
+            browser.post(SIGN_OUT).await
+        } else {
+            app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
+            browser.refresh().await
+        };
+        assert_eq!(answer.status, if ended_by == "sign-out" { 200 } else { 401 }, "{answer:?}");
+        assert!(answer.cleared("sAccessToken") && answer.cleared("sRefreshToken"), "{ended_by}");
+        assert_eq!(answer.text("front-token"), Some("remove"));
+        assert_eq!(answer.text("st-anonymous-front-token"), None);
+        assert!(browser.cookies.is_empty(), "{ended_by}");
+    }
+    assert!(app.sessions.session_handles_of_user("alice").await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn rule_8_a_login_only_route_answers_401_and_clears_nothing() {
     let mut browser = App::new().await.browser();
     browser.get("/api/me").await;
