@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, request::Parts};
-use passerby_protocol::names::cookie;
+use passerby_protocol::names::{cookie, front_cookie};
 use tower_http::csrf::CsrfLayer;
 use url::{Host, Url};
 
@@ -642,9 +642,22 @@ fn cookie_domain(value: &str, api: &Url) -> Result<String, BuildError> {
 }
 
 fn cookie_name(name: String) -> Result<String, BuildError> {
-    let taken = [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN, cookie::ID_REFRESH_TOKEN];
+    let taken = [
+        cookie::ACCESS_TOKEN,
+        cookie::REFRESH_TOKEN,
+        cookie::ID_REFRESH_TOKEN,
+        front_cookie::LAST_UPDATE,
+        front_cookie::FRONT_TOKEN,
+        front_cookie::ANTI_CSRF,
+        front_cookie::ANONYMOUS_FRONT_TOKEN,
+        front_cookie::ACCESS_TOKEN,
+        front_cookie::REFRESH_TOKEN,
+        front_cookie::ANONYMOUS_TOKEN,
+    ];
     let valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if valid && !taken.contains(&name.as_str()) { Ok(name) } else { Err(BuildError::BadCookieName(name)) }
+    // It is read under the name without the prefix as well.
+    let bare = name.strip_prefix(cookie::HOST_PREFIX).unwrap_or(&name);
+    if valid && !bare.is_empty() && !taken.contains(&bare) { Ok(name) } else { Err(BuildError::BadCookieName(name)) }
 }
 
 /// The name that is given, or the safest default that browsers take.
@@ -763,8 +776,25 @@ mod tests {
     #[test]
     fn cookie_names_are_checked() {
         assert_eq!(cookie_name("jwt".into()).unwrap(), "jwt");
-        for bad in ["", "a b", "a=b", "sAccessToken", "ü"] {
+        for bad in ["", "a b", "a=b", "ü", "__Host-"] {
             assert!(cookie_name(bad.into()).is_err(), "{bad}");
+        }
+        for taken in [
+            "sAccessToken",
+            "sRefreshToken",
+            "sIdRefreshToken",
+            "sFrontToken",
+            "sAnonymousFrontToken",
+            "sAntiCsrf",
+            "st-last-access-token-update",
+            "st-access-token",
+            "st-refresh-token",
+            "st-anonymous-token",
+        ] {
+            for bad in [taken.to_owned(), format!("__Host-{taken}")] {
+                let error = anonymous_cookie_name(Some(bad.clone()), true, false).unwrap_err();
+                assert!(matches!(error, BuildError::BadCookieName(_)), "{bad}");
+            }
         }
     }
 
