@@ -100,7 +100,9 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// they minted would be a second id, and no script would hear of it.
 fn made_by_script(headers: &HeaderMap) -> bool {
     let first_type = first_accepted(headers);
-    if first_type == "text/event-stream" || headers.contains_key(header::SEC_WEBSOCKET_KEY) {
+    // A script that reads such a stream by `fetch` has the SDK's header, which nobody can give to an `EventSource`.
+    let is_event_source = first_type == "text/event-stream" && !headers.contains_key(names::header::RID);
+    if is_event_source || headers.contains_key(header::SEC_WEBSOCKET_KEY) {
         return false;
     }
     match (text(headers, "sec-fetch-mode"), text(headers, "sec-fetch-dest")) {
@@ -193,6 +195,8 @@ mod tests {
             // What scripts may accept besides.
             (&[("sec-fetch-mode", "same-origin"), ("sec-fetch-dest", "empty"), ("accept", "image/png")], true),
             (&[("accept", "application/json, text/event-stream")], true),
+            (&[("accept", "text/event-stream"), ("rid", "anti-csrf")], true),
+            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "text/event-stream"), ("rid", "x")], true),
             (&[("accept", "application/json, image/*")], true),
             // Images, style sheets, fonts and films without Fetch Metadata.
             (&[("accept", "image/avif,image/webp,*/*;q=0.8")], false),
