@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, request::Parts};
-use passerby_protocol::names::cookie;
+use passerby_protocol::names::{cookie, front_cookie};
 use tower_http::csrf::CsrfLayer;
 use url::{Host, Url};
 
@@ -367,10 +367,42 @@ impl SessionsBuilder {
         self
     }
 
-    /// Whether loading a page gives a new visitor an anonymous session, too. Default `false`: API requests only, as Fetch Metadata tells
-    /// them (without it, requests that do not prefer HTML). Images, frames and prefetching never do.
+    /// Whether loading a page gives a new visitor an anonymous session, too. Default `false`: only requests of scripts that can read the
+    /// answer, as Fetch Metadata tells them (without it, `Accept`). Images, frames, prefetching, streams and beacons never do.
     pub fn mint_for_navigations(mut self, mint: bool) -> Self {
         self.mint.for_navigations = mint;
+        self
+    }
+
+    /// Whether a new visitor gets an anonymous session only if his request names him with a key, as the SDK's requests do unless the visitor has
+    /// not agreed. Default `false`: consent is then the SDK's to say, which it can only with requests that it sees. Set it where
+    /// consent comes first. A visitor who has an id keeps it, and the end of a user session gives the anonymous one back.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::Request;
+    /// use passerby_server::{Sessions, SqliteStore};
+    /// use tower::ServiceExt as _;
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("sessions.db");
+    /// let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+    /// let sessions = builder.mint_only_with_key(true).build().await?;
+    /// let app = Router::new().route("/api/stock", get(|| async { "2 ferns" })).layer(sessions.layer());
+    /// let request = || Request::get("/api/stock");
+    /// // A worker's.
+    /// let response = app.clone().oneshot(request().body(Body::empty())?).await?;
+    /// assert!(!response.headers().contains_key("set-cookie"));
+    /// // The SDK's.
+    /// let response = app.oneshot(request().header("st-anonymous-mode", "k2Xp0vT9sQ4mZ7bL1cR8wd").body(Body::empty())?).await?;
+    /// assert!(response.headers().contains_key("set-cookie"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn mint_only_with_key(mut self, only: bool) -> Self {
+        self.mint.only_with_key = only;
         self
     }
 
@@ -385,13 +417,14 @@ impl SessionsBuilder {
     }
 
     /// The header in which the proxy in front of this server writes the address of its client, for example `x-forwarded-for`; of a list,
-    /// the last address counts. Set it only if the proxy always writes it: everybody can send such a header.
+    /// the last address counts. Set it only if the proxy always writes it: everybody can send such a header. Requests whose address cannot be
+    /// read there count as one client's.
     pub fn client_address_header(mut self, name: impl Into<String>) -> Self {
         self.client_address_header = Some(name.into());
         self
     }
 
-    /// How to tell the address of a client, if neither the connection nor a plain header does.
+    /// How to tell the address of a client, if neither the connection nor a plain header does. Where it tells none, nothing is limited.
     pub fn client_address(mut self, address_of: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         self.mint.address = ClientAddress::Custom(Arc::new(address_of));
         self
@@ -609,9 +642,22 @@ fn cookie_domain(value: &str, api: &Url) -> Result<String, BuildError> {
 }
 
 fn cookie_name(name: String) -> Result<String, BuildError> {
-    let taken = [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN, cookie::ID_REFRESH_TOKEN];
+    let taken = [
+        cookie::ACCESS_TOKEN,
+        cookie::REFRESH_TOKEN,
+        cookie::ID_REFRESH_TOKEN,
+        front_cookie::LAST_UPDATE,
+        front_cookie::FRONT_TOKEN,
+        front_cookie::ANTI_CSRF,
+        front_cookie::ANONYMOUS_FRONT_TOKEN,
+        front_cookie::ACCESS_TOKEN,
+        front_cookie::REFRESH_TOKEN,
+        front_cookie::ANONYMOUS_TOKEN,
+    ];
     let valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if valid && !taken.contains(&name.as_str()) { Ok(name) } else { Err(BuildError::BadCookieName(name)) }
+    // It is read under the name without the prefix as well.
+    let bare = name.strip_prefix(cookie::HOST_PREFIX).unwrap_or(&name);
+    if valid && !bare.is_empty() && !taken.contains(&bare) { Ok(name) } else { Err(BuildError::BadCookieName(name)) }
 }
 
 /// The name that is given, or the safest default that browsers take.
@@ -730,8 +776,25 @@ mod tests {
     #[test]
     fn cookie_names_are_checked() {
         assert_eq!(cookie_name("jwt".into()).unwrap(), "jwt");
-        for bad in ["", "a b", "a=b", "sAccessToken", "ü"] {
+        for bad in ["", "a b", "a=b", "ü", "__Host-"] {
             assert!(cookie_name(bad.into()).is_err(), "{bad}");
+        }
+        for taken in [
+            "sAccessToken",
+            "sRefreshToken",
+            "sIdRefreshToken",
+            "sFrontToken",
+            "sAnonymousFrontToken",
+            "sAntiCsrf",
+            "st-last-access-token-update",
+            "st-access-token",
+            "st-refresh-token",
+            "st-anonymous-token",
+        ] {
+            for bad in [taken.to_owned(), format!("__Host-{taken}")] {
+                let error = anonymous_cookie_name(Some(bad.clone()), true, false).unwrap_err();
+                assert!(matches!(error, BuildError::BadCookieName(_)), "{bad}");
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::Future,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{Arc, Mutex, Once, PoisonError},
     time::Duration,
@@ -103,6 +103,10 @@ pub struct MintRequest {
     pub headers: HeaderMap,
 }
 
+/// Counts for all whose address cannot be read from the header that should have it. One limit for them, because otherwise whoever makes his
+/// own unreadable would have none.
+const UNREADABLE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
 type AddressOf = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 type IsCrawler = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 type Challenge = Arc<dyn Fn(MintRequest) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
@@ -127,6 +131,7 @@ pub(crate) struct MintSettings {
     pub(crate) is_crawler: Option<IsCrawler>,
     pub(crate) challenge: Option<Challenge>,
     pub(crate) for_navigations: bool,
+    pub(crate) only_with_key: bool,
 }
 
 impl Default for MintSettings {
@@ -137,6 +142,7 @@ impl Default for MintSettings {
             is_crawler: None,
             challenge: None,
             for_navigations: false,
+            only_with_key: false,
         }
     }
 }
@@ -163,6 +169,10 @@ impl MintPolicy {
 
     pub(crate) fn for_navigations(&self) -> bool {
         self.settings.for_navigations
+    }
+
+    pub(crate) fn only_with_key(&self) -> bool {
+        self.settings.only_with_key
     }
 
     /// Whether this request may get a new anonymous session now. Counts it.
@@ -204,8 +214,12 @@ impl MintPolicy {
         static UNKNOWN: Once = Once::new();
         let Some(limiter) = &self.limiter else { return true };
         // Behind a proxy the connection is the proxy's, and one limit for all visitors would shut them out.
-        let trusted = !matches!(self.settings.address, ClientAddress::Connection);
-        let Some(client) = client.filter(|client| trusted || is_public(*client)) else {
+        let counted = match self.settings.address {
+            ClientAddress::Connection => client.filter(|client| is_public(*client)),
+            ClientAddress::Header(_) => client.or(Some(UNREADABLE)),
+            ClientAddress::Custom(_) => client,
+        };
+        let Some(client) = counted else {
             UNKNOWN.call_once(|| {
                 tracing::info!(
                     "new anonymous sessions are not limited where the client's address is unknown or private; serve with \
@@ -220,8 +234,9 @@ impl MintPolicy {
 
 /// The last address of a list like `X-Forwarded-For`: the one that the nearest proxy wrote. All before it is hearsay.
 fn last_address(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
-    let list = headers.get_all(name).iter().next_back()?.to_str().ok()?;
-    let last = list.rsplit(',').next()?.trim();
+    let list = headers.get_all(name).iter().next_back()?.as_bytes();
+    // In bytes, because what stands before it is the client's, and need not be text.
+    let last = str::from_utf8(list.rsplit(|byte| *byte == b',').next()?).ok()?.trim();
     let bare = last.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(last);
     bare.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
@@ -242,6 +257,8 @@ fn is_public(address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -256,13 +273,16 @@ mod tests {
             (&["[2001:db8::1]:4711"], Some("2001:db8::1")),
             (&["[2001:db8::1]"], Some("2001:db8::1")),
             (&["2001:db8::1"], Some("2001:db8::1")),
+            (&["ÿ, 203.0.113.9"], Some("203.0.113.9")),
+            (&["203.0.113.9, ÿ"], None),
+            (&["203.0.113.9", "ÿ"], None),
             (&["unknown"], None),
             (&[""], None),
             (&[], None),
         ] {
             let mut headers = HeaderMap::new();
             for line in lines {
-                headers.append(&name, line.parse().unwrap());
+                headers.append(&name, HeaderValue::from_bytes(line.as_bytes()).unwrap());
             }
             assert_eq!(last_address(&headers, &name), expected.map(|text| text.parse().unwrap()), "{lines:?}");
         }

@@ -108,6 +108,11 @@ impl Engine {
         Ok(IssuedAnonymous { session, token: token.to_owned(), front_token })
     }
 
+    /// The announcement alone, of a token that the browser holds and that need fit no cookie any more.
+    pub(crate) fn announcement(&self, session: &AnonymousSession) -> Result<String, EngineError> {
+        Ok(session.claims.front_token("")?)
+    }
+
     pub(crate) async fn verify_anonymous(&self, token: &str) -> Result<AnonymousCheck, EngineError> {
         let payload = self.verified_payload(token, TokenKind::Anonymous).await?;
         Ok(match payload.and_then(AnonymousClaims::from_payload) {

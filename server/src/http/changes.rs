@@ -40,6 +40,8 @@ pub(crate) enum AnonymousChange {
         transfer: Transfer,
         issued: Box<IssuedAnonymous>,
     },
+    /// What the browser holds stays, and this is said of it: a front token, or [`REMOVE`] where it holds an announcement alone.
+    Announce(String),
     Remove,
 }
 
@@ -134,6 +136,7 @@ impl Changes {
                 }
                 out.token(names::header::ANONYMOUS_FRONT_TOKEN, &issued.front_token);
             }
+            AnonymousChange::Announce(front_token) => out.token(names::header::ANONYMOUS_FRONT_TOKEN, &front_token),
             AnonymousChange::Remove => {
                 if facts.has_anonymous_cookie || facts.transfer == Transfer::Cookie {
                     out.cookie(cookies.clear_anonymous());

@@ -139,9 +139,9 @@ pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.split_once('='))
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        // Another's cookie need not be text, and must not cost the visitor his session.
+        .filter_map(|pair| str::from_utf8(pair).ok()?.split_once('='))
         .filter(|(key, value)| key.trim() == name && !value.trim().is_empty())
         .map(|(_, value)| {
             let value = value.trim();
@@ -212,5 +212,9 @@ mod tests {
         headers.append(header::COOKIE, HeaderValue::from_static("sAccessToken=a%3D; xsAccessToken=b;sAccessToken=c"));
         headers.append(header::COOKIE, HeaderValue::from_static("sAccessToken2=d; sAccessToken=; sAccessToken; %=%zz"));
         assert_eq!(values(&headers, "sAccessToken"), ["a=", "c"]);
+        // Of other software, as browsers send it.
+        let line = b"city=K\xc3\xb6ln; broken=\xff; sAccessToken=e";
+        headers.append(header::COOKIE, HeaderValue::from_bytes(line).unwrap());
+        assert_eq!(values(&headers, "sAccessToken"), ["a=", "c", "e"]);
     }
 }

@@ -14,7 +14,7 @@ use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError, ResponseForProtectionEr
 
 use super::{
     changes::Changes,
-    resolve::{self, Who},
+    resolve::{self, Former, Who},
     routes::Route,
     visitor::Visitor,
 };
@@ -190,7 +190,7 @@ pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Begun 
         return Begun::Answered(route.answer(sessions, parts, facts).await);
     }
     let (who, changes) = match parts.method {
-        Method::OPTIONS | Method::TRACE => (Who::Nobody, Changes::default()),
+        Method::OPTIONS | Method::TRACE => (Who::Nobody(Former::Unknown), Changes::default()),
         _ => resolve::resolve(sessions, parts, &facts).await,
     };
     Begun::Visitor(Visitor::new(sessions.clone(), facts, who, changes))

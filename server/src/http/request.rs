@@ -23,11 +23,13 @@ pub(crate) enum Transfer {
 /// What matters of a request besides its tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestFacts {
-    /// Made by a script, so that a session may be minted, promoted or removed with the answer. Loading a page or an image never does
-    /// any of that: a page is rendered from what is there.
+    /// Made by a script that can read the answer, so that a session may be minted, promoted or removed with it. Loading a page or an image
+    /// never does any of that, nor does a stream: they see what is there.
     pub(crate) is_api: bool,
     /// A visitor who has no session may get one: `is_api`, and page loads where the app wants that.
     pub(crate) may_mint: bool,
+    /// He may get one though he is a stranger, and not known by a token: he named himself with a key, or the app asks for none.
+    pub(crate) may_be_new: bool,
     /// How a session that is created now shall travel. Cookies unless the request asks for headers: a client that says nothing may be
     /// one that understands cookies only (reference 9.74).
     pub(crate) transfer: Transfer,
@@ -57,6 +59,7 @@ impl RequestFacts {
         let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
         Self {
             is_api,
+            may_be_new: true,
             may_mint: is_api || (mint_for_navigations && *method == Method::GET && shows_a_page(headers)),
             transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
             anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
@@ -77,7 +80,7 @@ impl RequestFacts {
 
     /// With the address of the page, if it is one.
     pub(crate) fn at(mut self, method: &Method, headers: &HeaderMap, uri: &Uri) -> Self {
-        let is_page = matches!(*method, Method::GET | Method::HEAD) && !made_by_script(headers) && prefers_html(headers);
+        let is_page = matches!(*method, Method::GET | Method::HEAD) && loads_a_page(headers);
         self.page = is_page.then(|| uri.clone());
         self
     }
@@ -90,24 +93,35 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
 }
 
-/// Fetch Metadata tells; without it, who prefers HTML is a browser loading a page.
+/// Made by a script that can read the answer. Fetch Metadata tells; without it, who asks for HTML, or first for what pages consist of, is a
+/// browser that loads a page.
+///
+/// `EventSource`, `WebSocket` and `sendBeacon` are a script's, but go beside the first request of a page, without the visitor's key: what
+/// they minted would be a second id, and no script would hear of it.
 fn made_by_script(headers: &HeaderMap) -> bool {
+    let first_type = first_accepted(headers);
+    // A script that reads such a stream by `fetch` has the SDK's header, which nobody can give to an `EventSource`.
+    let is_event_source = first_type == "text/event-stream" && !headers.contains_key(names::header::RID);
+    if is_event_source || headers.contains_key(header::SEC_WEBSOCKET_KEY) {
+        return false;
+    }
     match (text(headers, "sec-fetch-mode"), text(headers, "sec-fetch-dest")) {
-        (Some("navigate"), _) => false,
+        (Some("navigate" | "no-cors" | "websocket"), _) => false,
         (_, Some(destination)) => destination == "empty",
         (Some(_), None) => true,
-        (None, None) => !headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html"))),
+        (None, None) => {
+            let is_part = ["image/", "text/css", "font/", "video/", "audio/"].iter().any(|part| first_type.starts_with(part));
+            !is_part && !accepts_html(headers)
+        }
     }
 }
 
-/// A browser that loads a page or a frame, and not an image or a style sheet.
-fn prefers_html(headers: &HeaderMap) -> bool {
-    match text(headers, "sec-fetch-dest") {
-        Some(destination) => matches!(destination, "document" | "iframe" | "frame"),
-        None => true,
+/// A browser that loads a page or a frame, and not what a page consists of.
+fn loads_a_page(headers: &HeaderMap) -> bool {
+    match (text(headers, "sec-fetch-mode"), text(headers, "sec-fetch-dest")) {
+        (_, Some(destination)) => matches!(destination, "document" | "iframe" | "frame"),
+        (Some(mode), None) => mode == "navigate",
+        (None, None) => accepts_html(headers),
     }
 }
 
@@ -116,7 +130,17 @@ fn shows_a_page(headers: &HeaderMap) -> bool {
     let ahead = ["sec-purpose", "purpose", "x-moz"]
         .into_iter()
         .any(|name| text(headers, name).is_some_and(|purpose| purpose.contains("prefetch")));
-    !ahead && !made_by_script(headers) && text(headers, "sec-fetch-dest").is_none_or(|destination| destination == "document")
+    !ahead && loads_a_page(headers) && text(headers, "sec-fetch-dest").is_none_or(|destination| destination == "document")
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")))
+}
+
+/// The media type that `Accept` names first; empty when it names none.
+fn first_accepted(headers: &HeaderMap) -> String {
+    let accept = text(headers, names::header::ACCEPT).unwrap_or_default();
+    accept.split([',', ';']).next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -162,6 +186,25 @@ mod tests {
             (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "text/html")], true),
             (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], false),
             (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "script")], false),
+            // `sendBeacon`, `EventSource` and `WebSocket`, with and without Fetch Metadata.
+            (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "empty"), ("accept", "*/*")], false),
+            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "text/event-stream")], false),
+            (&[("accept", "text/event-stream")], false),
+            (&[("sec-fetch-mode", "websocket"), ("sec-fetch-dest", "empty")], false),
+            (&[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")], false),
+            // What scripts may accept besides.
+            (&[("sec-fetch-mode", "same-origin"), ("sec-fetch-dest", "empty"), ("accept", "image/png")], true),
+            (&[("accept", "application/json, text/event-stream")], true),
+            (&[("accept", "text/event-stream"), ("rid", "anti-csrf")], true),
+            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "text/event-stream"), ("rid", "x")], true),
+            (&[("accept", "application/json, image/*")], true),
+            // Images, style sheets, fonts and films without Fetch Metadata.
+            (&[("accept", "image/avif,image/webp,*/*;q=0.8")], false),
+            (&[("accept", " Image/*")], false),
+            (&[("accept", "text/css,*/*;q=0.1")], false),
+            (&[("accept", "font/woff2;q=1.0,*/*")], false),
+            (&[("accept", "video/webm,video/*;q=0.9")], false),
+            (&[("accept", "audio/*")], false),
         ] {
             assert_eq!(facts(pairs).is_api, is_api, "{pairs:?}");
         }
@@ -176,6 +219,9 @@ mod tests {
             (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")], true),
             (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], false),
             (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], false),
+            (&[("accept", "image/*")], false),
+            (&[("accept", "text/event-stream")], false),
+            (&[("sec-fetch-mode", "no-cors")], false),
             (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-purpose", "prefetch;prerender")], false),
         ] {
             assert_eq!(RequestFacts::of(&Method::GET, &headers(pairs), &settings(), true).may_mint, may_mint, "{pairs:?}");

@@ -16,17 +16,31 @@ use crate::{
     sessions::Sessions,
 };
 
+/// What is known of a visitor who has no session now, for when he signs in.
+#[derive(Clone)]
+pub(crate) enum Former {
+    Unknown,
+    /// The anonymousId of a token that is of no more use, and whose signature was right.
+    Id(String),
+    /// Beside the access token that cannot be used there is this session.
+    Anonymous(AnonymousSession),
+}
+
+impl Former {
+    fn of(anonymous_id: Option<String>) -> Self {
+        anonymous_id.map_or(Self::Unknown, Self::Id)
+    }
+}
+
 /// Who sent a request.
 #[derive(Clone)]
 pub(crate) enum Who {
     /// No session, and none was made.
-    Nobody,
+    Nobody(Former),
     Anonymous(AnonymousSession),
     User(UserSession, Transfer),
-    /// There is an access token, but it cannot be used. The anonymousId is known when its signature was right.
-    TryRefresh {
-        anonymous_id: Option<String>,
-    },
+    /// There is an access token, but it cannot be used.
+    TryRefresh(Former),
     /// The access token is valid, but the session was revoked or has expired.
     Ended {
         anonymous_id: String,
@@ -41,6 +55,8 @@ pub(crate) struct PresentedAnonymous {
     pub(crate) transfer: Transfer,
     pub(crate) check: AnonymousCheck,
     bound_to_host: bool,
+    /// Other cookies were as valid.
+    contested: bool,
 }
 
 impl PresentedAnonymous {
@@ -79,14 +95,11 @@ async fn resolve_or_fail(sessions: &Sessions, request: &Parts, facts: &RequestFa
     let headers = &request.headers;
     let mut changes = Changes::default();
     let who = match access_token(headers, facts) {
-        PresentedAccess::Ambiguous => Who::TryRefresh { anonymous_id: any_verified_id(sessions, headers).await? },
+        PresentedAccess::Ambiguous => Who::TryRefresh(former(sessions, headers, facts, None).await?),
         PresentedAccess::One(token, transfer) => match sessions.engine().verify(&token).await? {
-            AccessCheck::TryRefresh { anonymous_id: None } => {
-                Who::TryRefresh { anonymous_id: any_verified_id(sessions, headers).await? }
-            }
-            AccessCheck::TryRefresh { anonymous_id } => Who::TryRefresh { anonymous_id },
+            AccessCheck::TryRefresh { anonymous_id } => Who::TryRefresh(former(sessions, headers, facts, anonymous_id).await?),
             AccessCheck::Valid(session) if is_forged(sessions, facts, transfer, &session) => {
-                Who::TryRefresh { anonymous_id: Some(session.claims.anonymous_id) }
+                Who::TryRefresh(Former::Id(session.claims.anonymous_id))
             }
             AccessCheck::Valid(session) => user(sessions, session, transfer, facts, &mut changes).await?,
         },
@@ -149,22 +162,28 @@ async fn anonymous(
         if facts.is_api && (facts.has_anonymous_cookie || facts.has_anonymous_bearer) {
             changes.anonymous = AnonymousChange::Remove;
         }
-        return Ok(Who::Nobody);
+        return Ok(Who::Nobody(Former::Unknown));
     }
     let known_id = match presented_anonymous(sessions, &request.headers).await? {
-        Some(PresentedAnonymous { check: AnonymousCheck::Valid { session, outdated }, transfer, .. }) => {
-            let renew = outdated && facts.is_api;
-            return Ok(Who::Anonymous(if renew { renewed(sessions, session, transfer, changes) } else { session }));
+        Some(PresentedAnonymous { check: AnonymousCheck::Valid { session, outdated }, transfer, contested, .. }) => {
+            if outdated && facts.is_api {
+                return Ok(Who::Anonymous(renewed(sessions, session, transfer, changes)));
+            }
+            // The browser may have been told of another. Its cookies stay: a planted one must not take the place of the visitor's.
+            if contested && facts.is_api {
+                changes.anonymous = announcement(sessions, &session);
+            }
+            return Ok(Who::Anonymous(session));
         }
         Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => Some(anonymous_id),
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
     };
-    if !facts.may_mint {
-        return Ok(Who::Nobody);
+    if !facts.may_mint || (known_id.is_none() && !facts.may_be_new) {
+        return Ok(Who::Nobody(Former::of(known_id)));
     }
     if known_id.is_none() && !sessions.may_mint(request).await {
         changes.limited = true;
-        return Ok(Who::Nobody);
+        return Ok(Who::Nobody(Former::Unknown));
     }
     let whose = Whose::of(known_id, facts.anonymous_key.clone());
     let issued = sessions.engine().mint_anonymous(whose, serde_json::Map::new())?;
@@ -188,6 +207,17 @@ fn renewed(sessions: &Sessions, session: AnonymousSession, transfer: Transfer, c
     }
 }
 
+/// The announcement of a session whose token stays as it is.
+pub(crate) fn announcement(sessions: &Sessions, session: &AnonymousSession) -> AnonymousChange {
+    sessions.engine().announcement(session).map_or_else(
+        |error| {
+            tracing::warn!(%error, "an anonymous session could not be announced");
+            AnonymousChange::Keep
+        },
+        AnonymousChange::Announce,
+    )
+}
+
 /// The visitor's anonymous token, verified; of several the one that ranks highest.
 pub(crate) async fn presented_anonymous(
     sessions: &Sessions,
@@ -201,16 +231,24 @@ pub(crate) async fn presented_anonymous(
     };
     if let Some(token) = bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous)) {
         let check = sessions.engine().verify_anonymous(token).await?;
-        consider(PresentedAnonymous { token: token.to_owned(), transfer: Transfer::Header, check, bound_to_host: false });
+        let token = token.to_owned();
+        consider(PresentedAnonymous { token, transfer: Transfer::Header, check, bound_to_host: false, contested: false });
     }
+    let mut valid = Vec::new();
     for cookie in sessions.cookies().anonymous_values(headers) {
         let mut check = sessions.engine().verify_anonymous(&cookie.value).await?;
         if let AnonymousCheck::Valid { outdated, .. } = &mut check {
             // Moves to the name that it is set under now.
             *outdated |= cookie.former;
+            if !valid.contains(&cookie.value) {
+                valid.push(cookie.value.clone());
+            }
         }
         let (token, bound_to_host) = (cookie.value, cookie.bound_to_host);
-        consider(PresentedAnonymous { token, transfer: Transfer::Cookie, check, bound_to_host });
+        consider(PresentedAnonymous { token, transfer: Transfer::Cookie, check, bound_to_host, contested: false });
+    }
+    if let Some(best) = best.as_mut().filter(|best| best.transfer == Transfer::Cookie) {
+        best.contested = valid.len() > 1;
     }
     Ok(best)
 }
@@ -230,14 +268,25 @@ pub(crate) async fn anonymous_id_of_access_token(
     Ok(None)
 }
 
-/// The anonymousId for a visitor who signs in again while the access token is of no use.
-async fn any_verified_id(sessions: &Sessions, headers: &HeaderMap) -> Result<Option<String>, EngineError> {
-    if let Some(id) = anonymous_id_of_access_token(sessions, headers).await? {
-        return Ok(Some(id));
+/// What a visitor whose access token is of no use signs in with. That token's id counts before any other, because an anonymous cookie can
+/// be planted.
+async fn former(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+    facts: &RequestFacts,
+    anonymous_id: Option<String>,
+) -> Result<Former, EngineError> {
+    let known_id = match anonymous_id {
+        Some(id) => Some(id),
+        None => anonymous_id_of_access_token(sessions, headers).await?,
+    };
+    if !sessions.anonymous_enabled() || facts.anonymous_off {
+        return Ok(Former::of(known_id));
     }
+    let fits = |id: &str| known_id.as_deref().is_none_or(|known| known == id);
     Ok(match presented_anonymous(sessions, headers).await?.map(|found| found.check) {
-        Some(AnonymousCheck::Valid { session, .. }) => Some(session.claims.anonymous_id),
-        Some(AnonymousCheck::Expired { anonymous_id }) => Some(anonymous_id),
-        Some(AnonymousCheck::Invalid) | None => None,
+        Some(AnonymousCheck::Valid { session, .. }) if fits(session.anonymous_id()) => Former::Anonymous(session),
+        Some(AnonymousCheck::Expired { anonymous_id }) => Former::Id(known_id.unwrap_or(anonymous_id)),
+        Some(AnonymousCheck::Valid { .. } | AnonymousCheck::Invalid) | None => Former::of(known_id),
     })
 }

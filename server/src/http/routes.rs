@@ -9,7 +9,7 @@ use super::{
     cookies,
     refused::Refused,
     request::{RequestFacts, Transfer, bearer},
-    resolve::{self, Who},
+    resolve::{self, Former, Who},
     visitor::{Visitor, VisitorError},
 };
 use crate::{
@@ -118,7 +118,7 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
             );
         }
     }
-    let visitor = Visitor::new(sessions.clone(), facts, Who::Nobody, Changes::default());
+    let visitor = Visitor::new(sessions.clone(), facts, Who::Nobody(Former::Unknown), Changes::default());
     let response = match refreshed(sessions, request, &visitor).await {
         Ok(response) => response,
         Err(error) => {
@@ -184,7 +184,7 @@ async fn give_back_anonymous(
     visitor: &Visitor,
     user_session_id: Option<String>,
 ) -> Result<(), EngineError> {
-    // Who agreed to nothing, and holds nothing, is sent nothing.
+    // Who agreed to nothing, and holds nothing, is sent no cookies.
     let holds_tokens = request.headers.contains_key(header::AUTHORIZATION)
         || [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN].iter().any(|name| !cookies::values(&request.headers, name).is_empty());
     if holds_tokens || !visitor.facts().anonymous_off {
@@ -200,17 +200,28 @@ async fn give_back_anonymous(
     match presented.map(|found| (found.check, found.token, found.transfer)) {
         Some((AnonymousCheck::Valid { session, outdated }, token, transfer)) if fits(session.anonymous_id()) => {
             let engine = sessions.engine();
-            let issued = if outdated { engine.renew_anonymous(&session)? } else { engine.announce_again(session, &token)? };
-            visitor.announce(transfer, issued);
+            let issued =
+                if outdated { engine.renew_anonymous(&session) } else { engine.announce_again(session.clone(), &token) };
+            match issued {
+                Ok(issued) => visitor.announce(transfer, issued),
+                Err(error) => {
+                    tracing::warn!(%error, "an anonymous token could not be renewed; the old one stays");
+                    visitor.stay(session);
+                }
+            }
             return Ok(());
         }
         Some((AnonymousCheck::Expired { anonymous_id }, ..)) => known_id = known_id.or(Some(anonymous_id)),
         Some((AnonymousCheck::Valid { .. } | AnonymousCheck::Invalid, ..)) | None => {}
     }
-    if allowed && known_id.is_none() && !sessions.may_mint(request).await {
+    let limited = allowed && known_id.is_none() && visitor.facts().may_be_new && !sessions.may_mint(request).await;
+    if limited {
         visitor.go_without();
     } else {
         visitor.become_anonymous(Whose::of(known_id, visitor.facts().anonymous_key.clone()), Map::new());
+    }
+    if limited || visitor.facts().anonymous_off {
+        visitor.announce_none();
     }
     Ok(())
 }

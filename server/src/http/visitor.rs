@@ -7,14 +7,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use passerby_protocol::payload::PayloadError;
+use passerby_protocol::{names::REMOVE, payload::PayloadError};
 use serde_json::{Map, Value, json};
 
 use super::{
     changes::{AnonymousChange, Changes, ClearScope, UserChange},
     refused::Refused,
     request::{RequestFacts, Transfer},
-    resolve::Who,
+    resolve::{Former, Who, announcement},
     ssr::redirect_to_refresh,
 };
 use crate::{
@@ -200,7 +200,7 @@ impl Visitor {
         match self.state().who.clone() {
             Who::Anonymous(session) => Some(Principal::Anonymous(session)),
             Who::User(session, _) => Some(Principal::User(session)),
-            Who::Nobody | Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => None,
+            Who::Nobody(_) | Who::TryRefresh(_) | Who::Ended { .. } | Who::Unavailable => None,
         }
     }
 
@@ -217,14 +217,15 @@ impl Visitor {
             _ => None,
         };
         let (anonymous_id, carried) = match before {
-            Who::Anonymous(session) => {
+            Who::Anonymous(session) | Who::TryRefresh(Former::Anonymous(session)) | Who::Nobody(Former::Anonymous(session)) => {
                 let id = session.anonymous_id().to_owned();
                 (Some(id), self.0.sessions.hooks().upgrade(session, user_id).await)
             }
             Who::User(session, _) => (Some(session.claims.anonymous_id), Map::new()),
-            Who::TryRefresh { anonymous_id } => (anonymous_id, Map::new()),
-            Who::Ended { anonymous_id } => (Some(anonymous_id), Map::new()),
-            Who::Nobody | Who::Unavailable => (None, Map::new()),
+            Who::Ended { anonymous_id: id } | Who::TryRefresh(Former::Id(id)) | Who::Nobody(Former::Id(id)) => {
+                (Some(id), Map::new())
+            }
+            Who::TryRefresh(Former::Unknown) | Who::Nobody(Former::Unknown) | Who::Unavailable => (None, Map::new()),
         };
         let anonymous_id = anonymous_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (access, refresh) = self.create(user_id, &anonymous_id, carried, payload).await?;
@@ -272,7 +273,7 @@ impl Visitor {
     /// gone all the same), [`VisitorError::Engine`] when the store failed; the id then still exists.
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
         let who = self.state().who.clone();
-        if let Who::Nobody | Who::Anonymous(_) = who {
+        if let Who::Nobody(_) | Who::Anonymous(_) = who {
             self.become_anonymous(Whose::New { key: None }, Map::new());
             return Ok(());
         }
@@ -446,9 +447,9 @@ impl Visitor {
     pub(crate) async fn optional_principal(&self) -> Result<Option<Principal>, Refused> {
         let who = self.state().who.clone();
         match who {
-            Who::Nobody => Ok(None),
+            Who::Nobody(_) => Ok(None),
             Who::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
-            Who::User(..) | Who::TryRefresh { .. } | Who::Ended { .. } | Who::Unavailable => {
+            Who::User(..) | Who::TryRefresh(_) | Who::Ended { .. } | Who::Unavailable => {
                 self.require_user().await.map(|session| Some(Principal::User(session)))
             }
         }
@@ -463,7 +464,8 @@ impl Visitor {
     /// The visitor gets an anonymous session, unless they are off.
     pub(crate) fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
         let Visit { sessions, facts, .. } = &*self.0;
-        let allowed = sessions.anonymous_enabled() && !facts.anonymous_off;
+        let is_stranger = matches!((&whose, &self.state().who), (Whose::New { .. }, Who::Nobody(_)));
+        let allowed = sessions.anonymous_enabled() && !facts.anonymous_off && (facts.may_be_new || !is_stranger);
         let issued = allowed
             .then(|| {
                 let engine = sessions.engine();
@@ -483,7 +485,7 @@ impl Visitor {
                 Who::Anonymous(issued.session.clone()),
                 AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) },
             ),
-            None => (Who::Nobody, self.removal()),
+            None => (Who::Nobody(Former::Unknown), self.removal()),
         };
     }
 
@@ -491,15 +493,19 @@ impl Visitor {
     pub(crate) fn go_without(&self) {
         let removal = self.removal();
         let mut state = self.state();
-        state.who = Who::Nobody;
+        state.who = Who::Nobody(Former::Unknown);
         state.changes.anonymous = removal;
         state.changes.limited = true;
     }
 
     /// Whether the visitor has no user session, and may have an anonymous one.
     pub(crate) fn wants_anonymous(&self) -> bool {
-        let no_user = matches!(self.state().who, Who::Nobody | Who::Anonymous(_));
-        no_user && self.0.sessions.anonymous_enabled() && !self.0.facts.anonymous_off
+        let may_have_one = match self.state().who {
+            Who::Nobody(_) => self.0.facts.may_be_new,
+            Who::Anonymous(_) => true,
+            Who::User(..) | Who::TryRefresh(_) | Who::Ended { .. } | Who::Unavailable => false,
+        };
+        may_have_one && self.0.sessions.anonymous_enabled() && !self.0.facts.anonymous_off
     }
 
     /// Takes away the anonymous session that the visitor came with, if any.
@@ -513,6 +519,22 @@ impl Visitor {
         let mut state = self.state();
         state.who = Who::Anonymous(issued.session.clone());
         state.changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
+    }
+
+    /// The visitor keeps the anonymous token that the browser holds, and hears of it again.
+    pub(crate) fn stay(&self, session: AnonymousSession) {
+        let announcement = announcement(&self.0.sessions, &session);
+        let mut state = self.state();
+        state.who = Who::Anonymous(session);
+        state.changes.anonymous = announcement;
+    }
+
+    /// The visitor has no anonymous session. The browser may hold the announcement of one all the same, if its cookie is gone.
+    pub(crate) fn announce_none(&self) {
+        let mut state = self.state();
+        if let AnonymousChange::Keep = state.changes.anonymous {
+            state.changes.anonymous = AnonymousChange::Announce(REMOVE.to_owned());
+        }
     }
 
     /// Notes new tokens of a user session.
@@ -543,8 +565,8 @@ impl Visitor {
         let who = self.state().who.clone();
         match who {
             Who::User(session, transfer) => Ok((session, transfer)),
-            Who::Nobody | Who::Anonymous(_) => Err(Refused::Unauthorised),
-            Who::TryRefresh { .. } => Err(Refused::TryRefresh),
+            Who::Nobody(_) | Who::Anonymous(_) => Err(Refused::Unauthorised),
+            Who::TryRefresh(_) => Err(Refused::TryRefresh),
             Who::Unavailable => Err(Refused::Unavailable),
             Who::Ended { anonymous_id } => {
                 self.demote(ClearScope::Both, Some(anonymous_id), Map::new());

@@ -1,10 +1,11 @@
 //! Design section 3, rules for anonymous sessions.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 
-use crate::app::{App, ORIGIN, REFRESH, SIGN_OUT, map};
+use crate::app::{App, Browser, FORGET, ORIGIN, REFRESH, SIGN_OUT, map};
 
 #[tokio::test]
 async fn rule_1_the_first_api_request_mints_and_the_handler_sees_it() {
@@ -37,8 +38,35 @@ async fn a_route_without_extractor_mints_too() {
 #[tokio::test]
 async fn rule_2_no_row_is_stored() {
     let app = App::new().await;
+    // Whatever keys a first session needs.
     app.browser().get("/api/me").await;
-    assert!(app.sessions.session_handles_of_user("").await.unwrap().is_empty());
+    let before = rows(&app).await;
+    assert!(before.contains_key("sessions") && before["keys"] > 0, "{before:?}");
+
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    browser.post_json("/api/cart", json!({"cart": [1]})).await;
+    app.wait(Duration::from_secs(101 * 24 * 3600));
+    assert_eq!(browser.get("/api/me").await.announced_id(), id, "renewed");
+    assert_eq!(browser.refresh().await.announced_id(), id);
+    assert_ne!(browser.post(FORGET).await.announced_id(), id);
+    assert_eq!(rows(&app).await, before);
+
+    browser.login("alice").await;
+    assert_eq!(rows(&app).await["sessions"], before["sessions"] + 1, "the test itself works");
+}
+
+/// How many rows each table of the database has.
+async fn rows(app: &App) -> BTreeMap<String, i64> {
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", app.database().display())).await.unwrap();
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&pool).await.unwrap();
+    let mut rows = BTreeMap::new();
+    for table in tables {
+        let count = AssertSqlSafe(format!("SELECT count(*) FROM \"{table}\""));
+        rows.insert(table, sqlx::query_scalar(count).fetch_one(&pool).await.unwrap());
+    }
+    rows
 }
 
 #[tokio::test]
@@ -51,6 +79,44 @@ async fn rule_13_pages_and_images_mint_nothing() {
     assert!(image.is_silent());
     let old_browser = app.browser().header("accept", "text/html,application/xhtml+xml").get("/any-page").await;
     assert!(old_browser.is_silent());
+}
+
+/// `EventSource`, `sendBeacon`, `WebSocket`; images, style sheets and films over plain HTTP.
+const UNHEARD: [&[(&str, &str)]; 7] = [
+    &[("accept", "text/event-stream"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
+    &[("accept", "text/event-stream")],
+    &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "empty")],
+    &[("sec-fetch-mode", "websocket"), ("sec-fetch-dest", "empty")],
+    &[("accept", "image/webp,*/*;q=0.8")],
+    &[("accept", "text/css,*/*;q=0.1")],
+    &[("accept", "video/*")],
+];
+
+#[tokio::test]
+async fn rule_13_what_no_script_hears_the_answer_of_mints_renews_and_removes_nothing() {
+    let app = App::with(|builder| builder.mint_for_navigations(true)).await;
+    for facts in UNHEARD {
+        let with = |browser: &Browser| facts.iter().fold(browser.clone(), |browser, (name, value)| browser.header(name, value));
+        let stranger = with(&app.browser()).get("/api/maybe").await;
+        assert_eq!((&stranger.body["kind"], stranger.is_silent()), (&json!("none"), true), "{facts:?}");
+        assert_eq!(with(&app.browser()).get("/both/x").await.status, 401, "no page that could be sent elsewhere: {facts:?}");
+
+        let mut visitor = app.browser();
+        let id = visitor.id().await;
+        app.wait(Duration::from_secs(101 * 24 * 3600));
+        let seen = with(&visitor).get("/api/maybe").await;
+        assert_eq!((&seen.body["id"], seen.is_silent()), (&json!(id), true), "{facts:?}");
+        app.sessions.set_anonymous_enabled(false);
+        assert!(with(&visitor).get("/api/maybe").await.is_silent(), "{facts:?}");
+        app.sessions.set_anonymous_enabled(true);
+        assert_eq!(visitor.get("/api/me").await.announced_id(), id, "a script hears of the renewal: {facts:?}");
+
+        let mut user = app.browser_of("alice").await;
+        user.refresh().await;
+        let seen = with(&user).get("/api/maybe").await;
+        assert_eq!((&seen.body["user"], seen.is_silent()), (&json!("alice"), true), "{facts:?}");
+        assert!(user.get("/api/maybe").await.text("front-token").is_some(), "a script hears of the promotion: {facts:?}");
+    }
 }
 
 #[tokio::test]
@@ -77,7 +143,7 @@ async fn rule_1_consent_withdrawn_removes() {
     assert_eq!(browser.get("/api/me").await.status, 401);
     let refused = browser.refresh().await;
     assert_eq!((refused.status.as_u16(), refused.message()), (401, "unauthorised"));
-    assert!(refused.is_silent(), "who holds nothing is sent nothing");
+    assert!(refused.says_only_that_there_is_none(), "{refused:?}");
 }
 
 #[tokio::test]
@@ -313,6 +379,27 @@ async fn a_sign_out_hook_that_returns_too_much_stops_nothing() {
     let id = browser.id().await;
     browser.login("alice").await;
     assert_eq!(browser.post(SIGN_OUT).await.announced_id(), id);
+}
+
+#[tokio::test]
+async fn a_user_session_ends_even_where_no_anonymous_one_can_be_made() {
+    // With this name not even an empty token fits a cookie.
+    let app = App::with(|builder| builder.anonymous_cookie_name("n".repeat(4000))).await;
+    for ended_by in ["sign-out", "revocation"] {
+        let mut browser = app.browser_of("alice").await;
+        let answer = if ended_by == "sign-out" {
+            browser.post(SIGN_OUT).await
+        } else {
+            app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
+            browser.refresh().await
+        };
+        assert_eq!(answer.status, if ended_by == "sign-out" { 200 } else { 401 }, "{answer:?}");
+        assert!(answer.cleared("sAccessToken") && answer.cleared("sRefreshToken"), "{ended_by}");
+        assert_eq!(answer.text("front-token"), Some("remove"));
+        assert_eq!(answer.text("st-anonymous-front-token"), None);
+        assert!(browser.cookies.is_empty(), "{ended_by}");
+    }
+    assert!(app.sessions.session_handles_of_user("alice").await.unwrap().is_empty());
 }
 
 #[tokio::test]

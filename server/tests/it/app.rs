@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -131,8 +132,21 @@ impl<S: SessionStore + Clone> App<S> {
         Self { sessions, store, router, skew, folder }
     }
 
+    /// The file that the database lies in.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("sessions.db")
+    }
+
     pub(crate) fn browser(&self) -> Browser {
         Browser { router: self.router.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new(), address: None }
+    }
+
+    /// A browser that holds this anonymous token, once for each way in which it can come: cookie and header.
+    pub(crate) fn browsers_with(&self, anonymous_token: &str) -> [Browser; 2] {
+        let mut by_cookie = self.browser();
+        by_cookie.set_cookie("sAnonymousToken", anonymous_token);
+        let by_header = self.browser().header("st-auth-mode", "header");
+        [by_cookie, by_header.header("authorization", &format!("Bearer {anonymous_token}"))]
     }
 
     /// Lets time pass.
@@ -488,6 +502,12 @@ impl Answer {
     /// No header about sessions at all.
     pub(crate) fn is_silent(&self) -> bool {
         self.set_cookies().is_empty() && TOKEN_HEADERS.iter().all(|name| !self.headers.contains_key(*name))
+    }
+
+    /// Nothing about sessions but that there is no anonymous one, for a browser that holds the announcement alone.
+    pub(crate) fn says_only_that_there_is_none(&self) -> bool {
+        let said: Vec<_> = TOKEN_HEADERS.iter().filter_map(|name| Some((*name, self.text(name)?))).collect();
+        self.set_cookies().is_empty() && said == [("st-anonymous-front-token", "remove")]
     }
 
     /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous session (design section 3).

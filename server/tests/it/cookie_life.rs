@@ -117,6 +117,11 @@ fn https(builder: SessionsBuilder) -> SessionsBuilder {
     builder.api_domain("https://localhost:3000")
 }
 
+/// As [`https`], before the prefix came.
+fn https_as_before(builder: SessionsBuilder) -> SessionsBuilder {
+    https(builder).anonymous_cookie_name("sAnonymousToken")
+}
+
 fn with_line(app: &App, line: &str) -> Browser {
     app.browser().header("cookie", line)
 }
@@ -159,6 +164,32 @@ async fn a_cookie_moves_to_the_name_that_the_configuration_allows() {
     assert!(moved.set_cookie("sAnonymousToken").is_some());
     let cleared = moved.set_cookie(HOST_BOUND).unwrap();
     assert!(cleared.contains("Secure") && !cleared.contains("Domain"), "{cleared}");
+}
+
+/// What was fitting under the former configuration may be too large for a new token under this one.
+#[tokio::test]
+async fn rule_11_a_token_that_cannot_be_renewed_stays() {
+    let app = App::with(https_as_before).await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    let mut length = 3000;
+    // To within four bytes, which is less than `__Host-` takes.
+    while browser.post_json("/api/cart", json!({ "cart": "x".repeat(length) })).await.status != 200 {
+        length -= 4;
+    }
+    for changed in [app.restarted(https).await, app.restarted(|builder| https_as_before(builder).anonymous_subject(true)).await]
+    {
+        let mut browser = browser.moved_to(&changed);
+        for _ in 0..2 {
+            let refused = browser.refresh().await;
+            refused.assert_demoted("unauthorised");
+            assert_eq!(refused.announced_id(), id);
+            assert_eq!(refused.anonymous_front_token().up["cart"].as_str().map(str::len), Some(length));
+            assert!(refused.set_cookie("sAnonymousToken").is_none() && refused.set_cookie(HOST_BOUND).is_none());
+            let seen = browser.get("/api/me").await;
+            assert_eq!((&seen.body["id"], seen.is_silent()), (&json!(id), true));
+        }
+    }
 }
 
 #[tokio::test]

@@ -119,11 +119,16 @@ async fn forged_anonymous_tokens() {
     let id = browser.id().await;
     let token = browser.cookie("sAnonymousToken").unwrap().to_owned();
     for (name, forged) in forgeries(&app, &token).await {
-        let mut victim = app.browser();
-        victim.set_cookie("sAnonymousToken", &forged);
-        let answer = victim.get("/api/me").await;
-        assert_eq!(answer.body["kind"], "anonymous", "{name}");
-        assert_ne!(answer.announced_id(), id, "{name}");
+        for mut victim in app.browsers_with(&forged) {
+            let answer = victim.get("/api/me").await;
+            assert_eq!(answer.body["kind"], "anonymous", "{name}");
+            assert_eq!(answer.body["id"], answer.announced_id(), "{name}");
+            assert_ne!(answer.announced_id(), id, "{name}");
+            assert_ne!(victim.refresh().await.announced_id(), id, "{name}");
+        }
+    }
+    for mut visitor in app.browsers_with(&token) {
+        assert_eq!(visitor.get("/api/me").await.body["id"], id, "the test itself works");
     }
 }
 
@@ -139,11 +144,13 @@ async fn one_kind_is_never_taken_for_the_other() {
     let mut swapped = app.browser();
     swapped.set_cookie("sAccessToken", &anonymous);
     assert_eq!(swapped.get("/api/user").await.message(), "unauthorised");
-    let mut swapped = app.browser();
-    swapped.set_cookie("sAnonymousToken", &access);
+    let [mut swapped, mut bearer] = app.browsers_with(&access);
     let answer = swapped.get("/api/me").await;
     assert_eq!(answer.body["kind"], "anonymous");
     assert_ne!(answer.announced_id(), id);
+    assert_eq!(bearer.get("/api/me").await.body["kind"], "user", "the header is of both kinds, and the token tells which");
+    let [_, mut bearer] = app.browsers_with(&anonymous);
+    assert_eq!(bearer.get("/api/user").await.message(), "unauthorised");
 }
 
 async fn accepted(app: &App, kind: KeyKind, header_of: &Value, payload: &Map<String, Value>) -> Answer {
@@ -183,11 +190,11 @@ async fn key_header_and_payload_must_fit_together() {
         refused_as_user(name, &accepted(&app, kind, header_of, payload).await);
     }
 
-    // The same with the anonymous cookie: what has a session handle is no anonymous token.
+    // The same where an anonymous token is: what has a session handle is no anonymous token.
     let token = encode(&header(&anonymous_header), &both, &signing_key(&app, KeyKind::Static).await).unwrap();
-    let mut planted = app.browser();
-    planted.set_cookie("sAnonymousToken", &token);
-    assert_ne!(planted.get("/api/me").await.announced_id(), anonymous_payload["anonymousId"].as_str().unwrap());
+    for mut planted in app.browsers_with(&token) {
+        assert_ne!(planted.get("/api/me").await.announced_id(), anonymous_payload["anonymousId"].as_str().unwrap());
+    }
 }
 
 #[tokio::test]

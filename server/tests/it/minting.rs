@@ -8,13 +8,15 @@ use std::{
     time::Duration,
 };
 
+use http::{HeaderName, HeaderValue};
 use passerby_server::{MintLimit, SessionsBuilder};
 use serde_json::json;
 
-use crate::app::{Answer, App, FORGET, SIGN_OUT};
+use crate::app::{Answer, App, FORGET, REFRESH, SIGN_OUT};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOME: &str = "203.0.113.7";
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 fn two_a_minute(builder: SessionsBuilder) -> SessionsBuilder {
     builder.mint_limit(MintLimit::new(2, MINUTE))
@@ -22,7 +24,7 @@ fn two_a_minute(builder: SessionsBuilder) -> SessionsBuilder {
 
 fn is_limited(answer: &Answer) -> bool {
     let limited = answer.text("st-anonymous-mode") == Some("limited");
-    assert_eq!(limited, answer.text("st-anonymous-front-token").is_none());
+    assert_eq!(limited, answer.text("st-anonymous-front-token").is_none_or(|token| token == "remove"));
     limited
 }
 
@@ -74,8 +76,11 @@ async fn rule_13_every_way_to_a_new_id_counts() {
     let refused = app.browser().at(HOME).refresh().await;
     refused.assert_demoted("unauthorised");
     assert!(is_limited(&refused));
+    assert_eq!(refused.text("st-anonymous-front-token"), Some("remove"), "the browser may hold the announcement alone");
+    assert_eq!(refused.set_cookie("sAnonymousToken"), None);
     let damaged = app.browser().at(HOME).header("cookie", "sAnonymousToken=x").get("/api/maybe").await;
     assert!(is_limited(&damaged));
+    assert_eq!(damaged.text("st-anonymous-front-token"), None, "who asked for something else is not told");
     let forgotten = visitor.post(FORGET).await;
     assert_eq!(forgotten.status, 200);
     assert_eq!(forgotten.text("st-anonymous-mode"), Some("limited"));
@@ -120,6 +125,12 @@ async fn rule_13_behind_a_proxy_the_proxys_word_counts() {
         ("203.0.113.7, 203.0.113.8", false),
     ] {
         assert_eq!(is_limited(&through(list).get("/api/maybe").await), limited, "{list}");
+    }
+    let unreadable = [Some(&b"\xff"[..]), Some(b"203.0.113.9, unknown"), None, Some(b"\xff, \xff")];
+    for (list, limited) in unreadable.into_iter().zip([false, false, true, true]) {
+        let mut browser = app.browser().at("10.0.0.1");
+        browser.headers.extend(list.map(|list| (X_FORWARDED_FOR, HeaderValue::from_bytes(list).unwrap())));
+        assert_eq!(is_limited(&browser.get("/api/maybe").await), limited, "one client: {list:?}");
     }
     let custom = App::with(|builder| {
         two_a_minute(builder).client_address(|request| request.headers.get("x-client")?.to_str().ok()?.parse().ok())
@@ -201,6 +212,46 @@ async fn rule_13_pages_mint_when_asked_to() {
     assert!(user.open("/any-page").await.is_silent(), "rule 7: a signed-in session is never replaced");
 }
 
+#[tokio::test]
+async fn rule_1_where_consent_comes_first_a_stranger_names_himself() {
+    let app = App::with(|builder| {
+        let builder = builder.mint_only_with_key(true).mint_for_navigations(true).mint_limit(MintLimit::new(4, MINUTE));
+        builder.anonymous_validity(Duration::from_secs(1000))
+    })
+    .await;
+    let stranger = || app.browser().at(HOME);
+    assert!(stranger().get("/api/maybe").await.is_silent());
+    assert!(stranger().open("/any-page").await.is_silent());
+    assert!(stranger().header("cookie", "sAnonymousToken=x").get("/api/maybe").await.is_silent());
+    for path in [FORGET, REFRESH] {
+        for mut stranger in [stranger(), stranger().header("cookie", "sAnonymousToken=x; sRefreshToken=x")] {
+            let answer = stranger.post(path).await;
+            assert!(answer.set_cookie("sAnonymousToken").is_none_or(|_| answer.cleared("sAnonymousToken")), "{path}");
+            assert_eq!(stranger.get("/api/maybe").await.body["kind"], "none", "{path}");
+        }
+    }
+
+    let mut visitor = stranger().header("st-anonymous-mode", KEY);
+    let id = visitor.get("/api/me").await.announced_id();
+    let accept = format!("*/*, application/vnd.passerby;key={KEY}");
+    assert_eq!(stranger().header("accept", &accept).refresh().await.announced_id(), id);
+    visitor.headers.clear();
+    app.wait(Duration::from_secs(1001));
+    assert_eq!(visitor.get("/api/me").await.announced_id(), id, "who is known needs no key");
+    let forgotten = visitor.post(FORGET).await.announced_id();
+    assert_ne!(forgotten, id);
+
+    for user in [&mut visitor, &mut stranger()] {
+        let id = user.login("alice").await.front_token().up["anonymousId"].clone();
+        assert_eq!(user.post(SIGN_OUT).await.announced_id(), id, "a user is no stranger");
+        let id = user.login("alice").await.front_token().up["anonymousId"].clone();
+        app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
+        assert_eq!(user.refresh().await.announced_id(), id);
+    }
+    let stranger = stranger().header("st-anonymous-mode", KEY).get("/api/maybe").await;
+    assert!(!is_limited(&stranger), "who got none took nothing of the limit");
+}
+
 /// Consent mode: nothing is written anywhere until the visitor agrees.
 #[tokio::test]
 async fn rule_1_without_consent_nothing_is_written() {
@@ -212,7 +263,7 @@ async fn rule_1_without_consent_nothing_is_written() {
     assert_eq!(browser.post_json("/api/cart", json!({"a": 1})).await.status, 401);
     let refused = browser.refresh().await;
     assert_eq!((refused.status.as_u16(), refused.message()), (401, "unauthorised"));
-    assert!(refused.is_silent());
+    assert!(refused.says_only_that_there_is_none(), "{refused:?}");
     assert!(browser.cookies.is_empty());
     browser.headers.clear();
     browser.get("/api/maybe").await.announced_id();

@@ -63,13 +63,13 @@ async fn rule_7_an_anonymous_token_never_becomes_a_user_session_whatever_it_cont
         payload.extend(claims.as_object().unwrap().clone());
         let token = signed(&app, &token, &payload).await;
         is_no_user(&app, &token, name).await;
-        let mut browser = app.browser();
-        browser.set_cookie("sAnonymousToken", &token);
-        let answer = browser.get("/api/me").await;
-        assert_eq!(answer.status, 200, "{name}");
-        assert_eq!(answer.body["kind"], "anonymous", "{name}");
-        assert_eq!(answer.body["id"] == payload["anonymousId"], is_kept, "{name}");
-        assert_eq!(browser.clone().login("bob").await.front_token().uid, "bob", "{name}");
+        for mut browser in app.browsers_with(&token) {
+            let answer = browser.get("/api/me").await;
+            assert_eq!(answer.status, 200, "{name}");
+            assert_eq!(answer.body["kind"], "anonymous", "{name}");
+            assert_eq!(answer.body["id"] == payload["anonymousId"], is_kept, "{name}");
+            assert_eq!(browser.clone().login("bob").await.front_token().uid, "bob", "{name}");
+        }
     }
 }
 
@@ -81,9 +81,9 @@ async fn a_foreign_issuer_is_nobody() {
         payload.insert("iss".into(), issuer.clone());
         let token = signed(&app, &token, &payload).await;
         is_no_user(&app, &token, "foreign issuer").await;
-        let mut browser = app.browser();
-        browser.set_cookie("sAnonymousToken", &token);
-        assert_ne!(browser.get("/api/me").await.body["id"], payload["anonymousId"], "{issuer}");
+        for mut browser in app.browsers_with(&token) {
+            assert_ne!(browser.get("/api/me").await.body["id"], payload["anonymousId"], "{issuer}");
+        }
     }
 }
 
@@ -112,17 +112,18 @@ fn with_cookies(app: &App, tokens: &[&str]) -> Browser {
 }
 
 #[tokio::test]
-async fn of_two_anonymous_cookies_one_is_chosen_whatever_their_order() {
+async fn of_two_anonymous_cookies_one_is_chosen_whatever_their_order_and_announced_where_both_are_valid() {
     let app = App::with(|builder| builder.anonymous_validity(Duration::from_secs(1000))).await;
     let (_, expired, _) = visitor(&app).await;
     app.wait(Duration::from_secs(900));
     let (_, old, _) = visitor(&app).await;
     app.wait(Duration::from_secs(101));
     let (_, new, new_payload) = visitor(&app).await;
+    let new_id = &new_payload["anonymousId"];
     for (tokens, expected) in [
-        (vec![old.as_str(), new.as_str()], Some(&new_payload["anonymousId"])),
-        (vec![expired.as_str(), "planted", new.as_str()], Some(&new_payload["anonymousId"])),
+        (vec![expired.as_str(), "planted", new.as_str(), new.as_str()], Some(new_id)),
         (vec!["planted", "a.b.c"], None),
+        (vec![old.as_str(), new.as_str()], None),
     ] {
         let reversed: Vec<&str> = tokens.iter().rev().copied().collect();
         for tokens in [&tokens, &reversed] {
@@ -131,6 +132,13 @@ async fn of_two_anonymous_cookies_one_is_chosen_whatever_their_order() {
             match expected {
                 Some(id) => assert_eq!((&answer.body["id"], answer.is_silent()), (id, true), "the newest that is valid"),
                 None => assert_eq!(answer.body["id"], answer.announced_id()),
+            }
+            if tokens.contains(&old.as_str()) {
+                assert_eq!((&answer.body["id"], answer.set_cookies().len()), (new_id, 0), "the cookies stay as they are");
+                assert!(with_cookies(&app, tokens).open("/any-page").await.is_silent());
+                let bearer = format!("Bearer {old}");
+                let by_header = with_cookies(&app, tokens).header("authorization", &bearer).get("/api/me").await;
+                assert!(by_header.is_silent(), "the script itself chose");
             }
             assert_eq!(with_cookies(&app, tokens).refresh().await.status, 401, "never a server error");
             assert_eq!(with_cookies(&app, tokens).login("alice").await.status, 200);
@@ -166,6 +174,7 @@ async fn no_sub_domain_can_overrule_a_host_bound_cookie() {
     let line = format!("sAnonymousToken={planted}; __Host-sAnonymousToken={own}");
     let answer = app.browser().header("cookie", &line).get("/api/me").await;
     assert_eq!(answer.body["id"], id, "though the planted one is newer");
+    assert_eq!((answer.announced_id(), answer.set_cookies().len()), (id, 0));
 }
 
 /// The attacker's anonymous session in the victim's browser, and then the victim signs in.

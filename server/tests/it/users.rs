@@ -114,6 +114,55 @@ async fn signing_in_again_over_useless_tokens_keeps_the_id() {
 }
 
 #[tokio::test]
+async fn rule_6_a_useless_access_token_beside_the_anonymous_one_costs_no_cart() {
+    let app =
+        App::with(|builder| builder.on_upgrade(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    browser.post_json("/api/cart", json!({"cart": ["tea"]})).await;
+    let visitor = browser.clone();
+    browser.login("alice").await;
+    let own = browser.cookie("sAccessToken").unwrap().to_owned();
+    let foreign = App::with(|builder| builder.api_base_path("/elsewhere")).await.browser_of("alice").await;
+    let foreign = foreign.cookie("sAccessToken").unwrap();
+    let damaged = &own[..own.len() - 4];
+    app.wait(Duration::from_secs(2 * 3600));
+
+    let anonymous = visitor.cookie("sAnonymousToken").unwrap();
+    let with = |access: &str| app.browser().header("cookie", &format!("{access}; sAnonymousToken={anonymous}"));
+    for (name, access) in [
+        ("expired", format!("sAccessToken={own}")),
+        ("foreign", format!("sAccessToken={foreign}")),
+        ("damaged", format!("sAccessToken={damaged}")),
+        ("two", format!("sAccessToken={own}; sAccessToken={damaged}")),
+        ("two of others", format!("sAccessToken={foreign}; sAccessToken={foreign}")),
+    ] {
+        let up = with(&access).login("bob").await.front_token().up;
+        assert_eq!((&up["anonymousId"], &up["cart"]), (&json!(id), &json!(["tea"])), "{name}");
+        let mut off = with(&access).header("st-anonymous-mode", "off");
+        assert!(!off.login("bob").await.front_token().up.contains_key("cart"), "{name}: the visitor has none while off");
+    }
+
+    let mut attacker = app.browser();
+    attacker.post_json("/api/cart", json!({"cart": ["poison"]})).await;
+    let planted = format!("sAccessToken={own}; sAnonymousToken={}", attacker.cookie("sAnonymousToken").unwrap());
+    let up = app.browser().header("cookie", &planted).login("alice").await.front_token().up;
+    assert_eq!(up["anonymousId"], id, "of the token that is no longer good");
+    assert!(!up.contains_key("cart"), "nor is anything carried of somebody else");
+}
+
+#[tokio::test]
+async fn rule_5_a_form_post_signs_in_with_the_id_of_an_expired_token() {
+    let app = App::with(|builder| builder.anonymous_validity(Duration::from_secs(60))).await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    app.wait(Duration::from_secs(61));
+    let form = browser.header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+    assert_eq!(form.clone().login("alice").await.front_token().up["anonymousId"], id);
+    assert_ne!(form.header("st-anonymous-mode", "off").login("alice").await.front_token().up["anonymousId"], id);
+}
+
+#[tokio::test]
 async fn only_the_outcome_of_a_request_is_sent() {
     let app = App::new().await;
     let mut browser = app.browser();
