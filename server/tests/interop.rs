@@ -22,7 +22,7 @@ use std::{
 use axum::{Json, Router, body::Body, routing::get};
 use http::{Request, header};
 use passerby_protocol::payload::PROTECTED_CLAIMS;
-use passerby_server::{Principal, Sessions, SqliteStore, Visitor, VisitorError};
+use passerby_server::{JwtKey, Principal, Sessions, SqliteStore, Visitor, VisitorError};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -96,12 +96,13 @@ fn verify_in_python() -> Command {
     python("interop", "verify.py")
 }
 
-/// A server that can be reached, and two tokens of its: of a visitor and of a user.
-async fn server(folder: &TempDir) -> (String, String, String) {
+/// A server that can be reached, and three tokens of its: of a visitor, of a user, and one that the app made for something else.
+async fn server(folder: &TempDir, anonymous_subject: bool) -> (String, [String; 3]) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
-    let sessions = Sessions::builder().api_domain(origin.as_str()).store(store).build().await.unwrap();
+    let sessions = Sessions::builder().api_domain(origin.as_str()).store(store).anonymous_subject(anonymous_subject);
+    let sessions = sessions.build().await.unwrap();
     let app = Router::new()
         .route(
             "/api/cart",
@@ -119,42 +120,55 @@ async fn server(folder: &TempDir) -> (String, String, String) {
         .layer(sessions.layer());
     let served = app.clone();
     tokio::spawn(async move { axum::serve(listener, served).await });
-    let mut tokens = Vec::new();
-    for (path, cookie) in [("/api/cart", "sAnonymousToken="), ("/api/login", "sAccessToken=")] {
+    let token = async |path: &str, cookie: &str| {
         let response = app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         let lines = response.headers().get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap());
         let value = lines.filter_map(|line| line.strip_prefix(cookie)).find(|value| !value.starts_with(';')).unwrap();
-        tokens.push(value.split(';').next().unwrap().to_owned());
-    }
-    let access = tokens.pop().unwrap();
-    (origin, tokens.pop().unwrap(), access)
+        value.split(';').next().unwrap().to_owned()
+    };
+    let service = Map::from_iter([("sub".to_owned(), json!("alice"))]);
+    let other = sessions.create_jwt(service, Duration::from_secs(60), JwtKey::Static).await.unwrap();
+    (origin, [token("/api/cart", "sAnonymousToken=").await, token("/api/login", "sAccessToken=").await, other])
 }
 
 async fn verifies_from_the_key_set_alone(verifier: fn() -> Command) {
-    let folder = TempDir::new().unwrap();
-    let (origin, anonymous, access) = server(&folder).await;
-    let issuer = format!("{origin}/auth");
-    let verify = |issuer: &str, token: &str| {
-        let arguments = [format!("{origin}/auth/jwt/jwks.json"), issuer.to_owned(), token.to_owned()];
-        tokio::task::spawn_blocking(move || run(verifier().args(arguments)))
-    };
-    let output = verify(&issuer, &anonymous).await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let claims: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&claims["isAnonymous"], &claims["cart"]), (&json!(true), &json!(["茶"])));
-    assert_eq!(claims["anonymousId"].as_str().unwrap().len(), 36);
-    let known = |claim: &String| claim == "cart" || PROTECTED_CLAIMS.contains(&claim.as_str());
-    assert!(claims.as_object().unwrap().keys().all(known));
+    for has_subject in [false, true] {
+        let folder = TempDir::new().unwrap();
+        let (origin, [anonymous, access, other]) = server(&folder, has_subject).await;
+        let issuer = format!("{origin}/auth");
+        let verify = |issuer: &str, token: &str| {
+            let arguments = [format!("{origin}/auth/jwt/jwks.json"), issuer.to_owned(), token.to_owned()];
+            tokio::task::spawn_blocking(move || run(verifier().args(arguments)))
+        };
+        let verified = async |token: &str| {
+            let output = verify(&issuer, token).await.unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let mut said: Value = serde_json::from_slice(&output.stdout).unwrap();
+            (said["payload"].take(), said["isVisitor"] == true, said["isUser"] == true)
+        };
 
-    let (signed, signature) = anonymous.rsplit_once('.').unwrap();
-    let flipped = if signature.starts_with('A') { 'B' } else { 'A' };
-    let forged = format!("{signed}.{flipped}{}", &signature[1..]);
-    for (name, issuer, token) in [
-        ("forged", issuer.as_str(), forged.as_str()),
-        ("another issuer", "https://evil.example/auth", anonymous.as_str()),
-        ("a user's token", issuer.as_str(), access.as_str()),
-    ] {
-        assert!(!verify(issuer, token).await.unwrap().status.success(), "{name}");
+        let (claims, is_visitor, is_user) = verified(&anonymous).await;
+        assert_eq!((is_visitor, is_user), (true, false));
+        assert_eq!((&claims["isAnonymous"], &claims["cart"]), (&json!(true), &json!(["茶"])));
+        let id = claims["anonymousId"].as_str().unwrap();
+        assert_eq!(id.len(), 36);
+        assert_eq!(claims.get("sub"), has_subject.then(|| json!(format!("G-{id}"))).as_ref());
+        let known = |claim: &String| claim == "cart" || PROTECTED_CLAIMS.contains(&claim.as_str());
+        assert!(claims.as_object().unwrap().keys().all(known));
+
+        let (claims, is_visitor, is_user) = verified(&access).await;
+        assert_eq!((is_visitor, is_user, &claims["sub"]), (false, true, &json!("alice")));
+
+        let (signed, signature) = anonymous.rsplit_once('.').unwrap();
+        let flipped = if signature.starts_with('A') { 'B' } else { 'A' };
+        let forged = format!("{signed}.{flipped}{}", &signature[1..]);
+        for (name, issuer, token) in [
+            ("forged", issuer.as_str(), forged.as_str()),
+            ("another issuer", "https://evil.example/auth", anonymous.as_str()),
+            ("no session's", issuer.as_str(), other.as_str()),
+        ] {
+            assert!(!verify(issuer, token).await.unwrap().status.success(), "{name}");
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-// What the READMEs and the guide tell people to copy must compile against the package as it is packed.
+// What the READMEs and the guides tell people to copy must compile against the package as it is packed.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -31,7 +31,7 @@ symlinkSync(join(root, "pkg"), join(folder, "node_modules", "passerby"), "juncti
 const react = "export function useSyncExternalStore<T>(subscribe: (listener: () => void) => () => void, now: () => T, server?: () => T): T;";
 writeFileSync(join(folder, "react.d.ts"), `declare module "react" { ${react} }`);
 
-for (const readme of ["README.md", join("pkg", "README.md"), join("docs", "web.md")]) {
+for (const readme of ["README.md", join("pkg", "README.md"), join("docs", "web.md"), join("docs", "anonymous-sessions.md")]) {
   test(`the TypeScript of ${readme} compiles`, () => {
     const blocks = [...readFileSync(join(root, readme), "utf8").matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
     assert.notEqual(blocks.length, 0, "no example found");

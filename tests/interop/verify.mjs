@@ -1,9 +1,13 @@
-// What docs/anonymous-sessions.md tells services in Node: verifies a token from the key set alone, and prints its claims.
+// What docs/anonymous-sessions.md tells services in Node: verifies a token from the key set alone, and prints whose it is and its claims.
 
 import { createRemoteJWKSet, jwtVerify } from "jose";
 
 const [keySet, issuer, token] = process.argv.slice(2);
+
 const keys = createRemoteJWKSet(new URL(keySet));
 const { payload } = await jwtVerify(token, keys, { algorithms: ["RS256"], issuer });
-if (payload.isAnonymous !== true) throw new Error("not an anonymous session");
-console.log(JSON.stringify(payload));
+const isVisitor = payload.isAnonymous === true && !("sessionHandle" in payload);
+const isUser = !("isAnonymous" in payload) && "sub" in payload && "sessionHandle" in payload;
+if (!isVisitor && !isUser) throw new Error("no session's token");
+
+console.log(JSON.stringify({ isVisitor, isUser, payload }));

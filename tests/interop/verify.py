@@ -1,4 +1,4 @@
-"""What docs/anonymous-sessions.md tells services in Python: verifies a token from the key set alone, and prints its claims."""
+"""What docs/anonymous-sessions.md tells services in Python: verifies a token from the key set alone, and prints whose it is and its claims."""
 
 import json
 import sys
@@ -6,8 +6,12 @@ import sys
 import jwt
 
 key_set, issuer, token = sys.argv[1:]
+
 keys = jwt.PyJWKClient(key_set)
 payload = jwt.decode(token, keys.get_signing_key_from_jwt(token), algorithms=["RS256"], issuer=issuer)
-if payload.get("isAnonymous") is not True:
-    raise ValueError("not an anonymous session")
-print(json.dumps(payload))
+is_visitor = payload.get("isAnonymous") is True and "sessionHandle" not in payload
+is_user = "isAnonymous" not in payload and "sub" in payload and "sessionHandle" in payload
+if not is_visitor and not is_user:
+    raise ValueError("no session's token")
+
+print(json.dumps({"isVisitor": is_visitor, "isUser": is_user, "payload": payload}))

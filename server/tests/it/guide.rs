@@ -37,6 +37,22 @@ fn the_guides_are_the_programs_that_run_here() {
 }
 
 #[test]
+fn the_checks_for_other_services_are_those_that_run_in_their_languages() {
+    let document = include_str!("../../../docs/anonymous-sessions.md");
+    for (language, script) in [
+        ("js", include_str!("../../../tests/interop/verify.mjs")),
+        ("python", include_str!("../../../tests/interop/verify.py")),
+    ] {
+        // After what is imported, and what this service is told.
+        let (_, check) = script.split_once("\nkeys = ").or_else(|| script.split_once("\nconst keys = ")).unwrap();
+        let (check, _) = check.rsplit_once("\n\n").unwrap();
+        let (_, chapter) = document.split_once("\n## Verifying the token in other services\n").unwrap();
+        let (_, printed) = chapter.split_once(&format!("\n```{language}\n")).unwrap();
+        assert!(printed.split("```").next().unwrap().ends_with(&format!("{check}\n")), "{language}: another one in the guide");
+    }
+}
+
+#[test]
 fn the_next_js_files_of_the_guide_are_those_that_run_in_the_packaging_tests() {
     let document = include_str!("../../../docs/server.md");
     for (name, file) in [

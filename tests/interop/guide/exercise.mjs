@@ -1,26 +1,39 @@
 // Starts the guide's program against a session core, and does what a visitor with the SDK does. Argument: the core's address.
 
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mock } from "node:test";
 
 const [core] = process.argv.slice(2);
 
 const port = await freePort();
 const API = `http://localhost:${port}`;
-Object.assign(process.env, { PORT: port, API_DOMAIN: API, WEBSITE: API, SUPERTOKENS_CORE: core });
+Object.assign(process.env, { PORT: port, API_DOMAIN: API, SUPERTOKENS_CORE: core });
+const folder = mkdtempSync(join(tmpdir(), "guest-cart-"));
+process.on("exit", () => rmSync(folder, { recursive: true }));
+mkdirSync(join(folder, "public"));
+writeFileSync(join(folder, "public/index.html"), "the shop");
+process.chdir(folder);
 await import("./guest-cart.mjs");
 
-/** A browser in cookie mode: keeps cookies, and sends the guest's token as long as there is no user session. */
+/** A browser: keeps cookies, and sends the guest's token as long as there is no user session. In header mode then the user's. */
 class Visitor {
   token;
   cookies = new Map();
+
+  constructor(mode = "cookie") {
+    this.mode = mode;
+  }
 
   async send(method, path, body, headers = {}) {
     const response = await fetch(API + path, {
       method,
       headers: {
         "content-type": "application/json",
-        "st-auth-mode": "cookie",
+        "st-auth-mode": this.mode,
         rid: "anti-csrf",
         cookie: [...this.cookies].map((pair) => pair.join("=")).join("; "),
         ...(this.token && { authorization: `Bearer ${this.token}` }),
@@ -48,7 +61,8 @@ class Visitor {
     const { status, headers } = await this.send("POST", "/api/login", { name });
     assert.equal(status, 200);
     const { up } = JSON.parse(Buffer.from(headers.get("front-token"), "base64"));
-    this.token = undefined;
+    this.token = headers.get("st-access-token") || undefined;
+    assert.equal(this.token === undefined, this.mode === "cookie");
     return up;
   }
 
@@ -72,6 +86,14 @@ function freePort() {
   });
 }
 
+/** With another signature. */
+function forge(token) {
+  const [head, payload, signature] = token.split(".");
+  return [head, payload, (signature.startsWith("A") ? "B" : "A") + signature.slice(1)].join(".");
+}
+
+assert.equal(await (await fetch(API)).text(), "the shop");
+
 // A guest's cart joins the account's, and the id stays.
 const ada = new Visitor();
 const guest = await ada.becomeGuest();
@@ -86,35 +108,47 @@ assert.deepEqual(await ada.accountCart(), ["fern", "aloe"]);
 assert.deepEqual(await ada.put("ficus"), ["fern", "aloe", "ficus"]);
 
 // Another guest of the same account brings another cart; one with nothing brings nothing.
-const elsewhere = new Visitor();
-await elsewhere.becomeGuest();
+const elsewhere = new Visitor("header");
+const { anonymousId: idElsewhere } = await elsewhere.becomeGuest();
 await elsewhere.put("cactus");
-await elsewhere.login("ada");
+assert.equal((await elsewhere.login("ada")).anonymousId, idElsewhere);
 assert.deepEqual(await elsewhere.accountCart(), ["fern", "aloe", "ficus", "cactus"]);
 const nobody = new Visitor();
 assert.match((await nobody.login("grace")).anonymousId, /^[0-9a-f-]{36}$/);
 assert.deepEqual(await nobody.accountCart(), []);
 
-// A guest is no user, and a token that is not ours, or a user's, is no guest's.
+// A guest is no user, and a token that is not ours is no guest's.
 const stranger = new Visitor();
 const { anonymousId } = await stranger.becomeGuest();
 assert.equal((await stranger.send("GET", "/api/account/cart")).status, 401);
-const good = stranger.token;
-const [head, payload, signature] = good.split(".");
-const forged = [head, payload, (signature.startsWith("A") ? "B" : "A") + signature.slice(1)].join(".");
-for (const [token, pretended] of [
-  [forged, anonymousId],
-  [ada.cookies.get("sAccessToken"), user.anonymousId],
-]) {
-  const thief = new Visitor();
-  thief.token = token;
-  assert.notEqual((await thief.login("eve")).anonymousId, pretended);
-}
 const forger = new Visitor();
-forger.token = forged;
+forger.token = forge(stranger.token);
 assert.equal((await forger.send("POST", "/api/cart", { item: "x" })).status, 409);
-stranger.token = good;
+assert.notEqual((await forger.login("eve")).anonymousId, anonymousId);
 assert.equal((await stranger.login("hedy")).anonymousId, anonymousId);
+
+// Who signs in over a session is the same visitor, and the accounts are two. With a session that nobody signed he is not.
+for (const mode of ["cookie", "header"]) {
+  const visitor = new Visitor(mode);
+  const { anonymousId } = await visitor.becomeGuest();
+  await visitor.put("lily");
+  await visitor.login(`ada, ${mode}`);
+  assert.equal((await visitor.login(`bob, ${mode}`)).anonymousId, anonymousId);
+  assert.deepEqual(await visitor.accountCart(), []);
+  await visitor.login(`ada, ${mode}`);
+  assert.deepEqual(await visitor.accountCart(), ["lily"]);
+
+  const thief = new Visitor(mode);
+  if (mode === "header") thief.token = forge(visitor.token);
+  else thief.cookies.set("sAccessToken", forge(visitor.cookies.get("sAccessToken")));
+  assert.notEqual((await thief.login("eve")).anonymousId, anonymousId);
+
+  // Also when it has expired.
+  mock.timers.enable({ apis: ["Date"], now: Date.now() + 2 * 3_600_000 });
+  assert.equal((await visitor.send("GET", "/api/account/cart")).status, 401);
+  assert.equal((await visitor.login(`bob, ${mode}`)).anonymousId, anonymousId);
+  mock.timers.reset();
+}
 
 console.log("OK");
 process.exit(0);

@@ -6,7 +6,7 @@ import { errorHandler, middleware } from "supertokens-node/framework/express";
 import Session from "supertokens-node/recipe/session";
 import { verifySession } from "supertokens-node/recipe/session/framework/express";
 
-const API = process.env.API_DOMAIN ?? "https://api.example.com";
+const API = process.env.API_DOMAIN ?? "https://shop.example.com";
 const keys = createRemoteJWKSet(new URL(`${API}/auth/jwt/jwks.json`));
 
 /** Stand for your database: a guest's cart by anonymousId, until it joins the account's, which is stored by user id. */
@@ -31,23 +31,39 @@ async function createGuestToken(claims) {
   return made.jwt;
 }
 
-/** The guest's claims; undefined when there is no token or it is not ours. */
-async function guestOf(authorization) {
-  const token = /^Bearer (.+)$/i.exec(authorization ?? "")?.[1];
+const bearer = (authorization) => /^Bearer (.+)$/i.exec(authorization ?? "")?.[1];
+
+/** The claims of a token, a guest's or a user's; undefined when there is none or it is not ours. */
+async function claimsOf(token, options) {
   if (!token) return undefined;
   try {
-    const { payload } = await jwtVerify(token, keys, { algorithms: ["RS256"], issuer: `${API}/auth` });
-    // The same key set has the keys of access tokens: a user's token is no guest's.
-    return payload.isAnonymous === true && !("sessionHandle" in payload) ? payload : undefined;
+    return (await jwtVerify(token, keys, { algorithms: ["RS256"], issuer: `${API}/auth`, ...options })).payload;
   } catch {
     return undefined;
   }
 }
 
+/** The guest's claims. */
+async function guestOf(authorization) {
+  const claims = await claimsOf(bearer(authorization));
+  // The same key set has the keys of access tokens: a user's token is no guest's.
+  return claims?.isAnonymous === true && !("sessionHandle" in claims) ? claims : undefined;
+}
+
+/** The anonymousId of the user session that a request comes with, in a header or a cookie. */
+async function idOfSession(request) {
+  for (const token of [bearer(request?.getHeaderValue("authorization")), request?.getCookieValue("sAccessToken")]) {
+    // Expired or not: it was signed by us.
+    const claims = await claimsOf(token, { currentDate: new Date(0) });
+    if (claims && "sessionHandle" in claims) return claims.anonymousId;
+  }
+  return undefined;
+}
+
 supertokens.init({
   framework: "express",
   supertokens: { connectionURI: process.env.SUPERTOKENS_CORE, apiKey: process.env.SUPERTOKENS_API_KEY },
-  appInfo: { appName: "shop", apiDomain: API, websiteDomain: process.env.WEBSITE ?? "https://www.example.com", apiBasePath: "/auth" },
+  appInfo: { appName: "shop", apiDomain: API, websiteDomain: API, apiBasePath: "/auth" },
   recipeList: [
     Session.init({
       override: {
@@ -57,7 +73,8 @@ supertokens.init({
           async createNewSession(input) {
             const request = getRequestFromUserContext(input.userContext);
             const guest = await guestOf(request?.getHeaderValue("authorization"));
-            const anonymousId = guest?.anonymousId ?? randomUUID();
+            // Who signs in over a session, even as somebody else, is the same visitor as before.
+            const anonymousId = (await idOfSession(request)) ?? guest?.anonymousId ?? randomUUID();
             const session = await original.createNewSession({
               ...input,
               accessTokenPayload: { ...input.accessTokenPayload, anonymousId },
@@ -73,6 +90,8 @@ supertokens.init({
 });
 
 const app = express();
+// The website: on the API's origin, so that nothing needs CORS.
+app.use(express.static("public"));
 app.use(express.json());
 app.use(middleware());
 
