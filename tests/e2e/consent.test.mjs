@@ -149,6 +149,39 @@ test("consent of a former visit is withdrawn: the first answer removes the sessi
   assert.deepEqual(await visitor.cookies(), COOKIES.none);
 });
 
+for (const tokenTransferMethod of ["cookie", "header"]) {
+  test(`${tokenTransferMethod} mode: an answer that was under way when consent was withdrawn brings nothing back`, async (visitor) => {
+    const { tab } = await visitor.guest({ anonymous: {}, tokenTransferMethod });
+    let release;
+    const held = new Promise((arrived) => {
+      void tab.page.route("**/api/cart", async (route) => {
+        const response = await route.fetch();
+        arrived();
+        await new Promise((done) => (release = done));
+        await route.fulfill({ response });
+      });
+    });
+    const adding = tab.post("/api/cart", { productId: "fern", quantity: 2 });
+    await held;
+    await tab.call("setAnonymousSessions", false);
+    release();
+    assert.equal((await adding).status, 200);
+    assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_REMOVED"]);
+    assert.equal((await tab.snapshot()).state, "none");
+    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "none" });
+    assert.deepEqual(await visitor.cookies(), COOKIES.none, "what came by cookie goes with the next response");
+  });
+}
+
+test("consent withdrawn before there was a session: the key of the first visit goes, too", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: {} });
+  await tab.page.route("**/api/me", (route) => route.abort());
+  await tab.fetch("/api/me");
+  assert.equal(await tab.run(() => localStorage.length), 1);
+  await tab.call("setAnonymousSessions", false);
+  assert.deepEqual(await traces(visitor, tab), NO_TRACES);
+});
+
 // --- switched off and on by the operator ---
 
 async function serve(options) {

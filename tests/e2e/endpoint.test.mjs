@@ -137,6 +137,16 @@ test("a customer's lost front token is recovered with the refresh token, and not
   assert.equal((await tab.snapshot()).userId, "ada");
 });
 
+for (const way of ["fetch", "getAnonymousId"]) {
+  test(`what else scripts keep is lost: the visitor's token is left, and so is the id, by ${way}`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.guest(OPTIONS);
+    await visitor.context.clearCookies({ name: "st-last-access-token-update" });
+    if (way === "fetch") assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+    assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
+    assert.deepEqual(server.calls(), { [REFRESH]: 1, ...(way === "fetch" && { [ME]: 1 }) });
+  });
+}
+
 /** How a session ends on the back end, with the events that tell. */
 const ENDINGS = {
   revocation: [(tab) => tab.post("/api/demo/revoke"), ["UNAUTHORISED(true)"]],
@@ -202,6 +212,26 @@ for (const [name, [end, events]] of Object.entries(ENDINGS)) {
     });
   }
 }
+
+test("after revocation, with the token lost, whoever hears of it in another tab finds the new one in place", async (visitor) => {
+  const { tab } = await visitor.customer("Ada", OPTIONS);
+  const other = await visitor.tab(OPTIONS);
+  await loseAnonymousToken(visitor);
+  await ENDINGS.revocation[0](tab);
+  await visitor.forget();
+  const { held, release } = holdEndpoint();
+  const calls = [tab.fetch("/api/account"), other.fetch("/api/account"), other.call("getAccessTokenPayloadSecurely")];
+  await held;
+  await tab.page.waitForTimeout(300);
+  release();
+  const [, , payload] = await Promise.all(calls);
+
+  const anonymousId = idOf(await storedToken(visitor));
+  assert.equal(payload.value?.anonymousId, anonymousId);
+  const told = [...(await tab.events()), ...(await other.events())];
+  assert.deepEqual(new Set(told.map((event) => event.anonymousId)), new Set([anonymousId]));
+  assert.deepEqual(creations(), 1);
+});
 
 for (const hidesRemoval of [false, true]) {
   const how = hidesRemoval ? "whose header was lost" : "that says so";
@@ -491,6 +521,67 @@ test("switched off from the start, the endpoint is not called; switched on, once
   assert.equal((await tab.snapshot()).state, "anonymous");
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
   assert.equal(creations(), 1);
+});
+
+/** Holds the endpoint's answer until `release` is called. */
+function holdEndpoint(token = server.sign()) {
+  let release;
+  const held = new Promise((arrived) => {
+    server.instead[ENDPOINT] = async (_, response) => {
+      arrived();
+      await new Promise((done) => (release = done));
+      response.json({ token: await token });
+    };
+  });
+  return { held, release: () => (delete server.instead[ENDPOINT], release()) };
+}
+
+test("switched off while the endpoint makes a token: it is not kept", async (visitor) => {
+  const tab = await visitor.tab(OPTIONS);
+  const { held, release } = holdEndpoint();
+  const first = tab.fetch("/api/me");
+  await held;
+  const off = tab.call("setAnonymousSessions", false);
+  await tab.page.waitForTimeout(100);
+  release();
+  assert.deepEqual((await first).body, { kind: "nobody" });
+  await off;
+  assert.equal((await tab.snapshot()).state, "none");
+  assert.equal(await storedToken(visitor), undefined);
+  assert.deepEqual(await tab.eventNames(), []);
+});
+
+test("switched off, back ends are told nothing that their CORS would not allow", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: { ...OPTIONS.anonymous, enabled: false } });
+  const request = tab.page.waitForRequest("**/api/me");
+  await tab.fetch("/api/me");
+  const headers = Object.keys(await (await request).allHeaders());
+  assert.deepEqual(headers.filter((name) => name.startsWith("st-")), ["st-auth-mode"]);
+});
+
+test("forgetting: another id, as the events say", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest(OPTIONS);
+  await tab.call("forgetAnonymousId");
+  const { value } = await tab.call("getAnonymousId");
+  assert.notEqual(value, anonymousId);
+  assert.equal(value, idOf(await storedToken(visitor)));
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_REMOVED", "ANONYMOUS_SESSION_CREATED"]);
+});
+
+test("forgetting while the endpoint takes the old id over: another id all the same", async (visitor) => {
+  const expired = await server.sign({ validity: -1 });
+  await plant(visitor, expired);
+  const { held, release } = holdEndpoint(server.sign({ claims: { anonymousId: idOf(expired) } }));
+  const tab = await visitor.tab(OPTIONS);
+  const first = tab.fetch("/api/me");
+  await held;
+  const forgetting = tab.call("forgetAnonymousId");
+  await tab.page.waitForTimeout(100);
+  release();
+  await Promise.all([first, forgetting]);
+  const { value } = await tab.call("getAnonymousId");
+  assert.notEqual(value, idOf(expired));
+  assert.equal(value, idOf(await storedToken(visitor)));
 });
 
 test("switched off, the token is forgotten, though the server says nothing", async (visitor) => {

@@ -145,3 +145,44 @@ test("the same for the very first request of a new visitor, who has a session af
   assert.deepEqual(await visitor.server.calls(), { "GET /api/account": 1 });
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
+
+test("a sign-in by a form, whose answer no script sees: the next page knows it, with one refresh", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  await tab.run(() => {
+    const form = Object.assign(document.createElement("form"), { method: "post", action: "/api/demo/form" });
+    document.body.append(form);
+    form.submit();
+  });
+  await tab.page.waitForURL((url) => url.pathname === "/");
+  await tab.page.goto("/blank.html");
+  await tab.init({ anonymous: {} });
+  assert.deepEqual(await tab.call("isAnonymous"), { value: false });
+  assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "user", userId: "ada", anonymousId });
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
+
+/** The answer to a login got lost, as when the page is reloaded meanwhile: its cookies are there, and scripts know nothing of them. */
+async function signInUnseen(visitor) {
+  const { tab, anonymousId } = await visitor.guest();
+  const { origin } = visitor.server;
+  const headers = { rid: "anti-csrf", origin, "sec-fetch-site": "same-origin" };
+  const answer = await visitor.context.request.post(`${origin}/api/login`, { data: { name: "Ada", password: "windowsill" }, headers });
+  assert.equal(answer.status(), 200);
+  assert.equal((await tab.snapshot()).state, "anonymous");
+  return { tab, anonymousId };
+}
+
+for (const way of ["fetch", "xhr"]) {
+  test(`a sign-in whose answer was lost: once its access token has expired, the next refusal brings the session, by ${way}`, async (visitor) => {
+    const { tab, anonymousId } = await signInUnseen(visitor);
+    await visitor.context.request.post(`${visitor.server.origin}/api/demo/expire`, { headers: { rid: "anti-csrf" } });
+    await visitor.forget();
+    assert.equal((await tab[way]("/api/account")).status, 200);
+    assert.deepEqual(await visitor.server.calls(), { "GET /api/account": 2, "POST /auth/session/refresh": 1 });
+    assert.deepEqual(await tab.call("getUserId"), { value: "ada" });
+    assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
+    // A claim of the shop's comes with the answer.
+    assert.deepEqual((await tab.eventNames()).slice(0, 2), ["SESSION_CREATED", "REFRESH_SESSION"]);
+  });
+}

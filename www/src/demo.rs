@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use axum::response::Redirect;
 use axum::routing::post;
 use axum::{Json, Router};
 use passerby_server::{AfterSignOut, Principal, Sessions, User, UserSession, Visitor};
@@ -28,6 +29,7 @@ pub fn routes() -> Router<Shop> {
         .route("/api/demo/expire", post(expire))
         .route("/api/demo/revoke", post(revoke))
         .route("/api/demo/after-sign-out", post(choose_after_sign_out))
+        .route("/api/demo/form", post(sign_in_by_form))
         // Below the refresh path, because the browser sends the refresh token nowhere else.
         .route("/auth/session/refresh/steal", post(steal))
 }
@@ -83,6 +85,12 @@ async fn choose_after_sign_out(
 async fn expire(visitor: Visitor) -> Result<Json<Value>, ApiError> {
     visitor.expire_access_token().await?;
     Ok(Json(json!({ "expired": true })))
+}
+
+/// Ada signs in by a form of a page, whose answer no script sees.
+async fn sign_in_by_form(visitor: Visitor) -> Result<Redirect, ApiError> {
+    visitor.sign_in("ada", Map::new()).await?;
+    Ok(Redirect::to("/"))
 }
 
 /// The session ends in the database, as when a customer is locked out. The access token expires with the same answer, so that the

@@ -90,6 +90,12 @@ impl CookieSettings {
         Some([older.clear_access(), older.clear_refresh()])
     }
 
+    /// Removes a cookie that the SDK wrote, with the domain of ours and without.
+    pub(crate) fn clear_script(&self, name: &str) -> Vec<HeaderValue> {
+        let own = self.domain.is_some().then(|| self.set(name, "", "/", 0));
+        own.into_iter().chain([Self { domain: None, ..self.clone() }.set(name, "", "/", 0)]).collect()
+    }
+
     pub(crate) fn clear_anonymous(&self) -> HeaderValue {
         self.set(&self.anonymous_name, "", "/", 0)
     }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use http::{HeaderMap, Method, Uri, header};
-use passerby_protocol::names;
+use passerby_protocol::names::{self, front_cookie};
 
 use super::cookies::CookieSettings;
 use crate::engine::jwt::TokenKind;
@@ -48,6 +48,8 @@ pub(crate) struct RequestFacts {
     pub(crate) has_former_anonymous_cookie: bool,
     pub(crate) has_anonymous_bearer: bool,
     pub(crate) has_legacy_cookie: bool,
+    /// What the SDK keeps in cookies and came along with a page load, whose answer no script sees.
+    pub(crate) script_cookies: Vec<&'static str>,
     /// Where a page load goes, as the browser sees it. `None` for scripts, and for what is no page.
     pub(crate) page: Option<Uri>,
 }
@@ -57,7 +59,10 @@ impl RequestFacts {
         let says = |name: &str, value: &str| text(headers, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value));
         let anonymous_cookies = cookies.anonymous_values(headers);
         let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
+        let is_there = |name: &&str| !is_api && !super::cookies::values(headers, name).is_empty();
+        let known = [front_cookie::FRONT_TOKEN, front_cookie::ANONYMOUS_FRONT_TOKEN, front_cookie::LAST_UPDATE];
         Self {
+            script_cookies: known.into_iter().filter(is_there).collect(),
             is_api,
             may_be_new: true,
             may_mint: is_api || (mint_for_navigations && *method == Method::GET && shows_a_page(headers)),

@@ -55,20 +55,21 @@ pub(crate) struct PresentedAnonymous {
     pub(crate) transfer: Transfer,
     pub(crate) check: AnonymousCheck,
     bound_to_host: bool,
-    /// Other cookies were as valid.
+    /// A cookie, and another token was as valid.
     contested: bool,
 }
 
 impl PresentedAnonymous {
     /// Of several tokens the one that ranks highest counts, whatever order they come in. First what it is worth; then how it came: a
-    /// header is the app's own doing, a `__Host-` cookie this host's; then the newest, because it has the latest payload.
+    /// `__Host-` cookie is this host's own doing, a header a script's, with what a sub-domain may have planted; then the newest, because it
+    /// has the latest payload.
     fn rank(&self) -> impl Ord {
         let (worth, issued_at) = match &self.check {
             AnonymousCheck::Valid { session, .. } => (2, session.claims.issued_at),
             AnonymousCheck::Expired { .. } => (1, 0),
             AnonymousCheck::Invalid => (0, 0),
         };
-        (worth, self.transfer == Transfer::Header, self.bound_to_host, issued_at, Reverse(self.token.clone()))
+        (worth, self.bound_to_host, self.transfer == Transfer::Header, issued_at, Reverse(self.token.clone()))
     }
 }
 
@@ -229,12 +230,15 @@ pub(crate) async fn presented_anonymous(
             best = Some(found);
         }
     };
+    let mut valid = Vec::new();
     if let Some(token) = bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous)) {
         let check = sessions.engine().verify_anonymous(token).await?;
         let token = token.to_owned();
+        if let AnonymousCheck::Valid { .. } = check {
+            valid.push(token.clone());
+        }
         consider(PresentedAnonymous { token, transfer: Transfer::Header, check, bound_to_host: false, contested: false });
     }
-    let mut valid = Vec::new();
     for cookie in sessions.cookies().anonymous_values(headers) {
         let mut check = sessions.engine().verify_anonymous(&cookie.value).await?;
         if let AnonymousCheck::Valid { outdated, .. } = &mut check {

@@ -174,7 +174,16 @@ async fn no_sub_domain_can_overrule_a_host_bound_cookie() {
     let line = format!("sAnonymousToken={planted}; __Host-sAnonymousToken={own}");
     let answer = app.browser().header("cookie", &line).get("/api/me").await;
     assert_eq!(answer.body["id"], id, "though the planted one is newer");
-    assert_eq!((answer.announced_id(), answer.set_cookies().len()), (id, 0));
+    assert_eq!((answer.announced_id(), answer.set_cookies().len()), (id.clone(), 0));
+    // As `st-anonymous-token`, which the SDK sends in the header.
+    let bearer = format!("Bearer {planted}");
+    let answer = app
+        .browser()
+        .header("cookie", &format!("__Host-sAnonymousToken={own}"))
+        .header("authorization", &bearer)
+        .get("/api/me")
+        .await;
+    assert_eq!((&answer.body["id"], answer.announced_id()), (&id.clone().into(), id));
 }
 
 /// The attacker's anonymous session in the victim's browser, and then the victim signs in.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::app::{App, ORIGIN, SIGN_OUT};
+use crate::app::{Answer, App, ORIGIN, SIGN_OUT};
 
 #[tokio::test]
 async fn login_sends_what_the_reference_says() {
@@ -90,6 +90,25 @@ async fn a_form_post_may_sign_in() {
     let mut form = browser.clone().header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
     let answer = form.login("alice").await;
     assert_eq!(answer.front_token().up["anonymousId"], id);
+}
+
+#[tokio::test]
+async fn what_scripts_know_goes_with_a_page_that_signs_in_or_out() {
+    let app = App::with(|builder| builder.cookie_domain("localhost")).await;
+    let mut browser = app.browser();
+    browser.id().await;
+    for name in ["sAnonymousFrontToken", "st-last-access-token-update", "sFrontToken", "theme"] {
+        browser.set_cookie(name, "x");
+    }
+    let mut page = browser.clone().header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+    let gone = |answer: &Answer| {
+        let deleted: Vec<_> = answer.set_cookies().into_iter().filter(|line| line.contains("=; ")).collect();
+        ["sFrontToken", "sAnonymousFrontToken", "st-last-access-token-update", "theme"]
+            .map(|name| deleted.iter().filter(|line| line.starts_with(&format!("{name}="))).count())
+    };
+    assert_eq!(gone(&browser.login("alice").await), [0; 4], "a script reads the header");
+    assert_eq!(gone(&page.login("alice").await), [2, 2, 2, 0], "with and without the domain");
+    assert_eq!(gone(&page.get("/api/user").await), [0; 4], "nothing changed");
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ export class BackEnd {
     app.use(express.json());
 
     app.post(ENDPOINT, async (request, response) => response.json({ token: await this.mint(request) }));
-    app.get(KEY_SET, (_, response) => response.json(this.jwks));
+    app.get(KEY_SET, (_, response) => response.set("cache-control", "max-age=3600").json(this.jwks));
 
     app.get("/api/me", async (request, response) => response.json(await this.#whoIs(request)));
     app.get("/api/products", (_, response) => response.json([]));
