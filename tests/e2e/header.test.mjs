@@ -62,18 +62,30 @@ const ENDINGS = {
 
 const bearer = (token) => ({ authorization: `Bearer ${token}`, "st-auth-mode": "header" });
 
+/** How an app comes to notice, and what it gets. */
+const NOTICES = {
+  fetch: [async (tab) => (await tab.fetch("/api/account")).status, 401],
+  XMLHttpRequest: [async (tab) => (await tab.xhr("/api/account")).status, 401],
+  attemptRefreshingSession: [async (tab) => (await tab.call("attemptRefreshingSession")).value, false],
+  doesSessionExist: [async (tab) => (await tab.call("doesSessionExist")).value, true],
+  getAccessTokenPayloadSecurely: [async (tab) => (await tab.call("getAccessTokenPayloadSecurely")).value.isAnonymous, true],
+};
+
 for (const [how, [end, events]] of Object.entries(ENDINGS)) {
-  for (const way of ["fetch", "xhr"]) {
-    test(`header mode: a session that ${how} ends as an anonymous one with the same id, before the callback, by ${way}`, async (visitor) => {
+  for (const [name, [notice, outcome]] of Object.entries(NOTICES)) {
+    test(`header mode: a session that ${how} ends as an anonymous one with the same id, before the callback, by ${name}`, async (visitor) => {
       const { tab, anonymousId } = await visitor.customer("Ada", OPTIONS);
+      const other = await visitor.tab(OPTIONS);
       await end(tab, visitor);
       await visitor.forget();
 
-      assert.equal((await tab[way]("/api/account")).status, 401);
+      assert.equal(await notice(tab), outcome);
 
       assert.deepEqual(await tab.events(), events.map((event) => heardByGuest(event, anonymousId)));
       assert.deepEqual(await visitor.cookies(), ANONYMOUS);
       assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+      assert.equal((await other.snapshot()).anonymousId, anonymousId);
+      assert.deepEqual((await other.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
     });
   }
 }

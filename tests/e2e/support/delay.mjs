@@ -57,8 +57,8 @@ export class SlowShop {
     const answer = await new Promise((done, fail) =>
       send(this.#server.origin + url, { method, headers }, done).once("error", fail).end(body),
     );
-    for (const cookie of answer.headers["set-cookie"] ?? []) {
-      const [, token] = /^sAnonymousToken=([^;]+)/.exec(cookie) ?? [];
+    const cookies = (answer.headers["set-cookie"] ?? []).map((cookie) => /^sAnonymousToken=([^;]+)/.exec(cookie)?.[1]);
+    for (const token of [...cookies, answer.headers["st-anonymous-token"]]) {
       if (token) this.minted.push(decodeJwt(token).anonymousId);
     }
     const content = Buffer.concat(await answer.toArray());
