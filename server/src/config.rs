@@ -265,7 +265,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// One more origin that may send requests with the visitor's cookies, for a second website or a sign-in provider that posts a form.
+    /// One more origin that may send requests with the visitor's cookies, for a second website, or that posts a form, as sign-in providers do:
+    /// browsers send no `SameSite=Lax` cookies with those (`docs/anonymous-sessions.md`, "Sign-in providers that post a form").
     pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
         self.trusted_origins.push(origin.into());
         self
