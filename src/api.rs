@@ -114,7 +114,7 @@ pub async fn sign_out() -> Result<(), SessionError> {
 /// Switches anonymous sessions on or off at run time, for example when the visitor agrees or takes it back.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`], and network errors: the next response does it then.
+/// [`Fault::NotInitialised`], the answer of a server that fails, and network errors: the next response does it then.
 pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
     run(|app| app.set_anonymous(enabled)).await?;
     Ok(())

@@ -63,7 +63,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// None.
+    /// Nothing to store, and nothing to tell.
     pub const NOTHING: Self = Self { user: Write::Keep, anonymous: Write::Keep, events: [None; 2] };
 
     /// What is left of it to tell when the browser refused the user session's front token: nothing of what the visitor cannot find.
