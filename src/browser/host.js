@@ -113,7 +113,9 @@ export function setCookie(name, value) {
  */
 export function decode(raw) {
   try {
-    const [text = "", jwt] = raw.split(".");
+    const [text = "", jwt, signature] = raw.split(".");
+    // Nobody vouches for what nobody signed.
+    if (jwt && !signature) return false;
     // The alphabet of either base64.
     const bytes = atob((jwt ?? text).replace(/-/g, "+").replace(/_/g, "/"));
     const json = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0))));

@@ -360,7 +360,9 @@ for (const [what, forge] of Object.entries(FORGERIES)) {
     assert.notEqual(body.anonymousId, idOf(forged));
     assert.equal(await storedToken(visitor), server.requests.at(-1).authorization.replace("Bearer ", ""));
     assert.deepEqual(server.calls()[CREATION], 1);
-    assert.deepEqual(await tab.events(), [heardByGuest("ANONYMOUS_SESSION_REPLACED", body.anonymousId)]);
+    // What nobody signed was never anybody's.
+    const event = forged.endsWith(".") ? "ANONYMOUS_SESSION_CREATED" : "ANONYMOUS_SESSION_REPLACED";
+    assert.deepEqual(await tab.events(), [heardByGuest(event, body.anonymousId)]);
   });
 
   test(`a token of the endpoint ${what} is not accepted`, async (visitor) => {
@@ -372,6 +374,17 @@ for (const [what, forge] of Object.entries(FORGERIES)) {
     assert.deepEqual(await tab.eventNames(), []);
   });
 }
+
+test("where nothing is verified, a token that nobody signed is not accepted all the same", async (visitor) => {
+  const unsigned = (await server.sign()).replace(/[^.]*$/, "");
+  for (const token of [unsigned, unsigned.slice(0, -1)]) {
+    await plant(visitor, token);
+    const tab = await visitor.tab(OPTIONS);
+    server.mint = () => token;
+    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
+    assert.equal(await storedToken(visitor), undefined);
+  }
+});
 
 test("a forged token does not win by its age or by its id", async (visitor) => {
   const anonymousId = "5a0c2f5e-1111-4222-8333-944445555666";
