@@ -86,7 +86,7 @@ impl App {
     fn stored(&self) -> Stored<Browser> {
         let changed = browser::get_cookie(front_cookie::LAST_UPDATE);
         // An endpoint's token is kept during a user session, which is what may be lost here.
-        let is_lost = changed.is_undefined() && !self.settings.anonymous_endpoint.is_undefined();
+        let is_lost = changed.is_undefined() && self.anonymous.get() == AnonymousMode::Endpoint;
         Stored {
             // What is not a number still says that there was a change.
             changed: (!changed.is_undefined()).then(|| Mark(changed.unchecked_into_f64().max(0.0))),

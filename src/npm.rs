@@ -51,7 +51,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 }
 
 /// Starts the SDK with what `pkg/src/config.ts` made of the app's options, of which `options` are those for the host module. What is no text
-/// is not given. What is wrong with them, or `undefined`.
+/// is not given. Returns the error that says what is wrong with them, or `undefined`: a `Result` would cost every visitor its glue.
 #[wasm_bindgen]
 #[expect(clippy::too_many_arguments, reason = "as an object it would need its names here, too")]
 pub fn init(

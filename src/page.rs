@@ -24,9 +24,12 @@ pub(crate) fn start(config: Config, options: &JsValue) -> Result<bool, Fault> {
     let settings = Settings::new(config)?;
     browser::configure(options, &settings.frontend_domain.clone().into(), is_in_iframe);
     let app = App::start(settings, anonymous);
-    if anonymous == AnonymousMode::Off && !app.settings.anonymous_endpoint.is_undefined() {
-        // Nobody else would: the server knows nothing of it.
-        app.remove_anonymous();
+    if anonymous == AnonymousMode::Off {
+        // Nobody else would: no server knows of these.
+        browser::forget_first_key();
+        if !app.settings.anonymous_endpoint.is_undefined() {
+            app.remove_anonymous();
+        }
     }
     #[cfg(not(feature = "npm"))]
     browser::ready();

@@ -116,7 +116,7 @@ impl<V: Values> SessionState<V> {
         }
     }
 
-    /// What no other state has, before or after it.
+    /// What no other state has, before or after it; nothing of a state that nobody wrote.
     pub fn mark(&self) -> Option<Mark> {
         match self {
             Self::Unknown => None,

@@ -167,12 +167,8 @@ impl MintPolicy {
         Self { settings, limiter }
     }
 
-    pub(crate) fn for_navigations(&self) -> bool {
-        self.settings.for_navigations
-    }
-
-    pub(crate) fn only_with_key(&self) -> bool {
-        self.settings.only_with_key
+    pub(crate) fn settings(&self) -> &MintSettings {
+        &self.settings
     }
 
     /// Whether this request may get a new anonymous session now. Counts it.

@@ -359,9 +359,7 @@ impl Sessions {
         // A nested router cuts its prefix off, and the browser must come back to the whole address.
         let uri = request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
         let (method, headers) = (&request.method, &request.headers);
-        let facts = RequestFacts::of(method, headers, self.cookies(), self.0.mint.for_navigations()).at(method, headers, uri);
-        let may_be_new = facts.anonymous_key.is_some() || !self.0.mint.only_with_key();
-        RequestFacts { may_be_new, ..facts }
+        RequestFacts::of(method, headers, self.cookies(), self.0.mint.settings()).at(method, headers, uri)
     }
 
     /// Whether a visitor without any id may get one now. Counts the request.

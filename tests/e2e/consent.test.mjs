@@ -182,6 +182,15 @@ test("consent withdrawn before there was a session: the key of the first visit g
   assert.deepEqual(await traces(visitor, tab), NO_TRACES);
 });
 
+test("off from the start: the key that a first visit without answer left goes, too", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: {} });
+  await tab.page.route("**/api/me", (route) => route.abort());
+  await tab.fetch("/api/me");
+  assert.equal(await tab.run(() => localStorage.length), 1);
+  await tab.reload(DECLINED);
+  assert.deepEqual(await traces(visitor, tab), NO_TRACES);
+});
+
 // --- switched off and on by the operator ---
 
 async function serve(options) {

@@ -605,10 +605,13 @@ test("switched off, the token is forgotten, though the server says nothing", asy
   assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
 });
 
-test("switched off from the start, a token of former visits is forgotten with the first request", async (visitor) => {
-  await plant(visitor, await server.sign());
-  const tab = await visitor.tab({ anonymous: { ...OPTIONS.anonymous, enabled: false } });
-  await tab.fetch("/api/products");
-  assert.equal(await storedToken(visitor), undefined);
-  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
-});
+for (const left of ["all of it", "the token alone"]) {
+  test(`switched off from the start, with ${left} left of former visits: it is forgotten, and sent to nobody`, async (visitor) => {
+    await plant(visitor, await server.sign());
+    if (left === "the token alone") await visitor.context.clearCookies({ name: "st-last-access-token-update" });
+    const tab = await visitor.tab({ anonymous: { ...OPTIONS.anonymous, enabled: false } });
+    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
+    assert.equal(server.requests.at(-1).authorization, undefined);
+    assert.equal(await storedToken(visitor), undefined);
+  });
+}

@@ -103,9 +103,11 @@ test(
 );
 
 for (const [what, options] of Object.entries(APPS)) {
-  test(`${CROWD}, of an app that ${what}: one session`, async (visitor) => {
-    await play(visitor, options, (round) => round < FEWER);
-  }, {}, 60_000);
+  if (options !== OPTIONS) {
+    test(`${CROWD}, of an app that ${what}: one session`, async (visitor) => {
+      await play(visitor, options, (round) => round < FEWER);
+    }, {}, 60_000);
+  }
 
   test(`${CROWD}, in a browser that has no locks, of an app that ${what}: one session`, async (visitor) => {
     await withoutLocks(visitor);

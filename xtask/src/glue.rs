@@ -234,11 +234,11 @@ export function start(exports, texts) {
             "export function __wbindgen_init_externref_table() {}",
             "function getStringFromWasm0() {}",
             "let cachedUint8ArrayMemory0 = null;",
+            "let cachedTextDecoder = 1",
+            "let wasm;",
         ]
-        .into_iter()
-        .chain(["function makeClosure() {}", "function takeFromExternrefTable0() {}", "let cachedTextDecoder = 1", "let wasm;"])
         .map(|line| format!("{line}\n"))
-        .collect();
+        .concat();
         let simple = simplify(&format!("let a;\n{blocks}"))?;
         assert!(
             !simple.contains("cachedTextDecoder") && simple.contains("decoder.decode") && simple.contains("let a;"),

@@ -68,9 +68,9 @@ impl Changes {
     /// Writes the changes into the headers of a response, whatever its status.
     pub(crate) fn attach(self, headers: &mut HeaderMap, facts: &RequestFacts, cookies: &CookieSettings, now_ms: u64) {
         let mut out = Attached { headers, cookies, exposed: Vec::new(), touched: false };
-        let is_other = !matches!(self.user, UserChange::Keep)
+        let has_other_session = !matches!(self.user, UserChange::Keep)
             || matches!(self.anonymous, AnonymousChange::Issue { .. } | AnonymousChange::Remove);
-        if is_other {
+        if has_other_session {
             // A form signed in or out. The SDK, which hears nothing of it, is to know nothing and ask.
             for name in &facts.script_cookies {
                 cookies.clear_script(name).into_iter().for_each(|cookie| out.cookie(cookie));

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Uri, header};
 use passerby_protocol::names::{self, front_cookie};
 
 use super::cookies::CookieSettings;
-use crate::engine::jwt::TokenKind;
+use crate::{engine::jwt::TokenKind, mint::MintSettings};
 
 /// Below it keys could be those of many, above it somebody is up to something. In characters.
 const ANONYMOUS_KEY_LENGTH: RangeInclusive<usize> = 22..=64;
@@ -55,23 +55,24 @@ pub(crate) struct RequestFacts {
 }
 
 impl RequestFacts {
-    pub(crate) fn of(method: &Method, headers: &HeaderMap, cookies: &CookieSettings, mint_for_navigations: bool) -> Self {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap, cookies: &CookieSettings, mint: &MintSettings) -> Self {
         let says = |name: &str, value: &str| text(headers, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value));
         let anonymous_cookies = cookies.anonymous_values(headers);
         let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
         let is_there = |name: &&str| !is_api && !super::cookies::values(headers, name).is_empty();
         let known = [front_cookie::FRONT_TOKEN, front_cookie::ANONYMOUS_FRONT_TOKEN, front_cookie::LAST_UPDATE];
+        let anonymous_key = text(headers, names::header::ANONYMOUS_MODE)
+            .or_else(|| text(headers, names::header::ACCEPT)?.strip_prefix(names::FIRST_KEY_TYPE))
+            .filter(|key| ANONYMOUS_KEY_LENGTH.contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
+            .map(str::to_owned);
         Self {
             script_cookies: known.into_iter().filter(is_there).collect(),
             is_api,
-            may_be_new: true,
-            may_mint: is_api || (mint_for_navigations && *method == Method::GET && shows_a_page(headers)),
+            may_mint: is_api || (mint.for_navigations && *method == Method::GET && shows_a_page(headers)),
             transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
+            may_be_new: anonymous_key.is_some() || !mint.only_with_key,
             anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
-            anonymous_key: text(headers, names::header::ANONYMOUS_MODE)
-                .or_else(|| text(headers, names::header::ACCEPT)?.strip_prefix(names::FIRST_KEY_TYPE))
-                .filter(|key| ANONYMOUS_KEY_LENGTH.contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
-                .map(str::to_owned),
+            anonymous_key,
             is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
             anti_csrf: text(headers, names::header::ANTI_CSRF).map(str::to_owned),
             has_rid: headers.contains_key(names::header::RID),
@@ -159,7 +160,11 @@ mod tests {
     use super::*;
 
     fn facts(pairs: &[(&'static str, &'static str)]) -> RequestFacts {
-        RequestFacts::of(&Method::GET, &headers(pairs), &settings(), false)
+        RequestFacts::of(&Method::GET, &headers(pairs), &settings(), &MintSettings::default())
+    }
+
+    fn with_pages() -> MintSettings {
+        MintSettings { for_navigations: true, ..MintSettings::default() }
     }
 
     fn settings() -> CookieSettings {
@@ -213,7 +218,7 @@ mod tests {
         ] {
             assert_eq!(facts(pairs).is_api, is_api, "{pairs:?}");
         }
-        assert!(!RequestFacts::of(&Method::OPTIONS, &HeaderMap::new(), &settings(), true).may_mint);
+        assert!(!RequestFacts::of(&Method::OPTIONS, &HeaderMap::new(), &settings(), &with_pages()).may_mint);
     }
 
     #[test]
@@ -229,7 +234,11 @@ mod tests {
             (&[("sec-fetch-mode", "no-cors")], false),
             (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-purpose", "prefetch;prerender")], false),
         ] {
-            assert_eq!(RequestFacts::of(&Method::GET, &headers(pairs), &settings(), true).may_mint, may_mint, "{pairs:?}");
+            assert_eq!(
+                RequestFacts::of(&Method::GET, &headers(pairs), &settings(), &with_pages()).may_mint,
+                may_mint,
+                "{pairs:?}"
+            );
             assert_eq!(facts(pairs).may_mint, facts(pairs).is_api, "{pairs:?}");
         }
     }
