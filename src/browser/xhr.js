@@ -122,7 +122,8 @@ function show(xhr, exchange) {
   for (let next; (next = exchange.held.shift()); ) {
     const [event, state] = next;
     exchange.shown = state;
-    const Type = /** @type {typeof Event} */ (event.constructor);
+    // By what it has, because WebKit's class for these events cannot be constructed, and a frame has classes of its own.
+    const Type = "loaded" in event ? ProgressEvent : Event;
     xhr.dispatchEvent(event.isTrusted ? new Type(event.type, event) : event);
   }
 }
