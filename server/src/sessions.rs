@@ -331,6 +331,14 @@ impl Sessions {
         self.engine().create_jwt(payload, millis(validity), key).await
     }
 
+    /// Whether sessions can be read and written, for the app's readiness check. Writes a row each time.
+    ///
+    /// # Errors
+    /// When the database does not answer, or nothing can be written.
+    pub async fn ready(&self) -> Result<(), EngineError> {
+        self.engine().ready().await
+    }
+
     /// Removes at most `limit` expired sessions from the store, and returns how many there were; 0 also while another process is
     /// removing some. Expired sessions are refused whether they are removed or not.
     ///

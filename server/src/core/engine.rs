@@ -89,7 +89,7 @@ impl CoreEngine {
     }
 
     pub(super) async fn ready(&self) -> Result<(), EngineError> {
-        Ok(self.store.keys().await.map(drop)?)
+        Ok(self.store.check_writable(self.clock.now_ms()).await?)
     }
 
     pub(super) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {

@@ -22,7 +22,10 @@ mod engine;
 mod http;
 mod path;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
 
@@ -184,7 +187,12 @@ pub struct SessionCore(Arc<Parts>);
 struct Parts {
     apps: Apps,
     api_keys: Vec<String>,
+    /// When something was last written for the readiness check. The lock lets one request at a time write.
+    last_ready: tokio::sync::Mutex<Option<Instant>>,
 }
+
+/// How long a positive answer about readiness counts.
+const READINESS_KEPT: Duration = Duration::from_secs(1);
 
 impl SessionCore {
     /// Checks the settings, and makes the keys of the default app at the first start.
@@ -211,7 +219,7 @@ impl SessionCore {
         };
         let apps = Apps::new(Box::new(stores), times, settings.clock);
         apps.get(crate::store::DEFAULT_APP).await?;
-        Ok(Self(Arc::new(Parts { apps, api_keys: settings.api_keys })))
+        Ok(Self(Arc::new(Parts { apps, api_keys: settings.api_keys, last_ready: tokio::sync::Mutex::default() })))
     }
 
     /// What answers the back ends, to be served as it is.
@@ -219,12 +227,18 @@ impl SessionCore {
         Router::new().fallback(http::answer).with_state(self.clone())
     }
 
-    /// Whether the database answers, for load balancers.
+    /// Whether sessions can be read and written, for load balancers. Writes a row, unless that succeeded within the last second.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the database does not answer, or nothing can be written.
     pub async fn ready(&self) -> Result<(), EngineError> {
-        self.0.apps.get(crate::store::DEFAULT_APP).await?.ready().await
+        let mut last_success = self.0.last_ready.lock().await;
+        if last_success.is_none_or(|success| success.elapsed() >= READINESS_KEPT) {
+            *last_success = None;
+            self.0.apps.get(crate::store::DEFAULT_APP).await?.ready().await?;
+            *last_success = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Removes at most `limit` expired sessions of all apps, and returns how many there were.

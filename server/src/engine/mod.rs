@@ -240,6 +240,11 @@ impl Engine {
         jwt::sign_for_app(&key, &payload).map_err(|_| EngineError::Crypto)
     }
 
+    /// Whether sessions can be read and written.
+    pub(crate) async fn ready(&self) -> Result<(), EngineError> {
+        Ok(self.store.check_writable(self.clock.now_ms()).await?)
+    }
+
     /// Removes expired sessions.
     pub(crate) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
         Ok(self.store.remove_expired(self.clock.now_ms(), limit).await?)

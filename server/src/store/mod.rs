@@ -288,6 +288,14 @@ pub enum StoreError {
     /// The database was made by a newer version.
     #[error("the session database cannot be brought to this version's layout: {0}")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database file is gone from its place, or another one lies there. What is written goes where nobody finds it after a restart.
+    #[error(
+        "the session database `{path}` was moved, removed or replaced while in use; restart this process to use what lies there"
+    )]
+    Replaced {
+        /// Where it was.
+        path: String,
+    },
     /// [`SessionStore::create`] met a record with the same handle.
     #[error("a session with this handle exists already")]
     HandleTaken,
@@ -424,6 +432,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Removes at most `limit` sessions that expired at or before `now` (epoch milliseconds), and says how many. Does nothing while
     /// another process is at it.
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError>;
+
+    /// Writes something, so that whoever asks learns whether sessions can be kept. `now` in epoch milliseconds.
+    ///
+    /// # Errors
+    /// When nothing can be written, or what is written would be lost.
+    async fn check_writable(&self, now: u64) -> Result<(), StoreError>;
 
     /// All keys, oldest first.
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;

@@ -11,7 +11,7 @@ use sqlx::{
 
 use super::{
     AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
-    sql::{handles_from, key_from, kind_text, object_text, session_from, time_to},
+    sql::{handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -68,8 +68,11 @@ impl PostgresStore {
     /// [`StoreError::Protocol`] when somebody else does, [`StoreError::Migration`] when the schema comes from a newer version.
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(address).map_err(StoreError::BadAddress)?.options(SERVER_SETTINGS);
-        let pool =
-            PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options);
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_release(|connection, _| Box::pin(is_reusable(connection)))
+            .connect_lazy_with(options);
         Self::with_pool(pool).await
     }
 
@@ -209,6 +212,16 @@ impl SessionStore for PostgresStore {
         .await?;
         transaction.commit().await?;
         Ok(removed.rows_affected())
+    }
+
+    async fn check_writable(&self, now: u64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO passerby.checks (id, checked_at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET checked_at = EXCLUDED.checked_at",
+        )
+        .bind(time_to(now))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {

@@ -1,9 +1,21 @@
 //! What the SQL stores share: how times, payloads and kinds of key stand in columns.
 
 use serde_json::{Map, Value};
-use sqlx::{ColumnIndex, Decode, Row, Type};
+use sqlx::{ColumnIndex, Connection, Decode, Row, Type};
 
 use super::{KeyKind, KeyRecord, SessionRecord, StoreError};
+
+/// Whether a connection may go back into its pool: only when no transaction is open on it. After a full disk or an I/O error SQLite ends
+/// the transaction by itself. The client library then loses count, and each later transaction on that connection would fail.
+pub(super) async fn is_reusable<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    // A rollback may be under way; this waits for it.
+    connection.ping().await?;
+    let reusable = !connection.is_in_transaction();
+    if !reusable {
+        tracing::warn!("a transaction could not be ended; its connection is closed");
+    }
+    Ok(reusable)
+}
 
 /// A session as its row has it, in any database.
 pub(super) fn session_from<'r, R>(row: &'r R) -> Result<SessionRecord, StoreError>
