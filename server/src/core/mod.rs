@@ -28,6 +28,7 @@ use std::{
 };
 
 use axum::Router;
+use passerby_protocol::rotation::DEFAULT_GRACE_MS;
 
 use self::apps::Apps;
 pub use self::http::Operation;
@@ -88,6 +89,9 @@ pub struct CoreSettings {
     pub access_token_validity: Duration,
     /// How long a session lives without being used; at least one second. Default 100 days.
     pub refresh_token_validity: Duration,
+    /// How long a refresh token stays acceptable after another took its place, for slow answers. Default 30 seconds, as cores of today;
+    /// zero as those before.
+    pub refresh_grace: Duration,
     /// How long a dynamic key signs; at least two minutes. Default 168 hours.
     pub key_rotation: Duration,
     /// What back ends must send in the header `api-key`, one of these. Default none: nothing is asked for.
@@ -100,6 +104,7 @@ impl Default for CoreSettings {
         Self {
             access_token_validity: Duration::from_secs(3600),
             refresh_token_validity: Duration::from_secs(100 * 24 * 3600),
+            refresh_grace: Duration::from_millis(DEFAULT_GRACE_MS),
             key_rotation: Duration::from_secs(168 * 3600),
             api_keys: Vec::new(),
             clock: Clock::default(),
@@ -215,6 +220,7 @@ impl SessionCore {
         let times = engine::Times {
             access_ms: millis(settings.access_token_validity),
             refresh_ms: millis(settings.refresh_token_validity),
+            grace_ms: millis(settings.refresh_grace),
             rotation_ms: millis(settings.key_rotation),
         };
         let apps = Apps::new(Box::new(stores), times, settings.clock);

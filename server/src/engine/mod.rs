@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub(crate) use self::{
     anonymous::{AnonymousCheck, IssuedAnonymous, Whose},
     keys::PUBLISH_AHEAD_MS,
-    record::{rotate, update_live, write_of},
+    record::{RotationTimes, Shown, rotate, update_live, write_of},
 };
 pub use self::{jwt::JwtKey, keys::KeyAlgorithm};
 use self::{
@@ -91,6 +91,8 @@ pub(crate) struct EngineSettings {
     pub(crate) issuer: String,
     pub(crate) access_validity_ms: u64,
     pub(crate) refresh_validity_ms: u64,
+    /// How long a refresh token stays acceptable after another took its place.
+    pub(crate) refresh_grace_ms: u64,
     pub(crate) anonymous_validity_ms: u64,
     /// An anonymous token older than this is issued anew.
     pub(crate) anonymous_renewal_ms: u64,
@@ -279,6 +281,7 @@ impl Engine {
             expires_at: refresh.expires_at,
             payload: without_protected(payload),
             data: Map::new(),
+            former_tokens: Vec::new(),
         };
         // Signed before it is stored: what cannot be sent shall not exist.
         let access = self.issue_access(self.claims_of(&session, &hash, inherited, now)).await?;
@@ -315,11 +318,17 @@ impl Engine {
             });
         };
         let own = Hash1::from_claim(&claims.refresh_token_hash1);
-        let judged = self.rotate(&claims.session_handle, &own, Some(&parent), now, Write::Keep).await?;
+        let shown = Shown {
+            handle: &claims.session_handle,
+            hash: &own,
+            parent: Some(&parent),
+            issued_at: Some(claims.issued_at.saturating_mul(1000)),
+        };
+        let judged = self.rotate(&shown, now, Write::Keep).await?;
         Ok(match judged {
             None => DatabaseCheck::Gone,
-            Some((Rotation::Theft, _)) => DatabaseCheck::Exists,
-            Some((Rotation::Current | Rotation::PromoteChild, record)) => {
+            Some((Rotation::Theft | Rotation::Replaced, _)) => DatabaseCheck::Exists,
+            Some((Rotation::Current | Rotation::Promote, record)) => {
                 let inherited = Inherited { parent: None, anti_csrf: claims.anti_csrf_token.as_deref() };
                 DatabaseCheck::Promoted(self.issue_access(self.claims_of(&record, &own, inherited, now)).await?)
             }
@@ -342,12 +351,14 @@ impl Engine {
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let judged = self.rotate(&content.session_handle, &presented, parent.as_ref(), now, Write::Remove).await?;
+        let shown =
+            Shown { handle: &content.session_handle, hash: &presented, parent: parent.as_ref(), issued_at: content.issued_at };
+        let judged = self.rotate(&shown, now, Write::Remove).await?;
         Ok(match judged {
             None => Refreshed::Unauthorised { anonymous_id: Some(content.anonymous_id) },
             // The record's id, because the token's may have been forgotten since.
             Some((Rotation::Theft, record)) => Refreshed::Theft { anonymous_id: record.anonymous_id },
-            Some((Rotation::Current | Rotation::PromoteChild, record)) => {
+            Some((Rotation::Current | Rotation::Promote | Rotation::Replaced, record)) => {
                 let inherited = Inherited { parent: Some(&presented), anti_csrf: content.anti_csrf_token.as_deref() };
                 let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, inherited, now)?;
                 let claims = self.claims_of(&record, &Hash1::of(&child.token), inherited, now);
@@ -358,14 +369,15 @@ impl Engine {
 
     async fn rotate(
         &self,
-        handle: &str,
-        presented: &Hash1,
-        parent: Option<&Hash1>,
+        shown: &Shown<'_>,
         now: u64,
         on_theft: Write,
     ) -> Result<Option<(Rotation, SessionRecord)>, EngineError> {
-        let validity = self.settings.refresh_validity_ms;
-        Ok(rotate(&*self.store, handle, presented, parent, now, validity, |judged, _| write_of(judged, on_theft)).await?)
+        Ok(rotate(&*self.store, shown, now, self.rotation_times(), |judged, _| write_of(judged, on_theft)).await?)
+    }
+
+    fn rotation_times(&self) -> RotationTimes {
+        RotationTimes { validity_ms: self.settings.refresh_validity_ms, grace_ms: self.settings.refresh_grace_ms }
     }
 
     /// Merges into the payload of a session, in the store only; the browser learns of it at the next refresh. `false` when there is
@@ -458,8 +470,13 @@ impl Engine {
         let anonymous_id = Uuid::new_v4().to_string();
         let own = Hash1::from_claim(&session.claims.refresh_token_hash1);
         let parent = session.claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let validity = self.settings.refresh_validity_ms;
-        let judged = rotate(&*self.store, session.handle(), &own, parent.as_ref(), now, validity, |_, record| {
+        let shown = Shown {
+            handle: session.handle(),
+            hash: &own,
+            parent: parent.as_ref(),
+            issued_at: Some(session.claims.issued_at.saturating_mul(1000)),
+        };
+        let judged = rotate(&*self.store, &shown, now, self.rotation_times(), |_, record| {
             record.anonymous_id.clone_from(&anonymous_id);
             Write::Save
         });
@@ -553,7 +570,7 @@ impl Engine {
         let keys = self.keys.refresh_keys();
         let key = keys.first().ok_or(EngineError::NoKey)?;
         Ok(IssuedRefresh {
-            token: key.seal(handle, user_id, anonymous_id, inherited)?,
+            token: key.seal(handle, user_id, anonymous_id, inherited, now)?,
             expires_at: now.saturating_add(self.settings.refresh_validity_ms),
         })
     }

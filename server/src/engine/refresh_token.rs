@@ -35,6 +35,9 @@ pub(crate) struct RefreshContent {
     pub(crate) anti_csrf_token: Option<String>,
     pub(crate) tenant_id: String,
     pub(crate) anonymous_id: String,
+    /// Epoch milliseconds. Tokens of before do not say.
+    #[serde(default)]
+    pub(crate) issued_at: Option<u64>,
 }
 
 /// The tenant that a session handle names (reference 1.1).
@@ -75,6 +78,7 @@ impl RefreshKey {
         user_id: &str,
         anonymous_id: &str,
         inherited: Inherited<'_>,
+        now_ms: u64,
     ) -> Result<String, EngineError> {
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(|_| EngineError::Crypto)?;
@@ -87,6 +91,7 @@ impl RefreshKey {
             anti_csrf_token: inherited.anti_csrf.map(str::to_owned),
             tenant_id: tenant_of(session_handle).to_owned(),
             anonymous_id: anonymous_id.to_owned(),
+            issued_at: Some(now_ms),
         };
         let mut sealed = serde_json::to_vec(&content).map_err(|_| EngineError::Crypto)?;
         self.0
@@ -186,21 +191,22 @@ mod tests {
     fn opens_what_it_sealed() {
         let key = key();
         let parent = Hash1::of("parent");
-        let token = key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }).unwrap();
+        let token = key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }, 7).unwrap();
         let content = key.open(&token).unwrap();
         assert_eq!((content.session_handle.as_str(), content.user_id.as_str()), ("handle", "user"));
         assert_eq!(content.anonymous_id, ID);
+        assert_eq!(content.issued_at, Some(7));
         assert_eq!(content.parent_refresh_token_hash1.as_deref(), Some(parent.as_str()));
         assert!(looks_like_one(&token));
-        assert_ne!(token, key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }).unwrap());
+        assert_ne!(token, key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }, 7).unwrap());
     }
 
     #[test]
     fn opens_nothing_else() {
-        let token = key().seal("handle", "user", ID, Inherited::default()).unwrap();
+        let token = key().seal("handle", "user", ID, Inherited::default(), 7).unwrap();
         assert!(key().open(&token).is_none(), "another key's token");
         let key = key();
-        let token = key.seal("handle", "user", ID, Inherited::default()).unwrap();
+        let token = key.seal("handle", "user", ID, Inherited::default(), 7).unwrap();
         for bad in ["", ".", "..V2", "a.b.V2", "a.b.c.V2", &token.replace(".V2", ".V1"), &format!("{token}.x"), &token[1..]] {
             assert!(key.open(bad).is_none(), "{bad}");
         }
@@ -224,7 +230,7 @@ mod tests {
         #[test]
         fn one_flipped_character_is_noticed(position in any::<proptest::sample::Index>()) {
             let key = key();
-            let token = key.seal("handle", "user", ID, Inherited::default()).unwrap();
+            let token = key.seal("handle", "user", ID, Inherited::default(), 7).unwrap();
             let at = position.index(token.len());
             let mut bytes = token.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };

@@ -1,9 +1,10 @@
 //! What the SQL stores share: how times, payloads and kinds of key stand in columns.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sqlx::{ColumnIndex, Connection, Decode, Row, Type};
 
-use super::{KeyKind, KeyRecord, SessionRecord, StoreError};
+use super::{FormerToken, KeyKind, KeyRecord, SessionRecord, StoreError};
 
 /// Whether a connection may go back into its pool: only when no transaction is open on it. After a full disk or an I/O error SQLite ends
 /// the transaction by itself. The client library then loses count, and each later transaction on that connection would fail.
@@ -33,8 +34,9 @@ where
         refresh_hash2: row.try_get("refresh_hash2")?,
         created_at: time_from(row.try_get("created_at")?)?,
         expires_at: time_from(row.try_get("expires_at")?)?,
-        payload: object_from(row.try_get("payload")?)?,
-        data: object_from(row.try_get("data")?)?,
+        payload: json_from(row.try_get("payload")?)?,
+        data: json_from(row.try_get("data")?)?,
+        former_tokens: json_from(row.try_get("former_tokens")?)?,
     })
 }
 
@@ -82,8 +84,12 @@ pub(super) fn kind_text(kind: KeyKind) -> &'static str {
     }
 }
 
-fn object_from(text: &str) -> Result<Map<String, Value>, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Damaged("a column of JSON is not a JSON object"))
+fn json_from<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Damaged("a column of JSON is not what it should be"))
+}
+
+pub(super) fn formers_text(formers: &[FormerToken]) -> Result<String, StoreError> {
+    serde_json::to_string(formers).map_err(|_| StoreError::Damaged("former tokens cannot be written as JSON"))
 }
 
 pub(super) fn object_text(object: &Map<String, Value>) -> Result<String, StoreError> {

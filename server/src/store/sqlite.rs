@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::{
     AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
-    sql::{handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to},
+    sql::{formers_text, handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -27,7 +27,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const SQLITE_BUSY: &str = "5";
 const READERS: u32 = 4;
 
-const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data FROM sessions WHERE handle = ? AND app_id = ?";
+const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens FROM sessions WHERE handle = ? AND app_id = ?";
 
 /// Sessions and keys in one SQLite file (with its `-wal` and `-shm` beside it), in WAL mode.
 ///
@@ -133,8 +133,8 @@ impl SqliteStore {
 impl SessionStore for SqliteStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, app_id) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens, app_id) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
         .bind(&session.user_id)
@@ -144,6 +144,7 @@ impl SessionStore for SqliteStore {
         .bind(time_to(session.expires_at))
         .bind(object_text(&session.payload)?)
         .bind(object_text(&session.data)?)
+        .bind(formers_text(&session.former_tokens)?)
         .bind(&*self.app_id)
         .execute(&self.writer)
         .await?;
@@ -164,13 +165,14 @@ impl SessionStore for SqliteStore {
         let query = match decide(&mut session) {
             Write::Keep => return Ok(Some(session)),
             Write::Save => sqlx::query(
-                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ?, data = ? WHERE handle = ?",
+                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ?, data = ?, former_tokens = ? WHERE handle = ?",
             )
             .bind(&session.anonymous_id)
             .bind(&session.refresh_hash2)
             .bind(time_to(session.expires_at))
             .bind(object_text(&session.payload)?)
             .bind(object_text(&session.data)?)
+            .bind(formers_text(&session.former_tokens)?)
             .bind(handle),
             Write::Remove => sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle),
         };

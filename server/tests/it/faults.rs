@@ -17,22 +17,13 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use crate::{
-    app::{App, map},
+    app::App,
     cluster,
     program::{HttpClient, Program, call, client, command},
 };
 
 fn session() -> SessionRecord {
-    SessionRecord {
-        handle: "one".into(),
-        user_id: "alice".into(),
-        anonymous_id: "id".into(),
-        refresh_hash2: "hash".into(),
-        created_at: 1,
-        expires_at: 10,
-        payload: map(json!({})),
-        data: map(json!({})),
-    }
+    SessionRecord::new("one", "alice", "id", "hash", 1, 10)
 }
 
 async fn prolong(store: &impl SessionStore) -> Result<Option<SessionRecord>, StoreError> {
