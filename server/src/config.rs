@@ -20,7 +20,7 @@ use crate::{
     engine::{Engine, EngineError, EngineSettings, KeyAlgorithm, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
     http::{
-        AntiCsrf,
+        AntiCsrf, Readers,
         cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
     },
     mint::{ClientAddress, MintLimit, MintPolicy, MintRequest, MintSettings},
@@ -569,6 +569,9 @@ impl SessionsBuilder {
             return Err(BuildError::BadShare(self.anonymous_renewal));
         }
         let mut mint = self.mint;
+        let own = std::iter::once(api.origin().ascii_serialization());
+        let websites = trusted_origins.iter().filter_map(|origin| origin.to_str().ok().map(str::to_owned));
+        mint.readers = Readers { origins: own.chain(websites).collect() };
         if let Some(name) = self.client_address_header {
             let name = HeaderName::try_from(&name).map_err(|_| BuildError::BadHeaderName(name))?;
             mint.address = ClientAddress::Header(name);

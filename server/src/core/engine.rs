@@ -169,7 +169,7 @@ impl CoreEngine {
                     parent: Some(&parent),
                     issued_at: Some(claims.issued_at.saturating_mul(1000)),
                 };
-                let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?;
+                let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?.live();
                 // Where another took over, the token stays good until it expires, and is not renewed.
                 judged.map(|(judged, record)| (!matches!(judged, Rotation::Theft | Rotation::Replaced)).then_some(record))
             }
@@ -206,7 +206,7 @@ impl CoreEngine {
             Shown { handle: &content.session_handle, hash: &presented, parent: parent.as_ref(), issued_at: content.issued_at };
         // The back end is told of a theft, and decides what to do.
         let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
-        let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?;
+        let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?.live();
         let Some((judged, record)) = judged else {
             return Ok(Refreshed::Unauthorised("the session has ended or was revoked"));
         };

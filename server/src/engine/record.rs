@@ -39,18 +39,41 @@ pub(crate) struct RotationTimes {
     pub(crate) grace_ms: u64,
 }
 
+/// What became of a session whose refresh token was presented.
+pub(crate) enum Judged {
+    /// There is one; as it was left.
+    Live(Rotation, SessionRecord),
+    /// There was one, whose time was over. It is removed.
+    Expired(SessionRecord),
+    /// There is none.
+    Gone,
+}
+
+impl Judged {
+    /// The session, if there still is one.
+    pub(crate) fn live(self) -> Option<(Rotation, SessionRecord)> {
+        match self {
+            Self::Live(rotation, record) => Some((rotation, record)),
+            Self::Expired(_) | Self::Gone => None,
+        }
+    }
+}
+
 /// Judges the presented refresh token against the stored ones, and lets `then` say what to do with the record. A token that becomes the
-/// current one has done so by then, and the session lives for its validity from now on. `None` when the session is gone.
+/// current one has done so by then, and the session lives for its validity from now on.
 pub(crate) async fn rotate(
     store: &dyn SessionStore,
     shown: &Shown<'_>,
     now: u64,
     times: RotationTimes,
     then: impl Fn(Rotation, &mut SessionRecord) -> Write + Send + Sync,
-) -> Result<Option<(Rotation, SessionRecord)>, StoreError> {
+) -> Result<Judged, StoreError> {
     let (hash, parent) = (shown.hash.hash2(), shown.parent.map(Hash1::hash2));
     let mut rotation = None;
-    let record = update_live(store, shown.handle, now, &mut |record| {
+    let decide: Decide<'_> = &mut |record| {
+        if record.expires_at <= now {
+            return Write::Remove;
+        }
         let mut lineage = lineage_of(record);
         let presented = Presented { hash: &hash, parent: parent.as_ref(), issued_at: shown.issued_at };
         let judged = lineage.judge(&presented, now, times.grace_ms);
@@ -61,9 +84,13 @@ pub(crate) async fn rotate(
             record.expires_at = now.saturating_add(times.validity_ms);
         }
         then(judged, record)
+    };
+    let record = store.update(shown.handle, decide).await?;
+    Ok(match (rotation, record) {
+        (Some(rotation), Some(record)) => Judged::Live(rotation, record),
+        (None, Some(record)) => Judged::Expired(record),
+        (_, None) => Judged::Gone,
     })
-    .await?;
-    Ok(rotation.zip(record))
 }
 
 fn lineage_of(record: &SessionRecord) -> Lineage<Hash2> {

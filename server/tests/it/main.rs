@@ -19,6 +19,7 @@ mod frameworks;
 mod guide;
 mod header_mode;
 mod keys;
+mod late_answers;
 mod minting;
 mod pages;
 mod payload;
