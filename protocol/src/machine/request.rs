@@ -1,7 +1,10 @@
 //! One request, from the call to the response: wait until it may go, send it with the visitor's session, take over what the response says,
 //! perhaps refresh and send it again.
 
-use super::{Action, Answer, Call, Cause, Failure, Kind, Machine, Message, Outcome, Reason, Refreshed, Step, Task, View, Wish, refresh::CALL_TIMEOUT};
+use super::{
+    Action, Answer, Call, Cause, Failure, Kind, Machine, Message, Outcome, Reason, Refreshed, Step, Task, View, Wish,
+    refresh::CALL_TIMEOUT,
+};
 use crate::{
     refresh::{AfterRefusal, after_refusal},
     request::{AnonymousMode, Gate, gate, may_ask},
