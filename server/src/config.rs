@@ -39,6 +39,10 @@ const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
 /// How much of its life an anonymous token may have behind it before it is renewed.
 const DEFAULT_ANONYMOUS_RENEWAL: f64 = 0.25;
 
+/// A tenth of a core or less, per second.
+const DEFAULT_MINT_BUDGET: u32 = 1000;
+const DEFAULT_MINT_BUDGET_RS256: u32 = 200;
+
 /// Why a configuration is refused. Each message says what to write instead.
 ///
 /// ```
@@ -216,6 +220,8 @@ pub struct SessionsBuilder {
     anonymous_subject: bool,
     anonymous_algorithm: KeyAlgorithm,
     mint: MintSettings,
+    /// Outer `None`: not said.
+    mint_budget: Option<Option<u32>>,
     client_address_header: Option<String>,
     hooks: Hooks,
     claim_validators: GlobalValidators,
@@ -246,6 +252,7 @@ impl Default for SessionsBuilder {
             anonymous_subject: false,
             anonymous_algorithm: KeyAlgorithm::default(),
             mint: MintSettings::default(),
+            mint_budget: None,
             client_address_header: None,
             hooks: Hooks::default(),
             claim_validators: GlobalValidators::default(),
@@ -372,8 +379,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Rs256`]; [`KeyAlgorithm::Es256`] where so many visitors arrive that signing is
-    /// what the server spends its time with. The same for all processes on one database. A change makes a new static key at the
+    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Es256`]; [`KeyAlgorithm::Rs256`] where a service that verifies them knows nothing
+    /// else: it signs ten times slower, in tokens that are 256 characters longer. The same for all processes on one database. A change makes a new static key at the
     /// next start, which signs one minute later; tokens of the former one stay good. It is also the key of [`Sessions::create_jwt`]
     /// with [`JwtKey::Static`](crate::JwtKey::Static).
     pub fn anonymous_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
@@ -427,6 +434,15 @@ impl SessionsBuilder {
     /// unknown, or private (a proxy's), nothing is limited; behind a proxy set [`client_address_header`](Self::client_address_header).
     pub fn mint_limit(mut self, limit: impl Into<Option<MintLimit>>) -> Self {
         self.mint.limit = limit.into();
+        self
+    }
+
+    /// How many new anonymous sessions are made in a second for all clients together; `None` for no limit. Beyond it, strangers go without, as
+    /// over [`mint_limit`](Self::mint_limit), so that a flood of many addresses leaves the server to those who have a session. Their
+    /// renewals have a budget of their own, ten times as large. Default: 1000; with [`KeyAlgorithm::Rs256`], whose signatures take
+    /// ten times as long, 200. Bursts of two seconds' worth are allowed.
+    pub fn mint_budget(mut self, per_second: impl Into<Option<u32>>) -> Self {
+        self.mint_budget = Some(per_second.into());
         self
     }
 
@@ -575,6 +591,16 @@ impl SessionsBuilder {
         if let Some(name) = self.client_address_header {
             let name = HeaderName::try_from(&name).map_err(|_| BuildError::BadHeaderName(name))?;
             mint.address = ClientAddress::Header(name);
+        }
+        mint.budget = self.mint_budget.unwrap_or(Some(match self.anonymous_algorithm {
+            KeyAlgorithm::Es256 => DEFAULT_MINT_BUDGET,
+            KeyAlgorithm::Rs256 => DEFAULT_MINT_BUDGET_RS256,
+        }));
+        if secure && mint.limit.is_some() && matches!(mint.address, ClientAddress::Connection) {
+            tracing::warn!(
+                "`api_domain` is https: if a proxy in front of this server ends the encryption, each connection is the proxy's, and new \
+                 anonymous sessions cannot be limited by client; set `client_address_header` (or `client_address`)"
+            );
         }
         if cookies.same_site == SameSite::None && !cookies.secure && !(is_local(&api) && is_local(&website)) {
             return Err(BuildError::InsecureCrossSite);

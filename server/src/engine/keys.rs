@@ -52,18 +52,18 @@ const RELOAD_COOL_DOWN_MS: u64 = 500;
 /// # let folder = tempfile::tempdir()?;
 /// # let file = folder.path().join("sessions.db");
 /// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
-/// let sessions = builder.anonymous_algorithm(KeyAlgorithm::Es256).build().await?;
+/// let sessions = builder.anonymous_algorithm(KeyAlgorithm::Rs256).build().await?;
 /// let token = sessions.create_jwt(Default::default(), Duration::from_secs(60), JwtKey::Static).await?;
-/// assert_eq!(jsonwebtoken::decode_header(&token)?.alg, jsonwebtoken::Algorithm::ES256);
+/// assert_eq!(jsonwebtoken::decode_header(&token)?.alg, jsonwebtoken::Algorithm::RS256);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyAlgorithm {
     /// RSA, 2048 bits. Every JWT library verifies it, and verifying is fast.
-    #[default]
     Rs256,
-    /// ECDSA on P-256. Signs several times faster, in tokens that are 256 characters shorter; verifying is a little slower.
+    /// ECDSA on P-256. Signs many times faster, in tokens that are 256 characters shorter; verifying is a little slower.
+    #[default]
     Es256,
 }
 

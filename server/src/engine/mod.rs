@@ -565,7 +565,7 @@ impl Engine {
     async fn issue_access(&self, claims: AccessClaims) -> Result<Box<IssuedAccess>, EngineError> {
         let front_token = claims.front_token(cookie::ACCESS_TOKEN)?;
         let key = self.keys.access_signing_key(self.clock.now_ms()).await?;
-        let token = jwt::sign(TokenKind::Access, &key, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        let token = jwt::sign_aside(TokenKind::Access, key, claims.to_payload()).await.ok_or(EngineError::Crypto)?;
         Ok(Box::new(IssuedAccess { session: UserSession { claims }, token, front_token }))
     }
 

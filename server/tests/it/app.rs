@@ -20,6 +20,7 @@ use axum::{
 };
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
+use jsonwebtoken::EncodingKey;
 use passerby_protocol::front_token::FrontToken;
 use passerby_server::{
     FreshUser, PageUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
@@ -78,6 +79,12 @@ pub(crate) async fn store_with_keys<S: SessionStore>(store: S) -> S {
     store
 }
 
+/// A key of the server's, as an attacker who stole the database has it.
+pub(crate) fn stolen(key: &KeyRecord) -> EncodingKey {
+    let pem = key.secret.as_bytes();
+    EncodingKey::from_rsa_pem(pem).or_else(|_| EncodingKey::from_ec_pem(pem)).unwrap()
+}
+
 /// The server under test.
 #[derive(Clone)]
 pub(crate) struct App<S = SqliteStore> {
@@ -92,6 +99,13 @@ pub(crate) struct App<S = SqliteStore> {
 impl App {
     pub(crate) async fn new() -> Self {
         Self::with(|builder| builder).await
+    }
+
+    /// With no key in it yet.
+    pub(crate) async fn in_new_database(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+        Self::build(store, Some(Arc::new(folder)), Arc::default(), configure).await
     }
 
     pub(crate) async fn with(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {

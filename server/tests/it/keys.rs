@@ -46,8 +46,12 @@ async fn the_key_set_may_be_cached_and_read_by_all() {
     assert_eq!(answer.text("content-type"), Some("application/json"));
     assert!(answer.is_silent());
     for key in answer.body["keys"].as_array().unwrap() {
-        assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&"RSA".into(), &"RS256".into(), &"sig".into()));
-        assert_eq!(key.as_object().unwrap().len(), 6, "public parts only");
+        let (kty, alg, members) = match key["kid"].as_str().unwrap().starts_with("d-") {
+            true => ("RSA", "RS256", 6),
+            false => ("EC", "ES256", 7),
+        };
+        assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&kty.into(), &alg.into(), &"sig".into()));
+        assert_eq!(key.as_object().unwrap().len(), members, "public parts only");
     }
 }
 
@@ -196,14 +200,14 @@ async fn the_discovery_document_leads_to_the_keys() {
 }
 
 #[tokio::test]
-async fn anonymous_tokens_may_be_signed_by_es256() {
-    let before = App::new().await;
+async fn a_database_of_the_time_of_rs256_moves_to_es256_and_back() {
+    let before = started_with(KeyAlgorithm::Rs256).await;
     let mut visitor = before.browser();
     let id = visitor.id().await;
     let algorithm = |browser: &Browser| decode_header(browser.cookie("sAnonymousToken").unwrap()).unwrap().alg;
     let size = visitor.cookie("sAnonymousToken").unwrap().len();
 
-    let app = before.restarted(|builder| builder.anonymous_algorithm(KeyAlgorithm::Es256)).await;
+    let app = before.restarted(|builder| builder).await;
     let mut visitor = visitor.moved_to(&app);
     assert_eq!(visitor.id().await, id);
     assert_eq!(algorithm(&visitor), jsonwebtoken::Algorithm::RS256, "published first");
@@ -221,24 +225,36 @@ async fn anonymous_tokens_may_be_signed_by_es256() {
     assert_eq!(decode_header(visitor.cookie("sAccessToken").unwrap()).unwrap().alg, jsonwebtoken::Algorithm::RS256);
     assert_eq!(visitor.id().await, id);
     let keys = app.store.keys().await.unwrap().len();
-    app.restarted(|builder| builder.anonymous_algorithm(KeyAlgorithm::Es256)).await;
+    let app = app.restarted(|builder| builder).await;
     assert_eq!(app.store.keys().await.unwrap().len(), keys, "made once");
+    let back = app.restarted(|builder| builder.anonymous_algorithm(KeyAlgorithm::Rs256)).await;
+    assert_eq!(visitor.moved_to(&back).get("/api/me").await.status, 200, "both verify");
 }
 
 #[tokio::test]
-async fn a_new_database_may_begin_with_es256() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
-    let sessions = Sessions::builder()
-        .api_domain(ORIGIN)
-        .store(store.clone())
-        .anonymous_algorithm(KeyAlgorithm::Es256)
-        .build()
-        .await
-        .unwrap();
-    let token = sessions.create_jwt(Map::new(), Duration::from_secs(60), JwtKey::Static).await.unwrap();
-    assert_eq!(decode_header(&token).unwrap().alg, jsonwebtoken::Algorithm::ES256);
-    assert_eq!(store.keys().await.unwrap().len(), 3);
+async fn a_new_database_begins_with_es256_or_as_it_is_told() {
+    for (told, expected) in [
+        (None, jsonwebtoken::Algorithm::ES256),
+        (Some(KeyAlgorithm::Es256), jsonwebtoken::Algorithm::ES256),
+        (Some(KeyAlgorithm::Rs256), jsonwebtoken::Algorithm::RS256),
+    ] {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+        let builder = Sessions::builder().api_domain(ORIGIN).store(store.clone());
+        let builder = match told {
+            Some(algorithm) => builder.anonymous_algorithm(algorithm),
+            None => builder,
+        };
+        let sessions = builder.build().await.unwrap();
+        let token = sessions.create_jwt(Map::new(), Duration::from_secs(60), JwtKey::Static).await.unwrap();
+        assert_eq!(decode_header(&token).unwrap().alg, expected);
+        assert_eq!(store.keys().await.unwrap().len(), 3);
+    }
+}
+
+/// A server on a new database, whose first static key is of this kind.
+async fn started_with(algorithm: KeyAlgorithm) -> App {
+    App::in_new_database(|builder| builder.anonymous_algorithm(algorithm)).await
 }
 
 /// A process whose clock was a year ahead made a key. It must neither sign for that year, nor keep others from being made.
