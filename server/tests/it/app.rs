@@ -23,7 +23,7 @@ use http_body_util::BodyExt;
 use jsonwebtoken::EncodingKey;
 use passerby_protocol::front_token::FrontToken;
 use passerby_server::{
-    FreshUser, PageUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
+    FreshUser, KeyAlgorithm, PageUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
     claims::PrimitiveArrayClaim,
     redirect_to_refresh,
     store::{KeyRecord, SessionStore},
@@ -50,6 +50,7 @@ const TOKEN_HEADERS: [&str; 7] = [
 
 /// Making RSA keys takes long; all tests start from these.
 static KEYS: OnceCell<Vec<KeyRecord>> = OnceCell::const_new();
+static KEYS_OF_A_CORE: OnceCell<Vec<KeyRecord>> = OnceCell::const_new();
 
 pub(crate) fn map(value: Value) -> Map<String, Value> {
     let Value::Object(map) = value else { panic!("not an object: {value}") };
@@ -65,11 +66,21 @@ pub(crate) async fn store() -> (SqliteStore, TempDir) {
 
 /// Puts the keys that all tests start from into an empty store.
 pub(crate) async fn store_with_keys<S: SessionStore>(store: S) -> S {
-    let keys = KEYS
+    with_keys(store, &KEYS, KeyAlgorithm::Es256).await
+}
+
+/// The same, with keys as a session core makes them.
+pub(crate) async fn store_with_keys_of_a_core<S: SessionStore>(store: S) -> S {
+    with_keys(store, &KEYS_OF_A_CORE, KeyAlgorithm::Rs256).await
+}
+
+async fn with_keys<S: SessionStore>(store: S, keys: &OnceCell<Vec<KeyRecord>>, algorithm: KeyAlgorithm) -> S {
+    let keys = keys
         .get_or_init(|| async {
             let folder = TempDir::new().unwrap();
             let store = SqliteStore::open(folder.path().join("keys.db")).await.unwrap();
-            Sessions::builder().api_domain(ORIGIN).store(store.clone()).build().await.unwrap();
+            let builder = Sessions::builder().api_domain(ORIGIN).store(store.clone());
+            builder.anonymous_algorithm(algorithm).build().await.unwrap();
             store.keys().await.unwrap()
         })
         .await;
