@@ -133,11 +133,15 @@ impl<S> Layer<S> for SessionsLayer {
 
 impl<B: From<Bytes>> ResponseForProtectionError<B> for CrossOrigin {
     fn response_for_protection_error(&mut self, _: ProtectionError) -> Response<B> {
-        tracing::debug!("refused a state-changing request from another origin; list it with `trusted_origin` if it is yours");
-        let mut response = Response::new(json!({ "message": "cross-origin request refused" }));
-        *response.status_mut() = StatusCode::FORBIDDEN;
-        json_response(response)
+        json_response(cross_origin())
     }
+}
+
+fn cross_origin() -> Response<serde_json::Value> {
+    tracing::debug!("refused a state-changing request from another origin; list it with `trusted_origin` if it is yours");
+    let mut response = Response::new(json!({ "message": "cross-origin request refused" }));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SessionsService<S>
@@ -185,6 +189,9 @@ pub(crate) enum Begun {
 /// What every framework's adapter begins with, after CSRF protection.
 pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Begun {
     let facts = sessions.facts_of(parts);
+    if facts.is_foreign_socket {
+        return Begun::Answered(cross_origin());
+    }
     if let Some(route) = Route::of(&parts.method, parts.uri.path(), sessions.base_path()) {
         return Begun::Answered(route.answer(sessions, parts, facts).await);
     }

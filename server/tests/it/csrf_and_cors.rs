@@ -140,3 +140,29 @@ async fn via_custom_header_asks_for_rid() {
     assert_eq!(own.refresh().await.status, 200);
     assert_eq!(own.post("/api/maybe").await.body["user"], "alice");
 }
+
+/// A page of another host opens a WebSocket with the visitor's cookies, and reads what comes.
+#[tokio::test]
+async fn a_web_socket_of_another_origin_is_refused() {
+    let app = App::with(|builder| builder.trusted_origin("https://shop.example.com")).await;
+    let user =
+        app.browser_of("alice").await.header("upgrade", "websocket").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    for (origin, site, status) in [
+        (Some("https://evil.example.com"), Some("same-site"), 403),
+        (Some("https://evil.example.com"), None, 403),
+        (Some("null"), None, 403),
+        (Some("http://localhost:3000"), None, 200),
+        (Some("http://localhost:3000"), Some("same-origin"), 200),
+        (Some("https://shop.example.com"), Some("cross-site"), 200),
+        (None, None, 200),
+    ] {
+        let mut browser = user.clone();
+        for (name, value) in [("origin", origin), ("sec-fetch-site", site)] {
+            browser = match value {
+                Some(value) => browser.header(name, value),
+                None => browser,
+            };
+        }
+        assert_eq!(browser.get("/api/user").await.status, status, "{origin:?} {site:?}");
+    }
+}

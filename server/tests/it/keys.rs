@@ -1,11 +1,18 @@
 //! Keys: JWKS, rotation, and who may use what.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use passerby_server::{
     JwtKey, KeyAlgorithm, Sessions, SqliteStore,
-    store::{KeyKind, KeyRecord, SessionStore},
+    store::{Decide, KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError},
 };
 use serde_json::{Map, Value, json};
 
@@ -289,4 +296,99 @@ async fn a_key_from_the_future_stops_nothing_on_sqlite() {
 #[tokio::test]
 async fn a_key_from_the_future_stops_nothing_on_postgres() {
     a_key_from_the_future_stops_nothing(crate::app::store_with_keys(crate::cluster::store().await).await).await;
+}
+
+/// A store whose keys take long to read, as one does that is away.
+#[derive(Clone, Debug)]
+struct Slow {
+    store: SqliteStore,
+    is_slow: Arc<AtomicBool>,
+}
+
+#[async_trait::async_trait]
+impl SessionStore for Slow {
+    async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        if self.is_slow.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            return Err(StoreError::Damaged("away"));
+        }
+        self.store.keys().await
+    }
+    async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        self.store.create(session).await
+    }
+    async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError> {
+        self.store.load(handle).await
+    }
+    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+        self.store.update(handle, decide).await
+    }
+    async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
+        self.store.remove(handle).await
+    }
+    async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
+        self.store.remove_all(handles).await
+    }
+    async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
+        self.store.remove_all_of_user(user_id).await
+    }
+    async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
+        self.store.handles_of_user(user_id, now).await
+    }
+    async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
+        self.store.remove_expired(now, limit).await
+    }
+    async fn check_writable(&self, now: u64) -> Result<(), StoreError> {
+        self.store.check_writable(now).await
+    }
+    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
+        self.store.add_key_unless_newer(key, fresh_since).await
+    }
+}
+
+/// Each request names another key, and each could have the database asked. Nobody waits for more than one such question, and who needs none
+/// does not wait at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn unknown_keys_do_not_queue_up_behind_a_database_that_is_away() {
+    let (store, _folder) = crate::app::store().await;
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let app = App::on(Slow { store, is_slow: is_slow.clone() }).await;
+    let alice = app.browser_of("alice").await;
+    is_slow.store(true, Ordering::SeqCst);
+    let mut calls = Vec::new();
+    for number in 0..30 {
+        let head = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","kid":"s-x{number}"}}"#));
+        let mut browser = app.browser();
+        browser.set_cookie("sAnonymousToken", &format!("{head}.e30.AA"));
+        calls.push(tokio::spawn(async move {
+            let start = std::time::Instant::now();
+            browser.get("/api/maybe").await;
+            start.elapsed()
+        }));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    app.wait(Duration::from_secs(40));
+    for path in [JWKS, "/api/user"] {
+        let start = std::time::Instant::now();
+        assert_eq!(alice.clone().get(path).await.status, 200, "{path}");
+        assert!(start.elapsed() < Duration::from_millis(1500), "{path}: {:?}", start.elapsed());
+    }
+    for call in calls {
+        let took = call.await.unwrap();
+        assert!(took < Duration::from_millis(4500), "{took:?}");
+    }
+}
+
+/// A process that only verifies users' tokens notices that a key was deleted.
+#[tokio::test]
+async fn a_deleted_key_ends_where_tokens_are_only_verified() {
+    let app = App::new().await;
+    let alice = app.browser_of("alice").await;
+    assert_eq!(alice.clone().get("/api/user").await.status, 200);
+    let database = sqlx::SqlitePool::connect(&format!("sqlite:{}", app.database().display())).await.unwrap();
+    sqlx::query("DELETE FROM keys WHERE kind = 'dynamic'").execute(&database).await.unwrap();
+    app.wait(Duration::from_secs(31));
+    let _ = alice.clone().get("/api/user").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(alice.clone().get("/api/user").await.message(), "try refresh token");
 }
