@@ -11,6 +11,7 @@ pub mod first_key;
 #[cfg(feature = "json")]
 pub mod front_token;
 pub mod identity;
+pub mod machine;
 pub mod names;
 #[cfg(feature = "json")]
 pub mod payload;
