@@ -24,7 +24,7 @@ use crate::{
     config::SessionsBuilder,
     engine::{AnonymousCheck, Engine, EngineError, JwtKey, SessionInformation},
     hooks::Hooks,
-    http::{AntiCsrf, RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
+    http::{AntiCsrf, Exempt, RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
     mint::MintPolicy,
     principal::AnonymousSession,
 };
@@ -114,6 +114,7 @@ pub(crate) struct Parts {
     pub(crate) base_path: String,
     pub(crate) trusted_origins: Vec<HeaderValue>,
     pub(crate) csrf: CsrfLayer,
+    pub(crate) exempt: Exempt,
     pub(crate) anonymous_enabled: AtomicBool,
     pub(crate) mint: MintPolicy,
     pub(crate) clock: Clock,
@@ -401,6 +402,10 @@ impl Sessions {
 
     pub(crate) fn base_path(&self) -> &str {
         &self.0.base_path
+    }
+
+    pub(crate) fn exempt(&self) -> &Exempt {
+        &self.0.exempt
     }
 
     pub(crate) fn csrf(&self) -> &CsrfLayer {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     engine::{
-        EngineError, JwtKey, KeyAlgorithm, RotationTimes, Shown,
+        EngineError, JwtKey, KeyAlgorithm, RotationTimes, Shown, is_same_secret,
         jwt::{self, DYNAMIC_PREFIX},
         keys::{KeyRing, SigningKey},
         refresh_token::{Hash1, Inherited, RefreshContent, tenant_of},
@@ -150,7 +150,7 @@ impl CoreEngine {
         if claims.expires_at <= now / 1000 {
             return Ok(Verified::TryRefresh("the access token has expired"));
         }
-        if anti_csrf.is_some_and(|given| given.is_none() || given != claims.anti_csrf_token.as_deref()) {
+        if anti_csrf.is_some_and(|given| !is_same_secret(given, claims.anti_csrf_token.as_deref())) {
             return Ok(Verified::TryRefresh("anti-csrf check failed"));
         }
         let own = Hash1::from_claim(&claims.refresh_token_hash1);
@@ -196,7 +196,7 @@ impl CoreEngine {
             return Ok(Refreshed::Unauthorised("the refresh token was not made by this core"));
         };
         let expected = content.anti_csrf_token.as_deref();
-        if anti_csrf.is_some_and(|given| expected.is_some() && given != expected) {
+        if anti_csrf.is_some_and(|given| expected.is_some() && !is_same_secret(given, expected)) {
             return Ok(Refreshed::Unauthorised("Anti CSRF token missing, or not matching"));
         }
         let now = self.clock.now_ms();
@@ -282,15 +282,22 @@ impl CoreEngine {
     }
 
     /// Ends these sessions, and returns those that there were.
-    pub(super) async fn revoke(&self, handles: Vec<String>) -> Result<Vec<String>, EngineError> {
-        let mut revoked = Vec::new();
-        for handle in handles {
-            if self.store.remove(&handle).await? {
-                revoked.push(handle);
-            }
-        }
+    pub(super) async fn revoke(&self, handles: &[String]) -> Result<Vec<String>, EngineError> {
+        let revoked = self.store.remove_all(handles).await?;
         metrics::sessions_revoked(revoked.len());
         Ok(revoked)
+    }
+
+    /// Ends a user's sessions, of one tenant or of all, and returns them.
+    pub(super) async fn revoke_all_of_user(&self, user_id: &str, tenant_id: Option<&str>) -> Result<Vec<String>, EngineError> {
+        let Some(tenant_id) = tenant_id else {
+            let revoked = self.store.remove_all_of_user(user_id).await?;
+            metrics::sessions_revoked(revoked.len());
+            return Ok(revoked);
+        };
+        let mut handles = self.store.handles_of_user(user_id, 0).await?;
+        handles.retain(|handle| tenant_of(handle) == tenant_id);
+        self.revoke(&handles).await
     }
 
     /// Signs a back end's own JWT. An anonymous session of endpoint mode is one of these.

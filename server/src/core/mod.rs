@@ -14,7 +14,8 @@
 //! }
 //! ```
 //!
-//! Keep it where only your back ends reach it: who can send it a request can sign in as anybody. Apps (`/appid-x/…`) and tenants
+//! Keep it where only your back ends reach it: whoever can send it a request can sign in as anybody. Without `api_keys` it refuses what web
+//! pages have browsers send. Apps (`/appid-x/…`) and tenants
 //! come into being with their first request; apps share nothing, and tenants of an app share its keys.
 
 mod apps;
@@ -96,6 +97,10 @@ pub struct CoreSettings {
     pub key_rotation: Duration,
     /// What back ends must send in the header `api-key`, one of these. Default none: nothing is asked for.
     pub api_keys: Vec<String>,
+    /// Names that back ends call this core by, where there is no key: `core.example.com`. Always known are addresses, names without a dot,
+    /// and those that end in `.localhost`, `.local` or `.internal`, because no website can have one. Under any other name a request may be
+    /// that of a web page whose host name was pointed here, and is refused.
+    pub hosts: Vec<String>,
     clock: Clock,
 }
 
@@ -107,6 +112,7 @@ impl Default for CoreSettings {
             refresh_grace: Duration::from_millis(DEFAULT_GRACE_MS),
             key_rotation: Duration::from_secs(168 * 3600),
             api_keys: Vec::new(),
+            hosts: Vec::new(),
             clock: Clock::default(),
         }
     }
@@ -192,6 +198,7 @@ pub struct SessionCore(Arc<Parts>);
 struct Parts {
     apps: Apps,
     api_keys: Vec<String>,
+    hosts: Vec<String>,
     /// When something was last written for the readiness check. The lock lets one request at a time write.
     last_ready: tokio::sync::Mutex<Option<Instant>>,
 }
@@ -225,7 +232,12 @@ impl SessionCore {
         };
         let apps = Apps::new(Box::new(stores), times, settings.clock);
         apps.get(crate::store::DEFAULT_APP).await?;
-        Ok(Self(Arc::new(Parts { apps, api_keys: settings.api_keys, last_ready: tokio::sync::Mutex::default() })))
+        Ok(Self(Arc::new(Parts {
+            apps,
+            api_keys: settings.api_keys,
+            hosts: settings.hosts,
+            last_ready: tokio::sync::Mutex::default(),
+        })))
     }
 
     /// What answers the back ends, to be served as it is.
@@ -257,6 +269,31 @@ impl SessionCore {
 
     fn apps(&self) -> &Apps {
         &self.0.apps
+    }
+
+    fn asks_for_key(&self) -> bool {
+        !self.0.api_keys.is_empty()
+    }
+
+    /// Whether an authority, `host[:port]`, can be no website's name.
+    fn is_called(&self, authority: &str) -> bool {
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let is_private = |suffix: &&str| host.ends_with(*suffix);
+        !host.contains('.')
+            || host.starts_with('[')
+            || host.parse::<std::net::Ipv4Addr>().is_ok()
+            || [".localhost", ".local", ".internal"].iter().any(is_private)
+            || self.0.hosts.iter().any(|known| known.eq_ignore_ascii_case(&host))
+    }
+
+    /// Whether this header value may see what is for operators: any, where no key is asked for.
+    #[must_use]
+    pub fn admits_operator(&self, given: Option<&[u8]>) -> bool {
+        self.admits(given)
     }
 
     /// Whether this header value opens the door. Takes the same time for every key of the same length.

@@ -80,7 +80,7 @@ impl Engine {
         };
         let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
         let key = self.keys.static_signing_key(now)?;
-        let token = jwt::sign(TokenKind::Anonymous, &key, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        let token = jwt::sign_aside(TokenKind::Anonymous, key, claims.to_payload()).await.ok_or(EngineError::Crypto)?;
         if is_new {
             crate::metrics::anonymous_minted();
         }

@@ -85,6 +85,12 @@ pub enum EngineError {
     Payload(#[from] PayloadError),
 }
 
+/// Whether both are there and equal. Takes the same time for every text of the same length.
+pub(crate) fn is_same_secret(one: Option<&str>, other: Option<&str>) -> bool {
+    let equal = |one: &str, other: &str| aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes());
+    one.zip(other).is_some_and(|(one, other)| equal(one, other).is_ok())
+}
+
 /// Lifetimes and names that go into tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineSettings {
@@ -565,7 +571,7 @@ impl Engine {
     async fn issue_access(&self, claims: AccessClaims) -> Result<Box<IssuedAccess>, EngineError> {
         let front_token = claims.front_token(cookie::ACCESS_TOKEN)?;
         let key = self.keys.access_signing_key(self.clock.now_ms()).await?;
-        let token = jwt::sign(TokenKind::Access, &key, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        let token = jwt::sign_aside(TokenKind::Access, key, claims.to_payload()).await.ok_or(EngineError::Crypto)?;
         Ok(Box::new(IssuedAccess { session: UserSession { claims }, token, front_token }))
     }
 

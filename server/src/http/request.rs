@@ -7,7 +7,7 @@ use passerby_protocol::{
     names::{self, cookie, front_cookie},
 };
 
-use super::cookies::CookieSettings;
+use super::cookies::{self, CookieSettings, LONGEST_TOKEN};
 use crate::{
     engine::{jwt::TokenKind, refresh_token},
     mint::MintSettings,
@@ -54,18 +54,20 @@ pub(crate) struct RequestFacts {
     pub(crate) script_cookies: Vec<&'static str>,
     /// Where a page load goes, as the browser sees it. `None` for scripts, and for what is no page.
     pub(crate) page: Option<Uri>,
+    /// A WebSocket that a page of another website opens. CORS does not protect these.
+    pub(crate) is_foreign_socket: bool,
 }
 
 impl RequestFacts {
-    pub(crate) fn of(method: &Method, headers: &HeaderMap, cookies: &CookieSettings, mint: &MintSettings) -> Self {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap, settings: &CookieSettings, mint: &MintSettings) -> Self {
         let says = |name: &str, value: &str| text(headers, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value));
-        let anonymous_cookies = cookies.anonymous_values(headers);
+        let anonymous_cookies = settings.anonymous_values(headers);
         let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
-        let is_there = |name: &&str| !is_api && !super::cookies::values(headers, name).is_empty();
+        let is_there = |name: &&str| !is_api && cookies::is_there(headers, name);
         let known = [front_cookie::FRONT_TOKEN, front_cookie::ANONYMOUS_FRONT_TOKEN, front_cookie::LAST_UPDATE];
         let anonymous_key =
             text(headers, names::header::ANONYMOUS_MODE).filter(|key| first_key::is_key(key)).map(str::to_owned);
-        let has_cookie = |name: &str| !super::cookies::values(headers, name).is_empty();
+        let has_cookie = |name: &str| cookies::is_there(headers, name);
         let is_user_token =
             |token: &str| TokenKind::claimed_by(token) == Some(TokenKind::Access) || refresh_token::looks_like_one(token);
         Self {
@@ -90,6 +92,7 @@ impl RequestFacts {
             has_user_cookie: has_cookie(cookie::ACCESS_TOKEN) || has_cookie(cookie::REFRESH_TOKEN),
             has_user_bearer: bearer(headers).is_some_and(is_user_token),
             page: None,
+            is_foreign_socket: headers.contains_key(header::SEC_WEBSOCKET_KEY) && !mint.readers.include_sender_of(headers),
         }
     }
 
@@ -144,7 +147,8 @@ fn is_host_of(origin: &str, headers: &HeaderMap) -> bool {
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = text(headers, header::AUTHORIZATION.as_str())?;
     let (scheme, token) = value.split_once(' ')?;
-    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+    Some(token.trim())
+        .filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= LONGEST_TOKEN)
 }
 
 /// Made by a script that can read the answer. Fetch Metadata tells; without it, who asks for HTML, or first for what pages consist of, is a

@@ -107,6 +107,10 @@ impl VisitorError {
                 tracing::error!(%error, "acting on a session failed");
                 match error {
                     EngineError::Store(_) => (Refused::Unavailable.status(), Refused::Unavailable.body()),
+                    // Often what a visitor typed.
+                    EngineError::EmptyUserId | EngineError::UnstorableUserId => {
+                        (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() }))
+                    }
                     _ => internal(),
                 }
             }

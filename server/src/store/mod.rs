@@ -428,6 +428,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Removes a session; `false` when there was none.
     async fn remove(&self, handle: &str) -> Result<bool, StoreError>;
 
+    /// Removes these sessions in one transaction, and returns the handles of those that there were.
+    async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError>;
+
     /// Removes all sessions of a user and returns their handles.
     async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError>;
 

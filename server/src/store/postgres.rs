@@ -168,6 +168,16 @@ impl SessionStore for PostgresStore {
         Ok(removed.rows_affected() > 0)
     }
 
+    async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
+        let storable: Vec<&String> = handles.iter().filter(|handle| !unstorable(handle)).collect();
+        let rows = sqlx::query("DELETE FROM passerby.sessions WHERE handle = ANY($1) AND app_id = $2 RETURNING handle")
+            .bind(storable)
+            .bind(&*self.app_id)
+            .fetch_all(&self.pool)
+            .await?;
+        handles_from(&rows)
+    }
+
     async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
         if unstorable(user_id) {
             return Ok(Vec::new());

@@ -190,6 +190,18 @@ impl SessionStore for SqliteStore {
         Ok(removed.rows_affected() > 0)
     }
 
+    async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
+        let list = serde_json::to_string(handles).map_err(|_| StoreError::Damaged("handles cannot be written as JSON"))?;
+        let rows = sqlx::query(
+            "DELETE FROM sessions WHERE handle IN (SELECT value FROM json_each(?)) AND app_id = ? RETURNING handle",
+        )
+        .bind(list)
+        .bind(&*self.app_id)
+        .fetch_all(&self.writer)
+        .await?;
+        handles_from(&rows)
+    }
+
     async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query("DELETE FROM sessions WHERE user_id = ? AND app_id = ? RETURNING handle")
             .bind(user_id)

@@ -20,9 +20,10 @@ use axum::{
 };
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
+use jsonwebtoken::EncodingKey;
 use passerby_protocol::front_token::FrontToken;
 use passerby_server::{
-    FreshUser, PageUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
+    FreshUser, KeyAlgorithm, PageUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
     claims::PrimitiveArrayClaim,
     redirect_to_refresh,
     store::{KeyRecord, SessionStore},
@@ -49,6 +50,7 @@ const TOKEN_HEADERS: [&str; 7] = [
 
 /// Making RSA keys takes long; all tests start from these.
 static KEYS: OnceCell<Vec<KeyRecord>> = OnceCell::const_new();
+static KEYS_OF_A_CORE: OnceCell<Vec<KeyRecord>> = OnceCell::const_new();
 
 pub(crate) fn map(value: Value) -> Map<String, Value> {
     let Value::Object(map) = value else { panic!("not an object: {value}") };
@@ -64,11 +66,21 @@ pub(crate) async fn store() -> (SqliteStore, TempDir) {
 
 /// Puts the keys that all tests start from into an empty store.
 pub(crate) async fn store_with_keys<S: SessionStore>(store: S) -> S {
-    let keys = KEYS
+    with_keys(store, &KEYS, KeyAlgorithm::Es256).await
+}
+
+/// The same, with keys as a session core makes them.
+pub(crate) async fn store_with_keys_of_a_core<S: SessionStore>(store: S) -> S {
+    with_keys(store, &KEYS_OF_A_CORE, KeyAlgorithm::Rs256).await
+}
+
+async fn with_keys<S: SessionStore>(store: S, keys: &OnceCell<Vec<KeyRecord>>, algorithm: KeyAlgorithm) -> S {
+    let keys = keys
         .get_or_init(|| async {
             let folder = TempDir::new().unwrap();
             let store = SqliteStore::open(folder.path().join("keys.db")).await.unwrap();
-            Sessions::builder().api_domain(ORIGIN).store(store.clone()).build().await.unwrap();
+            let builder = Sessions::builder().api_domain(ORIGIN).store(store.clone());
+            builder.anonymous_algorithm(algorithm).build().await.unwrap();
             store.keys().await.unwrap()
         })
         .await;
@@ -76,6 +88,12 @@ pub(crate) async fn store_with_keys<S: SessionStore>(store: S) -> S {
         store.add_key_unless_newer(key, u64::MAX).await.unwrap();
     }
     store
+}
+
+/// A key of the server's, as an attacker who stole the database has it.
+pub(crate) fn stolen(key: &KeyRecord) -> EncodingKey {
+    let pem = key.secret.as_bytes();
+    EncodingKey::from_rsa_pem(pem).or_else(|_| EncodingKey::from_ec_pem(pem)).unwrap()
 }
 
 /// The server under test.
@@ -92,6 +110,13 @@ pub(crate) struct App<S = SqliteStore> {
 impl App {
     pub(crate) async fn new() -> Self {
         Self::with(|builder| builder).await
+    }
+
+    /// With no key in it yet.
+    pub(crate) async fn in_new_database(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+        Self::build(store, Some(Arc::new(folder)), Arc::default(), configure).await
     }
 
     pub(crate) async fn with(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {

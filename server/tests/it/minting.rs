@@ -386,3 +386,54 @@ async fn a_key_names_its_visitor_for_a_day_and_at_this_server() {
         app.set_clock_back();
     }
 }
+
+/// What is no new visitor costs a signature as well: renewals, and endings with a known id.
+#[tokio::test]
+async fn renewals_and_known_ids_are_counted() {
+    let app = App::with(|builder| builder.mint_limit(MintLimit::new(2, MINUTE))).await;
+    let mut home = app.browser().at(HOME);
+    let id = home.id().await;
+    // A token under the former name is signed anew with each request.
+    let token = home.cookie("sAnonymousToken").unwrap().to_owned();
+    let mut moved = 0;
+    for _ in 0..50 {
+        let mut former = app.browser().at(HOME);
+        former.set_cookie("__Host-sAnonymousToken", &token);
+        let answer = former.get("/api/me").await;
+        assert_eq!((answer.status.as_u16(), &answer.body["id"]), (200, &json!(id)), "who has a token keeps the id");
+        moved += u32::from(answer.set_cookie("sAnonymousToken").is_some());
+    }
+    assert_eq!(moved, 20, "ten times as many as new ones");
+
+    let mut alice = app.browser_of("alice").await.at("203.0.113.8");
+    app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
+    alice.cookies.remove("sAccessToken");
+    let mut given = 0;
+    for _ in 0..50 {
+        given += u32::from(alice.clone().refresh().await.set_cookie("sAnonymousToken").is_some());
+    }
+    assert_eq!(given, 20);
+}
+
+/// A flood of many addresses, each within its limit: strangers go without, and visitors go on.
+#[tokio::test]
+async fn all_strangers_together_have_a_budget() {
+    let app = App::with(|builder| builder.mint_budget(10)).await;
+    let mut known = app.browser().at(HOME);
+    let id = known.id().await;
+    let mut minted = 0;
+    for number in 0..100 {
+        let answer = app.browser().at(&format!("198.51.100.{number}")).get("/api/maybe").await;
+        assert_eq!(answer.status, 200);
+        match answer.set_cookie("sAnonymousToken") {
+            Some(_) => minted += 1,
+            None => assert_eq!(answer.text("st-anonymous-mode"), Some("limited")),
+        }
+    }
+    assert!((19..=21).contains(&minted), "two seconds' worth: {minted}");
+    assert_eq!(known.id().await, id);
+    // Whose address is not known is counted here, too.
+    assert!(app.browser().get("/api/maybe").await.set_cookie("sAnonymousToken").is_none());
+    app.wait(Duration::from_secs(2));
+    assert!(app.browser().get("/api/maybe").await.set_cookie("sAnonymousToken").is_some());
+}

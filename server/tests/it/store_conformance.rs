@@ -107,6 +107,10 @@ async fn lists_and_removes(store: &impl SessionStore) {
     assert_eq!(store.handles_of_user("' OR 1=1 --", 0).await.unwrap(), [""; 0]);
     assert!(store.remove("l1").await.unwrap());
     assert!(!store.remove("l1").await.unwrap());
+    let some = ["l1", "l2", "unknown", "\0", "l2", "' OR 1=1 --"].map(str::to_owned);
+    assert_eq!(store.remove_all(&some).await.unwrap(), ["l2"]);
+    assert!(store.remove_all(&[]).await.unwrap().is_empty());
+    store.create(&session("l2", "bob", 100)).await.unwrap();
     let mut removed = store.remove_all_of_user("alice").await.unwrap();
     removed.sort();
     assert_eq!(removed, ["l3", "l4"]);

@@ -73,6 +73,7 @@ fn settings(config: &Config) -> CoreSettings {
     settings.refresh_grace = config.refresh_grace();
     settings.key_rotation = config.key_rotation();
     settings.api_keys.clone_from(&config.api_keys);
+    settings.hosts.clone_from(&config.hosts);
     settings
 }
 
