@@ -4,8 +4,9 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    PgPool,
+    Acquire, PgConnection, PgPool, Postgres,
     migrate::Migrator,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -76,6 +77,10 @@ impl PostgresStore {
         Self::with_pool(pool).await
     }
 
+    async fn lease(&self) -> Result<Lease, StoreError> {
+        Ok(Lease { connection: self.pool.acquire().await?, is_over: false })
+    }
+
     /// Uses a pool that the app set up, and may use itself. Set its `acquire_timeout` to a few seconds: `sqlx`'s default has
     /// visitors wait half a minute while the database is away.
     ///
@@ -94,6 +99,108 @@ impl PostgresStore {
     /// Closes the connections after what is under way has finished. Whatever is asked of the store afterwards fails.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Changes a session in one transaction.
+async fn update(
+    connection: &mut PgConnection,
+    handle: &str,
+    app_id: &str,
+    decide: Decide<'_>,
+) -> Result<Option<SessionRecord>, StoreError> {
+    let mut transaction = connection.begin().await?;
+    // Nobody else can change what this reads until the transaction ends.
+    let row = sqlx::query(LOCK_SESSION).bind(handle).bind(app_id).fetch_optional(&mut *transaction).await?;
+    let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
+        return Ok(None);
+    };
+    let query = match decide(&mut session) {
+        Write::Keep => return Ok(Some(session)),
+        Write::Save => sqlx::query(
+            "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, payload = $4, data = $5, former_tokens = $6 WHERE handle = $7",
+        )
+        .bind(&session.anonymous_id)
+        .bind(&session.refresh_hash2)
+        .bind(time_to(session.expires_at))
+        .bind(object_text(&session.payload)?)
+        .bind(object_text(&session.data)?)
+        .bind(formers_text(&session.former_tokens)?)
+        .bind(handle),
+        Write::Remove => sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle),
+    };
+    query.execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(Some(session))
+}
+
+/// Removes some of the sessions whose time is over, unless another process does so.
+async fn remove_expired(connection: &mut PgConnection, now: u64, limit: u32) -> Result<u64, StoreError> {
+    let mut transaction = connection.begin().await?;
+    let ours: bool =
+        sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(PRUNE_LOCK).fetch_one(&mut *transaction).await?;
+    if !ours {
+        return Ok(0);
+    }
+    // A locked session is being ended or renewed by the one who locked it.
+    let removed = sqlx::query(
+        "DELETE FROM passerby.sessions WHERE handle IN \
+         (SELECT handle FROM passerby.sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+    )
+    .bind(time_to(now))
+    .bind(i64::from(limit))
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(removed.rows_affected())
+}
+
+/// Adds a key, unless another process did so meanwhile.
+async fn add_key_unless_newer(
+    connection: &mut PgConnection,
+    key: &KeyRecord,
+    fresh_since: u64,
+    app_id: &str,
+) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await?;
+    // Two who insert at once would not see each other's row.
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(KEYS_LOCK).execute(&mut *transaction).await?;
+    sqlx::query(
+        "INSERT INTO passerby.keys (id, kind, created_at, secret, app_id) SELECT $1, $2, $3, $4, $7 WHERE NOT EXISTS \
+         (SELECT 1 FROM passerby.keys WHERE kind = $2 AND created_at BETWEEN $5 AND $6 AND app_id = $7) ON CONFLICT DO NOTHING",
+    )
+    .bind(&key.id)
+    .bind(kind_text(key.kind))
+    .bind(time_to(key.created_at))
+    .bind(&key.secret)
+    .bind(time_to(fresh_since))
+    .bind(time_to(key.latest_rival()))
+    .bind(app_id)
+    .execute(&mut *transaction)
+    .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// A connection for one transaction, which is closed unless it is given back. A client that hangs up ends the request anywhere, also in
+/// the middle of `BEGIN`. Then a transaction is open that the client library does not know of. Whatever went over that connection next would
+/// be a part of it, and go with its `ROLLBACK`.
+struct Lease {
+    connection: PoolConnection<Postgres>,
+    is_over: bool,
+}
+
+impl Lease {
+    /// The transaction has ended, well or not.
+    fn give_back(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.connection.close_on_drop();
+        }
     }
 }
 
@@ -131,29 +238,10 @@ impl SessionStore for PostgresStore {
         if unstorable(handle) {
             return Ok(None);
         }
-        let mut transaction = self.pool.begin().await?;
-        // Nobody else can change what this reads until the transaction ends.
-        let row = sqlx::query(LOCK_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&mut *transaction).await?;
-        let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
-            return Ok(None);
-        };
-        let query = match decide(&mut session) {
-            Write::Keep => return Ok(Some(session)),
-            Write::Save => sqlx::query(
-                "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, payload = $4, data = $5, former_tokens = $6 WHERE handle = $7",
-            )
-            .bind(&session.anonymous_id)
-            .bind(&session.refresh_hash2)
-            .bind(time_to(session.expires_at))
-            .bind(object_text(&session.payload)?)
-            .bind(object_text(&session.data)?)
-            .bind(formers_text(&session.former_tokens)?)
-            .bind(handle),
-            Write::Remove => sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle),
-        };
-        query.execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(Some(session))
+        let mut lease = self.lease().await?;
+        let result = update(&mut lease.connection, handle, &self.app_id, decide).await;
+        lease.give_back();
+        result
     }
 
     async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
@@ -207,23 +295,10 @@ impl SessionStore for PostgresStore {
     }
 
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let ours: bool =
-            sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(PRUNE_LOCK).fetch_one(&mut *transaction).await?;
-        if !ours {
-            return Ok(0);
-        }
-        // A locked session is being ended or renewed by the one who locked it.
-        let removed = sqlx::query(
-            "DELETE FROM passerby.sessions WHERE handle IN \
-             (SELECT handle FROM passerby.sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        )
-        .bind(time_to(now))
-        .bind(i64::from(limit))
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(removed.rows_affected())
+        let mut lease = self.lease().await?;
+        let result = remove_expired(&mut lease.connection, now, limit).await;
+        lease.give_back();
+        result
     }
 
     async fn check_writable(&self, now: u64) -> Result<(), StoreError> {
@@ -246,23 +321,10 @@ impl SessionStore for PostgresStore {
     }
 
     async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        // Two who insert at once would not see each other's row.
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(KEYS_LOCK).execute(&mut *transaction).await?;
-        sqlx::query(
-            "INSERT INTO passerby.keys (id, kind, created_at, secret, app_id) SELECT $1, $2, $3, $4, $7 WHERE NOT EXISTS \
-             (SELECT 1 FROM passerby.keys WHERE kind = $2 AND created_at BETWEEN $5 AND $6 AND app_id = $7) ON CONFLICT DO NOTHING",
-        )
-        .bind(&key.id)
-        .bind(kind_text(key.kind))
-        .bind(time_to(key.created_at))
-        .bind(&key.secret)
-        .bind(time_to(fresh_since))
-        .bind(time_to(key.latest_rival()))
-        .bind(&*self.app_id)
-        .execute(&mut *transaction)
-        .await?;
-        Ok(transaction.commit().await?)
+        let mut lease = self.lease().await?;
+        let result = add_key_unless_newer(&mut lease.connection, key, fresh_since, &self.app_id).await;
+        lease.give_back();
+        result
     }
 }
 

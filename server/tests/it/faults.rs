@@ -88,6 +88,30 @@ async fn postgres_goes_on_after_a_transaction_that_failed() {
     }
 }
 
+/// Requests that were given up in the middle of a transaction, at any point, take no other's row along.
+#[tokio::test]
+async fn postgres_keeps_what_was_answered_after_requests_that_were_given_up() {
+    let store = cluster::store().await;
+    store.create(&session()).await.unwrap();
+    let named = |number: u64| SessionRecord::new(format!("number {number}"), "alice", "id", "hash", 1, 10);
+    for number in 0..400 {
+        let micros = number * 5;
+        let _ = tokio::time::timeout(Duration::from_micros(micros), prolong(&store)).await;
+        store.create(&named(number)).await.unwrap();
+        // Whatever is open on that connection is ended here, one way or the other.
+        let _ = store
+            .update("one", &mut |record| {
+                record.refresh_hash2 = "\0".into();
+                Write::Save
+            })
+            .await;
+    }
+    for number in 0..400 {
+        let handle = named(number).handle;
+        assert!(store.load(&handle).await.unwrap().is_some(), "{handle} was answered, and is not there");
+    }
+}
+
 /// An app's users go on when the space is back, whatever they were doing when it ran out.
 #[tokio::test]
 async fn users_go_on_when_the_disk_has_space_again() {
