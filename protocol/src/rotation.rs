@@ -85,6 +85,19 @@ impl<Hash: PartialEq> Lineage<Hash> {
         if self.formers.iter().any(is_parent) { Rotation::Promote } else { Rotation::Theft }
     }
 
+    /// Judges the refresh token that an access token came with. One of a slow answer takes no other's place: the browser may hold the refresh
+    /// token of another answer beside it, which would then be one that was replaced.
+    #[must_use]
+    pub fn judge_by_access(&self, presented: &Presented<'_, Hash>) -> Rotation {
+        if *presented.hash == self.current {
+            Rotation::Current
+        } else if presented.parent == Some(&self.current) {
+            Rotation::Promote
+        } else {
+            Rotation::Replaced
+        }
+    }
+
     /// Makes a token the current one that was judged [`Rotation::Promote`].
     pub fn promote(&mut self, hash: Hash, now: u64, grace: u64) {
         let hash = core::mem::replace(&mut self.current, hash);

@@ -341,9 +341,8 @@ impl Server {
         }
         let token =
             Presented { hash: &access.refresh, parent: access.parent.as_ref(), issued_at: Some(access.issued_at as u64) };
-        match session.lineage.judge(&token, now as u64, DEFAULT_GRACE_MS) {
-            // Not a slow answer's: the refresh token that the browser holds may be of another one.
-            Rotation::Promote if access.parent == Some(session.lineage.current) => {
+        match session.lineage.judge_by_access(&token) {
+            Rotation::Promote => {
                 session.lineage.promote(access.refresh, now as u64, DEFAULT_GRACE_MS);
                 Some(Some(Access { parent: None, anonymous_id: session.anonymous_id, ..*access }))
             }
@@ -410,8 +409,13 @@ impl Server {
                     session.anonymous_id = id;
                 }
                 let Some(presented) = credentials.access else { return reply };
-                let current = self.sessions.get(&handle).map(|session| session.lineage.current);
-                if current == Some(presented.refresh) || presented.parent.is_some() && presented.parent == current {
+                let token = Presented {
+                    hash: &presented.refresh,
+                    parent: presented.parent.as_ref(),
+                    issued_at: Some(presented.issued_at as u64),
+                };
+                let judged = self.sessions.get(&handle).map(|session| session.lineage.judge_by_access(&token));
+                if matches!(judged, Some(Rotation::Current | Rotation::Promote)) {
                     // A child, so that an answer that is lost costs nothing.
                     if let Some((access, refresh)) = self.tokens(handle, number, Some(presented.refresh), now) {
                         reply.access = Put::Set(access);

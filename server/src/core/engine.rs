@@ -168,6 +168,7 @@ impl CoreEngine {
                     hash: &own,
                     parent: Some(&parent),
                     issued_at: Some(claims.issued_at.saturating_mul(1000)),
+                    by_access: true,
                 };
                 let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?.live();
                 // Where another took over, the token stays good until it expires, and is not renewed.
@@ -202,8 +203,13 @@ impl CoreEngine {
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let shown =
-            Shown { handle: &content.session_handle, hash: &presented, parent: parent.as_ref(), issued_at: content.issued_at };
+        let shown = Shown {
+            handle: &content.session_handle,
+            hash: &presented,
+            parent: parent.as_ref(),
+            issued_at: content.issued_at,
+            by_access: false,
+        };
         // The back end is told of a theft, and decides what to do.
         let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
         let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?.live();

@@ -334,6 +334,7 @@ impl Engine {
             hash: &own,
             parent: Some(&parent),
             issued_at: Some(claims.issued_at.saturating_mul(1000)),
+            by_access: true,
         };
         let judged = self.rotate(&shown, now, Write::Keep).await?.live();
         Ok(match judged {
@@ -364,8 +365,13 @@ impl Engine {
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let shown =
-            Shown { handle: &content.session_handle, hash: &presented, parent: parent.as_ref(), issued_at: content.issued_at };
+        let shown = Shown {
+            handle: &content.session_handle,
+            hash: &presented,
+            parent: parent.as_ref(),
+            issued_at: content.issued_at,
+            by_access: false,
+        };
         let judged = self.rotate(&shown, now, Write::Remove).await?;
         Ok(match judged {
             Judged::Gone => Refreshed::Unauthorised(Some(bearer(content.anonymous_id))),
@@ -484,13 +490,14 @@ impl Engine {
             hash: &own,
             parent: parent.as_ref(),
             issued_at: Some(session.claims.issued_at.saturating_mul(1000)),
+            by_access: true,
         };
         let judged = rotate(&*self.store, &shown, now, self.rotation_times(), |_, record| {
             record.anonymous_id.clone_from(&anonymous_id);
             Write::Save
         });
         let Some((rotation, record)) = judged.await?.live() else { return Ok(None) };
-        if rotation == Rotation::Theft {
+        if matches!(rotation, Rotation::Theft | Rotation::Replaced) {
             let claims = AccessClaims { issued_at: now / 1000, anonymous_id, custom: record.payload, ..session.claims.clone() };
             return Ok(Some((self.issue_access(claims).await?, None)));
         }

@@ -30,6 +30,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) parent: Option<&'a Hash1>,
     /// Epoch milliseconds.
     pub(crate) issued_at: Option<u64>,
+    /// Whether an access token names it.
+    pub(crate) by_access: bool,
 }
 
 /// How long sessions and replaced tokens live, in milliseconds.
@@ -76,7 +78,8 @@ pub(crate) async fn rotate(
         }
         let mut lineage = lineage_of(record);
         let presented = Presented { hash: &hash, parent: parent.as_ref(), issued_at: shown.issued_at };
-        let judged = lineage.judge(&presented, now, times.grace_ms);
+        let judged =
+            if shown.by_access { lineage.judge_by_access(&presented) } else { lineage.judge(&presented, now, times.grace_ms) };
         rotation = Some(judged);
         if judged == Rotation::Promote {
             lineage.promote(hash.clone(), now, times.grace_ms);

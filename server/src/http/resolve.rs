@@ -233,18 +233,9 @@ async fn user(
         }
     };
     let beside = match (&who, beside) {
-        (Who::User(session, _), Former::Anonymous(beside)) => {
-            // A late answer brought it; what it holds went into the user session long ago. One of another id was not brought by any answer
-            // to this user: the user tokens were planted, and the visitor's own cookie stays.
-            if facts.is_api && beside.anonymous_id() == session.anonymous_id() {
-                changes.anonymous = AnonymousChange::Remove;
-            }
-            Some(beside)
-        }
-        (Who::User(..), _) if facts.is_api && facts.has_anonymous_cookie => {
-            changes.anonymous = AnonymousChange::Remove;
-            None
-        }
+        // A late answer may have brought it, or somebody planted the user tokens. It stays: an answer that removed it could come after the one
+        // to a sign-out, and take the visitor's new cookie away. The end of the session replaces it, and its payload counts no more.
+        (Who::User(..), Former::Anonymous(beside)) => Some(beside),
         _ => None,
     };
     Ok(Resolved { who, beside, changes })

@@ -111,18 +111,15 @@ async fn a_sign_in_over_another_user_ends_that_session() {
 
 /// A guest's answer arrives after the sign-in, and brings the guest's cookie back beside the user session.
 #[tokio::test]
-async fn a_users_api_request_removes_the_guests_late_cookie() {
+async fn a_guests_late_cookie_beside_a_user_session_is_left_and_its_cart_counts_no_more() {
     let (app, guest, id) = app_and_guest().await;
     let mut browser = guest.clone();
     assert_eq!(browser.login("ada").await.front_token().up["cart"], json!(["tea"]));
     arrives(&guest, &mut browser, &["sAnonymousToken"]);
-    let page = browser.open("/page").await;
-    assert!(page.is_silent(), "a page load changes nothing");
     let answer = browser.get("/api/user").await;
     assert_eq!(answer.body, "ada");
-    assert!(answer.cleared("sAnonymousToken"));
-    assert_eq!(answer.text("st-anonymous-front-token"), Some("remove"));
-    assert!(browser.get("/api/user").await.is_silent());
+    // An answer that removed it could come after the one to a sign-out, and take the visitor's new cookie away.
+    assert!(answer.is_silent());
 
     // Nothing was asked in between: the session ends, and the old cart is not there again.
     for way in ["refresh", "sign-out", "fresh"] {

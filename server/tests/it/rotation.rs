@@ -116,7 +116,9 @@ async fn a_slow_answer_is_harmless() {
         // The slow answer's cookies are over the others now.
         app.wait(first_use);
         if first_use < Duration::from_secs(3600) {
-            assert!(slow.get("/api/user").await.text("front-token").is_some(), "{first_use:?}: it is the current one now");
+            let answer = slow.get("/api/user").await;
+            // The browser may hold the refresh token of another answer, so its access token takes no other's place.
+            assert_eq!((answer.status.as_u16(), answer.text("front-token")), (200, None), "{first_use:?}");
         }
         for _ in 0..3 {
             assert_eq!(slow.refresh().await.status, 200, "{first_use:?}");
