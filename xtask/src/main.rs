@@ -1,6 +1,7 @@
 //! The project's own commands. `cargo xtask help` lists them.
 #![allow(clippy::print_stdout, reason = "telling the developer what happens is this program's job")]
 
+mod bench;
 mod build;
 mod bundles;
 mod demo;
@@ -22,7 +23,9 @@ cargo xtask setup                       bring the tools that are missing (every 
 cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it weighs
 cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
 cargo xtask test [native|wasm|e2e|packaging]
-                                        all tests, or those of one level";
+                                        all tests, or those of one level
+cargo xtask bench [sizes|browser|server] [--quick] [--sessions N]
+                                        Passerby beside its peers; --quick shows that it works, its numbers say little";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["test", "wasm"] => test::test(&[test::Part::Wasm]),
         ["test", "e2e"] => test::test(&[test::Part::EndToEnd]),
         ["test", "packaging"] => test::test(&[test::Part::Packaging]),
+        ["bench", rest @ ..] => bench::bench(rest),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;
