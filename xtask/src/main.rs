@@ -21,6 +21,7 @@ use anyhow::Context;
 const HELP: &str = "\
 cargo xtask setup                       bring the tools that are missing (every other command does so too)
 cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it weighs
+cargo xtask build --record              the same, and its sizes become those that later builds are compared with
 cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
 cargo xtask test [native|wasm|e2e|packaging]
                                         all tests, or those of one level
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["setup"] => setup::everything(),
         ["build"] => build::build().map(drop),
+        ["build", "--record"] => build::build_and(build::Sizes::Record).map(drop),
         ["demo"] => demo::demo(demo::Port::FreeFrom(3000)),
         ["demo", "--port", port] => port
             .parse()
