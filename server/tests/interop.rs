@@ -370,6 +370,7 @@ macro_rules! back_end {
 
 back_end!(hapi, "Hapi 21.4.10", node("interop/back-ends", "hapi.mjs"), cookie_mode_in_chromium);
 back_end!(fastify, "Fastify 5.12.8", node("interop/back-ends", "fastify.mjs"), cookie_mode_in_chromium);
+back_end!(koa, "Koa 3.3.0", node("interop/back-ends", "koa.mjs"), cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.
 #[test]
