@@ -371,6 +371,7 @@ macro_rules! back_end {
 back_end!(hapi, "Hapi 21.4.10", node("interop/back-ends", "hapi.mjs"), cookie_mode_in_chromium);
 back_end!(fastify, "Fastify 5.12.8", node("interop/back-ends", "fastify.mjs"), cookie_mode_in_chromium);
 back_end!(koa, "Koa 3.3.0", node("interop/back-ends", "koa.mjs"), cookie_mode_in_chromium);
+back_end!(lambda, "Lambda, middy 6.4.5", node("interop/back-ends", "lambda.mjs"), cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.
 #[test]
