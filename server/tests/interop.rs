@@ -93,6 +93,15 @@ fn copy_scripts(from: &Path, to: &Path) {
     }
 }
 
+/// A back end whose framework brings so many packages that they are installed only when everything is asked for.
+fn large(script: &str) -> Command {
+    const SCRIPTS: &str = "interop/back-ends/large";
+    let command = node(SCRIPTS, script);
+    // The shop is the same.
+    copy_scripts(&in_tests("interop/back-ends"), &installed(SCRIPTS, "node"));
+    command
+}
+
 fn python(scripts: &str, script: &str) -> Command {
     let (scripts, folder) = (in_tests(scripts), installed(scripts, "python"));
     let interpreter = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
@@ -372,6 +381,7 @@ back_end!(hapi, "Hapi 21.4.10", node("interop/back-ends", "hapi.mjs"), cookie_mo
 back_end!(fastify, "Fastify 5.12.8", node("interop/back-ends", "fastify.mjs"), cookie_mode_in_chromium);
 back_end!(koa, "Koa 3.3.0", node("interop/back-ends", "koa.mjs"), cookie_mode_in_chromium);
 back_end!(lambda, "Lambda, middy 6.4.5", node("interop/back-ends", "lambda.mjs"), cookie_mode_in_chromium);
+back_end!(nestjs, "NestJS 12.5.1", large("nestjs.mjs"), whole_cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.
 #[test]
