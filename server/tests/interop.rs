@@ -288,7 +288,7 @@ impl BackEnd {
 /// A back end of this language, exercised by a browser.
 fn runs_on_the_session_core(name: &str, back_end: Command) {
     // Seconds, enough for what comes before its end on a slow machine.
-    const VALIDITY: &str = "5";
+    const VALIDITY: &str = "10";
     let BackEnd { core, api, .. } = &BackEnd::start(name, back_end, VALIDITY);
     let output = run(node("interop/back-ends", "exercise.mjs").args([api, core, VALIDITY]));
     let said = String::from_utf8_lossy(&output.stdout);
@@ -382,6 +382,7 @@ back_end!(fastify, "Fastify 5.12.8", node("interop/back-ends", "fastify.mjs"), c
 back_end!(koa, "Koa 3.3.0", node("interop/back-ends", "koa.mjs"), cookie_mode_in_chromium);
 back_end!(lambda, "Lambda, middy 6.4.5", node("interop/back-ends", "lambda.mjs"), cookie_mode_in_chromium);
 back_end!(nestjs, "NestJS 12.5.1", large("nestjs.mjs"), whole_cookie_mode_in_chromium);
+back_end!(loopback, "LoopBack 15.0.16", large("loopback.mjs"), whole_cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.
 #[test]
