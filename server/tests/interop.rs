@@ -7,7 +7,7 @@
 //! Every change has both exercises for Express and FastAPI, and cookie mode in Chromium for the frameworks that cost little more. The rest is
 //! in the module `whole`, which `cargo xtask test` leaves out unless `PASSERBY_BACK_ENDS` is `all`.
 //!
-//! Needs Node with npm, and Python 3 with venv; brings the packages itself, as the committed lock files have them.
+//! Needs Node with npm, and Python 3 with venv (for everything also Go); brings the packages itself, as the committed lock files have them.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 #![allow(clippy::explicit_write, reason = "past the test harness, which keeps what passes to itself")]
@@ -18,7 +18,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, Once, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -100,6 +100,18 @@ fn large(script: &str) -> Command {
     // The shop is the same.
     copy_scripts(&in_tests("interop/back-ends"), &installed(SCRIPTS, "node"));
     command
+}
+
+/// The back end in Go, compiled with the modules that its committed sums name.
+fn go() -> Command {
+    let (source, folder) = (in_tests("interop/back-ends/go"), installed("interop/back-ends", "go"));
+    let program = folder.join(format!("back-end{}", std::env::consts::EXE_SUFFIX));
+    static BUILD: Once = Once::new();
+    BUILD.call_once(|| {
+        fs::create_dir_all(&folder).unwrap();
+        must(Command::new("go").args(["build", "-mod=readonly", "-o"]).arg(&program).arg(".").current_dir(source));
+    });
+    Command::new(program)
 }
 
 fn python(scripts: &str, script: &str) -> Command {
@@ -383,6 +395,7 @@ back_end!(koa, "Koa 3.3.0", node("interop/back-ends", "koa.mjs"), cookie_mode_in
 back_end!(lambda, "Lambda, middy 6.4.5", node("interop/back-ends", "lambda.mjs"), cookie_mode_in_chromium);
 back_end!(nestjs, "NestJS 12.5.1", large("nestjs.mjs"), whole_cookie_mode_in_chromium);
 back_end!(loopback, "LoopBack 15.0.16", large("loopback.mjs"), whole_cookie_mode_in_chromium);
+back_end!(net_http, "supertokens-golang 0.25.2", go(), whole_cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.
 #[test]
