@@ -124,7 +124,8 @@ fn python(scripts: &str, script: &str) -> Command {
         must(Command::new(&interpreter).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements));
     });
     let mut command = Command::new(interpreter);
-    command.arg(scripts.join(script));
+    // Scripts import each other where they are, and nothing is written there.
+    command.arg(scripts.join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 
@@ -395,6 +396,7 @@ back_end!(koa, "Koa 3.3.0", node("interop/back-ends", "koa.mjs"), cookie_mode_in
 back_end!(lambda, "Lambda, middy 6.4.5", node("interop/back-ends", "lambda.mjs"), cookie_mode_in_chromium);
 back_end!(nestjs, "NestJS 12.5.1", large("nestjs.mjs"), whole_cookie_mode_in_chromium);
 back_end!(loopback, "LoopBack 15.0.16", large("loopback.mjs"), whole_cookie_mode_in_chromium);
+back_end!(flask, "Flask 3.1.3", python("interop/back-ends", "flask_app.py"), whole_cookie_mode_in_chromium);
 back_end!(net_http, "supertokens-golang 0.25.2", go(), whole_cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.
