@@ -129,6 +129,13 @@ fn python(scripts: &str, script: &str) -> Command {
     command
 }
 
+/// Django, in one of its two ways to be served.
+fn django(mode: &str) -> Command {
+    let mut command = python("interop/back-ends", "django_app.py");
+    command.env("MODE", mode);
+    command
+}
+
 fn verify_in_node() -> Command {
     node("interop", "verify.mjs")
 }
@@ -397,6 +404,8 @@ back_end!(lambda, "Lambda, middy 6.4.5", node("interop/back-ends", "lambda.mjs")
 back_end!(nestjs, "NestJS 12.5.1", large("nestjs.mjs"), whole_cookie_mode_in_chromium);
 back_end!(loopback, "LoopBack 15.0.16", large("loopback.mjs"), whole_cookie_mode_in_chromium);
 back_end!(flask, "Flask 3.1.3", python("interop/back-ends", "flask_app.py"), whole_cookie_mode_in_chromium);
+back_end!(django_asgi, "Django 5.2.19, ASGI", django("asgi"), whole_cookie_mode_in_chromium);
+back_end!(django_wsgi, "Django 5.2.19, WSGI", django("wsgi"), whole_cookie_mode_in_chromium);
 back_end!(net_http, "supertokens-golang 0.25.2", go(), whole_cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.
