@@ -16,10 +16,17 @@ const { values, positionals } = parseArgs({
 const settings = { isQuick: values.quick, sessions: Number(values.sessions ?? (values.quick ? 2_000 : 100_000)) };
 
 const report = new Report();
+let failure;
 for (const [name, part] of Object.entries(PARTS)) {
   if (positionals.length && !positionals.includes(name)) continue;
   console.log(`\n== ${name}`);
-  await part(report, settings);
+  try {
+    await part(report, settings);
+  } catch (error) {
+    // What was measured until then is worth keeping.
+    console.error(`${name}:`, error);
+    failure ??= error;
+  }
 }
 report.finish(process.env.PASSERBY_BENCH_OUT ?? "target/bench");
-process.exit(0);
+process.exit(failure ? 1 : 0);

@@ -40,7 +40,7 @@ export async function startPostgres() {
   const address = `postgres://passerby@127.0.0.1:${port}/postgres`;
   for (let attempt = 0; ; attempt++) {
     try {
-      await run([join(programs, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", String(port)], { cwd: folder });
+      await run([join(programs, "pg_isready"), "-q", "-U", "passerby", "-d", "postgres", "-h", "127.0.0.1", "-p", String(port)], { cwd: folder });
       return { address, stop };
     } catch (error) {
       if (attempt > 100) throw error;

@@ -7,7 +7,12 @@ function setup(thread)
 end
 
 function init()
-  refreshes, failed, step, access, refresh = 0, 0, "sign in", "", ""
+  refreshes, failed, first, step, access, refresh = 0, 0, "", "sign in", "", ""
+end
+
+local function fail(status, body)
+  failed = failed + 1
+  if first == "" then first = step .. ": " .. status .. " " .. body:gsub('[\\"%c]', " "):sub(1, 200) end
 end
 
 function request()
@@ -20,29 +25,30 @@ end
 
 function response(status, headers, body)
   local gave = headers["st-access-token"]
-  if status ~= 200 then failed = failed + 1 end
+  if status ~= 200 then fail(status, body) end
   if gave and gave ~= "" then access = gave end
   if step == "use" then
-    if body ~= "turner" .. id then failed = failed + 1 end
+    if body ~= "turner" .. id then fail(status, body) end
     step = "refresh"
     return
   end
   local following = headers["st-refresh-token"]
   -- Another one each time, or it was no refresh.
-  if not following or following == "" or following == refresh then failed = failed + 1 end
+  if not following or following == "" or following == refresh then fail(status, body) end
   if step == "refresh" then refreshes = refreshes + 1 end
   refresh = following or ""
   step = "use"
 end
 
-function done(summary, latency)
-  local total, wrong = 0, 0
+function done(summary)
+  local total, wrong, example = 0, 0, ""
   for _, thread in ipairs(threads) do
     total = total + thread:get("refreshes")
     wrong = wrong + thread:get("failed")
+    if example == "" then example = thread:get("first") end
   end
   local errors = summary.errors
   wrong = wrong + errors.connect + errors.read + errors.write + errors.timeout
-  print(string.format('{"requests":%d,"failed":%d,"seconds":%f,"middle":%f,"slow":%f}',
-    total, wrong, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+  print(string.format('{"requests":%d,"failed":%d,"seconds":%f,"example":"%s"}',
+    total, wrong, summary.duration / 1e6, example))
 end

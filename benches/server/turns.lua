@@ -18,9 +18,9 @@ function request()
   return requests[turn]
 end
 
-function done(summary, latency)
+function done(summary)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.timeout + errors.status
-  print(string.format('{"requests":%d,"failed":%d,"seconds":%f,"middle":%f,"slow":%f}',
-    summary.requests, failed, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+  print(string.format('{"requests":%d,"failed":%d,"seconds":%f}',
+    summary.requests, failed, summary.duration / 1e6))
 end

@@ -12,8 +12,8 @@ async function load(threads, seconds, address, script, rest) {
   const words = ["wrk", "-t", threads, "-c", CONNECTIONS, "-d", `${seconds}s`, "--timeout", "10s", "-s", join(import.meta.dirname, script)];
   const printed = await run([...words.map(String), address, "--", ...rest], { core: CORES.asks });
   const line = printed.split("\n").find((text) => text.startsWith("{"));
-  const { requests, failed, seconds: took } = JSON.parse(line ?? "{}");
-  check(requests > 0 && failed === 0, `${failed} of ${requests} requests to ${address} failed: ${rest.join(" ")}`);
+  const { requests, failed, seconds: took, example = "" } = JSON.parse(line ?? "{}");
+  check(requests > 0 && failed === 0, `${failed} of ${requests} requests to ${address} failed: ${rest.join(" ")}${example}`);
   return requests / took;
 }
 
