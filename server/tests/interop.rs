@@ -420,3 +420,20 @@ fn the_express_guide_brings_the_guests_cart_into_the_account() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "OK");
 }
+
+/// The roles that `docs/server.md` shows: its code is that of the program.
+#[test]
+#[ignore = "needs Node and the network at its first run: cargo test --test interop -- --ignored"]
+fn roles_of_the_apps_own_are_a_claim_of_the_session() {
+    let program = include_str!("../../tests/interop/guide/roles.mjs");
+    let document = include_str!("../../docs/server.md");
+    let start = program.find("/** Stand for your database. */").unwrap();
+    let shown = &program[start..program.find("const onlyAdmins").unwrap()];
+    assert!(document.contains(shown.trim()), "docs/server.md shows other roles than tests/interop/guide/roles.mjs");
+
+    let folder = TempDir::new().unwrap();
+    let (_core, core) = session_core(&folder, "3600");
+    let output = run(node("interop/guide", "roles.mjs").arg(&core).env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "OK");
+}
