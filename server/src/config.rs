@@ -7,7 +7,10 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, request::Parts};
-use passerby_protocol::names::{cookie, front_cookie};
+use passerby_protocol::{
+    names::{cookie, front_cookie},
+    rotation::DEFAULT_GRACE_MS,
+};
 use tower_http::csrf::CsrfLayer;
 use url::{Host, Url};
 
@@ -17,7 +20,7 @@ use crate::{
     engine::{Engine, EngineError, EngineSettings, KeyAlgorithm, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
     http::{
-        AntiCsrf,
+        AntiCsrf, Readers,
         cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
     },
     mint::{ClientAddress, MintLimit, MintPolicy, MintRequest, MintSettings},
@@ -203,6 +206,7 @@ pub struct SessionsBuilder {
     expose_access_token: bool,
     access_token_validity: Duration,
     refresh_token_validity: Duration,
+    refresh_grace: Duration,
     key_rotation: Duration,
     anonymous_enabled: bool,
     anonymous_validity: Duration,
@@ -232,6 +236,7 @@ impl Default for SessionsBuilder {
             expose_access_token: false,
             access_token_validity: DEFAULT_ACCESS_VALIDITY,
             refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
+            refresh_grace: Duration::from_millis(DEFAULT_GRACE_MS),
             key_rotation: DEFAULT_KEY_ROTATION,
             anonymous_enabled: true,
             anonymous_validity: DEFAULT_ANONYMOUS_VALIDITY,
@@ -308,6 +313,14 @@ impl SessionsBuilder {
     /// How long a session lives without being used. Default 100 days.
     pub fn refresh_token_validity(mut self, validity: Duration) -> Self {
         self.refresh_token_validity = validity;
+        self
+    }
+
+    /// How long a refresh token stays acceptable after another took its place: networks and tabs are slow, and an answer may arrive when
+    /// another tab has gone on already. Default 30 seconds. A token that is used again later than this was copied, and ends
+    /// the session; with zero, one that is used again at all.
+    pub fn refresh_grace(mut self, grace: Duration) -> Self {
+        self.refresh_grace = grace;
         self
     }
 
@@ -556,6 +569,9 @@ impl SessionsBuilder {
             return Err(BuildError::BadShare(self.anonymous_renewal));
         }
         let mut mint = self.mint;
+        let own = std::iter::once(api.origin().ascii_serialization());
+        let websites = trusted_origins.iter().filter_map(|origin| origin.to_str().ok().map(str::to_owned));
+        mint.readers = Readers { origins: own.chain(websites).collect() };
         if let Some(name) = self.client_address_header {
             let name = HeaderName::try_from(&name).map_err(|_| BuildError::BadHeaderName(name))?;
             mint.address = ClientAddress::Header(name);
@@ -580,6 +596,7 @@ impl SessionsBuilder {
             issuer: format!("{}{base_path}", api.origin().ascii_serialization()),
             access_validity_ms: millis(self.access_token_validity),
             refresh_validity_ms: millis(self.refresh_token_validity),
+            refresh_grace_ms: millis(self.refresh_grace),
             anonymous_validity_ms: millis(self.anonymous_validity),
             anonymous_renewal_ms: millis(self.anonymous_validity.min(LONGEST_COOKIE_LIFE).mul_f64(self.anonymous_renewal)),
             anonymous_subject: self.anonymous_subject,

@@ -11,9 +11,11 @@ use std::{
 
 use axum::extract::ConnectInfo;
 use http::{HeaderMap, HeaderName, Method, Uri, header, request::Parts};
+use passerby_protocol::identity::Mint;
 
 use crate::{
     clock::millis,
+    http::Readers,
     limit::{Client, Limiter},
 };
 
@@ -131,6 +133,7 @@ pub(crate) struct MintSettings {
     pub(crate) is_crawler: Option<IsCrawler>,
     pub(crate) challenge: Option<Challenge>,
     pub(crate) for_navigations: bool,
+    pub(crate) readers: Readers,
     pub(crate) only_with_key: bool,
 }
 
@@ -142,6 +145,7 @@ impl Default for MintSettings {
             is_crawler: None,
             challenge: None,
             for_navigations: false,
+            readers: Readers::default(),
             only_with_key: false,
         }
     }
@@ -171,8 +175,11 @@ impl MintPolicy {
         &self.settings
     }
 
-    /// Whether this request may get a new anonymous session now. Counts it.
-    pub(crate) async fn allows(&self, request: &Parts, now_ms: u64) -> bool {
+    /// Whether this request may get an anonymous session now. Counts it.
+    pub(crate) async fn take_permit(&self, request: &Parts, mint: Mint, now_ms: u64) -> bool {
+        if mint != Mint::Stranger {
+            return mint == Mint::Known;
+        }
         if self.is_crawler(&request.headers) {
             return false;
         }

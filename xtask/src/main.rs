@@ -11,6 +11,7 @@ mod paced;
 mod paths;
 mod run;
 mod setup;
+mod simulate;
 mod sizes;
 mod test;
 
@@ -25,6 +26,8 @@ cargo xtask build --record              the same, and its sizes become those tha
 cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
 cargo xtask test [native|wasm|e2e|packaging]
                                         all tests, or those of one level
+cargo xtask simulate [--seeds N] [--from SEED] [--seed SEED]
+                                        random orders of events, in a world without I/O
 cargo xtask bench [sizes|browser|server] [--quick] [--sessions N]
                                         Passerby beside its peers; --quick shows that it works, its numbers say little";
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         ["test", "e2e"] => test::test(&[test::Part::EndToEnd]),
         ["test", "packaging"] => test::test(&[test::Part::Packaging]),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["simulate", args @ ..] => simulate::simulate(args),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

@@ -22,9 +22,13 @@ mod engine;
 mod http;
 mod path;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
+use passerby_protocol::rotation::DEFAULT_GRACE_MS;
 
 use self::apps::Apps;
 pub use self::http::Operation;
@@ -85,6 +89,9 @@ pub struct CoreSettings {
     pub access_token_validity: Duration,
     /// How long a session lives without being used; at least one second. Default 100 days.
     pub refresh_token_validity: Duration,
+    /// How long a refresh token stays acceptable after another took its place, for slow answers. Default 30 seconds, as cores of today;
+    /// zero as those before.
+    pub refresh_grace: Duration,
     /// How long a dynamic key signs; at least two minutes. Default 168 hours.
     pub key_rotation: Duration,
     /// What back ends must send in the header `api-key`, one of these. Default none: nothing is asked for.
@@ -97,6 +104,7 @@ impl Default for CoreSettings {
         Self {
             access_token_validity: Duration::from_secs(3600),
             refresh_token_validity: Duration::from_secs(100 * 24 * 3600),
+            refresh_grace: Duration::from_millis(DEFAULT_GRACE_MS),
             key_rotation: Duration::from_secs(168 * 3600),
             api_keys: Vec::new(),
             clock: Clock::default(),
@@ -184,7 +192,12 @@ pub struct SessionCore(Arc<Parts>);
 struct Parts {
     apps: Apps,
     api_keys: Vec<String>,
+    /// When something was last written for the readiness check. The lock lets one request at a time write.
+    last_ready: tokio::sync::Mutex<Option<Instant>>,
 }
+
+/// How long a positive answer about readiness counts.
+const READINESS_KEPT: Duration = Duration::from_secs(1);
 
 impl SessionCore {
     /// Checks the settings, and makes the keys of the default app at the first start.
@@ -207,11 +220,12 @@ impl SessionCore {
         let times = engine::Times {
             access_ms: millis(settings.access_token_validity),
             refresh_ms: millis(settings.refresh_token_validity),
+            grace_ms: millis(settings.refresh_grace),
             rotation_ms: millis(settings.key_rotation),
         };
         let apps = Apps::new(Box::new(stores), times, settings.clock);
         apps.get(crate::store::DEFAULT_APP).await?;
-        Ok(Self(Arc::new(Parts { apps, api_keys: settings.api_keys })))
+        Ok(Self(Arc::new(Parts { apps, api_keys: settings.api_keys, last_ready: tokio::sync::Mutex::default() })))
     }
 
     /// What answers the back ends, to be served as it is.
@@ -219,12 +233,18 @@ impl SessionCore {
         Router::new().fallback(http::answer).with_state(self.clone())
     }
 
-    /// Whether the database answers, for load balancers.
+    /// Whether sessions can be read and written, for load balancers. Writes a row, unless that succeeded within the last second.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the database does not answer, or nothing can be written.
     pub async fn ready(&self) -> Result<(), EngineError> {
-        self.0.apps.get(crate::store::DEFAULT_APP).await?.ready().await
+        let mut last_success = self.0.last_ready.lock().await;
+        if last_success.is_none_or(|success| success.elapsed() >= READINESS_KEPT) {
+            *last_success = None;
+            self.0.apps.get(crate::store::DEFAULT_APP).await?.ready().await?;
+            *last_success = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Removes at most `limit` expired sessions of all apps, and returns how many there were.

@@ -13,8 +13,7 @@ use tower::{Layer, Service};
 use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError, ResponseForProtectionError};
 
 use super::{
-    changes::Changes,
-    resolve::{self, Former, Who},
+    resolve::{self, Former, Resolved, Who},
     routes::Route,
     visitor::Visitor,
 };
@@ -189,11 +188,11 @@ pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Begun 
     if let Some(route) = Route::of(&parts.method, parts.uri.path(), sessions.base_path()) {
         return Begun::Answered(route.answer(sessions, parts, facts).await);
     }
-    let (who, changes) = match parts.method {
-        Method::OPTIONS | Method::TRACE => (Who::Nobody(Former::Unknown), Changes::default()),
+    let resolved = match parts.method {
+        Method::OPTIONS | Method::TRACE => Resolved::of(Who::Nobody(Former::Unknown)),
         _ => resolve::resolve(sessions, parts, &facts).await,
     };
-    Begun::Visitor(Visitor::new(sessions.clone(), facts, who, changes))
+    Begun::Visitor(Visitor::new(sessions.clone(), facts, resolved))
 }
 
 fn json_response<B: From<Bytes>>(response: Response<serde_json::Value>) -> Response<B> {

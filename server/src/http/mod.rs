@@ -14,7 +14,7 @@ mod visitor;
 
 #[cfg(feature = "actix")]
 pub(crate) use self::layer::{Begun, begin};
-pub(crate) use self::request::RequestFacts;
+pub(crate) use self::request::{Readers, RequestFacts};
 #[cfg(feature = "core")]
 pub(crate) use self::routes::PUBLIC_CACHING;
 pub use self::{

@@ -125,6 +125,8 @@ async fn a_session_lives_and_ends(core: &Core) {
     let promoted = json!({ "accessToken": verified["accessToken"] });
     assert!(core.verify("", &promoted, false).await.get("accessToken").is_none(), "nothing new to send");
 
+    assert_eq!(core.refresh("", &first).await["status"], "OK", "within the grace");
+    core.wait(31);
     let stolen = core.refresh("", &first).await;
     assert_eq!(stolen["status"], "TOKEN_THEFT_DETECTED");
     assert_eq!(stolen["session"], json!({ "handle": first["session"]["handle"], "userId": "alice", "recipeUserId": "alice" }));

@@ -32,6 +32,8 @@ The file is the better place for a password, because other processes may see the
                            between. Default: none
   access_token_validity    seconds. Default 3600
   refresh_token_validity   seconds without use that end a session. Default 8640000 (100 days)
+  refresh_grace            seconds that a refresh token stays acceptable after another took its place, for slow answers;
+                           0 for none. Default 30
   key_rotation             seconds, at least 120. Default 604800 (168 hours)
   prune_interval           seconds between removals of expired sessions. Default 300
   max_body_bytes           largest request body. Default 1048576
@@ -54,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) api_keys: Vec<String>,
     access_token_validity: u64,
     refresh_token_validity: u64,
+    refresh_grace: u64,
     key_rotation: u64,
     prune_interval: u64,
     pub(crate) max_body_bytes: usize,
@@ -81,6 +84,7 @@ impl Default for Config {
             api_keys: Vec::new(),
             access_token_validity: 3600,
             refresh_token_validity: 8_640_000,
+            refresh_grace: 30,
             key_rotation: 604_800,
             prune_interval: 300,
             max_body_bytes: 1 << 20,
@@ -162,6 +166,10 @@ impl Config {
         Duration::from_secs(self.refresh_token_validity)
     }
 
+    pub(crate) fn refresh_grace(&self) -> Duration {
+        Duration::from_secs(self.refresh_grace)
+    }
+
     pub(crate) fn key_rotation(&self) -> Duration {
         Duration::from_secs(self.key_rotation)
     }
@@ -197,6 +205,7 @@ impl fmt::Display for Config {
         for (name, value) in [
             ("access_token_validity", self.access_token_validity),
             ("refresh_token_validity", self.refresh_token_validity),
+            ("refresh_grace", self.refresh_grace),
             ("key_rotation", self.key_rotation),
             ("prune_interval", self.prune_interval),
             ("max_body_bytes", self.max_body_bytes as u64),

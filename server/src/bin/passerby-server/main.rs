@@ -70,6 +70,7 @@ fn settings(config: &Config) -> CoreSettings {
     let mut settings = CoreSettings::default();
     settings.access_token_validity = config.access_token_validity();
     settings.refresh_token_validity = config.refresh_token_validity();
+    settings.refresh_grace = config.refresh_grace();
     settings.key_rotation = config.key_rotation();
     settings.api_keys.clone_from(&config.api_keys);
     settings

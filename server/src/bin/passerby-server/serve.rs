@@ -93,7 +93,11 @@ async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
     }
     match time::timeout(READINESS, operator.core.ready()).await {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer, or cannot be written\n")
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer in time\n"),
     }
 }
 
