@@ -249,6 +249,8 @@ fn session_core(folder: &TempDir, access_token_validity: &str) -> (Running, Stri
         .arg(folder.path().join("core.db"))
         .env("PASSERBY_SERVER_ACCESS_TOKEN_VALIDITY", access_token_validity)
         .env("PASSERBY_SERVER_API_KEYS", "the-key-of-this-test")
+        // A stolen token shows at once.
+        .env("PASSERBY_SERVER_REFRESH_GRACE", "0")
         .env("PASSERBY_SERVER_LOG", "warn")
         .stdout(Stdio::piped())
         .spawn()
