@@ -1,10 +1,13 @@
 //! Other services verify our anonymous tokens from the key set alone: `jose` in Node, PyJWT in Python. The scripts are in `tests/interop`.
 //!
-//! And SuperTokens back ends run on our session core: the real `supertokens-node` with Express, the real `supertokens-python` with FastAPI.
-//! The apps, and what exercises them, are in `tests/interop/back-ends`: a browser of few words with every turn of the protocol, and our
-//! SDK in Chromium (`cargo xtask test e2e`, which builds it first).
+//! And SuperTokens back ends run on our session core: the real `supertokens-node`, `supertokens-python` and `supertokens-golang` with the
+//! frameworks that they are for. The apps, and what exercises them, are in `tests/interop/back-ends`: a browser of few words with every turn
+//! of the protocol, and our SDK in Chromium (`cargo xtask test e2e`, which builds it first).
 //!
-//! Needs Node with npm, and Python 3 with venv; brings the packages itself, as the committed lock files have them.
+//! Every change has both exercises for Express and FastAPI, and cookie mode in Chromium for the frameworks that cost little more. The rest is
+//! in the module `whole`, which `cargo xtask test` leaves out unless `PASSERBY_BACK_ENDS` is `all`.
+//!
+//! Needs Node with npm, and Python 3 with venv (for everything also Go); brings the packages itself, as the committed lock files have them.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 #![allow(clippy::explicit_write, reason = "past the test harness, which keeps what passes to itself")]
@@ -15,7 +18,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, Once, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -68,10 +71,47 @@ fn node(scripts: &str, script: &str) -> Command {
         let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
         must(Command::new(npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder));
     });
-    fs::copy(scripts.join(script), folder.join(script)).unwrap();
+    copy_scripts(&scripts, &folder);
     let mut command = Command::new("node");
     command.arg(folder.join(script));
     command
+}
+
+/// All of them, because they import each other.
+fn copy_scripts(from: &Path, to: &Path) {
+    // Another test may be starting one of them.
+    static COPYING: Mutex<()> = Mutex::new(());
+    let _copying = COPYING.lock().unwrap_or_else(PoisonError::into_inner);
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "mjs") {
+            let (text, copy) = (fs::read(&path).unwrap(), to.join(path.file_name().unwrap()));
+            if !fs::read(&copy).is_ok_and(|copied| copied == text) {
+                fs::write(copy, text).unwrap();
+            }
+        }
+    }
+}
+
+/// A back end whose framework brings so many packages that they are installed only when everything is asked for.
+fn large(script: &str) -> Command {
+    const SCRIPTS: &str = "interop/back-ends/large";
+    let command = node(SCRIPTS, script);
+    // The shop is the same.
+    copy_scripts(&in_tests("interop/back-ends"), &installed(SCRIPTS, "node"));
+    command
+}
+
+/// The back end in Go, compiled with the modules that its committed sums name.
+fn go() -> Command {
+    let (source, folder) = (in_tests("interop/back-ends/go"), installed("interop/back-ends", "go"));
+    let program = folder.join(format!("back-end{}", std::env::consts::EXE_SUFFIX));
+    static BUILD: Once = Once::new();
+    BUILD.call_once(|| {
+        fs::create_dir_all(&folder).unwrap();
+        must(Command::new("go").args(["build", "-mod=readonly", "-o"]).arg(&program).arg(".").current_dir(source));
+    });
+    Command::new(program)
 }
 
 fn python(scripts: &str, script: &str) -> Command {
@@ -84,7 +124,15 @@ fn python(scripts: &str, script: &str) -> Command {
         must(Command::new(&interpreter).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements));
     });
     let mut command = Command::new(interpreter);
-    command.arg(scripts.join(script));
+    // Scripts import each other where they are, and nothing is written there.
+    command.arg(scripts.join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// Django, in one of its two ways to be served.
+fn django(mode: &str) -> Command {
+    let mut command = python("interop/back-ends", "django_app.py");
+    command.env("MODE", mode);
     command
 }
 
@@ -201,6 +249,8 @@ fn session_core(folder: &TempDir, access_token_validity: &str) -> (Running, Stri
         .arg(folder.path().join("core.db"))
         .env("PASSERBY_SERVER_ACCESS_TOKEN_VALIDITY", access_token_validity)
         .env("PASSERBY_SERVER_API_KEYS", "the-key-of-this-test")
+        // A stolen token shows at once.
+        .env("PASSERBY_SERVER_REFRESH_GRACE", "0")
         .env("PASSERBY_SERVER_LOG", "warn")
         .stdout(Stdio::piped())
         .spawn()
@@ -260,7 +310,7 @@ impl BackEnd {
 /// A back end of this language, exercised by a browser.
 fn runs_on_the_session_core(name: &str, back_end: Command) {
     // Seconds, enough for what comes before its end on a slow machine.
-    const VALIDITY: &str = "5";
+    const VALIDITY: &str = "10";
     let BackEnd { core, api, .. } = &BackEnd::start(name, back_end, VALIDITY);
     let output = run(node("interop/back-ends", "exercise.mjs").args([api, core, VALIDITY]));
     let said = String::from_utf8_lossy(&output.stdout);
@@ -282,8 +332,16 @@ fn fastapi_on_the_session_core() {
     runs_on_the_session_core("supertokens-python 0.31.4", python("interop/back-ends", "fastapi_app.py"));
 }
 
+/// How new sessions travel, and how many tests there are of it.
+#[derive(Clone, Copy)]
+enum Modes {
+    Both,
+    Cookie,
+    Header,
+}
+
 /// A back end of this language, used through our SDK in Chromium.
-fn serves_our_sdk_in_chromium(name: &str, back_end: Command) {
+fn serves_our_sdk_in_chromium(name: &str, back_end: Command, modes: Modes) {
     const VALIDITY: &str = "3";
     let root = in_tests("").parent().unwrap().to_owned();
     let packed = root.join("pkg/dist/index.js");
@@ -291,23 +349,66 @@ fn serves_our_sdk_in_chromium(name: &str, back_end: Command) {
     let BackEnd { api, website, .. } = &BackEnd::start(name, back_end, VALIDITY);
     let mut tests = Command::new("node");
     tests.args(["--test", "--test-reporter=spec", "tests/interop/back-ends/chromium.test.mjs"]).current_dir(root);
-    let output = run(tests.envs([("API", api.as_str()), ("WEBSITE", website.as_str()), ("LIFE", VALIDITY)]));
+    let (modes, passed) = match modes {
+        Modes::Both => ("cookie,header", "pass 9\n"),
+        Modes::Cookie => ("cookie", "pass 5\n"),
+        Modes::Header => ("header", "pass 4\n"),
+    };
+    let output = run(tests.envs([("API", api.as_str()), ("WEBSITE", website.as_str()), ("LIFE", VALIDITY), ("MODES", modes)]));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("pass 9\n"), "{name}: {said}");
+    assert!(said.contains(passed), "{name}: {said}");
 }
 
 #[test]
 #[ignore = "needs the built SDK and Chromium: cargo xtask test e2e"]
 fn our_sdk_in_chromium_with_express() {
-    serves_our_sdk_in_chromium("supertokens-node 24.0.3", node("interop/back-ends", "express.mjs"));
+    serves_our_sdk_in_chromium("supertokens-node 24.0.3", node("interop/back-ends", "express.mjs"), Modes::Both);
 }
 
 #[test]
 #[ignore = "needs the built SDK and Chromium: cargo xtask test e2e"]
 fn our_sdk_in_chromium_with_fastapi() {
-    serves_our_sdk_in_chromium("supertokens-python 0.31.4", python("interop/back-ends", "fastapi_app.py"));
+    serves_our_sdk_in_chromium("supertokens-python 0.31.4", python("interop/back-ends", "fastapi_app.py"), Modes::Both);
 }
+
+/// Both exercises of one more framework. What is named `whole…` is left out of a usual `cargo xtask test`.
+macro_rules! back_end {
+    ($framework:ident, $name:literal, $program:expr, $cookie_mode:ident) => {
+        mod $framework {
+            use super::*;
+
+            #[test]
+            #[ignore = "long: PASSERBY_BACK_ENDS=all cargo xtask test native"]
+            fn whole_protocol() {
+                runs_on_the_session_core($name, $program);
+            }
+
+            #[test]
+            #[ignore = "needs the built SDK and Chromium: cargo xtask test e2e"]
+            fn $cookie_mode() {
+                serves_our_sdk_in_chromium($name, $program, Modes::Cookie);
+            }
+
+            #[test]
+            #[ignore = "long: PASSERBY_BACK_ENDS=all cargo xtask test e2e"]
+            fn whole_header_mode_in_chromium() {
+                serves_our_sdk_in_chromium($name, $program, Modes::Header);
+            }
+        }
+    };
+}
+
+back_end!(hapi, "Hapi 21.4.10", node("interop/back-ends", "hapi.mjs"), cookie_mode_in_chromium);
+back_end!(fastify, "Fastify 5.12.8", node("interop/back-ends", "fastify.mjs"), cookie_mode_in_chromium);
+back_end!(koa, "Koa 3.3.0", node("interop/back-ends", "koa.mjs"), cookie_mode_in_chromium);
+back_end!(lambda, "Lambda, middy 6.4.5", node("interop/back-ends", "lambda.mjs"), cookie_mode_in_chromium);
+back_end!(nestjs, "NestJS 12.5.1", large("nestjs.mjs"), whole_cookie_mode_in_chromium);
+back_end!(loopback, "LoopBack 15.0.16", large("loopback.mjs"), whole_cookie_mode_in_chromium);
+back_end!(flask, "Flask 3.1.3", python("interop/back-ends", "flask_app.py"), whole_cookie_mode_in_chromium);
+back_end!(django_asgi, "Django 5.2.19, ASGI", django("asgi"), whole_cookie_mode_in_chromium);
+back_end!(django_wsgi, "Django 5.2.19, WSGI", django("wsgi"), whole_cookie_mode_in_chromium);
+back_end!(net_http, "supertokens-golang 0.25.2", go(), whole_cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.
 #[test]
@@ -318,6 +419,23 @@ fn the_express_guide_brings_the_guests_cart_into_the_account() {
     // The exercise starts it.
     node("interop/guide", "guest-cart.mjs");
     let output = run(node("interop/guide", "exercise.mjs").arg(&core).env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "OK");
+}
+
+/// The roles that `docs/server.md` shows: its code is that of the program.
+#[test]
+#[ignore = "needs Node and the network at its first run: cargo test --test interop -- --ignored"]
+fn roles_of_the_apps_own_are_a_claim_of_the_session() {
+    let program = include_str!("../../tests/interop/guide/roles.mjs");
+    let document = include_str!("../../docs/server.md");
+    let start = program.find("/** Stand for your database. */").unwrap();
+    let shown = &program[start..program.find("const onlyAdmins").unwrap()];
+    assert!(document.contains(shown.trim()), "docs/server.md shows other roles than tests/interop/guide/roles.mjs");
+
+    let folder = TempDir::new().unwrap();
+    let (_core, core) = session_core(&folder, "3600");
+    let output = run(node("interop/guide", "roles.mjs").arg(&core).env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "OK");
 }

@@ -13,11 +13,20 @@ use crate::{
     inline, paths,
     run::{node, npm, output, run, say, step},
     setup::{self, Tools},
-    sizes::{self, Size},
+    sizes::{self, Figures, Size},
 };
 
 /// The most that the whole default entry may be, compressed with brotli: what `supertokens-website` is.
 const BUDGET: usize = 19_000;
+
+/// What becomes of the sizes of the entry points.
+#[derive(Clone, Copy)]
+pub(crate) enum Sizes {
+    /// They are compared with the committed figures.
+    Compare,
+    /// They become the committed figures.
+    Record,
+}
 
 /// The flags of wasm-opt. The features are those that the compiler has on by default.
 const WASM_OPT: [&str; 23] = [
@@ -51,13 +60,18 @@ const WASM_OPT: [&str; 23] = [
 
 /// Sets up what is missing and builds the package.
 pub(crate) fn build() -> Result<(Tools, PathBuf)> {
+    build_and(Sizes::Compare)
+}
+
+/// The same, and says what becomes of the sizes.
+pub(crate) fn build_and(sizes: Sizes) -> Result<(Tools, PathBuf)> {
     let tools = setup::for_build()?;
-    let tarball = build_with(&tools)?;
+    let tarball = build_with(&tools, sizes)?;
     Ok((tools, tarball))
 }
 
 /// Builds the package and returns its tarball.
-fn build_with(tools: &Tools) -> Result<PathBuf> {
+fn build_with(tools: &Tools, sizes: Sizes) -> Result<PathBuf> {
     step("build the npm package", || {
         let bindings = bind(tools, &compile(tools)?)?;
         let module = optimise(&bindings)?;
@@ -65,6 +79,7 @@ fn build_with(tools: &Tools) -> Result<PathBuf> {
         bundles::make()?;
         let tarball = pack()?;
         weigh(tools, &module.wasm, &text)?;
+        weigh_entries(tools, &module.wasm, sizes)?;
         say(&format!("packed {}", tarball.display()));
         Ok(tarball)
     })
@@ -176,6 +191,21 @@ fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
         bail!("the default entry is {} bytes with brotli, and the budget is {BUDGET}", whole.brotli);
     }
     Ok(())
+}
+
+/// What each entry point weighs, beside the last committed figures.
+fn weigh_entries(tools: &Tools, wasm: &Path, sizes: Sizes) -> Result<()> {
+    let mut entries = Vec::new();
+    for entry in bundles::ENTRIES {
+        entries.push((entry.to_owned(), bundles::weigh_entry(entry)?));
+    }
+    entries.push(("passerby.global.js".to_owned(), sizes::measure(&paths::pkg().join("dist").join("passerby.global.js"))?));
+    entries.push(("passerby.wasm".to_owned(), sizes::measure(wasm)?));
+    let figures = Figures { compiler: tools.wasm.describe(), entries };
+    match sizes {
+        Sizes::Compare => figures.compare(),
+        Sizes::Record => figures.record(),
+    }
 }
 
 /// Copies the files of that extension.

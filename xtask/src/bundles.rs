@@ -10,12 +10,12 @@ use anyhow::{Context, Result};
 
 use crate::{
     paths,
-    run::{node, run},
+    run::{node, output, run},
     sizes::{self, Size},
 };
 
 /// The modules that apps import, as they stand in `pkg/src` and, with other extensions, in `pkg/dist`.
-const ENTRIES: [&str; 13] = [
+pub(crate) const ENTRIES: [&str; 13] = [
     "index",
     "slim",
     "recipe/session",
@@ -123,12 +123,21 @@ fn copy_declarations(from: &Path, dist: &Path, to: &Path) -> Result<()> {
 /// What the visitors of an app download that imports the default export of this module, which has all functions. What is loaded when it
 /// is first used is not among it, nor are the classes of claims, which apps import by name.
 pub(crate) fn weigh(module: &str) -> Result<Size> {
+    weigh_import("all", module)
+}
+
+/// The same of an app that imports everything there is in an entry of ours.
+pub(crate) fn weigh_entry(entry: &str) -> Result<Size> {
+    weigh_import("* as all", &format!("./src/{entry}.ts"))
+}
+
+fn weigh_import(what: &str, module: &str) -> Result<Size> {
     let folder = paths::target()?.join("npm").join("weighed");
     paths::emptied(&folder)?;
     let app = paths::pkg().join("src").join("generated").join("weighed.ts");
     let path = if module.starts_with('.') { module.replace("./src/", "../").replace(".ts", ".js") } else { module.to_owned() };
-    paths::write(&app, format!("import all from \"{path}\";\n(globalThis as any).all = all;\n"))?;
-    run(esbuild().arg(&app).args(["--format=esm", "--splitting"]).arg(format!("--outdir={}", folder.display())))?;
+    paths::write(&app, format!("import {what} from \"{path}\";\n(globalThis as any).all = all;\n"))?;
+    output(esbuild().arg(&app).args(["--format=esm", "--splitting"]).arg(format!("--outdir={}", folder.display())))?;
     fs::remove_file(app)?;
     files_of(&folder, "weighed.js", Vec::new())?.iter().try_fold(Size::default(), |sum, file| Ok(sum + sizes::measure(file)?))
 }

@@ -1,6 +1,7 @@
 //! The project's own commands. `cargo xtask help` lists them.
 #![allow(clippy::print_stdout, reason = "telling the developer what happens is this program's job")]
 
+mod bench;
 mod build;
 mod bundles;
 mod demo;
@@ -21,11 +22,14 @@ use anyhow::Context;
 const HELP: &str = "\
 cargo xtask setup                       bring the tools that are missing (every other command does so too)
 cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it weighs
+cargo xtask build --record              the same, and its sizes become those that later builds are compared with
 cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
 cargo xtask test [native|wasm|e2e|packaging]
                                         all tests, or those of one level
 cargo xtask simulate [--seeds N] [--from SEED] [--seed SEED]
-                                        random orders of events, in a world without I/O";
+                                        random orders of events, in a world without I/O
+cargo xtask bench [sizes|browser|server] [--quick] [--sessions N]
+                                        Passerby beside its peers; --quick shows that it works, its numbers say little";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["setup"] => setup::everything(),
         ["build"] => build::build().map(drop),
+        ["build", "--record"] => build::build_and(build::Sizes::Record).map(drop),
         ["demo"] => demo::demo(demo::Port::FreeFrom(3000)),
         ["demo", "--port", port] => port
             .parse()
@@ -43,6 +48,7 @@ fn main() -> ExitCode {
         ["test", "wasm"] => test::test(&[test::Part::Wasm]),
         ["test", "e2e"] => test::test(&[test::Part::EndToEnd]),
         ["test", "packaging"] => test::test(&[test::Part::Packaging]),
+        ["bench", rest @ ..] => bench::bench(rest),
         ["simulate", args @ ..] => simulate::simulate(args),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");

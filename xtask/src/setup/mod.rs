@@ -8,6 +8,7 @@ mod postgres;
 mod python;
 mod wasm_bindgen;
 mod wasm_target;
+mod wrk;
 
 use std::path::PathBuf;
 
@@ -46,6 +47,11 @@ pub(crate) fn for_native_tests() -> Result<PathBuf> {
 /// What runs back ends in Python.
 pub(crate) fn python() -> Result<()> {
     python::ensure()
+}
+
+/// What asks the servers of the benchmark.
+pub(crate) fn load_generator() -> Result<()> {
+    wrk::ensure()
 }
 
 /// Everything, for the developer who asks for it.

@@ -1,0 +1,142 @@
+//! Small axum apps that the benchmark puts under load. `benches/README.md` says what is measured with them.
+
+mod fill;
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use axum::{
+    Router,
+    extract::Query,
+    http::StatusCode,
+    routing::{get, post},
+};
+use lexopt::{Arg, Parser, ValueExt as _};
+use passerby_server::{PostgresStore, Principal, Sessions, SqliteStore, User, Visitor, VisitorError};
+use serde::Deserialize;
+use serde_json::Map;
+use tokio::net::TcpListener;
+use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
+
+const USAGE: &str = "\
+passerby-benches bare|passerby|tower-sessions [--port N] [--origin URL] [--database FILE|postgres://…] [--no-anonymous]
+passerby-benches fill --database FILE|postgres://… --sessions N";
+
+#[derive(Default)]
+struct Options {
+    /// 0: any that is free.
+    port: u16,
+    origin: Option<String>,
+    database: Option<String>,
+    sessions: u64,
+    without_anonymous: bool,
+}
+
+#[derive(Deserialize)]
+struct Login {
+    user: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let (command, options) = parse()?;
+    if command == "fill" {
+        let count = fill::fill(options.database.as_deref().ok_or(USAGE)?, options.sessions).await?;
+        return Ok(writeln!(io::stdout(), "{count} sessions")?);
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+    let address = format!("http://localhost:{}", listener.local_addr()?.port());
+    let app = match command.as_str() {
+        "bare" => bare(),
+        "passerby" => passerby(&address, options).await?,
+        "tower-sessions" => tower_sessions(),
+        _ => return Err(USAGE.into()),
+    };
+    // The benchmark reads the address from it.
+    writeln!(io::stdout(), "listening on {address}")?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}
+
+fn parse() -> Result<(String, Options), Box<dyn Error>> {
+    let mut parser = Parser::from_env();
+    let (mut command, mut options) = (None, Options::default());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Value(name) if command.is_none() => command = Some(name.string()?),
+            Arg::Long("port") => options.port = parser.value()?.parse()?,
+            Arg::Long("origin") => options.origin = Some(parser.value()?.string()?),
+            Arg::Long("database") => options.database = Some(parser.value()?.string()?),
+            Arg::Long("sessions") => options.sessions = parser.value()?.parse()?,
+            Arg::Long("no-anonymous") => options.without_anonymous = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok((command.ok_or(USAGE)?, options))
+}
+
+/// The same answers, without a session.
+fn bare() -> Router {
+    Router::new().route("/any", get(async || "anybody")).route("/user", get(async || "ada"))
+}
+
+async fn user(user: User) -> String {
+    user.user_id().to_owned()
+}
+
+/// Passerby's layer, as an app has it. Nothing is left out but the limit of new sessions, which this benchmark exceeds on purpose.
+async fn passerby(address: &str, options: Options) -> Result<Router, Box<dyn Error>> {
+    let builder = Sessions::builder()
+        .api_domain(options.origin.as_deref().unwrap_or(address))
+        .mint_limit(None)
+        .anonymous_enabled(!options.without_anonymous);
+    let database = options.database.ok_or(USAGE)?;
+    let builder = if fill::is_postgres(&database) {
+        builder.store(PostgresStore::connect(&database).await?)
+    } else {
+        builder.store(SqliteStore::open(&database).await?)
+    };
+    let sessions = builder.build().await?;
+    let routes = Router::new()
+        .route("/any", get(async |principal: Principal| principal.anonymous_id().to_owned()))
+        .route("/user", get(user))
+        .route("/user/{tab}/{number}", get(user))
+        .route(
+            "/login",
+            post(async |visitor: Visitor, Query(login): Query<Login>| {
+                visitor.sign_in(&login.user, Map::new()).await?;
+                Ok::<_, VisitorError>("signed in")
+            }),
+        )
+        .route(
+            "/expire",
+            post(async |visitor: Visitor| {
+                visitor.expire_access_token().await?;
+                Ok::<_, VisitorError>("expired")
+            }),
+        );
+    Ok(routes.layer(sessions.layer()))
+}
+
+/// What a Rust app would take: a session in memory, found by a cookie.
+fn tower_sessions() -> Router {
+    const USER: &str = "user";
+    Router::new()
+        .route(
+            "/user",
+            get(async |session: Session| match session.get::<String>(USER).await {
+                Ok(Some(user)) => Ok(user),
+                _ => Err(StatusCode::UNAUTHORIZED),
+            }),
+        )
+        .route(
+            "/login",
+            post(async |session: Session, Query(login): Query<Login>| {
+                session.insert(USER, login.user).await.map_or("not signed in", |()| "signed in")
+            }),
+        )
+        .layer(SessionManagerLayer::new(MemoryStore::default()).with_secure(false))
+}
