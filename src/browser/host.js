@@ -28,9 +28,11 @@ let caller = {};
 export function within(userContext, act) {
   const outer = caller;
   caller = userContext;
-  const result = act();
-  caller = outer;
-  return result;
+  try {
+    return act();
+  } finally {
+    caller = outer;
+  }
 }
 
 /**
@@ -47,12 +49,15 @@ export function connect(onSettled, decide, send) {
 export function settle(value, task) {
   const mine = caller;
   // Whatever was waited for, others may have written cookies meanwhile.
-  Promise.resolve(value)
-    .finally(synchronise)
-    .then(
-      (result) => within(mine, () => resume(task, true, result)),
-      (reason) => within(mine, () => resume(task, false, reason)),
-    );
+  const go = (/** @type {boolean} */ ok) => (/** @type {unknown} */ result) => {
+    try {
+      within(mine, () => resume(task, ok, result));
+    } catch (error) {
+      // Nobody resumes this task any more, and somebody may wait for it.
+      finish(task, false, error);
+    }
+  };
+  Promise.resolve(value).finally(synchronise).then(go(true), go(false));
 }
 
 /** @param {number} task */
@@ -232,7 +237,7 @@ export function modifyFetch({ originalFetch }) {
       const signal = init?.signal ?? /** @type {Partial<Request>} */ (input)?.signal;
       // Honoured while the request waits for another one, too.
       const end = new AbortController();
-      signal?.addEventListener("abort", () => fail(signal.reason), end);
+      signal?.addEventListener("abort", () => fail(signal.reason ?? new DOMException("The request was aborted", "AbortError")), end);
       intercept(prepare(input, init))
         .finally(() => end.abort())
         .then(/** @type {any} */ (done), fail);
@@ -246,7 +251,7 @@ export const nativeFetch = (...args) => (original ?? window.fetch).apply(window,
 
 /** Leaves another library's wrapper around ours in place. */
 export function restoreFetch() {
-  if (window.fetch === patched) window.fetch = replaced;
+  if (patched && window.fetch === patched) window.fetch = replaced;
 }
 
 /** @param {RequestInfo | URL} input @param {RequestInit} [init] @returns {Call} */
@@ -286,7 +291,7 @@ export async function hooked({ input, init, headers }, action) {
   /** @type {{ url: string, requestInit: RequestInit } | undefined | void} */
   let made = context;
   if (given.preAPIHook) {
-    made = await Promise.race([given.preAPIHook(context), after(HOOK_TIMEOUT)]);
+    made = await limited(given.preAPIHook(context), HOOK_TIMEOUT);
     if (!made?.url) throw makeError("BAD_HOOK", `preAPIHook did not return { url, requestInit } for ${action}`);
   }
   return { ...prepare(made.url, made.requestInit), hook: { action, userContext } };
@@ -297,15 +302,23 @@ export async function answered({ input, init, headers, hook }, response) {
   if (!given.postAPIHook || !response.ok || !hook) return;
   const context = { ...hook, url: `${input}`, requestInit: { ...init, headers }, fetchResponse: response.clone() };
   try {
-    await Promise.race([given.postAPIHook(context), after(HOOK_TIMEOUT)]);
+    await limited(given.postAPIHook(context), HOOK_TIMEOUT);
   } catch (error) {
     // What it was to see has happened.
     console.error(error);
   }
 }
 
-/** @param {number} milliseconds @returns {Promise<void>} */
-const after = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+/**
+ * What a promise comes to, or what `instead` gives after so many milliseconds. Its timer ends with it: frameworks wait for timers.
+ * @template T, U @param {T} value @param {number} milliseconds @param {() => U} [instead] @returns {Promise<Awaited<T> | Awaited<U>>}
+ */
+function limited(value, milliseconds, instead) {
+  /** @type {number | undefined} */
+  let timer;
+  const late = new Promise((done) => (timer = setTimeout(() => done(instead?.()), milliseconds)));
+  return Promise.race([value, late]).finally(() => clearTimeout(timer));
+}
 
 /** @param {Call} call */
 export function copyHeaders({ headers }) {
@@ -314,7 +327,11 @@ export function copyHeaders({ headers }) {
 
 /** @param {Headers} headers @param {string} name @param {string | undefined} value @param {boolean} replace */
 export function setHeader(headers, name, value, replace) {
-  if (value && (replace || !headers.has(name))) headers.set(name, value);
+  try {
+    if (value && (replace || !headers.has(name))) headers.set(name, value);
+  } catch {
+    // Whoever can write cookies can write what is no header: the request goes without.
+  }
 }
 
 /** @param {Headers} headers @param {string} name @param {string | undefined} value */
@@ -333,7 +350,9 @@ export async function send(call, headers, addCredentials, timeout) {
     complete.credentials = "include";
   }
   if (timeout) complete.signal = AbortSignal.timeout?.(timeout);
-  return original.call(window, isRequest ? input.clone() : input, complete);
+  const sent = original.call(window, isRequest ? input.clone() : input, complete);
+  // Old browsers cannot abort it, but nobody has to wait.
+  return timeout ? limited(sent, timeout, () => Promise.reject(makeError("REFRESH_FAILED", "No answer in time"))) : sent;
 }
 
 /** @param {Response} response @param {string} name */
@@ -394,10 +413,13 @@ export function lock(name, timeout) {
     const options = { signal: abort.signal, factory: handlers.lock, timeout };
     const request = async () => {
       const locks = !handlers.lock && navigator.locks ? navigator.locks : await import("./locks.js");
-      await locks.request(name, options, () => new Promise((release) => done(/** @type {() => void} */ (release))));
+      await locks.request(name, options, async () => {
+        await caughtUp();
+        await new Promise((release) => done(/** @type {() => void} */ (release)));
+      });
     };
     const giveUp = () => (abort.abort(), done(undefined));
-    Promise.race([request(), after(timeout)]).then(giveUp, giveUp);
+    limited(request(), timeout).then(giveUp, giveUp);
   });
 }
 
@@ -413,7 +435,7 @@ let currentTurn;
  * @param {number} timeout milliseconds
  */
 export async function turn(timeout) {
-  if (currentTurn) return Promise.race([currentTurn, after(timeout)]);
+  if (currentTurn) return limited(currentTurn, timeout);
   /** @type {(isOurs: boolean) => void} */
   let over;
   currentTurn = new Promise((done) => (over = done));
@@ -466,6 +488,19 @@ let snapshot = {};
 /** By this device's clock, in epoch milliseconds. */
 export const now = () => Date.now();
 
+/**
+ * What a script of another tab wrote may come later than its message and its lock: the browser's processes hear of cookies in their own
+ * time. The store of cookies answers after that. `false` where there is none.
+ */
+async function caughtUp() {
+  try {
+    await (custom ? synchronise() : cookieStore.get(FIRST));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @param {() => void} listener */
 export function subscribe(listener) {
   listeners.add(listener);
@@ -486,13 +521,23 @@ const TAB = Math.random().toString(36).slice(2);
 export function listen() {
   try {
     channel = new BroadcastChannel("passerby");
-    channel.onmessage = ({ data }) => {
+    channel.onmessage = async ({ data }) => {
+      // `setCookie` of the other tab read back what it wrote, which sends it on its way before the message.
+      if (!(await caughtUp())) await new Promise((done) => setTimeout(done, 50));
       notify();
       if (data && given.eventsOfOtherTabs) guarded(() => given.onHandleEvent?.(data));
+      setTimeout(notify, 250);
     };
   } catch {
     // Not available: other tabs see the change at their next request.
   }
+  addEventListener("pageshow", look);
+  addEventListener("visibilitychange", look);
+}
+
+/** A page that was kept for "back", or a tab that was not looked at, missed what happened. @param {Event} event */
+function look(event) {
+  if (/** @type {PageTransitionEvent} */ (event).persisted ?? !document.hidden) void caughtUp().then(notify);
 }
 
 export function changed() {
@@ -504,6 +549,8 @@ export function silence() {
   channel?.close();
   channel = undefined;
   listeners.clear();
+  removeEventListener("pageshow", look);
+  removeEventListener("visibilitychange", look);
 }
 
 /** @param {{ action: string, userContext: unknown, [detail: string]: unknown }} event */

@@ -21,7 +21,7 @@ const HELP: &str = "\
 cargo xtask setup                       bring the tools that are missing (every other command does so too)
 cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it weighs
 cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
-cargo xtask test [native|wasm|e2e|packaging]
+cargo xtask test [native|wasm|e2e|engines|packaging]
                                         all tests, or those of one level";
 
 fn main() -> ExitCode {
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         ["test", "native"] => test::test(&[test::Part::Native]),
         ["test", "wasm"] => test::test(&[test::Part::Wasm]),
         ["test", "e2e"] => test::test(&[test::Part::EndToEnd]),
+        ["test", "engines"] => test::test(&[test::Part::Engines]),
         ["test", "packaging"] => test::test(&[test::Part::Packaging]),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
