@@ -194,6 +194,8 @@ let original;
 let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
+/** From one start to the next: another library may have put ours of an earlier one beneath its own. */
+let era = 0;
 
 /** Empty before `init`. */
 export let refreshUrl = "";
@@ -208,7 +210,7 @@ export let intercept;
 export function patchFetch(except, url) {
   refreshUrl = url;
   const { recipe, interception } = given;
-  const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? isOurs;
+  const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? ((/** @type {any} */ url) => isOurs(url));
   isOursByRule = (text) => {
     const url = parseUrl(text);
     return !!url && isOurs(url);
@@ -217,7 +219,9 @@ export function patchFetch(except, url) {
     const url = parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
-  intercept = custom ? async (call) => (await synchronise(), run(call)) : run;
+  intercept = custom ? async (call) => (await synchronise(), run(call)) : (call) => run(call);
+  // It is while the module is on its way.
+  if (patched) return;
   replaced = window.fetch;
   const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
   sessionFetch = modifyFetch({ originalFetch: replaced });
@@ -227,11 +231,12 @@ export function patchFetch(except, url) {
 /** @param {{ originalFetch: typeof fetch }} input */
 export function modifyFetch({ originalFetch }) {
   // Of several instances in one page, the last one does the work.
-  original = /** @type {any} */ (originalFetch)[BENEATH] ?? originalFetch;
+  const beneath = (original = /** @type {any} */ (originalFetch)[BENEATH] ?? originalFetch);
+  const mine = era;
   /** @type {typeof fetch} */
   const modified = function fetch(input, init) {
-    if (!arguments.length || !findOurs(input instanceof Request ? input.url : input)) {
-      return original.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
+    if (mine !== era || !arguments.length || !findOurs(input instanceof Request ? input.url : input)) {
+      return beneath.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
     }
     return new Promise((done, fail) => {
       const signal = init?.signal ?? /** @type {Partial<Request>} */ (input)?.signal;
@@ -243,15 +248,17 @@ export function modifyFetch({ originalFetch }) {
         .then(/** @type {any} */ (done), fail);
     });
   };
-  return Object.assign(modified, { [BENEATH]: original });
+  return Object.assign(modified, { [BENEATH]: beneath });
 }
 
 /** The browser's own, whether it is patched or not. @type {typeof fetch} */
 export const nativeFetch = (...args) => (original ?? window.fetch).apply(window, args);
 
-/** Leaves another library's wrapper around ours in place. */
+/** Leaves another library's wrapper around ours in place; ours is a mere passage from then on. */
 export function restoreFetch() {
   if (patched && window.fetch === patched) window.fetch = replaced;
+  patched = undefined;
+  era++;
 }
 
 /** @param {RequestInfo | URL} input @param {RequestInit} [init] @returns {Call} */
@@ -354,6 +361,12 @@ export async function send(call, headers, addCredentials, timeout) {
   // Old browsers cannot abort it, but nobody has to wait.
   return timeout ? limited(sent, timeout, () => Promise.reject(makeError("REFRESH_FAILED", "No answer in time"))) : sent;
 }
+
+/** Without the session. @param {Call} call */
+export const bare = (call) => send(call, copyHeaders(call), false, 0);
+
+/** @param {Call} call */
+export const urlOf = ({ input }) => /** @type {Partial<Request>} */ (input).url ?? `${input}`;
 
 /** @param {Response} response @param {string} name */
 export function getHeader(response, name) {
@@ -509,7 +522,7 @@ export function subscribe(listener) {
   };
 }
 
-function notify() {
+export function notify() {
   // A copy, because listeners come and go while they are called.
   for (const listener of [...listeners]) if (listeners.has(listener)) guarded(listener);
 }
@@ -587,11 +600,10 @@ export function makeError(code, text) {
 }
 
 /** @param {Call} call @param {number} attempts */
-export function tooManyRetries({ input }, attempts) {
-  const url = /** @type {Partial<Request>} */ (input)?.url ?? input;
+export function tooManyRetries(call, attempts) {
   return makeError(
     "TOO_MANY_RETRIES",
-    `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +
+    `Received a 401 response from ${urlOf(call)}. Attempted to refresh the session ${attempts} times in vain ` +
       "(maxRetryAttemptsForSessionRefresh)",
   );
 }

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result, bail};
 
 /// The module that wasm-bindgen calls its own glue.
-const OWN: &str = "./passerby_bg.js";
+pub(crate) const OWN: &str = "./passerby_bg.js";
 
 /// What wasm-opt calls the module of every import.
 const MODULE: &str = "a";
@@ -80,7 +80,23 @@ impl Renames {
         Ok(renames)
     }
 
-    fn export(&self, name: &str) -> Option<&str> {
+    /// The new name of an import, by the name of the glue's wrapper of it. The WebAssembly module may import the function itself.
+    pub(crate) fn import_named(&self, wrapper: &str) -> Option<&str> {
+        let inner = wrapper.strip_prefix("__wbg_").and_then(|name| Some(name.rsplit_once('_')?.0));
+        let is_it = |[module, name, _]: &&[String; 3]| {
+            if module == OWN { name == wrapper } else { Some(name.as_str()) == inner }
+        };
+        self.imports.iter().find(is_it).map(|[_, _, new]| new.as_str())
+    }
+
+    /// The new name of an import from a module of `src/browser`.
+    pub(crate) fn import_of(&self, module: &str, name: &str) -> Option<&str> {
+        let file = |module: &str| module.rsplit('/').next().map(str::to_owned);
+        let is_it = |[from, it, _]: &&[String; 3]| from != OWN && file(from) == file(module) && it == name;
+        self.imports.iter().find(is_it).map(|[_, _, new]| new.as_str())
+    }
+
+    pub(crate) fn export(&self, name: &str) -> Option<&str> {
         self.exports.iter().find_map(|[from, to]| (from == name).then_some(to.as_str()))
     }
 

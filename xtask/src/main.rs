@@ -4,6 +4,7 @@
 mod build;
 mod bundles;
 mod demo;
+mod fallback;
 mod glue;
 mod inline;
 mod paced;

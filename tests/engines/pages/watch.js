@@ -55,7 +55,7 @@ const take = {
   },
   // As a content security policy does, in engines that do not enforce one on tests.
   wasm: () => {
-    const refuse = () => {
+    const refuse = function () {
       throw new WebAssembly.CompileError("WebAssembly.Module(): Wasm code generation disallowed by embedder");
     };
     WebAssembly.Module = refuse;

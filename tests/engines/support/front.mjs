@@ -23,12 +23,15 @@ export class Front {
   refreshTime = 0;
   /** Content security policy of the pages, where there is one. */
   policy = undefined;
+  /** Lets go of files that were asked for with `?held`. */
+  release;
+  #held;
 
   static async start() {
     const front = new Front();
     front.#server = await Server.start();
     front.#http = createServer((request, response) => void front.#answer(request, response).catch(() => response.destroy()));
-    await new Promise((done) => front.#http.listen(0, "localhost", done));
+    await new Promise((done) => front.#http.listen(0, "0.0.0.0", done));
     front.origin = `http://localhost:${front.#http.address().port}`;
     return front;
   }
@@ -42,6 +45,7 @@ export class Front {
   async reset() {
     Object.assign(this, { refusals: 0, refreshTime: 0, policy: undefined });
     this.requests.splice(0);
+    this.#held = new Promise((done) => (this.release = done));
   }
 
   /** How often which call arrived. */
@@ -57,6 +61,7 @@ export class Front {
     if (pathname === "/api/echo") return this.#echo(request, response, body, searchParams);
     const file = /^\/(pages|dist)\/([\w./-]+)$/.exec(pathname);
     if (file && !file[2].includes("..")) {
+      if (searchParams.has("held")) await this.#held;
       const content = await readFile(join(file[1] === "pages" ? PAGES : join(ROOT, "pkg/dist"), file[2]));
       const policy = extname(pathname) === ".html" && this.policy && { "content-security-policy": this.policy };
       return void response.writeHead(200, { "content-type": TYPES[extname(pathname)], ...policy }).end(content);
