@@ -21,7 +21,8 @@ export class Visitor {
    */
   async tab(options, without = [], path = "/pages/engine.html") {
     const tab = new Tab(await this.context.newPage());
-    await tab.page.goto(`${path}?without=${without}`);
+    // A file that is held up may hold up the end of loading.
+    await tab.page.goto(`${path}?without=${without}`, { waitUntil: "commit" });
     await tab.page.waitForFunction(() => window.harness);
     if (options) await tab.init(options);
     this.#tabs.push(tab);
