@@ -28,7 +28,8 @@ let started: Options | undefined;
 
 /** The `init` of an entry that has the WebAssembly module from `source`, which lacks `texts`. */
 export function initFrom(source: Source, texts: [number, string][], config: FlatConfig | RecipeConfig): void {
-  if (!hasWindow()) throw makeError("NO_WINDOW", "There is no window");
+  const missing = hasWindow() ? !globalThis.fetch && "fetch" : "window";
+  if (missing) throw makeError("NO_WINDOW", `There is no ${missing}`);
   if (started) {
     console.warn("SuperTokens was already initialized: this init changes nothing");
     return;

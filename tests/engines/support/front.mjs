@@ -25,6 +25,9 @@ export class Front {
   policy = undefined;
   /** Lets go of files that were asked for with `?held`. */
   release;
+  /** What a page tells that nobody drives. */
+  result;
+  #tell;
   #held;
 
   static async start() {
@@ -46,6 +49,7 @@ export class Front {
     Object.assign(this, { refusals: 0, refreshTime: 0, policy: undefined });
     this.requests.splice(0);
     this.#held = new Promise((done) => (this.release = done));
+    this.result = new Promise((done) => (this.#tell = done));
   }
 
   /** How often which call arrived. */
@@ -58,6 +62,7 @@ export class Front {
     const { pathname, searchParams } = new URL(url, this.origin);
     const body = Buffer.concat(await request.toArray());
     if (/^\/(api|auth)\//.test(pathname)) this.requests.push(`${method} ${pathname}`);
+    if (pathname === "/result") return void this.#tell(JSON.parse(body), response.writeHead(204).end());
     if (pathname === "/api/echo") return this.#echo(request, response, body, searchParams);
     const file = /^\/(pages|dist)\/([\w./-]+)$/.exec(pathname);
     if (file && !file[2].includes("..")) {
