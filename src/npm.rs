@@ -1,9 +1,12 @@
 //! What the entry modules of the npm package call. Promises in place of futures, JavaScript values in place of types.
 #![expect(unreachable_pub, reason = "what is exported to JavaScript must be public")]
 
-use core::alloc::{GlobalAlloc, Layout};
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+    ptr,
+};
 
-use lol_alloc::{AssumeSingleThreaded, FreeListAllocator};
 use passerby_protocol::{request::AnonymousMode, scope};
 use wasm_bindgen::prelude::*;
 
@@ -14,34 +17,75 @@ use crate::{
     error::Fault,
     page,
     session::Question,
+    single_thread::page_local,
 };
 
-// The heap is a few kilobytes of tasks; a general allocator would be larger than what it manages.
-struct Heap(AssumeSingleThreaded<FreeListAllocator>);
+/// The heap is a few kilobytes of tasks, which are of a few sizes. So a place that is given back is kept for the next that needs just as much,
+/// and nothing is ever split or joined.
+struct Heap;
+
+/// A place that was given back.
+struct Place {
+    next: *mut Place,
+    size: usize,
+}
+
+page_local! {
+    static GIVEN_BACK: Cell<*mut Place> = Cell::new(ptr::null_mut());
+}
+
+page_local! {
+    /// Where memory begins that nobody had yet, and how much of it there is.
+    static UNUSED: Cell<(usize, usize)> = Cell::new((0, 0));
+}
+
+/// How much a place of that layout takes.
+fn room(layout: Layout) -> usize {
+    layout.size().next_multiple_of(size_of::<Place>())
+}
 
 #[expect(unsafe_code, reason = "allocators are unsafe by their trait")]
-// SAFETY: all of it is the inner allocator's, and one that does not return gives no wrong answer.
+// SAFETY: no place is given out that is in use, each holds what its layout asks for, and no type here is aligned to more than eight bytes.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps the promises that the inner allocator wants.
-        let place = unsafe { self.0.alloc(layout) };
-        if place.is_null() {
+        const PAGE: usize = 65_536;
+        let size = room(layout);
+        let mut link = &raw mut *GIVEN_BACK.as_ptr();
+        // SAFETY: every place in the list was written by `dealloc`, and belongs to nobody since.
+        unsafe {
+            while let Some(place) = (*link).as_mut() {
+                if place.size == size {
+                    *link = place.next;
+                    return (&raw mut *place).cast();
+                }
+                link = &raw mut place.next;
+            }
+        }
+        let (start, left) = UNUSED.get();
+        if size <= left {
+            UNUSED.set((start + size, left - size));
+            return start as *mut u8;
+        }
+        let pages = size / PAGE + 1;
+        let grown = core::arch::wasm32::memory_grow::<0>(pages);
+        if grown == usize::MAX {
             // Said here, the code that would tell of it is not needed anywhere.
             core::arch::wasm32::unreachable();
         }
-        place
+        UNUSED.set((grown * PAGE + size, pages * PAGE - size));
+        (grown * PAGE) as *mut u8
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { self.0.dealloc(place, layout) }
+        let place: *mut Place = place.cast();
+        // SAFETY: the caller gives the place up, and there is room for this in every one.
+        unsafe { place.write(Place { next: GIVEN_BACK.get(), size: room(layout) }) };
+        GIVEN_BACK.set(place);
     }
 }
 
 #[global_allocator]
-#[expect(unsafe_code, reason = "wasm in a page has one thread")]
-// SAFETY: the loader instantiates the module without shared memory, so that only one thread can use it.
-static HEAP: Heap = Heap(unsafe { AssumeSingleThreaded::new(FreeListAllocator::new()) });
+static HEAP: Heap = Heap;
 
 /// Nothing here panics on purpose. Were it to happen, the browser reports the trap with its place.
 #[cfg(not(test))]

@@ -1,10 +1,10 @@
 //! Refreshing the session: one call at a time in this tab and, as far as locks can be had, over all tabs (reference 5.1).
 
 use passerby_protocol::{
-    names::{FDI_VERSIONS, FIRST_KEY_TYPE, front_cookie, header, message::TOKEN_THEFT_DETECTED},
+    names::{FDI_VERSIONS, FIRST_KEY_TYPE, front_cookie, header},
     refresh::{AfterLock, Answer, after_lock, answer},
     request::AnonymousMode,
-    response::{Announced, Asked, Change},
+    response::{Announced, Asked, Change, Verdict},
     state::Event,
 };
 use wasm_bindgen::prelude::*;
@@ -21,8 +21,9 @@ pub(crate) const RID: &str = "session";
 const LOCK: &str = "passerby-refresh";
 /// Milliseconds. A tab that the browser froze may hold the lock; the server makes repeated refreshes harmless.
 const LOCK_TIMEOUT: f64 = 10_000.0;
-/// Milliseconds until a refresh call that hangs counts as failed.
-const CALL_TIMEOUT: f64 = 20_000.0;
+/// Milliseconds until a refresh call that hangs is given up. Shorter than the wait for the lock, so that no answer arrives after others
+/// went on without it.
+const CALL_TIMEOUT: f64 = 8_000.0;
 
 /// What asking for a refresh came to.
 pub(crate) enum Refreshed {
@@ -113,8 +114,12 @@ async fn exchange(app: &App, wanted: &State) -> Result<Option<Exchange>, JsValue
     }
     let sent = browser::send(&call, &headers, false, CALL_TIMEOUT);
     let response: Response = settled(sent).await?.unchecked_into();
-    let theft = response.status() == app.settings.expired_status
-        && settled(browser::message(&response)).await? == *TOKEN_THEFT_DETECTED;
-    let change = app.commit(&before, &response, Asked::Refresh { theft });
+    let verdict = if response.status() == app.settings.expired_status {
+        let message = settled(browser::message(&response)).await?;
+        Verdict::of(|text| message == *text)
+    } else {
+        Verdict::Unclear
+    };
+    let change = app.commit(&before, &response, Asked::Refresh(verdict));
     Ok(Some(Exchange { call, response, change }))
 }

@@ -7,8 +7,11 @@
 
 extern crate alloc;
 
+pub mod first_key;
 #[cfg(feature = "json")]
 pub mod front_token;
+pub mod identity;
+pub mod machine;
 pub mod names;
 #[cfg(feature = "json")]
 pub mod payload;

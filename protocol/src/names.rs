@@ -56,8 +56,8 @@ pub mod header {
     /// Request: [`super::ANONYMOUS_OFF`] while the app has switched anonymous sessions off (no consent yet). The server then mints
     /// none, and removes one that is still there. Request of a visitor who has no session yet, where the app expects anonymous ones: a key
     /// that names him until he has, for a server that is asked more than once because its first answer was lost, or because tabs asked
-    /// side by side. The same key makes the same anonymousId. 22 to 64 visible ASCII characters that the browser makes at random, and
-    /// drops when it has a session. Response: [`super::ANONYMOUS_LIMITED`].
+    /// side by side. The same key makes the same anonymousId within a day, see [`first_key`](crate::first_key). 22 to 64 visible ASCII
+    /// characters that the browser makes at random, and drops when it has a session. Response: [`super::ANONYMOUS_LIMITED`].
     pub const ANONYMOUS_MODE: &str = "st-anonymous-mode";
     /// Request: anything, and of a refresh call of a visitor who has nothing, where the app says nothing of anonymous sessions, also
     /// [`super::FIRST_KEY_TYPE`] and the key. A back end that knows nothing of them allows this header and need not read it.

@@ -1,6 +1,9 @@
 //! What a response means for the session, given what was known before the request (design section 3, reference 2.3 and 6).
 
-use crate::state::{Event, SessionState, Slot, Stored, Token, Values};
+use crate::{
+    names::message,
+    state::{Event, SessionState, Slot, Stored, Token, Values},
+};
 
 /// What a response says about one kind of session.
 #[derive(Debug)]
@@ -18,11 +21,33 @@ pub enum Announced<T> {
 pub enum Asked {
     /// One of the app's, or sign-out.
     App,
-    /// A refresh.
-    Refresh {
-        /// Whether the answer says that the refresh token had been used by somebody else.
-        theft: bool,
-    },
+    /// A refresh, with what the body of a refusal says.
+    Refresh(Verdict),
+}
+
+/// What the body of a refused refresh says. A response header, where there is one, counts more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing that the session API would say. A gateway in front of it may have refused the call, so nobody knows.
+    Unclear,
+    /// There is no session.
+    Ended,
+    /// The refresh token had been used by somebody else.
+    Theft,
+}
+
+impl Verdict {
+    /// The meaning of the `message` in a JSON body, which is compared with texts by `is`.
+    #[must_use]
+    pub fn of(is: impl Fn(&str) -> bool) -> Self {
+        if is(message::TOKEN_THEFT_DETECTED) {
+            Self::Theft
+        } else if is(message::UNAUTHORISED) || is(message::TRY_REFRESH_TOKEN) {
+            Self::Ended
+        } else {
+            Self::Unclear
+        }
+    }
 }
 
 /// What the rules need of a response.
@@ -110,7 +135,7 @@ pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, last: &Last<
         Write::Remove => false,
         Write::Keep => state.user().is_some(),
     };
-    let (anonymous, anonymous_event) = anonymous_change(signed_in, &state, now, response, user == Write::Store);
+    let (anonymous, anonymous_event) = anonymous_change(signed_in, before, &state, now, response, user == Write::Store);
     let events = if user_events[0].is_some() { user_events } else { [anonymous_event, None] };
     Change { user, anonymous, events }
 }
@@ -127,11 +152,13 @@ fn user_change<V: Values>(
     match &response.user {
         Announced::Token(new) => {
             let is_current = id_now == Some(&new.id);
+            // The browser may have lost the front token alone. A refresh that nothing came between finds the session again.
+            let is_found = now.is_unknown() || is_refresh && before.mark() == now.mark();
             // By no clock but the servers': this device's may be off.
             let leeway = match last.id == new.id {
                 false => CLUSTER_SKEW,
                 // One that is over does not go on with a token that it had. Not so if it was the browser that lost it.
-                true if !is_current && !now.is_unknown() => -0.5,
+                true if !is_current && !is_found => -0.5,
                 true => 0.0,
             };
             let outdated = last.issued_at > new.issued_at + leeway;
@@ -146,9 +173,8 @@ fn user_change<V: Values>(
             let created = id_before.is_none().then_some(Event::SessionCreated);
             (Write::Store, if updated.is_some() { [updated, created] } else { [created, None] })
         }
-        Announced::Removed => removal(id_before, id_now, response),
-        Announced::Nothing if is_refresh && response.refused => removal(id_before, id_now, response),
-        Announced::Nothing => (Write::Keep, [None; 2]),
+        _ if response.says_removed() => removal(id_before, id_now, response),
+        Announced::Removed | Announced::Nothing => (Write::Keep, [None; 2]),
     }
 }
 
@@ -164,7 +190,7 @@ fn removal<V: Values>(
         Some(_) => {
             let ended = Some(Event::Unauthorised { expired_or_revoked: true });
             let events = match response.asked {
-                Asked::Refresh { theft: true } => [Some(Event::TokenTheftDetected), ended],
+                Asked::Refresh(Verdict::Theft) => [Some(Event::TokenTheftDetected), ended],
                 _ if response.refused => [ended, None],
                 _ => [Some(Event::SignOut), None],
             };
@@ -175,6 +201,7 @@ fn removal<V: Values>(
 
 fn anonymous_change<V: Values>(
     signed_in: bool,
+    before: &SessionState<V>,
     state: &SessionState<V>,
     now: &Stored<V>,
     response: &Response<V>,
@@ -189,7 +216,17 @@ fn anonymous_change<V: Values>(
         }
         Announced::Token(new) => {
             let event = match state {
-                SessionState::Anonymous(_, current) if current.id != new.id => Some(Event::AnonymousSessionReplaced),
+                SessionState::Anonymous(_, current) if current.id != new.id => {
+                    let id_before = before.anonymous().map(|token| &token.id);
+                    // No cache answers a refresh, so what it says while nothing came between is the truth.
+                    let is_truth = response.asked != Asked::App && before.mark() == state.mark();
+                    // The visitor had that id when they asked, and has another one since; or a cache answers with one that they had.
+                    let is_old = id_before == Some(&new.id) || id_before.is_some() && current.issued_at > new.issued_at;
+                    if is_old && !is_truth {
+                        return (Write::Keep, None);
+                    }
+                    Some(Event::AnonymousSessionReplaced)
+                }
                 SessionState::Anonymous(_, current) if current.issued_at > new.issued_at => return (Write::Keep, None),
                 SessionState::Anonymous(_, current) => {
                     (current.payload != new.payload).then_some(Event::AccessTokenPayloadUpdated)
@@ -201,6 +238,45 @@ fn anonymous_change<V: Values>(
         Announced::Removed if is_there => (Write::Remove, Some(Event::AnonymousSessionRemoved)),
         Announced::Removed | Announced::Nothing => (Write::Keep, None),
     }
+}
+
+impl<V: Values> Response<V> {
+    /// Whether it says that there is no user session.
+    fn says_removed(&self) -> bool {
+        match self.user {
+            Announced::Removed => true,
+            Announced::Nothing => self.refused && matches!(self.asked, Asked::Refresh(Verdict::Ended | Verdict::Theft)),
+            Announced::Token(_) => false,
+        }
+    }
+}
+
+/// Whether the server has to be asked whose cookies the browser holds, after `change` was made of `response` as by [`absorb`]: it was about
+/// another session than the one that is stored, or was read in another order than the one in which the browser kept its cookies.
+#[must_use]
+pub fn is_contested<V: Values>(before: &SessionState<V>, now: &Stored<V>, response: &Response<V>, change: Change) -> bool {
+    let state = now.state();
+    let is_late = before.mark() != state.mark();
+    let id_before = before.user().map(|token| &token.id);
+    let id_now = state.user().map(|token| &token.id);
+    let user = match (&response.user, change.user) {
+        (Announced::Token(new), write) => id_now != Some(&new.id) && (write == Write::Keep || is_late),
+        (_, Write::Remove) => id_now.is_some() && is_late,
+        (_, Write::Keep) => response.says_removed(),
+        (_, Write::Store) => false,
+    };
+    let anonymous = match (&response.anonymous, change.anonymous) {
+        // A server that makes one for a request of a user did not see that user: the browser has lost a cookie.
+        (Announced::Token(_), _) if change.user == Write::Keep && id_now.is_some() => {
+            response.anonymous_is_servers && id_now == id_before
+        }
+        (Announced::Token(new), write) => {
+            let is_same = state.anonymous().is_some_and(|current| current.id == new.id);
+            change.user != Write::Store && !is_same && (write == Write::Keep || is_late)
+        }
+        _ => false,
+    };
+    user || anonymous
 }
 
 #[cfg(test)]
@@ -229,7 +305,7 @@ mod tests {
         Response {
             user: Announced::Removed,
             anonymous: Announced::Token(token("a", 9.0)),
-            ..response(Asked::Refresh { theft }, true)
+            ..response(Asked::Refresh(if theft { Verdict::Theft } else { Verdict::Ended }), true)
         }
     }
 
@@ -314,7 +390,7 @@ mod tests {
         let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
         let login = app(Announced::Token(token("s", 2.0)), Announced::Nothing);
         assert_eq!(run(&mut now, &Response { anonymous_is_servers: false, ..login }), [Event::SessionCreated]);
-        let ended = Response { user: Announced::Removed, ..response(Asked::Refresh { theft: false }, true) };
+        let ended = Response { user: Announced::Removed, ..response(Asked::Refresh(Verdict::Ended), true) };
         assert_eq!(run(&mut now, &ended), [ENDED]);
         assert!(matches!(now.state(), SessionState::Anonymous(_, t) if t.id == "a"));
     }
@@ -346,21 +422,21 @@ mod tests {
     #[test]
     fn a_refused_refresh_counts_as_the_end_even_when_the_header_is_stripped() {
         let mut now = signed_in();
-        assert_eq!(run(&mut now, &response(Asked::Refresh { theft: false }, true)), [ENDED]);
+        assert_eq!(run(&mut now, &response(Asked::Refresh(Verdict::Ended), true)), [ENDED]);
         assert!(matches!(now.state(), SessionState::None(_)));
     }
 
     #[test]
     fn a_failing_refresh_changes_nothing() {
         let mut now = signed_in();
-        assert_eq!(run(&mut now, &response(Asked::Refresh { theft: false }, false)), []);
+        assert_eq!(run(&mut now, &response(Asked::Refresh(Verdict::Ended), false)), []);
         assert!(matches!(now.state(), SessionState::Authenticated(Mark(1.0), _)));
     }
 
     #[test]
     fn a_refused_probe_leaves_a_tombstone_and_no_event() {
         let mut now = stored(None, None, None);
-        let probe = Response { user: Announced::Removed, ..response(Asked::Refresh { theft: false }, true) };
+        let probe = Response { user: Announced::Removed, ..response(Asked::Refresh(Verdict::Ended), true) };
         assert_eq!(run(&mut now, &probe), []);
         assert!(matches!(now.state(), SessionState::None(_)));
     }
@@ -368,7 +444,7 @@ mod tests {
     #[test]
     fn a_refresh_that_finds_a_session_creates_it() {
         let mut now = stored(None, None, None);
-        let found = Response { user: Announced::Token(token("s", 1.0)), ..response(Asked::Refresh { theft: false }, false) };
+        let found = Response { user: Announced::Token(token("s", 1.0)), ..response(Asked::Refresh(Verdict::Ended), false) };
         assert_eq!(run(&mut now, &found), [Event::SessionCreated]);
     }
 
@@ -442,7 +518,7 @@ mod tests {
     #[test]
     fn a_session_that_the_browser_lost_comes_back_as_it_was() {
         let now = stored(None, None, None);
-        let found = Response { user: Announced::Token(token("s", 5.0)), ..response(Asked::Refresh { theft: false }, false) };
+        let found = Response { user: Announced::Token(token("s", 5.0)), ..response(Asked::Refresh(Verdict::Ended), false) };
         assert!(absorb(&now.state(), &now, &latest("s", 5.0), &found).writes());
     }
 
@@ -485,7 +561,7 @@ mod tests {
 
     #[test]
     fn a_refresh_commits_to_no_other_session() {
-        let answer = Response { user: Announced::Token(token("s", 9.0)), ..response(Asked::Refresh { theft: false }, false) };
+        let answer = Response { user: Announced::Token(token("s", 9.0)), ..response(Asked::Refresh(Verdict::Ended), false) };
         let unknown = stored(None, None, None).state();
         let now = stored(Some(2.0), Some(token("t", 6.0)), None);
         assert!(!absorb(&unknown, &now, &last(&now), &answer).writes());
@@ -507,7 +583,10 @@ mod tests {
     }
 
     fn any_response() -> impl Strategy<Value = TestResponse> {
-        let asked = prop_oneof![Just(Asked::App), any::<bool>().prop_map(|theft| Asked::Refresh { theft })];
+        let asked = prop_oneof![
+            Just(Asked::App),
+            any::<bool>().prop_map(|theft| Asked::Refresh(if theft { Verdict::Theft } else { Verdict::Ended }))
+        ];
         (asked, any::<bool>(), any_announced(), any_announced()).prop_map(|(asked, refused, user, anonymous)| Response {
             asked,
             anonymous_is_servers: true,

@@ -8,6 +8,11 @@ pub trait Values {
     type Text: Clone + PartialEq;
     /// A token payload, compared by value.
     type Payload: Clone + PartialEq;
+
+    /// The anonymousId that the token names, of either kind; `None` where the server gave none.
+    fn anonymous_id(token: &Token<Self>) -> Option<Self::Text>
+    where
+        Self: Sized;
 }
 
 /// What the rules need of a front token, of either kind.
@@ -104,6 +109,14 @@ impl<V: Values> SessionState<V> {
     pub fn user(&self) -> Option<&Token<V>> {
         match self {
             Self::Authenticated(_, token) => Some(token),
+            _ => None,
+        }
+    }
+
+    /// The front token of the anonymous session, if the visitor has one and is not signed in.
+    pub fn anonymous(&self) -> Option<&Token<V>> {
+        match self {
+            Self::Anonymous(_, token) => Some(token),
             _ => None,
         }
     }

@@ -10,6 +10,10 @@ pub(crate) struct Native;
 impl Values for Native {
     type Text = String;
     type Payload = u8;
+
+    fn anonymous_id(_: &Token<Self>) -> Option<String> {
+        None
+    }
 }
 
 pub(crate) fn token(id: &str, issued_at: f64) -> Token<Native> {

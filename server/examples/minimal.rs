@@ -1,5 +1,7 @@
 //! The smallest server: every visitor has a session. `cargo run --example minimal`, then open `http://localhost:3000/api/me` in a script.
 
+use std::net::SocketAddr;
+
 use axum::{Json, Router, routing::get};
 use passerby_server::{Principal, Sessions, SqliteStore};
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = SqliteStore::open(std::env::temp_dir().join(format!("passerby-minimal-{}.db", std::process::id()))).await?;
     let sessions = Sessions::builder().api_domain(origin).store(store).build().await?;
     let app = Router::new().route("/api/me", get(me)).layer(sessions.layer());
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }
 

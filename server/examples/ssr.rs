@@ -1,6 +1,8 @@
 //! Pages rendered on the server with askama, and the same route for scripts. `cargo run --example ssr`, then open
 //! `http://localhost:3000`.
 
+use std::net::SocketAddr;
+
 use askama::Template;
 use axum::{
     Router,
@@ -37,7 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/refresh-session", get(refresh_session))
         .route("/login", post(login))
         .layer(sessions.layer());
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }
 

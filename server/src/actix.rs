@@ -187,7 +187,9 @@ fn parts_of(request: &ServiceRequest) -> Option<Parts> {
 async fn refused_as_cross_origin(sessions: &Sessions, parts: &Parts) -> Option<HttpResponse> {
     let csrf: CsrfLayer<CrossOrigin> = sessions.csrf().clone().with_rejection_response(CrossOrigin);
     let let_through = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
-    let Ok(response) = csrf.layer(let_through).oneshot(Request::from_parts(parts.clone(), ())).await;
+    let mut asked = parts.clone();
+    sessions.exempt().hide(&mut asked);
+    let Ok(response) = csrf.layer(let_through).oneshot(Request::from_parts(asked, ())).await;
     let (head, body) = response.into_parts();
     (head.status != StatusCode::OK).then(|| {
         let mut refused = HttpResponse::build(status(head.status)).body(body);

@@ -7,7 +7,10 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, request::Parts};
-use passerby_protocol::names::{cookie, front_cookie};
+use passerby_protocol::{
+    names::{cookie, front_cookie},
+    rotation::DEFAULT_GRACE_MS,
+};
 use tower_http::csrf::CsrfLayer;
 use url::{Host, Url};
 
@@ -17,7 +20,7 @@ use crate::{
     engine::{Engine, EngineError, EngineSettings, KeyAlgorithm, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
     http::{
-        AntiCsrf,
+        AntiCsrf, Exempt, Readers,
         cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
     },
     mint::{ClientAddress, MintLimit, MintPolicy, MintRequest, MintSettings},
@@ -35,6 +38,10 @@ const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
 
 /// How much of its life an anonymous token may have behind it before it is renewed.
 const DEFAULT_ANONYMOUS_RENEWAL: f64 = 0.25;
+
+/// A tenth of a core or less, per second.
+const DEFAULT_MINT_BUDGET: u32 = 1000;
+const DEFAULT_MINT_BUDGET_RS256: u32 = 200;
 
 /// Why a configuration is refused. Each message says what to write instead.
 ///
@@ -197,12 +204,15 @@ pub struct SessionsBuilder {
     api_domain: Option<String>,
     website_domain: Option<String>,
     trusted_origins: Vec<String>,
+    /// Origin and path.
+    forms: Vec<(String, String)>,
     api_base_path: String,
     cookie_domain: Option<String>,
     older_cookie_domain: Option<String>,
     expose_access_token: bool,
     access_token_validity: Duration,
     refresh_token_validity: Duration,
+    refresh_grace: Duration,
     key_rotation: Duration,
     anonymous_enabled: bool,
     anonymous_validity: Duration,
@@ -212,6 +222,8 @@ pub struct SessionsBuilder {
     anonymous_subject: bool,
     anonymous_algorithm: KeyAlgorithm,
     mint: MintSettings,
+    /// Outer `None`: not said.
+    mint_budget: Option<Option<u32>>,
     client_address_header: Option<String>,
     hooks: Hooks,
     claim_validators: GlobalValidators,
@@ -226,12 +238,14 @@ impl Default for SessionsBuilder {
             api_domain: None,
             website_domain: None,
             trusted_origins: Vec::new(),
+            forms: Vec::new(),
             api_base_path: DEFAULT_API_BASE_PATH.to_owned(),
             cookie_domain: None,
             older_cookie_domain: None,
             expose_access_token: false,
             access_token_validity: DEFAULT_ACCESS_VALIDITY,
             refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
+            refresh_grace: Duration::from_millis(DEFAULT_GRACE_MS),
             key_rotation: DEFAULT_KEY_ROTATION,
             anonymous_enabled: true,
             anonymous_validity: DEFAULT_ANONYMOUS_VALIDITY,
@@ -241,6 +255,7 @@ impl Default for SessionsBuilder {
             anonymous_subject: false,
             anonymous_algorithm: KeyAlgorithm::default(),
             mint: MintSettings::default(),
+            mint_budget: None,
             client_address_header: None,
             hooks: Hooks::default(),
             claim_validators: GlobalValidators::default(),
@@ -265,10 +280,20 @@ impl SessionsBuilder {
         self
     }
 
-    /// One more origin that may send requests with the visitor's cookies, for a second website, or that posts a form, as sign-in providers do:
-    /// browsers send no `SameSite=Lax` cookies with those (`docs/anonymous-sessions.md`, "Sign-in providers that post a form").
+    /// One more website, or packaged app, whose scripts may use this API as the visitor, and read the answers: it is trusted as
+    /// [`website_domain`](Self::website_domain) is. `https://shop.example.com`, or what apps and extensions have as origin:
+    /// `capacitor://localhost`, `ionic://localhost`, `tauri://localhost`, `app://name`, `chrome-extension://id`, written exactly as
+    /// the app sends it. May be given several times. For a form that somebody else posts use [`accept_form_from`](Self::accept_form_from).
     pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
         self.trusted_origins.push(origin.into());
+        self
+    }
+
+    /// Lets pages of another website post a form to one path, as sign-in providers do, and nothing else: their scripts read no answer. Browsers
+    /// send no `SameSite=Lax` cookies with such a form (`docs/anonymous-sessions.md`, "Sign-in providers that post a form"). May be given
+    /// several times.
+    pub fn accept_form_from(mut self, origin: impl Into<String>, path: impl Into<String>) -> Self {
+        self.forms.push((origin.into(), path.into()));
         self
     }
 
@@ -308,6 +333,14 @@ impl SessionsBuilder {
     /// How long a session lives without being used. Default 100 days.
     pub fn refresh_token_validity(mut self, validity: Duration) -> Self {
         self.refresh_token_validity = validity;
+        self
+    }
+
+    /// How long a refresh token stays acceptable after another took its place: networks and tabs are slow, and an answer may arrive when
+    /// another tab has gone on already. Default 30 seconds. A token that is used again later than this was copied, and ends
+    /// the session; with zero, one that is used again at all.
+    pub fn refresh_grace(mut self, grace: Duration) -> Self {
+        self.refresh_grace = grace;
         self
     }
 
@@ -359,8 +392,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Rs256`]; [`KeyAlgorithm::Es256`] where so many visitors arrive that signing is
-    /// what the server spends its time with. The same for all processes on one database. A change makes a new static key at the
+    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Es256`]; [`KeyAlgorithm::Rs256`] where a service that verifies them knows nothing
+    /// else: it signs ten times slower, in tokens that are 256 characters longer. The same for all processes on one database. A change makes a new static key at the
     /// next start, which signs one minute later; tokens of the former one stay good. It is also the key of [`Sessions::create_jwt`]
     /// with [`JwtKey::Static`](crate::JwtKey::Static).
     pub fn anonymous_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
@@ -414,6 +447,15 @@ impl SessionsBuilder {
     /// unknown, or private (a proxy's), nothing is limited; behind a proxy set [`client_address_header`](Self::client_address_header).
     pub fn mint_limit(mut self, limit: impl Into<Option<MintLimit>>) -> Self {
         self.mint.limit = limit.into();
+        self
+    }
+
+    /// How many new anonymous sessions are made in a second for all clients together; `None` for no limit. Beyond it, strangers go without, as
+    /// over [`mint_limit`](Self::mint_limit), so that a flood of many addresses leaves the server to those who have a session. Their
+    /// renewals have a budget of their own, ten times as large. Default: 1000; with [`KeyAlgorithm::Rs256`], whose signatures take
+    /// ten times as long, 200. Bursts of two seconds' worth are allowed.
+    pub fn mint_budget(mut self, per_second: impl Into<Option<u32>>) -> Self {
+        self.mint_budget = Some(per_second.into());
         self
     }
 
@@ -524,12 +566,24 @@ impl SessionsBuilder {
         };
         let mut csrf = CsrfLayer::new();
         let mut trusted_origins = Vec::new();
-        let trusted = self.trusted_origins.iter().map(|trusted| origin("trusted_origin", trusted));
-        for url in std::iter::once(Ok(website.clone())).chain(trusted) {
-            let text = url?.origin().ascii_serialization();
+        let mut exempt = Exempt::default();
+        let texts = self.trusted_origins.iter().map(|trusted| trusted_origin("trusted_origin", trusted));
+        for text in std::iter::once(Ok(website.origin().ascii_serialization())).chain(texts) {
+            let text = text?;
             let refused = || BuildError::NotAnOrigin { option: "trusted_origin", value: text.clone() };
-            csrf = csrf.add_trusted_origin(&text).map_err(|_| refused())?;
-            trusted_origins.push(HeaderValue::from_str(&text).map_err(|_| refused())?);
+            let value = HeaderValue::from_str(&text).map_err(|_| refused())?;
+            if is_of_an_app(&text) {
+                exempt.apps.push(value.clone());
+            } else {
+                csrf = csrf.add_trusted_origin(&text).map_err(|_| refused())?;
+            }
+            trusted_origins.push(value);
+        }
+        for (origin, path) in self.forms {
+            let text = trusted_origin("accept_form_from", &origin)?;
+            let value = HeaderValue::from_str(&text)
+                .map_err(|_| BuildError::NotAnOrigin { option: "accept_form_from", value: origin.clone() })?;
+            exempt.forms.push((value, path));
         }
         let base_path = base_path(&self.api_base_path)?;
         let secure = api.scheme() == "https";
@@ -556,9 +610,22 @@ impl SessionsBuilder {
             return Err(BuildError::BadShare(self.anonymous_renewal));
         }
         let mut mint = self.mint;
+        let own = std::iter::once(api.origin().ascii_serialization());
+        let websites = trusted_origins.iter().filter_map(|origin| origin.to_str().ok().map(str::to_owned));
+        mint.readers = Readers { origins: own.chain(websites).collect() };
         if let Some(name) = self.client_address_header {
             let name = HeaderName::try_from(&name).map_err(|_| BuildError::BadHeaderName(name))?;
             mint.address = ClientAddress::Header(name);
+        }
+        mint.budget = self.mint_budget.unwrap_or(Some(match self.anonymous_algorithm {
+            KeyAlgorithm::Es256 => DEFAULT_MINT_BUDGET,
+            KeyAlgorithm::Rs256 => DEFAULT_MINT_BUDGET_RS256,
+        }));
+        if secure && mint.limit.is_some() && matches!(mint.address, ClientAddress::Connection) {
+            tracing::warn!(
+                "`api_domain` is https: if a proxy in front of this server ends the encryption, each connection is the proxy's, and new \
+                 anonymous sessions cannot be limited by client; set `client_address_header` (or `client_address`)"
+            );
         }
         if cookies.same_site == SameSite::None && !cookies.secure && !(is_local(&api) && is_local(&website)) {
             return Err(BuildError::InsecureCrossSite);
@@ -580,6 +647,7 @@ impl SessionsBuilder {
             issuer: format!("{}{base_path}", api.origin().ascii_serialization()),
             access_validity_ms: millis(self.access_token_validity),
             refresh_validity_ms: millis(self.refresh_token_validity),
+            refresh_grace_ms: millis(self.refresh_grace),
             anonymous_validity_ms: millis(self.anonymous_validity),
             anonymous_renewal_ms: millis(self.anonymous_validity.min(LONGEST_COOKIE_LIFE).mul_f64(self.anonymous_renewal)),
             anonymous_subject: self.anonymous_subject,
@@ -598,6 +666,7 @@ impl SessionsBuilder {
             base_path,
             trusted_origins,
             csrf,
+            exempt,
             anonymous_enabled: self.anonymous_enabled.into(),
             mint: MintPolicy::new(mint),
             clock: self.clock,
@@ -623,6 +692,23 @@ fn origin(option: &'static str, value: &str) -> Result<Url, BuildError> {
         url.set_scheme("http").map_err(|()| refused())?;
     }
     Ok(url)
+}
+
+/// The origin of a website or a packaged app, as it is sent.
+fn trusted_origin(option: &'static str, value: &str) -> Result<String, BuildError> {
+    if is_of_an_app(value) { Ok(value.to_owned()) } else { Ok(origin(option, value)?.origin().ascii_serialization()) }
+}
+
+/// An origin whose scheme is no website's, nor one without a host of its own that anybody's page may have.
+fn is_of_an_app(origin: &str) -> bool {
+    let Some((scheme, host)) = origin.split_once("://") else { return false };
+    let others = ["http", "https", "ws", "wss", "ftp", "file", "data", "blob", "javascript", "about", "filesystem"];
+    let mut letters = scheme.bytes();
+    letters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte))
+        && !others.contains(&scheme)
+        && !host.is_empty()
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte))
 }
 
 fn base_path(value: &str) -> Result<String, BuildError> {
@@ -742,6 +828,33 @@ mod tests {
         ] {
             let error = origin("api_domain", text).unwrap_err();
             assert!(error.to_string().contains("api_domain"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn apps_have_origins_of_their_own_schemes() {
+        for app in [
+            "capacitor://localhost",
+            "ionic://localhost",
+            "tauri://localhost",
+            "app://com.example.shop",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://0b54e3c8-5a3a-4f4e-9d0a-6a1d3c1f0a11",
+        ] {
+            assert_eq!(trusted_origin("trusted_origin", app).unwrap(), app);
+        }
+        for bad in [
+            "capacitor://",
+            "file://x",
+            "file:///x",
+            "app://a/b",
+            "app://a b",
+            "app:a",
+            "Capacitor://localhost",
+            "null",
+            "://x",
+        ] {
+            assert!(trusted_origin("trusted_origin", bad).is_err(), "{bad}");
         }
     }
 

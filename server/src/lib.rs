@@ -4,6 +4,7 @@
 //! use axum::{Json, Router, extract::OriginalUri, response::{Html, IntoResponse, Response}, routing::{get, post}};
 //! use passerby_server::{Principal, Refused, Sessions, SqliteStore, User, Visitor, VisitorError, redirect_to_refresh};
 //! use serde_json::{Map, Value, json};
+//! use std::net::SocketAddr;
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +29,7 @@
 //!         .layer(sessions.layer())
 //!         .layer(sessions.cors());
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//!     axum::serve(listener, app).await?;
+//!     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
 //!     Ok(())
 //! }
 //!

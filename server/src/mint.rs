@@ -1,24 +1,30 @@
-//! Who gets a new anonymous session (design section 3, rule 13). A visitor who had one keeps his id whatever stands here.
+//! How many anonymous sessions are made (design section 3, rule 13).
 
 use std::{
     fmt,
     future::Future,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
-    sync::{Arc, Mutex, Once, PoisonError},
+    sync::{
+        Arc, Mutex, Once, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use axum::extract::ConnectInfo;
 use http::{HeaderMap, HeaderName, Method, Uri, header, request::Parts};
+use passerby_protocol::identity::Mint;
 
 use crate::{
     clock::millis,
-    limit::{Client, Limiter},
+    http::Readers,
+    limit::{Budget, Limiter},
 };
 
 /// How many new anonymous sessions one client gets: a burst, and as many again in the time that `per` names. A client is an IPv4
-/// address or the /64 of an IPv6 address.
+/// address or the /64 of an IPv6 address. A /56 gets ten times as many, a /48 a hundred times. Visitors who are known by an id get ten times
+/// as many new tokens.
 ///
 /// The default, 600 in ten minutes for 100 000 clients, is far above what the visitors behind one shared address need, and far below
 /// what a script can ask for. The clients of the last while take at most about 5 MB.
@@ -74,8 +80,8 @@ impl MintLimit {
         self
     }
 
-    fn limiter(self) -> Limiter {
-        Limiter::new(self.sessions, millis(self.per) / u64::from(self.sessions.max(1)), self.clients)
+    fn limiter(self, times: u64) -> Limiter {
+        Limiter::new(u64::from(self.sessions.max(1)).saturating_mul(times), millis(self.per), self.clients)
     }
 }
 
@@ -103,7 +109,7 @@ pub struct MintRequest {
     pub headers: HeaderMap,
 }
 
-/// Counts for all whose address cannot be read from the header that should have it. One limit for them, because otherwise whoever makes his
+/// Counts for all whose address cannot be read from the header that should have it. One limit for them, because otherwise a client that makes its
 /// own unreadable would have none.
 const UNREADABLE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
@@ -127,10 +133,13 @@ pub(crate) enum ClientAddress {
 #[derive(Clone)]
 pub(crate) struct MintSettings {
     pub(crate) limit: Option<MintLimit>,
+    /// Of all clients together, in a second.
+    pub(crate) budget: Option<u32>,
     pub(crate) address: ClientAddress,
     pub(crate) is_crawler: Option<IsCrawler>,
     pub(crate) challenge: Option<Challenge>,
     pub(crate) for_navigations: bool,
+    pub(crate) readers: Readers,
     pub(crate) only_with_key: bool,
 }
 
@@ -138,10 +147,12 @@ impl Default for MintSettings {
     fn default() -> Self {
         Self {
             limit: Some(MintLimit::default()),
+            budget: None,
             address: ClientAddress::default(),
             is_crawler: None,
             challenge: None,
             for_navigations: false,
+            readers: Readers::default(),
             only_with_key: false,
         }
     }
@@ -154,34 +165,66 @@ impl fmt::Debug for MintSettings {
     }
 }
 
-/// Decides who gets a new anonymous session.
+/// Visitors who are known by an id get so many times the tokens that strangers get.
+const PATIENCE: u64 = 10;
+/// The budget of all is for so many seconds, so that a burst of visitors is none of attackers.
+const BUDGET_SECONDS: u64 = 2;
+/// How often we say that the budget is used up.
+const WARN_EVERY_MS: u64 = 60 * 1000;
+
+/// Counts the sessions of one kind.
+#[derive(Debug)]
+struct Counter {
+    limiter: Option<Mutex<Limiter>>,
+    budget: Option<Mutex<Budget>>,
+}
+
+impl Counter {
+    fn new(settings: &MintSettings, times: u64) -> Self {
+        let budget = |per_second: u32| {
+            let burst = u64::from(per_second).saturating_mul(times * BUDGET_SECONDS);
+            Mutex::new(Budget::new(burst, BUDGET_SECONDS * 1000))
+        };
+        Self { limiter: settings.limit.map(|limit| Mutex::new(limit.limiter(times))), budget: settings.budget.map(budget) }
+    }
+}
+
+/// Decides how many anonymous sessions are made.
 #[derive(Debug)]
 pub(crate) struct MintPolicy {
     settings: MintSettings,
-    limiter: Option<Mutex<Limiter>>,
+    strangers: Counter,
+    known: Counter,
+    last_warning: AtomicU64,
 }
 
 impl MintPolicy {
     pub(crate) fn new(settings: MintSettings) -> Self {
-        let limiter = settings.limit.map(|limit| Mutex::new(limit.limiter()));
-        Self { settings, limiter }
+        let (strangers, known) = (Counter::new(&settings, 1), Counter::new(&settings, PATIENCE));
+        Self { settings, strangers, known, last_warning: AtomicU64::new(0) }
     }
 
     pub(crate) fn settings(&self) -> &MintSettings {
         &self.settings
     }
 
-    /// Whether this request may get a new anonymous session now. Counts it.
-    pub(crate) async fn allows(&self, request: &Parts, now_ms: u64) -> bool {
-        if self.is_crawler(&request.headers) {
-            return false;
-        }
+    /// Whether this request may get an anonymous session now. Counts it.
+    pub(crate) async fn take_permit(&self, request: &Parts, mint: Mint, now_ms: u64) -> bool {
+        let counter = match mint {
+            Mint::Forbidden => return false,
+            Mint::Known => &self.known,
+            Mint::Stranger if self.is_crawler(&request.headers) => return false,
+            Mint::Stranger => &self.strangers,
+        };
         let client = self.client(request);
-        if !self.within_limit(client, now_ms) {
+        if !self.within_limit(counter, client, now_ms) {
             tracing::debug!("over the limit of new anonymous sessions");
             return false;
         }
-        let Some(challenge) = &self.settings.challenge else { return true };
+        if !self.within_budget(counter, now_ms) {
+            return false;
+        }
+        let Some(challenge) = self.settings.challenge.as_ref().filter(|_| mint == Mint::Stranger) else { return true };
         challenge(MintRequest {
             client,
             method: request.method.clone(),
@@ -189,6 +232,15 @@ impl MintPolicy {
             headers: request.headers.clone(),
         })
         .await
+    }
+
+    fn within_budget(&self, counter: &Counter, now_ms: u64) -> bool {
+        let Some(budget) = &counter.budget else { return true };
+        let allowed = budget.lock().unwrap_or_else(PoisonError::into_inner).take(now_ms);
+        if !allowed && now_ms.abs_diff(self.last_warning.swap(now_ms, Ordering::Relaxed)) >= WARN_EVERY_MS {
+            tracing::warn!("more new anonymous sessions are asked for than `mint_budget` allows; visitors go without for now");
+        }
+        allowed
     }
 
     fn is_crawler(&self, headers: &HeaderMap) -> bool {
@@ -206,9 +258,9 @@ impl MintPolicy {
         }
     }
 
-    fn within_limit(&self, client: Option<IpAddr>, now_ms: u64) -> bool {
+    fn within_limit(&self, counter: &Counter, client: Option<IpAddr>, now_ms: u64) -> bool {
         static UNKNOWN: Once = Once::new();
-        let Some(limiter) = &self.limiter else { return true };
+        let Some(limiter) = &counter.limiter else { return true };
         // Behind a proxy the connection is the proxy's, and one limit for all visitors would shut them out.
         let counted = match self.settings.address {
             ClientAddress::Connection => client.filter(|client| is_public(*client)),
@@ -217,14 +269,14 @@ impl MintPolicy {
         };
         let Some(client) = counted else {
             UNKNOWN.call_once(|| {
-                tracing::info!(
-                    "new anonymous sessions are not limited where the client's address is unknown or private; serve with \
+                tracing::warn!(
+                    "new anonymous sessions are not limited by client where the client's address is unknown or private; serve with \
                      `into_make_service_with_connect_info::<SocketAddr>()`, and behind a proxy set `client_address_header`"
                 );
             });
             return true;
         };
-        limiter.lock().unwrap_or_else(PoisonError::into_inner).take(Client::of(client), now_ms)
+        limiter.lock().unwrap_or_else(PoisonError::into_inner).take(client, now_ms)
     }
 }
 

@@ -10,7 +10,11 @@ use std::{
 
 use axum::extract::OriginalUri;
 use http::{HeaderName, HeaderValue, Method, Response, header, request};
-use passerby_protocol::{names, payload::merge};
+use passerby_protocol::{
+    identity::{Mint, MintRules},
+    names,
+    payload::merge,
+};
 use serde_json::{Map, Value};
 use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
 
@@ -20,7 +24,7 @@ use crate::{
     config::SessionsBuilder,
     engine::{AnonymousCheck, Engine, EngineError, JwtKey, SessionInformation},
     hooks::Hooks,
-    http::{AntiCsrf, RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
+    http::{AntiCsrf, Exempt, RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
     mint::MintPolicy,
     principal::AnonymousSession,
 };
@@ -110,6 +114,7 @@ pub(crate) struct Parts {
     pub(crate) base_path: String,
     pub(crate) trusted_origins: Vec<HeaderValue>,
     pub(crate) csrf: CsrfLayer,
+    pub(crate) exempt: Exempt,
     pub(crate) anonymous_enabled: AtomicBool,
     pub(crate) mint: MintPolicy,
     pub(crate) clock: Clock,
@@ -331,6 +336,14 @@ impl Sessions {
         self.engine().create_jwt(payload, millis(validity), key).await
     }
 
+    /// Whether sessions can be read and written, for the app's readiness check. Writes a row each time.
+    ///
+    /// # Errors
+    /// When the database does not answer, or nothing can be written.
+    pub async fn ready(&self) -> Result<(), EngineError> {
+        self.engine().ready().await
+    }
+
     /// Removes at most `limit` expired sessions from the store, and returns how many there were; 0 also while another process is
     /// removing some. Expired sessions are refused whether they are removed or not.
     ///
@@ -362,9 +375,13 @@ impl Sessions {
         RequestFacts::of(method, headers, self.cookies(), self.0.mint.settings()).at(method, headers, uri)
     }
 
-    /// Whether a visitor without any id may get one now. Counts the request.
-    pub(crate) async fn may_mint(&self, request: &request::Parts) -> bool {
-        self.0.mint.allows(request, self.0.clock.now_ms()).await
+    /// Whether a session may be made now that the rules allow. Counts it.
+    pub(crate) async fn may_mint(&self, request: &request::Parts, mint: Mint) -> bool {
+        self.0.mint.take_permit(request, mint, self.0.clock.now_ms()).await
+    }
+
+    pub(crate) fn mint_rules(&self) -> MintRules {
+        MintRules { enabled: self.anonymous_enabled(), only_with_key: self.0.mint.settings().only_with_key }
     }
 
     pub(crate) fn claim_validators(&self) -> &GlobalValidators {
@@ -385,6 +402,10 @@ impl Sessions {
 
     pub(crate) fn base_path(&self) -> &str {
         &self.0.base_path
+    }
+
+    pub(crate) fn exempt(&self) -> &Exempt {
+        &self.0.exempt
     }
 
     pub(crate) fn csrf(&self) -> &CsrfLayer {

@@ -224,6 +224,10 @@ pub(crate) struct Browser;
 impl Values for Browser {
     type Text = JsValue;
     type Payload = Payload;
+
+    fn anonymous_id(token: &Token<Self>) -> Option<JsValue> {
+        Some(get(&token.payload.0, "anonymousId")).filter(|id| !id.is_undefined())
+    }
 }
 
 /// A front token seen as its payload, compared by value.

@@ -8,7 +8,7 @@
  */
 export async function refreshSessionPage(attempt, mayFollow, loginPath, allowedOrigins) {
   const isUser = await attempt;
-  const { origin, search } = location;
+  const { origin, pathname, search } = location;
   const back = new URLSearchParams(search).get("redirectBack");
   if (!isUser) {
     const login = new URL(loginPath, origin);
@@ -17,10 +17,14 @@ export async function refreshSessionPage(attempt, mayFollow, loginPath, allowedO
   }
   let target = new URL(origin);
   try {
-    target = new URL(back ?? "/", document.baseURI);
+    target = new URL(back || "/", document.baseURI);
   } catch {
     // No address: the root.
   }
+  // A page under an address with credentials cannot fetch anything by a relative one.
+  target.username = target.password = "";
+  // This page again would come back here for ever.
+  if (target.origin === origin && target.pathname === pathname) target = new URL(origin);
   const isAllowed = mayFollow(target.href, target.origin, origin, allowedOrigins.includes(target.origin));
   location.replace(isAllowed ? target.href : origin);
 }

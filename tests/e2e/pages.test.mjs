@@ -129,6 +129,14 @@ const TARGETS = {
   // The page's own scheme without slashes is a path, by the URL standard.
   "http:evil.example": "/evil.example",
   "/.//evil.example": "//evil.example",
+  // The page itself would refresh and come back for ever.
+  "": "/",
+  "?redirectBack=": "/",
+  "#top": "/",
+  "/refresh-session?redirectBack=%2Frefresh-session": "/",
+  [`${server.origin}/refresh-session`]: "/",
+  // Requests to relative addresses fail on a page under an address with credentials.
+  [`${server.origin.replace("://", "://u:p@")}/dashboard`]: "/dashboard",
 };
 
 test("redirectBack never leads away from our origin", async (visitor) => {
@@ -140,6 +148,7 @@ test("redirectBack never leads away from our origin", async (visitor) => {
     await open(page, `/refresh-session?redirectBack=${encodeURIComponent(target)}`);
     await page.waitForURL((url) => url.pathname !== "/refresh-session", { waitUntil: "commit" });
     reached[target] = page.url().replace(server.origin, "");
+    assert.doesNotThrow(() => new Request(new URL("/api/me", page.url())), "credentials in the address");
   }
   assert.deepEqual(reached, TARGETS);
   assert.deepEqual(trail.foreign, []);

@@ -15,6 +15,8 @@ Usage: passerby-www [options]
   --database FILE                SQLite file, made when missing (default: sill.db in the temp directory)
   --web DIR                      the built front end (default www/web/dist)
   --access-token-validity SECS   life of an access token (default 3600)
+  --refresh-grace SECS           how long a refresh token stays acceptable after another took its place (default 0, so that
+                                 the theft in the session panel shows at once; the server's default is 30)
   --mint-for-navigations         page loads make anonymous sessions, too, and not API requests only
   --mint-limit N                 at most N new anonymous sessions an hour from one address, as the proxy in front writes it
                                  to X-Forwarded-For (default: the server's limit, by the address of the connection)
@@ -34,6 +36,8 @@ pub struct Options {
     pub web: PathBuf,
     /// In seconds.
     pub access_token_validity: u64,
+    /// How long a replaced refresh token stays acceptable, in seconds.
+    pub refresh_grace: u64,
     /// Whether page loads make anonymous sessions, too.
     pub mint_for_navigations: bool,
     /// New anonymous sessions an hour from one address, which a proxy in front tells.
@@ -51,6 +55,7 @@ impl Default for Options {
             database: std::env::temp_dir().join("sill.db"),
             web: "www/web/dist".into(),
             access_token_validity: 3600,
+            refresh_grace: 0,
             mint_for_navigations: false,
             mint_limit: None,
             anonymous_sessions: true,
@@ -73,6 +78,7 @@ impl Options {
                 Arg::Long("database") => options.database = parser.value()?.into(),
                 Arg::Long("web") => options.web = parser.value()?.into(),
                 Arg::Long("access-token-validity") => options.access_token_validity = parser.value()?.parse_with(validity)?,
+                Arg::Long("refresh-grace") => options.refresh_grace = parser.value()?.parse()?,
                 Arg::Long("mint-for-navigations") => options.mint_for_navigations = true,
                 Arg::Long("mint-limit") => options.mint_limit = Some(parser.value()?.parse()?),
                 Arg::Long("no-anonymous-sessions") => options.anonymous_sessions = false,
@@ -108,12 +114,21 @@ mod tests {
     #[test]
     fn reads_all_options() {
         let arguments = ["--port", "0", "--database=/tmp/x.db", "--web", "dist", "--access-token-validity", "3"];
-        let flags = ["--mint-for-navigations", "--mint-limit", "2", "--no-anonymous-sessions", "--anti-csrf-tokens"];
+        let flags = [
+            "--refresh-grace",
+            "9",
+            "--mint-for-navigations",
+            "--mint-limit",
+            "2",
+            "--no-anonymous-sessions",
+            "--anti-csrf-tokens",
+        ];
         let expected = Options {
             port: 0,
             database: "/tmp/x.db".into(),
             web: "dist".into(),
             access_token_validity: 3,
+            refresh_grace: 9,
             mint_for_navigations: true,
             mint_limit: Some(2),
             anonymous_sessions: false,

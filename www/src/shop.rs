@@ -64,6 +64,7 @@ pub async fn sessions(origin: &str, options: &Options, customers: Arc<Customers>
         .api_domain(origin)
         .store(SqliteStore::open(&options.database).await?)
         .access_token_validity(Duration::from_secs(options.access_token_validity))
+        .refresh_grace(Duration::from_secs(options.refresh_grace))
         .anonymous_enabled(options.anonymous_sessions)
         .mint_for_navigations(options.mint_for_navigations)
         .anti_csrf(if options.anti_csrf_tokens { AntiCsrf::ViaToken } else { AntiCsrf::None })

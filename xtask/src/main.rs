@@ -11,6 +11,7 @@ mod paced;
 mod paths;
 mod run;
 mod setup;
+mod simulate;
 mod sizes;
 mod test;
 
@@ -23,7 +24,9 @@ cargo xtask setup                       bring the tools that are missing (every 
 cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it weighs
 cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
 cargo xtask test [native|wasm|e2e|engines|packaging]
-                                        all tests, or those of one level";
+                                        all tests, or those of one level
+cargo xtask simulate [--seeds N] [--from SEED] [--seed SEED]
+                                        random orders of events, in a world without I/O";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         ["test", "e2e"] => test::test(&[test::Part::EndToEnd]),
         ["test", "engines"] => test::test(&[test::Part::Engines]),
         ["test", "packaging"] => test::test(&[test::Part::Packaging]),
+        ["simulate", args @ ..] => simulate::simulate(args),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

@@ -13,6 +13,7 @@ use crate::{
     build, demo, paced, paths,
     run::{cargo, node, run, say, step},
     setup::{self, Browser, Engines, Tools},
+    simulate,
 };
 
 /// A level of tests.
@@ -84,6 +85,7 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
 
 fn native() -> Result<()> {
     run(cargo().current_dir(paths::root()).args(["test", "--workspace"]))?;
+    simulate::gate()?;
     // Not among the others, because they bring packages for Node and Python.
     run(interop().args(["--ignored", "--skip", IN_CHROMIUM]))
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     engine::{
-        EngineError, JwtKey, KeyAlgorithm,
+        EngineError, JwtKey, KeyAlgorithm, RotationTimes, Shown, is_same_secret,
         jwt::{self, DYNAMIC_PREFIX},
         keys::{KeyRing, SigningKey},
         refresh_token::{Hash1, Inherited, RefreshContent, tenant_of},
@@ -29,6 +29,7 @@ use crate::{
 pub(super) struct Times {
     pub(super) access_ms: u64,
     pub(super) refresh_ms: u64,
+    pub(super) grace_ms: u64,
     pub(super) rotation_ms: u64,
 }
 
@@ -89,7 +90,7 @@ impl CoreEngine {
     }
 
     pub(super) async fn ready(&self) -> Result<(), EngineError> {
-        Ok(self.store.keys().await.map(drop)?)
+        Ok(self.store.check_writable(self.clock.now_ms()).await?)
     }
 
     pub(super) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
@@ -122,6 +123,7 @@ impl CoreEngine {
             expires_at: now.saturating_add(self.times.refresh_ms),
             payload: new.payload,
             data: new.data,
+            former_tokens: Vec::new(),
         };
         let anti_csrf = new.with_anti_csrf.then(|| Uuid::new_v4().to_string());
         let inherited = Inherited { parent: None, anti_csrf: anti_csrf.as_deref() };
@@ -148,7 +150,7 @@ impl CoreEngine {
         if claims.expires_at <= now / 1000 {
             return Ok(Verified::TryRefresh("the access token has expired"));
         }
-        if anti_csrf.is_some_and(|given| given.is_none() || given != claims.anti_csrf_token.as_deref()) {
+        if anti_csrf.is_some_and(|given| !is_same_secret(given, claims.anti_csrf_token.as_deref())) {
             return Ok(Verified::TryRefresh("anti-csrf check failed"));
         }
         let own = Hash1::from_claim(&claims.refresh_token_hash1);
@@ -161,10 +163,15 @@ impl CoreEngine {
             }
             Some(parent) => {
                 let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
-                let judged =
-                    rotate(&*self.store, &claims.session_handle, &own, Some(&parent), now, self.times.refresh_ms, then).await?;
-                // Where a sibling took over, the token stays good until it expires, and is not renewed.
-                judged.map(|(judged, record)| (judged != Rotation::Theft).then_some(record))
+                let shown = Shown {
+                    handle: &claims.session_handle,
+                    hash: &own,
+                    parent: Some(&parent),
+                    issued_at: Some(claims.issued_at.saturating_mul(1000)),
+                };
+                let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?.live();
+                // Where another took over, the token stays good until it expires, and is not renewed.
+                judged.map(|(judged, record)| (!matches!(judged, Rotation::Theft | Rotation::Replaced)).then_some(record))
             }
         };
         Ok(match record {
@@ -189,16 +196,17 @@ impl CoreEngine {
             return Ok(Refreshed::Unauthorised("the refresh token was not made by this core"));
         };
         let expected = content.anti_csrf_token.as_deref();
-        if anti_csrf.is_some_and(|given| expected.is_some() && given != expected) {
+        if anti_csrf.is_some_and(|given| expected.is_some() && !is_same_secret(given, expected)) {
             return Ok(Refreshed::Unauthorised("Anti CSRF token missing, or not matching"));
         }
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let validity = self.times.refresh_ms;
+        let shown =
+            Shown { handle: &content.session_handle, hash: &presented, parent: parent.as_ref(), issued_at: content.issued_at };
         // The back end is told of a theft, and decides what to do.
         let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
-        let judged = rotate(&*self.store, &content.session_handle, &presented, parent.as_ref(), now, validity, then).await?;
+        let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?.live();
         let Some((judged, record)) = judged else {
             return Ok(Refreshed::Unauthorised("the session has ended or was revoked"));
         };
@@ -274,15 +282,22 @@ impl CoreEngine {
     }
 
     /// Ends these sessions, and returns those that there were.
-    pub(super) async fn revoke(&self, handles: Vec<String>) -> Result<Vec<String>, EngineError> {
-        let mut revoked = Vec::new();
-        for handle in handles {
-            if self.store.remove(&handle).await? {
-                revoked.push(handle);
-            }
-        }
+    pub(super) async fn revoke(&self, handles: &[String]) -> Result<Vec<String>, EngineError> {
+        let revoked = self.store.remove_all(handles).await?;
         metrics::sessions_revoked(revoked.len());
         Ok(revoked)
+    }
+
+    /// Ends a user's sessions, of one tenant or of all, and returns them.
+    pub(super) async fn revoke_all_of_user(&self, user_id: &str, tenant_id: Option<&str>) -> Result<Vec<String>, EngineError> {
+        let Some(tenant_id) = tenant_id else {
+            let revoked = self.store.remove_all_of_user(user_id).await?;
+            metrics::sessions_revoked(revoked.len());
+            return Ok(revoked);
+        };
+        let mut handles = self.store.handles_of_user(user_id, 0).await?;
+        handles.retain(|handle| tenant_of(handle) == tenant_id);
+        self.revoke(&handles).await
     }
 
     /// Signs a back end's own JWT. An anonymous session of endpoint mode is one of these.
@@ -301,6 +316,10 @@ impl CoreEngine {
         payload.insert("iat".to_owned(), (now / 1000).into());
         payload.insert("exp".to_owned(), (now / 1000).saturating_add(validity_s).into());
         jwt::sign_for_app(&*self.key(key, now).await?, &payload).map_err(|_| EngineError::Crypto)
+    }
+
+    fn rotation_times(&self) -> RotationTimes {
+        RotationTimes { validity_ms: self.times.refresh_ms, grace_ms: self.times.grace_ms }
     }
 
     async fn key(&self, key: JwtKey, now: u64) -> Result<Arc<SigningKey>, EngineError> {
@@ -335,7 +354,7 @@ impl CoreEngine {
     ) -> Result<Issued, EngineError> {
         let refresh_keys = self.keys.refresh_keys();
         let refresh_key = refresh_keys.first().ok_or(EngineError::NoKey)?;
-        let token = refresh_key.seal(&record.handle, &record.user_id, &record.anonymous_id, inherited)?;
+        let token = refresh_key.seal(&record.handle, &record.user_id, &record.anonymous_id, inherited, now)?;
         let signing = self.key(key, now).await?;
         let (claims, access) = self.access(record, &Hash1::of(&token), inherited, &signing, version, now, None)?;
         let refresh = Token { token, created_at: now, expires_at: now.saturating_add(self.times.refresh_ms) };

@@ -39,11 +39,17 @@ GET  /user/id, which knows nobody
 each also below /appid-<app>, /<tenant> or both. For other recipes run the SuperTokens core.
 ";
 
+const FOR_BACK_ENDS_ONLY: &str = "\
+This request seems to come from a web page, or under a name that is not known to be this core's, and no API key is configured that could tell.
+Set `api_keys`, or name the core by its address, by a name without dots, or by one of `hosts`.
+";
+
 /// Why a request is refused, as the SDKs expect it: a status other than 200, and a text.
 enum Refusal {
     BadRequest(String),
     ContentType,
     ApiKey,
+    Website,
     Unknown,
     Engine(EngineError),
 }
@@ -69,6 +75,7 @@ impl IntoResponse for Refusal {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Invalid content type, send the body as application/json").into_response()
             }
             Self::ApiKey => (StatusCode::UNAUTHORIZED, "Invalid API key").into_response(),
+            Self::Website => (StatusCode::FORBIDDEN, FOR_BACK_ENDS_ONLY).into_response(),
             Self::Unknown => (StatusCode::NOT_FOUND, SUPPORTED).into_response(),
             Self::Engine(error) => {
                 tracing::error!(%error, "a request of a back end failed");
@@ -157,7 +164,7 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
     // Like the SuperTokens core: a health check and the public keys need no API key.
     match (method, rest) {
         (_, "/hello") => return Ok("Hello\n".into_response()),
-        (&Method::GET, "/.well-known/jwks.json") => {
+        (&Method::GET | &Method::HEAD, "/.well-known/jwks.json") => {
             let keys = match core.apps().known(app_id).await? {
                 Some(engine) => engine.jwks().await,
                 None => json!({ "keys": [] }),
@@ -168,6 +175,9 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
     }
     if !core.admits(headers.get(API_KEY).map(HeaderValue::as_bytes)) {
         return Err(Refusal::ApiKey);
+    }
+    if !core.asks_for_key() && !may_be_a_back_end(core, uri, headers) {
+        return Err(Refusal::Website);
     }
     let call = Call {
         core,
@@ -186,7 +196,10 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
         "apiversion" => Ok(Json(json!({ "versions": INTERFACE_VERSIONS })).into_response()),
         "user" => Ok(status("UNKNOWN_USER_ID_ERROR")),
         "jwks" => {
-            let mut keys = call.engine().await?.jwks().await;
+            let mut keys = match call.engine_to_read().await? {
+                Some(engine) => engine.jwks().await,
+                None => json!({ "keys": [] }),
+            };
             keys["status"] = "OK".into();
             Ok(Json(keys).into_response())
         }
@@ -202,6 +215,18 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
         "replace_data" => call.replace_data().await,
         _ => Err(Refusal::Unknown),
     }
+}
+
+/// Without a key, a core tells its back ends from pages that a browser of the same network shows: these say where they come from, except where a
+/// page of another host got an address of ours under its own name (DNS rebinding). What a browser sends without any of these, and
+/// without asking, only reads.
+fn may_be_a_back_end(core: &SessionCore, uri: &Uri, headers: &HeaderMap) -> bool {
+    let says_where_from = [header::ORIGIN.as_str(), "sec-fetch-site"].iter().any(|name| headers.contains_key(*name));
+    let authority = match headers.get(header::HOST) {
+        Some(host) => host.to_str().ok(),
+        None => uri.authority().map(|authority| authority.as_str()).or(Some("")),
+    };
+    !says_where_from && authority.is_some_and(|authority| core.is_called(authority))
 }
 
 /// Who says nothing about the body may send it.
@@ -317,6 +342,14 @@ impl Call<'_> {
         Ok(self.core.apps().get(self.app_id).await?)
     }
 
+    /// The app, for a request that only reads. Where no key is asked for, reading makes no app: that much a page can have a browser send.
+    async fn engine_to_read(&self) -> Result<Option<CoreEngine>, Refusal> {
+        if self.core.asks_for_key() {
+            return Ok(Some(self.engine().await?));
+        }
+        Ok(self.core.apps().known(self.app_id).await?)
+    }
+
     fn input<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         serde_json::from_slice(self.body).map_err(|error| Refusal::BadRequest(format!("Invalid Json Input: {error}")))
     }
@@ -378,28 +411,31 @@ impl Call<'_> {
     async fn remove(&self) -> Answer {
         let input: RemoveInput = self.input()?;
         let engine = self.engine().await?;
-        let handles = match (input.user_id, input.session_handles) {
+        let revoked = match (input.user_id, input.session_handles) {
             (Some(user_id), None) => {
                 let tenant = (input.revoke_across_all_tenants == Some(false)).then_some(self.tenant_id);
-                engine.handles_of_user(&user_id, tenant).await?
+                engine.revoke_all_of_user(&user_id, tenant).await?
             }
-            (None, Some(handles)) => handles,
+            (None, Some(handles)) => engine.revoke(&handles).await?,
             _ => return Err(Refusal::BadRequest("Invalid JSON input - use one of userId or sessionHandles array".into())),
         };
-        let revoked = engine.revoke(handles).await?;
         Ok(Json(json!({ "status": "OK", "sessionHandlesRevoked": revoked })).into_response())
     }
 
     async fn handles_of_user(&self) -> Answer {
         let query: UserQuery = self.query()?;
         let tenant = (query.fetch_across_all_tenants == Some(false)).then_some(self.tenant_id);
-        let handles = self.engine().await?.handles_of_user(&query.user_id, tenant).await?;
+        let handles = match self.engine_to_read().await? {
+            Some(engine) => engine.handles_of_user(&query.user_id, tenant).await?,
+            None => Vec::new(),
+        };
         Ok(Json(json!({ "status": "OK", "sessionHandles": handles })).into_response())
     }
 
     async fn information(&self) -> Answer {
         let query: HandleQuery = self.query()?;
-        let Some(record) = self.engine().await?.information(&query.session_handle).await? else { return Ok(no_session()) };
+        let Some(engine) = self.engine_to_read().await? else { return Ok(no_session()) };
+        let Some(record) = engine.information(&query.session_handle).await? else { return Ok(no_session()) };
         Ok(Json(json!({
             "status": "OK",
             "sessionHandle": record.handle,

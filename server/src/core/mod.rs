@@ -14,7 +14,8 @@
 //! }
 //! ```
 //!
-//! Keep it where only your back ends reach it: who can send it a request can sign in as anybody. Apps (`/appid-x/…`) and tenants
+//! Keep it where only your back ends reach it: whoever can send it a request can sign in as anybody. Without `api_keys` it refuses what web
+//! pages have browsers send. Apps (`/appid-x/…`) and tenants
 //! come into being with their first request; apps share nothing, and tenants of an app share its keys.
 
 mod apps;
@@ -22,9 +23,13 @@ mod engine;
 mod http;
 mod path;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
+use passerby_protocol::rotation::DEFAULT_GRACE_MS;
 
 use self::apps::Apps;
 pub use self::http::Operation;
@@ -85,10 +90,17 @@ pub struct CoreSettings {
     pub access_token_validity: Duration,
     /// How long a session lives without being used; at least one second. Default 100 days.
     pub refresh_token_validity: Duration,
+    /// How long a refresh token stays acceptable after another took its place, for slow answers. Default 30 seconds, as cores of today;
+    /// zero as those before.
+    pub refresh_grace: Duration,
     /// How long a dynamic key signs; at least two minutes. Default 168 hours.
     pub key_rotation: Duration,
     /// What back ends must send in the header `api-key`, one of these. Default none: nothing is asked for.
     pub api_keys: Vec<String>,
+    /// Names that back ends call this core by, where there is no key: `core.example.com`. Always known are addresses, names without a dot,
+    /// and those that end in `.localhost`, `.local` or `.internal`, because no website can have one. Under any other name a request may be
+    /// that of a web page whose host name was pointed here, and is refused.
+    pub hosts: Vec<String>,
     clock: Clock,
 }
 
@@ -97,8 +109,10 @@ impl Default for CoreSettings {
         Self {
             access_token_validity: Duration::from_secs(3600),
             refresh_token_validity: Duration::from_secs(100 * 24 * 3600),
+            refresh_grace: Duration::from_millis(DEFAULT_GRACE_MS),
             key_rotation: Duration::from_secs(168 * 3600),
             api_keys: Vec::new(),
+            hosts: Vec::new(),
             clock: Clock::default(),
         }
     }
@@ -184,7 +198,13 @@ pub struct SessionCore(Arc<Parts>);
 struct Parts {
     apps: Apps,
     api_keys: Vec<String>,
+    hosts: Vec<String>,
+    /// When something was last written for the readiness check. The lock lets one request at a time write.
+    last_ready: tokio::sync::Mutex<Option<Instant>>,
 }
+
+/// How long a positive answer about readiness counts.
+const READINESS_KEPT: Duration = Duration::from_secs(1);
 
 impl SessionCore {
     /// Checks the settings, and makes the keys of the default app at the first start.
@@ -207,11 +227,17 @@ impl SessionCore {
         let times = engine::Times {
             access_ms: millis(settings.access_token_validity),
             refresh_ms: millis(settings.refresh_token_validity),
+            grace_ms: millis(settings.refresh_grace),
             rotation_ms: millis(settings.key_rotation),
         };
         let apps = Apps::new(Box::new(stores), times, settings.clock);
         apps.get(crate::store::DEFAULT_APP).await?;
-        Ok(Self(Arc::new(Parts { apps, api_keys: settings.api_keys })))
+        Ok(Self(Arc::new(Parts {
+            apps,
+            api_keys: settings.api_keys,
+            hosts: settings.hosts,
+            last_ready: tokio::sync::Mutex::default(),
+        })))
     }
 
     /// What answers the back ends, to be served as it is.
@@ -219,12 +245,18 @@ impl SessionCore {
         Router::new().fallback(http::answer).with_state(self.clone())
     }
 
-    /// Whether the database answers, for load balancers.
+    /// Whether sessions can be read and written, for load balancers. Writes a row, unless that succeeded within the last second.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the database does not answer, or nothing can be written.
     pub async fn ready(&self) -> Result<(), EngineError> {
-        self.0.apps.get(crate::store::DEFAULT_APP).await?.ready().await
+        let mut last_success = self.0.last_ready.lock().await;
+        if last_success.is_none_or(|success| success.elapsed() >= READINESS_KEPT) {
+            *last_success = None;
+            self.0.apps.get(crate::store::DEFAULT_APP).await?.ready().await?;
+            *last_success = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Removes at most `limit` expired sessions of all apps, and returns how many there were.
@@ -237,6 +269,31 @@ impl SessionCore {
 
     fn apps(&self) -> &Apps {
         &self.0.apps
+    }
+
+    fn asks_for_key(&self) -> bool {
+        !self.0.api_keys.is_empty()
+    }
+
+    /// Whether an authority, `host[:port]`, can be no website's name.
+    fn is_called(&self, authority: &str) -> bool {
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let is_private = |suffix: &&str| host.ends_with(*suffix);
+        !host.contains('.')
+            || host.starts_with('[')
+            || host.parse::<std::net::Ipv4Addr>().is_ok()
+            || [".localhost", ".local", ".internal"].iter().any(is_private)
+            || self.0.hosts.iter().any(|known| known.eq_ignore_ascii_case(&host))
+    }
+
+    /// Whether this header value may see what is for operators: any, where no key is asked for.
+    #[must_use]
+    pub fn admits_operator(&self, given: Option<&[u8]>) -> bool {
+        self.admits(given)
     }
 
     /// Whether this header value opens the door. Takes the same time for every key of the same length.

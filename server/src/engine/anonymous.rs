@@ -1,7 +1,9 @@
 //! Anonymous sessions: signed tokens, never a record (design section 3, rules 2 and 3).
 
-use aws_lc_rs::digest;
-use passerby_protocol::payload::{AnonymousClaims, merge, without_protected};
+use passerby_protocol::{
+    first_key,
+    payload::{AnonymousClaims, merge, without_protected},
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -16,15 +18,23 @@ use crate::principal::AnonymousSession;
 pub(crate) enum Whose {
     /// Of the visitor with this anonymousId.
     Known(String),
-    /// Of somebody new, with the key that he named himself by.
-    New { key: Option<String> },
+    /// Of somebody new.
+    New(Seed),
 }
 
-impl Whose {
-    /// Of the visitor with this anonymousId if there is one.
-    pub(crate) fn of(anonymous_id: Option<String>, key: Option<String>) -> Self {
-        anonymous_id.map_or(Self::New { key }, Self::Known)
-    }
+/// What the id of a new visitor is made of. Requests of one burst have the same seed, so that they get the same id.
+///
+/// An id is derived from a seed with a secret of the server's, so nobody can choose a seed for an id that is somebody's, or tell the id
+/// of a seed that was seen somewhere. A seed counts for a day, so nobody can bring an id back later.
+#[derive(Clone)]
+pub(crate) enum Seed {
+    /// Nothing.
+    Random,
+    /// The key that a first visit named itself by.
+    Key(String),
+    /// The token that the visitor holds and that nobody can verify any more, because its key is gone. It counts only where a valid one would
+    /// count as much, so that planting it wins nothing over planting a valid one.
+    Unverifiable(String),
 }
 
 /// An anonymous token with its announcement, ready to be sent.
@@ -50,14 +60,17 @@ pub(crate) enum AnonymousCheck {
 
 impl Engine {
     /// A new anonymous session.
-    pub(crate) fn mint_anonymous(&self, whose: Whose, payload: Map<String, Value>) -> Result<IssuedAnonymous, EngineError> {
+    pub(crate) async fn mint_anonymous(
+        &self,
+        whose: Whose,
+        payload: Map<String, Value>,
+    ) -> Result<IssuedAnonymous, EngineError> {
         let now = self.clock.now_ms();
-        let is_new = matches!(whose, Whose::New { .. });
+        let is_new = matches!(whose, Whose::New(_));
         let claims = AnonymousClaims {
             anonymous_id: match whose {
                 Whose::Known(id) => id,
-                Whose::New { key: Some(key) } => self.id_of_key(&key).to_string(),
-                Whose::New { key: None } => Uuid::new_v4().to_string(),
+                Whose::New(seed) => self.new_id(&seed, now)?.to_string(),
             },
             issued_at: now / 1000,
             expires_at: now.saturating_add(self.settings.anonymous_validity_ms) / 1000,
@@ -67,39 +80,42 @@ impl Engine {
         };
         let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
         let key = self.keys.static_signing_key(now)?;
-        let token = jwt::sign(TokenKind::Anonymous, &key, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        let token = jwt::sign_aside(TokenKind::Anonymous, key, claims.to_payload()).await.ok_or(EngineError::Crypto)?;
         if is_new {
             crate::metrics::anonymous_minted();
         }
         Ok(IssuedAnonymous { session: AnonymousSession { claims }, token, front_token })
     }
 
-    /// The same key at the same server is always the same visitor (version 8, made as in RFC 9562, appendix B.2). Nobody can choose a key
-    /// for an id that is somebody's.
-    fn id_of_key(&self, key: &str) -> Uuid {
-        let mut hash = digest::Context::new(&digest::SHA256);
-        for part in ["anonymousId", &self.settings.issuer, key] {
-            hash.update(part.as_bytes());
-            hash.update(b"\0");
-        }
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hash.finish().as_ref()[..16]);
-        Uuid::new_v8(bytes)
+    /// An id of version 4 at random, or of version 8 (RFC 9562) of a seed.
+    fn new_id(&self, seed: &Seed, now: u64) -> Result<Uuid, EngineError> {
+        let (kind, text, period) = match seed {
+            Seed::Random => return Ok(Uuid::new_v4()),
+            Seed::Key(key) => match first_key::period(key, now) {
+                None => return Ok(Uuid::new_v4()),
+                Some(period) => ("key", key, period),
+            },
+            Seed::Unverifiable(token) => ("token", token, now / first_key::MAX_AGE_MS),
+        };
+        let keys = self.keys.refresh_keys();
+        let secret = keys.first().ok_or(EngineError::NoKey)?;
+        let parts = [kind.as_bytes(), self.settings.issuer.as_bytes(), text.as_bytes(), &period.to_be_bytes()];
+        Ok(Uuid::new_v8(secret.derive(&parts)))
     }
 
     /// The same visitor with a changed payload; a `null` removes its key.
-    pub(crate) fn update_anonymous(
+    pub(crate) async fn update_anonymous(
         &self,
         session: &AnonymousSession,
         update: Map<String, Value>,
     ) -> Result<IssuedAnonymous, EngineError> {
         let payload = merge(session.claims.custom.clone(), update)?;
-        self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), payload)
+        self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), payload).await
     }
 
     /// The same visitor with the same payload and a new token.
-    pub(crate) fn renew_anonymous(&self, session: &AnonymousSession) -> Result<IssuedAnonymous, EngineError> {
-        self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), session.claims.custom.clone())
+    pub(crate) async fn renew_anonymous(&self, session: &AnonymousSession) -> Result<IssuedAnonymous, EngineError> {
+        self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), session.claims.custom.clone()).await
     }
 
     /// The same token once more, for a visitor who may have lost the announcement.

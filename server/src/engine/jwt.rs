@@ -1,6 +1,8 @@
 //! Signing and verifying tokens. The key decides the algorithm, never the token.
 
-use jsonwebtoken::{Header, Validation, decode, decode_header, encode};
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde_json::{Map, Value};
 
 use super::keys::SigningKey;
@@ -86,6 +88,14 @@ pub(crate) fn key_id_for_back_ends(token: &str) -> Option<String> {
     let header = decode_header(token).ok()?;
     let version = header.extras.inner().get(VERSION)?.as_str()?;
     header.kid.filter(|_| matches!(version, "4" | ACCESS_TOKEN_VERSION))
+}
+
+/// Signs where it does not hold up other requests: an RSA signature takes more than a millisecond, so it is made on a thread for such work.
+pub(crate) async fn sign_aside(kind: TokenKind, key: Arc<SigningKey>, payload: Map<String, Value>) -> Option<String> {
+    if key.algorithm != Algorithm::RS256 {
+        return sign(kind, &key, &payload).ok();
+    }
+    tokio::task::spawn_blocking(move || sign(kind, &key, &payload).ok()).await.ok().flatten()
 }
 
 /// Signs a payload; with a `version` in the header, it is an access token (reference 1.9).

@@ -11,6 +11,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use aws_lc_rs::{
@@ -40,6 +41,8 @@ pub(crate) const PUBLISH_AHEAD_MS: u64 = 60 * 1000;
 const REREAD_MS: u64 = PUBLISH_AHEAD_MS / 2;
 /// An unknown `kid` makes us look into the store, but not more often than this (reference 8.1).
 const RELOAD_COOL_DOWN_MS: u64 = 500;
+/// How long a request waits for keys that it can do without.
+const READ_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How the keys of anonymous tokens sign.
 ///
@@ -52,18 +55,18 @@ const RELOAD_COOL_DOWN_MS: u64 = 500;
 /// # let folder = tempfile::tempdir()?;
 /// # let file = folder.path().join("sessions.db");
 /// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
-/// let sessions = builder.anonymous_algorithm(KeyAlgorithm::Es256).build().await?;
+/// let sessions = builder.anonymous_algorithm(KeyAlgorithm::Rs256).build().await?;
 /// let token = sessions.create_jwt(Default::default(), Duration::from_secs(60), JwtKey::Static).await?;
-/// assert_eq!(jsonwebtoken::decode_header(&token)?.alg, jsonwebtoken::Algorithm::ES256);
+/// assert_eq!(jsonwebtoken::decode_header(&token)?.alg, jsonwebtoken::Algorithm::RS256);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyAlgorithm {
     /// RSA, 2048 bits. Every JWT library verifies it, and verifying is fast.
-    #[default]
     Rs256,
-    /// ECDSA on P-256. Signs several times faster, in tokens that are 256 characters shorter; verifying is a little slower.
+    /// ECDSA on P-256. Signs many times faster, in tokens that are 256 characters shorter; verifying is a little slower.
+    #[default]
     Es256,
 }
 
@@ -96,8 +99,10 @@ pub(crate) struct KeyRing {
     set: RwLock<Arc<KeySet>>,
     /// When the store was last read or should have been, in epoch milliseconds.
     last_read: AtomicU64,
-    /// When the store was last read because of an unknown `kid`.
+    /// When reading the store because of an unknown `kid` last ended.
     last_lookup: AtomicU64,
+    /// How often it was.
+    lookups: AtomicU64,
     /// Held while reading or making keys, so that one task does it for all.
     reading: tokio::sync::Mutex<()>,
 }
@@ -123,6 +128,7 @@ impl KeyRing {
             set: RwLock::default(),
             last_read: AtomicU64::new(now_ms),
             last_lookup: AtomicU64::new(0),
+            lookups: AtomicU64::new(0),
             reading: tokio::sync::Mutex::default(),
         };
         ring.read_store(now_ms).await?;
@@ -152,13 +158,17 @@ impl KeyRing {
 
     /// The static key that signs now, for tokens that live long. Never waits: keys that may have changed are read in the background.
     pub(crate) fn static_signing_key(self: &Arc<Self>, now_ms: u64) -> Result<Arc<SigningKey>, EngineError> {
+        self.reread_in_background(now_ms);
+        signing(&self.set().static_keys, now_ms)
+    }
+
+    fn reread_in_background(self: &Arc<Self>, now_ms: u64) {
         if self.is_older_than(REREAD_MS, now_ms)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let ring = self.clone();
             runtime.spawn(async move { ring.read_if_older_than(REREAD_MS, now_ms).await });
         }
-        signing(&self.set().static_keys, now_ms)
     }
 
     /// Whether a newer static key than this one signs now. Processes whose clocks differ do not replace each other's tokens back and forth.
@@ -170,16 +180,27 @@ impl KeyRing {
     }
 
     /// The key with this `kid`, looked for in the store too.
-    pub(crate) async fn verifying_key(&self, id: &str, now_ms: u64) -> Result<Option<Arc<SigningKey>>, EngineError> {
+    ///
+    /// Keys that were deleted, as after a theft, are noticed within [`REREAD_MS`] also by a process that only verifies.
+    pub(crate) async fn verifying_key(self: &Arc<Self>, id: &str, now_ms: u64) -> Result<Option<Arc<SigningKey>>, EngineError> {
+        self.reread_in_background(now_ms);
         if let Some(key) = self.set().by_id.get(id) {
             return Ok(Some(key.clone()));
         }
-        let reading = self.reading.lock().await;
-        if now_ms.abs_diff(self.last_lookup.load(Ordering::Acquire)) >= RELOAD_COOL_DOWN_MS {
-            self.last_lookup.store(now_ms, Ordering::Release);
-            self.read_store(now_ms).await?;
+        let arrived = self.lookups.load(Ordering::Acquire);
+        let _reading = self.reading.lock().await;
+        // One that ended while we waited has what we came for. Without this, requests would queue up behind a database that is away, each
+        // to ask it again.
+        let asked_meanwhile = self.lookups.load(Ordering::Acquire) != arrived;
+        if !asked_meanwhile && now_ms.abs_diff(self.last_lookup.load(Ordering::Acquire)) >= RELOAD_COOL_DOWN_MS {
+            let started = Instant::now();
+            let read = self.read_store(now_ms).await;
+            let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            // From its end on, because a database that is away takes long to say so.
+            self.last_lookup.store(now_ms.saturating_add(took), Ordering::Release);
+            self.lookups.fetch_add(1, Ordering::AcqRel);
+            read?;
         }
-        drop(reading);
         Ok(self.set().by_id.get(id).cloned())
     }
 
@@ -252,10 +273,16 @@ impl KeyRing {
         if !self.is_older_than(age_ms, now_ms) {
             return;
         }
-        let _reading = self.reading.lock().await;
-        if self.is_older_than(age_ms, now_ms)
-            && let Err(error) = self.read_store(now_ms).await
-        {
+        // Somebody else is at it. What is in memory will do until then.
+        let Ok(_reading) = self.reading.try_lock() else { return };
+        if !self.is_older_than(age_ms, now_ms) {
+            return;
+        }
+        let Ok(read) = tokio::time::timeout(READ_PATIENCE, self.read_store(now_ms)).await else {
+            tracing::warn!("the signing keys could not be read again in time; going on with those in memory");
+            return;
+        };
+        if let Err(error) = read {
             tracing::warn!(%error, "the signing keys could not be read again; going on with those in memory");
         }
     }

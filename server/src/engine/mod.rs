@@ -17,9 +17,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 pub(crate) use self::{
-    anonymous::{AnonymousCheck, IssuedAnonymous, Whose},
+    anonymous::{AnonymousCheck, IssuedAnonymous, Seed, Whose},
     keys::PUBLISH_AHEAD_MS,
-    record::{rotate, update_live, write_of},
+    record::{Judged, RotationTimes, Shown, rotate, update_live, write_of},
 };
 pub use self::{jwt::JwtKey, keys::KeyAlgorithm};
 use self::{
@@ -85,12 +85,20 @@ pub enum EngineError {
     Payload(#[from] PayloadError),
 }
 
+/// Whether both are there and equal. Takes the same time for every text of the same length.
+pub(crate) fn is_same_secret(one: Option<&str>, other: Option<&str>) -> bool {
+    let equal = |one: &str, other: &str| aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes());
+    one.zip(other).is_some_and(|(one, other)| equal(one, other).is_ok())
+}
+
 /// Lifetimes and names that go into tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineSettings {
     pub(crate) issuer: String,
     pub(crate) access_validity_ms: u64,
     pub(crate) refresh_validity_ms: u64,
+    /// How long a refresh token stays acceptable after another took its place.
+    pub(crate) refresh_grace_ms: u64,
     pub(crate) anonymous_validity_ms: u64,
     /// An anonymous token older than this is issued anew.
     pub(crate) anonymous_renewal_ms: u64,
@@ -127,9 +135,9 @@ pub(crate) struct IssuedRefresh {
 /// What became of an access token at verification.
 pub(crate) enum AccessCheck {
     Valid(UserSession),
-    /// The visitor should refresh. The anonymousId is there when the signature was right.
+    /// The visitor should refresh. The session is there when the signature was right, and only the time is over.
     TryRefresh {
-        anonymous_id: Option<String>,
+        expired: Option<UserSession>,
     },
 }
 
@@ -146,14 +154,18 @@ pub(crate) enum DatabaseCheck {
 /// What became of a refresh token.
 pub(crate) enum Refreshed {
     Tokens(Box<IssuedAccess>, IssuedRefresh),
-    /// The session is gone, or the token is none of ours. The anonymousId is there when the token was ours.
-    Unauthorised {
-        anonymous_id: Option<String>,
-    },
+    /// The session is gone, or the token is none of ours; what it says of the visitor when it was ours.
+    Unauthorised(Option<Bearer>),
     /// The token was used again after its child was used. The session has been ended.
-    Theft {
-        anonymous_id: String,
-    },
+    Theft(Bearer),
+}
+
+/// What is known of the visitor who presents a refresh token.
+pub(crate) struct Bearer {
+    /// The record's where there is a record, because the token's may have been forgotten since.
+    pub(crate) anonymous_id: String,
+    /// When the token was made, in epoch seconds.
+    pub(crate) issued_at: Option<u64>,
 }
 
 /// What is known of a session without its tokens.
@@ -240,6 +252,11 @@ impl Engine {
         jwt::sign_for_app(&key, &payload).map_err(|_| EngineError::Crypto)
     }
 
+    /// Whether sessions can be read and written.
+    pub(crate) async fn ready(&self) -> Result<(), EngineError> {
+        Ok(self.store.check_writable(self.clock.now_ms()).await?)
+    }
+
     /// Removes expired sessions.
     pub(crate) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
         Ok(self.store.remove_expired(self.clock.now_ms(), limit).await?)
@@ -274,7 +291,9 @@ impl Engine {
             expires_at: refresh.expires_at,
             payload: without_protected(payload),
             data: Map::new(),
+            former_tokens: Vec::new(),
         };
+        self.check_room(&session, now)?;
         // Signed before it is stored: what cannot be sent shall not exist.
         let access = self.issue_access(self.claims_of(&session, &hash, inherited, now)).await?;
         self.store.create(&session).await?;
@@ -288,10 +307,10 @@ impl Engine {
     /// Verifies an access token without asking the store for the session. Pure: changes nothing.
     pub(crate) async fn verify(&self, token: &str) -> Result<AccessCheck, EngineError> {
         let Some(claims) = self.verified_payload(token, TokenKind::Access).await?.and_then(AccessClaims::from_payload) else {
-            return Ok(AccessCheck::TryRefresh { anonymous_id: None });
+            return Ok(AccessCheck::TryRefresh { expired: None });
         };
         Ok(if claims.expires_at <= self.clock.now_s() {
-            AccessCheck::TryRefresh { anonymous_id: Some(claims.anonymous_id) }
+            AccessCheck::TryRefresh { expired: Some(UserSession { claims }) }
         } else {
             AccessCheck::Valid(UserSession { claims })
         })
@@ -310,11 +329,17 @@ impl Engine {
             });
         };
         let own = Hash1::from_claim(&claims.refresh_token_hash1);
-        let judged = self.rotate(&claims.session_handle, &own, Some(&parent), now, Write::Keep).await?;
+        let shown = Shown {
+            handle: &claims.session_handle,
+            hash: &own,
+            parent: Some(&parent),
+            issued_at: Some(claims.issued_at.saturating_mul(1000)),
+        };
+        let judged = self.rotate(&shown, now, Write::Keep).await?.live();
         Ok(match judged {
             None => DatabaseCheck::Gone,
-            Some((Rotation::Theft, _)) => DatabaseCheck::Exists,
-            Some((Rotation::Current | Rotation::PromoteChild, record)) => {
+            Some((Rotation::Theft | Rotation::Replaced, _)) => DatabaseCheck::Exists,
+            Some((Rotation::Current | Rotation::Promote, record)) => {
                 let inherited = Inherited { parent: None, anti_csrf: claims.anti_csrf_token.as_deref() };
                 DatabaseCheck::Promoted(self.issue_access(self.claims_of(&record, &own, inherited, now)).await?)
             }
@@ -329,20 +354,24 @@ impl Engine {
         may_refresh: impl Fn(Option<&str>) -> bool,
     ) -> Result<Refreshed, EngineError> {
         let Some(content) = self.open_refresh(token) else {
-            return Ok(Refreshed::Unauthorised { anonymous_id: None });
+            return Ok(Refreshed::Unauthorised(None));
         };
+        let issued_at = content.issued_at.map(|time| time / 1000);
+        let bearer = |anonymous_id: String| Bearer { anonymous_id, issued_at };
         if !may_refresh(content.anti_csrf_token.as_deref()) {
-            return Ok(Refreshed::Unauthorised { anonymous_id: Some(content.anonymous_id) });
+            return Ok(Refreshed::Unauthorised(Some(bearer(content.anonymous_id))));
         }
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let judged = self.rotate(&content.session_handle, &presented, parent.as_ref(), now, Write::Remove).await?;
+        let shown =
+            Shown { handle: &content.session_handle, hash: &presented, parent: parent.as_ref(), issued_at: content.issued_at };
+        let judged = self.rotate(&shown, now, Write::Remove).await?;
         Ok(match judged {
-            None => Refreshed::Unauthorised { anonymous_id: Some(content.anonymous_id) },
-            // The record's id, because the token's may have been forgotten since.
-            Some((Rotation::Theft, record)) => Refreshed::Theft { anonymous_id: record.anonymous_id },
-            Some((Rotation::Current | Rotation::PromoteChild, record)) => {
+            Judged::Gone => Refreshed::Unauthorised(Some(bearer(content.anonymous_id))),
+            Judged::Expired(record) => Refreshed::Unauthorised(Some(bearer(record.anonymous_id))),
+            Judged::Live(Rotation::Theft, record) => Refreshed::Theft(bearer(record.anonymous_id)),
+            Judged::Live(Rotation::Current | Rotation::Promote | Rotation::Replaced, record) => {
                 let inherited = Inherited { parent: Some(&presented), anti_csrf: content.anti_csrf_token.as_deref() };
                 let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, inherited, now)?;
                 let claims = self.claims_of(&record, &Hash1::of(&child.token), inherited, now);
@@ -351,29 +380,27 @@ impl Engine {
         })
     }
 
-    async fn rotate(
-        &self,
-        handle: &str,
-        presented: &Hash1,
-        parent: Option<&Hash1>,
-        now: u64,
-        on_theft: Write,
-    ) -> Result<Option<(Rotation, SessionRecord)>, EngineError> {
-        let validity = self.settings.refresh_validity_ms;
-        Ok(rotate(&*self.store, handle, presented, parent, now, validity, |judged, _| write_of(judged, on_theft)).await?)
+    async fn rotate(&self, shown: &Shown<'_>, now: u64, on_theft: Write) -> Result<Judged, EngineError> {
+        Ok(rotate(&*self.store, shown, now, self.rotation_times(), |judged, _| write_of(judged, on_theft)).await?)
+    }
+
+    fn rotation_times(&self) -> RotationTimes {
+        RotationTimes { validity_ms: self.settings.refresh_validity_ms, grace_ms: self.settings.refresh_grace_ms }
     }
 
     /// Merges into the payload of a session, in the store only; the browser learns of it at the next refresh. `false` when there is
     /// no such session.
     pub(crate) async fn merge_by_handle(&self, handle: &str, update: &Map<String, Value>) -> Result<bool, EngineError> {
-        let now = self.clock.now_ms();
+        Ok(self.merge_stored(handle, update, self.clock.now_ms()).await?.is_some())
+    }
+
+    /// Refuses a payload with which the token of a later refresh would be too large: a session must never become one that cannot be
+    /// refreshed.
+    fn check_room(&self, record: &SessionRecord, now: u64) -> Result<(), PayloadError> {
         // As long as the token that the next refresh makes can be.
         let (placeholder, anti_csrf) = (Hash1::of(""), Uuid::nil().to_string());
         let inherited = Inherited { parent: Some(&placeholder), anti_csrf: Some(&anti_csrf) };
-        Ok(self
-            .merge_stored(handle, update, now, |record| self.claims_of(record, &placeholder, inherited, now))
-            .await?
-            .is_some())
+        self.claims_of(record, &placeholder, inherited, now).front_token(cookie::ACCESS_TOKEN).map(drop)
     }
 
     /// Merges into the payload of a session and issues its access token anew, with the same expiry. `None` when the session is gone.
@@ -388,7 +415,7 @@ impl Engine {
             custom: record.payload.clone(),
             ..session.claims.clone()
         };
-        match self.merge_stored(session.handle(), update, now, renewed).await? {
+        match self.merge_stored(session.handle(), update, now).await? {
             None => Ok(None),
             Some(record) => Ok(Some(self.issue_access(renewed(&record)).await?)),
         }
@@ -422,16 +449,15 @@ impl Engine {
         handle: &str,
         update: &Map<String, Value>,
         now: u64,
-        claims_of: impl Fn(&SessionRecord) -> AccessClaims + Send + Sync,
     ) -> Result<Option<SessionRecord>, EngineError> {
         let mut refused = None;
         let record = update_live(&*self.store, handle, now, &mut |record| {
             let merged = merge(record.payload.clone(), update.clone()).and_then(|payload| {
                 record.payload = payload;
-                claims_of(record).front_token(cookie::ACCESS_TOKEN)
+                self.check_room(record, now)
             });
             match merged {
-                Ok(_) => Write::Save,
+                Ok(()) => Write::Save,
                 Err(error) => {
                     refused = Some(error);
                     Write::Keep
@@ -453,12 +479,17 @@ impl Engine {
         let anonymous_id = Uuid::new_v4().to_string();
         let own = Hash1::from_claim(&session.claims.refresh_token_hash1);
         let parent = session.claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let validity = self.settings.refresh_validity_ms;
-        let judged = rotate(&*self.store, session.handle(), &own, parent.as_ref(), now, validity, |_, record| {
+        let shown = Shown {
+            handle: session.handle(),
+            hash: &own,
+            parent: parent.as_ref(),
+            issued_at: Some(session.claims.issued_at.saturating_mul(1000)),
+        };
+        let judged = rotate(&*self.store, &shown, now, self.rotation_times(), |_, record| {
             record.anonymous_id.clone_from(&anonymous_id);
             Write::Save
         });
-        let Some((rotation, record)) = judged.await? else { return Ok(None) };
+        let Some((rotation, record)) = judged.await?.live() else { return Ok(None) };
         if rotation == Rotation::Theft {
             let claims = AccessClaims { issued_at: now / 1000, anonymous_id, custom: record.payload, ..session.claims.clone() };
             return Ok(Some((self.issue_access(claims).await?, None)));
@@ -484,6 +515,13 @@ impl Engine {
         let removed = self.store.remove(handle).await?;
         metrics::sessions_revoked(removed.into());
         Ok(removed)
+    }
+
+    /// Ends a session; the record that there was.
+    pub(crate) async fn end(&self, handle: &str) -> Result<Option<SessionRecord>, EngineError> {
+        let ended = self.store.update(handle, &mut |_| Write::Remove).await?;
+        metrics::sessions_revoked(ended.is_some().into());
+        Ok(ended)
     }
 
     pub(crate) async fn revoke_all_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
@@ -533,7 +571,7 @@ impl Engine {
     async fn issue_access(&self, claims: AccessClaims) -> Result<Box<IssuedAccess>, EngineError> {
         let front_token = claims.front_token(cookie::ACCESS_TOKEN)?;
         let key = self.keys.access_signing_key(self.clock.now_ms()).await?;
-        let token = jwt::sign(TokenKind::Access, &key, &claims.to_payload()).map_err(|_| EngineError::Crypto)?;
+        let token = jwt::sign_aside(TokenKind::Access, key, claims.to_payload()).await.ok_or(EngineError::Crypto)?;
         Ok(Box::new(IssuedAccess { session: UserSession { claims }, token, front_token }))
     }
 
@@ -548,7 +586,7 @@ impl Engine {
         let keys = self.keys.refresh_keys();
         let key = keys.first().ok_or(EngineError::NoKey)?;
         Ok(IssuedRefresh {
-            token: key.seal(handle, user_id, anonymous_id, inherited)?,
+            token: key.seal(handle, user_id, anonymous_id, inherited, now)?,
             expires_at: now.saturating_add(self.settings.refresh_validity_ms),
         })
     }

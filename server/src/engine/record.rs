@@ -1,9 +1,9 @@
 //! Changes of stored sessions that more than one operation makes, each in one transaction.
 
-use passerby_protocol::rotation::{Rotation, judge};
+use passerby_protocol::rotation::{Former, Lineage, Presented, Rotation};
 
 use super::refresh_token::{Hash1, Hash2};
-use crate::store::{Decide, SessionRecord, SessionStore, StoreError, Write};
+use crate::store::{Decide, FormerToken, SessionRecord, SessionStore, StoreError, Write};
 
 /// [`SessionStore::update`] for a session that has not expired at `now` (epoch milliseconds). One that has is removed, and there is none.
 pub(crate) async fn update_live(
@@ -22,38 +22,93 @@ pub(crate) async fn update_live(
     Ok(record.filter(|_| !expired))
 }
 
-/// Judges the presented refresh token against the stored one (reference 8.5), and lets `then` say what to do with the record. A child
-/// that is used for the first time has become the current one by then, and the session lives `validity_ms` from now on. `None`
-/// when the session is gone.
+/// The refresh token that a request presents, or names by its access token.
+pub(crate) struct Shown<'a> {
+    pub(crate) handle: &'a str,
+    pub(crate) hash: &'a Hash1,
+    /// The token it was obtained with.
+    pub(crate) parent: Option<&'a Hash1>,
+    /// Epoch milliseconds.
+    pub(crate) issued_at: Option<u64>,
+}
+
+/// How long sessions and replaced tokens live, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RotationTimes {
+    pub(crate) validity_ms: u64,
+    pub(crate) grace_ms: u64,
+}
+
+/// What became of a session whose refresh token was presented.
+pub(crate) enum Judged {
+    /// There is one; as it was left.
+    Live(Rotation, SessionRecord),
+    /// There was one, whose time was over. It is removed.
+    Expired(SessionRecord),
+    /// There is none.
+    Gone,
+}
+
+impl Judged {
+    /// The session, if there still is one.
+    pub(crate) fn live(self) -> Option<(Rotation, SessionRecord)> {
+        match self {
+            Self::Live(rotation, record) => Some((rotation, record)),
+            Self::Expired(_) | Self::Gone => None,
+        }
+    }
+}
+
+/// Judges the presented refresh token against the stored ones, and lets `then` say what to do with the record. A token that becomes the
+/// current one has done so by then, and the session lives for its validity from now on.
 pub(crate) async fn rotate(
     store: &dyn SessionStore,
-    handle: &str,
-    presented: &Hash1,
-    parent: Option<&Hash1>,
+    shown: &Shown<'_>,
     now: u64,
-    validity_ms: u64,
+    times: RotationTimes,
     then: impl Fn(Rotation, &mut SessionRecord) -> Write + Send + Sync,
-) -> Result<Option<(Rotation, SessionRecord)>, StoreError> {
-    let (presented, parent) = (presented.hash2(), parent.map(Hash1::hash2));
+) -> Result<Judged, StoreError> {
+    let (hash, parent) = (shown.hash.hash2(), shown.parent.map(Hash1::hash2));
     let mut rotation = None;
-    let record = update_live(store, handle, now, &mut |record| {
-        let judged = judge(&Hash2::from_store(&record.refresh_hash2), &presented, parent.as_ref());
+    let decide: Decide<'_> = &mut |record| {
+        if record.expires_at <= now {
+            return Write::Remove;
+        }
+        let mut lineage = lineage_of(record);
+        let presented = Presented { hash: &hash, parent: parent.as_ref(), issued_at: shown.issued_at };
+        let judged = lineage.judge(&presented, now, times.grace_ms);
         rotation = Some(judged);
-        if judged == Rotation::PromoteChild {
-            record.refresh_hash2 = presented.clone().into_string();
-            record.expires_at = now.saturating_add(validity_ms);
+        if judged == Rotation::Promote {
+            lineage.promote(hash.clone(), now, times.grace_ms);
+            remember(lineage, record);
+            record.expires_at = now.saturating_add(times.validity_ms);
         }
         then(judged, record)
+    };
+    let record = store.update(shown.handle, decide).await?;
+    Ok(match (rotation, record) {
+        (Some(rotation), Some(record)) => Judged::Live(rotation, record),
+        (None, Some(record)) => Judged::Expired(record),
+        (_, None) => Judged::Gone,
     })
-    .await?;
-    Ok(rotation.zip(record))
+}
+
+fn lineage_of(record: &SessionRecord) -> Lineage<Hash2> {
+    let former = |token: &FormerToken| Former { hash: Hash2::from_store(&token.hash2), replaced_at: token.replaced_at };
+    Lineage { current: Hash2::from_store(&record.refresh_hash2), formers: record.former_tokens.iter().map(former).collect() }
+}
+
+fn remember(lineage: Lineage<Hash2>, record: &mut SessionRecord) {
+    let former = |token: Former<Hash2>| FormerToken { hash2: token.hash.into_string(), replaced_at: token.replaced_at };
+    record.refresh_hash2 = lineage.current.into_string();
+    record.former_tokens = lineage.formers.into_iter().map(former).collect();
 }
 
 /// What to do with the record when nothing but the rotation changes it.
 pub(crate) fn write_of(judged: Rotation, on_theft: Write) -> Write {
     match judged {
-        Rotation::Current => Write::Keep,
-        Rotation::PromoteChild => Write::Save,
+        Rotation::Current | Rotation::Replaced => Write::Keep,
+        Rotation::Promote => Write::Save,
         Rotation::Theft => on_theft,
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     constant_time::verify_slices_are_equal,
-    digest, rand,
+    digest, hmac, rand,
 };
 use base64::{
     Engine as _,
@@ -35,6 +35,9 @@ pub(crate) struct RefreshContent {
     pub(crate) anti_csrf_token: Option<String>,
     pub(crate) tenant_id: String,
     pub(crate) anonymous_id: String,
+    /// Epoch milliseconds. Tokens of before do not say.
+    #[serde(default)]
+    pub(crate) issued_at: Option<u64>,
 }
 
 /// The tenant that a session handle names (reference 1.1).
@@ -52,7 +55,14 @@ pub(crate) struct Inherited<'a> {
 }
 
 /// Encrypts and decrypts refresh tokens. AES-256-GCM, so that a token that decrypts was made by us.
-pub(crate) struct RefreshKey(LessSafeKey);
+pub(crate) struct RefreshKey {
+    tokens: LessSafeKey,
+    /// Another secret, which nobody can tell from tokens: what ids of first visits are derived with.
+    ids: hmac::Key,
+}
+
+/// What separates the two uses of one stored secret.
+const IDS: &[u8] = b"passerby anonymous ids";
 
 impl RefreshKey {
     pub(crate) fn generate_base64() -> Result<String, EngineError> {
@@ -65,7 +75,20 @@ impl RefreshKey {
         let damaged = || EngineError::Store(StoreError::Damaged("the key of the refresh tokens is not 32 bytes in base64"));
         let bytes = STANDARD.decode(text).map_err(|_| damaged())?;
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| damaged())?;
-        Ok(Self(LessSafeKey::new(key)))
+        let ids = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), IDS);
+        Ok(Self { tokens: LessSafeKey::new(key), ids: hmac::Key::new(hmac::HMAC_SHA256, ids.as_ref()) })
+    }
+
+    /// The same bytes for the same parts, and nobody outside can tell which.
+    pub(crate) fn derive(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let mut context = hmac::Context::with_key(&self.ids);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&context.sign().as_ref()[..16]);
+        bytes
     }
 
     /// Makes a token; no two are equal.
@@ -75,6 +98,7 @@ impl RefreshKey {
         user_id: &str,
         anonymous_id: &str,
         inherited: Inherited<'_>,
+        now_ms: u64,
     ) -> Result<String, EngineError> {
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(|_| EngineError::Crypto)?;
@@ -87,9 +111,10 @@ impl RefreshKey {
             anti_csrf_token: inherited.anti_csrf.map(str::to_owned),
             tenant_id: tenant_of(session_handle).to_owned(),
             anonymous_id: anonymous_id.to_owned(),
+            issued_at: Some(now_ms),
         };
         let mut sealed = serde_json::to_vec(&content).map_err(|_| EngineError::Crypto)?;
-        self.0
+        self.tokens
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(VERSION.as_bytes()), &mut sealed)
             .map_err(|_| EngineError::Crypto)?;
         Ok([&URL_SAFE_NO_PAD.encode(sealed), nonce_text.as_str(), VERSION].join("."))
@@ -104,7 +129,8 @@ impl RefreshKey {
         }
         let nonce: [u8; NONCE_LEN] = URL_SAFE_NO_PAD.decode(nonce_text).ok()?.try_into().ok()?;
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let json = self.0.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(VERSION.as_bytes()), &mut bytes).ok()?;
+        let json =
+            self.tokens.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(VERSION.as_bytes()), &mut bytes).ok()?;
         let content: RefreshContent = serde_json::from_slice(json).ok()?;
         (content.nonce == nonce_text && is_anonymous_id(&content.anonymous_id)).then_some(content)
     }
@@ -186,24 +212,34 @@ mod tests {
     fn opens_what_it_sealed() {
         let key = key();
         let parent = Hash1::of("parent");
-        let token = key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }).unwrap();
+        let token = key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }, 7).unwrap();
         let content = key.open(&token).unwrap();
         assert_eq!((content.session_handle.as_str(), content.user_id.as_str()), ("handle", "user"));
         assert_eq!(content.anonymous_id, ID);
+        assert_eq!(content.issued_at, Some(7));
         assert_eq!(content.parent_refresh_token_hash1.as_deref(), Some(parent.as_str()));
         assert!(looks_like_one(&token));
-        assert_ne!(token, key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }).unwrap());
+        assert_ne!(token, key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }, 7).unwrap());
     }
 
     #[test]
     fn opens_nothing_else() {
-        let token = key().seal("handle", "user", ID, Inherited::default()).unwrap();
+        let token = key().seal("handle", "user", ID, Inherited::default(), 7).unwrap();
         assert!(key().open(&token).is_none(), "another key's token");
         let key = key();
-        let token = key.seal("handle", "user", ID, Inherited::default()).unwrap();
+        let token = key.seal("handle", "user", ID, Inherited::default(), 7).unwrap();
         for bad in ["", ".", "..V2", "a.b.V2", "a.b.c.V2", &token.replace(".V2", ".V1"), &format!("{token}.x"), &token[1..]] {
             assert!(key.open(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn derives_what_only_this_key_can_tell() {
+        let key = key();
+        let id = key.derive(&[b"a", b"bc"]);
+        assert_eq!(id, key.derive(&[b"a", b"bc"]));
+        assert_ne!(id, key.derive(&[b"ab", b"c"]), "where a part ends counts");
+        assert_ne!(id, self::key().derive(&[b"a", b"bc"]));
     }
 
     #[test]
@@ -224,7 +260,7 @@ mod tests {
         #[test]
         fn one_flipped_character_is_noticed(position in any::<proptest::sample::Index>()) {
             let key = key();
-            let token = key.seal("handle", "user", ID, Inherited::default()).unwrap();
+            let token = key.seal("handle", "user", ID, Inherited::default(), 7).unwrap();
             let at = position.index(token.len());
             let mut bytes = token.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };

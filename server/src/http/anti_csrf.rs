@@ -1,6 +1,7 @@
 //! The protocol's own protection against requests that other websites send with a visitor's cookies (reference 8.3, 8.4).
 
 use super::request::{RequestFacts, Transfer};
+use crate::engine::is_same_secret;
 
 /// What a request must show besides its cookies. The layer checks where requests come from (Fetch Metadata and `Origin`) in any case,
 /// which is enough for today's browsers; the other two are for those that send neither, and for parity with a SuperTokens back end.
@@ -52,7 +53,7 @@ impl AntiCsrf {
             _ if transfer == Transfer::Header => true,
             Self::None => true,
             Self::ViaCustomHeader => facts.has_rid,
-            Self::ViaToken => token.is_some() && token == facts.anti_csrf.as_deref(),
+            Self::ViaToken => is_same_secret(token, facts.anti_csrf.as_deref()),
         }
     }
 }

@@ -9,15 +9,6 @@ use super::{
 };
 use crate::engine::{IssuedAccess, IssuedAnonymous, IssuedRefresh};
 
-/// Which transfer methods a clearing covers.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClearScope {
-    /// A refusal: whatever the browser may hold (reference 1.7).
-    Both,
-    /// A sign-out: what the session used (reference 8.7).
-    One(Transfer),
-}
-
 #[derive(Clone, Default)]
 pub(crate) enum UserChange {
     #[default]
@@ -29,7 +20,8 @@ pub(crate) enum UserChange {
         /// The session moved from the other transfer method.
         clear_other: bool,
     },
-    Clear(ClearScope),
+    /// Whatever the request presented is of no more use.
+    Clear,
 }
 
 #[derive(Clone, Default)]
@@ -60,7 +52,7 @@ impl Changes {
     pub(crate) fn renew_access(&mut self, transfer: Transfer, access: Box<IssuedAccess>) {
         let (refresh, clear_other) = match std::mem::take(&mut self.user) {
             UserChange::Issue { refresh, clear_other, .. } => (refresh, clear_other),
-            UserChange::Keep | UserChange::Clear(_) => (None, false),
+            UserChange::Keep | UserChange::Clear => (None, false),
         };
         self.user = UserChange::Issue { transfer, access, refresh, clear_other };
     }
@@ -108,11 +100,12 @@ impl Changes {
                 }
                 out.token(names::header::FRONT_TOKEN, &access.front_token);
             }
-            UserChange::Clear(scope) => {
-                if scope != ClearScope::One(Transfer::Header) {
+            UserChange::Clear => {
+                // What came with the request is of the session that ended. The browser may hold another by now.
+                if facts.has_user_cookie {
                     out.clear(Transfer::Cookie);
                 }
-                if scope != ClearScope::One(Transfer::Cookie) {
+                if facts.has_user_bearer {
                     out.clear(Transfer::Header);
                 }
                 if facts.has_legacy_cookie {

@@ -140,20 +140,35 @@ pub(crate) struct PresentedCookie {
     pub(crate) former: bool,
 }
 
-/// The values of all cookies of a request that have exactly this name, in order, percent-decoded. Empty ones count as absent.
+/// No token of ours is longer. What is longer is not looked at, because it costs time.
+pub(crate) const LONGEST_TOKEN: usize = 8192;
+/// Of several cookies of one name so many are looked at. Browsers send those of longer paths and older ones first.
+const MOST_OF_A_NAME: usize = 8;
+
+/// The values of the cookies of a request that have exactly this name, in order, percent-decoded. Empty ones count as absent, and so do those
+/// that are too long or too many.
 pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
+    all(headers, name)
+        .filter(|value| value.len() <= LONGEST_TOKEN)
+        .take(MOST_OF_A_NAME)
+        .map(|value| percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into))
+        .collect()
+}
+
+/// Whether a request has a cookie of exactly this name that is not empty, whatever it is worth.
+pub(crate) fn is_there(headers: &HeaderMap, name: &str) -> bool {
+    all(headers, name).next().is_some()
+}
+
+fn all<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
         // Another's cookie need not be text, and must not cost the visitor his session.
         .filter_map(|pair| str::from_utf8(pair).ok()?.split_once('='))
-        .filter(|(key, value)| key.trim() == name && !value.trim().is_empty())
-        .map(|(_, value)| {
-            let value = value.trim();
-            percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into)
-        })
-        .collect()
+        .filter(move |(key, value)| key.trim() == name && !value.trim().is_empty())
+        .map(|(_, value)| value.trim())
 }
 
 #[cfg(test)]
@@ -210,6 +225,17 @@ mod tests {
         };
         let text = named.clear_anonymous();
         assert_eq!(text, "__Host-t=; HttpOnly; SameSite=Lax; Secure; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+
+    #[test]
+    fn looks_at_no_more_than_a_few_and_none_that_is_too_long() {
+        let mut headers = HeaderMap::new();
+        let many = (0..700).map(|number| format!("a={number}")).collect::<Vec<_>>().join("; ");
+        headers.append(header::COOKIE, HeaderValue::from_str(&format!("a={}; {many}", "x".repeat(8193))).unwrap());
+        assert_eq!(values(&headers, "a"), ["0", "1", "2", "3", "4", "5", "6", "7"]);
+        let mut long = HeaderMap::new();
+        long.append(header::COOKIE, HeaderValue::from_str(&format!("a={}", "x".repeat(8193))).unwrap());
+        assert!(values(&long, "a").is_empty() && is_there(&long, "a") && !is_there(&long, "b"));
     }
 
     #[test]

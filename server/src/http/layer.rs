@@ -10,11 +10,11 @@ use axum::body::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use serde_json::json;
 use tower::{Layer, Service};
-use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError, ResponseForProtectionError};
+use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError, ResponseForProtectionError, ResponseFuture};
 
 use super::{
-    changes::Changes,
-    resolve::{self, Former, Who},
+    exempt::Exempt,
+    resolve::{self, Former, Resolved, Who},
     routes::Route,
     visitor::Visitor,
 };
@@ -65,10 +65,9 @@ pub struct SessionsLayer {
 /// ```
 /// use axum::body::Body;
 /// use http::{Request, Response};
-/// use passerby_server::{CrossOrigin, Sessions, SessionsService};
+/// use passerby_server::{Sessions, SessionsService};
 /// # use passerby_server::SqliteStore;
 /// use tower::{Layer as _, ServiceExt as _, service_fn};
-/// use tower_http::csrf::Csrf;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -76,7 +75,7 @@ pub struct SessionsLayer {
 /// # let file = folder.path().join("sessions.db");
 /// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
 /// let app = service_fn(|_: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::from("the app"))) });
-/// let service: Csrf<SessionsService<_>, CrossOrigin> = sessions.layer().layer(app);
+/// let service: SessionsService<_> = sessions.layer().layer(app);
 /// // Answered before the app is asked.
 /// let keys = service.oneshot(Request::get("/auth/jwt/jwks.json").body(Body::empty())?).await?;
 /// assert_eq!(keys.headers()["content-type"], "application/json");
@@ -86,6 +85,13 @@ pub struct SessionsLayer {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SessionsService<S> {
+    checked: Csrf<Checked<S>, CrossOrigin>,
+    sessions: Sessions,
+}
+
+/// What is behind the check of origins.
+#[derive(Clone, Debug)]
+struct Checked<S> {
     inner: S,
     sessions: Sessions,
 }
@@ -124,24 +130,51 @@ impl SessionsLayer {
 }
 
 impl<S> Layer<S> for SessionsLayer {
-    type Service = Csrf<SessionsService<S>, CrossOrigin>;
+    type Service = SessionsService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let csrf: CsrfLayer<CrossOrigin> = self.sessions.csrf().clone().with_rejection_response(CrossOrigin);
-        csrf.layer(SessionsService { inner, sessions: self.sessions.clone() })
+        let sessions = self.sessions.clone();
+        SessionsService { checked: csrf.layer(Checked { inner, sessions: sessions.clone() }), sessions }
     }
 }
 
 impl<B: From<Bytes>> ResponseForProtectionError<B> for CrossOrigin {
     fn response_for_protection_error(&mut self, _: ProtectionError) -> Response<B> {
-        tracing::debug!("refused a state-changing request from another origin; list it with `trusted_origin` if it is yours");
-        let mut response = Response::new(json!({ "message": "cross-origin request refused" }));
-        *response.status_mut() = StatusCode::FORBIDDEN;
-        json_response(response)
+        json_response(cross_origin())
     }
 }
 
+fn cross_origin() -> Response<serde_json::Value> {
+    tracing::debug!("refused a state-changing request from another origin; list it with `trusted_origin` if it is yours");
+    let mut response = Response::new(json!({ "message": "cross-origin request refused" }));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
+}
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SessionsService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    ReqBody: Send + 'static,
+    ResBody: From<Bytes>,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.checked.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        self.sessions.exempt().hide(&mut parts);
+        self.checked.call(Request::from_parts(parts, body))
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Checked<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Future: Send,
@@ -164,6 +197,7 @@ where
         Box::pin(async move {
             // Taken apart, because a body that is not `Sync` could not be borrowed while we wait.
             let (mut parts, body) = request.into_parts();
+            Exempt::show(&mut parts);
             let visitor = match begin(&sessions, &parts).await {
                 Begun::Answered(response) => return Ok(json_response(response)),
                 Begun::Visitor(visitor) => visitor,
@@ -186,14 +220,17 @@ pub(crate) enum Begun {
 /// What every framework's adapter begins with, after CSRF protection.
 pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Begun {
     let facts = sessions.facts_of(parts);
+    if facts.is_foreign_socket {
+        return Begun::Answered(cross_origin());
+    }
     if let Some(route) = Route::of(&parts.method, parts.uri.path(), sessions.base_path()) {
         return Begun::Answered(route.answer(sessions, parts, facts).await);
     }
-    let (who, changes) = match parts.method {
-        Method::OPTIONS | Method::TRACE => (Who::Nobody(Former::Unknown), Changes::default()),
+    let resolved = match parts.method {
+        Method::OPTIONS | Method::TRACE => Resolved::of(Who::Nobody(Former::Unknown)),
         _ => resolve::resolve(sessions, parts, &facts).await,
     };
-    Begun::Visitor(Visitor::new(sessions.clone(), facts, who, changes))
+    Begun::Visitor(Visitor::new(sessions.clone(), facts, resolved))
 }
 
 fn json_response<B: From<Bytes>>(response: Response<serde_json::Value>) -> Response<B> {

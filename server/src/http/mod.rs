@@ -3,6 +3,7 @@
 mod anti_csrf;
 mod changes;
 pub(crate) mod cookies;
+mod exempt;
 mod extract;
 mod layer;
 mod refused;
@@ -12,9 +13,10 @@ mod routes;
 mod ssr;
 mod visitor;
 
+pub(crate) use self::exempt::Exempt;
 #[cfg(feature = "actix")]
 pub(crate) use self::layer::{Begun, begin};
-pub(crate) use self::request::RequestFacts;
+pub(crate) use self::request::{Readers, RequestFacts};
 #[cfg(feature = "core")]
 pub(crate) use self::routes::PUBLIC_CACHING;
 pub use self::{

@@ -1,15 +1,17 @@
 //! What a request says about itself.
 
-use std::ops::RangeInclusive;
-
 use http::{HeaderMap, Method, Uri, header};
-use passerby_protocol::names::{self, front_cookie};
+use passerby_protocol::{
+    first_key,
+    identity::MintFacts,
+    names::{self, cookie, front_cookie},
+};
 
-use super::cookies::CookieSettings;
-use crate::{engine::jwt::TokenKind, mint::MintSettings};
-
-/// Below it keys could be those of many, above it somebody is up to something. In characters.
-const ANONYMOUS_KEY_LENGTH: RangeInclusive<usize> = 22..=64;
+use super::cookies::{self, CookieSettings, LONGEST_TOKEN};
+use crate::{
+    engine::{jwt::TokenKind, refresh_token},
+    mint::MintSettings,
+};
 
 /// How tokens travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +28,11 @@ pub(crate) struct RequestFacts {
     /// Made by a script that can read the answer, so that a session may be minted, promoted or removed with it. Loading a page or an image
     /// never does any of that, nor does a stream: they see what is there.
     pub(crate) is_api: bool,
-    /// A visitor who has no session may get one: `is_api`, and page loads where the app wants that.
-    pub(crate) may_mint: bool,
-    /// He may get one though he is a stranger, and not known by a token: he named himself with a key, or the app asks for none.
-    pub(crate) may_be_new: bool,
+    /// What counts for whether a visitor who has no session gets one.
+    pub(crate) mint: MintFacts,
     /// How a session that is created now shall travel. Cookies unless the request asks for headers: a client that says nothing may be
     /// one that understands cookies only (reference 9.74).
     pub(crate) transfer: Transfer,
-    /// The app has switched anonymous sessions off for this visitor.
-    pub(crate) anonymous_off: bool,
     /// What a visitor without a session named himself by ([`names::header::ANONYMOUS_MODE`]).
     pub(crate) anonymous_key: Option<String>,
     /// Not `GET` or `HEAD`, so that anti-CSRF is checked (reference 8.3 step 3).
@@ -48,30 +46,41 @@ pub(crate) struct RequestFacts {
     pub(crate) has_former_anonymous_cookie: bool,
     pub(crate) has_anonymous_bearer: bool,
     pub(crate) has_legacy_cookie: bool,
+    /// An access or refresh token came in a cookie, whatever it is worth.
+    pub(crate) has_user_cookie: bool,
+    /// The same in a header.
+    pub(crate) has_user_bearer: bool,
     /// What the SDK keeps in cookies and came along with a page load, whose answer no script sees.
     pub(crate) script_cookies: Vec<&'static str>,
     /// Where a page load goes, as the browser sees it. `None` for scripts, and for what is no page.
     pub(crate) page: Option<Uri>,
+    /// A WebSocket that a page of another website opens. CORS does not protect these.
+    pub(crate) is_foreign_socket: bool,
 }
 
 impl RequestFacts {
-    pub(crate) fn of(method: &Method, headers: &HeaderMap, cookies: &CookieSettings, mint: &MintSettings) -> Self {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap, settings: &CookieSettings, mint: &MintSettings) -> Self {
         let says = |name: &str, value: &str| text(headers, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value));
-        let anonymous_cookies = cookies.anonymous_values(headers);
+        let anonymous_cookies = settings.anonymous_values(headers);
         let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
-        let is_there = |name: &&str| !is_api && !super::cookies::values(headers, name).is_empty();
+        let is_there = |name: &&str| !is_api && cookies::is_there(headers, name);
         let known = [front_cookie::FRONT_TOKEN, front_cookie::ANONYMOUS_FRONT_TOKEN, front_cookie::LAST_UPDATE];
-        let anonymous_key = text(headers, names::header::ANONYMOUS_MODE)
-            .or_else(|| text(headers, names::header::ACCEPT)?.strip_prefix(names::FIRST_KEY_TYPE))
-            .filter(|key| ANONYMOUS_KEY_LENGTH.contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
-            .map(str::to_owned);
+        let anonymous_key =
+            text(headers, names::header::ANONYMOUS_MODE).filter(|key| first_key::is_key(key)).map(str::to_owned);
+        let has_cookie = |name: &str| cookies::is_there(headers, name);
+        let is_user_token =
+            |token: &str| TokenKind::claimed_by(token) == Some(TokenKind::Access) || refresh_token::looks_like_one(token);
         Self {
             script_cookies: known.into_iter().filter(is_there).collect(),
             is_api,
-            may_mint: is_api || (mint.for_navigations && *method == Method::GET && shows_a_page(headers)),
+            mint: MintFacts {
+                is_read_by_script: is_api && mint.readers.include_sender_of(headers),
+                is_wanted_page: mint.for_navigations && *method == Method::GET && shows_a_page(headers),
+                is_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
+                has_key: anonymous_key.is_some(),
+                ends_session: false,
+            },
             transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
-            may_be_new: anonymous_key.is_some() || !mint.only_with_key,
-            anonymous_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
             anonymous_key,
             is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
             anti_csrf: text(headers, names::header::ANTI_CSRF).map(str::to_owned),
@@ -79,9 +88,23 @@ impl RequestFacts {
             has_anonymous_cookie: !anonymous_cookies.is_empty(),
             has_former_anonymous_cookie: anonymous_cookies.iter().any(|cookie| cookie.former),
             has_anonymous_bearer: bearer(headers).and_then(TokenKind::claimed_by) == Some(TokenKind::Anonymous),
-            has_legacy_cookie: !super::cookies::values(headers, names::cookie::ID_REFRESH_TOKEN).is_empty(),
+            has_legacy_cookie: has_cookie(cookie::ID_REFRESH_TOKEN),
+            has_user_cookie: has_cookie(cookie::ACCESS_TOKEN) || has_cookie(cookie::REFRESH_TOKEN),
+            has_user_bearer: bearer(headers).is_some_and(is_user_token),
             page: None,
+            is_foreign_socket: headers.contains_key(header::SEC_WEBSOCKET_KEY) && !mint.readers.include_sender_of(headers),
         }
+    }
+
+    /// For the refresh call, which names a visitor in `Accept` where the client must not send a header of ours. No other request may: every
+    /// website can have a browser send such a header without asking.
+    pub(crate) fn with_key_of_accept(mut self, headers: &HeaderMap) -> Self {
+        if self.anonymous_key.is_none() {
+            let key = text(headers, names::header::ACCEPT).and_then(|accept| accept.strip_prefix(names::FIRST_KEY_TYPE));
+            self.anonymous_key = key.filter(|key| first_key::is_key(key)).map(str::to_owned);
+            self.mint.has_key = self.anonymous_key.is_some();
+        }
+        self
     }
 
     /// With the address of the page, if it is one.
@@ -92,11 +115,40 @@ impl RequestFacts {
     }
 }
 
+/// Whose scripts can read what this server answers: those of its own origin, and of the websites that it serves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Readers {
+    /// Origins as browsers write them.
+    pub(crate) origins: Vec<String>,
+}
+
+impl Readers {
+    /// Browsers send `Origin` with every request of a script to another origin, and say by `Sec-Fetch-Site` where it comes from. A request
+    /// with neither is of the own origin, or of no browser.
+    fn include_sender_of(&self, headers: &HeaderMap) -> bool {
+        let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+        let is_listed = origin.is_some_and(|origin| self.origins.iter().any(|ours| ours == origin));
+        match (text(headers, "sec-fetch-site"), origin) {
+            (Some("same-origin" | "none"), _) => true,
+            (Some(_), _) => is_listed,
+            (None, None) => true,
+            (None, Some(origin)) => is_listed || is_host_of(origin, headers),
+        }
+    }
+}
+
+/// The origin of the address that the request was sent to, as far as a server behind a proxy can tell.
+fn is_host_of(origin: &str, headers: &HeaderMap) -> bool {
+    let host = origin.split_once("://").map(|(_, host)| host);
+    host.is_some() && host == text(headers, header::HOST.as_str())
+}
+
 /// The token of `Authorization: Bearer`.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = text(headers, header::AUTHORIZATION.as_str())?;
     let (scheme, token) = value.split_once(' ')?;
-    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+    Some(token.trim())
+        .filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= LONGEST_TOKEN)
 }
 
 /// Made by a script that can read the answer. Fetch Metadata tells; without it, who asks for HTML, or first for what pages consist of, is a
@@ -156,11 +208,17 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use passerby_protocol::identity::{Mint, MintRules, mint_decision};
 
     use super::*;
 
     fn facts(pairs: &[(&'static str, &'static str)]) -> RequestFacts {
         RequestFacts::of(&Method::GET, &headers(pairs), &settings(), &MintSettings::default())
+    }
+
+    fn may_mint(facts: &RequestFacts) -> bool {
+        let rules = MintRules { enabled: true, only_with_key: false };
+        mint_decision(&facts.mint, &rules, false) == Mint::Stranger
     }
 
     fn with_pages() -> MintSettings {
@@ -218,7 +276,7 @@ mod tests {
         ] {
             assert_eq!(facts(pairs).is_api, is_api, "{pairs:?}");
         }
-        assert!(!RequestFacts::of(&Method::OPTIONS, &HeaderMap::new(), &settings(), &with_pages()).may_mint);
+        assert!(!may_mint(&RequestFacts::of(&Method::OPTIONS, &HeaderMap::new(), &settings(), &with_pages())));
     }
 
     #[test]
@@ -234,12 +292,9 @@ mod tests {
             (&[("sec-fetch-mode", "no-cors")], false),
             (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-purpose", "prefetch;prerender")], false),
         ] {
-            assert_eq!(
-                RequestFacts::of(&Method::GET, &headers(pairs), &settings(), &with_pages()).may_mint,
-                may_mint,
-                "{pairs:?}"
-            );
-            assert_eq!(facts(pairs).may_mint, facts(pairs).is_api, "{pairs:?}");
+            let with_pages = RequestFacts::of(&Method::GET, &headers(pairs), &settings(), &with_pages());
+            assert_eq!(self::may_mint(&with_pages), may_mint, "{pairs:?}");
+            assert_eq!(self::may_mint(&facts(pairs)), facts(pairs).is_api, "{pairs:?}");
         }
     }
 
@@ -261,12 +316,28 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_visitors_are_of_one_visitor_each() {
-        let good = "1094861636-4294967295-2717908991-77";
-        assert_eq!(facts(&[("st-anonymous-mode", good)]).anonymous_key.as_deref(), Some(good));
-        let long: &'static str = "k".repeat(65).leak();
-        for bad in ["", "off", "123456789012345678901", "1094861636 4294967295 2717908991", long] {
-            assert_eq!(facts(&[("st-anonymous-mode", bad)]).anonymous_key, None, "{bad}");
+    fn only_a_script_that_can_read_the_answer_gets_a_session() {
+        let ours = Readers { origins: vec!["https://www.example.com".into(), "capacitor://localhost".into()] };
+        let settings = MintSettings { readers: ours, ..MintSettings::default() };
+        let script = [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")];
+        for (pairs, reads) in [
+            (&[("sec-fetch-site", "same-origin")][..], true),
+            (&[], true),
+            (&[("sec-fetch-site", "same-site")], false),
+            (&[("sec-fetch-site", "cross-site")], false),
+            (&[("sec-fetch-site", "same-site"), ("origin", "https://www.example.com")], true),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "capacitor://localhost")], true),
+            (&[("sec-fetch-site", "same-site"), ("origin", "https://evil.example.com")], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "null")], false),
+            (&[("origin", "https://www.example.com")], true),
+            (&[("origin", "https://api.example.com"), ("host", "api.example.com")], true),
+            (&[("origin", "https://evil.example.com"), ("host", "api.example.com")], false),
+            (&[("origin", "https://www.example.com.evil.example"), ("host", "api.example.com")], false),
+            (&[("origin", "null"), ("host", "null")], false),
+        ] {
+            let headers = headers(&[&script[..], pairs].concat());
+            let facts = RequestFacts::of(&Method::GET, &headers, &self::settings(), &settings);
+            assert_eq!(facts.mint.is_read_by_script, reads, "{pairs:?}");
         }
     }
 
@@ -274,8 +345,13 @@ mod tests {
     fn a_client_that_must_not_send_a_header_of_ours_names_the_visitor_in_accept() {
         let key = "1094861636-4294967295-2717908991-77";
         let accept: &'static str = format!("*/*, application/vnd.passerby;key={key}").leak();
-        assert_eq!(facts(&[("accept", accept)]).anonymous_key.as_deref(), Some(key));
-        assert_eq!(facts(&[("accept", "*/*")]).anonymous_key, None);
+        assert_eq!(facts(&[("accept", accept)]).anonymous_key, None, "not in any request");
+        let in_the_refresh_call = |pairs: &[_]| facts(pairs).with_key_of_accept(&headers(pairs));
+        let named = in_the_refresh_call(&[("accept", accept)]);
+        assert_eq!((named.anonymous_key.as_deref(), named.mint.has_key), (Some(key), true));
+        assert_eq!(in_the_refresh_call(&[("accept", "*/*")]).anonymous_key, None);
+        let both = in_the_refresh_call(&[("accept", accept), ("st-anonymous-mode", "k2Xp0vT9sQ4mZ7bL1cR8wd")]);
+        assert_eq!(both.anonymous_key.as_deref(), Some("k2Xp0vT9sQ4mZ7bL1cR8wd"));
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use std::cmp::Reverse;
 
 use http::{HeaderMap, request::Parts};
-use passerby_protocol::names::cookie;
+use passerby_protocol::{
+    identity::{AnonymousToken, Mint, PriorIdentity, UserTokens, mint_decision, prior_identity},
+    names::cookie,
+};
 
 use super::{
     changes::{AnonymousChange, Changes},
@@ -11,12 +14,12 @@ use super::{
     request::{RequestFacts, Transfer, bearer},
 };
 use crate::{
-    engine::{AccessCheck, AnonymousCheck, DatabaseCheck, EngineError, Whose, jwt::TokenKind},
+    engine::{AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, Seed, Whose, jwt::TokenKind},
     principal::{AnonymousSession, UserSession},
     sessions::Sessions,
 };
 
-/// What is known of a visitor who has no session now, for when he signs in.
+/// What is known of a visitor who has no session now, for when they sign in.
 #[derive(Clone)]
 pub(crate) enum Former {
     Unknown,
@@ -27,8 +30,12 @@ pub(crate) enum Former {
 }
 
 impl Former {
-    fn of(anonymous_id: Option<String>) -> Self {
-        anonymous_id.map_or(Self::Unknown, Self::Id)
+    fn of((prior, presented): (PriorIdentity, Option<PresentedAnonymous>)) -> Self {
+        match (prior, presented.map(|presented| presented.check)) {
+            (PriorIdentity::Session, Some(AnonymousCheck::Valid { session, .. })) => Self::Anonymous(session),
+            (PriorIdentity::Id(id), _) => Self::Id(id),
+            (PriorIdentity::Session | PriorIdentity::Unknown, _) => Self::Unknown,
+        }
     }
 }
 
@@ -39,14 +46,26 @@ pub(crate) enum Who {
     Nobody(Former),
     Anonymous(AnonymousSession),
     User(UserSession, Transfer),
-    /// There is an access token, but it cannot be used.
-    TryRefresh(Former),
+    /// There is an access token, but it cannot be used. The session is there when nothing is wrong but that its time is over.
+    TryRefresh(Former, Option<UserSession>),
     /// The access token is valid, but the session was revoked or has expired.
-    Ended {
-        anonymous_id: String,
-    },
+    Ended(Former),
     /// The store or the keys could not be asked.
     Unavailable,
+}
+
+/// What was found out about a request.
+pub(crate) struct Resolved {
+    pub(crate) who: Who,
+    /// Beside a user session, the anonymous session that the visitor has when it ends.
+    pub(crate) beside: Option<AnonymousSession>,
+    pub(crate) changes: Changes,
+}
+
+impl Resolved {
+    pub(crate) fn of(who: Who) -> Self {
+        Self { who, beside: None, changes: Changes::default() }
+    }
 }
 
 /// An anonymous token of a request, verified.
@@ -55,6 +74,8 @@ pub(crate) struct PresentedAnonymous {
     pub(crate) transfer: Transfer,
     pub(crate) check: AnonymousCheck,
     bound_to_host: bool,
+    /// Under the name that the cookie is no longer set under.
+    former_name: bool,
     /// A cookie, and another token was as valid.
     contested: bool,
 }
@@ -71,6 +92,54 @@ impl PresentedAnonymous {
         };
         (worth, self.bound_to_host, self.transfer == Transfer::Header, issued_at, Reverse(self.token.clone()))
     }
+
+    fn fact(&self) -> AnonymousToken<'_> {
+        let bound_to_host = self.bound_to_host;
+        match &self.check {
+            AnonymousCheck::Invalid => AnonymousToken::None,
+            AnonymousCheck::Expired { anonymous_id } => AnonymousToken::Expired { anonymous_id, bound_to_host },
+            AnonymousCheck::Valid { session, .. } => AnonymousToken::Valid {
+                anonymous_id: session.anonymous_id(),
+                issued_at: session.claims.issued_at,
+                bound_to_host,
+            },
+        }
+    }
+
+    /// What the id of a new visitor is made of who holds this.
+    fn seed(&self) -> Option<Seed> {
+        let was_ours = matches!(self.check, AnonymousCheck::Invalid)
+            && !self.former_name
+            && TokenKind::claimed_by(&self.token) == Some(TokenKind::Anonymous);
+        was_ours.then(|| Seed::Unverifiable(self.token.clone()))
+    }
+}
+
+/// What the user tokens of a request say of the visitor.
+pub(crate) struct OldUser {
+    anonymous_id: String,
+    /// Epoch seconds.
+    issued_at: Option<u64>,
+    by_cookie: bool,
+}
+
+impl OldUser {
+    pub(crate) fn of_session(session: &UserSession, transfer: Transfer) -> Self {
+        let claims = &session.claims;
+        let (anonymous_id, issued_at) = (claims.anonymous_id.clone(), Some(claims.issued_at));
+        Self { anonymous_id, issued_at, by_cookie: transfer == Transfer::Cookie }
+    }
+
+    pub(crate) fn of_bearer(bearer: Bearer, transfer: Transfer) -> Self {
+        let Bearer { anonymous_id, issued_at } = bearer;
+        Self { anonymous_id, issued_at, by_cookie: transfer == Transfer::Cookie }
+    }
+}
+
+/// What the id of somebody new is made of.
+pub(crate) fn seed(presented: Option<&PresentedAnonymous>, facts: &RequestFacts) -> Seed {
+    let of_token = presented.and_then(PresentedAnonymous::seed);
+    of_token.or_else(|| facts.anonymous_key.clone().map(Seed::Key)).unwrap_or(Seed::Random)
 }
 
 /// The access token of a request, before any check.
@@ -82,31 +151,38 @@ enum PresentedAccess {
 }
 
 /// Finds out who sent a request, and mints an anonymous session when there is none and may be one.
-pub(crate) async fn resolve(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> (Who, Changes) {
+pub(crate) async fn resolve(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> Resolved {
     match resolve_or_fail(sessions, request, facts).await {
         Ok(resolved) => resolved,
         Err(error) => {
             tracing::error!(%error, "a session could not be resolved");
-            (Who::Unavailable, Changes::default())
+            Resolved::of(Who::Unavailable)
         }
     }
 }
 
-async fn resolve_or_fail(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> Result<(Who, Changes), EngineError> {
+async fn resolve_or_fail(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> Result<Resolved, EngineError> {
     let headers = &request.headers;
-    let mut changes = Changes::default();
-    let who = match access_token(headers, facts) {
-        PresentedAccess::Ambiguous => Who::TryRefresh(former(sessions, headers, facts, None).await?),
-        PresentedAccess::One(token, transfer) => match sessions.engine().verify(&token).await? {
-            AccessCheck::TryRefresh { anonymous_id } => Who::TryRefresh(former(sessions, headers, facts, anonymous_id).await?),
-            AccessCheck::Valid(session) if is_forged(sessions, facts, transfer, &session) => {
-                Who::TryRefresh(Former::Id(session.claims.anonymous_id))
-            }
-            AccessCheck::Valid(session) => user(sessions, session, transfer, facts, &mut changes).await?,
-        },
-        PresentedAccess::None => anonymous(sessions, request, facts, &mut changes).await?,
+    let former = async |user: Option<OldUser>| -> Result<Former, EngineError> {
+        Ok(Former::of(prior(sessions, headers, facts, user.as_ref()).await?))
     };
-    Ok((who, changes))
+    Ok(match access_token(headers, facts) {
+        PresentedAccess::Ambiguous => {
+            let user = old_user_of_cookies(sessions, headers).await?;
+            Resolved::of(Who::TryRefresh(former(user).await?, None))
+        }
+        PresentedAccess::One(token, transfer) => match sessions.engine().verify(&token).await? {
+            AccessCheck::TryRefresh { expired } => {
+                let user = expired.as_ref().map(|session| OldUser::of_session(session, transfer));
+                Resolved::of(Who::TryRefresh(former(user).await?, expired))
+            }
+            AccessCheck::Valid(session) if is_forged(sessions, facts, transfer, &session) => {
+                Resolved::of(Who::TryRefresh(Former::Id(session.claims.anonymous_id), None))
+            }
+            AccessCheck::Valid(session) => user(sessions, session, transfer, request, facts).await?,
+        },
+        PresentedAccess::None => anonymous(sessions, request, facts).await?,
+    })
 }
 
 /// Reference 8.3, steps 1 and 2.
@@ -136,66 +212,93 @@ async fn user(
     sessions: &Sessions,
     session: UserSession,
     transfer: Transfer,
+    request: &Parts,
     facts: &RequestFacts,
-    changes: &mut Changes,
-) -> Result<Who, EngineError> {
-    if !facts.is_api || session.claims.parent_refresh_token_hash1.is_none() {
-        return Ok(Who::User(session, transfer));
-    }
-    Ok(match sessions.engine().check_database(&session).await? {
-        DatabaseCheck::Exists => Who::User(session, transfer),
-        DatabaseCheck::Gone => Who::Ended { anonymous_id: session.claims.anonymous_id },
-        DatabaseCheck::Promoted(access) => {
+) -> Result<Resolved, EngineError> {
+    let mut changes = Changes::default();
+    let beside = if facts.has_anonymous_cookie {
+        let user = OldUser::of_session(&session, transfer);
+        Former::of(prior(sessions, &request.headers, facts, Some(&user)).await?)
+    } else {
+        Former::Id(session.claims.anonymous_id.clone())
+    };
+    let promotes = facts.is_api && session.claims.parent_refresh_token_hash1.is_some();
+    let who = match if promotes { Some(sessions.engine().check_database(&session).await?) } else { None } {
+        None | Some(DatabaseCheck::Exists) => Who::User(session, transfer),
+        Some(DatabaseCheck::Gone) => Who::Ended(beside.clone()),
+        Some(DatabaseCheck::Promoted(access)) => {
             let session = access.session.clone();
             changes.renew_access(transfer, access);
             Who::User(session, transfer)
         }
-    })
+    };
+    let beside = match (&who, beside) {
+        (Who::User(session, _), Former::Anonymous(beside)) => {
+            // A late answer brought it; what it holds went into the user session long ago. One of another id was not brought by any answer
+            // to this user: the user tokens were planted, and the visitor's own cookie stays.
+            if facts.is_api && beside.anonymous_id() == session.anonymous_id() {
+                changes.anonymous = AnonymousChange::Remove;
+            }
+            Some(beside)
+        }
+        (Who::User(..), _) if facts.is_api && facts.has_anonymous_cookie => {
+            changes.anonymous = AnonymousChange::Remove;
+            None
+        }
+        _ => None,
+    };
+    Ok(Resolved { who, beside, changes })
 }
 
-async fn anonymous(
-    sessions: &Sessions,
-    request: &Parts,
-    facts: &RequestFacts,
-    changes: &mut Changes,
-) -> Result<Who, EngineError> {
-    if !sessions.anonymous_enabled() || facts.anonymous_off {
+async fn anonymous(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> Result<Resolved, EngineError> {
+    let mut resolved = Resolved::of(Who::Nobody(Former::Unknown));
+    let changes = &mut resolved.changes;
+    if !sessions.anonymous_enabled() || facts.mint.is_off {
         if facts.is_api && (facts.has_anonymous_cookie || facts.has_anonymous_bearer) {
             changes.anonymous = AnonymousChange::Remove;
         }
-        return Ok(Who::Nobody(Former::Unknown));
+        return Ok(resolved);
     }
-    let known_id = match presented_anonymous(sessions, &request.headers).await? {
+    let presented = presented_anonymous(sessions, &request.headers).await?;
+    let seed = seed(presented.as_ref(), facts);
+    let known_id = match presented {
         Some(PresentedAnonymous { check: AnonymousCheck::Valid { session, outdated }, transfer, contested, .. }) => {
-            if outdated && facts.is_api {
-                return Ok(Who::Anonymous(renewed(sessions, session, transfer, changes)));
-            }
-            // The browser may have been told of another. Its cookies stay: a planted one must not take the place of the visitor's.
-            if contested && facts.is_api {
-                changes.anonymous = announcement(sessions, &session);
-            }
-            return Ok(Who::Anonymous(session));
+            let session = if outdated && facts.is_api && sessions.may_mint(request, Mint::Known).await {
+                renewed(sessions, session, transfer, changes).await
+            } else {
+                // The browser may have been told of another. Its cookies stay: a planted one must not take the place of the visitor's.
+                if contested && facts.is_api {
+                    changes.anonymous = announcement(sessions, &session);
+                }
+                session
+            };
+            resolved.who = Who::Anonymous(session);
+            return Ok(resolved);
         }
         Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => Some(anonymous_id),
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
     };
-    if !facts.may_mint || (known_id.is_none() && !facts.may_be_new) {
-        return Ok(Who::Nobody(Former::of(known_id)));
+    let mint = mint_decision(&facts.mint, &sessions.mint_rules(), known_id.is_some());
+    if mint == Mint::Forbidden || !sessions.may_mint(request, mint).await {
+        changes.limited = mint != Mint::Forbidden;
+        resolved.who = Who::Nobody(known_id.map_or(Former::Unknown, Former::Id));
+        return Ok(resolved);
     }
-    if known_id.is_none() && !sessions.may_mint(request).await {
-        changes.limited = true;
-        return Ok(Who::Nobody(Former::Unknown));
-    }
-    let whose = Whose::of(known_id, facts.anonymous_key.clone());
-    let issued = sessions.engine().mint_anonymous(whose, serde_json::Map::new())?;
-    let session = issued.session.clone();
+    let whose = known_id.map_or(Whose::New(seed), Whose::Known);
+    let issued = sessions.engine().mint_anonymous(whose, serde_json::Map::new()).await?;
+    resolved.who = Who::Anonymous(issued.session.clone());
     changes.anonymous = AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) };
-    Ok(Who::Anonymous(session))
+    Ok(resolved)
 }
 
 /// The same session with a new token. The old one is still good, so that a failure costs nothing.
-fn renewed(sessions: &Sessions, session: AnonymousSession, transfer: Transfer, changes: &mut Changes) -> AnonymousSession {
-    match sessions.engine().renew_anonymous(&session) {
+async fn renewed(
+    sessions: &Sessions,
+    session: AnonymousSession,
+    transfer: Transfer,
+    changes: &mut Changes,
+) -> AnonymousSession {
+    match sessions.engine().renew_anonymous(&session).await {
         Ok(issued) => {
             let session = issued.session.clone();
             changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
@@ -237,7 +340,14 @@ pub(crate) async fn presented_anonymous(
         if let AnonymousCheck::Valid { .. } = check {
             valid.push(token.clone());
         }
-        consider(PresentedAnonymous { token, transfer: Transfer::Header, check, bound_to_host: false, contested: false });
+        consider(PresentedAnonymous {
+            token,
+            transfer: Transfer::Header,
+            check,
+            bound_to_host: false,
+            former_name: false,
+            contested: false,
+        });
     }
     for cookie in sessions.cookies().anonymous_values(headers) {
         let mut check = sessions.engine().verify_anonymous(&cookie.value).await?;
@@ -248,8 +358,8 @@ pub(crate) async fn presented_anonymous(
                 valid.push(cookie.value.clone());
             }
         }
-        let (token, bound_to_host) = (cookie.value, cookie.bound_to_host);
-        consider(PresentedAnonymous { token, transfer: Transfer::Cookie, check, bound_to_host, contested: false });
+        let (token, bound_to_host, former_name) = (cookie.value, cookie.bound_to_host, cookie.former);
+        consider(PresentedAnonymous { token, transfer: Transfer::Cookie, check, bound_to_host, former_name, contested: false });
     }
     if let Some(best) = best.as_mut().filter(|best| best.transfer == Transfer::Cookie) {
         best.contested = valid.len() > 1;
@@ -257,40 +367,29 @@ pub(crate) async fn presented_anonymous(
     Ok(best)
 }
 
-/// The anonymousId of the access cookie when its signature is right, expired or not. For refusals of the refresh endpoint.
-pub(crate) async fn anonymous_id_of_access_token(
-    sessions: &Sessions,
-    headers: &HeaderMap,
-) -> Result<Option<String>, EngineError> {
+/// What the access cookies say whose signature is right, expired or not.
+pub(crate) async fn old_user_of_cookies(sessions: &Sessions, headers: &HeaderMap) -> Result<Option<OldUser>, EngineError> {
     for token in cookies::values(headers, cookie::ACCESS_TOKEN) {
-        match sessions.engine().verify(&token).await? {
-            AccessCheck::Valid(session) => return Ok(Some(session.claims.anonymous_id)),
-            AccessCheck::TryRefresh { anonymous_id: Some(id) } => return Ok(Some(id)),
-            AccessCheck::TryRefresh { anonymous_id: None } => {}
-        }
+        let session = match sessions.engine().verify(&token).await? {
+            AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) } => session,
+            AccessCheck::TryRefresh { expired: None } => continue,
+        };
+        return Ok(Some(OldUser::of_session(&session, Transfer::Cookie)));
     }
     Ok(None)
 }
 
-/// What a visitor whose access token is of no use signs in with. That token's id counts before any other, because an anonymous cookie can
-/// be planted.
-async fn former(
+/// Who the visitor is whose user session is over or about to be replaced, and the anonymous token that came along.
+pub(crate) async fn prior(
     sessions: &Sessions,
     headers: &HeaderMap,
     facts: &RequestFacts,
-    anonymous_id: Option<String>,
-) -> Result<Former, EngineError> {
-    let known_id = match anonymous_id {
-        Some(id) => Some(id),
-        None => anonymous_id_of_access_token(sessions, headers).await?,
-    };
-    if !sessions.anonymous_enabled() || facts.anonymous_off {
-        return Ok(Former::of(known_id));
-    }
-    let fits = |id: &str| known_id.as_deref().is_none_or(|known| known == id);
-    Ok(match presented_anonymous(sessions, headers).await?.map(|found| found.check) {
-        Some(AnonymousCheck::Valid { session, .. }) if fits(session.anonymous_id()) => Former::Anonymous(session),
-        Some(AnonymousCheck::Expired { anonymous_id }) => Former::Id(known_id.unwrap_or(anonymous_id)),
-        Some(AnonymousCheck::Valid { .. } | AnonymousCheck::Invalid) | None => Former::of(known_id),
-    })
+    user: Option<&OldUser>,
+) -> Result<(PriorIdentity, Option<PresentedAnonymous>), EngineError> {
+    let allowed = sessions.anonymous_enabled() && !facts.mint.is_off;
+    let presented = if allowed { presented_anonymous(sessions, headers).await? } else { None };
+    let said =
+        user.map(|user| UserTokens { anonymous_id: &user.anonymous_id, issued_at: user.issued_at, by_cookie: user.by_cookie });
+    let anonymous = presented.as_ref().map_or(AnonymousToken::None, PresentedAnonymous::fact);
+    Ok((prior_identity(said.as_ref(), &anonymous), presented))
 }

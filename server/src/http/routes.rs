@@ -1,19 +1,23 @@
 //! The endpoints of the protocol: refresh, sign-out, public keys (reference 1.8), and forgetting (design section 3, rule 12).
 
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use passerby_protocol::names::{DISCOVERY_PATH, FORGET_PATH, JWKS_PATH, REFRESH_PATH, SIGN_OUT_PATH, cookie};
+use passerby_protocol::{
+    identity::{Mint, MintFacts, PriorIdentity, mint_decision},
+    names::{DISCOVERY_PATH, FORGET_PATH, JWKS_PATH, REFRESH_PATH, SIGN_OUT_PATH, cookie},
+};
 use serde_json::{Map, Value, json};
 
 use super::{
-    changes::{Changes, ClearScope, UserChange},
+    changes::UserChange,
     cookies,
     refused::Refused,
     request::{RequestFacts, Transfer, bearer},
-    resolve::{self, Former, Who},
+    resolve::{self, Former, OldUser, Resolved, Who},
     visitor::{Visitor, VisitorError},
 };
 use crate::{
-    engine::{AnonymousCheck, EngineError, Refreshed, Whose, refresh_token},
+    engine::{AccessCheck, AnonymousCheck, EngineError, Refreshed, Whose, refresh_token},
+    principal::UserSession,
     sessions::Sessions,
 };
 
@@ -63,25 +67,48 @@ fn public(body: Value) -> Response<Value> {
     response
 }
 
-/// The visitor as he came: nothing is minted, renewed or promoted, because it is about to go.
+/// The visitor as they came: nothing is minted, renewed or promoted, because it is about to go.
 async fn visitor_as_is(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Visitor {
-    let verify_only = RequestFacts { is_api: false, may_mint: false, ..facts.clone() };
-    let (who, _) = resolve::resolve(sessions, request, &verify_only).await;
-    Visitor::new(sessions.clone(), facts, who, Changes::default())
+    let nothing = MintFacts { is_read_by_script: false, is_wanted_page: false, ..facts.mint };
+    let verify_only = RequestFacts { is_api: false, mint: nothing, ..facts.clone() };
+    let resolved = resolve::resolve(sessions, request, &verify_only).await;
+    Visitor::new(sessions.clone(), facts, resolved)
 }
 
 /// Reference 8.7.
 async fn sign_out(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     let visitor = visitor_as_is(sessions, request, facts).await;
-    let done = visitor.sign_out().await;
+    let done = match cookies::values(&request.headers, cookie::ACCESS_TOKEN) {
+        several if several.len() > 1 => sign_out_of_all(sessions, &visitor, &several).await,
+        _ => visitor.sign_out().await,
+    };
     sessions.attach(&visitor, done_or_refused(done))
+}
+
+/// Somebody planted a second access cookie, or a former configuration left one: each session that can be verified is ended. Refreshing first
+/// would not help, because it finds the same cookies.
+async fn sign_out_of_all(sessions: &Sessions, visitor: &Visitor, tokens: &[String]) -> Result<(), VisitorError> {
+    for token in tokens {
+        let (AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) }) =
+            sessions.engine().verify(token).await?
+        else {
+            continue;
+        };
+        let anti_csrf = session.claims.anti_csrf_token.as_deref();
+        if !sessions.anti_csrf().allows(visitor.facts(), Transfer::Cookie, anti_csrf) {
+            return Err(Refused::TryRefresh.into());
+        }
+        sessions.engine().end(session.handle()).await?;
+    }
+    visitor.leave().await;
+    Ok(())
 }
 
 /// Design section 3, rule 12.
 async fn forget(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     let visitor = visitor_as_is(sessions, request, facts).await;
     // A new id in place of the old one is one more id.
-    let limited = visitor.wants_anonymous() && !sessions.may_mint(request).await;
+    let limited = visitor.wants_anonymous() && !sessions.may_mint(request, Mint::Stranger).await;
     let done = if limited {
         visitor.go_without();
         Ok(())
@@ -118,7 +145,8 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
             );
         }
     }
-    let visitor = Visitor::new(sessions.clone(), facts, Who::Nobody(Former::Unknown), Changes::default());
+    let facts = facts.with_key_of_accept(&request.headers);
+    let visitor = Visitor::new(sessions.clone(), facts, Resolved::of(Who::Nobody(Former::Unknown)));
     let response = match refreshed(sessions, request, &visitor).await {
         Ok(response) => response,
         Err(error) => {
@@ -158,50 +186,74 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
             Refreshed::Tokens(access, refresh) => {
                 let session = access.session.clone();
                 let change = UserChange::Issue { transfer, access, refresh: Some(refresh), clear_other: had_both };
-                visitor.issue(session, transfer, change);
+                let keeps_own = has_own_beside(sessions, request, visitor.facts(), &session, transfer).await?;
+                visitor.issue(session, transfer, change, keeps_own);
                 crate::metrics::session_refreshed();
                 Response::new(Value::Object(Map::new()))
             }
-            Refreshed::Unauthorised { anonymous_id } => {
-                give_back_anonymous(sessions, request, visitor, anonymous_id).await?;
+            Refreshed::Unauthorised(bearer) => {
+                let user = bearer.map(|bearer| OldUser::of_bearer(bearer, transfer));
+                give_back_anonymous(sessions, request, visitor, user).await?;
                 refusal(&Refused::Unauthorised)
             }
-            Refreshed::Theft { anonymous_id } => {
+            Refreshed::Theft(bearer) => {
                 crate::metrics::theft_detected();
                 tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
-                give_back_anonymous(sessions, request, visitor, Some(anonymous_id)).await?;
+                let user = OldUser::of_bearer(bearer, transfer);
+                give_back_anonymous(sessions, request, visitor, Some(user)).await?;
                 refusal(&Refused::TokenTheft)
             }
         },
     )
 }
 
-/// Clears the user session and announces the anonymous one: with the id of the user session where one can be trusted, else the one that
-/// the visitor has, else a new one.
+/// Whether the request brought, beside the tokens of this user session, a session of the visitor's own that these tokens must not take away.
+async fn has_own_beside(
+    sessions: &Sessions,
+    request: &Parts,
+    facts: &RequestFacts,
+    session: &UserSession,
+    transfer: Transfer,
+) -> Result<bool, EngineError> {
+    if !facts.has_anonymous_cookie {
+        return Ok(false);
+    }
+    let user = OldUser::of_session(session, transfer);
+    let (prior, presented) = resolve::prior(sessions, &request.headers, facts, Some(&user)).await?;
+    Ok(match presented.map(|presented| presented.check) {
+        Some(AnonymousCheck::Valid { session: own, .. }) => {
+            prior == PriorIdentity::Session && own.anonymous_id() != session.anonymous_id()
+        }
+        _ => false,
+    })
+}
+
+/// Clears the user session that the request presented, and announces the anonymous one that the visitor has now.
 async fn give_back_anonymous(
     sessions: &Sessions,
     request: &Parts,
     visitor: &Visitor,
-    user_session_id: Option<String>,
+    user: Option<OldUser>,
 ) -> Result<(), EngineError> {
-    // Who agreed to nothing, and holds nothing, is sent no cookies.
-    let holds_tokens = request.headers.contains_key(header::AUTHORIZATION)
-        || [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN].iter().any(|name| !cookies::values(&request.headers, name).is_empty());
-    if holds_tokens || !visitor.facts().anonymous_off {
-        visitor.clear_user(ClearScope::Both);
+    let facts = visitor.facts();
+    // A visitor who agreed to nothing, and holds nothing, is told nothing.
+    if facts.has_user_cookie || facts.has_user_bearer || !facts.mint.is_off {
+        visitor.clear_user();
     }
-    let mut known_id = match user_session_id {
-        Some(id) => Some(id),
-        None => resolve::anonymous_id_of_access_token(sessions, &request.headers).await?,
+    let user = match user {
+        Some(user) => Some(user),
+        None => resolve::old_user_of_cookies(sessions, &request.headers).await?,
     };
-    let allowed = sessions.anonymous_enabled() && !visitor.facts().anonymous_off;
-    let presented = if allowed { resolve::presented_anonymous(sessions, &request.headers).await? } else { None };
-    let fits = |id: &str| known_id.as_deref().is_none_or(|known| known == id);
-    match presented.map(|found| (found.check, found.token, found.transfer)) {
-        Some((AnonymousCheck::Valid { session, outdated }, token, transfer)) if fits(session.anonymous_id()) => {
+    let (prior, presented) = resolve::prior(sessions, &request.headers, facts, user.as_ref()).await?;
+    let seed = resolve::seed(presented.as_ref(), facts);
+    let known_id = match (prior, presented.map(|found| (found.check, found.token, found.transfer))) {
+        (PriorIdentity::Session, Some((AnonymousCheck::Valid { session, outdated }, token, transfer))) => {
             let engine = sessions.engine();
-            let issued =
-                if outdated { engine.renew_anonymous(&session) } else { engine.announce_again(session.clone(), &token) };
+            let issued = if outdated && sessions.may_mint(request, Mint::Known).await {
+                engine.renew_anonymous(&session).await
+            } else {
+                engine.announce_again(session.clone(), &token)
+            };
             match issued {
                 Ok(issued) => visitor.announce(transfer, issued),
                 Err(error) => {
@@ -211,16 +263,19 @@ async fn give_back_anonymous(
             }
             return Ok(());
         }
-        Some((AnonymousCheck::Expired { anonymous_id }, ..)) => known_id = known_id.or(Some(anonymous_id)),
-        Some((AnonymousCheck::Valid { .. } | AnonymousCheck::Invalid, ..)) | None => {}
-    }
-    let limited = allowed && known_id.is_none() && visitor.facts().may_be_new && !sessions.may_mint(request).await;
+        (PriorIdentity::Id(id), _) => Some(id),
+        (PriorIdentity::Session | PriorIdentity::Unknown, _) => None,
+    };
+    let ends = MintFacts { ends_session: user.is_some(), ..facts.mint };
+    let mint = mint_decision(&ends, &sessions.mint_rules(), known_id.is_some());
+    let whose = known_id.map_or(Whose::New(seed), Whose::Known);
+    let limited = mint != Mint::Forbidden && !sessions.may_mint(request, mint).await;
     if limited {
         visitor.go_without();
     } else {
-        visitor.become_anonymous(Whose::of(known_id, visitor.facts().anonymous_key.clone()), Map::new());
+        visitor.become_anonymous(whose, Map::new()).await;
     }
-    if limited || visitor.facts().anonymous_off {
+    if limited || facts.mint.is_off {
         visitor.announce_none();
     }
     Ok(())

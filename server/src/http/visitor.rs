@@ -7,20 +7,24 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use passerby_protocol::{names::REMOVE, payload::PayloadError};
+use passerby_protocol::{
+    identity::{Mint, MintFacts, mint_decision},
+    names::REMOVE,
+    payload::PayloadError,
+};
 use serde_json::{Map, Value, json};
 
 use super::{
-    changes::{AnonymousChange, Changes, ClearScope, UserChange},
+    changes::{AnonymousChange, Changes, UserChange},
     refused::Refused,
     request::{RequestFacts, Transfer},
-    resolve::{Former, Who, announcement},
+    resolve::{Former, Resolved, Who, announcement},
     ssr::redirect_to_refresh,
 };
 use crate::{
     claims::{self, Claim, SessionClaimValidator},
     config::AfterSignOut,
-    engine::{DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh, Whose},
+    engine::{DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh, Seed, Whose},
     hooks::HookError,
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
@@ -103,6 +107,10 @@ impl VisitorError {
                 tracing::error!(%error, "acting on a session failed");
                 match error {
                     EngineError::Store(_) => (Refused::Unavailable.status(), Refused::Unavailable.body()),
+                    // Often what a visitor typed.
+                    EngineError::EmptyUserId | EngineError::UnstorableUserId => {
+                        (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() }))
+                    }
                     _ => internal(),
                 }
             }
@@ -179,6 +187,8 @@ struct Visit {
 
 struct State {
     who: Who,
+    /// Beside a user session, the anonymous session that the visitor has when it ends.
+    beside: Option<AnonymousSession>,
     changes: Changes,
 }
 
@@ -190,8 +200,9 @@ impl std::fmt::Debug for Visitor {
 }
 
 impl Visitor {
-    pub(crate) fn new(sessions: Sessions, facts: RequestFacts, who: Who, changes: Changes) -> Self {
-        Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, changes }) }))
+    pub(crate) fn new(sessions: Sessions, facts: RequestFacts, resolved: Resolved) -> Self {
+        let Resolved { who, beside, changes } = resolved;
+        Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, beside, changes }) }))
     }
 
     /// Who it is; `None` when there is no session, or one that must be refreshed first. Claims are not validated; the extractors do so.
@@ -200,38 +211,55 @@ impl Visitor {
         match self.state().who.clone() {
             Who::Anonymous(session) => Some(Principal::Anonymous(session)),
             Who::User(session, _) => Some(Principal::User(session)),
-            Who::Nobody(_) | Who::TryRefresh(_) | Who::Ended { .. } | Who::Unavailable => None,
+            Who::Nobody(_) | Who::TryRefresh(..) | Who::Ended(_) | Who::Unavailable => None,
         }
     }
 
     /// Creates a session for a user: new tokens throughout. The anonymous session ends; its anonymousId lives on in the access token,
-    /// and the `on_upgrade` hook decides what else. `payload` is added to what the hook returns and wins over it.
+    /// and the `on_upgrade` hook decides what else. `payload` is added to what the hook returns and wins over it. A session of another user
+    /// that the browser held ends, so that no late answer can bring it back.
     ///
     /// # Errors
     /// [`VisitorError::Payload`] when the payload does not fit, [`VisitorError::Engine`] when the session could not be stored. The
     /// visitor then keeps the session he had.
     pub async fn sign_in(&self, user_id: &str, payload: Map<String, Value>) -> Result<UserSession, VisitorError> {
-        let before = self.state().who.clone();
-        let former_transfer = match &before {
-            Who::User(_, transfer) => Some(*transfer),
-            _ => None,
+        let (before, beside) = {
+            let state = self.state();
+            (state.who.clone(), state.beside.clone())
         };
-        let (anonymous_id, carried) = match before {
-            Who::Anonymous(session) | Who::TryRefresh(Former::Anonymous(session)) | Who::Nobody(Former::Anonymous(session)) => {
+        let (former_user, former_transfer) = match &before {
+            Who::User(session, transfer) => (Some(session.clone()), Some(*transfer)),
+            Who::TryRefresh(_, expired) => (expired.clone(), None),
+            _ => (None, None),
+        };
+        let former = match before {
+            Who::Anonymous(session) => Former::Anonymous(session),
+            Who::User(session, _) => match beside {
+                Some(own) if own.anonymous_id() != session.anonymous_id() => Former::Anonymous(own),
+                _ => Former::Id(session.claims.anonymous_id),
+            },
+            Who::Ended(former) | Who::TryRefresh(former, _) | Who::Nobody(former) => former,
+            Who::Unavailable => Former::Unknown,
+        };
+        let (anonymous_id, carried) = match former {
+            Former::Anonymous(session) => {
                 let id = session.anonymous_id().to_owned();
                 (Some(id), self.0.sessions.hooks().upgrade(session, user_id).await)
             }
-            Who::User(session, _) => (Some(session.claims.anonymous_id), Map::new()),
-            Who::Ended { anonymous_id: id } | Who::TryRefresh(Former::Id(id)) | Who::Nobody(Former::Id(id)) => {
-                (Some(id), Map::new())
-            }
-            Who::TryRefresh(Former::Unknown) | Who::Nobody(Former::Unknown) | Who::Unavailable => (None, Map::new()),
+            Former::Id(id) => (Some(id), Map::new()),
+            Former::Unknown => (None, Map::new()),
         };
         let anonymous_id = anonymous_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (access, refresh) = self.create(user_id, &anonymous_id, carried, payload).await?;
+        if let Some(former) = former_user.filter(|former| former.user_id() != user_id)
+            && let Err(error) = self.0.sessions.engine().revoke(former.handle()).await
+        {
+            tracing::warn!(%error, "the session of the user before could not be ended");
+        }
         let session = access.session.clone();
         let transfer = self.0.facts.transfer;
         let mut state = self.state();
+        state.beside = None;
         state.changes.user = UserChange::Issue {
             transfer,
             access,
@@ -252,14 +280,21 @@ impl Visitor {
     /// [`Refused::Unauthorised`] without a user session, [`Refused::TryRefresh`] when it must be refreshed first,
     /// [`VisitorError::Engine`] when the store failed; the session then still exists.
     pub async fn sign_out(&self) -> Result<(), VisitorError> {
-        let (session, transfer) = self.user_and_transfer()?;
-        self.0.sessions.engine().revoke(session.handle()).await?;
+        let (mut session, _) = self.user_and_transfer().await?;
+        // The record's id, because the token's may have been forgotten since.
+        if let Some(record) = self.0.sessions.engine().end(session.handle()).await? {
+            session.claims.anonymous_id = record.anonymous_id;
+        }
         let id = match self.0.sessions.hooks().after_sign_out(&session) {
             AfterSignOut::Keep => Some(session.claims.anonymous_id.clone()),
             AfterSignOut::Rotate => None,
         };
+        let own = self.state().beside.take().filter(|own| own.anonymous_id() != session.anonymous_id());
         let carried = self.0.sessions.hooks().sign_out(session).await;
-        self.demote(ClearScope::One(transfer), id, carried);
+        match own {
+            Some(own) => self.demote_to(Former::Anonymous(own)).await,
+            None => self.demote(id.map_or(Whose::New(Seed::Random), Whose::Known), carried).await,
+        }
         Ok(())
     }
 
@@ -274,13 +309,13 @@ impl Visitor {
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
         let who = self.state().who.clone();
         if let Who::Nobody(_) | Who::Anonymous(_) = who {
-            self.become_anonymous(Whose::New { key: None }, Map::new());
+            self.become_anonymous(Whose::New(Seed::Random), Map::new()).await;
             return Ok(());
         }
-        let (session, transfer) = self.user_and_transfer()?;
+        let (session, transfer) = self.user_and_transfer().await?;
         match self.0.sessions.engine().replace_anonymous_id(&session).await? {
             None => {
-                self.demote(ClearScope::Both, None, Map::new());
+                self.demote(Whose::New(Seed::Random), Map::new()).await;
                 Err(Refused::Unauthorised.into())
             }
             Some((access, None)) => {
@@ -307,10 +342,10 @@ impl Visitor {
     /// [`VisitorError::Payload`] when the result does not fit or a protected claim is named; [`VisitorError::Refused`] without a user
     /// session, or when it was revoked meanwhile.
     pub async fn merge_into_access_token_payload(&self, update: Map<String, Value>) -> Result<UserSession, VisitorError> {
-        let (session, transfer) = self.user_and_transfer()?;
+        let (session, transfer) = self.user_and_transfer().await?;
         match self.0.sessions.engine().merge_online(&session, &update).await? {
             Some(access) => Ok(self.renew(transfer, access)),
-            None => Err(self.end(session).into()),
+            None => Err(self.end(session).await.into()),
         }
     }
 
@@ -319,9 +354,12 @@ impl Visitor {
     /// # Errors
     /// [`VisitorError::Refused`] without a user session, or when it was revoked meanwhile; [`VisitorError::Engine`] when the store failed.
     pub async fn session_data(&self) -> Result<Map<String, Value>, VisitorError> {
-        let (session, _) = self.user_and_transfer()?;
+        let (session, _) = self.user_and_transfer().await?;
         let data = self.0.sessions.engine().session_data(session.handle()).await?;
-        data.ok_or_else(|| self.end(session).into())
+        match data {
+            Some(data) => Ok(data),
+            None => Err(self.end(session).await.into()),
+        }
     }
 
     /// Changes what the app keeps of the user's session on the server, in one transaction, and returns the outcome.
@@ -332,9 +370,12 @@ impl Visitor {
         &self,
         mut change: impl FnMut(&mut Map<String, Value>) + Send,
     ) -> Result<Map<String, Value>, VisitorError> {
-        let (session, _) = self.user_and_transfer()?;
+        let (session, _) = self.user_and_transfer().await?;
         let data = self.0.sessions.engine().update_session_data(session.handle(), &mut change).await?;
-        data.ok_or_else(|| self.end(session).into())
+        match data {
+            Some(data) => Ok(data),
+            None => Err(self.end(session).await.into()),
+        }
     }
 
     /// The visitor's anonymous session, to be changed.
@@ -349,7 +390,7 @@ impl Visitor {
     /// # Errors
     /// [`VisitorError::Refused`] without a user session.
     pub async fn expire_access_token(&self) -> Result<(), VisitorError> {
-        let (session, transfer) = self.user_and_transfer()?;
+        let (session, transfer) = self.user_and_transfer().await?;
         let access = self.0.sessions.engine().expire_access_token(&session).await?;
         self.renew(transfer, access);
         Ok(())
@@ -364,7 +405,7 @@ impl Visitor {
     /// [`Refused::InvalidClaims`] when a demand is not satisfied, [`Refused::Unauthorised`] without a user session,
     /// [`Refused::TryRefresh`] when it must be refreshed first, [`Refused::Unavailable`] when the store failed.
     pub async fn require(&self, validators: &[&dyn SessionClaimValidator]) -> Result<UserSession, Refused> {
-        let (session, transfer) = self.user_and_transfer()?;
+        let (session, transfer) = self.user_and_transfer().await?;
         self.validated(session, transfer, validators).await
     }
 
@@ -383,7 +424,7 @@ impl Visitor {
     /// # Errors
     /// [`VisitorError::Claim`] when the app's source failed; else as [`Visitor::merge_into_access_token_payload`].
     pub async fn fetch_and_set_claim(&self, claim: &Claim) -> Result<UserSession, VisitorError> {
-        let (session, _) = self.user_and_transfer()?;
+        let (session, _) = self.user_and_transfer().await?;
         match claim.fetch(&session, self.0.sessions.now()).await.map_err(VisitorError::Claim)? {
             Some(update) => self.merge_into_access_token_payload(update).await,
             None => Ok(session),
@@ -407,7 +448,7 @@ impl Visitor {
         if !update.is_empty() {
             match self.0.sessions.engine().merge_online(&session, &update).await {
                 Ok(Some(access)) => session = self.renew(transfer, access),
-                Ok(None) => return Err(self.end(session)),
+                Ok(None) => return Err(self.end(session).await),
                 Err(EngineError::Payload(error)) => tracing::warn!(%error, "fetched claims could not be kept"),
                 Err(error) => {
                     tracing::error!(%error, "fetched claims could not be stored");
@@ -421,7 +462,7 @@ impl Visitor {
 
     /// The user, after asking the store whether the session still exists.
     pub(crate) async fn require_fresh_user(&self) -> Result<UserSession, Refused> {
-        let (session, transfer) = self.user_and_transfer()?;
+        let (session, transfer) = self.user_and_transfer().await?;
         // A page is rendered from what is there and changes nothing, so it must not promote either.
         let checked = if self.0.facts.is_api {
             self.0.sessions.engine().check_database(&session).await
@@ -434,7 +475,7 @@ impl Visitor {
         let session = match checked {
             Ok(DatabaseCheck::Exists) => session,
             Ok(DatabaseCheck::Promoted(access)) => self.renew(transfer, access),
-            Ok(DatabaseCheck::Gone) => return Err(self.end(session)),
+            Ok(DatabaseCheck::Gone) => return Err(self.end(session).await),
             Err(error) => {
                 tracing::error!(%error, "a session could not be checked");
                 return Err(Refused::Unavailable);
@@ -449,36 +490,66 @@ impl Visitor {
         match who {
             Who::Nobody(_) => Ok(None),
             Who::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
-            Who::User(..) | Who::TryRefresh(_) | Who::Ended { .. } | Who::Unavailable => {
+            // The same response makes the visitor anonymous, and here a guest will do.
+            Who::Ended(former) => {
+                self.demote_to(former).await;
+                Ok(self.principal())
+            }
+            Who::User(..) | Who::TryRefresh(..) | Who::Unavailable => {
                 self.require_user().await.map(|session| Some(Principal::User(session)))
             }
         }
     }
 
     /// The user session is over: clears it and makes the visitor anonymous, both with this response (design section 3).
-    pub(crate) fn demote(&self, scope: ClearScope, anonymous_id: Option<String>, carried: Map<String, Value>) {
-        self.state().changes.user = UserChange::Clear(scope);
-        self.become_anonymous(Whose::of(anonymous_id, None), carried);
+    pub(crate) async fn demote(&self, whose: Whose, carried: Map<String, Value>) {
+        self.clear_user();
+        self.become_anonymous(whose, carried).await;
+    }
+
+    /// The same, for a visitor of whom this is known.
+    async fn demote_to(&self, former: Former) {
+        match former {
+            Former::Anonymous(session) => {
+                let carried = session.claims.custom.clone();
+                self.demote(Whose::Known(session.claims.anonymous_id), carried).await;
+            }
+            Former::Id(id) => self.demote(Whose::Known(id), Map::new()).await,
+            Former::Unknown => self.demote(Whose::New(Seed::Random), Map::new()).await,
+        }
+    }
+
+    /// All user sessions that the request presented are over.
+    pub(crate) async fn leave(&self) {
+        let who = self.state().who.clone();
+        match who {
+            Who::TryRefresh(former, _) | Who::Ended(former) | Who::Nobody(former) => self.demote_to(former).await,
+            Who::User(..) | Who::Anonymous(_) | Who::Unavailable => self.clear_user(),
+        }
     }
 
     /// The visitor gets an anonymous session, unless they are off.
-    pub(crate) fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
+    pub(crate) async fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
         let Visit { sessions, facts, .. } = &*self.0;
-        let is_stranger = matches!((&whose, &self.state().who), (Whose::New { .. }, Who::Nobody(_)));
-        let allowed = sessions.anonymous_enabled() && !facts.anonymous_off && (facts.may_be_new || !is_stranger);
-        let issued = allowed
-            .then(|| {
-                let engine = sessions.engine();
-                engine.mint_anonymous(whose.clone(), carried).or_else(|error| {
+        let is_stranger = matches!((&whose, &self.state().who), (Whose::New(_), Who::Nobody(_)));
+        let ends = MintFacts { ends_session: true, ..facts.mint };
+        let allowed = mint_decision(&ends, &sessions.mint_rules(), !is_stranger) != Mint::Forbidden;
+        let engine = sessions.engine();
+        let issued = match (allowed, carried.is_empty()) {
+            (false, _) => None,
+            (true, true) => Some(engine.mint_anonymous(whose, carried).await),
+            (true, false) => Some(match engine.mint_anonymous(whose.clone(), carried).await {
+                Err(error) => {
                     tracing::warn!(%error, "going on without what would have been carried into the anonymous session");
-                    engine.mint_anonymous(whose, Map::new())
-                })
-            })
-            .transpose()
-            .unwrap_or_else(|error| {
-                tracing::error!(%error, "no anonymous session could be made");
-                None
-            });
+                    engine.mint_anonymous(whose, Map::new()).await
+                }
+                issued => issued,
+            }),
+        };
+        let issued = issued.transpose().unwrap_or_else(|error| {
+            tracing::error!(%error, "no anonymous session could be made");
+            None
+        });
         let mut state = self.state();
         (state.who, state.changes.anonymous) = match issued {
             Some(issued) => (
@@ -501,11 +572,11 @@ impl Visitor {
     /// Whether the visitor has no user session, and may have an anonymous one.
     pub(crate) fn wants_anonymous(&self) -> bool {
         let may_have_one = match self.state().who {
-            Who::Nobody(_) => self.0.facts.may_be_new,
-            Who::Anonymous(_) => true,
-            Who::User(..) | Who::TryRefresh(_) | Who::Ended { .. } | Who::Unavailable => false,
+            Who::Nobody(_) => mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), false),
+            Who::Anonymous(_) => mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), true),
+            Who::User(..) | Who::TryRefresh(..) | Who::Ended(_) | Who::Unavailable => Mint::Forbidden,
         };
-        may_have_one && self.0.sessions.anonymous_enabled() && !self.0.facts.anonymous_off
+        may_have_one != Mint::Forbidden
     }
 
     /// Takes away the anonymous session that the visitor came with, if any.
@@ -537,20 +608,20 @@ impl Visitor {
         }
     }
 
-    /// Notes new tokens of a user session.
-    pub(crate) fn issue(&self, session: UserSession, transfer: Transfer, change: UserChange) {
+    /// Notes new tokens of a user session. `keeps_own` when the visitor has a session of their own beside it.
+    pub(crate) fn issue(&self, session: UserSession, transfer: Transfer, change: UserChange, keeps_own: bool) {
         let mut state = self.state();
         state.who = Who::User(session, transfer);
         state.changes.user = change;
         // One may have been made while the access token was missing, and a browser has one session or the other.
-        if self.0.facts.has_anonymous_cookie {
+        if self.0.facts.has_anonymous_cookie && !keeps_own {
             state.changes.anonymous = AnonymousChange::Remove;
         }
     }
 
     /// Clears the user session only.
-    pub(crate) fn clear_user(&self, scope: ClearScope) {
-        self.state().changes.user = UserChange::Clear(scope);
+    pub(crate) fn clear_user(&self) {
+        self.state().changes.user = UserChange::Clear;
     }
 
     pub(crate) fn take_changes(&self) -> Changes {
@@ -561,15 +632,15 @@ impl Visitor {
         &self.0.facts
     }
 
-    fn user_and_transfer(&self) -> Result<(UserSession, Transfer), Refused> {
+    async fn user_and_transfer(&self) -> Result<(UserSession, Transfer), Refused> {
         let who = self.state().who.clone();
         match who {
             Who::User(session, transfer) => Ok((session, transfer)),
             Who::Nobody(_) | Who::Anonymous(_) => Err(Refused::Unauthorised),
-            Who::TryRefresh(_) => Err(Refused::TryRefresh),
+            Who::TryRefresh(..) => Err(Refused::TryRefresh),
             Who::Unavailable => Err(Refused::Unavailable),
-            Who::Ended { anonymous_id } => {
-                self.demote(ClearScope::Both, Some(anonymous_id), Map::new());
+            Who::Ended(former) => {
+                self.demote_to(former).await;
                 Err(Refused::Unauthorised)
             }
         }
@@ -599,9 +670,10 @@ impl Visitor {
     }
 
     /// The session turned out to be over.
-    fn end(&self, session: UserSession) -> Refused {
+    async fn end(&self, session: UserSession) -> Refused {
         if self.0.facts.is_api {
-            self.demote(ClearScope::Both, Some(session.claims.anonymous_id), Map::new());
+            let beside = self.state().beside.take();
+            self.demote_to(beside.map_or(Former::Id(session.claims.anonymous_id), Former::Anonymous)).await;
         }
         Refused::Unauthorised
     }
@@ -662,7 +734,7 @@ impl AnonymousVisitor<'_> {
         let Who::Anonymous(session) = self.0.state().who.clone() else {
             return Err(Refused::Unauthorised.into());
         };
-        let issued = visit.sessions.engine().update_anonymous(&session, update)?;
+        let issued = visit.sessions.engine().update_anonymous(&session, update).await?;
         let session = issued.session.clone();
         let mut state = self.0.state();
         state.changes.anonymous = AnonymousChange::Issue { transfer: visit.facts.transfer, issued: Box::new(issued) };

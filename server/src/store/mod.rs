@@ -29,6 +29,7 @@ mod sqlite;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 #[cfg(feature = "postgres")]
@@ -46,16 +47,8 @@ pub use self::sqlite::SqliteStore;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// # let file = folder.path().join("sessions.db");
-/// # let session = SessionRecord {
-/// #     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
-/// #     user_id: "alice".into(),
-/// #     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
-/// #     refresh_hash2: "…".into(),
-/// #     created_at: 1_000,
-/// #     expires_at: 2_000,
-/// #     payload: serde_json::Map::new(),
-/// #     data: serde_json::Map::new(),
-/// # };
+/// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// let store = SqliteStore::open(file).await?;
 /// store.create(&session).await?;
 /// assert_eq!(store.for_app(DEFAULT_APP).load(&session.handle).await?, Some(session));
@@ -72,19 +65,12 @@ pub(crate) const CLOCK_TOLERANCE_MS: u64 = 3600 * 1000;
 /// ```
 /// use passerby_server::store::SessionRecord;
 ///
-/// let session = SessionRecord {
-///     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
-///     user_id: "alice".into(),
-///     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
-///     refresh_hash2: "…".into(),
-///     created_at: 1_000,
-///     expires_at: 2_000,
-///     payload: serde_json::Map::new(),
-///     data: serde_json::Map::new(),
-/// };
+/// let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// assert!(!format!("{session:?}").contains("alice"), "fit for logs");
 /// ```
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SessionRecord {
     /// UUID v4.
     pub handle: String,
@@ -102,6 +88,58 @@ pub struct SessionRecord {
     pub payload: Map<String, Value>,
     /// What the app keeps on the server only.
     pub data: Map<String, Value>,
+    /// The refresh tokens that were current a short while ago, oldest first. A handful at most.
+    pub former_tokens: Vec<FormerToken>,
+}
+
+impl SessionRecord {
+    /// A session without payload and data. Times in epoch milliseconds.
+    #[must_use]
+    pub fn new(
+        handle: impl Into<String>,
+        user_id: impl Into<String>,
+        anonymous_id: impl Into<String>,
+        refresh_hash2: impl Into<String>,
+        created_at: u64,
+        expires_at: u64,
+    ) -> Self {
+        Self {
+            handle: handle.into(),
+            user_id: user_id.into(),
+            anonymous_id: anonymous_id.into(),
+            refresh_hash2: refresh_hash2.into(),
+            created_at,
+            expires_at,
+            payload: Map::new(),
+            data: Map::new(),
+            former_tokens: Vec::new(),
+        }
+    }
+}
+
+/// A refresh token that was current until another took its place. It stays acceptable for a moment, because answers can be slow.
+///
+/// ```
+/// use passerby_server::store::FormerToken;
+///
+/// let former = FormerToken { hash2: "…".into(), replaced_at: 1_000 };
+/// // How the stores of this crate keep it.
+/// assert_eq!(serde_json::to_string(&former).unwrap(), r#"{"hash2":"…","replacedAt":1000}"#);
+/// ```
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerToken {
+    /// SHA-256 of the SHA-256 of the token, in hex.
+    pub hash2: String,
+    /// Epoch milliseconds.
+    pub replaced_at: u64,
+}
+
+/// It holds a hash of a secret.
+impl fmt::Debug for FormerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FormerToken").field("replaced_at", &self.replaced_at).finish_non_exhaustive()
+    }
 }
 
 /// A record identifies a person and holds a hash of a secret.
@@ -198,16 +236,8 @@ impl fmt::Debug for KeyRecord {
 /// # let folder = tempfile::tempdir()?;
 /// # let file = folder.path().join("sessions.db");
 /// # let store = SqliteStore::open(file).await?;
-/// # let session = SessionRecord {
-/// #     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
-/// #     user_id: "alice".into(),
-/// #     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
-/// #     refresh_hash2: "…".into(),
-/// #     created_at: 1_000,
-/// #     expires_at: 2_000,
-/// #     payload: serde_json::Map::new(),
-/// #     data: serde_json::Map::new(),
-/// # };
+/// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// # store.create(&session).await?;
 /// let mut end_if_old = |session: &mut SessionRecord| if session.created_at < 5_000 { Write::Remove } else { Write::Keep };
 /// store.update(&session.handle, &mut end_if_old).await?;
@@ -240,16 +270,8 @@ pub enum Write {
 ///     Some(record)
 /// }
 ///
-/// # let session = SessionRecord {
-/// #     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
-/// #     user_id: "alice".into(),
-/// #     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
-/// #     refresh_hash2: "…".into(),
-/// #     created_at: 1_000,
-/// #     expires_at: 2_000,
-/// #     payload: serde_json::Map::new(),
-/// #     data: serde_json::Map::new(),
-/// # };
+/// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// # let mut stored = Some(session);
 /// update(&mut stored, &mut |session| { session.expires_at += 500; Write::Save });
 /// assert_eq!(stored.expect("it was saved").expires_at, 2_500);
@@ -288,6 +310,14 @@ pub enum StoreError {
     /// The database was made by a newer version.
     #[error("the session database cannot be brought to this version's layout: {0}")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database file is gone from its place, or another one lies there. What is written goes where nobody finds it after a restart.
+    #[error(
+        "the session database `{path}` was moved, removed or replaced while in use; restart this process to use what lies there"
+    )]
+    Replaced {
+        /// Where it was.
+        path: String,
+    },
     /// [`SessionStore::create`] met a record with the same handle.
     #[error("a session with this handle exists already")]
     HandleTaken,
@@ -338,16 +368,8 @@ impl From<sqlx::Error> for StoreError {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// # let file = folder.path().join("sessions.db");
-/// # let session = SessionRecord {
-/// #     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
-/// #     user_id: "alice".into(),
-/// #     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
-/// #     refresh_hash2: "…".into(),
-/// #     created_at: 1_000,
-/// #     expires_at: 2_000,
-/// #     payload: serde_json::Map::new(),
-/// #     data: serde_json::Map::new(),
-/// # };
+/// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// let database = SqliteStore::open(file).await?;
 /// let (shop, forum) = (database.for_app("shop"), database.for_app("forum"));
 /// shop.create(&session).await?;
@@ -366,23 +388,14 @@ pub trait AppStores: fmt::Debug + Send + Sync + 'static {
 ///
 /// ```
 /// use passerby_server::{SqliteStore, store::{AppStores as _, SessionRecord, SessionStore, StoreError, Write}};
-/// use serde_json::Map;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// # let file = folder.path().join("sessions.db");
 /// let store = SqliteStore::open(file).await?;
-/// let session = SessionRecord {
-///     handle: "5a0c2f5e-1111-4222-8333-944445555666".into(),
-///     user_id: "alice".into(),
-///     anonymous_id: "0c2f5e5a-1111-4222-8333-944445555666".into(),
-///     refresh_hash2: "…".into(),
-///     created_at: 1_000,
-///     expires_at: 2_000,
-///     payload: Map::new(),
-///     data: Map::new(),
-/// };
+/// let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// store.create(&session).await?;
 /// assert!(matches!(store.create(&session).await, Err(StoreError::HandleTaken)), "`create` is not `save`");
 /// let mut prolong = |session: &mut SessionRecord| {
@@ -415,6 +428,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Removes a session; `false` when there was none.
     async fn remove(&self, handle: &str) -> Result<bool, StoreError>;
 
+    /// Removes these sessions in one transaction, and returns the handles of those that there were.
+    async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError>;
+
     /// Removes all sessions of a user and returns their handles.
     async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError>;
 
@@ -424,6 +440,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Removes at most `limit` sessions that expired at or before `now` (epoch milliseconds), and says how many. Does nothing while
     /// another process is at it.
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError>;
+
+    /// Writes something, so that whoever asks learns whether sessions can be kept. `now` in epoch milliseconds.
+    ///
+    /// # Errors
+    /// When nothing can be written, or what is written would be lost.
+    async fn check_writable(&self, now: u64) -> Result<(), StoreError>;
 
     /// All keys, oldest first.
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;

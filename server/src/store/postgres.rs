@@ -11,7 +11,7 @@ use sqlx::{
 
 use super::{
     AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
-    sql::{handles_from, key_from, kind_text, object_text, session_from, time_to},
+    sql::{formers_text, handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -30,9 +30,9 @@ const SERVER_SETTINGS: [(&str, &str); 3] =
 const KEYS_LOCK: i64 = 0x7061_7373_6b65_7973;
 const PRUNE_LOCK: i64 = 0x7061_7373_7072_756e;
 
-const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data \
+const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens \
                               FROM passerby.sessions WHERE handle = $1 AND app_id = $2";
-const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data \
+const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens \
                             FROM passerby.sessions WHERE handle = $1 AND app_id = $2 FOR UPDATE";
 
 /// Sessions and keys in the schema `passerby` of a PostgreSQL database (12 or newer), for any number of processes.
@@ -68,8 +68,11 @@ impl PostgresStore {
     /// [`StoreError::Protocol`] when somebody else does, [`StoreError::Migration`] when the schema comes from a newer version.
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(address).map_err(StoreError::BadAddress)?.options(SERVER_SETTINGS);
-        let pool =
-            PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options);
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_release(|connection, _| Box::pin(is_reusable(connection)))
+            .connect_lazy_with(options);
         Self::with_pool(pool).await
     }
 
@@ -98,8 +101,8 @@ impl PostgresStore {
 impl SessionStore for PostgresStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO passerby.sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, app_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+            "INSERT INTO passerby.sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens, app_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
         .bind(&session.user_id)
@@ -109,6 +112,7 @@ impl SessionStore for PostgresStore {
         .bind(time_to(session.expires_at))
         .bind(object_text(&session.payload)?)
         .bind(object_text(&session.data)?)
+        .bind(formers_text(&session.former_tokens)?)
         .bind(&*self.app_id)
         .execute(&self.pool)
         .await?;
@@ -136,13 +140,14 @@ impl SessionStore for PostgresStore {
         let query = match decide(&mut session) {
             Write::Keep => return Ok(Some(session)),
             Write::Save => sqlx::query(
-                "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, payload = $4, data = $5 WHERE handle = $6",
+                "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, payload = $4, data = $5, former_tokens = $6 WHERE handle = $7",
             )
             .bind(&session.anonymous_id)
             .bind(&session.refresh_hash2)
             .bind(time_to(session.expires_at))
             .bind(object_text(&session.payload)?)
             .bind(object_text(&session.data)?)
+            .bind(formers_text(&session.former_tokens)?)
             .bind(handle),
             Write::Remove => sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle),
         };
@@ -161,6 +166,16 @@ impl SessionStore for PostgresStore {
             .execute(&self.pool)
             .await?;
         Ok(removed.rows_affected() > 0)
+    }
+
+    async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
+        let storable: Vec<&String> = handles.iter().filter(|handle| !unstorable(handle)).collect();
+        let rows = sqlx::query("DELETE FROM passerby.sessions WHERE handle = ANY($1) AND app_id = $2 RETURNING handle")
+            .bind(storable)
+            .bind(&*self.app_id)
+            .fetch_all(&self.pool)
+            .await?;
+        handles_from(&rows)
     }
 
     async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
@@ -209,6 +224,16 @@ impl SessionStore for PostgresStore {
         .await?;
         transaction.commit().await?;
         Ok(removed.rows_affected())
+    }
+
+    async fn check_writable(&self, now: u64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO passerby.checks (id, checked_at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET checked_at = EXCLUDED.checked_at",
+        )
+        .bind(time_to(now))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {

@@ -1,9 +1,22 @@
 //! What the SQL stores share: how times, payloads and kinds of key stand in columns.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use sqlx::{ColumnIndex, Decode, Row, Type};
+use sqlx::{ColumnIndex, Connection, Decode, Row, Type};
 
-use super::{KeyKind, KeyRecord, SessionRecord, StoreError};
+use super::{FormerToken, KeyKind, KeyRecord, SessionRecord, StoreError};
+
+/// Whether a connection may go back into its pool: only when no transaction is open on it. After a full disk or an I/O error SQLite ends
+/// the transaction by itself. The client library then loses count, and each later transaction on that connection would fail.
+pub(super) async fn is_reusable<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    // A rollback may be under way; this waits for it.
+    connection.ping().await?;
+    let reusable = !connection.is_in_transaction();
+    if !reusable {
+        tracing::warn!("a transaction could not be ended; its connection is closed");
+    }
+    Ok(reusable)
+}
 
 /// A session as its row has it, in any database.
 pub(super) fn session_from<'r, R>(row: &'r R) -> Result<SessionRecord, StoreError>
@@ -21,8 +34,9 @@ where
         refresh_hash2: row.try_get("refresh_hash2")?,
         created_at: time_from(row.try_get("created_at")?)?,
         expires_at: time_from(row.try_get("expires_at")?)?,
-        payload: object_from(row.try_get("payload")?)?,
-        data: object_from(row.try_get("data")?)?,
+        payload: json_from(row.try_get("payload")?)?,
+        data: json_from(row.try_get("data")?)?,
+        former_tokens: json_from(row.try_get("former_tokens")?)?,
     })
 }
 
@@ -70,8 +84,12 @@ pub(super) fn kind_text(kind: KeyKind) -> &'static str {
     }
 }
 
-fn object_from(text: &str) -> Result<Map<String, Value>, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Damaged("a column of JSON is not a JSON object"))
+fn json_from<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Damaged("a column of JSON is not what it should be"))
+}
+
+pub(super) fn formers_text(formers: &[FormerToken]) -> Result<String, StoreError> {
+    serde_json::to_string(formers).map_err(|_| StoreError::Damaged("former tokens cannot be written as JSON"))
 }
 
 pub(super) fn object_text(object: &Map<String, Value>) -> Result<String, StoreError> {

@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite file.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::{
     AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
-    sql::{handles_from, key_from, kind_text, object_text, session_from, time_to},
+    sql::{formers_text, handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -27,7 +27,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const SQLITE_BUSY: &str = "5";
 const READERS: u32 = 4;
 
-const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data FROM sessions WHERE handle = ? AND app_id = ?";
+const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens FROM sessions WHERE handle = ? AND app_id = ?";
 
 /// Sessions and keys in one SQLite file (with its `-wal` and `-shm` beside it), in WAL mode.
 ///
@@ -52,7 +52,40 @@ pub struct SqliteStore {
     // SQLite has one writer at a time. Waiting for it in a queue of ours is fair; waiting in SQLite is polling.
     writer: SqlitePool,
     readers: SqlitePool,
+    file: Arc<OpenFile>,
     app_id: Arc<str>,
+}
+
+/// The file that is open, and where it lay when it was opened.
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    identity: Option<FileIdentity>,
+}
+
+impl OpenFile {
+    fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), identity: identity_of(path) }
+    }
+
+    /// Whether the file at this place is still the one that is open.
+    fn is_in_place(&self) -> bool {
+        self.identity.is_none() || identity_of(&self.path) == self.identity
+    }
+}
+
+/// Device and number, where files have such.
+type FileIdentity = (u64, u64);
+
+#[cfg(unix)]
+fn identity_of(path: &Path) -> Option<FileIdentity> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity_of(_: &Path) -> Option<FileIdentity> {
+    None
 }
 
 impl SqliteStore {
@@ -81,7 +114,7 @@ impl SqliteStore {
         MIGRATIONS.run(&mut *transaction).await.map_err(StoreError::Migration)?;
         transaction.commit().await.map_err(|error| not_writable(&error))?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
-        Ok(Self { writer, readers, app_id: DEFAULT_APP.into() })
+        Ok(Self { writer, readers, file: Arc::new(OpenFile::at(path)), app_id: DEFAULT_APP.into() })
     }
 
     /// Closes the file after what is under way has finished. Whatever is asked of the store afterwards fails.
@@ -100,8 +133,8 @@ impl SqliteStore {
 impl SessionStore for SqliteStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, app_id) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens, app_id) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
         .bind(&session.user_id)
@@ -111,6 +144,7 @@ impl SessionStore for SqliteStore {
         .bind(time_to(session.expires_at))
         .bind(object_text(&session.payload)?)
         .bind(object_text(&session.data)?)
+        .bind(formers_text(&session.former_tokens)?)
         .bind(&*self.app_id)
         .execute(&self.writer)
         .await?;
@@ -131,13 +165,14 @@ impl SessionStore for SqliteStore {
         let query = match decide(&mut session) {
             Write::Keep => return Ok(Some(session)),
             Write::Save => sqlx::query(
-                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ?, data = ? WHERE handle = ?",
+                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ?, data = ?, former_tokens = ? WHERE handle = ?",
             )
             .bind(&session.anonymous_id)
             .bind(&session.refresh_hash2)
             .bind(time_to(session.expires_at))
             .bind(object_text(&session.payload)?)
             .bind(object_text(&session.data)?)
+            .bind(formers_text(&session.former_tokens)?)
             .bind(handle),
             Write::Remove => sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle),
         };
@@ -153,6 +188,18 @@ impl SessionStore for SqliteStore {
             .execute(&self.writer)
             .await?;
         Ok(removed.rows_affected() > 0)
+    }
+
+    async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
+        let list = serde_json::to_string(handles).map_err(|_| StoreError::Damaged("handles cannot be written as JSON"))?;
+        let rows = sqlx::query(
+            "DELETE FROM sessions WHERE handle IN (SELECT value FROM json_each(?)) AND app_id = ? RETURNING handle",
+        )
+        .bind(list)
+        .bind(&*self.app_id)
+        .fetch_all(&self.writer)
+        .await?;
+        handles_from(&rows)
     }
 
     async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
@@ -184,6 +231,19 @@ impl SessionStore for SqliteStore {
                 .execute(&self.writer)
                 .await?;
         Ok(removed.rows_affected())
+    }
+
+    async fn check_writable(&self, now: u64) -> Result<(), StoreError> {
+        if !self.file.is_in_place() {
+            return Err(StoreError::Replaced { path: self.file.path.display().to_string() });
+        }
+        sqlx::query(
+            "INSERT INTO checks (id, checked_at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at",
+        )
+        .bind(time_to(now))
+        .execute(&self.writer)
+        .await?;
+        Ok(())
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
@@ -222,7 +282,11 @@ impl AppStores for SqliteStore {
 async fn connect_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let give_up = Instant::now() + BUSY_TIMEOUT;
     loop {
-        let connected = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
+        let connected = SqlitePoolOptions::new()
+            .max_connections(1)
+            .after_release(|connection, _| Box::pin(is_reusable(connection)))
+            .connect_with(options.clone())
+            .await;
         match connected {
             Err(error) if is_busy(&error) && Instant::now() < give_up => sleep(BUSY_PAUSE).await,
             done => return done,

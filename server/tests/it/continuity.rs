@@ -170,6 +170,7 @@ impl World {
                     let mut thief = self.browser.clone();
                     assert_eq!(self.browser.refresh().await.status, 200);
                     assert_eq!(self.browser.get("/api/user").await.status, 200);
+                    self.app.wait(Duration::from_secs(31));
                     assert_eq!(thief.refresh().await.message(), "token theft detected");
                     self.find_out("unauthorised").await;
                 }

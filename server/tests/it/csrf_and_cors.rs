@@ -140,3 +140,66 @@ async fn via_custom_header_asks_for_rid() {
     assert_eq!(own.refresh().await.status, 200);
     assert_eq!(own.post("/api/maybe").await.body["user"], "alice");
 }
+
+/// A page of another host opens a WebSocket with the visitor's cookies, and reads what comes.
+#[tokio::test]
+async fn a_web_socket_of_another_origin_is_refused() {
+    let app = App::with(|builder| builder.trusted_origin("https://shop.example.com")).await;
+    let user =
+        app.browser_of("alice").await.header("upgrade", "websocket").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    for (origin, site, status) in [
+        (Some("https://evil.example.com"), Some("same-site"), 403),
+        (Some("https://evil.example.com"), None, 403),
+        (Some("null"), None, 403),
+        (Some("http://localhost:3000"), None, 200),
+        (Some("http://localhost:3000"), Some("same-origin"), 200),
+        (Some("https://shop.example.com"), Some("cross-site"), 200),
+        (None, None, 200),
+    ] {
+        let mut browser = user.clone();
+        for (name, value) in [("origin", origin), ("sec-fetch-site", site)] {
+            browser = match value {
+                Some(value) => browser.header(name, value),
+                None => browser,
+            };
+        }
+        assert_eq!(browser.get("/api/user").await.status, status, "{origin:?} {site:?}");
+    }
+}
+
+/// A packaged app is trusted as the website is.
+#[tokio::test]
+async fn packaged_apps_sign_in_and_read_answers() {
+    let apps = ["capacitor://localhost", "tauri://localhost", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"];
+    let app = App::with(|builder| apps.into_iter().fold(builder, |builder, origin| builder.trusted_origin(origin))).await;
+    for (origin, trusted) in apps.map(|origin| (origin, true)).into_iter().chain([
+        ("capacitor://localhost.evil", false),
+        ("capacitor://LOCALHOST", false),
+        ("ionic://localhost", false),
+        ("null", false),
+    ]) {
+        let mut phone =
+            app.browser().header("origin", origin).header("sec-fetch-site", "cross-site").header("st-auth-mode", "header");
+        let first = phone.get("/api/maybe").await;
+        assert_eq!(first.text("access-control-allow-origin"), trusted.then_some(origin), "{origin}");
+        assert_eq!(first.text("st-anonymous-token").is_some(), trusted, "{origin}");
+        let login = phone.post("/api/login?user=alice").await;
+        assert_eq!(login.status == 200, trusted, "{origin}");
+        assert_eq!(login.text("st-access-token").is_some(), trusted, "{origin}");
+    }
+}
+
+/// A sign-in provider's form, and nothing but the form.
+#[tokio::test]
+async fn a_form_is_accepted_at_its_path_and_opens_nothing_else() {
+    let app = App::with(|builder| builder.accept_form_from("https://appleid.apple.com", "/api/login")).await;
+    let apple = || app.browser().header("origin", "https://appleid.apple.com").header("sec-fetch-site", "cross-site");
+    assert_eq!(apple().post("/api/login?user=alice").await.status, 200);
+    assert_eq!(apple().post("/api/logout").await.status, 403, "another path");
+    assert_eq!(apple().request(http::Method::PUT, "/api/login").await.status, 403, "another method");
+    let other = app.browser().header("origin", "https://evil.example").header("sec-fetch-site", "cross-site");
+    assert_eq!(other.clone().post("/api/login?user=alice").await.status, 403);
+    let read = apple().get("/api/maybe").await;
+    assert_eq!(read.text("access-control-allow-origin"), None, "its scripts read nothing");
+    assert!(read.is_silent(), "nor is a session made for them");
+}

@@ -2,17 +2,20 @@
 
 use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
-    signature::KeyPair as _,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
 };
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use passerby_server::store::{KeyKind, SessionStore};
+use passerby_server::{
+    KeyAlgorithm,
+    store::{KeyKind, SessionStore},
+};
 use serde_json::{Map, Value, json};
 
-use crate::app::{Answer, App, Browser};
+use crate::app::{Answer, App, Browser, stolen};
 
 /// Header and payload of a token.
 fn parts(token: &str) -> (Value, Map<String, Value>) {
@@ -30,16 +33,17 @@ fn json_part(value: &impl serde::Serialize) -> String {
 
 async fn signing_key(app: &App, kind: KeyKind) -> EncodingKey {
     let keys = app.store.keys().await.unwrap();
-    EncodingKey::from_rsa_pem(keys.iter().rfind(|key| key.kind == kind).unwrap().secret.as_bytes()).unwrap()
+    stolen(keys.iter().rfind(|key| key.kind == kind).unwrap())
 }
 
 /// A key that is not the server's.
-async fn foreign_key() -> EncodingKey {
+async fn foreign_key(kind: KeyKind, algorithm: KeyAlgorithm) -> EncodingKey {
     let folder = tempfile::TempDir::new().unwrap();
     let store = passerby_server::SqliteStore::open(folder.path().join("db")).await.unwrap();
-    passerby_server::Sessions::builder().api_domain(crate::app::ORIGIN).store(store.clone()).build().await.unwrap();
+    let builder = passerby_server::Sessions::builder().api_domain(crate::app::ORIGIN).store(store.clone());
+    builder.anonymous_algorithm(algorithm).build().await.unwrap();
     let keys = store.keys().await.unwrap();
-    EncodingKey::from_rsa_pem(keys.iter().find(|key| key.kind == KeyKind::Static).unwrap().secret.as_bytes()).unwrap()
+    stolen(keys.iter().find(|key| key.kind == kind).unwrap())
 }
 
 /// The public key as anybody can have it, in the form that a confused verifier would use as a shared secret.
@@ -47,8 +51,11 @@ async fn public_pem(app: &App, kind: KeyKind) -> Vec<u8> {
     let keys = app.store.keys().await.unwrap();
     let private = &keys.iter().rfind(|key| key.kind == kind).unwrap().secret;
     let body: String = private.lines().filter(|line| !line.starts_with('-')).collect();
-    let pair = aws_lc_rs::rsa::KeyPair::from_pkcs8(&STANDARD.decode(body).unwrap()).unwrap();
-    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+    let pkcs8 = STANDARD.decode(body).unwrap();
+    let der: PublicKeyX509Der<'_> = match aws_lc_rs::rsa::KeyPair::from_pkcs8(&pkcs8) {
+        Ok(pair) => pair.public_key().as_der().unwrap(),
+        Err(_) => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).unwrap().public_key().as_der().unwrap(),
+    };
     format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der.as_ref())).into_bytes()
 }
 
@@ -65,7 +72,8 @@ async fn forgeries(app: &App, token: &str) -> Vec<(&'static str, String)> {
     let mut confused = header(&with("alg", json!("HS256")));
     confused.alg = Algorithm::HS256;
     let hs256 = encode(&confused, &payload, &EncodingKey::from_secret(&public_pem(app, kind).await)).unwrap();
-    let foreign = encode(&header(&token_header), &payload, &foreign_key().await).unwrap();
+    let algorithm = if token_header["alg"] == "RS256" { KeyAlgorithm::Rs256 } else { KeyAlgorithm::Es256 };
+    let foreign = encode(&header(&token_header), &payload, &foreign_key(kind, algorithm).await).unwrap();
     let own_key = signing_key(app, kind).await;
     let unknown = encode(&header(&with("kid", json!(format!("{}0", &kid[..2])))), &payload, &own_key).unwrap();
     let mut other_issuer = payload.clone();
@@ -114,7 +122,13 @@ async fn forged_access_tokens() {
 
 #[tokio::test]
 async fn forged_anonymous_tokens() {
-    let app = App::new().await;
+    for algorithm in [KeyAlgorithm::Es256, KeyAlgorithm::Rs256] {
+        forged_anonymous_tokens_of(algorithm).await;
+    }
+}
+
+async fn forged_anonymous_tokens_of(algorithm: KeyAlgorithm) {
+    let app = App::in_new_database(|builder| builder.anonymous_algorithm(algorithm)).await;
     let mut browser = app.browser();
     let id = browser.id().await;
     let token = browser.cookie("sAnonymousToken").unwrap().to_owned();

@@ -158,6 +158,7 @@ async fn rule_12_a_user_is_forgotten_too() {
                 browser.refresh().await
             }
             "theft" => {
+                app.wait(Duration::from_secs(31));
                 let theft = thief.clone().refresh().await;
                 theft.assert_demoted("token theft detected");
                 assert_eq!(theft.announced_id(), new_id, "the thief's old token does not bring the old id back");
@@ -212,10 +213,11 @@ async fn rule_12_forgetting_between_refresh_and_first_use() {
     let new_id = browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
     assert_eq!(browser.refresh().await.status, 200);
     assert_eq!(browser.id().await, new_id);
+    app.wait(Duration::from_secs(31));
     before.clone().refresh().await.assert_demoted("token theft detected");
 }
 
-/// Two refreshes with one token, of which the other one's answer was used first: this browser's tokens are good until they expire.
+/// Two refreshes with one token, the first of which was never used, and is long ago when the other's answer is: this browser's tokens are good until they expire.
 #[tokio::test]
 async fn rule_12_forgetting_with_the_tokens_of_a_sibling_that_lost() {
     let app = App::new().await;
@@ -224,6 +226,7 @@ async fn rule_12_forgetting_with_the_tokens_of_a_sibling_that_lost() {
     browser.login("alice").await;
     let mut sibling = browser.clone();
     sibling.refresh().await;
+    app.wait(Duration::from_secs(31));
     browser.refresh().await;
     browser.get("/api/user").await;
     let answer = sibling.post(FORGET).await;

@@ -1,11 +1,18 @@
 //! Keys: JWKS, rotation, and who may use what.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use passerby_server::{
     JwtKey, KeyAlgorithm, Sessions, SqliteStore,
-    store::{KeyKind, KeyRecord, SessionStore},
+    store::{Decide, KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError},
 };
 use serde_json::{Map, Value, json};
 
@@ -46,8 +53,12 @@ async fn the_key_set_may_be_cached_and_read_by_all() {
     assert_eq!(answer.text("content-type"), Some("application/json"));
     assert!(answer.is_silent());
     for key in answer.body["keys"].as_array().unwrap() {
-        assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&"RSA".into(), &"RS256".into(), &"sig".into()));
-        assert_eq!(key.as_object().unwrap().len(), 6, "public parts only");
+        let (kty, alg, members) = match key["kid"].as_str().unwrap().starts_with("d-") {
+            true => ("RSA", "RS256", 6),
+            false => ("EC", "ES256", 7),
+        };
+        assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&kty.into(), &alg.into(), &"sig".into()));
+        assert_eq!(key.as_object().unwrap().len(), members, "public parts only");
     }
 }
 
@@ -196,14 +207,14 @@ async fn the_discovery_document_leads_to_the_keys() {
 }
 
 #[tokio::test]
-async fn anonymous_tokens_may_be_signed_by_es256() {
-    let before = App::new().await;
+async fn a_database_of_the_time_of_rs256_moves_to_es256_and_back() {
+    let before = started_with(KeyAlgorithm::Rs256).await;
     let mut visitor = before.browser();
     let id = visitor.id().await;
     let algorithm = |browser: &Browser| decode_header(browser.cookie("sAnonymousToken").unwrap()).unwrap().alg;
     let size = visitor.cookie("sAnonymousToken").unwrap().len();
 
-    let app = before.restarted(|builder| builder.anonymous_algorithm(KeyAlgorithm::Es256)).await;
+    let app = before.restarted(|builder| builder).await;
     let mut visitor = visitor.moved_to(&app);
     assert_eq!(visitor.id().await, id);
     assert_eq!(algorithm(&visitor), jsonwebtoken::Algorithm::RS256, "published first");
@@ -221,24 +232,36 @@ async fn anonymous_tokens_may_be_signed_by_es256() {
     assert_eq!(decode_header(visitor.cookie("sAccessToken").unwrap()).unwrap().alg, jsonwebtoken::Algorithm::RS256);
     assert_eq!(visitor.id().await, id);
     let keys = app.store.keys().await.unwrap().len();
-    app.restarted(|builder| builder.anonymous_algorithm(KeyAlgorithm::Es256)).await;
+    let app = app.restarted(|builder| builder).await;
     assert_eq!(app.store.keys().await.unwrap().len(), keys, "made once");
+    let back = app.restarted(|builder| builder.anonymous_algorithm(KeyAlgorithm::Rs256)).await;
+    assert_eq!(visitor.moved_to(&back).get("/api/me").await.status, 200, "both verify");
 }
 
 #[tokio::test]
-async fn a_new_database_may_begin_with_es256() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
-    let sessions = Sessions::builder()
-        .api_domain(ORIGIN)
-        .store(store.clone())
-        .anonymous_algorithm(KeyAlgorithm::Es256)
-        .build()
-        .await
-        .unwrap();
-    let token = sessions.create_jwt(Map::new(), Duration::from_secs(60), JwtKey::Static).await.unwrap();
-    assert_eq!(decode_header(&token).unwrap().alg, jsonwebtoken::Algorithm::ES256);
-    assert_eq!(store.keys().await.unwrap().len(), 3);
+async fn a_new_database_begins_with_es256_or_as_it_is_told() {
+    for (told, expected) in [
+        (None, jsonwebtoken::Algorithm::ES256),
+        (Some(KeyAlgorithm::Es256), jsonwebtoken::Algorithm::ES256),
+        (Some(KeyAlgorithm::Rs256), jsonwebtoken::Algorithm::RS256),
+    ] {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+        let builder = Sessions::builder().api_domain(ORIGIN).store(store.clone());
+        let builder = match told {
+            Some(algorithm) => builder.anonymous_algorithm(algorithm),
+            None => builder,
+        };
+        let sessions = builder.build().await.unwrap();
+        let token = sessions.create_jwt(Map::new(), Duration::from_secs(60), JwtKey::Static).await.unwrap();
+        assert_eq!(decode_header(&token).unwrap().alg, expected);
+        assert_eq!(store.keys().await.unwrap().len(), 3);
+    }
+}
+
+/// A server on a new database, whose first static key is of this kind.
+async fn started_with(algorithm: KeyAlgorithm) -> App {
+    App::in_new_database(|builder| builder.anonymous_algorithm(algorithm)).await
 }
 
 /// A process whose clock was a year ahead made a key. It must neither sign for that year, nor keep others from being made.
@@ -273,4 +296,99 @@ async fn a_key_from_the_future_stops_nothing_on_sqlite() {
 #[tokio::test]
 async fn a_key_from_the_future_stops_nothing_on_postgres() {
     a_key_from_the_future_stops_nothing(crate::app::store_with_keys(crate::cluster::store().await).await).await;
+}
+
+/// A store whose keys take long to read, as one does that is away.
+#[derive(Clone, Debug)]
+struct Slow {
+    store: SqliteStore,
+    is_slow: Arc<AtomicBool>,
+}
+
+#[async_trait::async_trait]
+impl SessionStore for Slow {
+    async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        if self.is_slow.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            return Err(StoreError::Damaged("away"));
+        }
+        self.store.keys().await
+    }
+    async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        self.store.create(session).await
+    }
+    async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError> {
+        self.store.load(handle).await
+    }
+    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+        self.store.update(handle, decide).await
+    }
+    async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
+        self.store.remove(handle).await
+    }
+    async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
+        self.store.remove_all(handles).await
+    }
+    async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
+        self.store.remove_all_of_user(user_id).await
+    }
+    async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
+        self.store.handles_of_user(user_id, now).await
+    }
+    async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
+        self.store.remove_expired(now, limit).await
+    }
+    async fn check_writable(&self, now: u64) -> Result<(), StoreError> {
+        self.store.check_writable(now).await
+    }
+    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
+        self.store.add_key_unless_newer(key, fresh_since).await
+    }
+}
+
+/// Each request names another key, and each could have the database asked. Nobody waits for more than one such question, and who needs none
+/// does not wait at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn unknown_keys_do_not_queue_up_behind_a_database_that_is_away() {
+    let (store, _folder) = crate::app::store().await;
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let app = App::on(Slow { store, is_slow: is_slow.clone() }).await;
+    let alice = app.browser_of("alice").await;
+    is_slow.store(true, Ordering::SeqCst);
+    let mut calls = Vec::new();
+    for number in 0..30 {
+        let head = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","kid":"s-x{number}"}}"#));
+        let mut browser = app.browser();
+        browser.set_cookie("sAnonymousToken", &format!("{head}.e30.AA"));
+        calls.push(tokio::spawn(async move {
+            let start = std::time::Instant::now();
+            browser.get("/api/maybe").await;
+            start.elapsed()
+        }));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    app.wait(Duration::from_secs(40));
+    for path in [JWKS, "/api/user"] {
+        let start = std::time::Instant::now();
+        assert_eq!(alice.clone().get(path).await.status, 200, "{path}");
+        assert!(start.elapsed() < Duration::from_millis(1500), "{path}: {:?}", start.elapsed());
+    }
+    for call in calls {
+        let took = call.await.unwrap();
+        assert!(took < Duration::from_millis(4500), "{took:?}");
+    }
+}
+
+/// A process that only verifies users' tokens notices that a key was deleted.
+#[tokio::test]
+async fn a_deleted_key_ends_where_tokens_are_only_verified() {
+    let app = App::new().await;
+    let alice = app.browser_of("alice").await;
+    assert_eq!(alice.clone().get("/api/user").await.status, 200);
+    let database = sqlx::SqlitePool::connect(&format!("sqlite:{}", app.database().display())).await.unwrap();
+    sqlx::query("DELETE FROM keys WHERE kind = 'dynamic'").execute(&database).await.unwrap();
+    app.wait(Duration::from_secs(31));
+    let _ = alice.clone().get("/api/user").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(alice.clone().get("/api/user").await.message(), "try refresh token");
 }

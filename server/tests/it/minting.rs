@@ -325,3 +325,115 @@ async fn rule_13_asking_again_with_one_key_is_limited_too() {
     let again = || async { is_limited(&app.browser().at(HOME).header("st-anonymous-mode", KEY).get("/api/maybe").await) };
     assert_eq!([again().await, again().await, again().await], [false, false, true]);
 }
+
+/// A page of another host of the site, or of any site where cookies are sent there: CORS hides the answer from its script, and the browser
+/// would keep the cookie.
+#[tokio::test]
+async fn a_script_that_cannot_read_the_answer_gets_no_session() {
+    let app = App::with(|builder| builder.trusted_origin("https://shop.example.com")).await;
+    let script = |site: &str, origin: Option<&str>| {
+        let script =
+            app.browser().header("sec-fetch-mode", "cors").header("sec-fetch-dest", "empty").header("sec-fetch-site", site);
+        match origin {
+            Some(origin) => script.header("origin", origin),
+            None => script,
+        }
+    };
+    for (site, origin, gets_one) in [
+        ("same-origin", None, true),
+        ("cross-site", Some("https://shop.example.com"), true),
+        ("same-site", Some("https://evil.example.com"), false),
+        ("cross-site", Some("https://other.example"), false),
+        ("cross-site", Some("null"), false),
+        ("cross-site", None, false),
+    ] {
+        let key = "*/*, application/vnd.passerby;key=attackerattackerattacker";
+        for (name, value) in [("accept", "*/*"), ("accept", key), ("st-anonymous-mode", "attackerattackerattacker")] {
+            let answer = script(site, origin).header(name, value).get("/api/maybe").await;
+            assert_eq!(answer.set_cookie("sAnonymousToken").is_some(), gets_one, "{site} {origin:?} {value}");
+            assert!(gets_one || (answer.is_silent() && answer.body["kind"] == "none"), "{site} {origin:?} {value}");
+        }
+    }
+}
+
+/// Only the refresh call, which no other website can send, is asked for a key in `Accept`.
+#[tokio::test]
+async fn the_key_in_accept_counts_in_the_refresh_call_only() {
+    let app = App::new().await;
+    let named = || app.browser().header("accept", "*/*, application/vnd.passerby;key=attackerattackerattacker");
+    let of_key = named().refresh().await.announced_id();
+    assert_eq!(named().refresh().await.announced_id(), of_key);
+    assert_ne!(named().get("/api/me").await.announced_id(), of_key);
+}
+
+#[tokio::test]
+async fn a_key_names_its_visitor_for_a_day_and_at_this_server() {
+    let app = App::new().await;
+    let minutes = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 60;
+    for key in ["k2Xp0vT9sQ4mZ7bL1cR8wd".to_owned(), format!("k2Xp0vT9sQ4mZ7bL1cR8wd.{minutes}")] {
+        let named = |app: &App| app.browser().header("st-anonymous-mode", &key);
+        let id = named(&app).get("/api/me").await.announced_id();
+        assert_eq!(named(&app).get("/api/me").await.announced_id(), id);
+        assert_eq!(named(&app).refresh().await.announced_id(), id);
+        let elsewhere = App::with(|builder| builder.api_base_path("/elsewhere")).await;
+        assert_ne!(named(&elsewhere).get("/api/me").await.announced_id(), id);
+        let database = sqlx::SqlitePool::connect(&format!("sqlite:{}", elsewhere.database().display())).await.unwrap();
+        sqlx::query("DELETE FROM keys WHERE kind = 'refresh'").execute(&database).await.unwrap();
+        let of_other_secret = elsewhere.restarted(|builder| builder).await;
+        assert_ne!(named(&of_other_secret).get("/api/me").await.announced_id(), id, "nobody can tell it without the secret");
+        app.wait(Duration::from_secs(24 * 3600 + 61));
+        assert_ne!(named(&app).get("/api/me").await.announced_id(), id, "{key}: it does not come back");
+        app.set_clock_back();
+    }
+}
+
+/// What is no new visitor costs a signature as well: renewals, and endings with a known id.
+#[tokio::test]
+async fn renewals_and_known_ids_are_counted() {
+    let app = App::with(|builder| builder.mint_limit(MintLimit::new(2, MINUTE))).await;
+    let mut home = app.browser().at(HOME);
+    let id = home.id().await;
+    // A token under the former name is signed anew with each request.
+    let token = home.cookie("sAnonymousToken").unwrap().to_owned();
+    let mut moved = 0;
+    for _ in 0..50 {
+        let mut former = app.browser().at(HOME);
+        former.set_cookie("__Host-sAnonymousToken", &token);
+        let answer = former.get("/api/me").await;
+        assert_eq!((answer.status.as_u16(), &answer.body["id"]), (200, &json!(id)), "who has a token keeps the id");
+        moved += u32::from(answer.set_cookie("sAnonymousToken").is_some());
+    }
+    assert_eq!(moved, 20, "ten times as many as new ones");
+
+    let mut alice = app.browser_of("alice").await.at("203.0.113.8");
+    app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
+    alice.cookies.remove("sAccessToken");
+    let mut given = 0;
+    for _ in 0..50 {
+        given += u32::from(alice.clone().refresh().await.set_cookie("sAnonymousToken").is_some());
+    }
+    assert_eq!(given, 20);
+}
+
+/// A flood of many addresses, each within its limit: strangers go without, and visitors go on.
+#[tokio::test]
+async fn all_strangers_together_have_a_budget() {
+    let app = App::with(|builder| builder.mint_budget(10)).await;
+    let mut known = app.browser().at(HOME);
+    let id = known.id().await;
+    let mut minted = 0;
+    for number in 0..100 {
+        let answer = app.browser().at(&format!("198.51.100.{number}")).get("/api/maybe").await;
+        assert_eq!(answer.status, 200);
+        match answer.set_cookie("sAnonymousToken") {
+            Some(_) => minted += 1,
+            None => assert_eq!(answer.text("st-anonymous-mode"), Some("limited")),
+        }
+    }
+    assert!((19..=21).contains(&minted), "two seconds' worth: {minted}");
+    assert_eq!(known.id().await, id);
+    // Whose address is not known is counted here, too.
+    assert!(app.browser().get("/api/maybe").await.set_cookie("sAnonymousToken").is_none());
+    app.wait(Duration::from_secs(2));
+    assert!(app.browser().get("/api/maybe").await.set_cookie("sAnonymousToken").is_some());
+}

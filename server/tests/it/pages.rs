@@ -35,7 +35,8 @@ async fn others_are_sent_to_refresh_and_come_back() {
 
 #[tokio::test]
 async fn a_page_never_promotes() {
-    let mut browser = App::new().await.browser();
+    let app = App::new().await;
+    let mut browser = app.browser();
     browser.login("alice").await;
     let before = browser.clone();
     browser.refresh().await;
@@ -46,6 +47,7 @@ async fn a_page_never_promotes() {
     }
     assert_eq!(before.clone().refresh().await.status, 200, "the parent is still the current token");
     assert!(browser.get("/api/user").await.text("front-token").is_some());
+    app.wait(std::time::Duration::from_secs(31));
     before.clone().refresh().await.assert_demoted("token theft detected");
 }
 

@@ -1,7 +1,7 @@
 //! Payloads (reference 8.6; design section 3, rules 3 and 6).
 
 use passerby_protocol::payload::{MAX_DEPTH, PROTECTED_CLAIMS};
-use passerby_server::{EngineError, PayloadError};
+use passerby_server::{AntiCsrf, EngineError, KeyAlgorithm, PayloadError};
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, map};
@@ -146,7 +146,9 @@ async fn what_is_nested_too_deep_to_be_read_again_is_refused() {
 
 #[tokio::test]
 async fn the_largest_payload_that_is_accepted_fits_every_cookie() {
-    let mut browser = App::new().await.browser();
+    // With the longest signatures that there are.
+    let app = App::in_new_database(|builder| builder.anonymous_algorithm(KeyAlgorithm::Rs256)).await;
+    let mut browser = app.browser();
     browser.get("/api/me").await;
     let (mut fits, mut too_large) = (0_usize, 4096_usize);
     while too_large - fits > 1 {
@@ -212,4 +214,31 @@ async fn exposed_headers_of_the_app_stay_and_its_caching_does_not() {
         Some("x-count, x-st-anonymous-front-token, st-anonymous-front-token")
     );
     answer.announced_id();
+}
+
+/// A payload that fits at sign-in or at a change must fit at each refresh after that, whose token is longer.
+#[tokio::test]
+async fn what_was_accepted_can_be_refreshed() {
+    for anti_csrf in [AntiCsrf::None, AntiCsrf::ViaToken] {
+        let app = App::with(|builder| builder.anti_csrf(anti_csrf)).await;
+        let mut accepted = 0;
+        for length in (2100..2450).step_by(5) {
+            let (payload, mut browser, mut merged) = (json!({ "a": "x".repeat(length) }), app.browser(), app.browser());
+            let signed_in = browser.post_json("/api/login?user=alice", payload.clone()).await;
+            let other = merged.login("carol").await;
+            browser = browser.header("anti-csrf", signed_in.text("anti-csrf").unwrap_or_default());
+            merged = merged.header("anti-csrf", other.text("anti-csrf").unwrap_or_default());
+            let changed = merged.post_json("/api/merge", payload).await;
+            assert_eq!(signed_in.status == 200, changed.status == 200, "{length}");
+            if signed_in.status != 200 {
+                assert_eq!((signed_in.status.as_u16(), changed.status.as_u16()), (400, 400), "{length}");
+                continue;
+            }
+            accepted += 1;
+            for browser in [&mut browser, &mut merged] {
+                assert_eq!(browser.refresh().await.status, 200, "{length}, {anti_csrf:?}");
+            }
+        }
+        assert!(accepted > 10);
+    }
 }

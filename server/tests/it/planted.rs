@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::{EncodingKey, decode_header, encode};
+use jsonwebtoken::{decode_header, encode};
 use passerby_server::store::{KeyKind, SessionStore};
 use serde_json::{Map, Value, json};
 
-use crate::app::{App, Browser, SIGN_OUT};
+use crate::app::{App, Browser, SIGN_OUT, stolen};
 
 /// A token of this payload that our own static key signed: the strongest forgery there is.
 async fn signed(app: &App, like: &str, payload: &Map<String, Value>) -> String {
     let keys = app.store.keys().await.unwrap();
     let key = keys.iter().rfind(|key| key.kind == KeyKind::Static).unwrap();
-    encode(&decode_header(like).unwrap(), payload, &EncodingKey::from_rsa_pem(key.secret.as_bytes()).unwrap()).unwrap()
+    encode(&decode_header(like).unwrap(), payload, &stolen(key)).unwrap()
 }
 
 async fn visitor(app: &App) -> (Browser, String, Map<String, Value>) {

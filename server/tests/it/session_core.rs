@@ -30,12 +30,17 @@ struct Core {
 }
 
 async fn sqlite() -> Core {
-    let (store, folder) = app::store().await;
-    open(store, Some(folder), CoreSettings::default()).await
+    let (store, folder) = empty_store().await;
+    open(app::store_with_keys_of_a_core(store).await, Some(folder), CoreSettings::default()).await
+}
+
+async fn empty_store() -> (SqliteStore, TempDir) {
+    let folder = TempDir::new().unwrap();
+    (SqliteStore::open(folder.path().join("core.db")).await.unwrap(), folder)
 }
 
 async fn postgres() -> Core {
-    open(app::store_with_keys(cluster::store().await).await, None, CoreSettings::default()).await
+    open(app::store_with_keys_of_a_core(cluster::store().await).await, None, CoreSettings::default()).await
 }
 
 async fn open<S: SessionStore + AppStores>(store: S, folder: Option<TempDir>, settings: CoreSettings) -> Core {
@@ -125,6 +130,8 @@ async fn a_session_lives_and_ends(core: &Core) {
     let promoted = json!({ "accessToken": verified["accessToken"] });
     assert!(core.verify("", &promoted, false).await.get("accessToken").is_none(), "nothing new to send");
 
+    assert_eq!(core.refresh("", &first).await["status"], "OK", "within the grace");
+    core.wait(31);
     let stolen = core.refresh("", &first).await;
     assert_eq!(stolen["status"], "TOKEN_THEFT_DETECTED");
     assert_eq!(stolen["session"], json!({ "handle": first["session"]["handle"], "userId": "alice", "recipeUserId": "alice" }));
@@ -424,4 +431,73 @@ async fn a_database_that_goes_away_is_answered_503() {
     let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
     let request = Request::post("/recipe/session/refresh").body(Body::from(body.to_string())).unwrap();
     assert_eq!(core.call(request).await.0, 503);
+}
+
+/// What a web page can have a browser of the same network send to a core without a key.
+#[tokio::test]
+async fn a_core_without_a_key_takes_no_orders_from_web_pages() {
+    let core = sqlite().await;
+    let session = core.create("", "victim").await;
+    let body = json!({ "userId": "victim" }).to_string();
+    let send = |method: Method, path: &str, headers: Vec<(&'static str, &'static str)>, body: String| {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let sent = core.router.clone().oneshot(request.body(Body::from(body)).unwrap());
+        async move { sent.await.unwrap().status().as_u16() }
+    };
+    let remove = "/recipe/session/remove";
+    for headers in [
+        // Bytes without a type, and JSON that `no-cors` made nothing of: no preflight.
+        vec![("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")],
+        vec![("origin", "null")],
+        vec![("sec-fetch-site", "same-site")],
+        vec![("sec-fetch-site", "none")],
+        vec![("origin", "https://evil.example"), ("content-type", "application/json")],
+        // A name of the attacker's that points here.
+        vec![("host", "evil.example:3567")],
+        vec![("host", "127.0.0.1.evil.example")],
+        vec![("host", "passerby.evil.example.")],
+    ] {
+        assert_eq!(send(Method::POST, remove, headers.clone(), body.clone()).await, 403, "{headers:?}");
+        assert_eq!(
+            send(Method::GET, "/recipe/session/user?userId=victim", headers.clone(), String::new()).await,
+            403,
+            "{headers:?}"
+        );
+    }
+    assert_eq!(core.get("/recipe/session/user?userId=victim").await["sessionHandles"], json!([session["session"]["handle"]]));
+    // Reading makes no app, because a browser may say nothing of where it reads from.
+    assert_eq!(core.get("/appid-a/recipe/session/user?userId=victim").await, json!({ "status": "OK", "sessionHandles": [] }));
+    assert_eq!(core.get("/appid-a/recipe/jwt/jwks").await["keys"], json!([]));
+    for host in
+        ["localhost:3567", "127.0.0.1:3567", "[::1]:3567", "10.0.0.5", "passerby:3567", "core.svc.cluster.local", "db.internal"]
+    {
+        assert_eq!(send(Method::POST, "/recipe/session/remove", vec![("host", host)], body.clone()).await, 200, "{host}");
+    }
+
+    let (mut named, mut locked) = (CoreSettings::default(), CoreSettings::default());
+    named.hosts = vec!["core.example.com".into()];
+    locked.api_keys = vec!["key".into()];
+    for settings in [named, locked] {
+        let (store, folder) = empty_store().await;
+        let core = open(app::store_with_keys_of_a_core(store).await, Some(folder), settings).await;
+        let request = Request::get("/apiversion").header("host", "Core.example.com:80").header("api-key", "key");
+        assert_eq!(core.call(request.body(Body::empty()).unwrap()).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn many_sessions_of_one_user_end_at_once() {
+    let core = sqlite().await;
+    for number in 0..30 {
+        core.create(if number % 2 == 0 { "" } else { "/t1" }, "script").await;
+    }
+    let of_tenant = json!({ "userId": "script", "revokeAcrossAllTenants": false });
+    let removed = core.post("/t1/recipe/session/remove", of_tenant).await;
+    assert_eq!(removed["sessionHandlesRevoked"].as_array().unwrap().len(), 15, "of the tenant");
+    let rest = core.post("/recipe/session/remove", json!({ "userId": "script" })).await;
+    assert_eq!(rest["sessionHandlesRevoked"].as_array().unwrap().len(), 15);
+    assert!(core.get("/recipe/session/user?userId=script").await["sessionHandles"].as_array().unwrap().is_empty());
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use passerby_server::store::{KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError, Write};
+use passerby_server::store::{FormerToken, KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError, Write};
 use serde_json::json;
 
 use crate::app::map;
@@ -19,16 +19,11 @@ async fn postgres() {
 }
 
 fn session(handle: &str, user: &str, expires_at: u64) -> SessionRecord {
-    SessionRecord {
-        handle: handle.into(),
-        user_id: user.into(),
-        anonymous_id: "id".into(),
-        refresh_hash2: "hash".into(),
-        created_at: 1,
-        expires_at,
-        payload: map(json!({"name": "李雷", "nested": {"a": [1, null]}, "nothing": "\0", "b": 1, "a": 2})),
-        data: map(json!({"cart": ["\0", "🛒"], "large": "x".repeat(100_000)})),
-    }
+    let mut session = SessionRecord::new(handle, user, "id", "hash", 1, expires_at);
+    session.payload = map(json!({"name": "李雷", "nested": {"a": [1, null]}, "nothing": "\0", "b": 1, "a": 2}));
+    session.data = map(json!({"cart": ["\0", "🛒"], "large": "x".repeat(100_000)}));
+    session.former_tokens = vec![FormerToken { hash2: "before".into(), replaced_at: u64::MAX }];
+    session
 }
 
 fn key(id: &str, kind: KeyKind, created_at: u64) -> KeyRecord {
@@ -43,7 +38,11 @@ async fn conformance(store: impl SessionStore) {
     lists_and_removes(&*store).await;
     sweeps_in_batches(&*store).await;
     serialises_updates(store.clone()).await;
-    adds_keys_once(store).await;
+    adds_keys_once(store.clone()).await;
+    // More than once, because there is a row by then.
+    for now in [1, 2, u64::MAX] {
+        store.check_writable(now).await.unwrap();
+    }
 }
 
 async fn creates_and_never_overwrites(store: &impl SessionStore) {
@@ -59,7 +58,8 @@ async fn creates_and_never_overwrites(store: &impl SessionStore) {
         assert!(store.remove_all_of_user(unknown).await.unwrap().is_empty());
         assert!(store.handles_of_user(unknown, 0).await.unwrap().is_empty());
     }
-    let latest = SessionRecord { created_at: u64::MAX, ..session("latest", "alice", u64::MAX) };
+    let mut latest = session("latest", "alice", u64::MAX);
+    latest.created_at = u64::MAX;
     store.create(&latest).await.unwrap();
     assert_eq!(
         store.load("latest").await.unwrap().unwrap().expires_at,
@@ -88,6 +88,7 @@ async fn updates_as_decided(store: &impl SessionStore) {
         record.expires_at = 200;
         record.payload = map(json!({"a": 1}));
         record.data.insert("b".into(), json!(2));
+        record.former_tokens.push(FormerToken { hash2: "then".into(), replaced_at: 7 });
         Write::Save
     };
     let saved = store.update("update", &mut { change }).await.unwrap();
@@ -106,6 +107,10 @@ async fn lists_and_removes(store: &impl SessionStore) {
     assert_eq!(store.handles_of_user("' OR 1=1 --", 0).await.unwrap(), [""; 0]);
     assert!(store.remove("l1").await.unwrap());
     assert!(!store.remove("l1").await.unwrap());
+    let some = ["l1", "l2", "unknown", "\0", "l2", "' OR 1=1 --"].map(str::to_owned);
+    assert_eq!(store.remove_all(&some).await.unwrap(), ["l2"]);
+    assert!(store.remove_all(&[]).await.unwrap().is_empty());
+    store.create(&session("l2", "bob", 100)).await.unwrap();
     let mut removed = store.remove_all_of_user("alice").await.unwrap();
     removed.sort();
     assert_eq!(removed, ["l3", "l4"]);

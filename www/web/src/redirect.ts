@@ -4,7 +4,7 @@
  * the origin of the page that made them.
  */
 export function addressAfterLogin(query: string): string {
-  const wanted = new URLSearchParams(query).get("redirectBack") ?? "/";
+  const wanted = new URLSearchParams(query).get("redirectBack") || "/";
   const url = URL.canParse(wanted, location.origin) ? new URL(wanted, location.origin) : undefined;
   return url?.origin === location.origin && url.protocol === location.protocol ? url.href : location.origin + "/";
 }

@@ -30,8 +30,13 @@ The file is the better place for a password, because other processes may see the
   database                 see --database. Default \"passerby-core.db\"
   api_keys                 list of keys, one of which back ends must send (`apiKey`); in the environment with commas
                            between. Default: none
+  allow_without_key        true: serve without `api_keys` also beyond this machine. Default false
+  hosts                    names that back ends call the core by, where there is no key and the name has a dot; in the
+                           environment with commas between. Default: none
   access_token_validity    seconds. Default 3600
   refresh_token_validity   seconds without use that end a session. Default 8640000 (100 days)
+  refresh_grace            seconds that a refresh token stays acceptable after another took its place, for slow answers;
+                           0 for none. Default 30
   key_rotation             seconds, at least 120. Default 604800 (168 hours)
   prune_interval           seconds between removals of expired sessions. Default 300
   max_body_bytes           largest request body. Default 1048576
@@ -52,8 +57,11 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) database: String,
     pub(crate) api_keys: Vec<String>,
+    allow_without_key: bool,
+    pub(crate) hosts: Vec<String>,
     access_token_validity: u64,
     refresh_token_validity: u64,
+    refresh_grace: u64,
     key_rotation: u64,
     prune_interval: u64,
     pub(crate) max_body_bytes: usize,
@@ -79,8 +87,11 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 3567)),
             database: "passerby-core.db".into(),
             api_keys: Vec::new(),
+            allow_without_key: false,
+            hosts: Vec::new(),
             access_token_validity: 3600,
             refresh_token_validity: 8_640_000,
+            refresh_grace: 30,
             key_rotation: 604_800,
             prune_interval: 300,
             max_body_bytes: 1 << 20,
@@ -143,6 +154,13 @@ impl Config {
                 return Err(ConfigError::Refused(format!("`{name}` must be at least {least}, and is {value}")));
             }
         }
+        if !self.listen.ip().is_loopback() && self.api_keys.is_empty() && !self.allow_without_key {
+            return Err(ConfigError::Refused(format!(
+                "`listen` is {}, which others can reach, and whoever reaches a core without `api_keys` can sign in as anybody; set \
+                 `api_keys`, or `allow_without_key = true` where the network lets only back ends through",
+                self.listen
+            )));
+        }
         if self.database.is_empty() {
             return Err(ConfigError::Refused("`database` is empty".into()));
         }
@@ -160,6 +178,10 @@ impl Config {
 
     pub(crate) fn refresh_token_validity(&self) -> Duration {
         Duration::from_secs(self.refresh_token_validity)
+    }
+
+    pub(crate) fn refresh_grace(&self) -> Duration {
+        Duration::from_secs(self.refresh_grace)
     }
 
     pub(crate) fn key_rotation(&self) -> Duration {
@@ -194,9 +216,12 @@ impl fmt::Display for Config {
         writeln!(f, "listen = \"{}\"", self.listen)?;
         writeln!(f, "database = {database:?}")?;
         writeln!(f, "# api_keys: {}", self.api_keys.len())?;
+        writeln!(f, "allow_without_key = {}", self.allow_without_key)?;
+        writeln!(f, "hosts = {:?}", self.hosts)?;
         for (name, value) in [
             ("access_token_validity", self.access_token_validity),
             ("refresh_token_validity", self.refresh_token_validity),
+            ("refresh_grace", self.refresh_grace),
             ("key_rotation", self.key_rotation),
             ("prune_interval", self.prune_interval),
             ("max_body_bytes", self.max_body_bytes as u64),
@@ -225,8 +250,9 @@ fn read(path: &Path) -> Result<Table, ConfigError> {
 /// A text as the value of this option: a list where one is expected, a number where it looks like one.
 fn typed(name: &str, text: String) -> Value {
     match name {
-        "api_keys" => Value::Array(text.split(',').map(|key| Value::String(key.trim().to_owned())).collect()),
+        "api_keys" | "hosts" => Value::Array(text.split(',').map(|key| Value::String(key.trim().to_owned())).collect()),
         "database" | "listen" | "log" | "log_format" => Value::String(text),
+        "allow_without_key" => text.trim().parse().map_or(Value::String(text), Value::Boolean),
         _ => text.trim().parse().map_or(Value::String(text), Value::Integer),
     }
 }
@@ -258,6 +284,10 @@ mod tests {
         assert_eq!(config.key_rotation(), Duration::from_secs(604_800));
         let config = load("", &[("PASSERBY_SERVER_API_KEYS", "one, two")], &[]).unwrap();
         assert_eq!(config.api_keys, ["one", "two"]);
+        let anywhere = ("PASSERBY_SERVER_LISTEN", "0.0.0.0:3567");
+        for lock in [("PASSERBY_SERVER_API_KEYS", "one"), ("PASSERBY_SERVER_ALLOW_WITHOUT_KEY", "true")] {
+            load("", &[anywhere, lock], &[]).unwrap();
+        }
     }
 
     #[test]
@@ -275,6 +305,9 @@ mod tests {
             ("log = \"info,hyper=loud\"", None, "log"),
             ("log_format = \"xml\"", None, "xml"),
             ("database = \"\"", None, "database"),
+            ("listen = \"0.0.0.0:3567\"", None, "api_keys"),
+            ("listen = \"[::]:3567\"\nallow_without_key = false", None, "api_keys"),
+            ("", Some(("PASSERBY_SERVER_ALLOW_WITHOUT_KEY", "perhaps")), "perhaps"),
             ("a = ", None, "line 1"),
         ] {
             let environment: Vec<_> = environment.into_iter().collect();

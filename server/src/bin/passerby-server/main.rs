@@ -70,8 +70,10 @@ fn settings(config: &Config) -> CoreSettings {
     let mut settings = CoreSettings::default();
     settings.access_token_validity = config.access_token_validity();
     settings.refresh_token_validity = config.refresh_token_validity();
+    settings.refresh_grace = config.refresh_grace();
     settings.key_rotation = config.key_rotation();
     settings.api_keys.clone_from(&config.api_keys);
+    settings.hosts.clone_from(&config.hosts);
     settings
 }
 

@@ -12,9 +12,9 @@ use std::{
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware,
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::get,
 };
 use hyper_util::{
@@ -93,12 +93,20 @@ async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
     }
     match time::timeout(READINESS, operator.core.ready()).await {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer, or cannot be written\n")
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer in time\n"),
     }
 }
 
-async fn metrics(State(operator): State<Operator>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], operator.metrics.render())
+/// Who signs in and who is robbed is for nobody to count who has no key.
+async fn metrics(State(operator): State<Operator>, headers: HeaderMap) -> Response {
+    if !operator.core.admits_operator(headers.get("api-key").map(|key| key.as_bytes())) {
+        return (StatusCode::UNAUTHORIZED, "Invalid API key").into_response();
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], operator.metrics.render()).into_response()
 }
 
 async fn accept(listener: &TcpListener, router: Router, config: &Config, stop: StopSignal) -> GracefulShutdown {

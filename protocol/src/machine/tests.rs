@@ -1,0 +1,178 @@
+//! What a shell could do by mistake.
+
+use alloc::vec;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{Native, stored, token};
+
+const CONFIG: Config =
+    Config { has_endpoint: false, verifies: true, expired_status: 401, invalid_claim_status: 403, retry_limit: 3 };
+
+fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
+    let named = |prefix: &str, id: u8| token(&alloc::format!("{prefix}{id}"), f64::from(id));
+    View {
+        stored: stored(Some(now), user.map(|id| named("s", id)), guest.map(|id| named("a", id))),
+        latest: Last { id: "".into(), issued_at: f64::NAN },
+        now,
+        server_now: now,
+        has_access_token: false,
+        has_refresh_token: false,
+    }
+}
+
+fn answer(status: u16, user: Option<u8>, ends: bool) -> Answer<Native> {
+    Answer {
+        status,
+        ok: status < 300,
+        limited: false,
+        has_tokens: false,
+        user: match user {
+            Some(id) => Announced::Token(token(&alloc::format!("s{id}"), f64::from(id))),
+            None if ends => Announced::Removed,
+            None => Announced::Nothing,
+        },
+        anonymous: Announced::Nothing,
+    }
+}
+
+/// Everything that is to be done.
+fn actions(machine: &mut Machine<Native>) -> Vec<Action> {
+    core::iter::from_fn(|| machine.next_action()).collect()
+}
+
+const MODES: [AnonymousMode; 4] = [AnonymousMode::Unspecified, AnonymousMode::On, AnonymousMode::Endpoint, AnonymousMode::Off];
+
+#[test]
+fn what_no_task_waits_for_changes_nothing() {
+    for mode in MODES {
+        let mut machine = Machine::<Native>::new(CONFIG, mode);
+        let view = view(1e12, Some(1), None);
+        machine.answered(7, answer(200, Some(2), false), &view);
+        machine.rejected(7, &view);
+        machine.hooked(-1, true, &view);
+        machine.locked(0, &view);
+        machine.timer(7, &view);
+        machine.message(7, Message::TryRefresh, &view);
+        machine.written(7, Kept { user: true, anonymous: true }, &view);
+        machine.verified(7, None, &view);
+        machine.done(7, &view);
+        assert_eq!(actions(&mut machine), []);
+        assert!(machine.is_idle());
+    }
+}
+
+#[test]
+fn an_answer_counts_once() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Unspecified);
+    let view = view(1e12, Some(1), None);
+    machine.request(1, false, &view);
+    machine.request(1, true, &view);
+    assert!(matches!(actions(&mut machine)[..], [Action::Send { task: 1, call: Call::App, .. }]), "one number is one task");
+    machine.answered(1, answer(200, None, false), &view);
+    assert_eq!(actions(&mut machine), [Action::Settle { task: 1, outcome: Outcome::Answer }]);
+    machine.answered(1, answer(200, None, true), &view);
+    machine.rejected(1, &view);
+    assert_eq!(actions(&mut machine), []);
+}
+
+/// Calls that a shell makes.
+#[derive(Clone, Copy, Debug)]
+enum Input {
+    Request,
+    Operation(u8),
+    Changed,
+    Hooked(bool),
+    Locked,
+    Timer,
+    Answered(u16, Option<u8>, bool),
+    Rejected,
+    Message(bool),
+    Written(bool),
+    Verified(Option<bool>),
+    Done,
+    Configure(u8),
+}
+
+const OPERATIONS: [Operation; 11] = [
+    Operation::Exists,
+    Operation::IsAnonymous,
+    Operation::UserId,
+    Operation::AnonymousId,
+    Operation::Payload,
+    Operation::AccessToken,
+    Operation::Refresh,
+    Operation::SignOut,
+    Operation::Forget,
+    Operation::Switch(false),
+    Operation::Switch(true),
+];
+
+fn input() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        3 => Just(Input::Request),
+        2 => (0..11_u8).prop_map(Input::Operation),
+        1 => Just(Input::Changed),
+        2 => any::<bool>().prop_map(Input::Hooked),
+        2 => Just(Input::Locked),
+        1 => Just(Input::Timer),
+        4 => (prop_oneof![Just(200), Just(401), Just(403), Just(503)], proptest::option::of(0..3_u8), any::<bool>())
+            .prop_map(|(status, user, ends)| Input::Answered(status, user, ends)),
+        1 => Just(Input::Rejected),
+        1 => any::<bool>().prop_map(Input::Message),
+        2 => any::<bool>().prop_map(Input::Written),
+        1 => any::<Option<bool>>().prop_map(Input::Verified),
+        2 => Just(Input::Done),
+        1 => (0..4_u8).prop_map(Input::Configure),
+    ]
+}
+
+proptest! {
+    /// Any inputs in any order, with clocks that are no numbers: nothing panics, a caller hears once, an event has a task, and what a
+    /// machine wants comes to an end.
+    #[test]
+    fn any_inputs_are_survived(
+        mode in 0..4_usize,
+        inputs in proptest::collection::vec((input(), -4..6_i32, prop_oneof![Just(1e12), Just(f64::NAN), Just(-1.0), Just(f64::INFINITY)]), 0..120),
+        users in proptest::collection::vec((proptest::option::of(0..3_u8), proptest::option::of(0..3_u8)), 120),
+    ) {
+        let mut machine = Machine::<Native>::new(CONFIG, MODES[mode]);
+        let (mut begun, mut settled) = (Vec::new(), Vec::new());
+        for ((input, task, now), (user, guest)) in inputs.into_iter().zip(users) {
+            let view = view(now, user, guest);
+            match input {
+                Input::Request | Input::Operation(_) => {
+                    let task = i32::try_from(begun.len()).unwrap_or_default() + 1;
+                    begun.push(task);
+                    match input {
+                        Input::Operation(number) => machine.operation(task, OPERATIONS[usize::from(number)], &view),
+                        _ => machine.request(task, false, &view),
+                    }
+                }
+                Input::Changed => machine.changed(&view),
+                Input::Hooked(ok) => machine.hooked(task, ok, &view),
+                Input::Locked => machine.locked(task, &view),
+                Input::Timer => machine.timer(task, &view),
+                Input::Answered(status, user, ends) => machine.answered(task, answer(status, user, ends), &view),
+                Input::Rejected => machine.rejected(task, &view),
+                Input::Message(true) => machine.message(task, Message::TryRefresh, &view),
+                Input::Message(false) => machine.message(task, Message::Other(Verdict::Theft), &view),
+                Input::Written(kept) => machine.written(task, Kept { user: kept, anonymous: kept }, &view),
+                Input::Verified(is_good) => machine.verified(task, is_good, &view),
+                Input::Done => machine.done(task, &view),
+                Input::Configure(mode) => machine.configure(CONFIG, MODES[usize::from(mode)]),
+            }
+            let wanted = actions(&mut machine);
+            prop_assert!(wanted.len() < 1_000, "one input leads to {} actions", wanted.len());
+            for action in wanted {
+                if let Action::Settle { task, .. } = action
+                    && task > 0
+                {
+                    prop_assert!(begun.contains(&task) && !settled.contains(&task), "task {task} is settled twice");
+                    settled.push(task);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,2 @@
+-- Refresh tokens that were current a short while ago, as a JSON array.
+ALTER TABLE sessions ADD COLUMN former_tokens TEXT NOT NULL DEFAULT '[]';

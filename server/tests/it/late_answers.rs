@@ -1,0 +1,256 @@
+//! Answers that arrive late, and requests that were under way: what they bring into the browser's jar, and what becomes of it. The SDK's part is
+//! elsewhere; here is what the server does with a jar that holds tokens of two sessions.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::app::{App, Browser, FORGET, SIGN_OUT};
+
+const USER_COOKIES: [&str; 2] = ["sAccessToken", "sRefreshToken"];
+
+/// A guest with a cart, whose hooks carry it over.
+async fn app_and_guest() -> (App, Browser, String) {
+    let app =
+        App::with(|builder| builder.on_upgrade(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
+    let mut guest = app.browser();
+    let id = guest.id().await;
+    guest.post_json("/api/cart", json!({ "cart": ["tea"] })).await;
+    (app, guest, id)
+}
+
+/// Cookies that an answer set, in another browser state.
+fn arrives(late: &Browser, browser: &mut Browser, names: &[&str]) {
+    for name in names {
+        let cookie = late.cookies[*name].clone();
+        browser.cookies.insert((*name).to_owned(), cookie);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_clears_what_its_request_presented_and_nothing_else() {
+    let app = App::new().await;
+    let (mut ada, mut guest) = (app.browser_of("ada").await, app.browser());
+    guest.id().await;
+    app.sessions.revoke_all_sessions_of_user("ada").await.unwrap();
+    for (browser, presents) in [(&mut guest, false), (&mut ada, true)] {
+        let refused = browser.refresh().await;
+        refused.assert_demoted("unauthorised");
+        assert_eq!(refused.set_cookie("sAccessToken").is_some(), presents);
+    }
+    let out = app.browser_of("bob").await.post(SIGN_OUT).await;
+    assert!(out.cleared("sAccessToken") && out.cleared("sRefreshToken"));
+    assert_eq!(out.text("st-access-token"), None, "it presented none");
+    let mut header = app.browser().header("st-auth-mode", "header");
+    let login = header.login("bob").await;
+    let bearer = format!("Bearer {}", login.text("st-access-token").unwrap());
+    let out = header.header("authorization", &bearer).post(SIGN_OUT).await;
+    assert_eq!((out.text("st-access-token"), out.text("st-refresh-token")), (Some(""), Some("")));
+    assert!(out.set_cookie("sAccessToken").is_none(), "it presented none");
+}
+
+/// A refresh that was answered after the sign-out puts the ended session's cookies back.
+#[tokio::test]
+async fn a_public_route_answers_an_ended_session_as_a_guest() {
+    let (app, guest, id) = app_and_guest().await;
+    for path in ["/api/maybe", "/api/me"] {
+        let mut browser = guest.clone();
+        browser.login("ada").await;
+        let mut late = browser.clone();
+        late.refresh().await;
+        assert_eq!(browser.post(SIGN_OUT).await.status, 200);
+        arrives(&late, &mut browser, &USER_COOKIES);
+        let answer = browser.get(path).await;
+        assert_eq!((answer.status.as_u16(), &answer.body["kind"]), (200, &json!("anonymous")), "{path}");
+        assert_eq!(answer.body["id"], id.as_str());
+        assert_eq!(answer.text("front-token"), Some("remove"));
+        assert!(answer.cleared("sAccessToken") && answer.announced_id() == id);
+        assert_eq!(browser.get("/api/me").await.body["kind"], "anonymous");
+        assert!(browser.get("/api/maybe").await.is_silent());
+    }
+    let _ = app;
+}
+
+/// What the guest had at sign-out, newer than the session that came back, is theirs.
+#[tokio::test]
+async fn what_the_guest_has_after_the_sign_out_survives_a_late_refresh() {
+    let (app, mut browser, id) = app_and_guest().await;
+    browser.login("ada").await;
+    let mut late = browser.clone();
+    late.refresh().await;
+    app.wait(Duration::from_secs(3));
+    browser.post(SIGN_OUT).await;
+    browser.post_json("/api/cart", json!({ "cart": ["soap"] })).await;
+    arrives(&late, &mut browser, &USER_COOKIES);
+    let answer = browser.get("/api/me").await;
+    assert_eq!((&answer.body["id"], &answer.body["payload"]["cart"]), (&json!(id), &json!(["soap"])));
+}
+
+/// Ada's refresh was under way when Bob signed in; its answer brings her tokens back.
+#[tokio::test]
+async fn a_sign_in_over_another_user_ends_that_session() {
+    let app = App::new().await;
+    for expired in [false, true] {
+        let mut browser = app.browser_of("ada").await;
+        let mut late = browser.clone();
+        late.refresh().await;
+        if expired {
+            app.wait(Duration::from_secs(2 * 3600));
+        }
+        browser.login("bob").await;
+        assert!(app.sessions.session_handles_of_user("ada").await.unwrap().is_empty(), "expired: {expired}");
+        arrives(&late, &mut browser, &USER_COOKIES);
+        assert_ne!(browser.get("/api/maybe").await.body["user"], "ada", "expired: {expired}");
+        browser.refresh().await.assert_demoted("unauthorised");
+    }
+    // Who signs in again on the same device keeps the other session until it expires: it may be another tab's.
+    let mut browser = app.browser_of("carol").await;
+    browser.login("carol").await;
+    assert_eq!(app.sessions.session_handles_of_user("carol").await.unwrap().len(), 2);
+}
+
+/// A guest's answer arrives after the sign-in, and brings the guest's cookie back beside the user session.
+#[tokio::test]
+async fn a_users_api_request_removes_the_guests_late_cookie() {
+    let (app, guest, id) = app_and_guest().await;
+    let mut browser = guest.clone();
+    assert_eq!(browser.login("ada").await.front_token().up["cart"], json!(["tea"]));
+    arrives(&guest, &mut browser, &["sAnonymousToken"]);
+    let page = browser.open("/page").await;
+    assert!(page.is_silent(), "a page load changes nothing");
+    let answer = browser.get("/api/user").await;
+    assert_eq!(answer.body, "ada");
+    assert!(answer.cleared("sAnonymousToken"));
+    assert_eq!(answer.text("st-anonymous-front-token"), Some("remove"));
+    assert!(browser.get("/api/user").await.is_silent());
+
+    // Nothing was asked in between: the session ends, and the old cart is not there again.
+    for way in ["refresh", "sign-out", "fresh"] {
+        let mut browser = guest.clone();
+        browser.login("ada").await;
+        arrives(&guest, &mut browser, &["sAnonymousToken"]);
+        if way != "sign-out" {
+            app.sessions.revoke_all_sessions_of_user("ada").await.unwrap();
+        }
+        let answer = match way {
+            "refresh" => browser.refresh().await,
+            "sign-out" => browser.post(SIGN_OUT).await,
+            _ => browser.get("/api/fresh").await,
+        };
+        assert_eq!(answer.announced_id(), id, "{way}");
+        assert!(!answer.anonymous_front_token().up.contains_key("cart"), "{way}");
+        assert!(!browser.login("ada").await.front_token().up.contains_key("cart"), "{way}: carried over once");
+    }
+}
+
+/// The key of all anonymous tokens is gone, as after a theft: a burst of requests gets one new id.
+#[tokio::test]
+async fn a_burst_with_a_token_that_nobody_can_verify_gets_one_new_id() {
+    let app = App::new().await;
+    let (mut visitor, mut other) = (app.browser(), app.browser());
+    let (old, of_other) = (visitor.id().await, other.id().await);
+    let elsewhere = App::with(|builder| builder.api_base_path("/elsewhere")).await;
+    let database = sqlx::SqlitePool::connect(&format!("sqlite:{}", app.database().display())).await.unwrap();
+    let deleted = sqlx::query("DELETE FROM keys WHERE kind = 'static'").execute(&database).await.unwrap();
+    assert!(deleted.rows_affected() > 0);
+    let app = app.restarted(|builder| builder).await;
+    let (visitor, other) = (visitor.moved_to(&app), other.moved_to(&app));
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(visitor.clone().get("/api/me").await.announced_id());
+        ids.push(visitor.clone().refresh().await.announced_id());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    assert!(![&old, &of_other].contains(&&ids[0]));
+    assert_ne!(other.clone().get("/api/me").await.announced_id(), ids[0], "each visitor has another");
+    // Nobody can tell the id outside: another server makes another of the same token.
+    assert_ne!(visitor.moved_to(&elsewhere).get("/api/me").await.announced_id(), ids[0]);
+    // Nor does it come back later.
+    app.wait(Duration::from_secs(24 * 3600));
+    assert_ne!(visitor.clone().get("/api/me").await.announced_id(), ids[0]);
+    // What is no token of ours at all gets a random one, and so does one under the name that any host of the site can use.
+    let mut garbage = app.browser();
+    garbage.set_cookie("sAnonymousToken", "garbage");
+    assert_ne!(garbage.clone().get("/api/me").await.announced_id(), garbage.clone().get("/api/me").await.announced_id());
+    let mut planted = app.browser();
+    planted.set_cookie("__Host-sAnonymousToken", visitor.cookie("sAnonymousToken").unwrap());
+    assert_ne!(planted.clone().get("/api/me").await.announced_id(), planted.clone().get("/api/me").await.announced_id());
+}
+
+/// A sign-out that was under way while the id was forgotten names the record's id.
+#[tokio::test]
+async fn a_sign_out_with_an_older_token_does_not_bring_a_forgotten_id_back() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let forgotten = browser.id().await;
+    browser.login("ada").await;
+    let mut under_way = browser.clone();
+    let new = browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
+    assert_ne!(new, forgotten);
+    assert_eq!(under_way.post(SIGN_OUT).await.announced_id(), new);
+    // The same where the session has run out, and its record still tells.
+    let mut browser = app.browser();
+    browser.login("ada").await;
+    let mut lost = browser.clone();
+    let new = browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
+    app.wait(Duration::from_secs(101 * 24 * 3600));
+    assert_eq!(lost.refresh().await.announced_id(), new);
+}
+
+/// A sub-domain plants the cookies of its own user session. What only this host can have set counts.
+#[tokio::test]
+async fn planted_user_cookies_cost_no_host_bound_session() {
+    let app = App::with(|builder| {
+        builder
+            .api_domain("https://localhost:3000")
+            .on_upgrade(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })
+    })
+    .await;
+    let mut victim = app.browser();
+    let id = victim.id().await;
+    victim.post_json("/api/cart", json!({ "cart": ["tea"] })).await;
+    assert!(victim.cookie("__Host-sAnonymousToken").is_some());
+    let cart_of = |answer: &crate::app::Answer| answer.anonymous_front_token().up["cart"].clone();
+
+    // Of a session that is over.
+    let mut mallory = app.browser_of("mallory").await;
+    let ended = mallory.clone();
+    mallory.post(SIGN_OUT).await;
+    let mut planted = victim.clone();
+    arrives(&ended, &mut planted, &USER_COOKIES);
+    app.wait(Duration::from_secs(2 * 3600));
+    assert_eq!(planted.get("/api/me").await.message(), "try refresh token");
+    let refused = planted.refresh().await;
+    assert_eq!((refused.announced_id(), cart_of(&refused)), (id.clone(), json!(["tea"])));
+
+    // Of a live one: the cookie of this host stays, whatever is asked, and a sign-in or sign-out finds it.
+    let live = app.browser_of("mallory").await;
+    let mut planted = victim.clone();
+    arrives(&live, &mut planted, &USER_COOKIES);
+    assert_eq!(planted.get("/api/user").await.body, "mallory");
+    assert_eq!(planted.refresh().await.status, 200);
+    assert_eq!(planted.get("/api/user").await.body, "mallory");
+    assert!(planted.cookie("__Host-sAnonymousToken").is_some());
+    let up = planted.clone().login("alice").await.front_token().up;
+    assert_eq!((&up["anonymousId"], &up["cart"]), (&json!(id), &json!(["tea"])));
+    let live = app.browser_of("mallory").await;
+    let mut planted = victim.clone();
+    arrives(&live, &mut planted, &USER_COOKIES);
+    let out = planted.post(SIGN_OUT).await;
+    assert_eq!((out.announced_id(), cart_of(&out)), (id.clone(), json!(["tea"])));
+
+    // Beside the victim's own user session: signing out works all the same, and ends both.
+    let mut carol = victim.clone();
+    carol.login("carol").await;
+    let live = app.browser_of("mallory").await;
+    let both = format!(
+        "sAccessToken={}; sAccessToken={}",
+        live.cookie("sAccessToken").unwrap(),
+        carol.cookie("sAccessToken").unwrap()
+    );
+    let out = app.browser().header("cookie", &both).post(SIGN_OUT).await;
+    assert_eq!((out.status.as_u16(), &out.body), (200, &json!({ "status": "OK" })));
+    assert!(out.cleared("sAccessToken") && out.cleared("sRefreshToken"));
+    assert!(app.sessions.session_handles_of_user("carol").await.unwrap().is_empty());
+}
