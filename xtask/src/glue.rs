@@ -123,20 +123,15 @@ impl Renames {
 
         let mut entries = String::new();
         for [module, name, new] in &self.imports {
-            let local = if module == OWN {
-                unexport(&mut renamed, name)?;
-                name.clone()
+            let value = if module == OWN {
+                take(&mut renamed, name)?
+            } else if ON_DEMAND.iter().any(|end| module.ends_with(end)) {
+                format!("async (...args) => (await import(\"{module}\")).{name}(...args)")
             } else {
-                let local = format!("imported_{new}");
-                let declaration = if ON_DEMAND.iter().any(|end| module.ends_with(end)) {
-                    format!("const {local} = async (...args) => (await import(\"{module}\")).{name}(...args);")
-                } else {
-                    format!("import {{ {name} as {local} }} from \"{module}\";")
-                };
-                renamed = format!("{declaration}\n{renamed}");
-                local
+                renamed = format!("import {{ {name} as imported_{new} }} from \"{module}\";\n{renamed}");
+                format!("imported_{new}")
             };
-            writeln!(entries, "    {new}: {local},")?;
+            writeln!(entries, "    {new}: {value},")?;
         }
         write!(renamed, "/** For the instantiation. */\nexport const imports = {{ {MODULE}: {{\n{entries}}} }};\n")?;
         let start = self.export("__wbindgen_start").map(|name| format!("    wasm.{name}();\n")).unwrap_or_default();
@@ -172,16 +167,22 @@ pub(crate) fn declarations(bindgen: &str) -> String {
     )
 }
 
-/// Takes the `export` off a function or constant of the glue.
-fn unexport(glue: &mut String, name: &str) -> Result<()> {
-    for declaration in [format!("function {name}("), format!("const {name} =")] {
-        let exported = format!("export {declaration}");
-        if glue.contains(&exported) {
-            *glue = glue.replacen(&exported, &declaration, 1);
-            return Ok(());
-        }
+/// Takes a function out of the glue, for the list of imports: there it needs no name. Of a constant, it takes the `export` off.
+fn take(glue: &mut String, name: &str) -> Result<String> {
+    let constant = format!("const {name} =");
+    let exported = format!("export {constant}");
+    if glue.contains(&exported) {
+        *glue = glue.replacen(&exported, &constant, 1);
+        return Ok(name.to_owned());
     }
-    bail!("the module imports {name}, which the glue does not export")
+    let head = format!("export function {name}(");
+    let (before, rest) =
+        glue.split_once(&head).with_context(|| format!("the module imports {name}, which the glue does not export"))?;
+    let (function, after) = rest.split_once("\n}\n").with_context(|| format!("the function {name} of the glue has no end"))?;
+    let (parameters, body) = function.split_once(") {").with_context(|| format!("the function {name} of the glue has no body"))?;
+    let value = format!("({parameters}) => {{{body}\n}}");
+    *glue = format!("{before}{after}");
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -220,13 +221,12 @@ import { now as imported_b } from \"./snippets/passerby-4b84/host.js\";
 export function session() {
     return wasm.d() + new Uint8Array(wasm.c.buffer);
 }
-function __wbg_send_bd38(arg0) {
-    return send(arg0);
-}
 let wasm;
 /** For the instantiation. */
 export const imports = { a: {
-    a: __wbg_send_bd38,
+    a: (arg0) => {
+    return send(arg0);
+},
     b: imported_b,
 } };
 /** For after it, with the texts that its memory lacks. */
