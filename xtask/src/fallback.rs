@@ -83,7 +83,7 @@ pub(crate) fn adapt(script: &str, glue: &str, renames: &Renames) -> Result<Strin
                     by.map_or(parameter.to_owned(), |by| format!("{by}({parameter})"))
                 })
                 .collect();
-            let call = format!("host.{import}({})", arguments.join(", "));
+            let call = format!("host[{import}]({})", arguments.join(", "));
             let call = if body.contains("addHeapObject(ret)") { format!("addHeapObject({call})") } else { call };
             writeln!(own, "{name}: ({parameters}) => {call},")?;
         } else if name.starts_with("__wb") {
@@ -116,7 +116,7 @@ pub(crate) fn adapt(script: &str, glue: &str, renames: &Renames) -> Result<Strin
         let mut entries = String::new();
         for name in names {
             let import = renames.import_of(&module, &name).with_context(|| format!("no import of {name} from {module}"))?;
-            write!(entries, "{name}: host.{import}, ")?;
+            write!(entries, "{name}: host[{import}], ")?;
         }
         writeln!(modules, "{module:?}: {{ {entries}}},")?;
     }
@@ -242,16 +242,17 @@ export function __wbg_set_wasm(val) {
 ["memory", "d"],
 ["init", "e"],
 ["subscribe", "f"]"#,
-        )
+        )?
+        .numbered(&["a", "b", "c"].map(str::to_owned))
     }
 
     #[test]
     fn imports_and_exports_are_those_of_the_webassembly_module() -> Result<()> {
         let made = adapt(SCRIPT, GLUE, &renames()?)?;
         for line in [
-            "__wbg_decode_1a: (arg0, arg1) => addHeapObject(host.a(getObject(arg0), arg1)),",
-            "__wbg_settle_2b: (arg0) => host.b(takeObject(arg0)),",
-            "now: host.c, ",
+            "__wbg_decode_1a: (arg0, arg1) => addHeapObject(host[0](getObject(arg0), arg1)),",
+            "__wbg_settle_2b: (arg0) => host[1](takeObject(arg0)),",
+            "now: host[2], ",
             "d: wasm.memory,",
             "f(listener) {",
             "        return ret;",

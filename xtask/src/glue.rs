@@ -2,7 +2,7 @@
 //!
 //! wasm-bindgen's imports have long names with a hash in them, which stand in the module and in the glue, and which neither gzip nor
 //! brotli can shrink. wasm-opt gives them short names in the module and prints which; this gives them the same names in the glue, and
-//! lists the imports in one object in place of exporting each, so that a minifier can shorten and drop the rest. It also replaces what
+//! puts the imports in one list in place of exporting each, so that a minifier can shorten and drop the rest. It also replaces what
 //! the glue does for programs that are larger than ours.
 
 use std::fmt::Write;
@@ -80,6 +80,18 @@ impl Renames {
         Ok(renames)
     }
 
+    /// The same with the imports in the order of these names, and their places for names.
+    pub(crate) fn numbered(mut self, names: &[String]) -> Result<Self> {
+        if names.len() != self.imports.len() {
+            bail!("wasm-opt renamed {} imports, and the module has {}", self.imports.len(), names.len());
+        }
+        let place = |name: &String| names.iter().position(|it| it == name).with_context(|| format!("nothing imports {name}"));
+        let mut placed = self.imports.into_iter().map(|import| Ok((place(&import[2])?, import))).collect::<Result<Vec<_>>>()?;
+        placed.sort();
+        self.imports = placed.into_iter().map(|(place, [module, name, _])| [module, name, place.to_string()]).collect();
+        Ok(self)
+    }
+
     /// The new name of an import, by the name of the glue's wrapper of it. The WebAssembly module may import the function itself.
     pub(crate) fn import_named(&self, wrapper: &str) -> Option<&str> {
         let inner = wrapper.strip_prefix("__wbg_").and_then(|name| Some(name.rsplit_once('_')?.0));
@@ -100,7 +112,7 @@ impl Renames {
         self.exports.iter().find_map(|[from, to]| (from == name).then_some(to.as_str()))
     }
 
-    /// The glue with the new names, which exports `imports`, for the instantiation, and `start`, for after it.
+    /// The glue with the new names, for [numbered](Self::numbered) imports, which exports `imports`, for the instantiation, and `start`, for after it.
     pub(crate) fn apply(&self, glue: &str) -> Result<String> {
         let (mut glue, rest) = glue.split_once("export function __wbg_set_wasm(").context("the glue has no __wbg_set_wasm")?;
         if !rest.trim_end().ends_with("wasm = val;\n}") {
@@ -131,9 +143,9 @@ impl Renames {
                 renamed = format!("import {{ {name} as imported_{new} }} from \"{module}\";\n{renamed}");
                 format!("imported_{new}")
             };
-            writeln!(entries, "    {new}: {value},")?;
+            writeln!(entries, "    {value},")?;
         }
-        write!(renamed, "/** For the instantiation. */\nexport const imports = {{ {MODULE}: {{\n{entries}}} }};\n")?;
+        write!(renamed, "/** For the instantiation. */\nexport const imports = {{ {MODULE}: [\n{entries}] }};\n")?;
         let start = self.export("__wbindgen_start").map(|name| format!("    wasm.{name}();\n")).unwrap_or_default();
         let memory = self.export("memory").context("the module exports no memory")?;
         write!(
@@ -179,7 +191,8 @@ fn take(glue: &mut String, name: &str) -> Result<String> {
     let (before, rest) =
         glue.split_once(&head).with_context(|| format!("the module imports {name}, which the glue does not export"))?;
     let (function, after) = rest.split_once("\n}\n").with_context(|| format!("the function {name} of the glue has no end"))?;
-    let (parameters, body) = function.split_once(") {").with_context(|| format!("the function {name} of the glue has no body"))?;
+    let (parameters, body) =
+        function.split_once(") {").with_context(|| format!("the function {name} of the glue has no body"))?;
     let value = format!("({parameters}) => {{{body}\n}}");
     *glue = format!("{before}{after}");
     Ok(value)
@@ -214,21 +227,32 @@ export function __wbg_set_wasm(val) {
 }
 ";
 
+    fn numbered(printed: &str) -> Result<Renames> {
+        Renames::parse(printed)?.numbered(&["b".to_owned(), "a".to_owned()])
+    }
+
+    #[test]
+    fn imports_that_are_not_those_of_the_module_are_refused() -> Result<()> {
+        assert!(Renames::parse(PRINTED)?.numbered(&["b".to_owned()]).is_err());
+        assert!(Renames::parse(PRINTED)?.numbered(&["b".to_owned(), "c".to_owned()]).is_err());
+        Ok(())
+    }
+
     #[test]
     fn the_glue_gets_the_names_of_the_module() -> Result<()> {
         let expected = "\
-import { now as imported_b } from \"./snippets/passerby-4b84/host.js\";
+import { now as imported_0 } from \"./snippets/passerby-4b84/host.js\";
 export function session() {
     return wasm.d() + new Uint8Array(wasm.c.buffer);
 }
 let wasm;
 /** For the instantiation. */
-export const imports = { a: {
-    a: (arg0) => {
+export const imports = { a: [
+    imported_0,
+    (arg0) => {
     return send(arg0);
 },
-    b: imported_b,
-} };
+] };
 /** For after it, with the texts that its memory lacks. */
 export function start(exports, texts) {
     wasm = exports;
@@ -237,8 +261,8 @@ export function start(exports, texts) {
     wasm.e();
 }
 ";
-        assert_eq!(Renames::parse(PRINTED)?.apply(GLUE)?, expected);
-        let on_demand = Renames::parse(&PRINTED.replace("host.js", "endpoint.js"))?.apply(GLUE)?;
+        assert_eq!(numbered(PRINTED)?.apply(GLUE)?, expected);
+        let on_demand = numbered(&PRINTED.replace("host.js", "endpoint.js"))?.apply(GLUE)?;
         assert!(on_demand.contains("(await import(\"./snippets/passerby-4b84/endpoint.js\")).now(...args)"), "{on_demand}");
         Ok(())
     }
@@ -266,7 +290,7 @@ export function start(exports, texts) {
 
     #[test]
     fn glue_that_does_not_fit_the_module_is_refused() -> Result<()> {
-        let renames = Renames::parse(PRINTED)?;
+        let renames = numbered(PRINTED)?;
         assert!(renames.apply(&GLUE.replace("wasm.session", "wasm.other")).is_err());
         assert!(renames.apply(&GLUE.replace("export function __wbg_send", "export class __wbg_send")).is_err());
         assert!(renames.apply(&GLUE.replace("wasm = val;", "other();")).is_err());

@@ -6,6 +6,7 @@ mod bundles;
 mod demo;
 mod fallback;
 mod glue;
+mod imports;
 mod inline;
 mod paced;
 mod paths;
