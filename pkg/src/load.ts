@@ -78,4 +78,4 @@ export function isReady(): boolean {
 }
 
 /** An error of the SDK. */
-export const makeError = (code: SessionError["code"], message: string): SessionError => make(code, message) as SessionError;
+export const makeError = make as (code: SessionError["code"], message: string) => SessionError;

@@ -105,10 +105,7 @@ export function setCookie(name, value) {
   debug(`${value ? "store" : "delete"} ${name}`);
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
-    console.warn(
-      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, blocked, or in an iframe ` +
-        "without isInIframe?)",
-    );
+    void rare().then((its) => its.refused(name));
   }
 }
 
@@ -179,9 +176,6 @@ function canonical({ up }) {
  * @typedef {Pick<import("./handlers.js").HookContext, "action" | "userContext">} Hook
  */
 /** @typedef {URL & { path: string, isIpv4: boolean }} Url */
-
-/** Milliseconds until a hook of the app that hangs is no longer waited for. */
-const HOOK_TIMEOUT = 20000;
 
 /** On a patched `fetch`: the browser's own. */
 const BENEATH = Symbol.for("passerby.fetch");
@@ -277,7 +271,7 @@ function prepare(input, init) {
 
 /** Whether its body is spent; says so, because the caller gets a refusal that nothing explains. @param {Call} call */
 export function isSpent({ once }) {
-  if (once) console.warn("The session was refreshed, but a stream cannot be sent again");
+  if (once) void rare().then((its) => its.spent());
   return once;
 }
 
@@ -286,34 +280,21 @@ export function makePost(url) {
   return prepare(url, { method: "POST", credentials: "include" });
 }
 
+/** What few visitors need. It imports nothing, because what it shared with the entry would have to become a third file. */
+const rare = async () => (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
+
 /**
- * The call of a session route as the app's hook wants it (reference 3.1).
+ * The call of a session route as the app's hook wants it.
  * @param {Call} call @param {"REFRESH_SESSION" | "SIGN_OUT"} action
  */
-export async function hooked({ input, init, headers }, action) {
+export async function hooked(call, action) {
   const userContext = caller;
-  // Hooks that were written for the peers spread the one and call methods of the other.
-  const shown = action === "SIGN_OUT" ? Object.fromEntries(headers) : headers;
-  const context = { action, url: `${input}`, requestInit: { ...init, headers: shown }, userContext };
-  /** @type {{ url: string, requestInit: RequestInit } | undefined | void} */
-  let made = context;
-  if (given.preAPIHook) {
-    made = await limited(given.preAPIHook(context), HOOK_TIMEOUT);
-    if (!made?.url) throw makeError("BAD_HOOK", `preAPIHook did not return { url, requestInit } for ${action}`);
-  }
-  return { ...prepare(made.url, made.requestInit), hook: { action, userContext } };
+  return given.preAPIHook || given.postAPIHook ? (await rare()).hooked(call, { action, userContext }) : call;
 }
 
 /** @param {Call} call @param {Response} response */
-export async function answered({ input, init, headers, hook }, response) {
-  if (!given.postAPIHook || !response.ok || !hook) return;
-  const context = { ...hook, url: `${input}`, requestInit: { ...init, headers }, fetchResponse: response.clone() };
-  try {
-    await limited(given.postAPIHook(context), HOOK_TIMEOUT);
-  } catch (error) {
-    // What it was to see has happened.
-    console.error(error);
-  }
+export async function answered(call, response) {
+  if (call.hook && response.ok) await (await rare()).answered(call, response);
 }
 
 /**
@@ -390,14 +371,9 @@ const body = (response) => response.clone().json().catch(() => undefined);
 /** Tells the app of claims that its back end refused a request for. @param {Answer} response */
 export async function checkClaims(response) {
   const userContext = caller;
-  const read = given.recipe?.getInvalidClaimsFromResponse;
   try {
     // Anything else is the app's own, and may be large.
-    if (!response.headers.get("content-type")?.includes("json")) return;
-    const claimValidationErrors = read
-      ? await read({ response, userContext })
-      : (await body(response))?.claimValidationErrors;
-    if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
+    if (response.headers.get("content-type")?.includes("json")) await (await rare()).checkClaims(response, userContext);
   } catch {
     // A refusal of the app's own.
   }
@@ -411,9 +387,7 @@ export async function message(response) {
 /** Rejects with what the app's back end says against a sign-out; an empty body is fine. @param {Response} response */
 export async function checkSignOut(response) {
   const { status, message } = (await body(response)) ?? {};
-  if (status === "GENERAL_ERROR") {
-    throw Object.assign(makeError(status, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true });
-  }
+  if (status === "GENERAL_ERROR") throw (await rare()).refusal(status, message);
 }
 
 /**
