@@ -2,11 +2,15 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { Driver, DriverFault, within } from "./driver.mjs";
 import { ENGINES } from "./engines.mjs";
 import { Front } from "./front.mjs";
 import { Visitor } from "./visitor.mjs";
 
-const TIMEOUT = 60_000;
+/** Milliseconds for one try. */
+const LIMIT = 45_000;
+/** For both, and what is between them. */
+const TIMEOUT = 120_000;
 
 /**
  * @typedef {{ name: string, run(visitor: Visitor): Promise<void>, except?: { [engine in keyof typeof ENGINES]?: string } }} Flow
@@ -15,18 +19,29 @@ const TIMEOUT = 60_000;
 export async function runIn(name, flows) {
   const skipped = (process.env.PASSERBY_SKIP_ENGINES ?? "").split(",").includes(name);
   if (skipped) return void test(name, { skip: "not on this machine" }, () => {});
-  const [front, browser] = await Promise.all([Front.start(), ENGINES[name]()]);
-  after(() => Promise.all([front.close(), browser.close()]));
+  const driver = new Driver(ENGINES[name], LIMIT);
+  const front = await Front.start();
+  let version;
+  after(() => Promise.all([front.close(), driver.close()]));
   for (const { name: title, run, except } of flows) {
     test(`${name}: ${title}`, { timeout: TIMEOUT, skip: except?.[name] }, async (t) => {
-      await front.reset();
-      const context = await browser.newContext({ baseURL: front.origin });
-      t.after(() => context.close());
-      const visitor = new Visitor(front, context);
-      await run(visitor);
-      assert.deepEqual(await visitor.problems(), [], "nothing is left in the console");
+      let context, visitor;
+      t.after(() => context && within(context.close(), 5000).catch(() => {}));
+      const act = async (browser) => {
+        await front.reset();
+        try {
+          context = await browser.newContext({ baseURL: front.origin });
+        } catch (error) {
+          throw new DriverFault(String(error), { cause: error });
+        }
+        version = browser.version();
+        visitor = new Visitor(front, context);
+        await run(visitor);
+        assert.deepEqual(await visitor.problems(), [], "nothing is left in the console");
+      };
+      await driver.run(`${name}: ${title}`, act, () => (visitor ? visitor.questions() : [Promise.reject(new DriverFault("no context"))]));
     });
   }
-  test(`${name}: version`, () => assert.match(String(browser.version()), /\d/));
-  after(() => process.stdout.write(`# ${name} ${browser.version()}\n`));
+  test(`${name}: version`, () => assert.match(String(version), /\d/));
+  after(() => process.stdout.write(`# ${name} ${version}\n`));
 }

@@ -3,10 +3,14 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Exchanges } from "../../e2e/support/exchanges.mjs";
+import { Driver } from "./driver.mjs";
 import { ENGINES } from "./engines.mjs";
 
 /** Mostly they wait, so many can do so at once. Each has a host of its own, and with it cookies. */
 const HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"];
+
+/** Milliseconds for one try of all scripts. */
+const LIMIT = 100_000;
 
 const MODES = {
   none: "nothing to wait for",
@@ -37,35 +41,48 @@ export async function compareTraces(engine, others = {}, comparable = (trace) =>
   if ((process.env.PASSERBY_SKIP_ENGINES ?? "").split(",").includes(engine)) {
     return void test(engine, { skip: "not on this machine" }, () => {});
   }
-  const [server, browser] = await Promise.all([Exchanges.start(), ENGINES[engine]()]);
-  const context = await browser.newContext({ baseURL: server.origin });
-  after(() => Promise.all([context.close().then(() => browser.close()), server.close()]));
+  const driver = new Driver(ENGINES[engine], LIMIT);
+  const server = await Exchanges.start();
+  after(() => Promise.all([driver.close(), server.close()]));
+  let pages = [];
+  let used;
 
-  const pages = [];
-  for (const host of HOSTS) {
-    const page = await context.newPage();
-    await page.goto(server.origin.replace("localhost", host));
-    await page.waitForFunction(() => window.names);
-    pages.push(page);
+  async function open(browser) {
+    used = undefined;
+    pages = [];
+    const context = await browser.newContext({ baseURL: server.origin });
+    for (const host of HOSTS) {
+      const page = await context.newPage();
+      pages.push(page);
+      await page.goto(server.origin.replace("localhost", host));
+      await page.waitForFunction(() => window.names);
+    }
+    used = browser;
   }
 
   /** The traces of all scripts, by name. */
-  async function traces(mode) {
-    const todo = await pages[0].evaluate(() => names);
-    const all = Object.fromEntries(todo.map((name) => [name, undefined]));
-    const work = async (page, host) => {
-      for (let name; (name = todo.shift()); ) {
-        const trace = await page.evaluate(([name, mode]) => run(name, mode), [name, mode]);
-        all[name] = JSON.parse(JSON.stringify(trace).replaceAll(host, "host"));
-      }
-    };
-    await Promise.all(pages.map((page, i) => work(page, HOSTS[i])));
-    return all;
-  }
+  const traces = (mode) =>
+    driver.run(
+      `${engine}: ${mode}`,
+      async (browser) => {
+        if (used !== browser) await open(browser);
+        const todo = await pages[0].evaluate(() => names);
+        const all = Object.fromEntries(todo.map((name) => [name, undefined]));
+        const work = async (page, host) => {
+          for (let name; (name = todo.shift()); ) {
+            const trace = await page.evaluate(([name, mode]) => run(name, mode), [name, mode]);
+            all[name] = JSON.parse(JSON.stringify(trace).replaceAll(host, "host"));
+          }
+        };
+        await Promise.all(pages.map((page, i) => work(page, HOSTS[i])));
+        return all;
+      },
+      () => pages.map((page) => page.evaluate("1")),
+    );
 
   let native;
   for (const [mode, what] of Object.entries(MODES)) {
-    test(`${engine}: ${what}`, { timeout: 240_000 }, async (t) => {
+    test(`${engine}: ${what}`, { timeout: 450_000 }, async (t) => {
       native ??= await traces("native");
       const seen = await traces(mode);
       assert.ok(Object.keys(native).length > 60);

@@ -3,11 +3,14 @@
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { DriverFault } from "./driver.mjs";
 
 const DRIVER = process.env.PASSERBY_WEBKIT_DRIVER ?? "/usr/bin/WebKitWebDriver";
 const BROWSER = process.env.PASSERBY_WEBKIT ?? "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
 const WAIT_TIMEOUT = 10_000;
-const LIMIT = 30_000;
+const LIMIT = 20_000;
+/** Of the protocol: what no page brings about. */
+const DRIVER_ERRORS = ["timeout", "session not created", "invalid session id"];
 
 /** Ended with this process, if not before. @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
@@ -39,7 +42,7 @@ export async function launch() {
   const url = `http://127.0.0.1:${port}`;
   for (let attempt = 0; ; attempt++) {
     if (await fetch(`${url}/status`).then((answer) => answer.ok, () => false)) break;
-    if (attempt === 100) throw new Error(`${DRIVER} does not start`);
+    if (attempt === 100) throw new DriverFault(`${DRIVER} does not start`);
     await delay(50);
   }
   return new Browser(url, [driver, display]);
@@ -54,10 +57,17 @@ async function freePort() {
 }
 
 async function command(method, url, body) {
-  const answer = await fetch(url, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(LIMIT) });
-  const { value } = await answer.json();
-  if (!answer.ok) throw new Error(`${method} ${url.replace(/.*session\/[^/]*/, "")}: ${value.error}: ${value.message}`);
-  return value;
+  const what = `${method} ${url.replace(/.*session\/[^/]*/, "")}`;
+  let answer, value;
+  try {
+    answer = await fetch(url, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(LIMIT) });
+    ({ value } = await answer.json());
+  } catch (cause) {
+    throw new DriverFault(`${what}: ${cause}`, { cause });
+  }
+  if (answer.ok) return value;
+  const Type = DRIVER_ERRORS.includes(value.error) ? DriverFault : Error;
+  throw new Type(`${what}: ${value.error}: ${value.message}`);
 }
 
 class Browser {
@@ -84,7 +94,7 @@ class Browser {
   }
 
   close() {
-    for (const child of this.#children) child.kill();
+    for (const child of this.#children) child.kill("SIGKILL");
   }
 }
 
