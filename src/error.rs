@@ -13,6 +13,7 @@ pub enum Fault {
     /// A function was called before `init`.
     NotInitialised,
     /// There is no window: this is a server or a worker.
+    #[cfg(not(feature = "npm"))]
     NoWindow,
     /// `apiDomain` is missing or is not a domain.
     BadApiDomain,
@@ -38,6 +39,7 @@ impl Fault {
     pub fn code(self) -> &'static str {
         match self {
             Self::NotInitialised => "NOT_INITIALISED",
+            #[cfg(not(feature = "npm"))]
             Self::NoWindow => "NO_WINDOW",
             Self::BadApiDomain | Self::BadApiBasePath | Self::BadDomain | Self::BadStatusCodes | Self::BadRetryLimit => {
                 "BAD_CONFIG"
@@ -53,6 +55,7 @@ impl Fault {
     pub fn message(self) -> &'static str {
         match self {
             Self::NotInitialised => "init function not called",
+            #[cfg(not(feature = "npm"))]
             Self::NoWindow => "There is no window: call this in the browser only",
             Self::BadApiDomain => "Please provide a valid domain name as apiDomain, like https://api.example.com",
             Self::BadApiBasePath => "Please provide a valid URL path as apiBasePath, like /auth",

@@ -14,7 +14,7 @@ export interface Options extends FlatConfig {
 const KNOWN = {
   string:
     "apiDomain apiBasePath apiGatewayPath appName clientType sessionTokenFrontendDomain sessionTokenBackendDomain " +
-    "tokenTransferMethod interception",
+    "tokenTransferMethod interception fallbackUrl",
   number: "sessionExpiredStatusCode invalidClaimStatusCode maxRetryAttemptsForSessionRefresh",
   boolean: "autoAddCredentials isInIframe enableDebugLogs eventsOfOtherTabs",
   function: "onHandleEvent preAPIHook postAPIHook cookieHandler windowHandler dateProvider lockFactory",

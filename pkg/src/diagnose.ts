@@ -17,6 +17,7 @@ export interface Diagnosis {
     | "NOT_INITIALISED"
     | "UNREACHABLE"
     | "WASM_BLOCKED"
+    | "WASM_LATE"
     | "WASM_MISSING"
     | "WIDE_DOMAIN"
     | "WRONG_API";
@@ -36,6 +37,8 @@ export interface Given {
   fetch: typeof fetch;
   /** Whether the WebAssembly module runs. */
   isLoaded: boolean;
+  /** Why it did not run at once. Default: it did, or nobody tried. */
+  reason?: unknown;
   /** Where the SDK keeps its cookies. Default: `document.cookie`. */
   cookies?: () => string | Promise<string>;
 }
@@ -78,26 +81,32 @@ function diagnosis(code: Diagnosis["code"], message: string, fix: string): Diagn
 
 // --- the page ------------------------------------------------------------------------------------------------------
 
-function wasm({ isLoaded }: Context): Diagnosis | undefined {
-  if (isLoaded) return undefined;
+function wasm({ isLoaded, reason }: Context): Diagnosis | undefined {
+  if (isLoaded && !reason) return undefined;
+  const instead = isLoaded ? " The same code runs as JavaScript: more to load, and slower." : "";
   if (typeof WebAssembly === "undefined") {
     return diagnosis(
       "WASM_MISSING",
-      "This browser has no WebAssembly.",
+      `This browser has no WebAssembly.${instead}`,
       "Use a current browser, without the mode that switches WebAssembly off (Lockdown Mode, for example).",
     );
   }
   try {
-    // The smallest module there is.
-    new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
-    return undefined;
+    // The smallest module there is. Some browsers forbid the one step, some the other.
+    new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])));
   } catch (cause) {
     return diagnosis(
       "WASM_BLOCKED",
-      `The page's content security policy forbids WebAssembly (${cause}).`,
+      `The page's content security policy forbids WebAssembly (${cause}).${instead}`,
       "Add 'wasm-unsafe-eval' to script-src in the Content-Security-Policy of the page.",
     );
   }
+  if (!reason) return undefined;
+  return diagnosis(
+    "WASM_LATE",
+    `This browser does not make a WebAssembly module of this size at once (${reason}). The first requests to the API waited for it.`,
+    "Nothing, or a newer browser: Chromium can do it from 115 on.",
+  );
 }
 
 function secureContext(): Diagnosis | undefined {

@@ -1,9 +1,10 @@
 /** The functions of the SDK. Those that the peers have behave as there (reference 7.2). */
-import { flatten } from "./config.js";
-import { choose, handlers } from "./generated/browser/handlers.js";
-import { isOursByRule, nativeFetch, refreshUrl, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import { flatten, type Options } from "./config.js";
+import { choose, give, handlers } from "./generated/browser/handlers.js";
+import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, restoreFetch, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import { patchXhr, restoreXhr } from "./generated/browser/xhr.js";
 import * as sdk from "./generated/glue.js";
-import { call, isReady, load, makeError, type Source } from "./load.js";
+import { call, isReady, load, makeError, reason, type Source } from "./load.js";
 import { implementation } from "./recipe.js";
 import { getGlobalClaimValidators } from "./utils/globalClaimValidators.js";
 import type { ClaimValidationError, SessionClaim, SessionClaimValidator } from "./claims/types.js";
@@ -22,26 +23,41 @@ const contextOf = (input?: UserContext): { userContext: any } => ({ userContext:
 /** Axios instances that were given before `init`. */
 const waiting: (() => void)[] = [];
 
-let isStarted = false;
+/** The options of the `init` that is in force. */
+let started: Options | undefined;
 
 /** The `init` of an entry that has the WebAssembly module from `source`, which lacks `texts`. */
 export function initFrom(source: Source, texts: [number, string][], config: FlatConfig | RecipeConfig): void {
-  const loaded = load(source, texts);
-  if (loaded !== "ready") {
-    // The app's requests go out without a session; every call here tells why.
-    console.error(loaded);
-    return;
-  }
-  if (isStarted) {
+  const missing = hasWindow() ? !globalThis.fetch && "fetch" : "window";
+  if (missing) throw makeError("NO_WINDOW", `There is no ${missing}`);
+  if (started) {
     console.warn("SuperTokens was already initialized: this init changes nothing");
     return;
   }
   const options = flatten(config);
-  const { anonymous } = options;
   choose("cookies", options.cookieHandler);
   choose("window", options.windowHandler);
   choose("date", options.dateProvider);
   choose("lock", options.lockFactory);
+  started = options;
+  const begin = () => {
+    // Disposed of while the module was on its way.
+    if (started === options) start(options);
+  };
+  const { apiDomain, sessionTokenBackendDomain } = options;
+  // Nearly: the module judges once more.
+  const isOurs = ({ hostname }: URL) =>
+    apiDomain?.split(/[/:]+/).includes(hostname) || (!!sessionTokenBackendDomain && `.${hostname}`.endsWith(sessionTokenBackendDomain));
+  load(source, texts, options.fallbackUrl, begin, isOurs);
+  if (!isReady()) {
+    give(options);
+    patchFetch("superTokensDoNotDoInterception", "");
+    patchXhr(options.sessionExpiredStatusCode ?? 401);
+  }
+}
+
+function start(options: Options): void {
+  const { anonymous } = options;
   const fault = sdk.init(
     options,
     options.apiDomain,
@@ -59,15 +75,22 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
     anonymous?.endpoint,
     anonymous?.jwks,
   );
-  if (fault) throw fault;
-  isStarted = true;
+  if (fault) {
+    started = undefined;
+    throw fault;
+  }
   for (const add of waiting.splice(0)) add();
 }
 
 /** Takes back what `init` did to the page. What is stored stays. */
 export function dispose(): void {
-  if (isReady()) sdk.dispose();
-  isStarted = false;
+  if (isReady()) {
+    sdk.dispose();
+  } else {
+    restoreFetch();
+    restoreXhr();
+  }
+  started = undefined;
 }
 
 /** Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and refreshes an expired session. */
@@ -144,7 +167,7 @@ export function subscribe(listener: () => void): () => void {
 /** `fetch` with the visitor's session, for apps that have `interception: "none"`. */
 export const fetch: typeof globalThis.fetch = (input, init) =>
   call(async () => {
-    if (!isStarted) throw makeError("NOT_INITIALISED", "init function not called");
+    if (!started) throw makeError("NOT_INITIALISED", "init function not called");
     return sessionFetch(input, init);
   });
 
@@ -174,7 +197,7 @@ export async function validateClaims(override?: OverrideValidators, userContext:
 /** Has an axios instance send the visitor's session, if `XMLHttpRequest` does not do so already. May be called before `init`. */
 export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}): void {
   const add = (): void => implementation().addAxiosInterceptors({ axiosInstance, userContext });
-  if (isStarted) add();
+  if (started) add();
   else waiting.push(add);
 }
 
@@ -185,6 +208,7 @@ export async function diagnose(): Promise<Diagnosis[]> {
     fetch: nativeFetch,
     isOurs: isOursByRule,
     isLoaded: isReady(),
+    reason,
     cookies: handlers.cookies.getCookie,
   });
 }

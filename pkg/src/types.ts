@@ -94,6 +94,11 @@ export interface PlatformConfig {
   windowHandler?: WindowHandlerInput;
   /** In place of the clock that follows the server's. */
   dateProvider?: DateProviderInput;
+  /**
+   * Where `dist/fallback.js` of this package is: the module as JavaScript, which only browsers without WebAssembly load, and those whose page
+   * forbids it. Default: where a bundler puts it, and for the script tag the folder of `passerby.global.js`.
+   */
+  fallbackUrl?: string;
   /** Whether to print what the SDK does, without tokens and ids. Default false. */
   enableDebugLogs?: boolean;
 }

@@ -193,13 +193,24 @@ export const synchronise = () =>
     copy = await /** @type {CookieHandler} */ (custom).getCookie();
   })();
 
-export const cookieText = () => (custom ? copy : document.cookie);
+/** Empty where the browser lets nobody look, as in a sandboxed frame. */
+export function cookieText() {
+  try {
+    return custom ? copy : document.cookie;
+  } catch {
+    return "";
+  }
+}
 
 /** @param {string} name @param {string | number} value @param {string} attributes */
 export function writeCookie(name, value, attributes) {
   const text = `${name}=${value};${attributes}`;
   if (!custom) {
-    document.cookie = text;
+    try {
+      document.cookie = text;
+    } catch {
+      // As one that is refused: whoever reads it back misses it.
+    }
     return;
   }
   const handler = custom;

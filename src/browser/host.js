@@ -28,9 +28,11 @@ let caller = {};
 export function within(userContext, act) {
   const outer = caller;
   caller = userContext;
-  const result = act();
-  caller = outer;
-  return result;
+  try {
+    return act();
+  } finally {
+    caller = outer;
+  }
 }
 
 /**
@@ -47,12 +49,15 @@ export function connect(onSettled, decide, send) {
 export function settle(value, task) {
   const mine = caller;
   // Whatever was waited for, others may have written cookies meanwhile.
-  Promise.resolve(value)
-    .finally(synchronise)
-    .then(
-      (result) => within(mine, () => resume(task, true, result)),
-      (reason) => within(mine, () => resume(task, false, reason)),
-    );
+  const go = (/** @type {boolean} */ ok) => (/** @type {unknown} */ result) => {
+    try {
+      within(mine, () => resume(task, ok, result));
+    } catch (error) {
+      // Nobody resumes this task any more, and somebody may wait for it.
+      finish(task, false, error);
+    }
+  };
+  Promise.resolve(value).finally(synchronise).then(go(true), go(false));
 }
 
 /** @param {number} task */
@@ -100,10 +105,7 @@ export function setCookie(name, value) {
   debug(`${value ? "store" : "delete"} ${name}`);
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
-    console.warn(
-      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, blocked, or in an iframe ` +
-        "without isInIframe?)",
-    );
+    void rare().then((its) => its.refused(name));
   }
 }
 
@@ -175,9 +177,6 @@ function canonical({ up }) {
  */
 /** @typedef {URL & { path: string, isIpv4: boolean }} Url */
 
-/** Milliseconds until a hook of the app that hangs is no longer waited for. */
-const HOOK_TIMEOUT = 20000;
-
 /** On a patched `fetch`: the browser's own. */
 const BENEATH = Symbol.for("passerby.fetch");
 
@@ -189,6 +188,8 @@ let original;
 let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
+/** From one start to the next: another library may have put ours of an earlier one beneath its own. */
+let era = 0;
 
 /** Empty before `init`. */
 export let refreshUrl = "";
@@ -203,7 +204,7 @@ export let intercept;
 export function patchFetch(except, url) {
   refreshUrl = url;
   const { recipe, interception } = given;
-  const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? isOurs;
+  const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? ((/** @type {any} */ url) => isOurs(url));
   isOursByRule = (text) => {
     const url = parseUrl(text);
     return !!url && isOurs(url);
@@ -212,7 +213,9 @@ export function patchFetch(except, url) {
     const url = parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
-  intercept = custom ? async (call) => (await synchronise(), run(call)) : run;
+  intercept = custom ? async (call) => (await synchronise(), run(call)) : (call) => run(call);
+  // It is while the module is on its way.
+  if (patched) return;
   replaced = window.fetch;
   const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
   sessionFetch = modifyFetch({ originalFetch: replaced });
@@ -222,31 +225,34 @@ export function patchFetch(except, url) {
 /** @param {{ originalFetch: typeof fetch }} input */
 export function modifyFetch({ originalFetch }) {
   // Of several instances in one page, the last one does the work.
-  original = /** @type {any} */ (originalFetch)[BENEATH] ?? originalFetch;
+  const beneath = (original = /** @type {any} */ (originalFetch)[BENEATH] ?? originalFetch);
+  const mine = era;
   /** @type {typeof fetch} */
   const modified = function fetch(input, init) {
-    if (!arguments.length || !findOurs(input instanceof Request ? input.url : input)) {
-      return original.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
+    if (mine !== era || !arguments.length || !findOurs(input instanceof Request ? input.url : input)) {
+      return beneath.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
     }
     return new Promise((done, fail) => {
       const signal = init?.signal ?? /** @type {Partial<Request>} */ (input)?.signal;
       // Honoured while the request waits for another one, too.
       const end = new AbortController();
-      signal?.addEventListener("abort", () => fail(signal.reason), end);
+      signal?.addEventListener("abort", () => fail(signal.reason ?? new DOMException("The request was aborted", "AbortError")), end);
       intercept(prepare(input, init))
         .finally(() => end.abort())
         .then(/** @type {any} */ (done), fail);
     });
   };
-  return Object.assign(modified, { [BENEATH]: original });
+  return Object.assign(modified, { [BENEATH]: beneath });
 }
 
 /** The browser's own, whether it is patched or not. @type {typeof fetch} */
 export const nativeFetch = (...args) => (original ?? window.fetch).apply(window, args);
 
-/** Leaves another library's wrapper around ours in place. */
+/** Leaves another library's wrapper around ours in place; ours is a mere passage from then on. */
 export function restoreFetch() {
-  if (window.fetch === patched) window.fetch = replaced;
+  if (patched && window.fetch === patched) window.fetch = replaced;
+  patched = undefined;
+  era++;
 }
 
 /** @param {RequestInfo | URL} input @param {RequestInit} [init] @returns {Call} */
@@ -265,7 +271,7 @@ function prepare(input, init) {
 
 /** Whether its body is spent; says so, because the caller gets a refusal that nothing explains. @param {Call} call */
 export function isSpent({ once }) {
-  if (once) console.warn("The session was refreshed, but a stream cannot be sent again");
+  if (once) void rare().then((its) => its.spent());
   return once;
 }
 
@@ -274,38 +280,33 @@ export function makePost(url) {
   return prepare(url, { method: "POST", credentials: "include" });
 }
 
+/** What few visitors need. It imports nothing, because what it shared with the entry would have to become a third file. */
+const rare = async () => (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
+
 /**
- * The call of a session route as the app's hook wants it (reference 3.1).
+ * The call of a session route as the app's hook wants it.
  * @param {Call} call @param {"REFRESH_SESSION" | "SIGN_OUT"} action
  */
-export async function hooked({ input, init, headers }, action) {
+export async function hooked(call, action) {
   const userContext = caller;
-  // Hooks that were written for the peers spread the one and call methods of the other.
-  const shown = action === "SIGN_OUT" ? Object.fromEntries(headers) : headers;
-  const context = { action, url: `${input}`, requestInit: { ...init, headers: shown }, userContext };
-  /** @type {{ url: string, requestInit: RequestInit } | undefined | void} */
-  let made = context;
-  if (given.preAPIHook) {
-    made = await Promise.race([given.preAPIHook(context), after(HOOK_TIMEOUT)]);
-    if (!made?.url) throw makeError("BAD_HOOK", `preAPIHook did not return { url, requestInit } for ${action}`);
-  }
-  return { ...prepare(made.url, made.requestInit), hook: { action, userContext } };
+  return given.preAPIHook || given.postAPIHook ? (await rare()).hooked(call, { action, userContext }) : call;
 }
 
 /** @param {Call} call @param {Response} response */
-export async function answered({ input, init, headers, hook }, response) {
-  if (!given.postAPIHook || !response.ok || !hook) return;
-  const context = { ...hook, url: `${input}`, requestInit: { ...init, headers }, fetchResponse: response.clone() };
-  try {
-    await Promise.race([given.postAPIHook(context), after(HOOK_TIMEOUT)]);
-  } catch (error) {
-    // What it was to see has happened.
-    console.error(error);
-  }
+export async function answered(call, response) {
+  if (call.hook && response.ok) await (await rare()).answered(call, response);
 }
 
-/** @param {number} milliseconds @returns {Promise<void>} */
-const after = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+/**
+ * What a promise comes to, or what `instead` gives after so many milliseconds. Its timer ends with it: frameworks wait for timers.
+ * @template T, U @param {T} value @param {number} milliseconds @param {() => U} [instead] @returns {Promise<Awaited<T> | Awaited<U>>}
+ */
+function limited(value, milliseconds, instead) {
+  /** @type {number | undefined} */
+  let timer;
+  const late = new Promise((done) => (timer = setTimeout(() => done(instead?.()), milliseconds)));
+  return Promise.race([value, late]).finally(() => clearTimeout(timer));
+}
 
 /** @param {Call} call */
 export function copyHeaders({ headers }) {
@@ -314,7 +315,11 @@ export function copyHeaders({ headers }) {
 
 /** @param {Headers} headers @param {string} name @param {string | undefined} value @param {boolean} replace */
 export function setHeader(headers, name, value, replace) {
-  if (value && (replace || !headers.has(name))) headers.set(name, value);
+  try {
+    if (value && (replace || !headers.has(name))) headers.set(name, value);
+  } catch {
+    // Whoever can write cookies can write what is no header: the request goes without.
+  }
 }
 
 /** @param {Headers} headers @param {string} name @param {string | undefined} value */
@@ -333,8 +338,16 @@ export async function send(call, headers, addCredentials, timeout) {
     complete.credentials = "include";
   }
   if (timeout) complete.signal = AbortSignal.timeout?.(timeout);
-  return original.call(window, isRequest ? input.clone() : input, complete);
+  const sent = original.call(window, isRequest ? input.clone() : input, complete);
+  // Old browsers cannot abort it, but nobody has to wait.
+  return timeout ? limited(sent, timeout, () => Promise.reject(makeError("REFRESH_FAILED", "No answer in time"))) : sent;
 }
+
+/** Without the session. @param {Call} call */
+export const bare = (call) => send(call, copyHeaders(call), false, 0);
+
+/** @param {Call} call */
+export const urlOf = ({ input }) => /** @type {Partial<Request>} */ (input).url ?? `${input}`;
 
 /** @param {Response} response @param {string} name */
 export function getHeader(response, name) {
@@ -358,14 +371,9 @@ const body = (response) => response.clone().json().catch(() => undefined);
 /** Tells the app of claims that its back end refused a request for. @param {Answer} response */
 export async function checkClaims(response) {
   const userContext = caller;
-  const read = given.recipe?.getInvalidClaimsFromResponse;
   try {
     // Anything else is the app's own, and may be large.
-    if (!response.headers.get("content-type")?.includes("json")) return;
-    const claimValidationErrors = read
-      ? await read({ response, userContext })
-      : (await body(response))?.claimValidationErrors;
-    if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
+    if (response.headers.get("content-type")?.includes("json")) await (await rare()).checkClaims(response, userContext);
   } catch {
     // A refusal of the app's own.
   }
@@ -379,9 +387,7 @@ export async function message(response) {
 /** Rejects with what the app's back end says against a sign-out; an empty body is fine. @param {Response} response */
 export async function checkSignOut(response) {
   const { status, message } = (await body(response)) ?? {};
-  if (status === "GENERAL_ERROR") {
-    throw Object.assign(makeError(status, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true });
-  }
+  if (status === "GENERAL_ERROR") throw (await rare()).refusal(status, message);
 }
 
 /**
@@ -394,10 +400,13 @@ export function lock(name, timeout) {
     const options = { signal: abort.signal, factory: handlers.lock, timeout };
     const request = async () => {
       const locks = !handlers.lock && navigator.locks ? navigator.locks : await import("./locks.js");
-      await locks.request(name, options, () => new Promise((release) => done(/** @type {() => void} */ (release))));
+      await locks.request(name, options, async () => {
+        await caughtUp();
+        await new Promise((release) => done(/** @type {() => void} */ (release)));
+      });
     };
     const giveUp = () => (abort.abort(), done(undefined));
-    Promise.race([request(), after(timeout)]).then(giveUp, giveUp);
+    limited(request(), timeout).then(giveUp, giveUp);
   });
 }
 
@@ -413,7 +422,7 @@ let currentTurn;
  * @param {number} timeout milliseconds
  */
 export async function turn(timeout) {
-  if (currentTurn) return Promise.race([currentTurn, after(timeout)]);
+  if (currentTurn) return limited(currentTurn, timeout);
   /** @type {(isOurs: boolean) => void} */
   let over;
   currentTurn = new Promise((done) => (over = done));
@@ -466,6 +475,19 @@ let snapshot = {};
 /** By this device's clock, in epoch milliseconds. */
 export const now = () => Date.now();
 
+/**
+ * What a script of another tab wrote may come later than its message and its lock: the browser's processes hear of cookies in their own
+ * time. The store of cookies answers after that. `false` where there is none.
+ */
+async function caughtUp() {
+  try {
+    await (custom ? synchronise() : cookieStore.get(FIRST));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @param {() => void} listener */
 export function subscribe(listener) {
   listeners.add(listener);
@@ -474,7 +496,7 @@ export function subscribe(listener) {
   };
 }
 
-function notify() {
+export function notify() {
   // A copy, because listeners come and go while they are called.
   for (const listener of [...listeners]) if (listeners.has(listener)) guarded(listener);
 }
@@ -486,13 +508,23 @@ const TAB = Math.random().toString(36).slice(2);
 export function listen() {
   try {
     channel = new BroadcastChannel("passerby");
-    channel.onmessage = ({ data }) => {
+    channel.onmessage = async ({ data }) => {
+      // `setCookie` of the other tab read back what it wrote, which sends it on its way before the message.
+      if (!(await caughtUp())) await new Promise((done) => setTimeout(done, 50));
       notify();
       if (data && given.eventsOfOtherTabs) guarded(() => given.onHandleEvent?.(data));
+      setTimeout(notify, 250);
     };
   } catch {
     // Not available: other tabs see the change at their next request.
   }
+  addEventListener("pageshow", look);
+  addEventListener("visibilitychange", look);
+}
+
+/** A page that was kept for "back", or a tab that was not looked at, missed what happened. @param {Event} event */
+function look(event) {
+  if (/** @type {PageTransitionEvent} */ (event).persisted ?? !document.hidden) void caughtUp().then(notify);
 }
 
 export function changed() {
@@ -504,6 +536,8 @@ export function silence() {
   channel?.close();
   channel = undefined;
   listeners.clear();
+  removeEventListener("pageshow", look);
+  removeEventListener("visibilitychange", look);
 }
 
 /** @param {{ action: string, userContext: unknown, [detail: string]: unknown }} event */
@@ -540,11 +574,10 @@ export function makeError(code, text) {
 }
 
 /** @param {Call} call @param {number} attempts */
-export function tooManyRetries({ input }, attempts) {
-  const url = /** @type {Partial<Request>} */ (input)?.url ?? input;
+export function tooManyRetries(call, attempts) {
   return makeError(
     "TOO_MANY_RETRIES",
-    `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +
+    `Received a 401 response from ${urlOf(call)}. Attempted to refresh the session ${attempts} times in vain ` +
       "(maxRetryAttemptsForSessionRefresh)",
   );
 }

@@ -164,6 +164,7 @@ extern "C" {
     /// A [`Url`] resolved against the document, or `undefined`.
     #[wasm_bindgen(js_name = parseUrl)]
     pub(crate) fn parse_url(text: &Text) -> JsValue;
+    #[cfg(not(feature = "npm"))]
     #[wasm_bindgen(js_name = hasWindow)]
     pub(crate) fn has_window() -> bool;
 }
@@ -181,11 +182,16 @@ extern "C" {
     ) -> Promise;
 }
 
-/// The host module imports it when it needs it; this puts it beside that one.
+/// The host module imports these when it needs them; this puts them beside that one.
 #[cfg(not(feature = "npm"))]
 #[wasm_bindgen(module = "/src/browser/locks.js")]
 extern "C" {
     fn request();
+}
+#[cfg(not(feature = "npm"))]
+#[wasm_bindgen(module = "/src/browser/rare.js")]
+extern "C" {
+    fn make();
 }
 
 #[wasm_bindgen(module = "/src/browser/endpoint.js")]

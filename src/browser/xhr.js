@@ -89,11 +89,9 @@ function gate(event) {
   held.push([event, state]);
   if (event.type === "loadend") {
     exchange.isFlying = false;
-    // All headers, because asked for one that CORS hides the browser complains in the console.
-    const lines = original.prototype.getAllResponseHeaders.call(xhr).matchAll(/(.+?): (.*)/g);
     exchange.answer = {
       status,
-      headers: new Headers([...lines].map(([, name = "", value = ""]) => [name, value])),
+      headers: headersOf(xhr, status),
       clone() {
         const body = native(xhr, "response");
         return new Response(xhr.responseType === "json" ? JSON.stringify(body) : body);
@@ -101,6 +99,20 @@ function gate(event) {
     };
     exchange.settle?.[status ? 0 : 1](exchange.answer);
   }
+}
+
+/**
+ * All of them, because asked for one that CORS hides the browser complains in the console. WebKit goes on giving the list that it was first
+ * asked for, of every later answer too; so there one by one, while the object may be used again.
+ * @param {XMLHttpRequest} xhr @param {number} status
+ */
+function headersOf(xhr, status) {
+  const { getAllResponseHeaders, getResponseHeader } = original.prototype;
+  if (status === expired && "XMLHttpRequestProgressEvent" in window) {
+    return Object.assign(new Headers(), { get: (/** @type {string} */ name) => getResponseHeader.call(xhr, name) });
+  }
+  const lines = getAllResponseHeaders.call(xhr).matchAll(/(.+?): (.*)/g);
+  return new Headers([...lines].map(([, name = "", value = ""]) => [name, value]));
 }
 
 /** The first listener of every upload: what comes after an answer, the caller has seen before. @param {Event} event */
@@ -195,7 +207,7 @@ export function deriveXhr() {
 
 /** Leaves another library's wrapper around ours in place. */
 export function restoreXhr() {
-  if (window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
+  if (patched && window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
 }
 
 function derive() {

@@ -141,19 +141,30 @@ test("a second init warns and changes nothing", async (visitor) => {
   assert.deepEqual(await visitor.cookies(), COOKIES.user);
 });
 
-test("where the policy forbids WebAssembly, the app's requests go out and calls say what to do", async (visitor) => {
+test("where the policy forbids WebAssembly, the same code runs as JavaScript, and diagnose() says so", async (visitor) => {
   const tab = await visitor.tab();
   await tab.page.goto("/no-wasm.html");
   await tab.init({ anonymous: {} });
 
+  assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+  assert.deepEqual(await tab.call("isAnonymous"), { value: true });
+  const { value } = await tab.call("diagnose");
+  assert.deepEqual(value.map(({ code }) => code), ["WASM_BLOCKED"]);
+  assert.match(value[0].fix, /'wasm-unsafe-eval'/);
+  visitor.takeProblems();
+});
+
+test("where the stand-in cannot be had either, the app's requests go out and calls say why", async (visitor) => {
+  await visitor.context.addInitScript(() => delete window.WebAssembly);
+  const tab = await visitor.tab({ anonymous: {}, fallbackUrl: "/nowhere.js" });
   assert.equal((await tab.fetch("/api/products")).status, 200);
   assert.deepEqual(await rejections(tab), FUNCTIONS.map((name) => `${name} NO_WASM`));
   const { message } = await tab.call("doesSessionExist");
-  assert.match(message, /'wasm-unsafe-eval'/);
+  assert.match(message, /WebAssembly.*fallback\.js.*nowhere/);
   assert.deepEqual(await tab.snapshot(), { state: "unknown" });
   await tab.run(() => passerby.dispose());
   assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
-  assert.ok(visitor.takeProblems().some((problem) => problem.includes("wasm-unsafe-eval")), "it stands in the console");
+  assert.ok(visitor.takeProblems().some((problem) => problem.includes("WebAssembly")), "it stands in the console");
 });
 
 test("a page without a host name, as a file is one, can start it", async (visitor, t) => {

@@ -1,4 +1,4 @@
-// The sessions of `fetch`, over XMLHttpRequest. What its caller sees of each exchange is compared in `xhr-trace.test.mjs`.
+// The sessions of `fetch`, over XMLHttpRequest. What its caller sees of each exchange is compared in `xhr-chromium.test.mjs`.
 
 import assert from "node:assert/strict";
 import { COOKIES, openShop } from "./support/browser.mjs";

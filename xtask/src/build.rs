@@ -8,15 +8,15 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bundles,
+    bundles, fallback,
     glue::{self, Renames},
-    inline, paths,
+    imports, inline, paths,
     run::{node, npm, output, run, say, step},
     setup::{self, Tools},
     sizes::{self, Figures, Size},
 };
 
-/// The most that the whole default entry may be, compressed with brotli: what `supertokens-website` is.
+/// The most that the whole default entry may be, compressed with brotli.
 const BUDGET: usize = 19_000;
 
 /// What becomes of the sizes of the entry points.
@@ -73,9 +73,11 @@ pub(crate) fn build_and(sizes: Sizes) -> Result<(Tools, PathBuf)> {
 /// Builds the package and returns its tarball.
 fn build_with(tools: &Tools, sizes: Sizes) -> Result<PathBuf> {
     step("build the npm package", || {
-        let bindings = bind(tools, &compile(tools)?)?;
+        let compiled = compile(tools)?;
+        let bindings = bind(tools, &compiled, "bindings")?;
         let module = optimise(&bindings)?;
         let text = generate(&bindings, &module)?;
+        stand_in(tools, &compiled, &module)?;
         bundles::make()?;
         let tarball = pack()?;
         weigh(tools, &module.wasm, &text)?;
@@ -102,8 +104,8 @@ fn compile(tools: &Tools) -> Result<PathBuf> {
 }
 
 /// wasm-bindgen's module and glue; the folder they are in.
-fn bind(tools: &Tools, wasm: &Path) -> Result<PathBuf> {
-    let folder = paths::target()?.join("npm").join("bindings");
+fn bind(tools: &Tools, wasm: &Path, name: &str) -> Result<PathBuf> {
+    let folder = paths::target()?.join("npm").join(name);
     paths::emptied(&folder)?;
     let mut bindgen = tools.bindgen.bindgen();
     // `bundler` is the one target whose glue leaves the loading of the module to its user.
@@ -134,8 +136,10 @@ fn optimise(bindings: &Path) -> Result<Module> {
         paths::write(&flags, how)?;
         paths::write(&seen, bytes)?;
     }
-    let renames = Renames::parse(&paths::read(&renames)?)?;
-    Ok(Module { wasm, renames })
+    let (module, names) = imports::by_number(&fs::read(&wasm)?)?;
+    let numbered = folder.join("numbered.wasm");
+    paths::write(&numbered, module)?;
+    Ok(Module { wasm: numbered, renames: Renames::parse(&paths::read(&renames)?)?.numbered(&names)? })
 }
 
 /// The built part of the package's source; the module's text in it.
@@ -164,6 +168,38 @@ fn generate(bindings: &Path, module: &Module) -> Result<String> {
     Ok(encoded)
 }
 
+/// The flags of wasm2js: it refuses what it cannot say in JavaScript.
+const WASM2JS: [&str; 6] = [
+    "-Oz",
+    "--disable-reference-types",
+    "--disable-tail-call",
+    "--enable-bulk-memory",
+    "--enable-sign-ext",
+    "--enable-nontrapping-float-to-int",
+];
+
+/// The same module as JavaScript. Seconds long, so it is skipped when its input is that of the last time.
+fn stand_in(tools: &Tools, compiled: &Path, module: &Module) -> Result<()> {
+    let folder = paths::target()?.join("npm");
+    let (plain, script, seen) = (folder.join("plain.wasm"), folder.join("plain.js"), folder.join("plain.seen"));
+    paths::write(&plain, fallback::without_features(&fs::read(compiled)?)?)?;
+    let bindings = bind(tools, &plain, "plain")?;
+    let input = bindings.join("passerby_bg.wasm");
+    let bytes = fs::read(&input)?;
+    if !fs::read(&seen).is_ok_and(|seen| seen == bytes) || !script.exists() {
+        run(node(paths::node_bin("binaryen", "wasm2js")).args(WASM2JS).arg(&input).arg("-o").arg(&script))?;
+        paths::write(&seen, bytes)?;
+    }
+    let glue = paths::read(&bindings.join("passerby_bg.js"))?;
+    let generated = paths::pkg().join("src").join("generated");
+    paths::write(&generated.join("fallback.js"), fallback::adapt(&paths::read(&script)?, &glue, &module.renames)?)?;
+    paths::write(
+        &generated.join("fallback.d.ts"),
+        "/** The exports of the WebAssembly module, for its imports. */\n\
+         export function make(host: WebAssembly.ModuleImports): WebAssembly.Exports;\n",
+    )
+}
+
 fn pack() -> Result<PathBuf> {
     let pkg = paths::pkg();
     for entry in fs::read_dir(&pkg)? {
@@ -185,6 +221,7 @@ fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
     let whole = bundles::weigh("./src/index.ts")?;
     row("JavaScript without it", &bundles::weigh_without(text)?);
     row("passerby, all of it but on demand", &whole);
+    row("its stand-in without WebAssembly", &sizes::measure(&paths::pkg().join("dist").join("fallback.js"))?);
     row("supertokens-website, all of it", &bundles::weigh("supertokens-website")?);
     say(&format!("by {}, wasm-bindgen and wasm-opt as pinned\n", tools.wasm.describe()));
     if whole.brotli > BUDGET {

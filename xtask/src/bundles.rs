@@ -34,6 +34,9 @@ pub(crate) const ENTRIES: [&str; 13] = [
 /// How all of them are bundled.
 const FLAGS: [&str; 5] = ["--bundle", "--minify", "--target=es2020", "--legal-comments=none", "--log-level=warning"];
 
+/// What stays a file of its own even in bundles that are one file.
+const APART: &str = "--external:./fallback.js";
+
 /// Builds everything. Fails on type errors.
 pub(crate) fn make() -> Result<()> {
     let tsc = || node(paths::node_bin("typescript", "tsc"));
@@ -49,7 +52,16 @@ pub(crate) fn make() -> Result<()> {
     let mut transform = node(paths::node_bin("esbuild", "esbuild"));
     transform.current_dir(paths::pkg()).args(sources(&paths::pkg().join("src"))?).args(["--outbase=src", "--outdir=dist"]);
     run(transform.args(["--format=esm", "--target=es2020", "--legal-comments=none", "--log-level=warning"]))?;
-    run(esbuild().args(["src/index.ts", "--format=iife", "--global-name=supertokens", "--outfile=dist/passerby.global.js"]))?;
+    // The stand-in by itself, because the script tag has it beside itself, and others load it alone.
+    run(esbuild().args(["src/fallback.ts", "--format=esm", "--outfile=dist/fallback.js", "--allow-overwrite"]))?;
+    fs::remove_file(dist.join("generated").join("fallback.js"))?;
+    run(esbuild().args([
+        "src/index.ts",
+        "--format=iife",
+        APART,
+        "--global-name=supertokens",
+        "--outfile=dist/passerby.global.js",
+    ]))?;
     common_js(&dist)
 }
 
@@ -83,7 +95,8 @@ fn common_js(dist: &Path) -> Result<()> {
         Ok::<_, std::fmt::Error>(all)
     })?;
     paths::write(&paths::pkg().join("src").join("generated").join("all.ts"), all)?;
-    run(esbuild().args(["src/generated/all.ts", "--format=cjs", "--outfile=dist/cjs/all.js"]))?;
+    run(esbuild().args(["src/generated/all.ts", "--format=cjs", "--outfile=dist/cjs/all.js", APART]))?;
+    run(esbuild().args(["src/fallback.ts", "--format=cjs", "--outfile=dist/cjs/fallback.js"]))?;
     paths::write(&folder.join("package.json"), "{ \"type\": \"commonjs\" }\n")?;
     for entry in ENTRIES {
         let path = folder.join(format!("{entry}.js"));

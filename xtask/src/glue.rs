@@ -2,7 +2,7 @@
 //!
 //! wasm-bindgen's imports have long names with a hash in them, which stand in the module and in the glue, and which neither gzip nor
 //! brotli can shrink. wasm-opt gives them short names in the module and prints which; this gives them the same names in the glue, and
-//! lists the imports in one object in place of exporting each, so that a minifier can shorten and drop the rest. It also replaces what
+//! puts the imports in one list in place of exporting each, so that a minifier can shorten and drop the rest. It also replaces what
 //! the glue does for programs that are larger than ours.
 
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result, bail};
 
 /// The module that wasm-bindgen calls its own glue.
-const OWN: &str = "./passerby_bg.js";
+pub(crate) const OWN: &str = "./passerby_bg.js";
 
 /// What wasm-opt calls the module of every import.
 const MODULE: &str = "a";
@@ -20,8 +20,8 @@ const ON_DEMAND: [&str; 1] = ["/endpoint.js"];
 
 /// Blocks of the glue, by their first line and the line after their last, and what takes their place.
 const SIMPLER: [(&str, &str, &str); 3] = [
-    // A decoder that is made anew for engines that wear it out with 2 GB of text.
-    ("let cachedTextDecoder = ", "let wasm;", "const decoder = new TextDecoder();\n\n"),
+    // A decoder that is made anew for engines that wear it out with 2 GB of text. Made late, because test runners import it where there is none.
+    ("let cachedTextDecoder = ", "let wasm;", "let decoder;\n\n"),
     // The same, with less text.
     (
         "export function __wbindgen_init_externref_table(",
@@ -34,7 +34,7 @@ const SIMPLER: [(&str, &str, &str); 3] = [
     (
         "function getStringFromWasm0(",
         "let cachedUint8ArrayMemory0 = ",
-        "function getStringFromWasm0(ptr, len) {\n    return decoder.decode(new Uint8Array(wasm.memory.buffer, ptr, len));\n}\n\n",
+        "function getStringFromWasm0(ptr, len) {\n    return (decoder ??= new TextDecoder()).decode(new Uint8Array(wasm.memory.buffer, ptr, len));\n}\n\n",
     ),
 ];
 
@@ -80,11 +80,39 @@ impl Renames {
         Ok(renames)
     }
 
-    fn export(&self, name: &str) -> Option<&str> {
+    /// The same with the imports in the order of these names, and their places for names.
+    pub(crate) fn numbered(mut self, names: &[String]) -> Result<Self> {
+        if names.len() != self.imports.len() {
+            bail!("wasm-opt renamed {} imports, and the module has {}", self.imports.len(), names.len());
+        }
+        let place = |name: &String| names.iter().position(|it| it == name).with_context(|| format!("nothing imports {name}"));
+        let mut placed = self.imports.into_iter().map(|import| Ok((place(&import[2])?, import))).collect::<Result<Vec<_>>>()?;
+        placed.sort();
+        self.imports = placed.into_iter().map(|(place, [module, name, _])| [module, name, place.to_string()]).collect();
+        Ok(self)
+    }
+
+    /// The new name of an import, by the name of the glue's wrapper of it. The WebAssembly module may import the function itself.
+    pub(crate) fn import_named(&self, wrapper: &str) -> Option<&str> {
+        let inner = wrapper.strip_prefix("__wbg_").and_then(|name| Some(name.rsplit_once('_')?.0));
+        let is_it = |[module, name, _]: &&[String; 3]| {
+            if module == OWN { name == wrapper } else { Some(name.as_str()) == inner }
+        };
+        self.imports.iter().find(is_it).map(|[_, _, new]| new.as_str())
+    }
+
+    /// The new name of an import from a module of `src/browser`.
+    pub(crate) fn import_of(&self, module: &str, name: &str) -> Option<&str> {
+        let file = |module: &str| module.rsplit('/').next().map(str::to_owned);
+        let is_it = |[from, it, _]: &&[String; 3]| from != OWN && file(from) == file(module) && it == name;
+        self.imports.iter().find(is_it).map(|[_, _, new]| new.as_str())
+    }
+
+    pub(crate) fn export(&self, name: &str) -> Option<&str> {
         self.exports.iter().find_map(|[from, to]| (from == name).then_some(to.as_str()))
     }
 
-    /// The glue with the new names, which exports `imports`, for the instantiation, and `start`, for after it.
+    /// The glue with the new names, for [numbered](Self::numbered) imports, which exports `imports`, for the instantiation, and `start`, for after it.
     pub(crate) fn apply(&self, glue: &str) -> Result<String> {
         let (mut glue, rest) = glue.split_once("export function __wbg_set_wasm(").context("the glue has no __wbg_set_wasm")?;
         if !rest.trim_end().ends_with("wasm = val;\n}") {
@@ -107,22 +135,17 @@ impl Renames {
 
         let mut entries = String::new();
         for [module, name, new] in &self.imports {
-            let local = if module == OWN {
-                unexport(&mut renamed, name)?;
-                name.clone()
+            let value = if module == OWN {
+                take(&mut renamed, name)?
+            } else if ON_DEMAND.iter().any(|end| module.ends_with(end)) {
+                format!("async (...args) => (await import(\"{module}\")).{name}(...args)")
             } else {
-                let local = format!("imported_{new}");
-                let declaration = if ON_DEMAND.iter().any(|end| module.ends_with(end)) {
-                    format!("const {local} = async (...args) => (await import(\"{module}\")).{name}(...args);")
-                } else {
-                    format!("import {{ {name} as {local} }} from \"{module}\";")
-                };
-                renamed = format!("{declaration}\n{renamed}");
-                local
+                renamed = format!("import {{ {name} as imported_{new} }} from \"{module}\";\n{renamed}");
+                format!("imported_{new}")
             };
-            writeln!(entries, "    {new}: {local},")?;
+            writeln!(entries, "    {value},")?;
         }
-        write!(renamed, "/** For the instantiation. */\nexport const imports = {{ {MODULE}: {{\n{entries}}} }};\n")?;
+        write!(renamed, "/** For the instantiation. */\nexport const imports = {{ {MODULE}: [\n{entries}] }};\n")?;
         let start = self.export("__wbindgen_start").map(|name| format!("    wasm.{name}();\n")).unwrap_or_default();
         let memory = self.export("memory").context("the module exports no memory")?;
         write!(
@@ -156,16 +179,23 @@ pub(crate) fn declarations(bindgen: &str) -> String {
     )
 }
 
-/// Takes the `export` off a function or constant of the glue.
-fn unexport(glue: &mut String, name: &str) -> Result<()> {
-    for declaration in [format!("function {name}("), format!("const {name} =")] {
-        let exported = format!("export {declaration}");
-        if glue.contains(&exported) {
-            *glue = glue.replacen(&exported, &declaration, 1);
-            return Ok(());
-        }
+/// Takes a function out of the glue, for the list of imports: there it needs no name. Of a constant, it takes the `export` off.
+fn take(glue: &mut String, name: &str) -> Result<String> {
+    let constant = format!("const {name} =");
+    let exported = format!("export {constant}");
+    if glue.contains(&exported) {
+        *glue = glue.replacen(&exported, &constant, 1);
+        return Ok(name.to_owned());
     }
-    bail!("the module imports {name}, which the glue does not export")
+    let head = format!("export function {name}(");
+    let (before, rest) =
+        glue.split_once(&head).with_context(|| format!("the module imports {name}, which the glue does not export"))?;
+    let (function, after) = rest.split_once("\n}\n").with_context(|| format!("the function {name} of the glue has no end"))?;
+    let (parameters, body) =
+        function.split_once(") {").with_context(|| format!("the function {name} of the glue has no body"))?;
+    let value = format!("({parameters}) => {{{body}\n}}");
+    *glue = format!("{before}{after}");
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -197,22 +227,32 @@ export function __wbg_set_wasm(val) {
 }
 ";
 
+    fn numbered(printed: &str) -> Result<Renames> {
+        Renames::parse(printed)?.numbered(&["b".to_owned(), "a".to_owned()])
+    }
+
+    #[test]
+    fn imports_that_are_not_those_of_the_module_are_refused() -> Result<()> {
+        assert!(Renames::parse(PRINTED)?.numbered(&["b".to_owned()]).is_err());
+        assert!(Renames::parse(PRINTED)?.numbered(&["b".to_owned(), "c".to_owned()]).is_err());
+        Ok(())
+    }
+
     #[test]
     fn the_glue_gets_the_names_of_the_module() -> Result<()> {
         let expected = "\
-import { now as imported_b } from \"./snippets/passerby-4b84/host.js\";
+import { now as imported_0 } from \"./snippets/passerby-4b84/host.js\";
 export function session() {
     return wasm.d() + new Uint8Array(wasm.c.buffer);
 }
-function __wbg_send_bd38(arg0) {
-    return send(arg0);
-}
 let wasm;
 /** For the instantiation. */
-export const imports = { a: {
-    a: __wbg_send_bd38,
-    b: imported_b,
-} };
+export const imports = { a: [
+    imported_0,
+    (arg0) => {
+    return send(arg0);
+},
+] };
 /** For after it, with the texts that its memory lacks. */
 export function start(exports, texts) {
     wasm = exports;
@@ -221,8 +261,8 @@ export function start(exports, texts) {
     wasm.e();
 }
 ";
-        assert_eq!(Renames::parse(PRINTED)?.apply(GLUE)?, expected);
-        let on_demand = Renames::parse(&PRINTED.replace("host.js", "endpoint.js"))?.apply(GLUE)?;
+        assert_eq!(numbered(PRINTED)?.apply(GLUE)?, expected);
+        let on_demand = numbered(&PRINTED.replace("host.js", "endpoint.js"))?.apply(GLUE)?;
         assert!(on_demand.contains("(await import(\"./snippets/passerby-4b84/endpoint.js\")).now(...args)"), "{on_demand}");
         Ok(())
     }
@@ -241,7 +281,7 @@ export function start(exports, texts) {
         .concat();
         let simple = simplify(&format!("let a;\n{blocks}"))?;
         assert!(
-            !simple.contains("cachedTextDecoder") && simple.contains("decoder.decode") && simple.contains("let a;"),
+            !simple.contains("cachedTextDecoder") && simple.contains("new TextDecoder()") && simple.contains("let a;"),
             "{simple}"
         );
         assert!(simplify(&blocks.replace("Memory0", "Memory1")).is_err());
@@ -250,7 +290,7 @@ export function start(exports, texts) {
 
     #[test]
     fn glue_that_does_not_fit_the_module_is_refused() -> Result<()> {
-        let renames = Renames::parse(PRINTED)?;
+        let renames = numbered(PRINTED)?;
         assert!(renames.apply(&GLUE.replace("wasm.session", "wasm.other")).is_err());
         assert!(renames.apply(&GLUE.replace("export function __wbg_send", "export class __wbg_send")).is_err());
         assert!(renames.apply(&GLUE.replace("wasm = val;", "other();")).is_err());

@@ -70,20 +70,21 @@ pub(crate) fn take_texts(wasm: &[u8]) -> Result<(Vec<u8>, Vec<Placed>)> {
 const DATA_SECTION: u8 = 11;
 const I32_CONST: u8 = 0x41;
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+/// Reads the parts of a module.
+pub(crate) struct Reader<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) at: usize,
 }
 
 impl Reader<'_> {
-    fn byte(&mut self) -> Result<u8> {
+    pub(crate) fn byte(&mut self) -> Result<u8> {
         let byte = *self.bytes.get(self.at).context("the module is cut off")?;
         self.at += 1;
         Ok(byte)
     }
 
     /// LEB128, for numbers that are not negative.
-    fn number(&mut self) -> Result<usize> {
+    pub(crate) fn number(&mut self) -> Result<usize> {
         let (mut number, mut shift) = (0, 0);
         loop {
             let byte = self.byte()?;

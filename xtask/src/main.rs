@@ -5,7 +5,9 @@ mod bench;
 mod build;
 mod bundles;
 mod demo;
+mod fallback;
 mod glue;
+mod imports;
 mod inline;
 mod paced;
 mod paths;
@@ -24,7 +26,7 @@ cargo xtask setup                       bring the tools that are missing (every 
 cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it weighs
 cargo xtask build --record              the same, and its sizes become those that later builds are compared with
 cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
-cargo xtask test [native|wasm|e2e|packaging]
+cargo xtask test [native|wasm|e2e|engines|packaging]
                                         all tests, or those of one level
 cargo xtask simulate [--seeds N] [--from SEED] [--seed SEED]
                                         random orders of events, in a world without I/O
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         ["test", "native"] => test::test(&[test::Part::Native]),
         ["test", "wasm"] => test::test(&[test::Part::Wasm]),
         ["test", "e2e"] => test::test(&[test::Part::EndToEnd]),
+        ["test", "engines"] => test::test(&[test::Part::Engines]),
         ["test", "packaging"] => test::test(&[test::Part::Packaging]),
         ["bench", rest @ ..] => bench::bench(rest),
         ["simulate", args @ ..] => simulate::simulate(args),

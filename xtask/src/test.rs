@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use crate::{
     build, demo, paced, paths,
     run::{cargo, node, run, say, step},
-    setup::{self, Browser, Tools},
+    setup::{self, Browser, Engines, Tools},
     simulate,
 };
 
@@ -25,18 +25,21 @@ pub(crate) enum Part {
     Wasm,
     /// A shop's visitors, against the demo's server.
     EndToEnd,
+    /// The same visitors, with other browsers.
+    Engines,
     /// The tarball in other people's apps.
     Packaging,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 4] = [Self::Native, Self::Wasm, Self::EndToEnd, Self::Packaging];
+    pub(crate) const ALL: [Self; 5] = [Self::Native, Self::Wasm, Self::EndToEnd, Self::Engines, Self::Packaging];
 
     fn name(self) -> &'static str {
         match self {
             Self::Native => "native tests",
             Self::Wasm => "browser tests",
             Self::EndToEnd => "end-to-end tests",
+            Self::Engines => "tests in other browsers",
             Self::Packaging => "packaging tests",
         }
     }
@@ -63,6 +66,11 @@ pub(crate) fn test(parts: &[Part]) -> Result<()> {
                 step(part.name(), || shop.test("e2e"))?;
                 setup::python()?;
                 step("back ends in other languages", || shop.with_other_back_ends())?;
+            }
+            Part::Engines => {
+                let engines = setup::engines();
+                let shop = Shop::once(&mut shop)?;
+                step(part.name(), || shop.test_with(&engines))?;
             }
             Part::Packaging => {
                 let shop = Shop::once(&mut shop)?;
@@ -159,7 +167,29 @@ impl Shop {
 
     /// Runs the tests of a folder.
     fn test(&self, folder: &str) -> Result<()> {
-        run(Command::new("node")
+        run(&mut self.command(folder)?)
+    }
+
+    /// Runs the visitors' tests in every browser that is there.
+    fn test_with(&self, engines: &Engines) -> Result<()> {
+        let mut command = self.command("engines")?;
+        let missing = engines.missing();
+        if !missing.is_empty() {
+            say(&format!("not on this machine, and so left out: {}", missing.join(", ")));
+        }
+        command.env("PASSERBY_SKIP_ENGINES", missing.join(","));
+        if let Some(firefox) = &engines.firefox {
+            command.env("PASSERBY_FIREFOX", firefox);
+        }
+        if let Some(webkit) = &engines.webkit {
+            command.env("PASSERBY_WEBKIT", &webkit.browser).env("PASSERBY_WEBKIT_DRIVER", &webkit.driver);
+        }
+        run(&mut command)
+    }
+
+    fn command(&self, folder: &str) -> Result<Command> {
+        let mut command = Command::new("node");
+        command
             .args(["--test", "--test-concurrency=2"])
             .args(test_files(folder)?)
             .current_dir(paths::root())
@@ -167,7 +197,8 @@ impl Shop {
             .env("PASSERBY_CORE", &self.core)
             .env("PASSERBY_WEB", &self.web)
             .env("PASSERBY_CHROMIUM", &self.browser.chromium)
-            .env("PASSERBY_TARGET", paths::target()?))
+            .env("PASSERBY_TARGET", paths::target()?);
+        Ok(command)
     }
 
     /// Our SDK with SuperTokens back ends on the session core.

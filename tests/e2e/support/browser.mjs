@@ -8,7 +8,7 @@ import { Server } from "./server.mjs";
 
 const TEST_TIMEOUT = 30_000;
 const WAIT_TIMEOUT = 10_000;
-const FLAGS = [
+export const FLAGS = [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",

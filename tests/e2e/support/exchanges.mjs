@@ -48,6 +48,8 @@ const EXCHANGES = {
   },
 };
 
+const nothing = (response) => response.writeHead(404).end();
+
 export class Exchanges {
   /** Method and path of each request for an exchange or a refresh. */
   calls = [];
@@ -59,7 +61,7 @@ export class Exchanges {
     const exchanges = new Exchanges();
     const server = createServer((request, response) => void exchanges.#answer(request, response).catch(() => response.destroy()));
     exchanges.#server = server;
-    await new Promise((done) => server.listen(0, "127.0.0.1", done));
+    await new Promise((done) => server.listen(0, "0.0.0.0", done));
     exchanges.origin = `http://localhost:${server.address().port}`;
     return exchanges;
   }
@@ -79,7 +81,7 @@ export class Exchanges {
     const cookies = request.headers.cookie ?? "";
     if (pathname === "/auth/session/refresh") setTimeout(() => this.#refresh(cookies, response), REFRESH_TIME);
     else if (/access=old/.test(cookies)) response.writeHead(401).end('{"message":"try refresh token"}');
-    else EXCHANGES[pathname.slice(3)]?.(response, request) ?? response.writeHead(404);
+    else (EXCHANGES[pathname.slice(3)] ?? nothing)(response, request);
   }
 
   #refresh(cookies, response) {

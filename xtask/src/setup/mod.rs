@@ -3,6 +3,7 @@
 
 mod apt;
 mod browser;
+mod engines;
 mod node;
 mod postgres;
 mod python;
@@ -15,7 +16,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 pub(crate) use self::{
-    browser::Browser, node::install as install_npm_packages, wasm_bindgen::WasmBindgen, wasm_target::WasmTarget,
+    browser::Browser, engines::Engines, node::install as install_npm_packages, wasm_bindgen::WasmBindgen,
+    wasm_target::WasmTarget,
 };
 use crate::{paths, run::say};
 
@@ -36,6 +38,11 @@ pub(crate) fn for_build() -> Result<Tools> {
 /// The browser, and what drives it.
 pub(crate) fn browser() -> Result<Browser> {
     browser::ensure()
+}
+
+/// The browsers of other makers.
+pub(crate) fn engines() -> Engines {
+    engines::ensure()
 }
 
 /// What the native tests start: a database server, and services in other languages.
@@ -65,6 +72,10 @@ pub(crate) fn everything() -> Result<()> {
     say(&format!("wasm-bindgen    {}", tools.bindgen.folder.display()));
     say(&format!("npm packages    {}", paths::root().join("node_modules").display()));
     say(&format!("browser         {}, {}", browser.chromium.display(), browser.driver.display()));
+    let engines = engines();
+    for browser in [&engines.firefox, &engines.webkit.map(|webkit| webkit.browser)].into_iter().flatten() {
+        say(&format!("another browser {}", browser.display()));
+    }
     say(&format!("PostgreSQL      {}", postgres.display()));
     Ok(())
 }

@@ -211,7 +211,13 @@ function listen(target, log, xhr) {
 
 /** What is left when all is over. */
 async function result(xhr) {
-  let { response } = xhr;
+  let response = `nothing`;
+  try {
+    ({ response } = xhr);
+  } catch (error) {
+    // Firefox, of a request that failed on an object that had one before.
+    response = `thrown ${error.name}`;
+  }
   if (response instanceof Document) response = `document ${new XMLSerializer().serializeToString(response)}`;
   if (response instanceof ArrayBuffer) response = `bytes ${new Uint8Array(response)}`;
   if (response instanceof Blob) response = `blob ${response.type} ${await response.text()}`;

@@ -1,0 +1,65 @@
+// What few visitors need, loaded when one does: the app's hooks, refusals for claims, and texts.
+
+/** Milliseconds until a hook of the app that hangs is no longer waited for. */
+const HOOK_TIMEOUT = 20000;
+
+/**
+ * With what it needs of the other modules.
+ * @param {import("./handlers.js").Given} given
+ * @param {(input: string, init: RequestInit) => import("./host.js").Call} prepare
+ * @param {(value: unknown, milliseconds: number) => Promise<any>} limited
+ * @param {(response: Pick<Response, "clone">) => Promise<any>} body
+ * @param {(code: string, text: string) => Error} makeError
+ * @param {(event: { action: string, userContext: unknown, [detail: string]: unknown }) => void} tell
+ */
+export const make = (given, prepare, limited, body, makeError, tell) => ({
+  /** @param {import("./host.js").Call} call @param {import("./host.js").Hook} hook */
+  async hooked({ input, init, headers }, hook) {
+    // Hooks that were written for the peers spread the one and call methods of the other.
+    const shown = hook.action === "SIGN_OUT" ? Object.fromEntries(headers) : headers;
+    const context = { ...hook, url: `${input}`, requestInit: { ...init, headers: shown } };
+    /** @type {{ url: string, requestInit: RequestInit } | undefined | void} */
+    let made = context;
+    if (given.preAPIHook) {
+      made = await limited(given.preAPIHook(context), HOOK_TIMEOUT);
+      if (!made?.url) throw makeError("BAD_HOOK", `preAPIHook did not return { url, requestInit } for ${hook.action}`);
+    }
+    return { ...prepare(made.url, made.requestInit), hook };
+  },
+
+  /** @param {import("./host.js").Call} call @param {Response} response */
+  async answered({ input, init, headers, hook }, response) {
+    if (!given.postAPIHook || !hook) return;
+    const context = { ...hook, url: `${input}`, requestInit: { ...init, headers }, fetchResponse: response.clone() };
+    try {
+      await limited(given.postAPIHook(context), HOOK_TIMEOUT);
+    } catch (error) {
+      // What it was to see has happened.
+      console.error(error);
+    }
+  },
+
+  /** @param {import("./host.js").Answer} response @param {unknown} userContext */
+  async checkClaims(response, userContext) {
+    const read = given.recipe?.getInvalidClaimsFromResponse;
+    const claimValidationErrors = read ? await read({ response, userContext }) : (await body(response))?.claimValidationErrors;
+    if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
+  },
+
+  /** What a back end says against a sign-out. @param {string} code @param {string | undefined} message */
+  refusal: (code, message) =>
+    Object.assign(makeError(code, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true }),
+
+  /** Of a body. */
+  spent() {
+    console.warn("The session was refreshed, but a stream cannot be sent again");
+  },
+
+  /** Of a cookie. @param {string} name */
+  refused(name) {
+    console.warn(
+      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, blocked, or in an iframe ` +
+        "without isInIframe?)",
+    );
+  },
+});

@@ -1,0 +1,101 @@
+// One origin for the pages here and the demo's server behind them. It writes down what arrives, in words that hold for every browser.
+
+import { readFile } from "node:fs/promises";
+import { createServer, request as send } from "node:http";
+import { extname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Server } from "../../e2e/support/server.mjs";
+
+const ROOT = join(import.meta.dirname, "../../..");
+const PAGES = join(import.meta.dirname, "../pages");
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
+const LARGE = "0123456789".repeat(5000);
+
+export class Front {
+  origin;
+  #server;
+  #http;
+  /** Method and path of calls of the API, in order of arrival. */
+  requests = [];
+  /** How many requests for `/api/echo` are still asked for a refresh. */
+  refusals = 0;
+  /** Milliseconds that a refresh takes longer. */
+  refreshTime = 0;
+  /** Content security policy of the pages, where there is one. */
+  policy = undefined;
+  /** Lets go of files that were asked for with `?held`. */
+  release;
+  /** What a page tells that nobody drives. */
+  result;
+  #tell;
+  #held;
+
+  static async start() {
+    const front = new Front();
+    front.#server = await Server.start();
+    front.#http = createServer((request, response) => void front.#answer(request, response).catch(() => response.destroy()));
+    await new Promise((done) => front.#http.listen(0, "0.0.0.0", done));
+    front.origin = `http://localhost:${front.#http.address().port}`;
+    return front;
+  }
+
+  async close() {
+    this.#http.closeAllConnections();
+    await Promise.all([new Promise((done) => this.#http.close(done)), this.#server.close()]);
+  }
+
+  /** For the next visitor, as if nothing had been. */
+  async reset() {
+    Object.assign(this, { refusals: 0, refreshTime: 0, policy: undefined });
+    this.requests.splice(0);
+    this.#held = new Promise((done) => (this.release = done));
+    this.result = new Promise((done) => (this.#tell = done));
+  }
+
+  /** How often which call arrived. */
+  count(call) {
+    return this.requests.filter((request) => request === call).length;
+  }
+
+  async #answer(request, response) {
+    const { method, url, headers } = request;
+    const { pathname, searchParams } = new URL(url, this.origin);
+    const body = Buffer.concat(await request.toArray());
+    if (/^\/(api|auth)\//.test(pathname)) this.requests.push(`${method} ${pathname}`);
+    if (pathname === "/result") return void this.#tell(JSON.parse(body), response.writeHead(204).end());
+    if (pathname === "/api/echo") return this.#echo(request, response, body, searchParams);
+    const file = /^\/(pages|dist)\/([\w./-]+)$/.exec(pathname);
+    if (file && !file[2].includes("..")) {
+      if (searchParams.has("held")) await this.#held;
+      const content = await readFile(join(file[1] === "pages" ? PAGES : join(ROOT, "pkg/dist"), file[2]));
+      const policy = extname(pathname) === ".html" && this.policy && { "content-security-policy": this.policy };
+      return void response.writeHead(200, { "content-type": TYPES[extname(pathname)], ...policy }).end(content);
+    }
+    if (pathname === "/auth/session/refresh") await delay(this.refreshTime);
+    const { port } = new URL(this.#server.origin);
+    const onward = send({ host: "localhost", port, method, path: url, headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.rawHeaders);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    onward.end(body);
+  }
+
+  /** What arrived, and headers of its own. */
+  async #echo({ method, headers }, response, body, query) {
+    // A sandboxed frame is of another site than its own server.
+    if (headers.origin === "null") {
+      response.setHeader("access-control-allow-origin", "null").setHeader("access-control-allow-credentials", "true");
+      response.setHeader("access-control-allow-headers", "rid, st-auth-mode, st-anonymous-mode, anti-csrf, content-type");
+      if (method === "OPTIONS") return void response.writeHead(204).end();
+    }
+    if (this.refusals > 0) {
+      this.refusals--;
+      return void response.writeHead(401, { "content-type": "application/json", "x-of": "refusal" }).end('{"message":"try refresh token"}');
+    }
+    await delay(Number(query.get("after") ?? 0));
+    const type = query.get("type") ?? "application/json";
+    const text = query.has("large") ? LARGE : JSON.stringify({ method, type: headers["content-type"], body: body.toString("latin1"), length: body.length });
+    response.writeHead(200, { "content-type": type, "x-total-count": "42" }).end(text);
+  }
+}

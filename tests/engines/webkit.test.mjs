@@ -1,0 +1,4 @@
+import { flows } from "./flows.mjs";
+import { runIn } from "./support/run.mjs";
+
+await runIn("webkit", flows);

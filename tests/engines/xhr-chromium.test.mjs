@@ -1,0 +1,3 @@
+import { compareTraces } from "./support/traces.mjs";
+
+await compareTraces("chromium");
