@@ -105,7 +105,7 @@ export function setCookie(name, value) {
   debug(`${value ? "store" : "delete"} ${name}`);
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
-    void rare().then((its) => its.refused(name));
+    rare().then((its) => its.refused(name)).catch(() => {});
   }
 }
 
@@ -271,7 +271,7 @@ function prepare(input, init) {
 
 /** Whether its body is spent; says so, because the caller gets a refusal that nothing explains. @param {Call} call */
 export function isSpent({ once }) {
-  if (once) void rare().then((its) => its.spent());
+  if (once) rare().then((its) => its.spent()).catch(() => {});
   return once;
 }
 
