@@ -138,22 +138,25 @@ fn the_last_cookie_of_that_name_that_is_not_empty_counts() {
 }
 
 #[wasm_bindgen_test]
-fn the_browser_keeps_what_is_written_and_drops_what_is_deleted() {
+async fn the_browser_keeps_what_is_written_and_drops_what_is_deleted() {
     let token = front_token(r#"{"uid":"a","ate":1,"up":{}}"#);
     let warnings = Warnings::new();
     set_cookie("passerby-test", &token.as_str().into());
     let kept = get_cookie("passerby-test");
     set_cookie("passerby-test", &"".into());
     let dropped = get_cookie("passerby-test");
+    // The text of a warning is loaded when it is needed.
+    JsFuture::from(wait(1000.0)).await.unwrap();
     assert_eq!(warnings.end().length(), 0);
     assert_eq!(kept.as_string(), Some(token));
     assert!(dropped.is_falsy());
 }
 
 #[wasm_bindgen_test]
-fn a_cookie_that_the_browser_refuses_is_said() {
+async fn a_cookie_that_the_browser_refuses_is_said() {
     let warnings = Warnings::new();
     set_cookie("passerby-test", &"x".repeat(4096).as_str().into());
+    JsFuture::from(wait(1000.0)).await.unwrap();
     let texts = warnings.end();
     assert!(get_cookie("passerby-test").is_falsy());
     assert_eq!(texts.length(), 1);
