@@ -248,7 +248,8 @@ async fn another_anonymous_id_is_an_event_and_the_same_one_again_is_none() {
     let page = Page::visited_by(&visitor());
     page.server.on("/a", [Reply::ok().anonymous(&visitor().issued(1.0))]);
     page.server.on("/b", [Reply::ok().anonymous(&visitor().issued(2.0).with("cart", "2 apples"))]);
-    page.server.on("/c", [Reply::ok().anonymous(&Token::anonymous(OTHER_ID))]);
+    page.server.on("/c", [Reply::ok().anonymous(&Token::anonymous(OTHER_ID).issued(3.0))]);
+    page.server.on("/cached", [Reply::ok().anonymous(&visitor())]);
     page.get("/a").await;
     assert_eq!(cookie("sAnonymousFrontToken"), Some(visitor().issued(1.0).text()), "it is renewed");
     assert!(page.events.take().is_empty(), "and not changed");
@@ -256,6 +257,10 @@ async fn another_anonymous_id_is_an_event_and_the_same_one_again_is_none() {
     assert_eq!(page.events.take(), ["ACCESS_TOKEN_PAYLOAD_UPDATED in anonymous"]);
     page.get("/c").await;
     assert_eq!(page.events.take(), ["ANONYMOUS_SESSION_REPLACED in anonymous"]);
+    assert_eq!(passerby::anonymous_id().await.unwrap().as_deref(), Some(OTHER_ID));
+    // An answer out of a cache, as a service worker's, names one that the visitor no longer has.
+    page.get("/cached").await;
+    assert!(page.events.take().is_empty());
     assert_eq!(passerby::anonymous_id().await.unwrap().as_deref(), Some(OTHER_ID));
 }
 

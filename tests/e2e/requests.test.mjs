@@ -89,7 +89,8 @@ test("a request can be aborted while it waits for the refresh", async (visitor) 
   await tab.run(() => window.abort.abort());
   await answer();
   assert.equal((await tab.run(() => window.outcome)).error, "AbortError");
-  // What others wait for went on.
+  // What others wait for went on. A request that came before its answer would be sent twice.
+  await tab.page.waitForFunction(() => passerby.getSnapshot().expiresAt > Date.now());
   assert.equal((await tab.fetch("/api/account")).status, 200);
   assert.deepEqual(await server.calls(), { "GET /api/account": 2, [REFRESH]: 1 });
 });
