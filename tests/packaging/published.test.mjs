@@ -10,7 +10,7 @@ const folder = skip ? "" : await install("published");
 test("publint has nothing to say", { skip }, () => npm(folder, "exec", "publint", "--", "--strict", "passerby.tgz"));
 
 test("every module has the right types, for every way of resolving it", { skip }, () => {
-  // No modules: what `fetch` and a script tag load.
-  const files = ["passerby.wasm", "dist/passerby.global.js"];
+  // What pages load by its address, and no program by its name.
+  const files = ["passerby.wasm", "dist/passerby.global.js", "dist/fallback.js"];
   return npm(folder, "exec", "attw", "--", "passerby.tgz", "--exclude-entrypoints", ...files);
 });
