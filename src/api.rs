@@ -3,17 +3,16 @@
 use core::{error::Error, fmt};
 
 use js_sys::{Array, Function, Object};
-use passerby_protocol::scope;
+use passerby_protocol::{machine::Operation, scope};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{
-    app::{App, app},
-    browser::{self, Text, spawn},
+    app,
+    browser::{self, Text},
     config::Config,
     error::Fault,
     page,
-    session::Question,
 };
 
 /// Starts the SDK: from now on `fetch` carries the visitor's session. A second call changes nothing and says `false`.
@@ -33,15 +32,10 @@ pub fn dispose() {
 }
 
 /// Runs an operation and waits for it, on whatever executor.
-async fn run<F: Future<Output = Result<JsValue, JsValue>> + 'static>(
-    operation: impl FnOnce(&'static App) -> F,
-) -> Result<JsValue, SessionError> {
-    let promise = spawn(operation(app()?));
+async fn run(operation: Operation) -> Result<JsValue, SessionError> {
+    app::settings()?;
+    let promise = app::operate(operation);
     Ok(JsFuture::from(js_sys::Promise::from(promise)).await?)
-}
-
-async fn ask(question: Question) -> Result<JsValue, SessionError> {
-    run(|app| app.answer(question)).await
 }
 
 /// Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and refreshes an expired session.
@@ -49,7 +43,7 @@ async fn ask(question: Question) -> Result<JsValue, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`].
 pub async fn does_session_exist() -> Result<bool, SessionError> {
-    Ok(ask(Question::Exists).await?.is_truthy())
+    Ok(run(Operation::Exists).await?.is_truthy())
 }
 
 /// Whether the visitor has an anonymous session.
@@ -57,7 +51,7 @@ pub async fn does_session_exist() -> Result<bool, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`].
 pub async fn is_anonymous() -> Result<bool, SessionError> {
-    Ok(ask(Question::IsAnonymous).await?.is_truthy())
+    Ok(run(Operation::IsAnonymous).await?.is_truthy())
 }
 
 /// The id that the visitor keeps through every login and logout.
@@ -65,7 +59,7 @@ pub async fn is_anonymous() -> Result<bool, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`].
 pub async fn anonymous_id() -> Result<Option<String>, SessionError> {
-    Ok(ask(Question::AnonymousId).await?.as_string())
+    Ok(run(Operation::AnonymousId).await?.as_string())
 }
 
 /// The user id, or `G-` and the anonymousId.
@@ -73,7 +67,7 @@ pub async fn anonymous_id() -> Result<Option<String>, SessionError> {
 /// # Errors
 /// [`Fault::NoSession`], [`Fault::NotInitialised`].
 pub async fn user_id() -> Result<String, SessionError> {
-    Ok(ask(Question::UserId).await?.as_string().unwrap_or_default())
+    Ok(run(Operation::UserId).await?.as_string().unwrap_or_default())
 }
 
 /// The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired.
@@ -81,7 +75,7 @@ pub async fn user_id() -> Result<String, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`].
 pub async fn access_token() -> Result<Option<String>, SessionError> {
-    Ok(ask(Question::AccessToken).await?.as_string())
+    Ok(run(Operation::AccessToken).await?.as_string())
 }
 
 /// The payload of the access token, refreshed if it has expired.
@@ -90,7 +84,7 @@ pub async fn access_token() -> Result<Option<String>, SessionError> {
 /// [`Fault::NoSession`], [`Fault::NotInitialised`], what the refresh failed with, and a payload of another shape than `T`.
 #[cfg(feature = "serde")]
 pub async fn access_token_payload<T: serde::de::DeserializeOwned>() -> Result<T, SessionError> {
-    let payload = ask(Question::Payload).await?;
+    let payload = run(Operation::Payload).await?;
     serde_wasm_bindgen::from_value(payload).map_err(|error| SessionError::from(JsValue::from(error)))
 }
 
@@ -99,7 +93,7 @@ pub async fn access_token_payload<T: serde::de::DeserializeOwned>() -> Result<T,
 /// # Errors
 /// [`Fault::NotInitialised`], and what the refresh failed with: the state is as it was then.
 pub async fn attempt_refreshing_session() -> Result<bool, SessionError> {
-    Ok(run(App::attempt_refreshing).await?.is_truthy())
+    Ok(run(Operation::Refresh).await?.is_truthy())
 }
 
 /// Ends the user session. The visitor is anonymous afterwards, where anonymous sessions are on.
@@ -107,7 +101,7 @@ pub async fn attempt_refreshing_session() -> Result<bool, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`], the answer of a server that refuses, and network errors.
 pub async fn sign_out() -> Result<(), SessionError> {
-    run(App::sign_out).await?;
+    run(Operation::SignOut).await?;
     Ok(())
 }
 
@@ -116,7 +110,7 @@ pub async fn sign_out() -> Result<(), SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`], the answer of a server that fails, and network errors: the next response does it then.
 pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
-    run(|app| app.set_anonymous(enabled)).await?;
+    run(Operation::Switch(enabled)).await?;
     Ok(())
 }
 
@@ -125,7 +119,7 @@ pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`], the answer of a server that has no such route, and network errors.
 pub async fn forget_anonymous_id() -> Result<(), SessionError> {
-    run(App::forget_anonymous_id).await?;
+    run(Operation::Forget).await?;
     Ok(())
 }
 
@@ -136,7 +130,8 @@ pub async fn forget_anonymous_id() -> Result<(), SessionError> {
 /// [`Fault::NotInitialised`], and what the refresh failed with: show it, and offer to try again.
 pub async fn refresh_session_page(login_path: &str, allowed_origins: &[&str]) -> Result<(), SessionError> {
     let allowed: Array = allowed_origins.iter().map(|&origin| JsValue::from(origin)).collect();
-    let attempt = spawn(app()?.attempt_refreshing());
+    app::settings()?;
+    let attempt = app::operate(Operation::Refresh);
     let may_follow = Closure::<dyn Fn(Text, Text, Text, bool) -> bool>::new(|url, origin, own: Text, is_listed| {
         scope::may_follow(&url, &origin, &own, is_listed)
     });

@@ -1,265 +1,208 @@
-//! What the SDK holds between two requests, and the session state that it reads and writes.
+//! The session machine of this page, and what connects it with the host module, which keeps what only JavaScript can hold.
 
 use alloc::boxed::Box;
 use core::cell::Cell;
 
 use passerby_protocol::{
-    names::{front_cookie, header},
-    request::{AnonymousMode, shows_that_none_are_made},
-    response::{Announced, Asked, Change, Last, Response, Write, absorb, tells_time},
-    state::{Event, Mark, SessionState, Slot, Stored, Token},
+    machine::{Answer, Config as Rules, Kept, Machine, Message, Operation, TaskId, View},
+    request::AnonymousMode,
+    response::{Announced, Verdict},
+    state::{Mark, SessionState, Slot, Stored, Token},
 };
-use wasm_bindgen::prelude::*;
 
 use crate::{
-    browser::{self, Browser, Promise},
+    browser::{self, Browser, FrontToken, Payload, Promise, seen},
     config::Settings,
     error::Fault,
+    perform::perform,
     single_thread::page_local,
 };
 
-/// What goes with the user session.
-const USER_COOKIES: [&str; 4] =
-    [front_cookie::FRONT_TOKEN, front_cookie::ACCESS_TOKEN, front_cookie::REFRESH_TOKEN, front_cookie::ANTI_CSRF];
-
-pub(crate) type State = SessionState<Browser>;
-
-/// The SDK after `init`.
+/// The SDK after `init`. There is one for each page, for as long as that lives: tasks may outlive a `dispose`.
 pub(crate) struct App {
-    pub(crate) settings: Settings,
-    /// How the app wants anonymous sessions now.
-    pub(crate) anonymous: Cell<AnonymousMode>,
-    /// The server makes no anonymous sessions, as a response on this page showed.
-    pub(crate) answered: Cell<bool>,
-    /// When the latest question of a request whether there is a session failed, in epoch milliseconds.
-    pub(crate) failed: Cell<f64>,
-    /// The refresh that is under way in this tab.
-    pub(crate) flight: Cell<Option<Promise>>,
-    /// The server said that there is no session, and that is not to be written down: the app has no consent for anything.
-    pub(crate) none_unwritten: Cell<bool>,
-    /// The call of the app's endpoint that is under way in this tab.
-    pub(crate) creation: Cell<Option<Promise>>,
-    /// The session whose end this tab told the app of last.
-    ended: Cell<Option<JsValue>>,
+    settings: Cell<Option<&'static Settings>>,
+    /// Taken out while it works, which runs no code of the page.
+    machine: Cell<Option<Box<Machine<Browser>>>>,
 }
 
 page_local! {
-    /// Leaked, because promises of the app may outlive [`forget_app`].
+    // Leaked: what needs no destructor costs no code that checks whether it ran.
     static APP: Cell<Option<&'static App>> = Cell::new(None);
 }
 
-/// The initialised SDK.
-pub(crate) fn app() -> Result<&'static App, Fault> {
-    APP.get().ok_or(Fault::NotInitialised)
+/// The settings of the initialised SDK.
+pub(crate) fn settings() -> Result<&'static Settings, Fault> {
+    APP.get().and_then(|app| app.settings.get()).ok_or(Fault::NotInitialised)
+}
+
+/// Makes the SDK ready, in place of an earlier one of this page.
+pub(crate) fn start(settings: Settings, mode: AnonymousMode) {
+    let rules = Rules {
+        has_endpoint: settings.has_endpoint,
+        verifies: settings.verifies,
+        expired_status: settings.expired_status,
+        invalid_claim_status: settings.invalid_claim_status,
+        retry_limit: settings.retry_limit,
+    };
+    let app = APP.get().unwrap_or_else(|| {
+        let machine = Cell::new(Some(Box::new(Machine::new(rules, mode))));
+        Box::leak(Box::new(App { settings: Cell::new(None), machine }))
+    });
+    APP.set(Some(app));
+    app.settings.set(Some(Box::leak(Box::new(settings))));
+    tell(|machine, view| {
+        machine.configure(rules, mode);
+        machine.started(view);
+    });
 }
 
 /// Forgets the SDK; what is under way goes on.
-pub(crate) fn forget_app() {
-    APP.set(None);
-}
-
-/// A clone of what a cell holds.
-pub(crate) fn peek<T: Clone>(cell: &Cell<Option<T>>) -> Option<T> {
-    let value = cell.take();
-    cell.set(value.clone());
-    value
-}
-
-impl App {
-    /// Makes the SDK ready.
-    pub(crate) fn start(settings: Settings, anonymous: AnonymousMode) -> &'static Self {
-        let app = Box::leak(Box::new(Self {
-            settings,
-            anonymous: Cell::new(anonymous),
-            answered: Cell::default(),
-            failed: Cell::default(),
-            flight: Cell::default(),
-            none_unwritten: Cell::default(),
-            creation: Cell::default(),
-            ended: Cell::default(),
-        }));
-        APP.set(Some(app));
-        app
-    }
-
-    /// What storage says. Read every time: other tabs write it too.
-    fn stored(&self) -> Stored<Browser> {
-        let changed = browser::get_cookie(front_cookie::LAST_UPDATE);
-        // An endpoint's token is kept during a user session, which is what may be lost here.
-        let is_lost = changed.is_undefined() && self.anonymous.get() == AnonymousMode::Endpoint;
-        Stored {
-            // What is not a number still says that there was a change.
-            changed: (!changed.is_undefined()).then(|| Mark(changed.unchecked_into_f64().max(0.0))),
-            user: browser::stored_token(front_cookie::FRONT_TOKEN),
-            anonymous: if is_lost { Slot::Empty } else { browser::stored_token(self.settings.anonymous_cookie) },
-        }
-    }
-
-    pub(crate) fn state(&self) -> State {
-        let state = self.stored().state();
-        if state.is_unknown() && self.none_unwritten.get() { State::None(Mark(0.0)) } else { state }
-    }
-
-    /// Whether the access token behind this front token has expired.
-    pub(crate) fn is_expired(&self, token: &Token<Browser>) -> bool {
-        token.expires_at < browser::server_now()
-    }
-
-    /// Stores what the response says, and returns the events to fire once no lock is held.
-    pub(crate) fn commit(&self, before: &State, response: &browser::Response, asked: Asked) -> Change {
-        let mut announced = Response {
-            asked,
-            anonymous_is_servers: self.anonymous.get() != AnonymousMode::Endpoint,
-            refused: response.status() == self.settings.expired_status,
-            user: browser::announced_token(response, header::FRONT_TOKEN),
-            anonymous: browser::announced_token(response, header::ANONYMOUS_FRONT_TOKEN),
-        };
-        // Asked for before they were switched off; the next response removes what came with it.
-        if self.anonymous.get() == AnonymousMode::Off && matches!(announced.anonymous, Announced::Token(_)) {
-            announced.anonymous = Announced::Nothing;
-        }
-        if let Announced::Nothing = announced.anonymous {
-            self.answered.set(self.answered.get() || shows_that_none_are_made(before, response.status()));
-        }
-        self.absorb(before, &announced, Some(response))
-    }
-
-    /// Ends the user session of `before` after a sign-out, if it is still there.
-    pub(crate) fn end(&self, before: &State) -> Change {
-        self.remove(before, Announced::Removed, Announced::Nothing)
-    }
-
-    /// Removes an anonymous session that no server knows.
-    pub(crate) fn remove_anonymous(&self) -> Change {
-        self.remove(&self.state(), Announced::Nothing, Announced::Removed)
-    }
-
-    fn remove(&self, before: &State, user: Announced<Token<Browser>>, anonymous: Announced<Token<Browser>>) -> Change {
-        let announced = Response { asked: Asked::App, anonymous_is_servers: true, refused: false, user, anonymous };
-        self.absorb(before, &announced, None)
-    }
-
-    /// Stores what `announced` means, with the tokens in the headers of `response`.
-    pub(crate) fn absorb(&self, before: &State, announced: &Response<Browser>, response: Option<&browser::Response>) -> Change {
-        let now = self.stored();
-        let last = browser::last_token(front_cookie::FRONT_TOKEN);
-        let mut change = absorb(before, &now, &last, announced);
-        if change.events.iter().flatten().any(|event| matches!(event, Event::SignOut | Event::Unauthorised { .. })) {
-            self.ended.set(before.user().map(|token| token.id.clone()));
-        }
-        if let Some(response) = response {
-            keep_all(response, announced, change, &last);
-        }
-        let held = browser::get_cookie(front_cookie::FRONT_TOKEN);
-        self.write(&now, announced, change);
-        let holds = browser::get_cookie(front_cookie::FRONT_TOKEN);
-        // Another one than before and than ours is of another tab that wrote in the same moment.
-        if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user)
-            && holds == held
-            && holds != token.payload.0.raw()
-        {
-            change = change.refused();
-        }
-        change
-    }
-
-    /// In an order that is safe to interrupt: what is new first, the mark that tells others of it last.
-    fn write(&self, now: &Stored<Browser>, announced: &Response<Browser>, change: Change) {
-        if !change.writes() {
-            return;
-        }
-        let is_clean = now.changed.is_none() && matches!((&now.user, &now.anonymous), (Slot::Empty, Slot::Empty));
-        let stores = change.user == Write::Store || change.anonymous == Write::Store;
-        self.none_unwritten.set(is_clean && !stores && self.anonymous.get() == AnonymousMode::Off);
-        if self.none_unwritten.get() {
-            return;
-        }
-        if let (Write::Store, Announced::Token(token)) = (change.anonymous, &announced.anonymous) {
-            browser::set_cookie(self.settings.anonymous_cookie, &token.payload.0.raw());
-        }
-        match (change.user, &announced.user) {
-            (Write::Store, Announced::Token(token)) => {
-                browser::set_cookie(front_cookie::FRONT_TOKEN, &token.payload.0.raw());
-            }
-            (Write::Remove, _) => {
-                // All of them, whichever mode: proxies strip empty token headers.
-                for name in USER_COOKIES {
-                    forget(name);
-                }
-            }
-            _ => {}
-        }
-        // Nobody replaced what cannot be read, and nobody would.
-        let is_spoilt = matches!(now.anonymous, Slot::Unreadable) && change.anonymous == Write::Keep;
-        if change.anonymous == Write::Remove {
-            forget(front_cookie::ANONYMOUS_TOKEN);
-        }
-        if change.anonymous == Write::Remove || is_spoilt {
-            forget(self.settings.anonymous_cookie);
-        }
-        let mark = Mark::after(now.changed, browser::now());
-        browser::set_cookie(front_cookie::LAST_UPDATE, &mark.0.into());
-        // An app that says nothing of anonymous sessions finds nothing of them where there are none.
-        if stores || self.anonymous.get() == AnonymousMode::Unspecified {
-            browser::forget_first_key();
-        }
-        browser::changed();
-    }
-
-    /// Tells the app. Everything is stored before, and no lock is held.
-    pub(crate) fn fire(&self, event: Event) {
-        let detail = match event {
-            Event::Unauthorised { expired_or_revoked } => expired_or_revoked.into(),
-            _ => JsValue::UNDEFINED,
-        };
-        browser::emit(event.action(), &detail);
-    }
-
-    pub(crate) fn fire_all(&self, change: Change) {
-        change.events.into_iter().flatten().for_each(|event| self.fire(event));
-    }
-
-    /// Tells the app that a user session was required, unless it heard of the end of this very session already.
-    pub(crate) fn fire_unauthorised(&self, before: &State) {
-        let told = peek(&self.ended);
-        if before.user().is_none_or(|token| told.as_ref() != Some(&token.id)) {
-            self.fire(Event::Unauthorised { expired_or_revoked: false });
-        }
+pub(crate) fn forget() {
+    if let Some(app) = APP.get() {
+        app.settings.set(None);
     }
 }
 
-/// Stores the tokens that come with what is announced, and the time.
-fn keep_all(response: &browser::Response, announced: &Response<Browser>, change: Change, last: &Last<JsValue>) {
-    if let (Write::Store, Announced::Token(token)) = (change.user, &announced.user)
-        && tells_time(last, token)
-    {
-        browser::set_clock(response, &token.payload.0);
-    }
-    // Tokens belong to the front token they come with, and are discarded with it.
-    let is_discarded = change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
-    if change.user != Write::Remove && !is_discarded {
-        keep(response, header::ACCESS_TOKEN, front_cookie::ACCESS_TOKEN);
-        keep(response, header::REFRESH_TOKEN, front_cookie::REFRESH_TOKEN);
-    }
-    if change.anonymous == Write::Store {
-        keep(response, header::ANONYMOUS_TOKEN, front_cookie::ANONYMOUS_TOKEN);
-    }
-    if change.user == Write::Store || change.anonymous == Write::Store {
-        keep(response, header::ANTI_CSRF, front_cookie::ANTI_CSRF);
+fn with<T>(act: impl FnOnce(&mut Machine<Browser>) -> T) -> Option<T> {
+    let app = APP.get()?;
+    let mut machine = app.machine.take()?;
+    let result = act(&mut machine);
+    app.machine.set(Some(machine));
+    Some(result)
+}
+
+/// Tells the machine something, and does what it then wants.
+fn tell(act: impl FnOnce(&mut Machine<Browser>, &View<Browser>)) {
+    let view = view();
+    with(|machine| act(machine, &view));
+    while let Some(action) = with(Machine::next_action).flatten() {
+        perform(action);
     }
 }
 
-/// Stores the token in a response header, if it is there; an empty one deletes (reference 1.4).
-fn keep(response: &browser::Response, header: &str, cookie: &str) {
-    let token = browser::get_header(response, header);
-    if !token.is_undefined() {
-        browser::set_cookie(cookie, &token);
+/// What this browser knows now.
+pub(crate) fn state() -> SessionState<Browser> {
+    let view = view();
+    // Before `start` nothing is known, whatever the cookies say.
+    settings().ok().and_then(|_| with(|machine| machine.state(&view))).unwrap_or(SessionState::Unknown)
+}
+
+/// Operations, in the order of their numbers.
+const OPERATIONS: [Operation; 11] = [
+    Operation::Exists,
+    Operation::IsAnonymous,
+    Operation::UserId,
+    Operation::AnonymousId,
+    Operation::Payload,
+    Operation::AccessToken,
+    Operation::Refresh,
+    Operation::SignOut,
+    Operation::Forget,
+    Operation::Switch(false),
+    Operation::Switch(true),
+];
+
+/// Begins an operation of the app.
+pub(crate) fn operate(operation: Operation) -> Promise {
+    let number = OPERATIONS.iter().position(|candidate| *candidate == operation);
+    browser::start(number.map_or(0, |number| number as i32))
+}
+
+/// What the host module calls to begin a task: an operation by its number, or a request, whose body is a stream if `is_once`.
+pub(crate) fn begin(task: TaskId, operation: i32, is_once: bool) {
+    if let Err(fault) = settings() {
+        return browser::finish(task, false, &fault.into());
+    }
+    tell(|machine, view| match OPERATIONS.get(operation as usize) {
+        Some(operation) => machine.operation(task, *operation, view),
+        None => machine.request(task, is_once, view),
+    });
+}
+
+/// What the host module calls when something that a task waited for has happened. `number` says more.
+pub(crate) fn input(happened: i32, task: TaskId, number: i32) {
+    tell(|machine, view| match happened {
+        0 => machine.changed(view),
+        1 => machine.hooked(task, number > 0, view),
+        2 => machine.locked(task, view),
+        3 => machine.timer(task, view),
+        4 => machine.answered(task, answer(), view),
+        5 => machine.rejected(task, view),
+        6 => machine.message(task, message(number), view),
+        7 => machine.written(task, Kept { user: number & 1 > 0, anonymous: number & 2 > 0 }, view),
+        8 => machine.verified(task, [Some(false), Some(true)].get(number as usize).copied().flatten(), view),
+        _ => machine.done(task, view),
+    });
+}
+
+fn message(number: i32) -> Message {
+    match number {
+        0 => Message::TryRefresh,
+        1 => Message::Other(Verdict::Ended),
+        2 => Message::Other(Verdict::Theft),
+        _ => Message::Other(Verdict::Unclear),
     }
 }
 
-/// Deletes a cookie that is there.
-fn forget(cookie: &str) {
-    if !browser::get_cookie(cookie).is_undefined() {
-        browser::set_cookie(cookie, &"".into());
+// --- what the host module has seen, number by number (`look` and `lookAt` there) ---------------------------------------
+
+/// What the machine may look at now. Read every time: other tabs write it too.
+fn view() -> View<Browser> {
+    browser::look();
+    View {
+        stored: Stored { changed: mark(), user: slot(USER), anonymous: slot(ANONYMOUS) },
+        latest: passerby_protocol::response::Last { id: seen(11) as u32, issued_at: seen(12) },
+        now: seen(13),
+        server_now: seen(14),
+        has_access_token: seen(15) > 0.0,
+        has_refresh_token: seen(16) > 0.0,
+    }
+}
+
+/// Where the numbers of a front token begin.
+const USER: u32 = 1;
+const ANONYMOUS: u32 = 6;
+
+/// In place of the number of a front token: there is none, or one that cannot be read or was removed.
+const NOTHING: f64 = -1.0;
+
+fn mark() -> Option<Mark> {
+    let changed = seen(0);
+    (changed >= 0.0).then_some(Mark(changed))
+}
+
+fn token(at: u32) -> Token<Browser> {
+    let anonymous_id = seen(at + 2);
+    Token {
+        id: seen(at + 1) as u32,
+        anonymous_id: (anonymous_id >= 0.0).then_some(anonymous_id as u32),
+        issued_at: seen(at + 3),
+        expires_at: seen(at + 4),
+        payload: Payload(FrontToken(seen(at) as u32)),
+    }
+}
+
+fn slot(at: u32) -> Slot<Token<Browser>> {
+    match seen(at) {
+        NOTHING => Slot::Empty,
+        number if number < NOTHING => Slot::Unreadable,
+        _ => Slot::Token(token(at)),
+    }
+}
+
+/// The answer that the host module has looked at.
+fn answer() -> Answer<Browser> {
+    let announced = |at| match seen(at) {
+        NOTHING => Announced::Nothing,
+        number if number < NOTHING => Announced::Removed,
+        _ => Announced::Token(token(at)),
+    };
+    Answer {
+        user: announced(17),
+        anonymous: announced(22),
+        status: seen(27) as u16,
+        ok: seen(28) > 0.0,
+        limited: seen(29) > 0.0,
+        has_tokens: seen(30) > 0.0,
     }
 }

@@ -6,7 +6,6 @@ use js_sys::JsString;
 #[cfg(feature = "api")]
 use passerby_protocol::names::{INVALID_CLAIM_STATUS, SESSION_EXPIRED_STATUS};
 use passerby_protocol::{
-    names::{FORGET_PATH, REFRESH_PATH, SIGN_OUT_PATH, front_cookie},
     request::AnonymousMode,
     scope::{self, Parsed},
 };
@@ -97,60 +96,48 @@ pub enum TransferMethod {
 
 /// The configuration as it is used.
 pub(crate) struct Settings {
-    pub(crate) refresh_url: JsValue,
-    pub(crate) sign_out_url: JsValue,
-    pub(crate) forget_url: JsValue,
     pub(crate) api_hostname: Text,
     pub(crate) backend_domain: Option<Text>,
-    pub(crate) frontend_domain: Option<Text>,
     pub(crate) expired_status: u16,
     pub(crate) invalid_claim_status: u16,
     pub(crate) retry_limit: u32,
-    pub(crate) add_credentials: bool,
-    pub(crate) transfer_method: JsValue,
-    pub(crate) anonymous_endpoint: JsValue,
-    pub(crate) anonymous_jwks: JsValue,
-    /// The one that shows the anonymous session. The token of an endpoint is readable, so that nothing else need be kept.
-    pub(crate) anonymous_cookie: &'static str,
+    pub(crate) has_endpoint: bool,
+    pub(crate) verifies: bool,
 }
 
 impl Settings {
-    /// Checks and normalises.
+    /// Checks and normalises, and gives the host module its part, with `options`.
     #[cfg_attr(not(feature = "api"), expect(clippy::useless_conversion, reason = "texts of the Rust API are of another type"))]
-    pub(crate) fn new(config: Config) -> Result<Self, Fault> {
+    pub(crate) fn new(config: Config, options: &JsValue) -> Result<Self, Fault> {
         let api = scope::domain(&config.api_domain.into(), &parse).ok_or(Fault::BadApiDomain)?;
         let path = scope::path(&config.api_base_path.into(), &parse).ok_or(Fault::BadApiBasePath)?;
         if config.session_expired_status_code == config.invalid_claim_status_code {
             return Err(Fault::BadStatusCodes);
         }
-        let base = browser::concat(&api.origin, &path);
         let scope = |domain: Option<JsString>| match domain {
             Some(domain) => scope::scope(&domain.into(), &parse).map(Some).ok_or(Fault::BadDomain),
             None => Ok(None),
         };
-        let url = |path: &str| browser::concat(&base, &path.into()).into();
-        Ok(Self {
-            anonymous_cookie: match config.anonymous_endpoint {
-                Some(_) => front_cookie::ANONYMOUS_TOKEN,
-                None => front_cookie::ANONYMOUS_FRONT_TOKEN,
-            },
-            refresh_url: url(REFRESH_PATH),
-            sign_out_url: url(SIGN_OUT_PATH),
-            forget_url: url(FORGET_PATH),
+        let settings = Self {
             api_hostname: api.hostname,
             backend_domain: scope(config.session_token_backend_domain)?,
-            frontend_domain: scope(config.session_token_frontend_domain)?,
             expired_status: config.session_expired_status_code,
             invalid_claim_status: config.invalid_claim_status_code,
             retry_limit: config.max_retry_attempts_for_session_refresh,
-            add_credentials: config.auto_add_credentials,
-            transfer_method: match config.token_transfer_method {
-                TransferMethod::Cookie => "cookie".into(),
-                TransferMethod::Header => "header".into(),
-            },
-            anonymous_endpoint: config.anonymous_endpoint.into(),
-            anonymous_jwks: config.anonymous_jwks.into(),
-        })
+            has_endpoint: config.anonymous_endpoint.is_some(),
+            verifies: config.anonymous_jwks.is_some(),
+        };
+        browser::configure(
+            options,
+            &scope(config.session_token_frontend_domain)?.into(),
+            config.is_in_iframe,
+            &browser::concat(&api.origin, &path),
+            config.token_transfer_method == TransferMethod::Header,
+            config.auto_add_credentials,
+            &config.anonymous_endpoint.into(),
+            &config.anonymous_jwks.into(),
+        );
+        Ok(settings)
     }
 }
 

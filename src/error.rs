@@ -30,6 +30,8 @@ pub enum Fault {
     RefreshFailed,
     /// A refresh succeeded without `front-token`.
     FrontTokenMissing,
+    /// The visitor still has the anonymousId that was to be forgotten.
+    NotForgotten,
 }
 
 impl Fault {
@@ -45,6 +47,7 @@ impl Fault {
             Self::NoSession => "NO_SESSION",
             Self::RefreshFailed => "REFRESH_FAILED",
             Self::FrontTokenMissing => "FRONT_TOKEN_MISSING",
+            Self::NotForgotten => "NOT_FORGOTTEN",
         }
     }
 
@@ -62,6 +65,7 @@ impl Fault {
             Self::BadStatusCodes => "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the same",
             Self::BadRetryLimit => "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0",
             Self::NoSession => "No session exists",
+            Self::NotForgotten => "The server answered, and the visitor still has the anonymousId that was to be forgotten",
             Self::RefreshFailed => "Could not refresh session",
             Self::FrontTokenMissing => {
                 "The 'front-token' header is missing from a successful refresh-session response: see what diagnose() finds"

@@ -18,8 +18,8 @@
 //! # }
 //! ```
 //!
-//! The rules are in `passerby-protocol`; this crate reads the browser, asks them and does what they say. `src/fetch.rs` is one
-//! request from call to response.
+//! The rules, and the order of events, are in `passerby-protocol`: its session machine decides. This crate tells it what the browser says
+//! (`app.rs`) and has the browser do what it wants (`perform.rs`).
 //!
 //! # Features
 //! - `api` (default): this API. The npm build goes without.
@@ -35,14 +35,11 @@ mod api;
 mod app;
 mod browser;
 mod config;
-mod endpoint;
 mod error;
-mod fetch;
 #[cfg(feature = "npm")]
 mod npm;
 mod page;
-mod refresh;
-mod session;
+mod perform;
 mod single_thread;
 
 #[cfg(feature = "api")]

@@ -1,47 +1,57 @@
 //! What the entry modules of the npm package call. Promises in place of futures, JavaScript values in place of types.
 #![expect(unreachable_pub, reason = "what is exported to JavaScript must be public")]
 
-use core::alloc::{GlobalAlloc, Layout};
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+};
 
-use lol_alloc::{AssumeSingleThreaded, FreeListAllocator};
-use passerby_protocol::{request::AnonymousMode, scope};
+use passerby_protocol::{machine::Operation, request::AnonymousMode, scope};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    app::{App, app},
-    browser::{self, Call, Promise, Text, Url, spawn},
+    app,
+    browser::{self, Promise, Text, Url},
     config::{Config, TransferMethod},
     error::Fault,
     page,
-    session::Question,
+    single_thread::page_local,
 };
 
-// The heap is a few kilobytes of tasks; a general allocator would be larger than what it manages.
-struct Heap(AssumeSingleThreaded<FreeListAllocator>);
+/// Memory that is never given back: what is allocated is kept for the life of the page, or grows by doubling, so that a general
+/// allocator would be larger than what it could save.
+struct Heap;
 
 #[expect(unsafe_code, reason = "allocators are unsafe by their trait")]
-// SAFETY: all of it is the inner allocator's, and one that does not return gives no wrong answer.
+// SAFETY: no place is given out twice.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps the promises that the inner allocator wants.
-        let place = unsafe { self.0.alloc(layout) };
-        if place.is_null() {
-            // Said here, the code that would tell of it is not needed anywhere.
-            core::arch::wasm32::unreachable();
+        const PAGE: usize = 65_536;
+        let start = NEXT.get().next_multiple_of(layout.align());
+        let end = start + layout.size();
+        let has = core::arch::wasm32::memory_size::<0>() * PAGE;
+        if NEXT.get() == 0 || end > has {
+            let grown = core::arch::wasm32::memory_grow::<0>(layout.size() / PAGE + 1);
+            if grown == usize::MAX {
+                core::arch::wasm32::unreachable();
+            }
+            NEXT.set(grown * PAGE + layout.size());
+            return (grown * PAGE) as *mut u8;
         }
-        place
+        NEXT.set(end);
+        start as *mut u8
     }
 
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { self.0.dealloc(place, layout) }
-    }
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+page_local! {
+    /// Where free memory begins; 0 before the first page.
+    static NEXT: Cell<usize> = Cell::new(0);
 }
 
 #[global_allocator]
-#[expect(unsafe_code, reason = "wasm in a page has one thread")]
-// SAFETY: the loader instantiates the module without shared memory, so that only one thread can use it.
-static HEAP: Heap = Heap(unsafe { AssumeSingleThreaded::new(FreeListAllocator::new()) });
+static HEAP: Heap = Heap;
 
 /// Nothing here panics on purpose. Were it to happen, the browser reports the trap with its place.
 #[cfg(not(test))]
@@ -105,22 +115,22 @@ pub fn init(
     start().err().map_or(JsValue::UNDEFINED, Into::into)
 }
 
-/// For the host module's `connect`.
+/// For the host module: begins a task.
 #[wasm_bindgen]
-pub fn resume(task: i32, ok: bool, value: JsValue) {
-    browser::resume(task, ok, value);
+pub fn begin(task: i32, operation: i32, is_once: bool) {
+    app::begin(task, operation, is_once);
 }
 
-/// For the host module's `connect`.
+/// For the host module: says what happened.
+#[wasm_bindgen]
+pub fn input(happened: i32, task: i32, number: i32) {
+    app::input(happened, task, number);
+}
+
+/// For the host module: whether requests to this URL carry the session.
 #[wasm_bindgen(js_name = isOurs)]
 pub fn is_ours(url: &Url) -> bool {
     page::is_ours(url)
-}
-
-/// For the host module's `connect`.
-#[wasm_bindgen]
-pub fn intercept(call: Call) -> Promise {
-    page::intercept(call)
 }
 
 /// Takes everything back.
@@ -129,76 +139,64 @@ pub fn dispose() {
     page::dispose();
 }
 
-/// The SDK if it was started, a rejected promise otherwise.
-fn run<F: Future<Output = Result<JsValue, JsValue>> + 'static>(operation: impl FnOnce(&'static App) -> F) -> Promise {
-    match app() {
-        Ok(app) => spawn(operation(app)),
-        Err(fault) => Promise::reject(&fault.into()),
-    }
-}
-
-fn ask(question: Question) -> Promise {
-    run(|app| app.answer(question))
-}
-
 /// See `doesSessionExist` in the reference, 7.2; so for the others that the peers have.
 #[wasm_bindgen(js_name = doesSessionExist)]
 pub fn does_session_exist() -> Promise {
-    ask(Question::Exists)
+    app::operate(Operation::Exists)
 }
 
 /// The user id, `G-` and the anonymousId for an anonymous visitor.
 #[wasm_bindgen(js_name = getUserId)]
 pub fn get_user_id() -> Promise {
-    ask(Question::UserId)
+    app::operate(Operation::UserId)
 }
 
 /// The payload, refreshed if it has expired.
 #[wasm_bindgen(js_name = getAccessTokenPayloadSecurely)]
 pub fn get_access_token_payload_securely() -> Promise {
-    ask(Question::Payload)
+    app::operate(Operation::Payload)
 }
 
 /// Whether the visitor has an anonymous session.
 #[wasm_bindgen(js_name = isAnonymous)]
 pub fn is_anonymous() -> Promise {
-    ask(Question::IsAnonymous)
+    app::operate(Operation::IsAnonymous)
 }
 
 /// The anonymousId, or `undefined`.
 #[wasm_bindgen(js_name = getAnonymousId)]
 pub fn get_anonymous_id() -> Promise {
-    ask(Question::AnonymousId)
+    app::operate(Operation::AnonymousId)
 }
 
 /// The access token of header mode, or one that the back end shows; `undefined` otherwise.
 #[wasm_bindgen(js_name = getAccessToken)]
 pub fn get_access_token() -> Promise {
-    ask(Question::AccessToken)
+    app::operate(Operation::AccessToken)
 }
 
 /// Whether a user session was refreshed.
 #[wasm_bindgen(js_name = attemptRefreshingSession)]
 pub fn attempt_refreshing_session() -> Promise {
-    run(App::attempt_refreshing)
+    app::operate(Operation::Refresh)
 }
 
 /// Ends the user session.
 #[wasm_bindgen(js_name = signOut)]
 pub fn sign_out() -> Promise {
-    run(App::sign_out)
+    app::operate(Operation::SignOut)
 }
 
 /// Switches anonymous sessions on or off.
 #[wasm_bindgen(js_name = setAnonymousSessions)]
 pub fn set_anonymous_sessions(enabled: bool) -> Promise {
-    run(|app| app.set_anonymous(enabled))
+    app::operate(Operation::Switch(enabled))
 }
 
 /// Another anonymousId for this visitor, for good.
 #[wasm_bindgen(js_name = forgetAnonymousId)]
 pub fn forget_anonymous_id() -> Promise {
-    run(App::forget_anonymous_id)
+    app::operate(Operation::Forget)
 }
 
 /// The rule for redirects: see `may_follow` of the protocol.

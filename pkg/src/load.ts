@@ -1,6 +1,7 @@
 import { synchronise } from "./generated/browser/handlers.js";
 import { connect, makeError as make, within } from "./generated/browser/host.js";
-import { imports, intercept, isOurs, resume, start } from "./generated/glue.js";
+import { connectTasks } from "./generated/browser/tasks.js";
+import { begin, imports, input, isOurs, start } from "./generated/glue.js";
 import type { SessionError } from "./types.js";
 
 /** Whether the WebAssembly module is there; or why not. Nothing happens before the first call. */
@@ -16,7 +17,8 @@ export function load(source: Source, texts: [number, string][]): "ready" | Sessi
       const bytes = source();
       const compiled = bytes instanceof WebAssembly.Module ? bytes : new WebAssembly.Module(bytes);
       start(new WebAssembly.Instance(compiled, imports).exports, texts);
-      connect(resume, isOurs, intercept);
+      connect(isOurs);
+      connectTasks(begin, input);
       loaded = "ready";
     } catch (cause) {
       const hint = "sessions need WebAssembly; the content security policy needs script-src 'wasm-unsafe-eval'";

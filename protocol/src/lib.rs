@@ -9,6 +9,7 @@ extern crate alloc;
 
 #[cfg(feature = "json")]
 pub mod front_token;
+pub mod machine;
 pub mod names;
 #[cfg(feature = "json")]
 pub mod payload;

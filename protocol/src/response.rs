@@ -1,6 +1,9 @@
 //! What a response means for the session, given what was known before the request (design section 3, reference 2.3 and 6).
 
-use crate::state::{Event, SessionState, Slot, Stored, Token, Values};
+use crate::{
+    names::message,
+    state::{Event, SessionState, Slot, Stored, Token, Values},
+};
 
 /// What a response says about one kind of session.
 #[derive(Debug)]
@@ -18,11 +21,33 @@ pub enum Announced<T> {
 pub enum Asked {
     /// One of the app's, or sign-out.
     App,
-    /// A refresh.
-    Refresh {
-        /// Whether the answer says that the refresh token had been used by somebody else.
-        theft: bool,
-    },
+    /// A refresh, with what the body of a refusal says.
+    Refresh(Verdict),
+}
+
+/// What the body of a refused refresh says. A response header, where there is one, counts more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing that the session API would say. A gateway in front of it may have refused the call, so nobody knows.
+    Unclear,
+    /// There is no session.
+    Ended,
+    /// The refresh token had been used by somebody else.
+    Theft,
+}
+
+impl Verdict {
+    /// The meaning of the `message` in a JSON body, which is compared with texts by `is`.
+    #[must_use]
+    pub fn of(is: impl Fn(&str) -> bool) -> Self {
+        if is(message::TOKEN_THEFT_DETECTED) {
+            Self::Theft
+        } else if is(message::UNAUTHORISED) || is(message::TRY_REFRESH_TOKEN) {
+            Self::Ended
+        } else {
+            Self::Unclear
+        }
+    }
 }
 
 /// What the rules need of a response.
@@ -60,11 +85,14 @@ pub struct Change {
     pub anonymous: Write,
     /// At most two.
     pub events: [Option<Event>; 2],
+    /// Whether the answer was about another session than the one that is stored. If it does not come out of a cache, the browser has kept
+    /// its cookies all the same, so the server has to be asked whose session they are.
+    pub contested: bool,
 }
 
 impl Change {
     /// Nothing to store, and nothing to tell.
-    pub const NOTHING: Self = Self { user: Write::Keep, anonymous: Write::Keep, events: [None; 2] };
+    pub const NOTHING: Self = Self { user: Write::Keep, anonymous: Write::Keep, events: [None; 2], contested: false };
 
     /// What is left of it to tell when the browser refused the user session's front token: nothing of what the visitor cannot find.
     #[must_use]
@@ -104,15 +132,37 @@ pub fn tells_time<V: Values>(last: &Last<V::Text>, new: &Token<V>) -> bool {
 #[must_use]
 pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, last: &Last<V::Text>, response: &Response<V>) -> Change {
     let state = now.state();
-    let (user, user_events) = user_change(before, &state, last, response);
-    let signed_in = match user {
+    let user = user_change(before, &state, last, response);
+    let signed_in = match user.write {
         Write::Store => true,
         Write::Remove => false,
         Write::Keep => state.user().is_some(),
     };
-    let (anonymous, anonymous_event) = anonymous_change(signed_in, &state, now, response, user == Write::Store);
-    let events = if user_events[0].is_some() { user_events } else { [anonymous_event, None] };
-    Change { user, anonymous, events }
+    let anonymous = anonymous_change(signed_in, before, &state, now, response, user.write == Write::Store);
+    Change {
+        user: user.write,
+        anonymous: anonymous.write,
+        events: if user.events[0].is_some() { user.events } else { anonymous.events },
+        contested: user.contested || anonymous.contested,
+    }
+}
+
+/// What a response means for one kind of session.
+struct Part {
+    write: Write,
+    events: [Option<Event>; 2],
+    contested: bool,
+}
+
+impl Part {
+    fn of(write: Write, event: Option<Event>) -> Self {
+        Self { write, events: [event, None], contested: false }
+    }
+
+    /// The answer is about another session, and changes nothing here.
+    fn discarded() -> Self {
+        Self { contested: true, ..Self::of(Write::Keep, None) }
+    }
 }
 
 fn user_change<V: Values>(
@@ -120,18 +170,20 @@ fn user_change<V: Values>(
     now: &SessionState<V>,
     last: &Last<V::Text>,
     response: &Response<V>,
-) -> (Write, [Option<Event>; 2]) {
+) -> Part {
     let id_before = before.user().map(|token| &token.id);
     let id_now = now.user().map(|token| &token.id);
     let is_refresh = response.asked != Asked::App;
     match &response.user {
         Announced::Token(new) => {
             let is_current = id_now == Some(&new.id);
+            // The browser may have lost the front token alone. A refresh that nothing came between finds the session again.
+            let is_found = now.is_unknown() || is_refresh && before.mark() == now.mark();
             // By no clock but the servers': this device's may be off.
             let leeway = match last.id == new.id {
                 false => CLUSTER_SKEW,
                 // One that is over does not go on with a token that it had. Not so if it was the browser that lost it.
-                true if !is_current && !now.is_unknown() => -0.5,
+                true if !is_current && !is_found => -0.5,
                 true => 0.0,
             };
             let outdated = last.issued_at > new.issued_at + leeway;
@@ -139,67 +191,86 @@ fn user_change<V: Values>(
             // A refresh was asked for on behalf of the session of then, and commits to no other.
             let not_meant = is_refresh && id_before != id_now && !is_current;
             if outdated || over || not_meant {
-                return (Write::Keep, [None; 2]);
+                return if is_current { Part::of(Write::Keep, None) } else { Part::discarded() };
             }
             let updated =
                 now.user().is_some_and(|current| current.payload != new.payload).then_some(Event::AccessTokenPayloadUpdated);
             let created = id_before.is_none().then_some(Event::SessionCreated);
-            (Write::Store, if updated.is_some() { [updated, created] } else { [created, None] })
+            let events = if updated.is_some() { [updated, created] } else { [created, None] };
+            // Two answers in one moment: the browser may have kept the cookies in the other order.
+            let contested = !is_current && before.mark() != now.mark();
+            Part { write: Write::Store, events, contested }
         }
-        Announced::Removed => removal(id_before, id_now, response),
-        Announced::Nothing if is_refresh && response.refused => removal(id_before, id_now, response),
-        Announced::Nothing => (Write::Keep, [None; 2]),
+        Announced::Removed => removal(before, now, response),
+        Announced::Nothing if response.refused && matches!(response.asked, Asked::Refresh(Verdict::Ended | Verdict::Theft)) => {
+            removal(before, now, response)
+        }
+        Announced::Nothing => Part::of(Write::Keep, None),
     }
 }
 
-fn removal<V: Values>(
-    id_before: Option<&V::Text>,
-    id_now: Option<&V::Text>,
-    response: &Response<V>,
-) -> (Write, [Option<Event>; 2]) {
-    match id_now {
+fn removal<V: Values>(before: &SessionState<V>, now: &SessionState<V>, response: &Response<V>) -> Part {
+    let Some(current) = now.user() else {
         // Nothing to end, but from now on it is known that there is nothing.
-        None => (Write::Remove, [None; 2]),
-        Some(_) if id_now != id_before => (Write::Keep, [None; 2]),
-        Some(_) => {
-            let ended = Some(Event::Unauthorised { expired_or_revoked: true });
-            let events = match response.asked {
-                Asked::Refresh { theft: true } => [Some(Event::TokenTheftDetected), ended],
-                _ if response.refused => [ended, None],
-                _ => [Some(Event::SignOut), None],
-            };
-            (Write::Remove, events)
-        }
+        return Part::of(Write::Remove, None);
+    };
+    if before.user().map(|token| &token.id) != Some(&current.id) {
+        return Part::discarded();
     }
+    let ended = Some(Event::Unauthorised { expired_or_revoked: true });
+    let events = match response.asked {
+        Asked::Refresh(Verdict::Theft) => [Some(Event::TokenTheftDetected), ended],
+        _ if response.refused => [ended, None],
+        _ => [Some(Event::SignOut), None],
+    };
+    // Another answer about the same session came between, and the browser may have kept the cookies in the other order.
+    Part { write: Write::Remove, events, contested: before.mark() != now.mark() }
 }
 
 fn anonymous_change<V: Values>(
     signed_in: bool,
+    before: &SessionState<V>,
     state: &SessionState<V>,
     now: &Stored<V>,
     response: &Response<V>,
     signs_in: bool,
-) -> (Write, Option<Event>) {
+) -> Part {
     let is_there = !matches!(now.anonymous, Slot::Empty);
+    let is_late = before.mark() != state.mark();
     match &response.anonymous {
         // A signed-in session is never replaced by anonymous bootstrap.
         _ if signed_in => {
             let over = signs_in && response.anonymous_is_servers || matches!(response.anonymous, Announced::Removed);
-            (if is_there && over { Write::Remove } else { Write::Keep }, None)
+            // A server that makes one for a request of a user did not see that user: the browser has lost a cookie.
+            let id_before = before.user().map(|token| &token.id);
+            let was_not_seen = response.anonymous_is_servers
+                && !signs_in
+                && matches!(response.anonymous, Announced::Token(_))
+                && id_before.is_some()
+                && id_before == state.user().map(|token| &token.id);
+            let write = if is_there && over { Write::Remove } else { Write::Keep };
+            Part { contested: was_not_seen, ..Part::of(write, None) }
         }
-        Announced::Token(new) => {
-            let event = match state {
-                SessionState::Anonymous(_, current) if current.id != new.id => Some(Event::AnonymousSessionReplaced),
-                SessionState::Anonymous(_, current) if current.issued_at > new.issued_at => return (Write::Keep, None),
-                SessionState::Anonymous(_, current) => {
-                    (current.payload != new.payload).then_some(Event::AccessTokenPayloadUpdated)
+        Announced::Token(new) => match state {
+            SessionState::Anonymous(_, current) if current.id == new.id => {
+                let updated = (current.payload != new.payload).then_some(Event::AccessTokenPayloadUpdated);
+                if current.issued_at > new.issued_at { Part::of(Write::Keep, None) } else { Part::of(Write::Store, updated) }
+            }
+            SessionState::Anonymous(_, current) => {
+                let id_before = before.anonymous().map(|token| &token.id);
+                // No cache answers a refresh, so what it says while nothing came between is the truth.
+                let is_truth = response.asked != Asked::App && !is_late;
+                // The visitor had that id when they asked, and has another one since; or a cache answers with one that they had.
+                let is_old = id_before == Some(&new.id) || id_before.is_some() && current.issued_at > new.issued_at;
+                if is_old && !is_truth {
+                    return Part::discarded();
                 }
-                _ => Some(Event::AnonymousSessionCreated),
-            };
-            (Write::Store, event)
-        }
-        Announced::Removed if is_there => (Write::Remove, Some(Event::AnonymousSessionRemoved)),
-        Announced::Removed | Announced::Nothing => (Write::Keep, None),
+                Part { contested: is_late, ..Part::of(Write::Store, Some(Event::AnonymousSessionReplaced)) }
+            }
+            _ => Part { contested: is_late, ..Part::of(Write::Store, Some(Event::AnonymousSessionCreated)) },
+        },
+        Announced::Removed if is_there => Part::of(Write::Remove, Some(Event::AnonymousSessionRemoved)),
+        Announced::Removed | Announced::Nothing => Part::of(Write::Keep, None),
     }
 }
 
@@ -229,7 +300,7 @@ mod tests {
         Response {
             user: Announced::Removed,
             anonymous: Announced::Token(token("a", 9.0)),
-            ..response(Asked::Refresh { theft }, true)
+            ..response(Asked::Refresh(if theft { Verdict::Theft } else { Verdict::Ended }), true)
         }
     }
 
@@ -314,7 +385,7 @@ mod tests {
         let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
         let login = app(Announced::Token(token("s", 2.0)), Announced::Nothing);
         assert_eq!(run(&mut now, &Response { anonymous_is_servers: false, ..login }), [Event::SessionCreated]);
-        let ended = Response { user: Announced::Removed, ..response(Asked::Refresh { theft: false }, true) };
+        let ended = Response { user: Announced::Removed, ..response(Asked::Refresh(Verdict::Ended), true) };
         assert_eq!(run(&mut now, &ended), [ENDED]);
         assert!(matches!(now.state(), SessionState::Anonymous(_, t) if t.id == "a"));
     }
@@ -346,21 +417,21 @@ mod tests {
     #[test]
     fn a_refused_refresh_counts_as_the_end_even_when_the_header_is_stripped() {
         let mut now = signed_in();
-        assert_eq!(run(&mut now, &response(Asked::Refresh { theft: false }, true)), [ENDED]);
+        assert_eq!(run(&mut now, &response(Asked::Refresh(Verdict::Ended), true)), [ENDED]);
         assert!(matches!(now.state(), SessionState::None(_)));
     }
 
     #[test]
     fn a_failing_refresh_changes_nothing() {
         let mut now = signed_in();
-        assert_eq!(run(&mut now, &response(Asked::Refresh { theft: false }, false)), []);
+        assert_eq!(run(&mut now, &response(Asked::Refresh(Verdict::Ended), false)), []);
         assert!(matches!(now.state(), SessionState::Authenticated(Mark(1.0), _)));
     }
 
     #[test]
     fn a_refused_probe_leaves_a_tombstone_and_no_event() {
         let mut now = stored(None, None, None);
-        let probe = Response { user: Announced::Removed, ..response(Asked::Refresh { theft: false }, true) };
+        let probe = Response { user: Announced::Removed, ..response(Asked::Refresh(Verdict::Ended), true) };
         assert_eq!(run(&mut now, &probe), []);
         assert!(matches!(now.state(), SessionState::None(_)));
     }
@@ -368,7 +439,7 @@ mod tests {
     #[test]
     fn a_refresh_that_finds_a_session_creates_it() {
         let mut now = stored(None, None, None);
-        let found = Response { user: Announced::Token(token("s", 1.0)), ..response(Asked::Refresh { theft: false }, false) };
+        let found = Response { user: Announced::Token(token("s", 1.0)), ..response(Asked::Refresh(Verdict::Ended), false) };
         assert_eq!(run(&mut now, &found), [Event::SessionCreated]);
     }
 
@@ -442,7 +513,7 @@ mod tests {
     #[test]
     fn a_session_that_the_browser_lost_comes_back_as_it_was() {
         let now = stored(None, None, None);
-        let found = Response { user: Announced::Token(token("s", 5.0)), ..response(Asked::Refresh { theft: false }, false) };
+        let found = Response { user: Announced::Token(token("s", 5.0)), ..response(Asked::Refresh(Verdict::Ended), false) };
         assert!(absorb(&now.state(), &now, &latest("s", 5.0), &found).writes());
     }
 
@@ -485,7 +556,7 @@ mod tests {
 
     #[test]
     fn a_refresh_commits_to_no_other_session() {
-        let answer = Response { user: Announced::Token(token("s", 9.0)), ..response(Asked::Refresh { theft: false }, false) };
+        let answer = Response { user: Announced::Token(token("s", 9.0)), ..response(Asked::Refresh(Verdict::Ended), false) };
         let unknown = stored(None, None, None).state();
         let now = stored(Some(2.0), Some(token("t", 6.0)), None);
         assert!(!absorb(&unknown, &now, &last(&now), &answer).writes());
@@ -507,7 +578,10 @@ mod tests {
     }
 
     fn any_response() -> impl Strategy<Value = TestResponse> {
-        let asked = prop_oneof![Just(Asked::App), any::<bool>().prop_map(|theft| Asked::Refresh { theft })];
+        let asked = prop_oneof![
+            Just(Asked::App),
+            any::<bool>().prop_map(|theft| Asked::Refresh(if theft { Verdict::Theft } else { Verdict::Ended }))
+        ];
         (asked, any::<bool>(), any_announced(), any_announced()).prop_map(|(asked, refused, user, anonymous)| Response {
             asked,
             anonymous_is_servers: true,

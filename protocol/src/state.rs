@@ -14,6 +14,8 @@ pub trait Values {
 pub struct Token<V: Values> {
     /// The session handle of a user session, the anonymousId of an anonymous one.
     pub id: V::Text,
+    /// The anonymousId, of either kind; `None` where the server gave none.
+    pub anonymous_id: Option<V::Text>,
     /// `iat`, in epoch seconds, by the server's clock.
     pub issued_at: f64,
     /// `ate`, in epoch milliseconds, by the server's clock.
@@ -108,6 +110,14 @@ impl<V: Values> SessionState<V> {
         }
     }
 
+    /// The front token of the anonymous session, if the visitor has one and is not signed in.
+    pub fn anonymous(&self) -> Option<&Token<V>> {
+        match self {
+            Self::Anonymous(_, token) => Some(token),
+            _ => None,
+        }
+    }
+
     /// The front token of the session, of either kind.
     pub fn token(&self) -> Option<&Token<V>> {
         match self {
@@ -180,7 +190,13 @@ impl Event {
 // Derived implementations would ask for bounds on `V` itself.
 impl<V: Values> Clone for Token<V> {
     fn clone(&self) -> Self {
-        Self { id: self.id.clone(), issued_at: self.issued_at, expires_at: self.expires_at, payload: self.payload.clone() }
+        Self {
+            id: self.id.clone(),
+            anonymous_id: self.anonymous_id.clone(),
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+            payload: self.payload.clone(),
+        }
     }
 }
 

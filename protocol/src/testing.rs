@@ -13,7 +13,7 @@ impl Values for Native {
 }
 
 pub(crate) fn token(id: &str, issued_at: f64) -> Token<Native> {
-    Token { id: id.into(), issued_at, expires_at: issued_at * 1000.0 + 3_600_000.0, payload: 0 }
+    Token { id: id.into(), anonymous_id: None, issued_at, expires_at: issued_at * 1000.0 + 3_600_000.0, payload: 0 }
 }
 
 pub(crate) fn with_payload(mut token: Token<Native>, payload: u8) -> Token<Native> {

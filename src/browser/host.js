@@ -1,70 +1,41 @@
 // The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
 
+import { COOKIE_ANONYMOUS_FRONT_TOKEN, COOKIE_ANONYMOUS_TOKEN, REFRESH_PATH } from "./names.js";
+import { hear, run } from "./tasks.js";
 import { cookieText, custom, debug, give, given, guarded, handlers, onceWritten, synchronise, writeCookie } from "./handlers.js";
 
 /**
  * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session.
- * @typedef {{ raw: string, id: unknown, uid: string, iat: number, ate: number, anonymousId: unknown, up: Record<string, unknown> }} FrontToken
+ * @typedef {{ raw: string, id: unknown, uid: string, iat: number, ate: number, anonymousId: unknown, up: Record<string, unknown>, number?: number }} FrontToken
  */
 
-// --- tasks ---------------------------------------------------------------------------------------------------------
+// --- on whose behalf -----------------------------------------------------------------------------------------------
 
-/** @type {(task: number, ok: boolean, value: unknown) => void} */
-let resume;
-/** @type {(url: Url) => boolean} */
-let isOurs;
-/** @type {(call: Call) => Promise<Answer>} */
-let run;
-/** @type {Record<number, [(value: unknown) => void, (reason: unknown) => void]>} */
-const waiting = {};
-
-/** The `userContext` of the caller for whom Rust is at work. @type {unknown} */
+/** The `userContext` of the caller for whom something is done. @type {unknown} */
 let caller = {};
 
+export const currentCaller = () => caller;
+
 /**
- * Whatever Rust begins in `act` is for this caller.
+ * Whatever begins in `act` is for this caller.
  * @template T @param {unknown} userContext @param {() => T} act @returns {T}
  */
 export function within(userContext, act) {
   const outer = caller;
   caller = userContext;
-  const result = act();
-  caller = outer;
-  return result;
+  try {
+    return act();
+  } finally {
+    caller = outer;
+  }
 }
 
-/**
- * What Rust does.
- * @param {typeof resume} onSettled @param {typeof isOurs} decide @param {typeof run} send
- */
-export function connect(onSettled, decide, send) {
-  resume = onSettled;
+/** @type {(url: Url) => boolean} */
+let isOurs;
+
+/** What Rust does. @param {typeof isOurs} decide */
+export function connect(decide) {
   isOurs = decide;
-  run = (call) => within({}, () => send(call));
-}
-
-/** @param {unknown} value @param {number} task */
-export function settle(value, task) {
-  const mine = caller;
-  // Whatever was waited for, others may have written cookies meanwhile.
-  Promise.resolve(value)
-    .finally(synchronise)
-    .then(
-      (result) => within(mine, () => resume(task, true, result)),
-      (reason) => within(mine, () => resume(task, false, reason)),
-    );
-}
-
-/** @param {number} task */
-export function promise(task) {
-  return new Promise((...settlers) => (waiting[task] = settlers));
-}
-
-/** @param {number} task @param {boolean} ok @param {unknown} value */
-export function finish(task, ok, value) {
-  const settlers = waiting[task];
-  delete waiting[task];
-  onceWritten(() => settlers?.[ok ? 0 : 1](value));
 }
 
 // --- stored state --------------------------------------------------------------------------------------------------
@@ -72,13 +43,22 @@ export function finish(task, ok, value) {
 /** What `cookieAttributes` were configured. */
 let attributes = "";
 
-/** The latest tokens that were read, by cookie name. @type {Record<string, FrontToken>} */
-let parsed = {};
+/** What `init` said about the API. */
+export const site = { base: "", mode: "", addCredentials: true, endpoint: "", keySet: "", isOwnOrigin: false };
 
-/** @param {import("./handlers.js").Given} options @param {string | undefined} domain @param {boolean} isInIframe */
-export function configure(options, domain, isInIframe) {
+/** The cookie that shows the anonymous session. The token of an endpoint is readable, so that nothing else need be kept. */
+export const anonymousCookie = () => (site.endpoint ? COOKIE_ANONYMOUS_TOKEN : COOKIE_ANONYMOUS_FRONT_TOKEN);
+
+/**
+ * @param {import("./handlers.js").Given} options @param {string | undefined} domain @param {boolean} isInIframe @param {string} base of the
+ * session routes @param {boolean} inHeaders @param {boolean} addCredentials @param {string | undefined} endpoint
+ * @param {string | undefined} keySet
+ */
+export function configure(options, domain, isInIframe, base, inHeaders, addCredentials, endpoint = "", keySet = "") {
   give(options);
-  parsed = {};
+  const isOwnOrigin = parseUrl(base)?.origin === location.origin;
+  Object.assign(site, { base, mode: inHeaders ? "header" : "cookie", addCredentials, endpoint, keySet, isOwnOrigin });
+  refreshUrl = base + REFRESH_PATH;
   const host = handlers.window.location.getHostName();
   const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
   attributes = scope + (isInIframe ? "path=/;samesite=none;secure" : "path=/;samesite=lax");
@@ -99,6 +79,12 @@ export function setCookie(name, value) {
   const expires = value ? "Fri, 31 Dec 9999 23:59:59 GMT" : "Thu, 01 Jan 1970 00:00:00 GMT";
   debug(`${value ? "store" : "delete"} ${name}`);
   writeCookie(name, value, `expires=${expires};${attributes}`);
+  if (!value && getCookie(name)) {
+    // An earlier release of the app may have written it for another domain.
+    const parts = handlers.window.location.getHostName().split(".");
+    writeCookie(name, "", `expires=${expires};path=/`);
+    parts.forEach((_, from) => writeCookie(name, "", `expires=${expires};path=/;domain=${parts.slice(from).join(".")}`));
+  }
   if ((getCookie(name) ?? "") !== `${value}`) {
     console.warn(
       `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, blocked, or in an iframe ` +
@@ -128,49 +114,13 @@ export function decode(raw) {
   }
 }
 
-/** `undefined` when there is none, `false` when it cannot be read. @param {string} name */
-export function storedToken(name) {
-  const raw = getCookie(name);
-  if (!raw) return undefined;
-  if (parsed[name]?.raw !== raw) {
-    const token = decode(raw);
-    if (!token) return token;
-    parsed[name] = token;
-  }
-  return parsed[name];
-}
-
-/** Even if it is gone since. @param {string} name @returns {Partial<FrontToken>} */
-export function lastToken(name) {
-  return parsed[name] ?? {};
-}
-
-/** `undefined` for nothing, `false` for "removed". @param {Response} response @param {string} name @param {string} remove */
-export function announcedToken(response, name, remove) {
-  const raw = response.headers.get(name);
-  return raw === remove ? false : (raw && decode(raw)) || undefined;
-}
-
-/** @param {FrontToken} a @param {FrontToken} b */
-export function samePayload(a, b) {
-  return canonical(a) === canonical(b);
-}
-
-/** @param {FrontToken} token */
-function canonical({ up }) {
-  // An anonymous token is renewed now and then without being changed.
-  return JSON.stringify(up.isAnonymous ? { ...up, iat: 0, exp: 0 } : up, (_, item) =>
-    item && typeof item === "object" && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort()) : item,
-  );
-}
-
 // --- requests ------------------------------------------------------------------------------------------------------
 
 /**
  * `send`, where there is one, sends it in place of `fetch`, and comes to what is used of a response.
  * @typedef {Pick<Response, "status" | "headers" | "clone">} Answer
  * @typedef {(headers: Headers, addCredentials: boolean) => Promise<Answer>} Send
- * @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean, send?: Send, hook?: Hook }} Call
+ * @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean, send?: Send, hook?: Hook, end?: () => void }} Call
  * @typedef {Pick<import("./handlers.js").HookContext, "action" | "userContext">} Hook
  */
 /** @typedef {URL & { path: string, isIpv4: boolean }} Url */
@@ -199,9 +149,8 @@ export let isOursByRule;
 /** Sends with the visitor's session. @type {(call: Call) => Promise<Answer>} */
 export let intercept;
 
-/** @param {string} except in the fragment of a URL: not ours @param {string} url */
-export function patchFetch(except, url) {
-  refreshUrl = url;
+/** @param {string} except in the fragment of a URL: not ours */
+export function patchFetch(except) {
   const { recipe, interception } = given;
   const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? isOurs;
   isOursByRule = (text) => {
@@ -263,12 +212,6 @@ function prepare(input, init) {
   };
 }
 
-/** Whether its body is spent; says so, because the caller gets a refusal that nothing explains. @param {Call} call */
-export function isSpent({ once }) {
-  if (once) console.warn("The session was refreshed, but a stream cannot be sent again");
-  return once;
-}
-
 /** @param {string} url */
 export function makePost(url) {
   return prepare(url, { method: "POST", credentials: "include" });
@@ -317,11 +260,6 @@ export function setHeader(headers, name, value, replace) {
   if (value && (replace || !headers.has(name))) headers.set(name, value);
 }
 
-/** @param {Headers} headers @param {string} name @param {string | undefined} value */
-export function dropHeader(headers, name, value) {
-  if (headers.get(name) === value) headers.delete(name);
-}
-
 /** @param {Call} call @param {Headers} headers @param {boolean} addCredentials @param {number} timeout milliseconds */
 export async function send(call, headers, addCredentials, timeout) {
   debug("send a request");
@@ -332,25 +270,16 @@ export async function send(call, headers, addCredentials, timeout) {
   if (addCredentials && !complete.credentials && !(isRequest && input.credentials === "omit")) {
     complete.credentials = "include";
   }
-  if (timeout) complete.signal = AbortSignal.timeout?.(timeout);
-  return original.call(window, isRequest ? input.clone() : input, complete);
+  if (!timeout) return original.call(window, isRequest ? input.clone() : input, complete);
+  const end = new AbortController();
+  call.end = () => end.abort();
+  const timer = setTimeout(call.end, timeout);
+  complete.signal = end.signal;
+  return original.call(window, input, complete).finally(() => clearTimeout(timer));
 }
 
-/** @param {Response} response @param {string} name */
-export function getHeader(response, name) {
-  return response.headers.get(name) ?? undefined;
-}
-
-/**
- * What came of a refresh, in place of the API's answer, which is its `cause`; that answer itself where there is nothing else to say.
- * @param {unknown} reason @param {Answer} answer
- */
-export async function responseOrReject(reason, answer) {
-  if (!reason) return answer;
-  // Several requests may have waited for it, and a body can be read once.
-  if (reason instanceof Response) return Object.assign(reason.clone(), { cause: answer });
-  throw reason;
-}
+/** A response that the app made has no address. @param {Answer & { url?: string }} response */
+export const isFromUs = ({ url }) => !url || !!findOurs(url);
 
 /** The JSON body, or nothing. @param {Pick<Response, "clone">} response @returns {Promise<any>} */
 const body = (response) => response.clone().json().catch(() => undefined);
@@ -371,12 +300,12 @@ export async function checkClaims(response) {
   }
 }
 
-/** The `message` of a JSON body. @param {Response} response */
+/** The `message` of a JSON body. @param {Pick<Response, "clone">} response */
 export async function message(response) {
   return (await body(response))?.message;
 }
 
-/** Rejects with what the app's back end says against a sign-out; an empty body is fine. @param {Response} response */
+/** Rejects with what the app's back end says against a sign-out; an empty body is fine. @param {Pick<Response, "clone">} response */
 export async function checkSignOut(response) {
   const { status, message } = (await body(response)) ?? {};
   if (status === "GENERAL_ERROR") {
@@ -401,34 +330,8 @@ export function lock(name, timeout) {
   });
 }
 
-/** Of a new visitor: the lock, and the key in storage. */
+/** The key of a new visitor, in storage. */
 const FIRST = "passerby-first";
-
-/** That of this tab, until it is over. @type {Promise<boolean> | undefined} */
-let currentTurn;
-
-/**
- * One new visitor's request at a time over all tabs, and one of each tab waits for that: its release function; `false` for the others of its
- * tab, once it is over; nothing when that took too long.
- * @param {number} timeout milliseconds
- */
-export async function turn(timeout) {
-  if (currentTurn) return Promise.race([currentTurn, after(timeout)]);
-  /** @type {(isOurs: boolean) => void} */
-  let over;
-  currentTurn = new Promise((done) => (over = done));
-  const release = await lock(FIRST, timeout);
-  return () => {
-    currentTurn = undefined;
-    over(false);
-    release?.();
-  };
-}
-
-/** @param {(() => void) | undefined} release */
-export function unlock(release) {
-  release?.();
-}
 
 /**
  * Names who has no session yet, until he has. In storage and not in a cookie, which a sub-domain could plant.
@@ -487,6 +390,7 @@ export function listen() {
   try {
     channel = new BroadcastChannel("passerby");
     channel.onmessage = ({ data }) => {
+      hear();
       notify();
       if (data && given.eventsOfOtherTabs) guarded(() => given.onHandleEvent?.(data));
     };
@@ -520,7 +424,7 @@ export function emit(action, sessionExpiredOrRevoked) {
 }
 
 /** The same object until something changes. @param {string} state @param {FrontToken | undefined} token */
-export function takeSnapshot(state, token) {
+export function takeSnapshotOf(state, token) {
   if (seen?.state !== state || seen.token !== token) {
     seen = { state, token };
     const details = token && {
@@ -537,16 +441,6 @@ export function takeSnapshot(state, token) {
 /** @param {string} code @param {string} text */
 export function makeError(code, text) {
   return Object.assign(new Error(text), { name: "SessionError", code });
-}
-
-/** @param {Call} call @param {number} attempts */
-export function tooManyRetries({ input }, attempts) {
-  const url = /** @type {Partial<Request>} */ (input)?.url ?? input;
-  return makeError(
-    "TOO_MANY_RETRIES",
-    `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +
-      "(maxRetryAttemptsForSessionRefresh)",
-  );
 }
 
 // --- values --------------------------------------------------------------------------------------------------------

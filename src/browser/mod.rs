@@ -1,21 +1,13 @@
 //! Everything the SDK asks of the browser. Nothing else in the crate touches it.
 //!
-//! The functions stand in `host.js`: the browser has URL, JSON, base64 and cookie code that would cost kilobytes here. None of them throws:
-//! what can fail gives a promise that rejects.
+//! The functions stand in JavaScript modules beside this file: the browser has URL, JSON, base64 and cookie code that would cost kilobytes
+//! here. What belongs to a task (its call, its response, its caller) stays there, and only numbers cross. None of them throws.
 
-mod task;
 mod text;
 
-use passerby_protocol::{
-    names::REMOVE,
-    response::{Announced, Last},
-    state::{Slot, Token, Values},
-};
+use passerby_protocol::state::Values;
 use wasm_bindgen::prelude::*;
 
-#[cfg(not(feature = "npm"))]
-pub(crate) use task::ready;
-pub(crate) use task::{kept, resume, settled, spawn};
 pub(crate) use text::{Text, concat};
 
 #[wasm_bindgen(module = "/src/browser/xhr.js")]
@@ -32,132 +24,111 @@ extern "C" {
 extern "C" {
     #[derive(Clone)]
     pub type Promise;
-    #[wasm_bindgen(static_method_of = Promise)]
-    pub(crate) fn reject(reason: &JsValue) -> Promise;
-
-    pub(crate) type Response;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn ok(this: &Response) -> bool;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn status(this: &Response) -> u16;
 }
 
-#[wasm_bindgen(module = "/src/browser/handlers.js")]
+/// What the machine wants done, by task. Numbers for names count from 0 in the order of the enumerations in
+/// `protocol/src/machine/action.rs`.
+#[wasm_bindgen(module = "/src/browser/tasks.js")]
 extern "C" {
-    /// The server's time, in epoch milliseconds.
-    #[wasm_bindgen(js_name = serverNow)]
-    pub(crate) fn server_now() -> f64;
-    /// Sets the clock by a token that came with the response.
-    #[wasm_bindgen(js_name = setClock)]
-    pub(crate) fn set_clock(response: &Response, token: &FrontToken);
+    /// Starts an operation, by its number.
+    pub(crate) fn start(operation: i32) -> Promise;
+
+    /// Looks at what is stored, and at the clocks.
+    pub(crate) fn look();
+    /// What was seen there, or of an answer.
+    pub(crate) fn seen(index: u32) -> f64;
+    /// Whether two front tokens have the same payload.
+    #[wasm_bindgen(js_name = isSamePayload)]
+    fn is_same_payload(a: u32, b: u32) -> bool;
+
+    #[wasm_bindgen(js_name = prepareCall)]
+    pub(crate) fn prepare_call(task: i32, call: i32, anti_csrf: bool, bearer: i32, wish: i32);
+    #[wasm_bindgen(js_name = sendCall)]
+    pub(crate) fn send_call(task: i32, call: i32, anti_csrf: bool, bearer: i32, wish: i32, key_in_accept: bool, timeout: f64);
+    pub(crate) fn abort(task: i32);
+    #[wasm_bindgen(js_name = lockFor)]
+    pub(crate) fn lock_for(task: i32, name: i32, timeout: f64);
+    #[wasm_bindgen(js_name = unlockFor)]
+    pub(crate) fn unlock_for(task: i32, name: i32);
+    #[wasm_bindgen(js_name = startTimer)]
+    pub(crate) fn start_timer(task: i32, after: f64);
+    #[wasm_bindgen(js_name = stopTimer)]
+    pub(crate) fn stop_timer(task: i32);
+    #[wasm_bindgen(js_name = readMessage)]
+    pub(crate) fn read_message(task: i32);
+    #[wasm_bindgen(js_name = readClaims)]
+    pub(crate) fn read_claims(task: i32);
+    #[wasm_bindgen(js_name = showAnswer)]
+    pub(crate) fn show_answer(task: i32);
+    #[wasm_bindgen(js_name = readSignOut)]
+    pub(crate) fn read_sign_out(task: i32);
+    #[expect(clippy::too_many_arguments, reason = "numbers cross for nothing, an object would not")]
+    pub(crate) fn store(
+        task: i32,
+        user: i32,
+        anonymous: i32,
+        drop_unreadable: bool,
+        keeps_user_tokens: bool,
+        tells_time: bool,
+        forgets_key: bool,
+        mark: f64,
+    );
+    pub(crate) fn verify(task: i32, answered: bool);
+    /// `expired_or_revoked` is a boolean or `undefined`.
+    pub(crate) fn fire(task: i32, action: &str, expired_or_revoked: &JsValue);
+    pub(crate) fn free(task: i32);
+
+    pub(crate) fn finish(task: i32, ok: bool, value: &JsValue);
+    #[wasm_bindgen(js_name = finishWithAnswer)]
+    pub(crate) fn finish_with_answer(task: i32, ok: bool, is_spent: bool);
+    /// With what came of another task, as an error or in place of the API's answer.
+    #[wasm_bindgen(js_name = finishWithReason)]
+    pub(crate) fn finish_with_reason(task: i32, other: i32, is_error: bool);
+    #[wasm_bindgen(js_name = finishWithTooMany)]
+    pub(crate) fn finish_with_too_many(task: i32, attempts: i32);
+    #[wasm_bindgen(js_name = finishWithProperty)]
+    pub(crate) fn finish_with_property(task: i32, token: i32, property: i32);
+    #[wasm_bindgen(js_name = finishWithToken)]
+    pub(crate) fn finish_with_token(task: i32, which: i32);
+    #[wasm_bindgen(js_name = takeSnapshot)]
+    pub(crate) fn take_snapshot(state: &str, token: i32) -> JsValue;
+
+    #[cfg(not(feature = "npm"))]
+    #[wasm_bindgen(js_name = connectTasks)]
+    fn connect_tasks(begin: &Closure<dyn Fn(i32, i32, bool)>, input: &Closure<dyn Fn(i32, i32, i32)>);
 }
 
 #[wasm_bindgen(module = "/src/browser/host.js")]
 extern "C" {
-    /// A parsed front token.
-    #[derive(Clone)]
-    pub(crate) type FrontToken;
-    /// The text it was parsed from.
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn raw(this: &FrontToken) -> JsValue;
-
     /// A URL taken apart.
     pub type Url;
 
-    /// A request, ready to be sent any number of times.
-    #[derive(Clone)]
-    pub type Call;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn headers(this: &Call) -> Headers;
-
-    /// Headers of a request that is about to be sent.
-    pub(crate) type Headers;
-
-    pub(crate) fn configure(options: &JsValue, domain: &JsValue, is_in_iframe: bool);
-    /// `undefined` when there is none.
-    #[wasm_bindgen(js_name = getCookie)]
-    pub(crate) fn get_cookie(name: &str) -> JsValue;
-    #[wasm_bindgen(js_name = setCookie)]
-    pub(crate) fn set_cookie(name: &str, value: &JsValue);
-    #[wasm_bindgen(js_name = storedToken)]
-    fn stored_token_js(name: &str) -> JsValue;
-    /// The token of an app's endpoint, seen as a front token; `false` when it cannot be read.
-    pub(crate) fn decode(raw: &JsValue) -> JsValue;
-    /// The latest that was read from a cookie of that name, even if it is gone since; without properties when there was none.
-    #[wasm_bindgen(js_name = lastToken)]
-    fn last_token_js(name: &str) -> FrontToken;
-    #[wasm_bindgen(js_name = announcedToken)]
-    fn announced_token_js(response: &Response, name: &str, remove: &str) -> JsValue;
-    #[wasm_bindgen(js_name = samePayload)]
-    fn same_payload(a: &FrontToken, b: &FrontToken) -> bool;
-
+    #[expect(clippy::too_many_arguments, reason = "as an object they would need their names here, too")]
+    pub(crate) fn configure(
+        options: &JsValue,
+        domain: &JsValue,
+        is_in_iframe: bool,
+        base: &Text,
+        in_headers: bool,
+        add_credentials: bool,
+        endpoint: &JsValue,
+        key_set: &JsValue,
+    );
     #[cfg(not(feature = "npm"))]
     #[wasm_bindgen(js_name = connect)]
-    fn connect_js(
-        resume: &Closure<dyn Fn(i32, bool, JsValue)>,
-        is_ours: &Closure<dyn Fn(Url) -> bool>,
-        intercept: &Closure<dyn Fn(Call) -> Promise>,
-    );
+    fn connect_js(is_ours: &Closure<dyn Fn(Url) -> bool>);
     #[wasm_bindgen(js_name = patchFetch)]
-    pub(crate) fn patch_fetch(except: &str, refresh_url: &JsValue);
+    pub(crate) fn patch_fetch(except: &str);
     #[wasm_bindgen(js_name = restoreFetch)]
     pub(crate) fn restore_fetch();
-    /// Sets a header, unless it is there, to `prefix` and the key that names a visitor until the first session is stored. Nothing where
-    /// the browser keeps nothing.
-    #[wasm_bindgen(js_name = setFirstKey)]
-    pub(crate) fn set_first_key(headers: &Headers, name: &str, prefix: &str);
     #[wasm_bindgen(js_name = forgetFirstKey)]
     pub(crate) fn forget_first_key();
-    #[wasm_bindgen(js_name = makePost)]
-    pub(crate) fn make_post(url: &JsValue) -> Call;
-    /// Whether the body is a stream that was read once and cannot be again; says so in the console.
-    #[wasm_bindgen(js_name = isSpent)]
-    pub(crate) fn is_spent(call: &Call) -> bool;
-    /// The call as the app's hook wants it; rejects as the hook does.
-    pub(crate) fn hooked(call: &Call, action: &str) -> JsValue;
-    /// Shows a good answer to the app's hook. Never rejects.
-    pub(crate) fn answered(call: &Call, response: &Response) -> JsValue;
-    /// Tells the app of claims that the response names. Never rejects.
-    #[wasm_bindgen(js_name = checkClaims)]
-    pub(crate) fn check_claims(response: &Response) -> JsValue;
-    #[wasm_bindgen(js_name = copyHeaders)]
-    pub(crate) fn copy_headers(call: &Call) -> Headers;
-    #[wasm_bindgen(js_name = setHeader)]
-    pub(crate) fn set_header(headers: &Headers, name: &str, value: &JsValue, replace: bool);
-    /// Deletes a header if it has this value.
-    #[wasm_bindgen(js_name = dropHeader)]
-    pub(crate) fn drop_header(headers: &Headers, name: &str, value: &JsValue);
-    /// Without a limit when `timeout` (milliseconds) is 0.
-    pub(crate) fn send(call: &Call, headers: &Headers, add_credentials: bool, timeout: f64) -> JsValue;
-    /// `undefined` when there is none.
-    #[wasm_bindgen(js_name = getHeader)]
-    pub(crate) fn get_header(response: &Response, name: &str) -> JsValue;
-    pub(crate) fn message(response: &Response) -> JsValue;
-    #[wasm_bindgen(js_name = checkSignOut)]
-    pub(crate) fn check_sign_out(response: &Response) -> JsValue;
-    /// A copy if `reason` is a `Response`, with `answer` as its `cause`; `answer` if it is `undefined`; otherwise a promise that rejects with it.
-    #[wasm_bindgen(js_name = responseOrReject)]
-    pub(crate) fn response_or_reject(reason: &JsValue, answer: &Response) -> JsValue;
-    /// Waits for a lock over all tabs, up to `timeout` milliseconds.
-    pub(crate) fn lock(name: &str, timeout: f64) -> JsValue;
-    /// Waits for a new visitor's turn, which one of each tab waits for, up to `timeout` milliseconds.
-    pub(crate) fn turn(timeout: f64) -> JsValue;
-    fn unlock(release: &JsValue);
-
-    /// By this device's clock, in epoch milliseconds.
-    pub(crate) fn now() -> f64;
     pub(crate) fn subscribe(listener: &JsValue) -> JsValue;
     pub(crate) fn listen();
     pub(crate) fn silence();
     pub(crate) fn changed();
-    /// `expired_or_revoked` is a boolean or `undefined`.
-    pub(crate) fn emit(action: &str, expired_or_revoked: &JsValue);
-    #[wasm_bindgen(js_name = takeSnapshot)]
-    pub(crate) fn take_snapshot(state: &str, token: Option<&FrontToken>) -> JsValue;
     #[wasm_bindgen(js_name = makeError)]
     pub(crate) fn make_error(code: &str, text: &str) -> JsValue;
-    #[wasm_bindgen(js_name = tooManyRetries)]
-    pub(crate) fn too_many_retries(call: &Call, attempts: i32) -> JsValue;
 
     /// A property, for what is read too seldom to deserve a binding of its own.
     pub(crate) fn get(object: &JsValue, key: &str) -> JsValue;
@@ -181,21 +152,20 @@ extern "C" {
     ) -> Promise;
 }
 
-/// The host module imports it when it needs it; this puts it beside that one.
+/// Modules that others import when they need them; this puts them beside those.
 #[cfg(not(feature = "npm"))]
-#[wasm_bindgen(module = "/src/browser/locks.js")]
-extern "C" {
-    fn request();
-}
+mod beside {
+    use wasm_bindgen::prelude::*;
 
-#[wasm_bindgen(module = "/src/browser/endpoint.js")]
-extern "C" {
-    /// Rejects when there is none.
-    #[wasm_bindgen(js_name = tokenOf)]
-    pub(crate) fn token_of(response: &JsValue) -> JsValue;
-    /// Resolves to `undefined` when the keys cannot be had.
-    #[wasm_bindgen(js_name = isSignedBy)]
-    pub(crate) fn is_signed_by(jwt: &JsValue, key_set_url: &JsValue) -> JsValue;
+    #[wasm_bindgen(module = "/src/browser/locks.js")]
+    extern "C" {
+        fn request();
+    }
+    #[wasm_bindgen(module = "/src/browser/endpoint.js")]
+    extern "C" {
+        #[wasm_bindgen(js_name = tokenOf)]
+        fn token_of();
+    }
 }
 
 #[cfg(feature = "api")]
@@ -208,90 +178,43 @@ impl From<Promise> for js_sys::Promise {
 /// Gives the host module what it calls, for as long as the page lives. In the npm build those are exports, which need no code that makes
 /// closures.
 #[cfg(not(feature = "npm"))]
-fn connect() {
-    let resume = Closure::<dyn Fn(i32, bool, JsValue)>::new(resume);
+pub(crate) fn connect() {
+    use core::cell::Cell;
+    crate::single_thread::page_local! {
+        static IS_CONNECTED: Cell<bool> = Cell::new(false);
+    }
+    if IS_CONNECTED.replace(true) {
+        return;
+    }
     let is_ours = Closure::<dyn Fn(Url) -> bool>::new(|url| crate::page::is_ours(&url));
-    let intercept = Closure::<dyn Fn(Call) -> Promise>::new(crate::page::intercept);
-    connect_js(&resume, &is_ours, &intercept);
-    resume.forget();
+    let begin = Closure::<dyn Fn(i32, i32, bool)>::new(crate::app::begin);
+    let input = Closure::<dyn Fn(i32, i32, i32)>::new(crate::app::input);
+    connect_js(&is_ours);
+    connect_tasks(&begin, &input);
     is_ours.forget();
-    intercept.forget();
+    begin.forget();
+    input.forget();
 }
 
-/// How the browser holds what the rules compare.
+/// How the browser holds what the rules compare: numbers that the host module gave.
 pub(crate) struct Browser;
 
 impl Values for Browser {
-    type Text = JsValue;
+    type Text = u32;
     type Payload = Payload;
 }
 
+/// A front token of the host module, by its number.
+#[derive(Clone, Copy)]
+pub(crate) struct FrontToken(pub(crate) u32);
+
 /// A front token seen as its payload, compared by value.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct Payload(pub(crate) FrontToken);
 
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
-        same_payload(&self.0, &other.0)
-    }
-}
-
-/// What the rules need of a front token of the host.
-pub(crate) fn token(value: JsValue) -> Token<Browser> {
-    let front: FrontToken = value.unchecked_into();
-    let number = |key| get(&front, key).unchecked_into_f64();
-    Token { id: get(&front, "id"), issued_at: number("iat"), expires_at: number("ate"), payload: Payload(front) }
-}
-
-/// The front token in the cookie of that name.
-pub(crate) fn stored_token(name: &str) -> Slot<Token<Browser>> {
-    let value = stored_token_js(name);
-    if value.is_undefined() {
-        Slot::Empty
-    } else if value.is_falsy() {
-        Slot::Unreadable
-    } else {
-        Slot::Token(token(value))
-    }
-}
-
-/// The latest front token that this page read from the cookie of that name, even if it is gone since.
-pub(crate) fn last_token(name: &str) -> Last<JsValue> {
-    let front = last_token_js(name);
-    Last { id: get(&front, "id"), issued_at: get(&front, "iat").unchecked_into_f64() }
-}
-
-/// What the response says in the header of that name.
-pub(crate) fn announced_token(response: &Response, name: &str) -> Announced<Token<Browser>> {
-    let value = announced_token_js(response, name, REMOVE);
-    if value.is_undefined() {
-        Announced::Nothing
-    } else if value.is_falsy() {
-        Announced::Removed
-    } else {
-        Announced::Token(token(value))
-    }
-}
-
-/// A lock over all tabs of this origin, released when dropped. It may not have been had in time: locks only save calls, and the rules hold
-/// without.
-pub(crate) struct Lock(JsValue);
-
-impl Lock {
-    /// What [`lock`] came to.
-    pub(crate) fn new(release: Result<JsValue, JsValue>) -> Self {
-        Self(release.unwrap_or_default())
-    }
-
-    /// What [`turn`] came to: nothing for the others of its tab, once it is over.
-    pub(crate) fn of_turn(release: Result<JsValue, JsValue>) -> Option<Self> {
-        (release != Ok(JsValue::FALSE)).then(|| Self::new(release))
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        unlock(&self.0);
+        is_same_payload(self.0.0, other.0.0)
     }
 }
 

@@ -1,0 +1,263 @@
+//! What the session machine has its shell do.
+
+use super::TaskId;
+use crate::{response::Write, state::Event};
+
+/// Calls that a task sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// The app's own request.
+    App,
+    /// The refresh endpoint.
+    Refresh,
+    /// The sign-out endpoint.
+    SignOut,
+    /// The endpoint that gives the visitor another anonymousId.
+    Forget,
+    /// The app's endpoint that makes anonymous tokens. `authorization` carries the stored one, if there is one.
+    Endpoint,
+}
+
+/// The stored token that `authorization` carries. No header is set where there is none, or where the caller set one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearer {
+    /// The access token of header mode.
+    Access,
+    /// The refresh token of header mode.
+    Refresh,
+    /// The anonymous token of header mode.
+    Anonymous,
+}
+
+/// What the request says about anonymous sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing.
+    Nothing,
+    /// The app does not want them.
+    Off,
+    /// The key of a visitor who has no session yet.
+    Key,
+    /// The same key, where the API is of the page's origin: others may not allow the header.
+    KeyIfSameOrigin,
+}
+
+/// The headers that a request gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// Whether the anti-CSRF token goes along, if there is one.
+    pub anti_csrf: bool,
+    /// For `authorization`.
+    pub bearer: Bearer,
+    /// For `st-anonymous-mode`.
+    pub wish: Wish,
+}
+
+/// Locks over all tabs of an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockName {
+    /// Held around a refresh call.
+    Refresh,
+    /// Held by the first request of a new visitor.
+    Leader,
+}
+
+/// What to store. The tokens are those of the answer that the task got.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Storing {
+    /// The front token of the user session; [`Write::Remove`] goes for all tokens of that session.
+    pub user: Write,
+    /// The front token of the anonymous session, and its token.
+    pub anonymous: Write,
+    /// Whether the anonymous front token cannot be read, and goes although nothing replaces it.
+    pub drop_unreadable: bool,
+    /// Whether the tokens in the answer's headers belong to the user session that is kept.
+    pub keeps_user_tokens: bool,
+    /// Whether the answer's user token was just made, so that its `iat` tells the server's time.
+    pub tells_time: bool,
+    /// Whether the visitor no longer needs the key of a first visit.
+    pub forgets_key: bool,
+    /// The new mark, in epoch milliseconds. It is written last, so that what it stands for is there.
+    pub mark: f64,
+}
+
+/// Why an operation failed without an answer to show for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// There is no session.
+    NoSession,
+    /// The session could not be refreshed.
+    RefreshFailed,
+    /// A refresh succeeded without a readable `front-token`.
+    FrontTokenMissing,
+    /// The server answered, and the visitor still has the id that was to be forgotten.
+    NotForgotten,
+}
+
+/// Why a refresh did not give a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Another task was told.
+    Nothing,
+    /// That refresh's answer, or what its call rejected with.
+    Of(TaskId),
+    /// None that the server gave.
+    Failure(Failure),
+}
+
+/// What a caller gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer to the request.
+    Answer,
+    /// The same. The session was refreshed, but the body was a stream and cannot be sent again.
+    AnswerToSpentBody,
+    /// An error that is the answer.
+    AnswerAsError,
+    /// An error: what the task's own call or hook rejected with.
+    Rejection,
+    /// The refresh's answer in place of the API's, or an error that it rejected with. The API's answer where there is nothing to say.
+    Refresh(Reason),
+    /// The same as an error.
+    RefreshAsError(Reason),
+    /// An error: the request was refused again after so many refreshes.
+    TooManyRetries(u32),
+    /// An error without an answer.
+    Failure(Failure),
+    /// `undefined`.
+    Undefined,
+    /// A yes or a no.
+    Is(bool),
+    /// A property of the stored front token, of the user session or else of the anonymous one; `undefined` where it has none.
+    Property(Property),
+    /// The token of header mode that belongs to the session.
+    Token(Bearer),
+}
+
+/// Properties of a front token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Property {
+    /// The user id, or `G-` and the anonymousId.
+    UserId,
+    /// The anonymousId.
+    AnonymousId,
+    /// The payload.
+    Payload,
+}
+
+/// One thing to do. The shell does them in the order in which it gets them, and reports what came of those that say so.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Action {
+    /// Make the call ready, and show it to the app's hook before it is sent; report `hooked`.
+    Prepare {
+        /// Whose.
+        task: TaskId,
+        /// The call.
+        call: Call,
+        /// Its headers.
+        headers: Headers,
+    },
+    /// Send the call, the prepared one if there is one; report `answered` or `rejected`.
+    Send {
+        /// Whose.
+        task: TaskId,
+        /// The call.
+        call: Call,
+        /// Its headers; those of a prepared call are set.
+        headers: Headers,
+        /// Whether the key of a first visit goes along in `accept`.
+        key_in_accept: bool,
+        /// Milliseconds until the call counts as failed; 0 for no limit.
+        timeout: f64,
+    },
+    /// Give the call up. What comes of it is not reported.
+    Abort {
+        /// Whose.
+        task: TaskId,
+    },
+    /// Get a lock; report `locked`, be it that it could not be had in time.
+    Lock {
+        /// Whose.
+        task: TaskId,
+        /// Which.
+        name: LockName,
+        /// Milliseconds to wait at most.
+        timeout: f64,
+    },
+    /// Release a lock, be it that it was never had.
+    Unlock {
+        /// Whose.
+        task: TaskId,
+        /// Which.
+        name: LockName,
+    },
+    /// Report `timer` after some milliseconds.
+    StartTimer {
+        /// Whose.
+        task: TaskId,
+        /// Milliseconds.
+        after: f64,
+    },
+    /// Do not report it.
+    StopTimer {
+        /// Whose.
+        task: TaskId,
+    },
+    /// Read the `message` in the answer's body; report `message`.
+    ReadMessage {
+        /// Whose.
+        task: TaskId,
+    },
+    /// Store what the answer says; report `written`.
+    Store {
+        /// Whose.
+        task: TaskId,
+        /// What.
+        storing: Storing,
+    },
+    /// Check the signature of the anonymous token: the stored one, or the one that the endpoint answered with; report `verified`.
+    Verify {
+        /// Whose.
+        task: TaskId,
+        /// Whether the one in the answer is meant.
+        answered: bool,
+    },
+    /// Tell the app of the claims that the answer names; report `done`.
+    ReadClaims {
+        /// Whose.
+        task: TaskId,
+    },
+    /// Show the answer to the app's hook; report `done`.
+    ShowAnswer {
+        /// Whose.
+        task: TaskId,
+    },
+    /// Read the body of an answer to a sign-out; report `hooked`, as a failure where the back end says one.
+    ReadSignOut {
+        /// Whose.
+        task: TaskId,
+    },
+    /// Tell the app.
+    Fire {
+        /// On whose behalf.
+        task: TaskId,
+        /// Of what.
+        event: Event,
+    },
+    /// Tell the caller. The task is over.
+    Settle {
+        /// Whose caller.
+        task: TaskId,
+        /// What.
+        outcome: Outcome,
+    },
+    /// Forget the task, which has no caller.
+    Free {
+        /// Which.
+        task: TaskId,
+    },
+    /// Forget the key of a first visit.
+    ForgetKey,
+    /// Tell subscribers that what they can look at may have changed.
+    Notify,
+}

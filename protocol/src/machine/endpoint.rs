@@ -1,0 +1,153 @@
+//! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the tokens.
+
+use super::{Action, Answer, Bearer, Call, Cause, Headers, Kind, Machine, Step, Task, View, Wish};
+use crate::{
+    request::{AnonymousMode, is_token_missing},
+    response::{Announced, Asked, Response},
+    state::{SessionState, Token, Values},
+};
+
+/// Milliseconds until the endpoint counts as out of reach; requests wait for it.
+const CALL_TIMEOUT: f64 = 5_000.0;
+
+impl<V: Values> Machine<V> {
+    /// Has the task wait until there is an anonymous session, or none can be had; the next request tries again then. `false` when there
+    /// is nothing to wait for. The caller sets the step.
+    pub(super) fn want_creation(&mut self, task: &mut Task<V>, tells: bool, view: &View<V>) -> bool {
+        if self.mode != AnonymousMode::Endpoint {
+            return false;
+        }
+        // One at a time in this tab: a failure counts for all who waited.
+        if self.creation.is_none() {
+            let state = self.state(view);
+            let needs_look = match &state {
+                SessionState::Anonymous(_, token) => self.config.verifies || Self::is_expired(token, view),
+                SessionState::None(_) => true,
+                SessionState::Unknown | SessionState::Authenticated(..) => false,
+            };
+            if !needs_look {
+                return false;
+            }
+            let mut creation = self.own_task(Kind::Creation, view);
+            creation.tells = tells;
+            self.creation = Some(creation.id);
+            task.flight = creation.id;
+            self.advance(creation, Cause::Begun, view);
+            return true;
+        }
+        task.flight = self.creation.unwrap_or_default();
+        true
+    }
+
+    pub(super) fn advance_creation(&mut self, task: &mut Task<V>, cause: Cause<V>, view: &View<V>) -> bool {
+        match (task.step, cause) {
+            (Step::Begin, Cause::Begun) => self.look_at_token(task, view),
+            (Step::Turn, Cause::Turn(leads)) => {
+                // Another tab may have been first, so look again.
+                if leads {
+                    self.lead(task);
+                }
+                self.look_at_token(task, view)
+            }
+            (Step::Verify, Cause::Verified(is_good)) => match task.answer.take() {
+                // In its favour while the keys cannot be had.
+                Some(answer) if is_good != Some(false) => self.keep_token(task, answer, view),
+                Some(_) => self.end_creation(task, view),
+                None => self.judge_token(task, is_good == Some(false), view),
+            },
+            (Step::Answer, Cause::Rejected) => self.end_creation(task, view),
+            (Step::Answer, Cause::Answered(answer)) => self.take_token(task, answer, view),
+            (Step::Store, Cause::Written(kept)) => {
+                self.note_written(task, kept, view);
+                self.stop_leading(task, view);
+                if task.tells {
+                    self.fire_all(task.id, task.change);
+                }
+                self.end_creation(task, view)
+            }
+            _ => true,
+        }
+    }
+
+    fn look_at_token(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        task.before = self.state(view);
+        match &task.before {
+            SessionState::Anonymous(_, token) if !Self::is_expired(token, view) && self.config.verifies => {
+                task.step = Step::Verify;
+                self.act(Action::Verify { task: task.id, answered: false });
+                true
+            }
+            SessionState::Anonymous(_, token) => self.judge_token(task, Self::is_expired(token, view), view),
+            _ => self.judge_token(task, false, view),
+        }
+    }
+
+    fn judge_token(&mut self, task: &mut Task<V>, has_failed: bool, view: &View<V>) -> bool {
+        if !is_token_missing(&task.before, has_failed) {
+            return self.end_creation(task, view);
+        }
+        if !task.leads {
+            return self.want_turn(task);
+        }
+        task.step = Step::Answer;
+        // A failed token goes along: the endpoint may take its id over, once it has verified it.
+        let headers = Headers { anti_csrf: false, bearer: Bearer::Anonymous, wish: Wish::Nothing };
+        self.act(Action::Send { task: task.id, call: Call::Endpoint, headers, key_in_accept: false, timeout: CALL_TIMEOUT });
+        true
+    }
+
+    fn take_token(&mut self, task: &mut Task<V>, answer: Answer<V>, view: &View<V>) -> bool {
+        match &answer.anonymous {
+            Announced::Token(token) if !Self::is_expired(token, view) => {
+                if self.config.verifies {
+                    task.answer = Some(answer);
+                    task.step = Step::Verify;
+                    self.act(Action::Verify { task: task.id, answered: true });
+                    return true;
+                }
+                self.keep_token(task, answer, view)
+            }
+            _ => self.end_creation(task, view),
+        }
+    }
+
+    fn keep_token(&mut self, task: &mut Task<V>, answer: Answer<V>, view: &View<V>) -> bool {
+        // Meanwhile they may have been switched off, or what was there forgotten.
+        let state = self.state(view);
+        let is_same = task.before.anonymous().map(|token| &token.payload) == state.anonymous().map(|token| &token.payload);
+        let is_wanted = self.mode == AnonymousMode::Endpoint && self.creation == Some(task.id) && is_same;
+        let Announced::Token(token) = answer.anonymous else { return self.end_creation(task, view) };
+        if !is_wanted {
+            return self.end_creation(task, view);
+        }
+        let announced = Response {
+            asked: Asked::App,
+            anonymous_is_servers: false,
+            refused: false,
+            user: Announced::Nothing,
+            // It was asked for, so it is newer than one that has failed, whatever that says.
+            anonymous: Announced::Token(Token { issued_at: f64::INFINITY, ..token }),
+        };
+        task.before = state;
+        if self.store(task, &announced, false, view) {
+            task.step = Step::Store;
+            return true;
+        }
+        self.end_creation(task, view)
+    }
+
+    fn end_creation(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        if self.creation == Some(task.id) {
+            self.creation = None;
+        }
+        self.stop_leading(task, view);
+        while let Some(waiting) = self.next_waiting(|waiting| waiting.flight == task.id) {
+            if let Some(waiting) = self.tasks.iter_mut().find(|task| task.id == waiting) {
+                waiting.flight = 0;
+            }
+            self.resume(waiting, Cause::Created, view);
+        }
+        self.act(Action::Free { task: task.id });
+        false
+    }
+}

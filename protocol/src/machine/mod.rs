@@ -1,0 +1,641 @@
+//! The session machine of one tab: everything that decides in which order things happen, without doing any of it.
+//!
+//! A shell hands in what happened ([`Machine::request`], [`Machine::answered`], [`Machine::changed`] and the others, each with a
+//! [`View`] of storage and clocks) and carries out the [`Action`]s that [`Machine::next_action`] gives it, in that order, until there
+//! are no more. The machine does no I/O, has no clock and waits for nothing, so that a simulator can try any order of events.
+//!
+//! `request.rs` is the way of one request, from the call to the response. `refresh.rs` is the one refresh of this tab, `operation.rs` what
+//! an app can ask or do, `endpoint.rs` anonymous sessions of a back end that knows nothing of them, `leader.rs` the first request of a
+//! new visitor.
+
+mod action;
+mod endpoint;
+mod leader;
+mod operation;
+mod refresh;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+
+pub use action::*;
+pub use operation::Operation;
+
+use crate::{
+    request::{AnonymousMode, shows_that_none_are_made},
+    response::{Announced, Asked, Change, Last, Response, Verdict, Write, absorb, tells_time},
+    state::{Event, Mark, SessionState, Slot, Stored, Token, Values},
+};
+
+/// Names a task. The shell chooses a new positive number for each that it starts; the machine's own are negative.
+pub type TaskId = i32;
+
+/// What the app configured, as far as the order of events depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Whether an endpoint of the app makes the anonymous sessions.
+    pub has_endpoint: bool,
+    /// Whether the signatures of its tokens are checked.
+    pub verifies: bool,
+    /// Status code of a refusal for want of a valid session.
+    pub expired_status: u16,
+    /// Status code of a refusal because of a claim.
+    pub invalid_claim_status: u16,
+    /// How often one request may refresh and be sent again.
+    pub retry_limit: u32,
+}
+
+/// What the shell sees when it reports something.
+pub struct View<V: Values> {
+    /// The stored front tokens.
+    pub stored: Stored<V>,
+    /// The latest front token of a user session that this page has seen.
+    pub latest: Last<V::Text>,
+    /// By this device's clock, in epoch milliseconds.
+    pub now: f64,
+    /// The server's time, in epoch milliseconds.
+    pub server_now: f64,
+    /// Whether the access and refresh token of header mode are stored.
+    pub has_access_token: bool,
+    /// Whether the refresh token of header mode is stored.
+    pub has_refresh_token: bool,
+}
+
+/// What the machine needs of a response.
+pub struct Answer<V: Values> {
+    /// The status code.
+    pub status: u16,
+    /// Whether that is 200 to 299.
+    pub ok: bool,
+    /// Whether the server says that it makes no anonymous session now, because there were too many.
+    pub limited: bool,
+    /// Whether tokens of a user session in header mode come with it.
+    pub has_tokens: bool,
+    /// The front token of the user session, as announced.
+    pub user: Announced<Token<V>>,
+    /// The front token of the anonymous session, as announced; of an answer of the app's endpoint, the token in its body.
+    pub anonymous: Announced<Token<V>>,
+}
+
+/// What a `message` in a response's body says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The access token has to be refreshed.
+    TryRefresh,
+    /// Anything else that matters in the answer to a refresh.
+    Other(Verdict),
+}
+
+/// What became of an order to store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Whether the browser kept the user session's front token, or another tab wrote another one in the same moment.
+    pub user: bool,
+    /// The same of the anonymous session's.
+    pub anonymous: bool,
+}
+
+/// What a task is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A request: the app's, a sign-out or a forgetting.
+    Request(Call),
+    /// An operation of the app.
+    Operation(Operation),
+    /// The refresh of this tab.
+    Refresh,
+    /// Making an anonymous session at the app's endpoint.
+    Creation,
+}
+
+/// Where a task is: what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing yet.
+    Begin,
+    /// Its turn as a new visitor's first request.
+    Turn,
+    /// The refresh that tells whether there is a session, or whose.
+    Probe,
+    /// The app's endpoint, before it goes on.
+    Endpoint,
+    /// The app's hook before the call.
+    Prepare,
+    /// The lock.
+    Lock,
+    /// The answer.
+    Answer,
+    /// Storing what the answer says.
+    Store,
+    /// The app's endpoint, before the app hears of a change.
+    EndpointBeforeEvents,
+    /// The `message` in the answer.
+    Message,
+    /// The claims in the answer.
+    Claims,
+    /// The refresh after a refusal, or of an expired session.
+    Refresh,
+    /// The app's hook after the call.
+    ShowAnswer,
+    /// The body of the answer to a sign-out.
+    ReadSignOut,
+    /// Storing the end of the session after a sign-out.
+    StoreEnd,
+    /// A verdict on a signature.
+    Verify,
+}
+
+/// What a task waited for.
+enum Cause<V: Values> {
+    /// It begins.
+    Begun,
+    /// It leads; or, with `false`, another one did and is over.
+    Turn(bool),
+    /// A refresh on its behalf is over.
+    Refreshed(Refreshed),
+    /// What the endpoint was asked for is there, or cannot be had.
+    Created,
+    /// The hook is over, well or not.
+    Hooked(bool),
+    /// The lock is there, or cannot be had.
+    Locked,
+    Answered(Answer<V>),
+    /// The call failed without an answer.
+    Rejected,
+    Message(Message),
+    Written(Kept),
+    /// Whether the signature is good; nothing when that cannot be told.
+    Verified(Option<bool>),
+    Done,
+}
+
+/// What asking for a refresh came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refreshed {
+    /// There is a newer session than the one the refresh was wanted for.
+    Retry,
+    /// There is no user session.
+    Ended(Reason),
+    /// Nobody knows. The state is as it was.
+    Failed(Reason),
+}
+
+struct Task<V: Values> {
+    id: TaskId,
+    kind: Kind,
+    step: Step,
+    /// The state that it acts on: when its call was sent, or what a refresh is wanted for.
+    before: SessionState<V>,
+    /// What the caller's refresh is on behalf of, while it waits for one.
+    wanted: SessionState<V>,
+    /// The refresh that it waits for.
+    flight: TaskId,
+    /// Whether others started that one.
+    shares: bool,
+    /// Whether it leads a new visitor's requests.
+    leads: bool,
+    /// Whether it has asked who the visitor is.
+    has_asked: bool,
+    /// Whether its body is a stream, which can be sent once.
+    is_once: bool,
+    /// Whether creating an anonymous session is told.
+    tells: bool,
+    /// Whether it led, and its answer may have brought nothing to a visitor whose session the server knows.
+    recovers: bool,
+    /// Whether its call says that the app does not want anonymous sessions.
+    says_off: bool,
+    /// The session that a sign-out is to end, or the anonymousId that is to be forgotten.
+    subject: Option<V::Text>,
+    attempts: u32,
+    status: u16,
+    ok: bool,
+    limited: bool,
+    is_announced: bool,
+    failed: Option<Reason>,
+    change: Change,
+    /// An answer that is kept until more is known of it.
+    answer: Option<Answer<V>>,
+}
+
+/// The session of one tab. See the [module](self).
+pub struct Machine<V: Values> {
+    config: Config,
+    mode: AnonymousMode,
+    /// The server makes no anonymous sessions, as a response on this page showed.
+    no_anonymous_support: bool,
+    /// When the latest question whether there is a session failed, in epoch milliseconds.
+    probe_failed_at: f64,
+    /// The browser may hold cookies of another session than the one that is stored.
+    contested: bool,
+    /// When asking about that failed, in epoch milliseconds.
+    doubt_failed_at: f64,
+    /// The token because of which the server was asked: its id and `iat`.
+    doubted: Option<(V::Text, f64)>,
+    /// The server said that there is no session, and that is not to be written down: the app has no consent for anything.
+    none_unwritten: bool,
+    /// The session whose end this tab told the app of last.
+    ended: Option<V::Text>,
+    /// The anonymousIds that the visitor wanted to be forgotten. A request that was under way may bring one back.
+    forgotten: Vec<V::Text>,
+    /// A front token that is over, and that the browser would not delete: its id and `iat`.
+    undeleted: Option<(V::Text, f64)>,
+    /// The refresh under way.
+    flight: Option<TaskId>,
+    /// The call of the app's endpoint under way.
+    creation: Option<TaskId>,
+    /// The task that leads, or is about to.
+    leader: Option<TaskId>,
+    tasks: Vec<Task<V>>,
+    /// The latest number that the machine gave to a task of its own.
+    own: TaskId,
+    actions: Vec<Action>,
+    /// How many of them were handed out.
+    taken: usize,
+}
+
+impl<V: Values> Machine<V> {
+    /// A machine that knows nothing yet.
+    #[must_use]
+    pub fn new(config: Config, mode: AnonymousMode) -> Self {
+        Self {
+            config,
+            mode,
+            no_anonymous_support: false,
+            probe_failed_at: 0.0,
+            contested: false,
+            doubt_failed_at: 0.0,
+            doubted: None,
+            none_unwritten: false,
+            ended: None,
+            undeleted: None,
+            forgotten: Vec::new(),
+            flight: None,
+            creation: None,
+            leader: None,
+            tasks: Vec::new(),
+            own: 0,
+            actions: Vec::new(),
+            taken: 0,
+        }
+    }
+
+    /// Takes another configuration over. Tasks under way go on by it.
+    pub fn configure(&mut self, config: Config, mode: AnonymousMode) {
+        self.config = config;
+        self.mode = mode;
+        self.no_anonymous_support = false;
+        self.probe_failed_at = 0.0;
+    }
+
+    /// The page has started with the configuration. Where anonymous sessions are off, nobody else would remove what is left of them in
+    /// this browser alone.
+    pub fn started(&mut self, view: &View<V>) {
+        if self.mode != AnonymousMode::Off {
+            return;
+        }
+        self.act(Action::ForgetKey);
+        if self.config.has_endpoint {
+            let mut task = self.own_task(Kind::Creation, view);
+            self.commit_removal(&mut task, Announced::Nothing, Announced::Removed, view);
+        }
+    }
+
+    /// What is to be done next.
+    pub fn next_action(&mut self) -> Option<Action> {
+        let action = self.actions.get(self.taken).copied();
+        if action.is_some() {
+            self.taken += 1;
+        } else {
+            self.actions.clear();
+            self.taken = 0;
+        }
+        action
+    }
+
+    /// How the app wants anonymous sessions now.
+    #[must_use]
+    pub fn mode(&self) -> AnonymousMode {
+        self.mode
+    }
+
+    /// Whether no task is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// The session, as far as this browser knows.
+    #[must_use]
+    pub fn state(&self, view: &View<V>) -> SessionState<V> {
+        let stored = self.stored(view);
+        let state = stored.state();
+        if state.is_unknown() && self.none_unwritten { SessionState::None(Mark(0.0)) } else { state }
+    }
+
+    /// What storage says that counts.
+    fn stored(&self, view: &View<V>) -> Stored<V> {
+        let Stored { changed, user, anonymous } = &view.stored;
+        // An endpoint's token is kept during a user session, which is what may be lost here.
+        let is_lost = changed.is_none() && self.mode == AnonymousMode::Endpoint;
+        let is_over = matches!((user, &self.undeleted), (Slot::Token(token), Some((id, issued_at)))
+            if token.id == *id && token.issued_at == *issued_at);
+        Stored {
+            changed: *changed,
+            user: if is_over { Slot::Empty } else { user.clone() },
+            anonymous: if is_lost { Slot::Empty } else { anonymous.clone() },
+        }
+    }
+
+    // --- what happens ------------------------------------------------------------------------------------------------
+
+    /// The app makes a request. `is_once` says that its body is a stream.
+    pub fn request(&mut self, task: TaskId, is_once: bool, view: &View<V>) {
+        self.begin(task, Kind::Request(Call::App), is_once, view);
+    }
+
+    /// The app asks or does something.
+    pub fn operation(&mut self, task: TaskId, operation: Operation, view: &View<V>) {
+        self.begin(task, Kind::Operation(operation), false, view);
+    }
+
+    /// Something was written by another tab, or may have been.
+    pub fn changed(&mut self, view: &View<V>) {
+        self.give_up_refresh(view);
+        self.forget_again(view);
+    }
+
+    /// The call is ready: the app's hook had it, and failed if not `ok`. Or a body was read.
+    pub fn hooked(&mut self, task: TaskId, ok: bool, view: &View<V>) {
+        self.resume(task, Cause::Hooked(ok), view);
+    }
+
+    /// The lock is there, or cannot be had in time. Locks only save calls, and the rules hold without.
+    pub fn locked(&mut self, task: TaskId, view: &View<V>) {
+        let is_turn = self.tasks.iter().any(|candidate| candidate.id == task && candidate.step == Step::Turn);
+        self.resume(task, if is_turn { Cause::Turn(true) } else { Cause::Locked }, view);
+    }
+
+    /// A timer has run out.
+    pub fn timer(&mut self, task: TaskId, view: &View<V>) {
+        // It waited for another request that could be one that takes for ever.
+        if self.leader != Some(task) {
+            self.resume(task, Cause::Turn(true), view);
+        }
+    }
+
+    /// There is an answer.
+    pub fn answered(&mut self, task: TaskId, answer: Answer<V>, view: &View<V>) {
+        self.resume(task, Cause::Answered(answer), view);
+    }
+
+    /// There is none.
+    pub fn rejected(&mut self, task: TaskId, view: &View<V>) {
+        self.resume(task, Cause::Rejected, view);
+    }
+
+    /// What the body of the answer says.
+    pub fn message(&mut self, task: TaskId, message: Message, view: &View<V>) {
+        self.resume(task, Cause::Message(message), view);
+    }
+
+    /// What was to be stored is, or was refused.
+    pub fn written(&mut self, task: TaskId, kept: Kept, view: &View<V>) {
+        self.resume(task, Cause::Written(kept), view);
+    }
+
+    /// Whether the signature is good; nothing when that cannot be told.
+    pub fn verified(&mut self, task: TaskId, is_good: Option<bool>, view: &View<V>) {
+        self.resume(task, Cause::Verified(is_good), view);
+    }
+
+    /// It is done.
+    pub fn done(&mut self, task: TaskId, view: &View<V>) {
+        self.resume(task, Cause::Done, view);
+    }
+
+    // --- tasks -------------------------------------------------------------------------------------------------------
+
+    fn begin(&mut self, id: TaskId, kind: Kind, is_once: bool, view: &View<V>) {
+        // A number that is taken would be two tasks.
+        if self.tasks.iter().all(|task| task.id != id) {
+            let mut task = self.task(id, kind, view);
+            task.is_once = is_once;
+            self.advance(task, Cause::Begun, view);
+        }
+    }
+
+    /// A task of the machine's own, which is not run yet.
+    fn own_task(&mut self, kind: Kind, view: &View<V>) -> Task<V> {
+        self.own = self.own.wrapping_sub(1).min(-1);
+        self.task(self.own, kind, view)
+    }
+
+    fn task(&self, id: TaskId, kind: Kind, view: &View<V>) -> Task<V> {
+        let state = self.state(view);
+        Task {
+            id,
+            kind,
+            step: Step::Begin,
+            before: state.clone(),
+            wanted: state,
+            flight: 0,
+            shares: false,
+            leads: false,
+            has_asked: false,
+            is_once: false,
+            tells: true,
+            recovers: false,
+            says_off: false,
+            subject: None,
+            attempts: 0,
+            status: 0,
+            ok: false,
+            limited: false,
+            is_announced: false,
+            failed: None,
+            change: Change::NOTHING,
+            answer: None,
+        }
+    }
+
+    fn resume(&mut self, id: TaskId, cause: Cause<V>, view: &View<V>) {
+        if let Some(index) = self.tasks.iter().position(|task| task.id == id) {
+            let task = self.tasks.swap_remove(index);
+            self.advance(task, cause, view);
+        }
+    }
+
+    /// Goes on with a task until it waits for something, or is over. What it did not wait for changes nothing.
+    fn advance(&mut self, mut task: Task<V>, cause: Cause<V>, view: &View<V>) {
+        let goes_on = match task.kind {
+            Kind::Request(_) => self.advance_request(&mut task, cause, view),
+            Kind::Operation(operation) => self.advance_operation(&mut task, operation, cause, view),
+            Kind::Refresh => self.advance_refresh(&mut task, cause, view),
+            Kind::Creation => self.advance_creation(&mut task, cause, view),
+        };
+        if goes_on {
+            self.tasks.push(task);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    fn fire(&mut self, task: TaskId, event: Event) {
+        self.act(Action::Fire { task, event });
+    }
+
+    fn fire_all(&mut self, task: TaskId, change: Change) {
+        change.events.into_iter().flatten().for_each(|event| self.fire(task, event));
+    }
+
+    /// Tells the caller; the task is over.
+    fn settle(&mut self, task: &mut Task<V>, outcome: Outcome, view: &View<V>) -> bool {
+        self.stop_leading(task, view);
+        self.act(Action::Settle { task: task.id, outcome });
+        false
+    }
+
+    /// Tells the app that a user session was required, unless it heard of the end of this very session already.
+    fn fire_unauthorised(&mut self, task: &Task<V>) {
+        if !self.was_told_of_the_end(task.before.user().map(|token| &token.id)) {
+            self.fire(task.id, Event::Unauthorised { expired_or_revoked: false });
+        }
+    }
+
+    fn was_told_of_the_end(&self, session: Option<&V::Text>) -> bool {
+        session.is_some() && self.ended.as_ref() == session
+    }
+
+    fn is_expired(token: &Token<V>, view: &View<V>) -> bool {
+        token.expires_at < view.server_now
+    }
+
+    // --- answers -----------------------------------------------------------------------------------------------------
+
+    /// Works out what the answer means, and has it stored. `false` when there is nothing to store.
+    fn commit(&mut self, task: &mut Task<V>, answer: &Answer<V>, asked: Asked, view: &View<V>) -> bool {
+        let copy = |announced: &Announced<Token<V>>| match announced {
+            Announced::Token(token) => Announced::Token(token.clone()),
+            Announced::Removed => Announced::Removed,
+            Announced::Nothing => Announced::Nothing,
+        };
+        // Asked for before they were switched off; the next response removes what came with it.
+        let is_unwanted = self.mode == AnonymousMode::Off && matches!(answer.anonymous, Announced::Token(_));
+        // The server has none to remove, so the one here is a leftover.
+        let is_leftover = task.says_off
+            && self.mode == AnonymousMode::Off
+            && task.before.anonymous().is_some()
+            && answer.status < 500
+            && matches!(answer.anonymous, Announced::Nothing);
+        let announced = Response {
+            asked,
+            anonymous_is_servers: self.mode != AnonymousMode::Endpoint,
+            refused: answer.status == self.config.expired_status,
+            user: copy(&answer.user),
+            anonymous: match is_unwanted {
+                true => Announced::Nothing,
+                false if is_leftover => Announced::Removed,
+                false => copy(&answer.anonymous),
+            },
+        };
+        // Others than the first request go because this was shown already.
+        let may_show = task.leads || task.kind == Kind::Refresh;
+        if may_show
+            && shows_that_none_are_made(&task.before, answer.status)
+            && matches!(announced.anonymous, Announced::Nothing)
+        {
+            self.no_anonymous_support = true;
+        }
+        self.store(task, &announced, answer.has_tokens, view)
+    }
+
+    /// The same of what no answer says.
+    fn commit_removal(
+        &mut self,
+        task: &mut Task<V>,
+        user: Announced<Token<V>>,
+        anonymous: Announced<Token<V>>,
+        view: &View<V>,
+    ) -> bool {
+        let announced = Response { asked: Asked::App, anonymous_is_servers: true, refused: false, user, anonymous };
+        self.store(task, &announced, false, view)
+    }
+
+    fn store(&mut self, task: &mut Task<V>, announced: &Response<V>, has_tokens: bool, view: &View<V>) -> bool {
+        let now = self.stored(view);
+        let change = absorb(&task.before, &now, &view.latest, announced);
+        task.change = change;
+        // Tokens of header mode are discarded with the front token, and no cookie comes with them.
+        if change.contested {
+            let told = match (&announced.user, &announced.anonymous) {
+                (Announced::Token(token), _) | (_, Announced::Token(token)) => Some((token.id.clone(), token.issued_at)),
+                _ => None,
+            };
+            // A cache answers with the same token again and again.
+            if told.is_none() || told != self.doubted || task.before.mark() != now.changed {
+                self.doubted = told;
+                self.doubt(view);
+            }
+        }
+        if change.events.iter().flatten().any(|event| matches!(event, Event::SignOut | Event::Unauthorised { .. })) {
+            self.ended = task.before.user().map(|token| token.id.clone());
+        }
+        let is_clean = now.changed.is_none() && matches!((&now.user, &now.anonymous), (Slot::Empty, Slot::Empty));
+        let stores = change.user == Write::Store || change.anonymous == Write::Store;
+        // Tokens belong to the front token they come with, and are discarded with it.
+        let is_discarded = change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
+        let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
+        let tells_time = match &announced.user {
+            Announced::Token(token) => change.user == Write::Store && tells_time(&view.latest, token),
+            _ => false,
+        };
+        if change.writes() {
+            self.none_unwritten = is_clean && !stores && self.mode == AnonymousMode::Off;
+        }
+        let writes = change.writes() && !self.none_unwritten;
+        if !writes && !keeps_user_tokens {
+            return false;
+        }
+        self.act(Action::Store {
+            task: task.id,
+            storing: Storing {
+                user: if writes { change.user } else { Write::Keep },
+                anonymous: if writes { change.anonymous } else { Write::Keep },
+                drop_unreadable: writes && matches!(now.anonymous, Slot::Unreadable) && change.anonymous == Write::Keep,
+                keeps_user_tokens,
+                tells_time,
+                // An app that says nothing of anonymous sessions finds nothing of them where there are none.
+                forgets_key: writes && (stores || self.mode == AnonymousMode::Unspecified),
+                mark: if writes { Mark::after(now.changed, view.now).0 } else { 0.0 },
+            },
+        });
+        true
+    }
+
+    /// After storing: what is left to tell.
+    fn note_written(&mut self, task: &mut Task<V>, kept: Kept, view: &View<V>) {
+        match (task.change.user, &view.stored.user) {
+            // It is over, wherever it comes from: perhaps it was written for another domain.
+            (Write::Remove, Slot::Token(token)) => self.undeleted = Some((token.id.clone(), token.issued_at)),
+            (Write::Remove | Write::Store, _) => self.undeleted = None,
+            (Write::Keep, _) => {}
+        }
+        let refused_user = task.change.user == Write::Store && !kept.user;
+        let refused_anonymous = task.change.anonymous == Write::Store && !kept.anonymous;
+        if refused_user || refused_anonymous && task.change.user == Write::Keep {
+            task.change = task.change.refused();
+        }
+        self.act(Action::Notify);
+    }
+
+    /// Tells the app of a change, and then does what follows from it: a refresh for a session that is gone is of no use.
+    fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
+        self.fire_all(task.id, task.change);
+        self.give_up_refresh(view);
+        self.settle_contest(view);
+        self.forget_again(view);
+    }
+}

@@ -1,0 +1,230 @@
+//! What an app can ask of the session, or do to it.
+
+use super::{Action, Bearer, Call, Cause, Failure, Headers, Kind, Machine, Outcome, Property, Refreshed, Step, Task, View};
+use crate::{
+    request::{AnonymousMode, is_session_due},
+    response::Announced,
+    state::{Event, SessionState, Values},
+};
+
+/// What an app can ask or do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Is there a session, of either kind?
+    Exists,
+    /// Is it anonymous?
+    IsAnonymous,
+    /// The user id, or `G-` and the anonymousId. Fails without a session.
+    UserId,
+    /// The anonymousId, or `undefined`.
+    AnonymousId,
+    /// The payload, refreshed if it has expired. Fails without a session.
+    Payload,
+    /// The token behind it if scripts have it, refreshed if it has expired, or `undefined`.
+    AccessToken,
+    /// Refreshes. Yes only if a *user* session was refreshed.
+    Refresh,
+    /// Ends the user session.
+    SignOut,
+    /// Another anonymousId for this visitor, for good.
+    Forget,
+    /// Switches anonymous sessions on or off.
+    Switch(bool),
+}
+
+impl<V: Values> Machine<V> {
+    pub(super) fn advance_operation(
+        &mut self,
+        task: &mut Task<V>,
+        operation: Operation,
+        cause: Cause<V>,
+        view: &View<V>,
+    ) -> bool {
+        match (task.step, cause) {
+            (Step::Begin, Cause::Begun) => self.begin_operation(task, operation, view),
+            // Behind a request that goes first, whose answer may do as well.
+            (Step::Turn, Cause::Turn(leads)) => {
+                if leads {
+                    self.lead(task);
+                }
+                self.want_refresh(task, task.wanted.clone(), Step::Probe, view)
+            }
+            (Step::Probe, Cause::Refreshed(refreshed)) => {
+                self.stop_leading(task, view);
+                match operation {
+                    Operation::Refresh => self.end_refreshing(task, refreshed, view),
+                    Operation::Switch(_) if !self.config.has_endpoint => match refreshed {
+                        Refreshed::Failed(reason) => self.settle(task, Outcome::RefreshAsError(reason), view),
+                        _ => self.settle(task, Outcome::Undefined, view),
+                    },
+                    _ => self.create_and_look(task, operation, view),
+                }
+            }
+            (Step::Endpoint, Cause::Created) => self.look(task, operation, view),
+            (Step::Refresh, Cause::Refreshed(refreshed)) => {
+                if let Refreshed::Failed(reason) = refreshed {
+                    task.failed = Some(reason);
+                }
+                self.answer(task, operation, view)
+            }
+            (Step::Prepare, Cause::Hooked(true)) => {
+                task.kind = Kind::Request(Call::SignOut);
+                task.has_asked = false;
+                self.admit(task, view)
+            }
+            (Step::Prepare, Cause::Hooked(false)) => self.settle(task, Outcome::Rejection, view),
+            (Step::Store, Cause::Written(kept)) => {
+                self.note_written(task, kept, view);
+                self.tell_change(task, view);
+                self.go_on_without_tokens(task, operation, view)
+            }
+            _ => true,
+        }
+    }
+
+    fn begin_operation(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+        match operation {
+            Operation::Refresh => {
+                if task.before.user().is_none() && !task.before.is_unknown() && !self.is_in_doubt(view) {
+                    self.fire_unauthorised(task);
+                    return self.settle(task, Outcome::Is(false), view);
+                }
+                self.refresh_in_turn(task, view)
+            }
+            Operation::Forget if self.config.has_endpoint => self.remove_endpoint_token(task, operation, view),
+            Operation::Forget => {
+                task.kind = Kind::Request(Call::Forget);
+                task.subject = task.before.token().and_then(|token| token.anonymous_id.clone());
+
+                self.admit(task, view)
+            }
+            Operation::Switch(enabled) => {
+                self.mode = match enabled {
+                    false => AnonymousMode::Off,
+                    true if self.config.has_endpoint => AnonymousMode::Endpoint,
+                    true => AnonymousMode::On,
+                };
+                self.no_anonymous_support = false;
+                self.none_unwritten = false;
+                if !enabled {
+                    self.act(Action::ForgetKey);
+                }
+                if !enabled && self.config.has_endpoint {
+                    return self.remove_endpoint_token(task, operation, view);
+                }
+                if self.config.has_endpoint {
+                    return self.resolve(task, operation, view);
+                }
+                // What is there is removed, or what is missing is made, by the next response. Be it this one.
+                let state = self.state(view);
+                let is_there = matches!(state, SessionState::Anonymous(..));
+                if state.user().is_none() && enabled != is_there {
+                    return self.refresh_in_turn(task, view);
+                }
+                self.settle(task, Outcome::Undefined, view)
+            }
+            _ => self.resolve(task, operation, view),
+        }
+    }
+
+    /// Refreshes; on behalf of a visitor without session after a request of the app that goes first.
+    fn refresh_in_turn(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        task.wanted = self.state(view);
+        if task.wanted.token().is_none() {
+            return self.want_turn(task);
+        }
+        self.want_refresh(task, task.wanted.clone(), Step::Probe, view)
+    }
+
+    /// Asks the server if nothing is known, or whose session it is if that is in doubt.
+    fn resolve(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+        let state = self.state(view);
+        let is_due = is_session_due(&state, self.mode, self.no_anonymous_support);
+        if state.is_unknown() || is_due || self.is_in_doubt(view) {
+            return self.refresh_in_turn(task, view);
+        }
+        self.create_and_look(task, operation, view)
+    }
+
+    fn create_and_look(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+        if self.want_creation(task, true, view) {
+            task.step = Step::Endpoint;
+            return true;
+        }
+        self.look(task, operation, view)
+    }
+
+    /// The state is known. An expired session is refreshed where the operation needs a valid one.
+    fn look(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+        let state = self.state(view);
+        let refreshes =
+            matches!(operation, Operation::Exists | Operation::Payload | Operation::AccessToken | Operation::SignOut);
+        if refreshes && state.user().is_some_and(|token| Self::is_expired(token, view)) {
+            return self.want_refresh(task, state, Step::Refresh, view);
+        }
+        self.answer(task, operation, view)
+    }
+
+    fn answer(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+        let state = self.state(view);
+        let is_there = state.token().is_some();
+        let outcome = match (operation, task.failed) {
+            (Operation::Exists, failed) => Outcome::Is(is_there && failed.is_none()),
+            (Operation::IsAnonymous, _) => Outcome::Is(matches!(state, SessionState::Anonymous(..))),
+            (Operation::AnonymousId, _) => Outcome::Property(Property::AnonymousId),
+            (Operation::AccessToken, None) if state.user().is_some() => Outcome::Token(Bearer::Access),
+            (Operation::AccessToken, None) if is_there => Outcome::Token(Bearer::Anonymous),
+            (Operation::AccessToken | Operation::Switch(_) | Operation::Forget | Operation::Refresh, _) => Outcome::Undefined,
+            // Nobody knows whether the session still exists, and saying that it does not would not end it.
+            (Operation::UserId | Operation::Payload | Operation::SignOut, Some(reason)) => Outcome::RefreshAsError(reason),
+            (Operation::SignOut, None) => return self.begin_sign_out(task, &state, view),
+            (Operation::UserId | Operation::Payload, None) if !is_there => Outcome::Failure(Failure::NoSession),
+            (Operation::UserId, None) => Outcome::Property(Property::UserId),
+            (Operation::Payload, None) => Outcome::Property(Property::Payload),
+        };
+        self.settle(task, outcome, view)
+    }
+
+    fn end_refreshing(&mut self, task: &mut Task<V>, refreshed: Refreshed, view: &View<V>) -> bool {
+        match refreshed {
+            Refreshed::Retry => self.settle(task, Outcome::Is(self.state(view).user().is_some()), view),
+            Refreshed::Ended(_) => {
+                if !task.before.is_unknown() {
+                    self.fire_unauthorised(task);
+                }
+                self.settle(task, Outcome::Is(false), view)
+            }
+            Refreshed::Failed(reason) => self.settle(task, Outcome::RefreshAsError(reason), view),
+        }
+    }
+
+    fn begin_sign_out(&mut self, task: &mut Task<V>, state: &SessionState<V>, view: &View<V>) -> bool {
+        if state.user().is_none() {
+            self.fire(task.id, Event::SignOut);
+            return self.settle(task, Outcome::Undefined, view);
+        }
+        task.step = Step::Prepare;
+        let headers: Headers = self.headers(state, view);
+        self.act(Action::Prepare { task: task.id, call: Call::SignOut, headers });
+        true
+    }
+
+    /// Of an anonymous session that no server knows.
+    fn remove_endpoint_token(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+        task.before = self.state(view);
+        // One that is being made does not count.
+        self.creation = None;
+        if self.commit_removal(task, Announced::Nothing, Announced::Removed, view) {
+            task.step = Step::Store;
+            return true;
+        }
+        self.go_on_without_tokens(task, operation, view)
+    }
+
+    fn go_on_without_tokens(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+        match operation {
+            Operation::Switch(_) => self.resolve(task, operation, view),
+            _ => self.create_and_look(task, operation, view),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The refresh of this tab: one at a time and, as far as locks can be had, over all tabs.
+
+use super::{
+    Action, Answer, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message, Reason, Refreshed, Step, Task,
+    TaskId, View, Wish,
+};
+use crate::{
+    refresh::{self, AfterLock, after_lock},
+    request::AnonymousMode,
+    response::{Announced, Asked, Verdict},
+    state::{Event, SessionState, Values},
+};
+
+/// Milliseconds. A tab that the browser froze may hold the lock; the server makes repeated refreshes harmless.
+const LOCK_TIMEOUT: f64 = 10_000.0;
+/// Milliseconds until a refresh call that hangs is given up. Shorter than the wait for the lock, so that no answer arrives after
+/// others went on without it.
+const CALL_TIMEOUT: f64 = 8_000.0;
+
+impl<V: Values> Machine<V> {
+    /// Has the task wait for a refresh on behalf of `wanted`, at `step`.
+    pub(super) fn want_refresh(&mut self, task: &mut Task<V>, wanted: SessionState<V>, step: Step, view: &View<V>) -> bool {
+        task.shares = self.flight.is_some();
+        task.flight = self.flight.unwrap_or_else(|| self.start_refresh(wanted.clone(), view));
+        task.wanted = wanted;
+        task.step = step;
+        true
+    }
+
+    /// Asks whose cookies the browser holds, when that is in doubt, and nobody else asks already.
+    pub(super) fn settle_contest(&mut self, view: &View<V>) {
+        if self.flight.is_none() && self.is_in_doubt(view) {
+            self.start_refresh(self.state(view), view);
+        }
+    }
+
+    pub(super) fn start_refresh(&mut self, wanted: SessionState<V>, view: &View<V>) -> TaskId {
+        let mut task = self.own_task(Kind::Refresh, view);
+        task.wanted = wanted;
+        let id = task.id;
+        self.flight = Some(id);
+        self.advance(task, Cause::Begun, view);
+        id
+    }
+
+    /// Gives up a refresh on behalf of a session that is no longer the one that is stored: by then its answer may have left cookies, so that
+    /// the server has to be asked whose they are.
+    pub(super) fn give_up_refresh(&mut self, view: &View<V>) {
+        let state = self.state(view);
+        // Of what the browser lost, the answer may bring it back.
+        if state.is_unknown() {
+            return;
+        }
+        let id_now = state.user().map(|token| &token.id);
+        let index = self.tasks.iter().position(|task| {
+            Some(task.id) == self.flight
+                && matches!(task.step, Step::Answer | Step::Message)
+                && task.before.user().map(|token| &token.id) != id_now
+        });
+        if let Some(index) = index {
+            let task = self.tasks.swap_remove(index);
+            self.act(Action::Abort { task: task.id });
+            self.doubt(view);
+            self.end_call(&task);
+            self.end_flight(&task, Ok(()), view);
+        }
+    }
+
+    pub(super) fn advance_refresh(&mut self, task: &mut Task<V>, cause: Cause<V>, view: &View<V>) -> bool {
+        match (task.step, cause) {
+            (Step::Begin, Cause::Begun) => {
+                let before = self.state(view);
+                let headers = self.refresh_headers(&before, view);
+                task.step = Step::Prepare;
+                // Before the lock, because the hook is the app's code. Should the state change until then, nothing is sent.
+                self.act(Action::Prepare { task: task.id, call: Call::Refresh, headers });
+                true
+            }
+            (Step::Prepare, Cause::Hooked(true)) => {
+                task.step = Step::Lock;
+                self.act(Action::Lock { task: task.id, name: LockName::Refresh, timeout: LOCK_TIMEOUT });
+                true
+            }
+            (Step::Prepare, Cause::Hooked(false)) => self.end_flight(task, Err(Reason::Of(task.id)), view),
+            (Step::Lock, Cause::Locked) => {
+                task.before = self.state(view);
+                if after_lock(&task.wanted, &task.before) != AfterLock::Call {
+                    self.end_call(task);
+                    return self.end_flight(task, Ok(()), view);
+                }
+                // Whatever this answer says is the truth about the cookies of now.
+                task.has_asked = core::mem::take(&mut self.contested);
+                task.step = Step::Answer;
+                let headers = self.refresh_headers(&task.before, view);
+                task.says_off = headers.wish == Wish::Off;
+                self.act(Action::Send {
+                    task: task.id,
+                    call: Call::Refresh,
+                    headers,
+                    key_in_accept: task.before.is_unknown() && self.mode == AnonymousMode::Unspecified,
+                    timeout: CALL_TIMEOUT,
+                });
+                true
+            }
+            (Step::Answer, Cause::Rejected) => {
+                self.note_failure(task, view);
+                self.end_call(task);
+                self.end_flight(task, Err(Reason::Of(task.id)), view)
+            }
+            (Step::Answer, Cause::Answered(answer)) => {
+                if answer.status == self.config.expired_status {
+                    task.answer = Some(answer);
+                    task.step = Step::Message;
+                    self.act(Action::ReadMessage { task: task.id });
+                    return true;
+                }
+                self.take_refresh(task, &answer, Verdict::Unclear, view)
+            }
+            (Step::Message, Cause::Message(message)) => {
+                let verdict = match message {
+                    Message::TryRefresh => Verdict::Ended,
+                    Message::Other(verdict) => verdict,
+                };
+                match task.answer.take() {
+                    Some(answer) => self.take_refresh(task, &answer, verdict, view),
+                    None => true,
+                }
+            }
+            (Step::Store, Cause::Written(kept)) => {
+                self.note_written(task, kept, view);
+                self.tell_of_refresh(task, view)
+            }
+            (Step::EndpointBeforeEvents, Cause::Created) => self.show_refresh(task),
+            (Step::ShowAnswer, Cause::Done) => self.judge_refresh(task, view),
+            _ => true,
+        }
+    }
+
+    /// A server that knows anonymous sessions gives one back to a visitor who has no other.
+    fn refresh_headers(&self, before: &SessionState<V>, view: &View<V>) -> Headers {
+        let is_visitors = !view.has_refresh_token && before.user().is_none() && self.mode != AnonymousMode::Endpoint;
+        let headers = self.headers(before, view);
+        Headers {
+            bearer: if is_visitors { Bearer::Anonymous } else { Bearer::Refresh },
+            // The key goes along in `accept`.
+            wish: if headers.wish == Wish::KeyIfSameOrigin { Wish::Nothing } else { headers.wish },
+            ..headers
+        }
+    }
+
+    fn take_refresh(&mut self, task: &mut Task<V>, answer: &Answer<V>, verdict: Verdict, view: &View<V>) -> bool {
+        task.status = answer.status;
+        task.ok = answer.ok;
+        task.is_announced = matches!(answer.user, Announced::Token(_));
+        if !answer.ok && answer.status != self.config.expired_status {
+            // The server could not say.
+            self.note_failure(task, view);
+        }
+        if self.commit(task, answer, Asked::Refresh(verdict), view) {
+            task.step = Step::Store;
+            return true;
+        }
+        self.tell_of_refresh(task, view)
+    }
+
+    /// Nobody knows more than before.
+    fn note_failure(&mut self, task: &Task<V>, view: &View<V>) {
+        self.probe_failed_at = view.now;
+        // Perhaps there is a session that this browser has lost sight of.
+        if task.status == 0 || task.status >= 500 {
+            self.no_anonymous_support = false;
+        }
+        if task.has_asked {
+            self.contested = true;
+            self.doubt_failed_at = view.now;
+        }
+    }
+
+    /// The browser may hold cookies of another session than the one that is stored. Tokens of header mode are discarded with what
+    /// announced them.
+    pub(super) fn doubt(&mut self, view: &View<V>) {
+        if !view.has_refresh_token {
+            self.contested = true;
+            self.doubt_failed_at = 0.0;
+        }
+    }
+
+    fn tell_of_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        self.end_call(task);
+        // Before any event: the app's callbacks may ask for a refresh.
+        self.clear_flight(task);
+        if task.before.user().is_some() && self.state(view).user().is_none() && self.want_creation(task, false, view) {
+            task.step = Step::EndpointBeforeEvents;
+            return true;
+        }
+        self.show_refresh(task)
+    }
+
+    fn show_refresh(&mut self, task: &mut Task<V>) -> bool {
+        self.fire_all(task.id, task.change);
+        task.step = Step::ShowAnswer;
+        self.act(Action::ShowAnswer { task: task.id });
+        true
+    }
+
+    fn judge_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        let result = match refresh::answer(task.ok, task.is_announced, &self.state(view)) {
+            refresh::Answer::Refreshed => {
+                self.fire(task.id, Event::RefreshSession);
+                Ok(())
+            }
+            // Ended meanwhile by somebody else: this answer tells the caller nothing.
+            refresh::Answer::Ended if task.ok => Ok(()),
+            refresh::Answer::Ended | refresh::Answer::Failed => Err(Reason::Of(task.id)),
+            refresh::Answer::HeaderMissing => Err(Reason::Failure(Failure::FrontTokenMissing)),
+            refresh::Answer::NotStored => Err(Reason::Failure(Failure::RefreshFailed)),
+        };
+        self.end_flight(task, result, view)
+    }
+
+    fn end_call(&mut self, task: &Task<V>) {
+        self.act(Action::Unlock { task: task.id, name: LockName::Refresh });
+    }
+
+    fn clear_flight(&mut self, task: &Task<V>) {
+        if self.flight == Some(task.id) {
+            self.flight = None;
+        }
+    }
+
+    /// Wakes all who wait for it.
+    fn end_flight(&mut self, task: &Task<V>, result: Result<(), Reason>, view: &View<V>) -> bool {
+        self.clear_flight(task);
+        while let Some(waiting) = self.next_waiting(|waiting| waiting.flight == task.id) {
+            let state = self.state(view);
+            let Some(index) = self.tasks.iter().position(|task| task.id == waiting) else { break };
+            let mut waiting = self.tasks.swap_remove(index);
+            waiting.flight = 0;
+            let refreshed = match (after_lock(&waiting.wanted, &state), result) {
+                (AfterLock::Retry, _) => Refreshed::Retry,
+                (AfterLock::Ended, Err(reason)) if !waiting.shares => Refreshed::Ended(reason),
+                (AfterLock::Ended, _) => Refreshed::Ended(Reason::Nothing),
+                (AfterLock::Call, Err(reason)) => Refreshed::Failed(reason),
+                // That one was on behalf of another state.
+                (AfterLock::Call, Ok(())) if waiting.shares => {
+                    let (wanted, step) = (waiting.wanted.clone(), waiting.step);
+                    self.want_refresh(&mut waiting, wanted, step, view);
+                    self.tasks.push(waiting);
+                    continue;
+                }
+                (AfterLock::Call, Ok(())) => Refreshed::Failed(Reason::Failure(Failure::RefreshFailed)),
+            };
+            self.advance(waiting, Cause::Refreshed(refreshed), view);
+        }
+        self.act(Action::Free { task: task.id });
+        self.settle_contest(view);
+        false
+    }
+
+    /// The headers of any call but the refresh.
+    pub(super) fn headers(&self, state: &SessionState<V>, view: &View<V>) -> Headers {
+        // Nobody checked a token of an endpoint while there is no session.
+        let is_unchecked = state.token().is_none() && self.mode == AnonymousMode::Endpoint;
+        let is_users = view.has_access_token || state.user().is_some() || is_unchecked;
+        Headers {
+            anti_csrf: state.token().is_some(),
+            bearer: if is_users { Bearer::Access } else { Bearer::Anonymous },
+            wish: match self.mode {
+                // A back end that knows nothing of them would not allow the header.
+                AnonymousMode::Off if !self.config.has_endpoint => Wish::Off,
+                AnonymousMode::On if state.token().is_none() => Wish::Key,
+                // The question failed, so this request may be the one that brings the session.
+                AnonymousMode::Unspecified if state.is_unknown() => Wish::KeyIfSameOrigin,
+                _ => Wish::Nothing,
+            },
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! One request, from the call to the response: wait until it may go, send it with the visitor's session, take over what the response says,
+//! perhaps refresh and send it again.
+
+use super::{Action, Answer, Call, Cause, Failure, Kind, Machine, Message, Outcome, Reason, Refreshed, Step, Task, View, Wish};
+use crate::{
+    refresh::{AfterRefusal, after_refusal},
+    request::{AnonymousMode, Gate, gate, may_ask},
+    response::{Announced, Asked},
+    state::{Event, SessionState, Values},
+};
+
+impl<V: Values> Machine<V> {
+    pub(super) fn advance_request(&mut self, task: &mut Task<V>, cause: Cause<V>, view: &View<V>) -> bool {
+        match (task.step, cause) {
+            (Step::Begin, Cause::Begun) => self.admit(task, view),
+            (Step::Turn, Cause::Turn(leads)) => {
+                if leads {
+                    self.lead(task);
+                }
+                self.admit(task, view)
+            }
+            // Whatever came of it, the request goes, and the server decides.
+            (Step::Probe, Cause::Refreshed(_)) => self.admit(task, view),
+            (Step::Endpoint, Cause::Created) => self.send(task, view),
+            (Step::Answer, Cause::Rejected) => {
+                // The answer may have been lost after the browser had its cookies.
+                if task.kind != Kind::Request(Call::App) {
+                    self.doubt(view);
+                    self.settle_contest(view);
+                }
+                self.settle(task, Outcome::Rejection, view)
+            }
+            (Step::Answer, Cause::Answered(answer)) => self.take(task, &answer, view),
+            (Step::Store, Cause::Written(kept)) => {
+                self.note_written(task, kept, view);
+                self.tell(task, view)
+            }
+            (Step::EndpointBeforeEvents, Cause::Created) => self.fire_and_judge(task, view),
+            (Step::Message, Cause::Message(message)) => self.refuse(task, message == Message::TryRefresh, view),
+            (Step::Claims, Cause::Done) => self.finish(task, Outcome::Answer, view),
+            (Step::Refresh, Cause::Refreshed(refreshed)) => self.retry(task, refreshed, view),
+            (Step::ShowAnswer, Cause::Done) => {
+                task.step = Step::ReadSignOut;
+                self.act(Action::ReadSignOut { task: task.id });
+                true
+            }
+            (Step::ReadSignOut, Cause::Hooked(true)) => self.end_after_sign_out(task, view),
+            (Step::ReadSignOut, Cause::Hooked(false)) => self.settle(task, Outcome::Rejection, view),
+            (Step::StoreEnd, Cause::Written(kept)) => {
+                self.note_written(task, kept, view);
+                self.tell_of_sign_out(task, view)
+            }
+            _ => true,
+        }
+    }
+
+    /// Sends it as soon as it may go.
+    pub(super) fn admit(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        let state = self.state(view);
+        if self.is_in_doubt(view) && !task.has_asked {
+            task.has_asked = true;
+            return self.want_refresh(task, state, Step::Probe, view);
+        }
+        let may_ask = !task.has_asked && self.may_probe(view);
+        match gate(&state, self.mode, may_ask, self.no_anonymous_support) {
+            Gate::Ask => {
+                task.has_asked = true;
+                self.want_refresh(task, SessionState::Unknown, Step::Probe, view)
+            }
+            Gate::Lead if !task.leads => self.want_turn(task),
+            Gate::Lead => self.send(task, view),
+            Gate::Open => {
+                self.stop_leading(task, view);
+                if self.want_creation(task, true, view) {
+                    task.step = Step::Endpoint;
+                    return true;
+                }
+                self.send(task, view)
+            }
+        }
+    }
+
+    /// Whether a question may be asked now.
+    pub(super) fn may_probe(&self, view: &View<V>) -> bool {
+        may_ask(self.mode, view.now, self.probe_failed_at)
+    }
+
+    /// Whether the browser may hold cookies of another session than the one that is stored, and the server can be asked.
+    pub(super) fn is_in_doubt(&self, view: &View<V>) -> bool {
+        self.contested && (self.flight.is_some() || may_ask(self.mode, view.now, self.doubt_failed_at))
+    }
+
+    fn send(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        let Kind::Request(call) = task.kind else { return true };
+        task.before = self.state(view);
+        task.step = Step::Answer;
+        match (call, task.before.token()) {
+            (Call::SignOut, Some(token)) if task.before.user().is_some() => task.subject = Some(token.id.clone()),
+            (Call::Forget, Some(token)) if task.subject.is_none() => task.subject.clone_from(&token.anonymous_id),
+            _ => {}
+        }
+        let headers = self.headers(&task.before, view);
+        task.says_off = headers.wish == Wish::Off;
+        self.act(Action::Send { task: task.id, call, headers, key_in_accept: false, timeout: 0.0 });
+        true
+    }
+
+    fn take(&mut self, task: &mut Task<V>, answer: &Answer<V>, view: &View<V>) -> bool {
+        task.status = answer.status;
+        task.ok = answer.ok;
+        task.limited = answer.limited;
+        if self.commit(task, answer, Asked::App, view) {
+            task.step = Step::Store;
+            return true;
+        }
+        self.tell(task, view)
+    }
+
+    /// Everything is stored: the next request may go, and the app hears of it. When the user session ended, be it in another tab, the
+    /// anonymous one is made first: callbacks find it in place.
+    fn tell(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        // A server that says it is limited makes none now, and has no other to give back.
+        task.recovers = task.leads && task.status < 500 && !task.limited;
+        self.stop_leading(task, view);
+        if task.before.user().is_some() && self.state(view).user().is_none() && self.want_creation(task, false, view) {
+            task.step = Step::EndpointBeforeEvents;
+            return true;
+        }
+        self.fire_and_judge(task, view)
+    }
+
+    /// After the answer to a first request, which announces nothing to a visitor whose session the server knows: asks once for what this
+    /// browser lost. Nobody waits for it.
+    fn recover(&mut self, view: &View<V>) {
+        let state = self.state(view);
+        if state.token().is_none() && self.mode == AnonymousMode::On && self.flight.is_none() {
+            self.start_refresh(state, view);
+        }
+    }
+
+    fn fire_and_judge(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        self.tell_change(task, view);
+        if task.recovers {
+            self.recover(view);
+        }
+        if task.status != self.config.expired_status {
+            if task.status == self.config.invalid_claim_status {
+                task.step = Step::Claims;
+                self.act(Action::ReadClaims { task: task.id });
+                return true;
+            }
+            return self.finish(task, Outcome::Answer, view);
+        }
+        // Back ends of an endpoint say so of its tokens, too.
+        if matches!(task.before, SessionState::Anonymous(..)) && self.mode != AnonymousMode::Endpoint {
+            task.step = Step::Message;
+            self.act(Action::ReadMessage { task: task.id });
+            return true;
+        }
+        self.refuse(task, false, view)
+    }
+
+    /// The server wants a valid session. `is_expired` says that it saw an access token of a user in the request of a visitor.
+    fn refuse(&mut self, task: &mut Task<V>, is_expired: bool, view: &View<V>) -> bool {
+        match after_refusal(&self.state(view), is_expired, task.attempts, self.config.retry_limit) {
+            AfterRefusal::GiveUp => self.settle(task, Outcome::TooManyRetries(task.attempts), view),
+            AfterRefusal::Return => {
+                self.tell_of_refusal(task);
+                self.finish(task, Outcome::Answer, view)
+            }
+            AfterRefusal::Refresh => {
+                task.attempts += 1;
+                self.want_refresh(task, task.before.clone(), Step::Refresh, view)
+            }
+        }
+    }
+
+    fn retry(&mut self, task: &mut Task<V>, refreshed: Refreshed, view: &View<V>) -> bool {
+        let reason = match refreshed {
+            // The next request of the app will go with the new token.
+            Refreshed::Retry if task.is_once => return self.finish(task, Outcome::AnswerToSpentBody, view),
+            Refreshed::Retry => {
+                task.has_asked = false;
+                return self.admit(task, view);
+            }
+            Refreshed::Ended(reason) => {
+                self.tell_of_refusal(task);
+                reason
+            }
+            Refreshed::Failed(reason) => reason,
+        };
+        // The refresh endpoint's answer takes the place of the API's, as with the peers.
+        self.finish(task, Outcome::Refresh(reason), view)
+    }
+
+    /// Says that a user session is wanted, where the caller did not want to end one.
+    fn tell_of_refusal(&mut self, task: &Task<V>) {
+        if task.kind != Kind::Request(Call::SignOut) {
+            self.fire_unauthorised(task);
+        }
+    }
+
+    /// Hands the outcome to the caller, or to what the machine made the request for.
+    fn finish(&mut self, task: &mut Task<V>, outcome: Outcome, view: &View<V>) -> bool {
+        match (task.kind, outcome) {
+            (Kind::Request(Call::SignOut), Outcome::Refresh(reason)) if reason != Reason::Nothing => {
+                if self.state(view).user().is_none() {
+                    return self.tell_of_sign_out(task, view);
+                }
+                self.settle(task, Outcome::RefreshAsError(reason), view)
+            }
+            (Kind::Request(Call::SignOut), _) if task.status == self.config.expired_status => self.tell_of_sign_out(task, view),
+            (Kind::Request(Call::SignOut), _) if task.ok => {
+                task.step = Step::ShowAnswer;
+                self.act(Action::ShowAnswer { task: task.id });
+                true
+            }
+            (Kind::Request(Call::Forget), Outcome::Refresh(reason)) if reason != Reason::Nothing => {
+                self.settle(task, Outcome::RefreshAsError(reason), view)
+            }
+            (Kind::Request(Call::Forget), _) if task.ok => self.end_after_forgetting(task, view),
+            (Kind::Request(Call::SignOut | Call::Forget), _) => self.settle(task, Outcome::AnswerAsError, view),
+            _ => self.settle(task, outcome, view),
+        }
+    }
+
+    /// The header that says so may have been stripped, or not exposed.
+    fn end_after_sign_out(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        let state = self.state(view);
+        let is_there = state.user().is_some_and(|token| task.subject.as_ref() == Some(&token.id));
+        if is_there {
+            task.before = state;
+            if self.commit_removal(task, Announced::Removed, Announced::Nothing, view) {
+                task.step = Step::StoreEnd;
+                return true;
+            }
+        }
+        self.tell_of_sign_out(task, view)
+    }
+
+    /// Tells of the end in the tab that wanted it, be it that another one was first.
+    fn tell_of_sign_out(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        if task.step == Step::StoreEnd {
+            self.tell_change(task, view);
+        } else if !self.was_told_of_the_end(task.subject.as_ref()) {
+            self.ended.clone_from(&task.subject);
+            self.fire(task.id, Event::SignOut);
+        }
+        self.settle(task, Outcome::Undefined, view)
+    }
+
+    /// Another login or a late answer may have brought the id back.
+    fn end_after_forgetting(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        /// How often the server is asked.
+        const LIMIT: u32 = 3;
+        let id = |state: &SessionState<V>| state.token().and_then(|token| token.anonymous_id.clone());
+        // The one that the visitor had when they asked, and the one that the server saw.
+        let gone = [task.subject.clone(), id(&task.before)];
+        let now = id(&self.state(view));
+        task.attempts += 1;
+        if now.is_some() && gone.contains(&now) {
+            if task.attempts < LIMIT {
+                return self.admit(task, view);
+            }
+            return self.settle(task, Outcome::Failure(Failure::NotForgotten), view);
+        }
+        self.forgotten.extend(gone.into_iter().flatten());
+        self.settle(task, Outcome::Undefined, view)
+    }
+
+    /// Asks the server once more, when an answer that was under way has brought back what was to be forgotten.
+    pub(super) fn forget_again(&mut self, view: &View<V>) {
+        let state = self.state(view);
+        let id = state.token().and_then(|token| token.anonymous_id.as_ref());
+        if let Some(index) = self.forgotten.iter().position(|forgotten| Some(forgotten) == id) {
+            // Until it is done, others that find the id need not ask.
+            self.forgotten.swap_remove(index);
+            let task = self.own_task(Kind::Request(Call::Forget), view);
+            self.advance(task, Cause::Begun, view);
+        }
+    }
+}

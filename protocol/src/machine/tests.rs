@@ -1,0 +1,1 @@
+//! Orders of events by hand.

@@ -1,0 +1,142 @@
+//! One browser: what all its tabs share, and what a tab has of its own.
+
+use std::collections::BTreeMap;
+
+use passerby_protocol::{
+    machine::{Call, LockName, Machine, TaskId, View},
+    response::Last,
+    state::{Mark, SessionState, Slot, Stored, Token},
+};
+
+use crate::{
+    server::{Put, Reply, Route},
+    tokens::{Access, Anonymous, Refresh, Sim, Time},
+};
+
+/// Cookies and local storage. Those of the server are `HttpOnly`; scripts write the others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Jar {
+    pub(crate) access: Option<Access>,
+    pub(crate) refresh: Option<Refresh>,
+    pub(crate) anonymous: Option<Anonymous>,
+    pub(crate) front: Option<Token<Sim>>,
+    pub(crate) anonymous_front: Option<Token<Sim>>,
+    pub(crate) mark: Option<Mark>,
+    /// Header mode.
+    pub(crate) own_access: Option<Access>,
+    pub(crate) own_refresh: Option<Refresh>,
+    pub(crate) own_anonymous: Option<Anonymous>,
+    /// The key of a first visit.
+    pub(crate) key: Option<u32>,
+}
+
+fn put<T: Copy>(place: &mut Option<T>, what: Put<T>) {
+    match what {
+        Put::Leave => {}
+        Put::Clear => *place = None,
+        Put::Set(value) => *place = Some(value),
+    }
+}
+
+impl Jar {
+    /// Does what `Set-Cookie` says.
+    pub(crate) fn take_cookies(&mut self, reply: &Reply) {
+        if !reply.in_headers {
+            put(&mut self.access, reply.access);
+            put(&mut self.refresh, reply.refresh);
+            put(&mut self.anonymous, reply.anonymous);
+        }
+    }
+}
+
+/// A lock over all tabs: who holds it, and who waits, each with the time at which they give up.
+#[derive(Debug, Default)]
+pub(crate) struct Lock {
+    pub(crate) holder: Option<(usize, TaskId)>,
+    pub(crate) waiting: Vec<(usize, TaskId, Time)>,
+}
+
+/// What the shell of a tab keeps of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Meta {
+    pub(crate) call: Option<Call>,
+    pub(crate) route: Route,
+    pub(crate) reply: Option<Reply>,
+    /// Whether somebody waits for its outcome.
+    pub(crate) has_caller: bool,
+    /// How many ends this tab had told when it began.
+    pub(crate) ends_before: u32,
+}
+
+pub(crate) struct Tab {
+    pub(crate) machine: Machine<Sim>,
+    pub(crate) is_open: bool,
+    pub(crate) is_frozen: bool,
+    pub(crate) tasks: BTreeMap<TaskId, Meta>,
+    pub(crate) timers: Vec<(Time, TaskId)>,
+    pub(crate) latest: Last<u32>,
+    pub(crate) next: TaskId,
+    /// Ends of user sessions that were told.
+    pub(crate) ends: u32,
+    /// Whether the latest of them is still the last word.
+    pub(crate) has_told_end: bool,
+}
+
+impl Tab {
+    pub(crate) fn new(machine: Machine<Sim>) -> Self {
+        Self {
+            machine,
+            is_open: true,
+            is_frozen: false,
+            tasks: BTreeMap::new(),
+            timers: Vec::new(),
+            latest: Last { id: 0, issued_at: f64::NAN },
+            next: 0,
+            ends: 0,
+            has_told_end: false,
+        }
+    }
+}
+
+pub(crate) struct Browser {
+    pub(crate) jar: Jar,
+    pub(crate) tabs: Vec<Tab>,
+    pub(crate) refresh_lock: Lock,
+    pub(crate) leader_lock: Lock,
+    pub(crate) has_locks: bool,
+    pub(crate) has_channel: bool,
+    pub(crate) in_headers: bool,
+    /// By how much this device's clock is ahead, in milliseconds.
+    pub(crate) skew: Time,
+}
+
+impl Browser {
+    pub(crate) fn lock(&mut self, name: LockName) -> &mut Lock {
+        match name {
+            LockName::Refresh => &mut self.refresh_lock,
+            LockName::Leader => &mut self.leader_lock,
+        }
+    }
+
+    /// What the shell of that tab sees.
+    pub(crate) fn view(&mut self, tab: usize, now: Time) -> View<Sim> {
+        let Jar { front, anonymous_front, mark, own_access, own_refresh, .. } = &self.jar;
+        let slot = |token: &Option<Token<Sim>>| token.clone().map_or(Slot::Empty, Slot::Token);
+        if let Some(token) = front {
+            self.tabs[tab].latest = Last { id: token.id, issued_at: token.issued_at };
+        }
+        View {
+            stored: Stored { changed: *mark, user: slot(front), anonymous: slot(anonymous_front) },
+            latest: self.tabs[tab].latest.clone(),
+            now: now + self.skew,
+            server_now: now,
+            has_access_token: own_access.is_some() && own_refresh.is_some(),
+            has_refresh_token: own_refresh.is_some(),
+        }
+    }
+
+    pub(crate) fn state(&mut self, tab: usize, now: Time) -> SessionState<Sim> {
+        let view = self.view(tab, now);
+        self.tabs[tab].machine.state(&view)
+    }
+}

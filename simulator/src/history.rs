@@ -1,0 +1,318 @@
+//! What happens in a world: a list of steps, so that a failing one can be made shorter and read.
+
+use passerby_protocol::{machine::Operation, request::AnonymousMode, state::SessionState};
+
+use crate::{
+    server::{Principal, Route},
+    tokens::Sim,
+    world::{Setting, World},
+};
+
+/// One step. Numbers choose among what there is at that time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Step {
+    /// Something that waits to happen does.
+    Happen(u8),
+    Lose(u8),
+    Request(u8, Route),
+    Operate(u8, Operation),
+    Open,
+    Close(u8),
+    Freeze(u8),
+    Thaw(u8),
+    /// Milliseconds.
+    Pass(u32),
+    Revoke,
+    ReplaceKey,
+    Down,
+    Up,
+    Drop(u8),
+}
+
+/// A world and what happens in it.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    pub(crate) setting: Setting,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl History {
+    /// The one of that seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let is_ours = random.u8(..4) > 0;
+        let setting = Setting {
+            is_ours,
+            mode: if is_ours && random.u8(..4) > 0 { AnonymousMode::On } else { AnonymousMode::Unspecified },
+            has_locks: random.u8(..4) > 0,
+            has_channel: random.u8(..4) > 0,
+            in_headers: random.u8(..4) == 0,
+            rotates: random.u8(..8) == 0,
+            skew: [0.0, 0.0, 0.0, 3_600_000.0, -86_400_000.0][random.usize(..5)],
+        };
+        // Most histories are calm, so that the strictest checks apply to them.
+        let is_calm = random.u8(..4) > 0;
+        let length = random.usize(4..60);
+        let steps = (0..length).map(|_| step(&mut random, is_calm)).collect();
+        Self { setting, steps }
+    }
+
+    /// Lets it happen. The world says what is wrong, if anything is.
+    pub(crate) fn run(&self, traces: bool) -> World {
+        let mut world = World::new(self.setting, traces);
+        for step in &self.steps {
+            take(&mut world, *step);
+            if world.fault.is_some() {
+                return world;
+            }
+        }
+        world.server.is_down = false;
+        world.say(|| "from here on, nothing new happens".into());
+        world.settle_down();
+        check(&mut world);
+        world
+    }
+
+    /// A shorter one that fails in the same way.
+    pub(crate) fn shortened(&self) -> Self {
+        let kind = |history: &Self| history.run(false).fault.map(|fault| fault.chars().take(2).collect::<String>());
+        let wanted = kind(self);
+        let mut best = self.clone();
+        let mut size = best.steps.len().div_ceil(2).max(1);
+        loop {
+            let mut start = 0;
+            while start < best.steps.len() {
+                let mut shorter = best.clone();
+                shorter.steps.drain(start..(start + size).min(best.steps.len()));
+                if kind(&shorter) == wanted {
+                    best = shorter;
+                } else {
+                    start += size;
+                }
+            }
+            if size == 1 {
+                return best;
+            }
+            size /= 2;
+        }
+    }
+}
+
+fn step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
+    let any = random.u8(..);
+    match random.u8(..100) {
+        0..50 => Step::Happen(any),
+        50..64 => Step::Request(any, [Route::Public, Route::Users, Route::Public][random.usize(..3)]),
+        64..70 => Step::Request(any, Route::Login(random.u32(1..3))),
+        70..73 => Step::Operate(any, Operation::SignOut),
+        73..75 => Step::Operate(any, Operation::Exists),
+        75..77 => Step::Operate(any, Operation::Refresh),
+        77 => Step::Operate(any, Operation::Forget),
+        78..81 => Step::Open,
+        81..86 => Step::Pass([50, 1_000, 6_000, 9_000, 13_000, 40_000][random.usize(..6)]),
+        86..90 => Step::Pass(3_700_000),
+        _ if is_calm => Step::Happen(any),
+        90..93 => Step::Lose(any),
+        93 => Step::Close(any),
+        94 => Step::Freeze(any),
+        95 => Step::Thaw(any),
+        96 => Step::Revoke,
+        97 => [Step::Down, Step::Up][random.usize(..2)],
+        98 => Step::Drop(any),
+        _ => [Step::ReplaceKey, Step::Operate(any, Operation::Switch(false)), Step::Operate(any, Operation::Switch(true))]
+            [random.usize(..3)],
+    }
+}
+
+fn pick(from: &[usize], number: u8) -> Option<usize> {
+    (!from.is_empty()).then(|| from[usize::from(number) % from.len()])
+}
+
+fn take(world: &mut World, step: Step) {
+    let tabs = &world.browser.tabs;
+    let open: Vec<usize> = (0..tabs.len()).filter(|tab| tabs[*tab].is_open).collect();
+    let awake: Vec<usize> = open.iter().copied().filter(|tab| !tabs[*tab].is_frozen).collect();
+    match step {
+        Step::Happen(number) => {
+            if let Some(index) = pick(&world.choices(), number) {
+                world.happen(index);
+            }
+        }
+        Step::Lose(number) => {
+            if let Some(index) = pick(&world.choices(), number) {
+                world.lose(index);
+            }
+        }
+        Step::Request(number, route) => {
+            if let Some(tab) = pick(&awake, number) {
+                world.request(tab, route);
+            }
+        }
+        Step::Operate(number, operation) => {
+            if let Some(tab) = pick(&awake, number) {
+                if matches!(operation, Operation::Forget | Operation::Switch(_)) {
+                    world.may_change_id = true;
+                }
+                if matches!(operation, Operation::Switch(_)) {
+                    world.is_meddled = true;
+                    world.has_switched = true;
+                    // Each tab has its own consent, so the app tells all of them, and those that will open.
+                    world.setting.mode = match operation {
+                        Operation::Switch(true) => AnonymousMode::On,
+                        _ => AnonymousMode::Off,
+                    };
+                    for tab in open {
+                        world.operate(tab, operation);
+                    }
+                } else {
+                    world.operate(tab, operation);
+                }
+            }
+        }
+        Step::Open if open.len() < 3 => world.open_tab(),
+        Step::Open => {}
+        Step::Close(number) if open.len() > 1 => {
+            if let Some(tab) = pick(&open, number) {
+                world.close_tab(tab);
+            }
+        }
+        Step::Close(_) => {}
+        Step::Freeze(number) => {
+            if let Some(tab) = pick(&open, number) {
+                world.browser.tabs[tab].is_frozen = true;
+                world.say(|| format!("tab {tab} freezes"));
+            }
+        }
+        Step::Thaw(number) => {
+            if let Some(tab) = pick(&open, number) {
+                world.browser.tabs[tab].is_frozen = false;
+                world.say(|| format!("tab {tab} thaws"));
+            }
+        }
+        Step::Pass(time) => world.pass(f64::from(time)),
+        Step::Revoke => {
+            world.say(|| "an administrator ends all sessions".into());
+            world.is_meddled = true;
+            world.server.revoke_all();
+        }
+        Step::ReplaceKey => {
+            world.say(|| "the key of anonymous tokens is replaced".into());
+            world.is_meddled = true;
+            world.may_change_id = true;
+            world.server.key += 1;
+        }
+        Step::Down => {
+            world.is_meddled = true;
+            world.server.is_down = true;
+        }
+        Step::Up => world.server.is_down = false,
+        Step::Drop(number) => {
+            world.is_meddled = true;
+            world.may_change_id = true;
+            world.say(|| format!("the visitor deletes cookie {}", number % 6));
+            let jar = &mut world.browser.jar;
+            match number % 6 {
+                0 => {
+                    jar.access = None;
+                    // A stock back end answers as to anybody.
+                    world.has_lost_front |= !world.setting.is_ours;
+                }
+                1 => jar.refresh = None,
+                2 => jar.anonymous = None,
+                3 => {
+                    jar.front = None;
+                    world.has_lost_front = true;
+                }
+                4 => {
+                    jar.anonymous_front = None;
+                    world.has_lost_front = true;
+                }
+                _ => jar.mark = None,
+            }
+        }
+    }
+}
+
+/// Whether that is what the tab said.
+fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool) -> bool {
+    match (told, saw) {
+        (SessionState::Authenticated(_, token), Principal::User { handle, .. } | Principal::Expired(handle)) => {
+            token.id == handle
+        }
+        (SessionState::Anonymous(_, token), Principal::Anonymous(id)) => token.id == id,
+        (SessionState::None(_) | SessionState::Unknown, Principal::Nobody) => true,
+        // The server has made one for this request.
+        (SessionState::None(_) | SessionState::Unknown, Principal::Anonymous(_)) => !is_known,
+        (SessionState::Unknown, _) => !is_known,
+        // A cookie was lost, and no answer tells of that.
+        (SessionState::Authenticated(..), Principal::Nobody) => !is_known,
+        _ => false,
+    }
+}
+
+/// What must hold once nothing is under way.
+fn check(world: &mut World) {
+    for tab in 0..world.browser.tabs.len() {
+        let Tab { is_open, .. } = tab_of(world, tab);
+        if !is_open {
+            continue;
+        }
+        let left = world.browser.tabs[tab].tasks.iter().filter(|(_, meta)| meta.has_caller).count();
+        if left > 0 || !world.browser.tabs[tab].machine.is_idle() {
+            world.fail(|| format!("f: {left} callers of tab {tab} wait for ever"));
+            return;
+        }
+    }
+    let mut id = None;
+    for round in 0..4 {
+        if round == 2 {
+            // After a question that failed, requests go without one for a while.
+            world.pass(11_000.0);
+        }
+        for tab in 0..world.browser.tabs.len() {
+            if !tab_of(world, tab).is_open {
+                continue;
+            }
+            let Some((told, saw)) = world.ask_who(tab, round == 3) else {
+                world.fail(|| format!("f: a request of tab {tab} is never sent"));
+                return;
+            };
+            let nobody_asks = world.has_lost_front && (world.setting.mode != AnonymousMode::On || world.has_switched);
+            let is_strict = !world.has_unread_cookies && !nobody_asks && (!world.is_meddled || round == 3);
+            if is_strict && !agree(&told, saw, round == 3 && !world.has_switched) {
+                let detail = told.token().map(|token| token.id);
+                world.fail(|| format!("a: tab {tab} says {told:?} {detail:?}, and the server sees {saw:?}"));
+                return;
+            }
+            id = match saw {
+                Principal::Anonymous(id) | Principal::User { anonymous_id: id, .. } => Some(id),
+                _ => None,
+            };
+            world.settle_down();
+            if world.fault.is_some() {
+                return;
+            }
+        }
+    }
+    if world.setting.is_ours
+        && !world.setting.rotates
+        && !world.may_change_id
+        && !world.is_meddled
+        && let (Some(first), Some(last)) = (world.first_id, id)
+        && first != last
+    {
+        world.fail(|| format!("c: the visitor was {first}, and is {last} now"));
+    }
+    if let Some(id) = id
+        && world.forgotten.contains(&id)
+        && !world.is_meddled
+    {
+        world.fail(|| format!("c: the id {id} was to be forgotten"));
+    }
+}
+
+use crate::browser::Tab;
+
+fn tab_of(world: &World, tab: usize) -> &Tab {
+    &world.browser.tabs[tab]
+}

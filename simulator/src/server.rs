@@ -1,0 +1,422 @@
+//! Servers: ours, by the rules that `passerby-server` uses, and a stock SuperTokens back end.
+
+use std::collections::BTreeMap;
+
+use passerby_protocol::{
+    response::Announced,
+    rotation::{DEFAULT_GRACE_MS, Lineage, Presented, Rotation},
+    state::Token,
+};
+
+use crate::tokens::{Access, Anonymous, Refresh, Sim, Time};
+
+/// Milliseconds that an access token is valid.
+pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// Answers everybody.
+    Public,
+    /// Answers users, and asks the database whether their session is still there.
+    Users,
+    /// Signs a user in.
+    Login(u32),
+    /// Looks who asks, as `Public` does, for the simulator.
+    Who,
+    Refresh,
+    SignOut,
+    Forget,
+}
+
+/// What a request brings along.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Credentials {
+    pub(crate) access: Option<Access>,
+    pub(crate) refresh: Option<Refresh>,
+    pub(crate) anonymous: Option<Anonymous>,
+    /// The key of a first visit.
+    pub(crate) key: Option<u32>,
+    /// The app does not want anonymous sessions.
+    pub(crate) off: bool,
+    /// New tokens go in headers.
+    pub(crate) in_headers: bool,
+}
+
+/// Who asked, as the server saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Principal {
+    Nobody,
+    Anonymous(u32),
+    User {
+        handle: u32,
+        anonymous_id: u32,
+    },
+    /// A user whose access token has expired.
+    Expired(u32),
+}
+
+/// What a response does to one cookie, or its header in header mode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Put<T> {
+    Leave,
+    Clear,
+    Set(T),
+}
+
+/// A response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) message: Option<&'static str>,
+    pub(crate) access: Put<Access>,
+    pub(crate) refresh: Put<Refresh>,
+    pub(crate) anonymous: Put<Anonymous>,
+    /// Whether the anonymous front token is announced, and which.
+    pub(crate) announces: Option<Anonymous>,
+    /// `front-token: remove`.
+    pub(crate) ends: bool,
+    /// `st-anonymous-front-token: remove`.
+    pub(crate) removes_anonymous: bool,
+    pub(crate) in_headers: bool,
+    pub(crate) saw: Principal,
+}
+
+impl Reply {
+    fn new(status: u16, saw: Principal, in_headers: bool) -> Self {
+        Self {
+            status,
+            message: None,
+            access: Put::Leave,
+            refresh: Put::Leave,
+            anonymous: Put::Leave,
+            announces: None,
+            ends: false,
+            removes_anonymous: false,
+            in_headers,
+            saw,
+        }
+    }
+
+    /// The header `front-token`.
+    pub(crate) fn user_front(&self) -> Announced<Token<Sim>> {
+        match self.access {
+            Put::Set(access) => Announced::Token(access.front()),
+            _ if self.ends => Announced::Removed,
+            _ => Announced::Nothing,
+        }
+    }
+
+    /// The header `st-anonymous-front-token`.
+    pub(crate) fn anonymous_front(&self) -> Announced<Token<Sim>> {
+        match self.announces {
+            Some(anonymous) => Announced::Token(anonymous.front()),
+            None if self.removes_anonymous => Announced::Removed,
+            None => Announced::Nothing,
+        }
+    }
+
+    fn give(&mut self, anonymous: Anonymous) {
+        self.anonymous = Put::Set(anonymous);
+        self.announces = Some(anonymous);
+    }
+
+    fn clear_user(&mut self) {
+        self.access = Put::Clear;
+        self.refresh = Put::Clear;
+        self.ends = true;
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Session {
+    user: u32,
+    anonymous_id: u32,
+    lineage: Lineage<u32>,
+}
+
+/// A back end with its database.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    /// Whether it is ours, and makes anonymous sessions.
+    pub(crate) is_ours: bool,
+    /// Whether a sign-out gives the visitor another id.
+    pub(crate) rotates: bool,
+    sessions: BTreeMap<u32, Session>,
+    /// The key that signs anonymous tokens; earlier ones are gone.
+    pub(crate) key: u32,
+    next: u32,
+    /// Whether the database is away.
+    pub(crate) is_down: bool,
+    /// Refreshes that were answered, by the token that was presented.
+    pub(crate) refreshes: Vec<u32>,
+}
+
+impl Server {
+    pub(crate) fn new(is_ours: bool, rotates: bool) -> Self {
+        Self { is_ours, rotates, sessions: BTreeMap::new(), key: 0, next: 2, is_down: false, refreshes: Vec::new() }
+    }
+
+    /// An odd number that nobody had.
+    fn odd(&mut self) -> u32 {
+        self.next += 2;
+        self.next + 1
+    }
+
+    /// An even number that nobody had, or the same one for the same key.
+    fn id(&mut self, key: Option<u32>) -> u32 {
+        self.next += 2;
+        key.map_or(self.next, |key| 1_000_000 + key * 2)
+    }
+
+    /// Ends all sessions, as an administrator would.
+    pub(crate) fn revoke_all(&mut self) {
+        self.sessions.clear();
+    }
+
+    fn tokens(&mut self, handle: u32, number: u32, parent: Option<u32>, now: Time) -> Option<(Access, Refresh)> {
+        let Session { user, anonymous_id, .. } = *self.sessions.get(&handle)?;
+        let access =
+            Access { handle, user, anonymous_id, refresh: number, parent, issued_at: now, expires_at: now + ACCESS_LIFE };
+        Some((access, Refresh { handle, anonymous_id, number, parent, issued_at: now }))
+    }
+
+    /// Answers a request.
+    pub(crate) fn serve(&mut self, route: Route, credentials: &Credentials, now: Time) -> Reply {
+        if self.is_down && !matches!(route, Route::Public | Route::Who) {
+            return Reply::new(503, Principal::Nobody, credentials.in_headers);
+        }
+        let mut reply = match route {
+            Route::Refresh => self.refresh(credentials, now),
+            _ => self.api(route, credentials, now),
+        };
+        // An anonymous cookie beside a user session stays: an answer that removed it could come after one that gave the visitor
+        // their anonymous session back. The end of the session replaces it, with its payload.
+        let is_users = matches!(reply.saw, Principal::User { .. }) || matches!(reply.access, Put::Set(_));
+        if self.is_ours && credentials.off && !is_users && credentials.anonymous.is_some() {
+            reply.anonymous = Put::Clear;
+            reply.announces = None;
+            reply.removes_anonymous = true;
+        }
+        reply
+    }
+
+    fn valid_anonymous(&self, credentials: &Credentials) -> Option<Anonymous> {
+        credentials.anonymous.filter(|anonymous| self.is_ours && anonymous.key == self.key)
+    }
+
+    /// What a visitor without a user session gets: their own session again if `repeats`, or a new one.
+    fn anonymous(&mut self, reply: &mut Reply, credentials: &Credentials, known: Option<u32>, repeats: bool, now: Time) {
+        if !self.is_ours || credentials.off {
+            return;
+        }
+        let held = self.valid_anonymous(credentials);
+        match (held, known) {
+            (Some(held), None) => {
+                reply.saw = Principal::Anonymous(held.id);
+                if repeats {
+                    reply.announces = Some(held);
+                }
+            }
+            (held, known) => {
+                let id = known.or(held.map(|held| held.id)).unwrap_or_else(|| {
+                    // Of a token that nobody can verify, every answer makes the same new id.
+                    let lost = credentials.anonymous.map(|lost| 2_000_000 + lost.id);
+                    lost.unwrap_or_else(|| self.id(credentials.key))
+                });
+                reply.saw = Principal::Anonymous(id);
+                reply.give(Anonymous { id, issued_at: now, key: self.key });
+            }
+        }
+    }
+
+    fn refresh(&mut self, credentials: &Credentials, now: Time) -> Reply {
+        let mut reply = Reply::new(401, Principal::Nobody, credentials.in_headers);
+        reply.message = Some("unauthorised");
+        let Some(presented) = credentials.refresh else {
+            reply.ends = true;
+            // Ours clears what was presented. A stock back end clears by name.
+            if !self.is_ours || credentials.access.is_some() {
+                reply.clear_user();
+            }
+            let known = credentials.access.map(|access| access.anonymous_id);
+            self.anonymous(&mut reply, credentials, known, true, now);
+            return reply;
+        };
+        let rotation = self.sessions.get(&presented.handle).map(|session| {
+            let token = Presented {
+                hash: &presented.number,
+                parent: presented.parent.as_ref(),
+                issued_at: Some(presented.issued_at as u64),
+            };
+            session.lineage.judge(&token, now as u64, DEFAULT_GRACE_MS)
+        });
+        match rotation {
+            Some(Rotation::Theft) | None => {
+                if rotation.is_some() {
+                    reply.message = Some("token theft detected");
+                }
+                let known = self.sessions.remove(&presented.handle).map(|session| session.anonymous_id);
+                reply.clear_user();
+                self.anonymous(&mut reply, credentials, known.or(Some(presented.anonymous_id)), true, now);
+                reply
+            }
+            Some(rotation) => {
+                self.refreshes.push(presented.number);
+                let number = self.odd();
+                if let (Rotation::Promote, Some(session)) = (rotation, self.sessions.get_mut(&presented.handle)) {
+                    session.lineage.promote(presented.number, now as u64, DEFAULT_GRACE_MS);
+                }
+                let Some((access, refresh)) = self.tokens(presented.handle, number, Some(presented.number), now) else {
+                    return reply;
+                };
+                let saw = Principal::User { handle: access.handle, anonymous_id: access.anonymous_id };
+                Reply { access: Put::Set(access), refresh: Put::Set(refresh), ..Reply::new(200, saw, credentials.in_headers) }
+            }
+        }
+    }
+
+    fn api(&mut self, route: Route, credentials: &Credentials, now: Time) -> Reply {
+        let mut reply = Reply::new(200, Principal::Nobody, credentials.in_headers);
+        let asks_database = matches!(route, Route::Users | Route::Forget | Route::Who);
+        let mut over = None;
+        if let Some(access) = credentials.access {
+            if access.expires_at < now {
+                if let Route::Login(_) = route {
+                    over = Some(access.anonymous_id);
+                } else {
+                    reply.status = 401;
+                    reply.message = Some("try refresh token");
+                    reply.saw = Principal::Expired(access.handle);
+                    return reply;
+                }
+            } else {
+                match self.look_up(&access, asks_database, now) {
+                    Some(new) => {
+                        reply.saw = Principal::User { handle: access.handle, anonymous_id: access.anonymous_id };
+                        if let Some(new) = new {
+                            reply.access = Put::Set(new);
+                        }
+                    }
+                    None => over = Some(access.anonymous_id),
+                }
+            }
+        }
+        if let Route::Login(user) = route {
+            return self.login(user, credentials, over, reply, now);
+        }
+        if let Principal::User { handle, anonymous_id } = reply.saw {
+            return self.act(route, handle, anonymous_id, credentials, reply, now);
+        }
+        // Of a session that has ended, as of a guest.
+        if over.is_some() {
+            reply.clear_user();
+        }
+        if !(self.is_ours && matches!(route, Route::Forget)) {
+            self.anonymous(&mut reply, credentials, over, false, now);
+        }
+        match route {
+            Route::Forget if self.is_ours && !credentials.off => {
+                let id = self.id(None);
+                reply.give(Anonymous { id, issued_at: now, key: self.key });
+            }
+            Route::Public | Route::Who | Route::Forget => {}
+            _ => {
+                reply.status = 401;
+                reply.message = Some("unauthorised");
+            }
+        }
+        reply
+    }
+
+    /// Whether the session is there: nothing if it is not, and perhaps another access token.
+    fn look_up(&mut self, access: &Access, asks_database: bool, now: Time) -> Option<Option<Access>> {
+        let promotes = access.parent.is_some() && !self.is_down;
+        if !asks_database && !promotes {
+            return Some(None);
+        }
+        let session = self.sessions.get_mut(&access.handle)?;
+        if !promotes {
+            return Some(None);
+        }
+        let token =
+            Presented { hash: &access.refresh, parent: access.parent.as_ref(), issued_at: Some(access.issued_at as u64) };
+        match session.lineage.judge(&token, now as u64, DEFAULT_GRACE_MS) {
+            Rotation::Promote => {
+                session.lineage.promote(access.refresh, now as u64, DEFAULT_GRACE_MS);
+                Some(Some(Access { parent: None, ..*access }))
+            }
+            // It stays valid until it expires.
+            _ => Some(None),
+        }
+    }
+
+    fn login(&mut self, user: u32, credentials: &Credentials, over: Option<u32>, mut reply: Reply, now: Time) -> Reply {
+        let known = match reply.saw {
+            Principal::User { handle, anonymous_id } => {
+                let session = self.sessions.get(&handle);
+                let (is_other, known) =
+                    session.map_or((false, anonymous_id), |session| (session.user != user, session.anonymous_id));
+                if self.is_ours && is_other {
+                    self.sessions.remove(&handle);
+                }
+                Some(known)
+            }
+            _ => over,
+        };
+        let held = self.valid_anonymous(credentials).map(|held| held.id);
+        let anonymous_id = match known.or(held) {
+            Some(id) => id,
+            None if self.is_ours => self.id(credentials.key),
+            None => 0,
+        };
+        let (handle, number) = (self.odd(), self.odd());
+        let lineage = Lineage { current: number, formers: Vec::new() };
+        self.sessions.insert(handle, Session { user, anonymous_id, lineage });
+        if let Some((access, refresh)) = self.tokens(handle, number, None, now) {
+            reply.access = Put::Set(access);
+            reply.refresh = Put::Set(refresh);
+            reply.saw = Principal::User { handle, anonymous_id };
+        }
+        if self.is_ours {
+            reply.anonymous = Put::Clear;
+            reply.removes_anonymous = true;
+        }
+        reply
+    }
+
+    fn act(
+        &mut self,
+        route: Route,
+        handle: u32,
+        anonymous_id: u32,
+        credentials: &Credentials,
+        mut reply: Reply,
+        now: Time,
+    ) -> Reply {
+        match route {
+            Route::SignOut => {
+                let known = self.sessions.remove(&handle).map_or(anonymous_id, |session| session.anonymous_id);
+                reply.clear_user();
+                let id = if self.rotates { self.id(None) } else { known };
+                self.anonymous(&mut reply, credentials, Some(id), true, now);
+                reply.saw = Principal::User { handle, anonymous_id };
+            }
+            Route::Forget if self.is_ours => {
+                let id = self.id(None);
+                let number = self.odd();
+                if let Some(session) = self.sessions.get_mut(&handle) {
+                    session.anonymous_id = id;
+                }
+                // A child, so that an answer that is lost costs nothing.
+                let parent = credentials.access.map(|access| access.refresh);
+                if let Some((access, refresh)) = self.tokens(handle, number, parent, now) {
+                    reply.access = Put::Set(access);
+                    reply.refresh = Put::Set(refresh);
+                }
+            }
+            _ => {}
+        }
+        reply
+    }
+}

@@ -1,0 +1,669 @@
+//! A world in which time passes and things happen in any order: one browser with its tabs, the network, a back end.
+
+use passerby_protocol::{
+    machine::{
+        Action, Answer, Bearer, Call, Config, Failure, Kept, LockName, Machine, Message, Operation, Outcome, TaskId, Wish,
+    },
+    request::AnonymousMode,
+    response::{Verdict, Write},
+    state::{Event, Mark, SessionState},
+};
+
+use crate::{
+    browser::{Browser, Jar, Lock, Meta, Tab},
+    server::{Credentials, Principal, Put, Reply, Route, Server},
+    tokens::Time,
+};
+
+/// What differs from one world to the next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    pub(crate) is_ours: bool,
+    pub(crate) mode: AnonymousMode,
+    pub(crate) has_locks: bool,
+    pub(crate) has_channel: bool,
+    pub(crate) in_headers: bool,
+    pub(crate) rotates: bool,
+    pub(crate) skew: Time,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Flight {
+    tab: usize,
+    task: TaskId,
+    route: Route,
+    credentials: Credentials,
+    /// When it counts as failed.
+    due: Time,
+    stage: Stage,
+    was_given_up: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    ToServer,
+    ToBrowser(Reply),
+    ToTab(Reply),
+}
+
+/// What waits to happen.
+#[derive(Clone, Debug)]
+pub(crate) enum Pending {
+    Flight(Flight),
+    /// Something that the shell of a tab does by itself.
+    Local(usize, TaskId, Local),
+    /// A lock was handed over.
+    Granted(usize, TaskId),
+    /// Word of a change in another tab.
+    Hint(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Local {
+    Hooked,
+    Message,
+    Done,
+}
+
+pub(crate) struct World {
+    pub(crate) setting: Setting,
+    pub(crate) server: Server,
+    pub(crate) browser: Browser,
+    pub(crate) pending: Vec<Pending>,
+    /// By the server's clock, in epoch milliseconds.
+    pub(crate) now: Time,
+    /// Whether something happened that no answer told the browser of.
+    pub(crate) is_meddled: bool,
+    /// Whether the visitor's id may be another one now.
+    pub(crate) may_change_id: bool,
+    pub(crate) has_thief: bool,
+    pub(crate) has_switched: bool,
+    /// Whether the visitor deleted the front token and left the tombstone: only where the app expects anonymous sessions, somebody asks.
+    pub(crate) has_lost_front: bool,
+    /// Whether the browser took cookies of an answer that no script read. Until an answer shows it, the SDK cannot know.
+    pub(crate) has_unread_cookies: bool,
+    /// Whether a visitor may have been signed out by a late answer of an earlier session.
+    pub(crate) first_id: Option<u32>,
+    pub(crate) forgotten: Vec<u32>,
+    next_key: u32,
+    pub(crate) log: Option<Vec<String>>,
+    pub(crate) fault: Option<String>,
+}
+
+impl World {
+    pub(crate) fn new(setting: Setting, traces: bool) -> Self {
+        let mut world = Self {
+            setting,
+            server: Server::new(setting.is_ours, setting.rotates),
+            browser: Browser {
+                jar: Jar::default(),
+                tabs: Vec::new(),
+                refresh_lock: Lock::default(),
+                leader_lock: Lock::default(),
+                has_locks: setting.has_locks,
+                has_channel: setting.has_channel,
+                in_headers: setting.in_headers,
+                skew: setting.skew,
+            },
+            pending: Vec::new(),
+            now: 1.7e12,
+            is_meddled: false,
+            may_change_id: false,
+            has_thief: false,
+            has_switched: false,
+            has_lost_front: false,
+            has_unread_cookies: false,
+            first_id: None,
+            forgotten: Vec::new(),
+            next_key: 0,
+            log: traces.then(Vec::new),
+            fault: None,
+        };
+        world.open_tab();
+        world
+    }
+
+    pub(crate) fn say(&mut self, text: impl FnOnce() -> String) {
+        if let Some(log) = &mut self.log {
+            log.push(text());
+        }
+    }
+
+    pub(crate) fn fail(&mut self, text: impl FnOnce() -> String) {
+        if self.fault.is_none() {
+            self.fault = Some(text());
+        }
+    }
+
+    // --- tabs --------------------------------------------------------------------------------------------------------
+
+    pub(crate) fn open_tab(&mut self) {
+        let config =
+            Config { has_endpoint: false, verifies: false, expired_status: 401, invalid_claim_status: 403, retry_limit: 10 };
+        self.browser.tabs.push(Tab::new(Machine::new(config, self.setting.mode)));
+        let tab = self.browser.tabs.len() - 1;
+        self.say(|| format!("tab {tab} opens"));
+        let view = self.browser.view(tab, self.now);
+        self.browser.tabs[tab].machine.started(&view);
+        self.act(tab);
+    }
+
+    pub(crate) fn close_tab(&mut self, tab: usize) {
+        self.say(|| format!("tab {tab} closes"));
+        self.browser.tabs[tab].is_open = false;
+        self.browser.tabs[tab].timers.clear();
+        self.browser.tabs[tab].tasks.clear();
+        for name in [LockName::Refresh, LockName::Leader] {
+            self.browser.lock(name).waiting.retain(|(waiting, ..)| *waiting != tab);
+            if self.browser.lock(name).holder.is_some_and(|(holder, _)| holder == tab) {
+                self.browser.lock(name).holder = None;
+                self.grant(name);
+            }
+        }
+        let (mut meddled, mut unread) = (false, false);
+        for pending in &mut self.pending {
+            if let Pending::Flight(flight) = pending
+                && flight.tab == tab
+            {
+                flight.was_given_up = true;
+                // The server may act on it, and nobody hears of that.
+                meddled = true;
+                unread |= matches!(flight.stage, Stage::ToTab(_));
+            }
+        }
+        self.is_meddled |= meddled;
+        self.has_unread_cookies |= unread;
+        self.pending.retain(|pending| match pending {
+            Pending::Flight(flight) => flight.tab != tab || matches!(flight.stage, Stage::ToServer),
+            Pending::Local(at, ..) | Pending::Granted(at, _) | Pending::Hint(at) => *at != tab,
+        });
+    }
+
+    pub(crate) fn request(&mut self, tab: usize, route: Route) -> TaskId {
+        self.say(|| format!("tab {tab} requests {route:?}"));
+        let id = self.new_task(tab, route);
+        let view = self.browser.view(tab, self.now);
+        self.browser.tabs[tab].machine.request(id, false, &view);
+        self.act(tab);
+        id
+    }
+
+    pub(crate) fn operate(&mut self, tab: usize, operation: Operation) {
+        self.say(|| format!("tab {tab} calls {operation:?}"));
+        let id = self.new_task(tab, Route::Public);
+        let view = self.browser.view(tab, self.now);
+        let machine = &mut self.browser.tabs[tab].machine;
+        if operation == Operation::Forget {
+            let state = machine.state(&view);
+            if let Some(id) = state.token().and_then(|token| token.anonymous_id) {
+                self.forgotten.push(id);
+            }
+        }
+        machine.operation(id, operation, &view);
+        self.act(tab);
+    }
+
+    fn new_task(&mut self, tab: usize, route: Route) -> TaskId {
+        let tab = &mut self.browser.tabs[tab];
+        tab.next += 1;
+        let ends_before = tab.ends;
+        tab.tasks.insert(tab.next, Meta { call: None, route, reply: None, has_caller: true, ends_before });
+        tab.next
+    }
+
+    /// Carries out what the machine of the tab wants.
+    pub(crate) fn act(&mut self, tab: usize) {
+        while let Some(action) = self.browser.tabs[tab].machine.next_action() {
+            self.carry_out(tab, action);
+        }
+        if self.browser.state(tab, self.now).user().is_some() {
+            self.browser.tabs[tab].has_told_end = false;
+        }
+    }
+
+    fn meta(&mut self, tab: usize, task: TaskId) -> &mut Meta {
+        self.browser.tabs[tab].tasks.entry(task).or_insert(Meta {
+            call: None,
+            route: Route::Public,
+            reply: None,
+            has_caller: false,
+            ends_before: 0,
+        })
+    }
+
+    fn carry_out(&mut self, tab: usize, action: Action) {
+        match action {
+            Action::Prepare { task, call, .. } => {
+                self.meta(tab, task).call = Some(call);
+                self.pending.push(Pending::Local(tab, task, Local::Hooked));
+            }
+            Action::Send { task, call, headers, key_in_accept, timeout } => {
+                let route = match call {
+                    Call::App => self.meta(tab, task).route,
+                    Call::Refresh => Route::Refresh,
+                    Call::SignOut => Route::SignOut,
+                    Call::Forget => Route::Forget,
+                    Call::Endpoint => return self.fail(|| "an endpoint is called that there is not".into()),
+                };
+                self.meta(tab, task).call = Some(call);
+                let wants_key = key_in_accept || matches!(headers.wish, Wish::Key | Wish::KeyIfSameOrigin);
+                if wants_key && self.browser.jar.key.is_none() {
+                    self.next_key += 1;
+                    self.browser.jar.key = Some(self.next_key);
+                }
+                let jar = &self.browser.jar;
+                let mut credentials = Credentials {
+                    access: jar.access,
+                    refresh: jar.refresh.filter(|_| route == Route::Refresh),
+                    anonymous: jar.anonymous,
+                    key: jar.key.filter(|_| wants_key),
+                    off: headers.wish == Wish::Off,
+                    in_headers: self.browser.in_headers,
+                };
+                match headers.bearer {
+                    Bearer::Access => credentials.access = credentials.access.or(jar.own_access),
+                    Bearer::Refresh => credentials.refresh = credentials.refresh.or(jar.own_refresh),
+                    Bearer::Anonymous => credentials.anonymous = credentials.anonymous.or(jar.own_anonymous),
+                }
+                self.say(|| format!("  tab {tab} sends {route:?} (task {task})"));
+                let due = if timeout > 0.0 { self.now + timeout } else { f64::INFINITY };
+                let stage = Stage::ToServer;
+                self.pending.push(Pending::Flight(Flight { tab, task, route, credentials, due, stage, was_given_up: false }));
+            }
+            Action::Abort { task } => {
+                self.say(|| format!("  tab {tab} gives task {task} up"));
+                self.give_up(tab, task);
+            }
+            Action::Lock { task, name, timeout } => {
+                if !self.browser.has_locks {
+                    self.pending.push(Pending::Granted(tab, task));
+                    return;
+                }
+                let due = self.now + timeout;
+                self.browser.lock(name).waiting.push((tab, task, due));
+                self.grant(name);
+            }
+            Action::Unlock { task, name } => {
+                let lock = self.browser.lock(name);
+                lock.waiting.retain(|(at, waiting, _)| (*at, *waiting) != (tab, task));
+                if lock.holder == Some((tab, task)) {
+                    lock.holder = None;
+                    self.grant(name);
+                }
+            }
+            Action::StartTimer { task, after } => {
+                let due = self.now + after;
+                self.browser.tabs[tab].timers.push((due, task));
+            }
+            Action::StopTimer { task } => self.browser.tabs[tab].timers.retain(|(_, timer)| *timer != task),
+            Action::ReadMessage { task } => self.pending.push(Pending::Local(tab, task, Local::Message)),
+            Action::ReadClaims { task } | Action::ShowAnswer { task } => {
+                self.pending.push(Pending::Local(tab, task, Local::Done));
+            }
+            Action::ReadSignOut { task } => self.pending.push(Pending::Local(tab, task, Local::Hooked)),
+            Action::Store { task, storing } => {
+                let reply = self.meta(tab, task).reply;
+                self.store(tab, reply, storing);
+                let view = self.browser.view(tab, self.now);
+                self.browser.tabs[tab].machine.written(task, Kept { user: true, anonymous: true }, &view);
+            }
+            Action::Verify { .. } => self.fail(|| "a signature is checked that there is not".into()),
+            Action::Fire { event, .. } => self.fire(tab, event),
+            Action::Settle { task, outcome } => self.settle(tab, task, outcome),
+            Action::Free { task } => {
+                self.browser.tabs[tab].tasks.remove(&task);
+            }
+            Action::ForgetKey => self.browser.jar.key = None,
+            Action::Notify => {
+                for other in 0..self.browser.tabs.len() {
+                    if other != tab && self.browser.has_channel && self.browser.tabs[other].is_open {
+                        self.pending.push(Pending::Hint(other));
+                    }
+                }
+            }
+        }
+    }
+
+    fn store(&mut self, tab: usize, reply: Option<Reply>, storing: passerby_protocol::machine::Storing) {
+        let jar = &mut self.browser.jar;
+        let before = (jar.front.as_ref().map(|token| token.id), jar.anonymous_front.as_ref().map(|token| token.id));
+        if let Some(reply) = reply.filter(|reply| reply.in_headers) {
+            if storing.keeps_user_tokens {
+                match reply.access {
+                    Put::Set(access) => jar.own_access = Some(access),
+                    Put::Clear => jar.own_access = None,
+                    Put::Leave => {}
+                }
+                match reply.refresh {
+                    Put::Set(refresh) => jar.own_refresh = Some(refresh),
+                    Put::Clear => jar.own_refresh = None,
+                    Put::Leave => {}
+                }
+            }
+            if let (Write::Store, Put::Set(anonymous)) = (storing.anonymous, reply.anonymous) {
+                jar.own_anonymous = Some(anonymous);
+            }
+        }
+        let tokens = reply.map(|reply| (reply.user_front(), reply.anonymous_front()));
+        if let (Write::Store, Some((_, passerby_protocol::response::Announced::Token(token)))) = (storing.anonymous, &tokens) {
+            jar.anonymous_front = Some(token.clone());
+        }
+        match (storing.user, &tokens) {
+            (Write::Store, Some((passerby_protocol::response::Announced::Token(token), _))) => jar.front = Some(token.clone()),
+            (Write::Remove, _) => {
+                jar.front = None;
+                jar.own_access = None;
+                jar.own_refresh = None;
+            }
+            _ => {}
+        }
+        if storing.anonymous == Write::Remove {
+            jar.anonymous_front = None;
+            jar.own_anonymous = None;
+        }
+        if storing.mark > 0.0 {
+            jar.mark = Some(Mark(storing.mark));
+        }
+        if storing.forgets_key {
+            jar.key = None;
+        }
+        let after = (jar.front.as_ref().map(|token| token.id), jar.anonymous_front.as_ref().map(|token| token.id));
+        self.say(|| {
+            format!("  tab {tab} stores: user {:?} -> {:?}, anonymous {:?} -> {:?}", before.0, after.0, before.1, after.1)
+        });
+    }
+
+    fn fire(&mut self, tab: usize, event: Event) {
+        let state = self.browser.state(tab, self.now);
+        self.say(|| format!("  tab {tab} tells {} while {state:?}", event.action()));
+        let told = self.browser.tabs[tab].has_told_end;
+        match event {
+            Event::TokenTheftDetected if !self.has_thief => self.fail(|| "e: theft is told, and nobody stole".into()),
+            Event::Unauthorised { expired_or_revoked: true } => {
+                if told {
+                    self.fail(|| format!("d: tab {tab} tells the same end twice"));
+                }
+                self.browser.tabs[tab].ends += 1;
+                self.browser.tabs[tab].has_told_end = true;
+            }
+            Event::SignOut => {
+                self.browser.tabs[tab].ends += 1;
+                self.browser.tabs[tab].has_told_end = true;
+            }
+            Event::SessionCreated | Event::RefreshSession if state.user().is_none() => {
+                self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
+            }
+            Event::AnonymousSessionCreated if state.token().is_none() => {
+                self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, tab: usize, task: TaskId, outcome: Outcome) {
+        self.say(|| format!("  tab {tab} settles task {task}: {outcome:?}"));
+        let Some(meta) = self.browser.tabs[tab].tasks.remove(&task) else {
+            return self.fail(|| format!("f: tab {tab} settles task {task} twice"));
+        };
+        let Tab { ends, has_told_end, .. } = self.browser.tabs[tab];
+        if meta.call == Some(Call::SignOut) && outcome == Outcome::Undefined && ends == meta.ends_before && !has_told_end {
+            self.fail(|| format!("d: tab {tab} signed out, and never heard of it"));
+        }
+        if meta.call == Some(Call::Forget) && outcome != Outcome::Undefined {
+            if outcome != Outcome::Failure(Failure::NotForgotten) {
+                self.is_meddled = true;
+            }
+            self.forgotten.clear();
+        }
+    }
+
+    // --- locks -------------------------------------------------------------------------------------------------------
+
+    fn grant(&mut self, name: LockName) {
+        let lock = self.browser.lock(name);
+        if lock.holder.is_none() && !lock.waiting.is_empty() {
+            let (tab, task, _) = lock.waiting.remove(0);
+            lock.holder = Some((tab, task));
+            self.pending.push(Pending::Granted(tab, task));
+        }
+    }
+
+    // --- the network -------------------------------------------------------------------------------------------------
+
+    /// The shell aborts the call: of an answer that has not come to this browser yet, no cookie is stored.
+    fn give_up(&mut self, tab: usize, task: TaskId) {
+        for pending in &mut self.pending {
+            if let Pending::Flight(flight) = pending
+                && (flight.tab, flight.task) == (tab, task)
+            {
+                flight.was_given_up = true;
+            }
+        }
+        self.pending.retain(|pending| match pending {
+            Pending::Flight(flight) => !flight.was_given_up || matches!(flight.stage, Stage::ToServer),
+            _ => true,
+        });
+    }
+
+    /// What can happen next.
+    pub(crate) fn choices(&self) -> Vec<usize> {
+        let can = |pending: &Pending| match pending {
+            Pending::Flight(Flight { tab, stage: Stage::ToTab(_), .. })
+            | Pending::Local(tab, ..)
+            | Pending::Granted(tab, _)
+            | Pending::Hint(tab) => !self.browser.tabs[*tab].is_frozen,
+            Pending::Flight(_) => true,
+        };
+        (0..self.pending.len()).filter(|index| can(&self.pending[*index])).collect()
+    }
+
+    pub(crate) fn happen(&mut self, index: usize) {
+        match self.pending.remove(index) {
+            Pending::Flight(flight) => self.fly(flight),
+            Pending::Local(tab, task, local) => {
+                let view = self.browser.view(tab, self.now);
+                let message = self.browser.tabs[tab].tasks.get(&task).and_then(|meta| meta.reply?.message);
+                let machine = &mut self.browser.tabs[tab].machine;
+                match local {
+                    Local::Hooked => machine.hooked(task, true, &view),
+                    Local::Done => machine.done(task, &view),
+                    Local::Message => {
+                        let message = match message {
+                            Some("try refresh token") => Message::TryRefresh,
+                            message => Message::Other(Verdict::of(|text| message == Some(text))),
+                        };
+                        machine.message(task, message, &view);
+                    }
+                }
+                self.act(tab);
+            }
+            Pending::Granted(tab, task) => {
+                let view = self.browser.view(tab, self.now);
+                self.browser.tabs[tab].machine.locked(task, &view);
+                self.act(tab);
+            }
+            Pending::Hint(tab) => {
+                let view = self.browser.view(tab, self.now);
+                self.browser.tabs[tab].machine.changed(&view);
+                self.act(tab);
+            }
+        }
+    }
+
+    fn fly(&mut self, mut flight: Flight) {
+        let Flight { tab, task, route, .. } = flight;
+        match flight.stage {
+            Stage::ToServer => {
+                let reply = self.server.serve(route, &flight.credentials, self.now);
+                self.say(|| {
+                    let who = reply.saw;
+                    format!("  the server answers tab {tab}'s {route:?} (task {task}) with {} to {who:?}", reply.status)
+                });
+                if !flight.was_given_up {
+                    flight.stage = Stage::ToBrowser(reply);
+                    self.pending.push(Pending::Flight(flight));
+                }
+            }
+            Stage::ToBrowser(reply) => {
+                self.say(|| format!("  the browser gets the answer to tab {tab}'s {route:?} (task {task})"));
+                self.browser.jar.take_cookies(&reply);
+                self.note_id(&reply);
+                flight.stage = Stage::ToTab(reply);
+                self.pending.push(Pending::Flight(flight));
+            }
+            Stage::ToTab(reply) => self.deliver(tab, task, reply),
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, tab: usize, task: TaskId, reply: Reply) {
+        self.meta(tab, task).reply = Some(reply);
+        let answer = Answer {
+            status: reply.status,
+            ok: reply.status < 300,
+            limited: false,
+            has_tokens: reply.in_headers && (reply.access, reply.refresh) != (Put::Leave, Put::Leave),
+            user: reply.user_front(),
+            anonymous: reply.anonymous_front(),
+        };
+        let view = self.browser.view(tab, self.now);
+        self.browser.tabs[tab].machine.answered(task, answer, &view);
+        self.act(tab);
+    }
+
+    fn note_id(&mut self, reply: &Reply) {
+        let id = match (reply.anonymous, reply.access) {
+            (Put::Set(anonymous), _) => anonymous.id,
+            (_, Put::Set(access)) => access.anonymous_id,
+            _ => return,
+        };
+        self.first_id = self.first_id.or(Some(id));
+    }
+
+    /// The network fails: before the server had the request, or after.
+    pub(crate) fn lose(&mut self, index: usize) {
+        let Pending::Flight(flight) = &self.pending[index] else { return self.happen(index) };
+        let Flight { tab, task, route, stage, was_given_up, .. } = *flight;
+        if let Stage::ToBrowser(reply) | Stage::ToTab(reply) = stage {
+            // The server may have ended a session, and nobody heard of that.
+            self.is_meddled |= (reply.access, reply.anonymous) != (Put::Leave, Put::Leave) || reply.ends;
+            let is_sdks = matches!(route, Route::SignOut | Route::Forget | Route::Refresh);
+            let puts = (reply.access, reply.anonymous) != (Put::Leave, Put::Leave);
+            self.has_unread_cookies |= matches!(stage, Stage::ToTab(_)) && puts && !is_sdks;
+        }
+        self.pending.remove(index);
+        self.say(|| format!("  the network loses tab {tab}'s task {task} ({stage:?})"));
+        if !was_given_up && self.browser.tabs[tab].is_open {
+            let view = self.browser.view(tab, self.now);
+            self.browser.tabs[tab].machine.rejected(task, &view);
+            self.act(tab);
+        }
+    }
+
+    // --- time --------------------------------------------------------------------------------------------------------
+
+    /// When something is due.
+    fn next_due(&self) -> Option<Time> {
+        let tabs = self.browser.tabs.iter().enumerate();
+        let timers = tabs.filter(|(_, tab)| !tab.is_frozen).flat_map(|(_, tab)| tab.timers.iter().map(|(due, _)| *due));
+        let calls = self.pending.iter().filter_map(|pending| match pending {
+            Pending::Flight(flight) if !flight.was_given_up && !self.browser.tabs[flight.tab].is_frozen => Some(flight.due),
+            _ => None,
+        });
+        let locks = [&self.browser.refresh_lock, &self.browser.leader_lock].into_iter().flat_map(|lock| lock.waiting.iter());
+        let locks = locks.filter(|(tab, ..)| !self.browser.tabs[*tab].is_frozen).map(|(_, _, due)| *due);
+        timers.chain(calls).chain(locks).filter(|due| due.is_finite()).min_by(f64::total_cmp)
+    }
+
+    /// Time passes.
+    pub(crate) fn pass(&mut self, time: Time) {
+        let end = self.now + time;
+        while let Some(due) = self.next_due().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.ring();
+        }
+        self.now = end;
+        self.say(|| format!("{} s pass", time / 1000.0));
+    }
+
+    fn ring(&mut self) {
+        let now = self.now;
+        for tab in 0..self.browser.tabs.len() {
+            if self.browser.tabs[tab].is_frozen {
+                continue;
+            }
+            while let Some(index) = self.browser.tabs[tab].timers.iter().position(|(due, _)| *due <= now) {
+                let (_, task) = self.browser.tabs[tab].timers.remove(index);
+                let view = self.browser.view(tab, now);
+                self.browser.tabs[tab].machine.timer(task, &view);
+                self.act(tab);
+            }
+            for name in [LockName::Refresh, LockName::Leader] {
+                let waiting = &mut self.browser.lock(name).waiting;
+                while let Some(index) = waiting.iter().position(|(at, _, due)| *at == tab && *due <= now) {
+                    let (_, task, _) = waiting.remove(index);
+                    self.pending.push(Pending::Granted(tab, task));
+                }
+            }
+        }
+        let late = self.pending.iter().position(|pending| {
+            matches!(pending, Pending::Flight(flight)
+                if flight.due <= now && !flight.was_given_up && !self.browser.tabs[flight.tab].is_frozen)
+        });
+        if let Some(Pending::Flight(flight)) = late.map(|index| self.pending[index].clone()) {
+            self.say(|| format!("  tab {}'s task {} takes too long", flight.tab, flight.task));
+            // Nobody could be asked, so requests go without for a while.
+            self.is_meddled = true;
+            self.give_up(flight.tab, flight.task);
+            let view = self.browser.view(flight.tab, now);
+            self.browser.tabs[flight.tab].machine.rejected(flight.task, &view);
+            self.act(flight.tab);
+        }
+    }
+
+    /// Goes on until nothing more happens.
+    pub(crate) fn settle_down(&mut self) {
+        for tab in &mut self.browser.tabs {
+            tab.is_frozen = false;
+        }
+        for _ in 0..3_000 {
+            if let Some(first) = self.choices().first() {
+                self.happen(*first);
+            } else if let Some(due) = self.next_due() {
+                self.pass((due - self.now).max(0.0));
+            } else {
+                return;
+            }
+        }
+        self.fail(|| "f: it never ends".into());
+    }
+
+    /// Who the server sees in the next request, and who the tab says it is, before it or when it is sent.
+    pub(crate) fn ask_who(&mut self, tab: usize, at_sending: bool) -> Option<(SessionState<crate::tokens::Sim>, Principal)> {
+        let mut told = self.browser.state(tab, self.now);
+        self.request(tab, Route::Who);
+        // Until the server has it.
+        for _ in 0..200 {
+            let index = self.pending.iter().position(|pending| {
+                matches!(pending, Pending::Flight(Flight { route: Route::Who, stage: Stage::ToServer, .. }))
+            });
+            if let Some(index) = index {
+                // It may have asked before it went.
+                if at_sending {
+                    told = self.browser.state(tab, self.now);
+                }
+                self.happen(index);
+                let saw = self.pending.iter().find_map(|pending| match pending {
+                    Pending::Flight(Flight { route: Route::Who, stage: Stage::ToBrowser(reply), .. }) => Some(reply.saw),
+                    _ => None,
+                });
+                return saw.map(|saw| (told, saw));
+            }
+            match self.choices().first() {
+                Some(first) => self.happen(*first),
+                None => self.pass(1_000.0),
+            }
+        }
+        None
+    }
+}
