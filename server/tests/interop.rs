@@ -312,7 +312,9 @@ fn runs_on_the_session_core(name: &str, back_end: Command) {
     // Seconds, enough for what comes before its end on a slow machine.
     const VALIDITY: &str = "10";
     let BackEnd { core, api, .. } = &BackEnd::start(name, back_end, VALIDITY);
-    let output = run(node("interop/back-ends", "exercise.mjs").args([api, core, VALIDITY]));
+    let mut exercise = node("interop/back-ends", "exercise.mjs");
+    exercise.args([api, core, VALIDITY]).env("CORE_API_KEY", "the-key-of-this-test");
+    let output = run(&mut exercise);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
     let parts = said.lines().filter(|line| line.starts_with("ok: ")).count();

@@ -5,7 +5,7 @@ import { createRemoteJWKSet, jwtVerify } from "jose";
 const [keySet, issuer, token] = process.argv.slice(2);
 
 const keys = createRemoteJWKSet(new URL(keySet));
-const { payload } = await jwtVerify(token, keys, { algorithms: ["ES256"], issuer });
+const { payload } = await jwtVerify(token, keys, { algorithms: ["ES256", "RS256"], issuer });
 const isVisitor = payload.isAnonymous === true && !("sessionHandle" in payload);
 const isUser = !("isAnonymous" in payload) && "sub" in payload && "sessionHandle" in payload;
 if (!isVisitor && !isUser) throw new Error("no session's token");

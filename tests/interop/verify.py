@@ -8,7 +8,7 @@ import jwt
 key_set, issuer, token = sys.argv[1:]
 
 keys = jwt.PyJWKClient(key_set)
-payload = jwt.decode(token, keys.get_signing_key_from_jwt(token), algorithms=["ES256"], issuer=issuer)
+payload = jwt.decode(token, keys.get_signing_key_from_jwt(token), algorithms=["ES256", "RS256"], issuer=issuer)
 is_visitor = payload.get("isAnonymous") is True and "sessionHandle" not in payload
 is_user = "isAnonymous" not in payload and "sub" in payload and "sessionHandle" in payload
 if not is_visitor and not is_user:

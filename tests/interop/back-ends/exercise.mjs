@@ -164,7 +164,8 @@ const [alice, handle] = await signedIn("alice", { payload: { role: "admin", name
     assert.deepEqual([claims.isAnonymous, claims.anonymousId.length, claims.exp - claims.iat], [true, 36, 315_360_000]);
     const refused = await fetch(`${app}/me`, { headers: { authorization: `Bearer ${body.token}` } });
     assert.equal(refused.status, 401, "a visitor is no user");
-    assert.match(await (await fetch(`${core}/metrics`)).text(), /passerby_anonymous_minted_total 1\n/);
+    const asked = await fetch(`${core}/metrics`, { headers: { "api-key": process.env.CORE_API_KEY } });
+    assert.match(await asked.text(), /passerby_anonymous_minted_total 1\n/);
     part("anonymous sessions of endpoint mode");
 }
 {
