@@ -178,8 +178,9 @@ impl World {
             }
         }
         self.is_meddled |= meddled;
-        // With it goes what only this tab knew.
-        self.has_unread_cookies |= unread || self.browser.tabs[tab].machine.has_doubts();
+        // With it goes what only this tab knew, or was about to know.
+        let machine = &self.browser.tabs[tab].machine;
+        self.has_unread_cookies |= unread || machine.has_doubts() || !machine.is_idle();
         self.pending.retain(|pending| match pending {
             Pending::Flight(flight) => flight.tab != tab || matches!(flight.stage, Stage::Outbound),
             Pending::Local(at, ..) | Pending::Granted(at, _) | Pending::Hint(at) => *at != tab,
