@@ -13,7 +13,7 @@ use crate::{
 const HISTORIES: u64 = 1_000_000;
 
 /// And of others that nobody tried before: few, because what they find is seldom the change's fault.
-const FRESH: u64 = 50_000;
+const FRESH: u64 = 5_000;
 
 /// Runs the program with these arguments.
 pub(crate) fn simulate(args: &[&str]) -> Result<()> {
