@@ -118,6 +118,15 @@ fn a_sign_out_that_another_of_this_tab_made_needless_is_told_before_it_ends() {
 }
 
 #[test]
+fn a_lost_anonymous_session_is_asked_for_though_another_refresh_is_under_way() {
+    let (refresh, sign_out) = (Operate(47, Operation::Refresh), Operate(20, Operation::SignOut));
+    let visit = Request(83, Route::Public);
+    let steps =
+        [refresh, Happen(200), Happen(10), visit, Happen(233), sign_out, Happen(53), Happen(197), Happen(86), Happen(15)];
+    holds(Setting { skew: -86_400_000.0, ..OURS }, &[&steps[..], &[Drop(58)]].concat());
+}
+
+#[test]
 fn the_first_seeds_hold() {
     for seed in 0..3_000 {
         let fault = History::of(seed).run(false).fault;

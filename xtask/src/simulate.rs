@@ -12,7 +12,7 @@ use crate::{
 /// How many histories each change is tried with, of seeds that are always the same.
 const HISTORIES: u64 = 1_000_000;
 
-/// And of others that nobody tried before: few, because what they find is seldom the change's fault.
+/// And of others that nobody tried before. To be as many again as soon as millions of them hold.
 const FRESH: u64 = 5_000;
 
 /// Runs the program with these arguments.

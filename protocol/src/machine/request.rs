@@ -138,8 +138,14 @@ impl<V: Values> Machine<V> {
     /// browser lost. Nobody waits for it.
     fn recover(&mut self, view: &View<V>) {
         let state = self.state(view);
-        if state.token().is_none() && self.mode == AnonymousMode::On && self.flight.is_none() {
+        if state.token().is_some() || self.mode != AnonymousMode::On {
+            return;
+        }
+        if self.flight.is_none() {
             self.start_refresh(state, view);
+        } else {
+            // That one is on behalf of another state, and may ask nothing: the next request leads again.
+            self.no_anonymous_support = false;
         }
     }
 
