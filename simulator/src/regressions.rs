@@ -337,6 +337,25 @@ fn of_two_logins_of_which_the_mark_was_lost_the_one_whose_cookies_are_kept_count
 }
 
 #[test]
+fn a_user_whose_mark_was_lost_is_asked_for_by_a_tab_that_knew_of_no_session() {
+    holds(
+        Setting { mode: AnonymousMode::Unspecified, has_channel: false, rotates: true, ..OURS },
+        &[
+            vec![login(152, 1)],
+            happen(&[56]),
+            vec![Operate(86, Operation::Switch(false))],
+            happen(&[148, 6, 189, 202]),
+            vec![Request(201, Route::Public)],
+            happen(&[216, 127]),
+            vec![Pass(3_700_000), Open, Open, login(4, 2)],
+            happen(&[150, 14, 2, 22, 86]),
+            vec![Drop(29)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
 fn the_first_seeds_hold() {
     for seed in 0..3_000 {
         let fault = History::of(seed).run(false).fault;

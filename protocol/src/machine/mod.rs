@@ -344,7 +344,9 @@ impl<V: Values> Machine<V> {
     pub fn state(&self, view: &View<V>) -> SessionState<V> {
         let stored = self.stored(view);
         let state = stored.state();
-        if state.is_unknown() && self.none_unwritten { SessionState::None(Mark(0.0)) } else { state }
+        // What was written since counts, be it without its mark.
+        let is_none = self.none_unwritten && state.is_unknown() && stored.is_clean();
+        if is_none { SessionState::None(Mark(0.0)) } else { state }
     }
 
     /// What storage says that counts.
@@ -612,7 +614,7 @@ impl<V: Values> Machine<V> {
                 self.doubt(view);
             }
         }
-        let is_clean = now.changed.is_none() && matches!((&now.user, &now.anonymous), (Slot::Empty, Slot::Empty));
+        let is_clean = now.changed.is_none() && now.is_clean();
         let stores = change.user == Write::Store || change.anonymous == Write::Store;
         // Tokens belong to the front token they come with, and are discarded with it.
         let is_discarded = change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
