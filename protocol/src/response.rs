@@ -138,8 +138,7 @@ pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, last: &Last<
     let (anonymous, anonymous_event) = anonymous_change(signed_in, before, &state, now, response, user == Write::Store);
     let events = if user_events[0].is_some() { user_events } else { [anonymous_event, None] };
     // A user's front token without a mark counts for nothing, and must not come back with the mark of another session.
-    let is_leftover = user == Write::Keep && anonymous == Write::Store && !signed_in && !matches!(now.user, Slot::Empty);
-    Change { user: if is_leftover { Write::Remove } else { user }, anonymous, events }
+    Change { user: if anonymous == Write::Store { Write::Remove } else { user }, anonymous, events }
 }
 
 fn user_change<V: Values>(
