@@ -31,7 +31,6 @@ export type RecipeInterface = {
   /** Milliseconds by which the server's clock is ahead. */
   calculateClockSkewInMillis(params: { accessTokenPayload: any; responseHeaders: Headers }): number;
 };
-/* eslint-enable */
 
 /** An app's override may call it without anything. */
 const asks =

@@ -1,6 +1,5 @@
 import { choose, chosen, handlers } from "../generated/browser/handlers.js";
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
 /** A lock over all tabs. */
 export type Lock = {
   /** Whether it could be had, within so many milliseconds. */
