@@ -15,7 +15,7 @@ use crate::{
     tokens::Time,
 };
 
-/// What differs from one world to the next.
+/// The properties in which worlds differ.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) is_ours: bool,
@@ -51,7 +51,7 @@ enum Stage {
     Unread(Reply),
 }
 
-/// What waits to happen.
+/// An event that waits to happen.
 #[derive(Clone, Debug)]
 pub(crate) enum Pending {
     Flight(Box<Flight>),
@@ -169,7 +169,7 @@ impl World {
                 self.grant(name);
             }
         }
-        // What it was about to do is not done.
+        // Its next steps are not taken.
         let (mut meddled, mut unread) = (!self.browser.tabs[tab].machine.is_idle(), false);
         for pending in &mut self.pending {
             if let Pending::Flight(flight) = pending
@@ -462,7 +462,7 @@ impl World {
         });
     }
 
-    /// What can happen next.
+    /// The events that can happen next.
     pub(crate) fn choices(&self) -> Vec<usize> {
         let can = |pending: &Pending| match pending {
             Pending::Local(tab, ..) | Pending::Granted(tab, _) | Pending::Hint(tab) => !self.browser.tabs[*tab].is_frozen,
@@ -665,7 +665,7 @@ impl World {
         self.fail(|| "f: it never ends".into());
     }
 
-    /// Who the server sees in the next request, and who the tab says it is, before it or when it is sent.
+    /// The principal that the server sees in the next request, and the state that the tab tells, before the request or when it is sent.
     pub(crate) fn ask_who(&mut self, tab: usize, at_sending: bool) -> Option<(SessionState<crate::tokens::Sim>, Principal)> {
         let mut told = self.browser.state(tab, self.now);
         self.request(tab, Route::Who);

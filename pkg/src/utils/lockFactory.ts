@@ -9,7 +9,7 @@ export type Lock = {
 /** Makes a lock. */
 export type LockFactory = () => Promise<Lock> | Lock;
 
-/** The one handler of the page (reference 2.5). */
+/** The one handler of the page. */
 export default class LockFactoryReference {
   readonly lockFactory: LockFactory | undefined = handlers.lock;
 
