@@ -34,13 +34,11 @@ use crate::{
 /// ```
 /// use actix_web::{App, test, web};
 /// use passerby_server::{ActixSessions, Principal, Sessions};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # actix_web::rt::System::new().block_on(async {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let middleware: ActixSessions = sessions.actix();
 /// let me = |principal: Principal| async move { principal.anonymous_id().to_owned() };
 /// let app = test::init_service(App::new().wrap(middleware).route("/api/me", web::get().to(me))).await;
@@ -61,13 +59,11 @@ pub struct ActixSessions(Sessions);
 /// ```
 /// use actix_web::{App, test};
 /// use passerby_server::Sessions;
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # actix_web::rt::System::new().block_on(async {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// // No route of the app's: the service answers.
 /// let app = test::init_service(App::new().wrap(sessions.actix())).await;
 /// let keys = test::TestRequest::get().uri("/auth/jwt/jwks.json").to_request();

@@ -46,14 +46,12 @@ const DEFAULT_MINT_BUDGET_RS256: u32 = 200;
 /// Why a configuration is refused. Each message says what to write instead.
 ///
 /// ```
-/// use passerby_server::{BuildError, Sessions, SqliteStore};
+/// use passerby_server::{BuildError, MemoryStore, Sessions};
 /// use std::time::Duration;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = MemoryStore::new();
 /// let builder = Sessions::builder().api_domain("https://api.example.com").store(store);
 /// let error = builder.access_token_validity(Duration::ZERO).build().await.unwrap_err();
 /// assert!(matches!(error, BuildError::TooShort("access_token_validity")));
@@ -126,7 +124,7 @@ pub enum BuildError {
 /// ```
 /// use passerby_server::{AfterSignOut, Principal, Sessions, Visitor, VisitorError};
 /// # use axum::{Router, body::Body, routing::post};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// # use tower::ServiceExt as _;
 ///
 /// async fn out(visitor: Visitor) -> Result<(), VisitorError> {
@@ -140,9 +138,7 @@ pub enum BuildError {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.after_sign_out(AfterSignOut::Rotate).build().await?;
 /// # let app = Router::new().route("/api/out", post(out)).layer(sessions.layer());
 /// # assert_eq!(app.oneshot(http::Request::post("/api/out").body(Body::empty())?).await?.status(), 200);
@@ -161,15 +157,13 @@ pub enum AfterSignOut {
 /// Sets up [`Sessions`]. Only [`api_domain`](Self::api_domain) and [`store`](Self::store) are required.
 ///
 /// ```
-/// use passerby_server::{AfterSignOut, AntiCsrf, BuildError, KeyAlgorithm, MintLimit, Sessions, SqliteStore, claims::BooleanClaim};
+/// use passerby_server::{AfterSignOut, AntiCsrf, BuildError, KeyAlgorithm, MemoryStore, MintLimit, Sessions, claims::BooleanClaim};
 /// use serde_json::Map;
 /// use std::time::Duration;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let store = SqliteStore::open(file).await?;
+/// let store = MemoryStore::new();
 /// let sessions = Sessions::builder()
 ///     .api_domain("https://api.example.com")
 ///     .website_domain("https://www.example.com")
@@ -415,14 +409,12 @@ impl SessionsBuilder {
     /// ```
     /// use axum::{Router, body::Body, routing::get};
     /// use http::Request;
-    /// use passerby_server::{Sessions, SqliteStore};
+    /// use passerby_server::{MemoryStore, Sessions};
     /// use tower::ServiceExt as _;
     ///
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let folder = tempfile::tempdir()?;
-    /// # let file = folder.path().join("sessions.db");
-    /// let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+    /// let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
     /// let sessions = builder.mint_only_with_key(true).build().await?;
     /// let app = Router::new().route("/api/stock", get(|| async { "2 ferns" })).layer(sessions.layer());
     /// let request = || Request::get("/api/stock");

@@ -15,7 +15,7 @@ use crate::{
 /// use passerby_server::{AnonymousSession, HookError, Sessions};
 /// use serde_json::{Map, Value};
 /// # use axum::{Router, body::Body, routing::post};
-/// # use passerby_server::{SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # static CALLED: std::sync::OnceLock<()> = std::sync::OnceLock::new();
@@ -27,9 +27,7 @@ use crate::{
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.on_upgrade(cart_of).build().await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());

@@ -32,15 +32,13 @@ use crate::{
 /// ```
 /// use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
 /// use http::Request;
-/// use passerby_server::{MintLimit, Principal, Sessions, SqliteStore};
+/// use passerby_server::{MemoryStore, MintLimit, Principal, Sessions};
 /// use std::{net::SocketAddr, time::Duration};
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.mint_limit(MintLimit::new(1, Duration::from_secs(60))).build().await?;
 /// let app = Router::new().route("/api/me", get(|visitor: Option<Principal>| async move { visitor.is_some().to_string() })).layer(sessions.layer());
 /// // The server puts the address there; see `into_make_service_with_connect_info`.

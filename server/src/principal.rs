@@ -45,14 +45,12 @@ impl Principal {
 /// use passerby_server::{AnonymousSession, Sessions};
 /// # use axum::{Router, body::Body, routing::get};
 /// # use http::Request;
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new().route("/api/me", get(|| async {})).layer(sessions.layer());
 /// # let first_visit = app.oneshot(Request::get("/api/me").header("st-auth-mode", "header").body(Body::empty())?).await?;
 /// # let token = first_visit.headers()["st-anonymous-token"].to_str()?;
@@ -95,7 +93,7 @@ impl AnonymousSession {
 /// use serde_json::{Map, json};
 /// # use axum::{Router, body::Body, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{Sessions, SqliteStore};
+/// # use passerby_server::{MemoryStore, Sessions};
 /// # use tower::ServiceExt as _;
 ///
 /// async fn login(visitor: Visitor) -> Result<(), VisitorError> {
@@ -108,9 +106,7 @@ impl AnonymousSession {
 /// }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
 /// # assert_eq!(app.oneshot(Request::post("/api/login").body(Body::empty())?).await?.status(), 200);
 /// # Ok(())

@@ -35,13 +35,11 @@ const PREFLIGHT_CACHE: Duration = Duration::from_secs(3600);
 /// Why an anonymous token is not accepted.
 ///
 /// ```
-/// use passerby_server::{AnonymousTokenError, Sessions, SqliteStore};
+/// use passerby_server::{AnonymousTokenError, MemoryStore, Sessions};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let token = "forged";
 /// let answer = match sessions.verify_anonymous(token).await {
 ///     Ok(visitor) => format!("hello {}", visitor.anonymous_id()),
@@ -72,15 +70,13 @@ pub enum AnonymousTokenError {
 /// ```
 /// use axum::{Router, body::Body, routing::post};
 /// use http::Request;
-/// use passerby_server::{Sessions, SqliteStore, Visitor, VisitorError};
+/// use passerby_server::{MemoryStore, Sessions, Visitor, VisitorError};
 /// use serde_json::{Map, json};
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let login = |visitor: Visitor| async move {
 ///     visitor.sign_in("alice", Map::new()).await?;
 ///     Ok::<_, VisitorError>(())
@@ -310,15 +306,13 @@ impl Sessions {
     ///
     /// # Example
     /// ```
-    /// use passerby_server::{JwtKey, Sessions, SqliteStore};
+    /// use passerby_server::{JwtKey, MemoryStore, Sessions};
     /// use serde_json::{Map, json};
     /// use std::time::Duration;
     ///
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let folder = tempfile::tempdir()?;
-    /// # let file = folder.path().join("sessions.db");
-    /// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+    /// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
     /// let claims = Map::from_iter([("service".to_owned(), json!("mail"))]);
     /// let token = sessions.create_jwt(claims, Duration::from_secs(60), JwtKey::Static).await?;
     /// assert_eq!(token.split('.').count(), 3);

@@ -86,14 +86,12 @@ pub trait SessionClaimValidator: Send + Sync + 'static {
 ///
 /// ```
 /// use passerby_server::claims::{InvalidClaim, PrimitiveArrayClaim};
-/// # use passerby_server::{Sessions, SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Sessions, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
 /// # let app = axum::Router::new().route("/api/login", axum::routing::post(login)).layer(sessions.layer());
 /// # app.oneshot(http::Request::post("/api/login").body(axum::body::Body::empty())?).await?;

@@ -110,14 +110,12 @@ pub(super) async fn answer(
 /// use passerby_server::core::Operation;
 /// # use axum::body::Body;
 /// # use http::Request;
-/// # use passerby_server::{SqliteStore, core::{CoreSettings, SessionCore}};
+/// # use passerby_server::{MemoryStore, core::{CoreSettings, SessionCore}};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let core = SessionCore::open(SqliteStore::open(file).await?, CoreSettings::default()).await?;
+/// # let core = SessionCore::open(MemoryStore::new(), CoreSettings::default()).await?;
 /// let request = Request::get("/recipe/session/user?userId=alice").body(Body::empty())?;
 /// let response = core.router().oneshot(request).await?;
 /// // For the log: not who was asked for.

@@ -45,14 +45,12 @@ use crate::{
 /// use axum::body::{Body, to_bytes};
 /// use passerby_server::core::INTERFACE_VERSIONS;
 /// # use http::Request;
-/// # use passerby_server::{SqliteStore, core::{CoreSettings, SessionCore}};
+/// # use passerby_server::{MemoryStore, core::{CoreSettings, SessionCore}};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let core = SessionCore::open(SqliteStore::open(file).await?, CoreSettings::default()).await?;
+/// # let core = SessionCore::open(MemoryStore::new(), CoreSettings::default()).await?;
 /// // What a back end asks first.
 /// let response = core.router().oneshot(Request::get("/apiversion").body(Body::empty())?).await?;
 /// let answer: serde_json::Value = serde_json::from_slice(&to_bytes(response.into_body(), 1000).await?)?;
@@ -66,14 +64,12 @@ pub const INTERFACE_VERSIONS: [&str; 8] = ["3.0", "3.1", "4.0", "5.0", "5.1", "5
 ///
 /// ```
 /// use passerby_server::core::{CoreSettings, SessionCore};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// use std::time::Duration;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = MemoryStore::new();
 /// let mut settings = CoreSettings::default();
 /// assert_eq!(settings.access_token_validity, Duration::from_secs(3600));
 /// settings.access_token_validity = Duration::from_secs(600);
@@ -131,13 +127,11 @@ impl CoreSettings {
 ///
 /// ```
 /// use passerby_server::core::{CoreError, CoreSettings, SessionCore};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = MemoryStore::new();
 /// let mut settings = CoreSettings::default();
 /// settings.api_keys = vec!["two words".into()];
 /// let error = SessionCore::open(store, settings).await.unwrap_err();
@@ -164,15 +158,13 @@ pub enum CoreError {
 /// ```
 /// use axum::body::Body;
 /// use http::Request;
-/// use passerby_server::{SqliteStore, core::{CoreError, CoreSettings, Operation, SessionCore}};
+/// use passerby_server::{MemoryStore, core::{CoreError, CoreSettings, Operation, SessionCore}};
 /// use std::time::Duration;
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let store = SqliteStore::open(file).await?;
+/// let store = MemoryStore::new();
 /// let mut settings = CoreSettings::default();
 /// settings.access_token_validity = Duration::from_secs(600);
 /// settings.api_keys = vec!["a-long-random-text".into()];

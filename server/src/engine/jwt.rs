@@ -19,14 +19,12 @@ pub(crate) const STATIC_PREFIX: &str = "s-";
 /// Which key signs a JWT that an app makes.
 ///
 /// ```
-/// use passerby_server::{JwtKey, Sessions, SqliteStore};
+/// use passerby_server::{JwtKey, MemoryStore, Sessions};
 /// # use std::time::Duration;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let hour = Duration::from_secs(3600);
 /// let lasting = sessions.create_jwt(Default::default(), 24 * hour, JwtKey::Static).await?;
 /// let short = sessions.create_jwt(Default::default(), hour / 2, JwtKey::Dynamic).await?;

@@ -53,8 +53,7 @@ const SWEEP: u32 = 10;
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = SqliteStore::open(folder.path().join("sessions.db")).await?;
 /// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build().await?;
 /// store.close().await;
 /// let error = sessions.revoke_all_sessions_of_user("alice").await.unwrap_err();
@@ -172,14 +171,12 @@ pub(crate) struct Bearer {
 ///
 /// ```
 /// use passerby_server::{SessionInformation, Sessions};
-/// # use passerby_server::{SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
 /// # let app = axum::Router::new().route("/api/login", axum::routing::post(login)).layer(sessions.layer());
 /// # app.oneshot(http::Request::post("/api/login").body(axum::body::Body::empty())?).await?;

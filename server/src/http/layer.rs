@@ -26,7 +26,7 @@ use crate::sessions::Sessions;
 /// ```
 /// use axum::body::Body;
 /// use http::{Request, Response, header};
-/// use passerby_server::{Principal, Sessions, SqliteStore, Visitor};
+/// use passerby_server::{MemoryStore, Principal, Sessions, Visitor};
 /// use std::convert::Infallible;
 /// use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 ///
@@ -42,9 +42,7 @@ use crate::sessions::Sessions;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let service = ServiceBuilder::new().layer(sessions.layer()).service(service_fn(greet));
 /// let response = service.clone().oneshot(Request::get("/api/greeting").body(Body::empty())?).await?;
 /// assert!(response.headers().contains_key(header::SET_COOKIE), "a guest from now on");
@@ -66,14 +64,12 @@ pub struct SessionsLayer {
 /// use axum::body::Body;
 /// use http::{Request, Response};
 /// use passerby_server::{Sessions, SessionsService};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// use tower::{Layer as _, ServiceExt as _, service_fn};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let app = service_fn(|_: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::from("the app"))) });
 /// let service: SessionsService<_> = sessions.layer().layer(app);
 /// // Answered before the app is asked.
@@ -101,14 +97,12 @@ struct Checked<S> {
 /// ```
 /// use axum::{Router, body::Body, routing::post};
 /// use http::Request;
-/// use passerby_server::{Sessions, SqliteStore};
+/// use passerby_server::{MemoryStore, Sessions};
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.trusted_origin("https://pay.example.com").build().await?;
 /// let app = Router::new().route("/api/paid", post(|| async {})).layer(sessions.layer());
 /// let send = |origin: &str| {

@@ -37,7 +37,7 @@ use crate::{
 /// use passerby_server::{Visitor, VisitorError};
 /// # use axum::{Router, body::Body, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{Sessions, SqliteStore};
+/// # use passerby_server::{MemoryStore, Sessions};
 /// use serde_json::Map;
 /// # use tower::ServiceExt as _;
 ///
@@ -53,9 +53,7 @@ use crate::{
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new()
 /// #     .route("/api/promote", post(promote))
 /// #     .route("/api/rename", post(rename))
@@ -140,7 +138,7 @@ impl IntoResponse for VisitorError {
 /// ```
 /// use axum::{Json, Router, body::Body, routing::post};
 /// use http::Request;
-/// use passerby_server::{Principal, Sessions, SqliteStore, Visitor, VisitorError};
+/// use passerby_server::{MemoryStore, Principal, Sessions, Visitor, VisitorError};
 /// use serde_json::{Map, Value, json};
 /// use tower::ServiceExt as _;
 ///
@@ -163,9 +161,7 @@ impl IntoResponse for VisitorError {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let app = Router::new().route("/api/login", post(login)).route("/api/logout", post(out)).layer(sessions.layer());
 /// let response = app.clone().oneshot(Request::post("/api/login").body(Body::empty())?).await?;
 /// assert_eq!(response.status(), 200);
@@ -697,7 +693,7 @@ impl Visitor {
 /// use passerby_server::{Visitor, VisitorError};
 /// # use axum::{Router, body::{Body, to_bytes}, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{Sessions, SqliteStore};
+/// # use passerby_server::{MemoryStore, Sessions};
 /// use serde_json::{Map, json};
 /// # use tower::ServiceExt as _;
 ///
@@ -709,9 +705,7 @@ impl Visitor {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new().route("/api/darken", post(darken)).layer(sessions.layer());
 /// let response = app.oneshot(Request::post("/api/darken").body(Body::empty())?).await?;
 /// assert!(response.headers().contains_key("st-anonymous-front-token"));

@@ -1,6 +1,9 @@
 //! Configuration, and a database that does not play along.
 
-use passerby_server::{BuildError, Refused, Sessions, SqliteStore, User, store::StoreError};
+use passerby_server::{
+    BuildError, Refused, Sessions, SqliteStore, User,
+    store::{SessionStore as _, StoreError},
+};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -49,6 +52,16 @@ async fn an_unwritable_database_has_its_own_error() {
         .unwrap();
     assert!(SqliteStore::open(&not_a_database).await.is_err());
     assert!(std::fs::read_to_string(&not_a_database).unwrap().starts_with("These are notes"));
+}
+
+/// The type of a store's error says nothing of its client library. Logs, and an app that wants to know, find its error beneath.
+#[tokio::test]
+async fn an_error_of_the_store_keeps_its_source() {
+    let (store, _folder) = store().await;
+    store.close().await;
+    let error = store.load("any").await.unwrap_err();
+    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<sqlx::Error>());
+    assert!(matches!((&error, source), (StoreError::Unreachable(_), Some(sqlx::Error::PoolClosed))), "{error:?}");
 }
 
 #[cfg(unix)]
