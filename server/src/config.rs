@@ -540,6 +540,12 @@ impl SessionsBuilder {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn compared_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Another clock than the system's, for tests that want to see tokens expire.
     pub fn clock(mut self, now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Clock::new(now);

@@ -80,7 +80,7 @@ impl IntoResponse for Refusal {
             Self::Engine(error) => {
                 tracing::error!(%error, "a request of a back end failed");
                 let status = match error {
-                    EngineError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+                    EngineError::Store(_) | EngineError::ClockJumped => StatusCode::SERVICE_UNAVAILABLE,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 (status, "the session database failed, try again later").into_response()

@@ -1,6 +1,8 @@
 //! The session engine: creates, verifies, refreshes and ends sessions. Knows nothing of HTTP.
 
 mod anonymous;
+#[cfg(test)]
+mod jumps;
 pub(crate) mod jwt;
 pub(crate) mod keys;
 mod record;
@@ -28,7 +30,7 @@ use self::{
     refresh_token::{Hash1, Inherited, RefreshContent},
 };
 use crate::{
-    clock::{Clock, system_time},
+    clock::{Clock, Moment, system_time},
     metrics,
     principal::UserSession,
     store::{SessionRecord, SessionStore, StoreError, Write},
@@ -79,6 +81,10 @@ pub enum EngineError {
     /// The user id has a character that not every store can keep.
     #[error("a user id cannot contain the character U+0000")]
     UnstorableUserId,
+    /// The session seems to have expired, by a clock that has just gone ahead by more than a day. It is kept until the clock is set back, or has
+    /// stayed there for an hour.
+    #[error("the clock jumped ahead, and nobody can tell yet whether the session has expired; check the time of this machine")]
+    ClockJumped,
     /// The app's payload is refused.
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -256,7 +262,11 @@ impl Engine {
 
     /// Removes expired sessions.
     pub(crate) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
-        Ok(self.store.remove_expired(self.clock.now_ms(), limit).await?)
+        let now = self.clock.moment();
+        if now.is_doubtful {
+            return Ok(0);
+        }
+        Ok(self.store.remove_expired(now.ms, limit).await?)
     }
 
     /// A new session of a user.
@@ -295,7 +305,7 @@ impl Engine {
         let access = self.issue_access(self.claims_of(&session, &hash, inherited, now)).await?;
         self.store.create(&session).await?;
         metrics::session_created();
-        if let Err(error) = self.store.remove_expired(now, SWEEP).await {
+        if let Err(error) = self.prune(SWEEP).await {
             tracing::warn!(%error, "expired sessions could not be removed");
         }
         Ok((access, refresh))
@@ -333,7 +343,7 @@ impl Engine {
             issued_at: Some(claims.issued_at.saturating_mul(1000)),
             by_access: true,
         };
-        let judged = self.rotate(&shown, now, Write::Keep).await?.live();
+        let judged = self.rotate(&shown, self.clock.moment(), Write::Keep).await?.live();
         Ok(match judged {
             None => DatabaseCheck::Gone,
             Some((Rotation::Theft | Rotation::Replaced, _)) => DatabaseCheck::Exists,
@@ -369,7 +379,7 @@ impl Engine {
             issued_at: content.issued_at,
             by_access: false,
         };
-        let judged = self.rotate(&shown, now, Write::Remove).await?;
+        let judged = self.rotate(&shown, self.clock.moment(), Write::Remove).await?;
         Ok(match judged {
             Judged::Gone => Refreshed::Unauthorised(Some(bearer(content.anonymous_id))),
             Judged::Expired(record) => Refreshed::Unauthorised(Some(bearer(record.anonymous_id))),
@@ -383,8 +393,8 @@ impl Engine {
         })
     }
 
-    async fn rotate(&self, shown: &Shown<'_>, now: u64, on_theft: Write) -> Result<Judged, EngineError> {
-        Ok(rotate(&*self.store, shown, now, self.rotation_times(), |judged, _| write_of(judged, on_theft)).await?)
+    async fn rotate(&self, shown: &Shown<'_>, now: Moment, on_theft: Write) -> Result<Judged, EngineError> {
+        rotate(&*self.store, shown, now, self.rotation_times(), |judged, _| write_of(judged, on_theft)).await
     }
 
     fn rotation_times(&self) -> RotationTimes {
@@ -437,7 +447,7 @@ impl Engine {
         change: &mut (dyn FnMut(&mut Map<String, Value>) + Send),
     ) -> Result<Option<Map<String, Value>>, EngineError> {
         let mut checked = Ok(());
-        let record = update_live(&*self.store, handle, self.clock.now_ms(), &mut |record| {
+        let record = update_live(&*self.store, handle, self.clock.moment(), &mut |record| {
             change(&mut record.data);
             checked = check_depth(&record.data);
             if checked.is_ok() { Write::Save } else { Write::Keep }
@@ -454,7 +464,7 @@ impl Engine {
         now: u64,
     ) -> Result<Option<SessionRecord>, EngineError> {
         let mut refused = None;
-        let record = update_live(&*self.store, handle, now, &mut |record| {
+        let record = update_live(&*self.store, handle, self.clock.moment(), &mut |record| {
             let merged = merge(record.payload.clone(), update.clone()).and_then(|payload| {
                 record.payload = payload;
                 self.check_room(record, now)
@@ -489,7 +499,7 @@ impl Engine {
             issued_at: Some(session.claims.issued_at.saturating_mul(1000)),
             by_access: true,
         };
-        let judged = rotate(&*self.store, &shown, now, self.rotation_times(), |_, record| {
+        let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), |_, record| {
             record.anonymous_id.clone_from(&anonymous_id);
             Write::Save
         });

@@ -104,7 +104,9 @@ impl VisitorError {
             Self::Engine(error) => {
                 tracing::error!(%error, "acting on a session failed");
                 match error {
-                    EngineError::Store(_) => (Refused::Unavailable.status(), Refused::Unavailable.body()),
+                    EngineError::Store(_) | EngineError::ClockJumped => {
+                        (Refused::Unavailable.status(), Refused::Unavailable.body())
+                    }
                     // Often what a visitor typed.
                     EngineError::EmptyUserId | EngineError::UnstorableUserId => {
                         (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() }))
@@ -120,7 +122,7 @@ impl IntoResponse for VisitorError {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(refused) => refused.into_response(),
-            Self::Engine(EngineError::Store(_)) => {
+            Self::Engine(EngineError::Store(_) | EngineError::ClockJumped) => {
                 let _ = self.answer();
                 Refused::Unavailable.into_response()
             }
