@@ -114,6 +114,11 @@ pub enum BuildError {
         "website and API are different sites, so browsers send cookies only over HTTPS; make `api_domain` an `https://` address, or serve both from one site"
     )]
     InsecureCrossSite,
+    /// Browsers refuse cookies of a page in another website's frame that are not `Secure`.
+    #[error(
+        "`embedded` needs HTTPS, because browsers send cookies from another website's frame only then; make `api_domain` an `https://` address"
+    )]
+    InsecureEmbedded,
     /// The keys could not be read or made.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -203,6 +208,7 @@ pub struct SessionsBuilder {
     api_base_path: String,
     cookie_domain: Option<String>,
     older_cookie_domain: Option<String>,
+    embedded: bool,
     expose_access_token: bool,
     access_token_validity: Duration,
     refresh_token_validity: Duration,
@@ -236,6 +242,7 @@ impl Default for SessionsBuilder {
             api_base_path: DEFAULT_API_BASE_PATH.to_owned(),
             cookie_domain: None,
             older_cookie_domain: None,
+            embedded: false,
             expose_access_token: false,
             access_token_validity: DEFAULT_ACCESS_VALIDITY,
             refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
@@ -308,6 +315,27 @@ impl SessionsBuilder {
     /// valid after the change (reference 8.4).
     pub fn older_cookie_domain(mut self, domain: impl Into<String>) -> Self {
         self.older_cookie_domain = Some(domain.into());
+        self
+    }
+
+    /// Whether the app is shown in frames of other websites too, where `init` of the SDK gets `isInIframe`. All cookies are then
+    /// `SameSite=None; Secure; Partitioned`: browsers send them from within a frame, also where third-party cookies are blocked, and keep a
+    /// session for each website that shows the app, and one for the app by itself. Default `false`.
+    ///
+    /// Browsers that hold cookies of before send two of a name, and a refresh removes the old ones. Over HTTPS only, but for `localhost`.
+    ///
+    /// ```
+    /// use passerby_server::{MemoryStore, Sessions};
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Sessions::builder().api_domain("https://chat.example.com").store(MemoryStore::new());
+    /// let sessions = builder.embedded(true).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn embedded(mut self, embedded: bool) -> Self {
+        self.embedded = embedded;
         self
     }
 
@@ -584,12 +612,14 @@ impl SessionsBuilder {
             exempt.forms.push((value, path));
         }
         let base_path = base_path(&self.api_base_path)?;
-        let secure = api.scheme() == "https";
+        let https = api.scheme() == "https";
+        let secure = https || (self.embedded && is_this_machine(&api));
         let domain = self.cookie_domain.map(|domain| cookie_domain(&domain, &api)).transpose()?;
-        let anonymous_name = anonymous_cookie_name(self.anonymous_cookie_name, secure, domain.is_some())?;
+        let anonymous_name = anonymous_cookie_name(self.anonymous_cookie_name, https, domain.is_some())?;
         let cookies = CookieSettings {
             secure,
-            same_site: same_site(&api, &website),
+            same_site: if self.embedded { SameSite::None } else { same_site(&api, &website) },
+            partitioned: self.embedded,
             domain,
             refresh_path: format!("{base_path}{}", passerby_protocol::names::REFRESH_PATH),
             former_anonymous_name: self.accept_former_cookie_name.then(|| former_cookie_name(&anonymous_name)),
@@ -619,11 +649,14 @@ impl SessionsBuilder {
             KeyAlgorithm::Es256 => DEFAULT_MINT_BUDGET,
             KeyAlgorithm::Rs256 => DEFAULT_MINT_BUDGET_RS256,
         }));
-        if secure && mint.limit.is_some() && matches!(mint.address, ClientAddress::Connection) {
+        if https && mint.limit.is_some() && matches!(mint.address, ClientAddress::Connection) {
             tracing::warn!(
                 "`api_domain` is https: if a proxy in front of this server ends the encryption, each connection is the proxy's, and new \
                  anonymous sessions cannot be limited by client; set `client_address_header` (or `client_address`)"
             );
+        }
+        if self.embedded && !secure {
+            return Err(BuildError::InsecureEmbedded);
         }
         if cookies.same_site == SameSite::None && !cookies.secure && !(is_local(&api) && is_local(&website)) {
             return Err(BuildError::InsecureCrossSite);
@@ -775,6 +808,14 @@ fn is_local(url: &Url) -> bool {
         Some(Host::Ipv4(_)) => true,
         Some(Host::Ipv6(address)) => address.is_loopback() || address.to_ipv4() == Some(Ipv4Addr::LOCALHOST),
         None => false,
+    }
+}
+
+/// Browsers take `Secure` cookies from their own machine without encryption.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        _ => is_local(url),
     }
 }
 

@@ -229,6 +229,7 @@ mod tests {
         CookieSettings {
             secure: true,
             same_site: crate::http::cookies::SameSite::Lax,
+            partitioned: false,
             domain: None,
             refresh_path: String::new(),
             anonymous_name: "__Host-t".into(),

@@ -133,7 +133,8 @@ fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
 async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     for name in [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN] {
         if cookies::values(&request.headers, name).len() > 1 {
-            if let Some(cleared) = sessions.cookies().clear_older() {
+            let cleared = sessions.cookies().clear_older();
+            if !cleared.is_empty() {
                 return without_older_cookies(cleared);
             }
             tracing::warn!(
@@ -159,8 +160,9 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
 }
 
 /// Reference 8.4, step 1: the browser is to try again with the cookies that remain.
-fn without_older_cookies(cleared: [HeaderValue; 2]) -> Response<Value> {
-    let mut response = with_status(StatusCode::OK, json!({ "message": "The cookies of a former domain were removed." }));
+fn without_older_cookies(cleared: Vec<HeaderValue>) -> Response<Value> {
+    let mut response =
+        with_status(StatusCode::OK, json!({ "message": "The cookies of a former domain or configuration were removed." }));
     for cookie in cleared {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -12,6 +12,7 @@ mod concurrency;
 mod continuity;
 mod cookie_life;
 mod csrf_and_cors;
+mod embedded;
 mod faults;
 mod forgery;
 mod forget;

@@ -23,6 +23,8 @@ async fn what_is_missing_or_wrong_is_named() {
         (builder().cookie_domain("other.example"), "cookie_domain"),
         (builder().older_cookie_domain("other.example"), "cookie_domain"),
         (builder().older_cookie_domain(""), "older_cookie_domain"),
+        (builder().api_domain("http://api.example.com").embedded(true), "embedded"),
+        (builder().api_domain("http://192.168.1.7:3000").embedded(true), "embedded"),
         (builder().anonymous_cookie_name("a b"), "anonymous_cookie_name"),
         (builder().anonymous_cookie_name("__Host-jwt"), "anonymous_cookie_name"),
         (builder().anonymous_renewal(0.0), "anonymous_renewal"),
