@@ -36,6 +36,8 @@ POST /recipe/session/verify, /recipe/session/refresh, /recipe/session/regenerate
 GET  /recipe/session/user?userId=
 PUT  /recipe/session/data, /recipe/jwt/data
 GET  /user/id, which knows nobody
+GET  /recipe/user/roles?userId=, /recipe/roles, because nobody has any
+GET  /recipe/user/email/verify?userId=&email=, because none is verified
 each also below /appid-<app>, /<tenant> or both. For other recipes run the SuperTokens core.
 ";
 
@@ -152,6 +154,8 @@ fn operation(method: &Method, path: &str) -> &'static str {
         (&Method::POST, "/recipe/session/remove") => "remove",
         (&Method::GET, "/recipe/session/user") => "handles_of_user",
         (&Method::PUT, "/recipe/session/data") => "replace_data",
+        (&Method::GET, "/recipe/user/roles" | "/recipe/roles") => "roles",
+        (&Method::GET, "/recipe/user/email/verify") => "is_verified",
         _ => "unknown",
     }
 }
@@ -211,6 +215,9 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
         "remove" => call.remove().await,
         "handles_of_user" => call.handles_of_user().await,
         "replace_data" => call.replace_data().await,
+        // Those of new sessions are asked for at every sign-in.
+        "roles" => Ok(Json(json!({ "status": "OK", "roles": [] })).into_response()),
+        "is_verified" => Ok(Json(json!({ "status": "OK", "isVerified": false })).into_response()),
         _ => Err(Refusal::Unknown),
     }
 }
