@@ -209,6 +209,7 @@ pub struct SessionsBuilder {
     cookie_domain: Option<String>,
     older_cookie_domain: Option<String>,
     embedded: bool,
+    max_payload: Option<usize>,
     expose_access_token: bool,
     access_token_validity: Duration,
     refresh_token_validity: Duration,
@@ -243,6 +244,7 @@ impl Default for SessionsBuilder {
             cookie_domain: None,
             older_cookie_domain: None,
             embedded: false,
+            max_payload: None,
             expose_access_token: false,
             access_token_validity: DEFAULT_ACCESS_VALIDITY,
             refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
@@ -336,6 +338,29 @@ impl SessionsBuilder {
     /// ```
     pub fn embedded(mut self, embedded: bool) -> Self {
         self.embedded = embedded;
+        self
+    }
+
+    /// How many bytes the payload of a session, anonymous or a user's, may take as JSON when the app gives or changes it. Beyond, that is refused
+    /// with [`PayloadError::OverLimit`](crate::PayloadError::OverLimit), and the session goes on as it was. Default: what fits a cookie, some 2,300
+    /// bytes.
+    ///
+    /// The token travels twice, in its cookie and in the announcement that the SDK keeps in another. Below 1,800 bytes all cookies of a visitor
+    /// take less than 8 kB in a request; below 500 a response that issues a user's session fits the 4 kB that nginx has for its head by
+    /// default.
+    ///
+    /// ```
+    /// use passerby_server::{MemoryStore, Sessions};
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
+    /// let sessions = builder.max_payload(500).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.max_payload = Some(bytes);
         self
     }
 
@@ -685,6 +710,7 @@ impl SessionsBuilder {
             anonymous_cookie: cookies.anonymous_name.clone(),
             key_rotation_ms,
             anonymous_algorithm: self.anonymous_algorithm,
+            max_payload: self.max_payload,
         };
         let store = self.store.ok_or(BuildError::StoreMissing)?;
         let engine = Engine::new(store, settings, self.clock.clone()).await?;

@@ -110,6 +110,7 @@ impl Engine {
         update: Map<String, Value>,
     ) -> Result<IssuedAnonymous, EngineError> {
         let payload = merge(session.claims.custom.clone(), update)?;
+        self.check_limit(&payload)?;
         self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), payload).await
     }
 

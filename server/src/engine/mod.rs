@@ -111,6 +111,8 @@ pub(crate) struct EngineSettings {
     pub(crate) anonymous_cookie: String,
     pub(crate) key_rotation_ms: u64,
     pub(crate) anonymous_algorithm: KeyAlgorithm,
+    /// What the app's payload may take as JSON, in bytes.
+    pub(crate) max_payload: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -410,10 +412,18 @@ impl Engine {
     /// Refuses a payload with which the token of a later refresh would be too large: a session must never become one that cannot be
     /// refreshed.
     fn check_room(&self, record: &SessionRecord, now: u64) -> Result<(), PayloadError> {
+        self.check_limit(&record.payload)?;
         // As long as the token that the next refresh makes can be.
         let (placeholder, anti_csrf) = (Hash1::of(""), Uuid::nil().to_string());
         let inherited = Inherited { parent: Some(&placeholder), anti_csrf: Some(&anti_csrf) };
         self.claims_of(record, &placeholder, inherited, now).front_token(cookie::ACCESS_TOKEN).map(drop)
+    }
+
+    /// Refuses a payload that the app gives and does not allow. One that there was before stays good.
+    fn check_limit(&self, payload: &Map<String, Value>) -> Result<(), PayloadError> {
+        let Some(limit) = self.settings.max_payload else { return Ok(()) };
+        let bytes = serde_json::to_vec(payload).map_or(usize::MAX, |json| json.len());
+        if bytes > limit { Err(PayloadError::OverLimit { bytes, limit }) } else { Ok(()) }
     }
 
     /// Merges into the payload of a session and issues its access token anew, with the same expiry. `None` when the session is gone.
