@@ -102,11 +102,12 @@ pub(super) async fn answer(
     body: Bytes,
 ) -> Response {
     let mut response = dispatch(&core, &method, &uri, &headers, &body).await.unwrap_or_else(IntoResponse::into_response);
-    response.extensions_mut().insert(Operation(operation(&method, uri.path())));
+    response.extensions_mut().insert(Operation::of(&method, uri.path()));
     response
 }
 
-/// What a request asked for, found in the extensions of the response; for logs and metrics, which must not repeat paths and queries.
+/// What a request asked for; for logs and metrics, which must not repeat paths and queries. It lies in the extensions of the core's response, and
+/// [`Operation::of`] tells it where another layer answered.
 ///
 /// ```
 /// use passerby_server::core::Operation;
@@ -123,6 +124,7 @@ pub(super) async fn answer(
 /// // For the log: not who was asked for.
 /// let operation = response.extensions().get::<Operation>().expect("each response has one");
 /// assert_eq!(operation.name(), "handles_of_user");
+/// assert_eq!(*operation, Operation::of(&http::Method::GET, "/recipe/session/user"));
 /// # Ok(())
 /// # }
 /// ```
@@ -130,6 +132,12 @@ pub(super) async fn answer(
 pub struct Operation(&'static str);
 
 impl Operation {
+    /// What a request of this method and path asks for.
+    #[must_use]
+    pub fn of(method: &Method, path: &str) -> Self {
+        Self(operation(method, path))
+    }
+
     /// One of a few fixed names; `unknown` for what is not supported.
     #[must_use]
     pub fn name(self) -> &'static str {
