@@ -87,6 +87,12 @@ pub enum SessionState<V: Values> {
 }
 
 impl<V: Values> Stored<V> {
+    /// Whether there is no front token, not even one that cannot be read.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        matches!((&self.user, &self.anonymous), (Slot::Empty, Slot::Empty))
+    }
+
     /// The state that this storage amounts to.
     ///
     /// What cannot be read counts as lost, not as "no session": the server still knows, and one call brings it back.

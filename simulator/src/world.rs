@@ -181,6 +181,7 @@ impl World {
         // With it goes what only this tab knew, or was about to know.
         let machine = &self.browser.tabs[tab].machine;
         self.has_unread_cookies |= unread || machine.has_doubts() || !machine.is_idle();
+        self.forgotten.retain(|id| !machine.has_forgotten(id));
         self.pending.retain(|pending| match pending {
             Pending::Flight(flight) => flight.tab != tab || matches!(flight.stage, Stage::Outbound),
             Pending::Local(at, ..) | Pending::Granted(at, _) | Pending::Hint(at) => *at != tab,
