@@ -78,7 +78,7 @@ export async function server(report, { isQuick, sessions }) {
     passerby: async () => {
       const flood = await strangers.flood(guarded.address);
       const median = await strangers.latency(guarded.address, guest, asked);
-      flood.stop();
+      await flood.stop();
       return median;
     },
   };
