@@ -249,7 +249,7 @@ fn keep_all(response: &browser::Response, announced: &Response<Browser>, change:
     }
 }
 
-/// Stores the token in a response header, if it is there; an empty one deletes (reference 1.4).
+/// Stores the token in a response header, if it is there; an empty one deletes.
 fn keep(response: &browser::Response, header: &str, cookie: &str) {
     let token = browser::get_header(response, header);
     if !token.is_undefined() {

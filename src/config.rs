@@ -1,4 +1,4 @@
-//! The configuration and what follows from it (reference section 3).
+//! The configuration and what follows from it.
 #![cfg_attr(not(feature = "api"), expect(unreachable_pub, reason = "public with the Rust API"))]
 
 #[cfg(feature = "api")]
@@ -86,7 +86,7 @@ impl Config {
     }
 }
 
-/// How tokens travel (reference 1.1).
+/// How tokens travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferMethod {
     /// In `HttpOnly` cookies, which scripts cannot read.

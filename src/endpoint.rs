@@ -1,4 +1,4 @@
-//! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the tokens (design section 3, rule 14).
+//! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the tokens.
 
 use passerby_protocol::{
     names::{front_cookie, header},

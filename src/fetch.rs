@@ -1,4 +1,4 @@
-//! One request of the app, from the call to the response: decide, decorate, send, absorb, maybe retry (reference 4.2).
+//! One request of the app, from the call to the response: decide, decorate, send, absorb, maybe retry.
 
 use passerby_protocol::{
     names::{ANONYMOUS_OFF, front_cookie, header, message::TRY_REFRESH_TOKEN},
@@ -34,7 +34,7 @@ impl App {
 
     /// Does what `fetch` does, with the visitor's session.
     pub(crate) async fn fetch(&'static self, call: Call) -> Result<JsValue, JsValue> {
-        // Caller's copies of our token would go stale when the request is sent again (reference 4.5).
+        // Caller's copies of our token would go stale when the request is sent again.
         browser::drop_header(&call.headers(), header::AUTHORIZATION, &bearer(&access_token()));
         let mut attempts = 0;
         loop {
@@ -133,7 +133,7 @@ impl App {
         Lock::of_turn(settled(browser::turn(FIRST_TIMEOUT)).await)
     }
 
-    /// Adds what the server is to know (reference 1.5).
+    /// Adds what the server is to know.
     pub(crate) fn decorate(&self, headers: &Headers, state: &State, rid: &str, token: &JsValue) {
         if state.token().is_some() {
             browser::set_header(headers, header::ANTI_CSRF, &browser::get_cookie(front_cookie::ANTI_CSRF), true);
@@ -165,7 +165,7 @@ impl App {
     }
 }
 
-/// The access token of header mode. Without its refresh token it is one that a cookie back end merely shows (reference 4.5).
+/// The access token of header mode. Without its refresh token it is one that a cookie back end merely shows.
 fn access_token() -> JsValue {
     if browser::get_cookie(front_cookie::REFRESH_TOKEN).is_undefined() {
         JsValue::UNDEFINED

@@ -185,7 +185,7 @@ fn ask(question: Question) -> Promise {
     run(|app| app.answer(question))
 }
 
-/// See `doesSessionExist` in the reference, 7.2; so for the others that the peers have.
+/// As `doesSessionExist` of the peers; so for the others that they have.
 #[wasm_bindgen(js_name = doesSessionExist)]
 pub fn does_session_exist() -> Promise {
     ask(Question::Exists)

@@ -1,4 +1,4 @@
-//! Refreshing the session: one call at a time in this tab and, as far as locks can be had, over all tabs (reference 5.1).
+//! Refreshing the session: one call at a time in this tab and, as far as locks can be had, over all tabs.
 
 use passerby_protocol::{
     names::{FDI_VERSIONS, FIRST_KEY_TYPE, front_cookie, header},

@@ -1,4 +1,4 @@
-//! The public operations (reference section 7; design sections 3 and 4). Each runs inside of [`crate::browser::spawn`].
+//! The public operations. Each runs inside of [`crate::browser::spawn`].
 
 use passerby_protocol::{
     names::{FDI_VERSIONS, front_cookie, header},

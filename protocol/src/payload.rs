@@ -53,6 +53,13 @@ pub enum PayloadError {
         /// The size that the cookie would have, in bytes.
         bytes: usize,
     },
+    /// It is larger than the app allows.
+    OverLimit {
+        /// What it takes as JSON, in bytes.
+        bytes: usize,
+        /// What it may take.
+        limit: usize,
+    },
     /// Nobody could read it again.
     TooDeep,
 }
@@ -67,6 +74,11 @@ impl fmt::Display for PayloadError {
                 f,
                 "with this payload the session's cookie would take {bytes} bytes, and browsers keep cookies up to {MAX_COOKIE_BYTES} bytes only; \
                  keep large data on the server, under the user id or the anonymousId"
+            ),
+            Self::OverLimit { bytes, limit } => write!(
+                f,
+                "the payload takes {bytes} bytes, and this server allows {limit} (`max_payload`); keep large data on the server, under the \
+                 user id or the anonymousId"
             ),
             Self::TooDeep => {
                 write!(

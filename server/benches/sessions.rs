@@ -75,7 +75,7 @@ async fn line<F: Future>(name: &str, what: impl Fn() -> F) {
     println!("{name:44} {one:>10.0} {many:>10.0}");
 }
 
-/// What visitors do, on this database.
+/// The actions of visitors, on this database.
 async fn database<S: SessionStore + Clone>(name: &str, store: S) {
     let sessions = Sessions::builder().api_domain("http://localhost:3000").mint_limit(None).store(store).build().await.unwrap();
     let app = app(&sessions);
@@ -102,7 +102,7 @@ async fn database<S: SessionStore + Clone>(name: &str, store: S) {
     .await;
 }
 
-/// What needs no database, by the algorithm of anonymous tokens.
+/// Actions that need no database, by the algorithm of anonymous tokens.
 async fn memory(algorithm: KeyAlgorithm) {
     let folder = tempfile::TempDir::new().unwrap();
     let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();

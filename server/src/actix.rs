@@ -34,13 +34,11 @@ use crate::{
 /// ```
 /// use actix_web::{App, test, web};
 /// use passerby_server::{ActixSessions, Principal, Sessions};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # actix_web::rt::System::new().block_on(async {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let middleware: ActixSessions = sessions.actix();
 /// let me = |principal: Principal| async move { principal.anonymous_id().to_owned() };
 /// let app = test::init_service(App::new().wrap(middleware).route("/api/me", web::get().to(me))).await;
@@ -56,18 +54,16 @@ use crate::{
 #[must_use]
 pub struct ActixSessions(Sessions);
 
-/// What [`ActixSessions`] wraps around a service.
+/// The service that [`ActixSessions`] wraps around another.
 ///
 /// ```
 /// use actix_web::{App, test};
 /// use passerby_server::Sessions;
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # actix_web::rt::System::new().block_on(async {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// // No route of the app's: the service answers.
 /// let app = test::init_service(App::new().wrap(sessions.actix())).await;
 /// let keys = test::TestRequest::get().uri("/auth/jwt/jwks.json").to_request();
@@ -85,7 +81,7 @@ pub struct ActixSessionsService<S> {
 }
 
 impl Sessions {
-    /// What [`Sessions::layer`] is for tower, as a middleware for actix-web's `App::wrap`. Handlers extract [`Visitor`], [`User`],
+    /// The middleware for actix-web's `App::wrap`; [`Sessions::layer`] is the same for tower. Handlers extract [`Visitor`], [`User`],
     /// [`FreshUser`] and [`Principal`]; what may be absent, and pages, are read from [`Visitor::principal`]. For a website on another
     /// origin use the crate `actix-cors`.
     ///

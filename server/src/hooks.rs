@@ -1,4 +1,4 @@
-//! What an app carries over when a session begins or ends (design section 3, rule 6).
+//! The data that an app carries over when a session begins or ends.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -9,13 +9,13 @@ use crate::{
     principal::{AnonymousSession, UserSession},
 };
 
-/// What a failing hook may return.
+/// The error that a failing hook may return.
 ///
 /// ```
 /// use passerby_server::{AnonymousSession, HookError, Sessions};
 /// use serde_json::{Map, Value};
 /// # use axum::{Router, body::Body, routing::post};
-/// # use passerby_server::{SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # static CALLED: std::sync::OnceLock<()> = std::sync::OnceLock::new();
@@ -27,9 +27,7 @@ use crate::{
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.on_upgrade(cart_of).build().await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
@@ -93,12 +91,12 @@ impl Hooks {
         self.after_sign_out = Some(Arc::new(policy));
     }
 
-    /// What becomes of the anonymousId when this session is signed out.
+    /// The fate of the anonymousId when this session is signed out.
     pub(crate) fn after_sign_out(&self, session: &UserSession) -> AfterSignOut {
         self.after_sign_out.as_ref().map(|policy| policy(session)).unwrap_or_default()
     }
 
-    /// What to put into the new user session. A failing hook never stops a login.
+    /// The payload for the new user session. A failing hook never stops a login.
     pub(crate) async fn upgrade(&self, session: AnonymousSession, user_id: &str) -> Map<String, Value> {
         match &self.on_upgrade {
             None => Map::new(),
@@ -106,7 +104,7 @@ impl Hooks {
         }
     }
 
-    /// What to put into the new anonymous session. A failing hook never stops a sign-out.
+    /// The payload for the new anonymous session. A failing hook never stops a sign-out.
     pub(crate) async fn sign_out(&self, session: UserSession) -> Map<String, Value> {
         match &self.on_sign_out {
             None => Map::new(),

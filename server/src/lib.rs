@@ -72,7 +72,7 @@
 //!
 //! The layer answers `POST /auth/session/refresh`, `POST /auth/signout`, `POST /auth/anonymous/forget`,
 //! `GET /auth/jwt/jwks.json` and `GET /auth/.well-known/openid-configuration` itself. On the wire it speaks the
-//! SuperTokens session protocol ("the reference" in these docs), so stock SuperTokens web clients work with it too.
+//! SuperTokens session protocol, so stock SuperTokens web clients work with it too.
 //!
 //! # Which extractor
 //! | the handler needs | extractor | otherwise |
@@ -86,7 +86,10 @@
 //! | a signed-in user, on a route for pages and scripts | [`PageUser`] | redirect, or 401 |
 //! | to render a page | `Result<User, Refused>` and [`redirect_to_refresh`] | – |
 //!
-//! # Several processes
+//! # Stores
+//! [`MemoryStore`] is for tests and first steps, and [`SqliteStore`] keeps everything in one file. A [store of your own](store::SessionStore) is a
+//! trait away, and its conformance suite is the cargo feature `store-conformance`.
+//!
 //! With the cargo feature `postgres`, `PostgresStore` takes the place of [`SqliteStore`], and any number of processes share sessions and
 //! keys. While the database is away, visitors stay anonymous as they were, valid access tokens stay good, and whatever needs the
 //! database is answered 503; nothing is cleared, and nothing needs a restart. [`Sessions::prune_every`] removes expired sessions.
@@ -120,6 +123,7 @@ pub use passerby_protocol::payload::PayloadError;
 
 #[cfg(feature = "actix")]
 pub use self::actix::ActixSessions;
+pub use self::store::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use self::store::PostgresStore;
 #[cfg(feature = "sqlite")]

@@ -1,4 +1,4 @@
-//! Who is asking.
+//! The sender of a request.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::system_time;
 
-/// Who sent a request: a visitor with an anonymous session, or a user who is signed in. Exactly one of the two.
+/// The sender of a request: a visitor with an anonymous session, or a user who is signed in. Exactly one of the two.
 ///
 /// ```
 /// use passerby_server::Principal;
@@ -45,14 +45,12 @@ impl Principal {
 /// use passerby_server::{AnonymousSession, Sessions};
 /// # use axum::{Router, body::Body, routing::get};
 /// # use http::Request;
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new().route("/api/me", get(|| async {})).layer(sessions.layer());
 /// # let first_visit = app.oneshot(Request::get("/api/me").header("st-auth-mode", "header").body(Body::empty())?).await?;
 /// # let token = first_visit.headers()["st-anonymous-token"].to_str()?;
@@ -75,7 +73,7 @@ impl AnonymousSession {
         &self.claims.anonymous_id
     }
 
-    /// What the app added. Visible to the visitor; key private data by user id, never by what stands here.
+    /// The app's own claims, visible to the visitor. Key private data by user id, never by these.
     #[must_use]
     pub fn payload(&self) -> &Map<String, Value> {
         &self.claims.custom
@@ -95,7 +93,7 @@ impl AnonymousSession {
 /// use serde_json::{Map, json};
 /// # use axum::{Router, body::Body, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{Sessions, SqliteStore};
+/// # use passerby_server::{MemoryStore, Sessions};
 /// # use tower::ServiceExt as _;
 ///
 /// async fn login(visitor: Visitor) -> Result<(), VisitorError> {
@@ -108,9 +106,7 @@ impl AnonymousSession {
 /// }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
 /// # assert_eq!(app.oneshot(Request::post("/api/login").body(Body::empty())?).await?.status(), 200);
 /// # Ok(())
@@ -140,7 +136,7 @@ impl UserSession {
         &self.claims.anonymous_id
     }
 
-    /// What the app added. Visible to the user.
+    /// The app's own claims, visible to the user.
     #[must_use]
     pub fn payload(&self) -> &Map<String, Value> {
         &self.claims.custom

@@ -1,4 +1,4 @@
-// What an app may put in the place of the browser's own: cookies, window, clock and locks (reference 2.5).
+// What an app may put in the place of the browser's own: cookies, window, clock and locks.
 
 /** @typedef {{ getCookie(): Promise<string>, setCookie(text: string): Promise<void> }} CookieHandler */
 /**
@@ -30,7 +30,7 @@
 /** @typedef {{ acquireLock(key: string, timeout?: number): Promise<boolean>, releaseLock(key: string): Promise<void> | void }} Lock */
 
 /**
- * What is asked before and after a call of a session route (reference 3.1).
+ * What is asked before and after a call of a session route.
  * @typedef {{ action: "REFRESH_SESSION" | "SIGN_OUT", url: string, requestInit: RequestInit, userContext: any }} HookContext
  */
 /**
@@ -82,7 +82,7 @@ export function debug(message) {
 
 const SKEW_KEY = "__st_clockSkewInMillis";
 
-/** Skews below this many milliseconds are the network's (reference 2.4). */
+/** Skews below this many milliseconds are the network's. */
 const LEAST_SKEW = 7000;
 
 /** @param {"localStorage" | "sessionStorage"} area @returns {StorageHandler} */
@@ -174,7 +174,7 @@ let writes = Promise.resolve();
 /** Which were decided on. @type {{ [name in keyof typeof handlers]?: true }} */
 export const chosen = {};
 
-/** Decides on a handler, for good: the first to come wins. @param {keyof typeof handlers} name @param {any} [input] reference 2.5 */
+/** Decides on a handler, for good: the first to come wins. @param {keyof typeof handlers} name @param {any} [input] */
 export function choose(name, input) {
   if (chosen[name]) return;
   chosen[name] = true;
@@ -231,7 +231,7 @@ export const serverNow = () => guarded(() => handlers.date.now(), Date.now());
 export const clockSkew = ({ accessTokenPayload: { iat } }) => (typeof iat === "number" ? iat * 1000 - Date.now() : 0);
 
 /**
- * A front token comes with a token that was just made, so its `iat` (seconds) is the server's time (reference 2.4).
+ * A front token comes with a token that was just made, so its `iat` (seconds) is the server's time.
  * @param {{ headers: Headers }} response @param {{ up: any }} token
  */
 export function setClock({ headers }, { up }) {

@@ -19,14 +19,12 @@ use crate::principal::{Principal, UserSession};
 /// ```
 /// use axum::{Router, body::Body, routing::get};
 /// use http::{Request, header};
-/// use passerby_server::{FreshUser, PageUser, Principal, Sessions, SqliteStore, User};
+/// use passerby_server::{FreshUser, MemoryStore, PageUser, Principal, Sessions, User};
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let app = Router::new()
 ///     .route("/api/orders", get(|user: User| async move { format!("orders of {}", user.user_id()) }))
 ///     .route("/api/password", get(|user: FreshUser| async move { user.handle().to_owned() }))
@@ -56,14 +54,12 @@ pub struct User(pub UserSession);
 /// use passerby_server::{FreshUser, Sessions};
 /// # use axum::body::Body;
 /// # use http::Request;
-/// # use passerby_server::{SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
 /// let app = Router::new()
 ///     .route("/api/password", post(|user: FreshUser| async move { user.user_id().to_owned() }))
@@ -91,14 +87,12 @@ pub struct FreshUser(pub UserSession);
 /// use passerby_server::{PageUser, Sessions};
 /// # use axum::body::Body;
 /// # use http::{Request, header};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let account = |user: PageUser| async move { format!("account of {}", user.user_id()) };
 /// let app = Router::new().route("/account", get(account)).layer(sessions.layer());
 /// # let visit = |accept: &str| app.clone().oneshot(Request::get("/account").header(header::ACCEPT, accept).body(Body::empty()).unwrap());
@@ -182,7 +176,7 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     }
 }
 
-/// Either kind of session or none. A session that must be refreshed first is refused all the same (reference 8.3).
+/// Either kind of session or none. A session that must be refreshed first is refused all the same.
 impl<S: Sync> OptionalFromRequestParts<S> for Principal {
     type Rejection = Refused;
 

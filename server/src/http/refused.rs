@@ -1,4 +1,4 @@
-//! Refusals, exactly as clients of the protocol expect them (reference 1.7).
+//! Refusals, exactly as clients of the protocol expect them.
 
 use axum::{
     Json,
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::claims::InvalidClaim;
 
-/// Why a request that needs a session is refused. As a response: the status and JSON body of the reference, section 1.7. Cookies that
+/// Why a request that needs a session is refused. As a response: the status and JSON body that clients of the protocol know. Cookies that
 /// must be cleared along with it are attached by the layer.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! The endpoints of the protocol: refresh, sign-out, public keys (reference 1.8), and forgetting (design section 3, rule 12).
+//! The endpoints of the protocol: refresh, sign-out, public keys, and forgetting.
 
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use passerby_protocol::{
@@ -58,7 +58,7 @@ impl Route {
     }
 }
 
-/// What any website may read, and keep for a minute.
+/// An answer that any website may read, and keep for a minute.
 fn public(body: Value) -> Response<Value> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -75,7 +75,7 @@ async fn visitor_as_is(sessions: &Sessions, request: &Parts, facts: RequestFacts
     Visitor::new(sessions.clone(), facts, resolved)
 }
 
-/// Reference 8.7.
+/// Ends the session of the access token, valid or expired.
 async fn sign_out(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     let visitor = visitor_as_is(sessions, request, facts).await;
     let done = match cookies::values(&request.headers, cookie::ACCESS_TOKEN) {
@@ -129,11 +129,12 @@ fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
     }
 }
 
-/// Reference 8.4 and 8.5; for a visitor whose user session is over, design section 3.
+/// New tokens for the refresh token; the anonymous session for a visitor whose user session is over.
 async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     for name in [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN] {
         if cookies::values(&request.headers, name).len() > 1 {
-            if let Some(cleared) = sessions.cookies().clear_older() {
+            let cleared = sessions.cookies().clear_older();
+            if !cleared.is_empty() {
                 return without_older_cookies(cleared);
             }
             tracing::warn!(
@@ -158,9 +159,10 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
     sessions.attach(&visitor, response)
 }
 
-/// Reference 8.4, step 1: the browser is to try again with the cookies that remain.
-fn without_older_cookies(cleared: [HeaderValue; 2]) -> Response<Value> {
-    let mut response = with_status(StatusCode::OK, json!({ "message": "The cookies of a former domain were removed." }));
+/// The browser is to try again with the cookies that remain.
+fn without_older_cookies(cleared: Vec<HeaderValue>) -> Response<Value> {
+    let mut response =
+        with_status(StatusCode::OK, json!({ "message": "The cookies of a former domain or configuration were removed." }));
     for cookie in cleared {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

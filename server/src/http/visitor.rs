@@ -30,14 +30,14 @@ use crate::{
     sessions::Sessions,
 };
 
-/// Why acting on a session failed. As a response: a refusal as in the reference, section 1.7, 400 for a payload that
+/// Why acting on a session failed. As a response: a refusal that clients of the protocol know, 400 for a payload that
 /// cannot be kept, 503 when the store failed, else 500.
 ///
 /// ```
 /// use passerby_server::{Visitor, VisitorError};
 /// # use axum::{Router, body::Body, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{Sessions, SqliteStore};
+/// # use passerby_server::{MemoryStore, Sessions};
 /// use serde_json::Map;
 /// # use tower::ServiceExt as _;
 ///
@@ -53,9 +53,7 @@ use crate::{
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new()
 /// #     .route("/api/promote", post(promote))
 /// #     .route("/api/rename", post(rename))
@@ -106,7 +104,9 @@ impl VisitorError {
             Self::Engine(error) => {
                 tracing::error!(%error, "acting on a session failed");
                 match error {
-                    EngineError::Store(_) => (Refused::Unavailable.status(), Refused::Unavailable.body()),
+                    EngineError::Store(_) | EngineError::ClockJumped => {
+                        (Refused::Unavailable.status(), Refused::Unavailable.body())
+                    }
                     // Often what a visitor typed.
                     EngineError::EmptyUserId | EngineError::UnstorableUserId => {
                         (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() }))
@@ -122,7 +122,7 @@ impl IntoResponse for VisitorError {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(refused) => refused.into_response(),
-            Self::Engine(EngineError::Store(_)) => {
+            Self::Engine(EngineError::Store(_) | EngineError::ClockJumped) => {
                 let _ = self.answer();
                 Refused::Unavailable.into_response()
             }
@@ -140,7 +140,7 @@ impl IntoResponse for VisitorError {
 /// ```
 /// use axum::{Json, Router, body::Body, routing::post};
 /// use http::Request;
-/// use passerby_server::{Principal, Sessions, SqliteStore, Visitor, VisitorError};
+/// use passerby_server::{MemoryStore, Principal, Sessions, Visitor, VisitorError};
 /// use serde_json::{Map, Value, json};
 /// use tower::ServiceExt as _;
 ///
@@ -163,9 +163,7 @@ impl IntoResponse for VisitorError {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let app = Router::new().route("/api/login", post(login)).route("/api/logout", post(out)).layer(sessions.layer());
 /// let response = app.clone().oneshot(Request::post("/api/login").body(Body::empty())?).await?;
 /// assert_eq!(response.status(), 200);
@@ -205,7 +203,7 @@ impl Visitor {
         Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, beside, changes }) }))
     }
 
-    /// Who it is; `None` when there is no session, or one that must be refreshed first. Claims are not validated; the extractors do so.
+    /// The visitor's session; `None` when there is no session, or one that must be refreshed first. Claims are not validated; the extractors do so.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
         match self.state().who.clone() {
@@ -349,7 +347,7 @@ impl Visitor {
         }
     }
 
-    /// What the app keeps of the user's session on the server, which no browser sees.
+    /// The app's data of the user's session on the server, which no browser sees.
     ///
     /// # Errors
     /// [`VisitorError::Refused`] without a user session, or when it was revoked meanwhile; [`VisitorError::Engine`] when the store failed.
@@ -436,7 +434,7 @@ impl Visitor {
         self.require(&self.0.sessions.claim_validators().as_refs()).await
     }
 
-    /// Reference 8.3, step 9.
+    /// Asks the validators, after the claims that are too old were fetched.
     async fn validated(
         &self,
         mut session: UserSession,
@@ -501,7 +499,7 @@ impl Visitor {
         }
     }
 
-    /// The user session is over: clears it and makes the visitor anonymous, both with this response (design section 3).
+    /// The user session is over: clears it and makes the visitor anonymous, both with this response.
     pub(crate) async fn demote(&self, whose: Whose, carried: Map<String, Value>) {
         self.clear_user();
         self.become_anonymous(whose, carried).await;
@@ -691,13 +689,13 @@ impl Visitor {
     }
 }
 
-/// What [`Visitor::anonymous`] gives.
+/// The result of [`Visitor::anonymous`].
 ///
 /// ```
 /// use passerby_server::{Visitor, VisitorError};
 /// # use axum::{Router, body::{Body, to_bytes}, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{Sessions, SqliteStore};
+/// # use passerby_server::{MemoryStore, Sessions};
 /// use serde_json::{Map, json};
 /// # use tower::ServiceExt as _;
 ///
@@ -709,9 +707,7 @@ impl Visitor {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new().route("/api/darken", post(darken)).layer(sessions.layer());
 /// let response = app.oneshot(Request::post("/api/darken").body(Body::empty())?).await?;
 /// assert!(response.headers().contains_key("st-anonymous-front-token"));

@@ -551,7 +551,7 @@ impl Answer {
         self.set_cookies().is_empty() && said == [("st-anonymous-front-token", "remove")]
     }
 
-    /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous session (design section 3).
+    /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous session.
     pub(crate) fn assert_demoted(&self, message: &str) {
         assert_eq!(self.status, 401);
         assert_eq!(self.message(), message);

@@ -1,4 +1,4 @@
-//! User sessions from login to sign-out (reference 1.2, 1.7, 1.8, 8.2, 8.7).
+//! User sessions from login to sign-out.
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 
 mod apt;
 mod browser;
+mod cargo_deny;
 mod engines;
 mod node;
 mod postgres;
@@ -56,6 +57,11 @@ pub(crate) fn python() -> Result<()> {
     python::ensure()
 }
 
+/// The tool that checks the crates we depend on.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    cargo_deny::ensure()
+}
+
 /// The load generator of the benchmark.
 pub(crate) fn load_generator() -> Result<()> {
     wrk::ensure()
@@ -77,5 +83,6 @@ pub(crate) fn everything() -> Result<()> {
         say(&format!("another browser {}", browser.display()));
     }
     say(&format!("PostgreSQL      {}", postgres.display()));
+    say(&format!("cargo-deny      {}", cargo_deny()?.display()));
     Ok(())
 }
