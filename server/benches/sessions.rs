@@ -21,7 +21,6 @@ use http::{Request, Response, header};
 use passerby_server::{
     KeyAlgorithm, PostgresStore, Principal, Sessions, SqliteStore, User, Visitor, VisitorError, store::SessionStore,
 };
-use serde_json::Map;
 use tower::ServiceExt as _;
 
 const TIME: Duration = Duration::from_secs(2);
@@ -34,7 +33,7 @@ fn app(sessions: &Sessions) -> Router {
         .route(
             "/api/login",
             post(|visitor: Visitor| async move {
-                visitor.sign_in("alice", Map::new()).await?;
+                visitor.sign_in("alice").await?;
                 Ok::<_, VisitorError>(())
             }),
         )

@@ -24,7 +24,7 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
-    http::{Begun, CrossOrigin, FreshUser, Refused, User, Visitor, VisitorError, begin},
+    http::{Begun, CheckedUser, CrossOrigin, SessionRejection, User, Visitor, VisitorError, begin},
     principal::Principal,
     sessions::Sessions,
 };
@@ -82,7 +82,7 @@ pub struct ActixSessionsService<S> {
 
 impl Sessions {
     /// The middleware for actix-web's `App::wrap`; [`Sessions::layer`] is the same for tower. Handlers extract [`Visitor`], [`User`],
-    /// [`FreshUser`] and [`Principal`]; what may be absent, and pages, are read from [`Visitor::principal`]. For a website on another
+    /// [`CheckedUser`] and [`Principal`]; what may be absent, and pages, are read from [`Visitor::principal`]. For a website on another
     /// origin use the crate `actix-cors`.
     ///
     /// ```no_run
@@ -235,7 +235,7 @@ fn status(status: StatusCode) -> actix_web::http::StatusCode {
     actix_web::http::StatusCode::from_u16(status.as_u16()).unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-impl ResponseError for Refused {
+impl ResponseError for SessionRejection {
     fn status_code(&self) -> actix_web::http::StatusCode {
         status(self.status())
     }
@@ -257,15 +257,15 @@ impl ResponseError for VisitorError {
     }
 }
 
-fn visitor(request: &HttpRequest) -> Result<Visitor, Refused> {
-    request.extensions().get::<Visitor>().cloned().ok_or(Refused::LayerMissing)
+fn visitor(request: &HttpRequest) -> Result<Visitor, SessionRejection> {
+    request.extensions().get::<Visitor>().cloned().ok_or(SessionRejection::LayerMissing)
 }
 
-type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Refused>>>>;
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, SessionRejection>>>>;
 
 impl FromRequest for Visitor {
-    type Error = Refused;
-    type Future = Ready<Result<Self, Refused>>;
+    type Error = SessionRejection;
+    type Future = Ready<Result<Self, SessionRejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(visitor(request))
@@ -273,7 +273,7 @@ impl FromRequest for Visitor {
 }
 
 impl FromRequest for User {
-    type Error = Refused;
+    type Error = SessionRejection;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
@@ -282,22 +282,22 @@ impl FromRequest for User {
     }
 }
 
-impl FromRequest for FreshUser {
-    type Error = Refused;
+impl FromRequest for CheckedUser {
+    type Error = SessionRejection;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let visitor = visitor(request);
-        Box::pin(async move { visitor?.require_fresh_user().await.map(Self) })
+        Box::pin(async move { visitor?.require_checked_user().await.map(Self) })
     }
 }
 
 impl FromRequest for Principal {
-    type Error = Refused;
+    type Error = SessionRejection;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let visitor = visitor(request);
-        Box::pin(async move { visitor?.optional_principal().await?.ok_or(Refused::Unauthorised) })
+        Box::pin(async move { visitor?.optional_principal().await?.ok_or(SessionRejection::Unauthorised) })
     }
 }

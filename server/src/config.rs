@@ -132,7 +132,7 @@ pub enum BuildError {
 /// # use tower::ServiceExt as _;
 ///
 /// async fn out(visitor: Visitor) -> Result<(), VisitorError> {
-/// #     visitor.sign_in("alice", serde_json::Map::new()).await?;
+/// #     visitor.sign_in("alice").await?;
 ///     let before = visitor.principal();
 ///     visitor.sign_out().await?;
 ///     let id = |who: Option<Principal>| who.map(|who| who.anonymous_id().to_owned());
@@ -550,13 +550,13 @@ impl SessionsBuilder {
     /// Runs whenever a user session is created for a visitor who had an anonymous one, whatever the way of signing in. Gets the old
     /// session and the user id; what it returns goes into the access token's payload. If it fails, or returns more
     /// than fits, login goes on without.
-    pub fn on_upgrade<F, Fut, E>(mut self, hook: F) -> Self
+    pub fn on_sign_in<F, Fut, E>(mut self, hook: F) -> Self
     where
         F: Fn(AnonymousSession, String) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<serde_json::Map<String, serde_json::Value>, E>> + Send + 'static,
         E: Into<HookError>,
     {
-        self.hooks.set_on_upgrade(hook);
+        self.hooks.set_on_sign_in(hook);
         self
     }
 
@@ -579,7 +579,7 @@ impl SessionsBuilder {
     }
 
     /// A demand on the access token of every user, on all routes: who does not satisfy it is refused with 403 by [`User`](crate::User),
-    /// [`FreshUser`](crate::FreshUser) and [`Principal`](crate::Principal). Routes with demands of their own use
+    /// [`CheckedUser`](crate::CheckedUser) and [`Principal`](crate::Principal). Routes with demands of their own use
     /// [`Visitor::require`](crate::Visitor::require). May be given several times.
     pub fn claim_validator(mut self, validator: impl SessionClaimValidator) -> Self {
         self.claim_validators.add(validator);

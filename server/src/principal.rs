@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use passerby_protocol::payload::{AccessClaims, AnonymousClaims};
+use serde::de::{Deserialize as _, DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::clock::system_time;
@@ -36,6 +37,23 @@ impl Principal {
             Self::Anonymous(session) => session.anonymous_id(),
             Self::User(session) => session.anonymous_id(),
         }
+    }
+
+    /// The app's own claims, of either kind of session.
+    #[must_use]
+    pub fn payload(&self) -> &Map<String, Value> {
+        match self {
+            Self::Anonymous(session) => session.payload(),
+            Self::User(session) => session.payload(),
+        }
+    }
+
+    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it is `null`.
+    ///
+    /// # Errors
+    /// When the claim is not of that type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
+        self.payload().get(key).map_or(Ok(None), Option::deserialize)
     }
 }
 
@@ -79,6 +97,14 @@ impl AnonymousSession {
         &self.claims.custom
     }
 
+    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it is `null`.
+    ///
+    /// # Errors
+    /// When the claim is not of that type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
+        self.payload().get(key).map_or(Ok(None), Option::deserialize)
+    }
+
     /// When the token expires, to the second.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
@@ -98,7 +124,7 @@ impl AnonymousSession {
 ///
 /// async fn login(visitor: Visitor) -> Result<(), VisitorError> {
 ///     let role = Map::from_iter([("role".to_owned(), json!("botanist"))]);
-///     let user: UserSession = visitor.sign_in("alice", role).await?;
+///     let user: UserSession = visitor.sign_in_with("alice", role).await?;
 ///     assert_eq!(user.user_id(), "alice");
 ///     assert_eq!(user.payload()["role"], "botanist");
 ///     assert!(user.access_token_expires_at() > std::time::SystemTime::now());
@@ -140,6 +166,14 @@ impl UserSession {
     #[must_use]
     pub fn payload(&self) -> &Map<String, Value> {
         &self.claims.custom
+    }
+
+    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it is `null`.
+    ///
+    /// # Errors
+    /// When the claim is not of that type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
+        self.payload().get(key).map_or(Ok(None), Option::deserialize)
     }
 
     /// When the access token expires, to the second. The session itself lives longer.

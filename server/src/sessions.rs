@@ -78,7 +78,7 @@ pub enum AnonymousTokenError {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let login = |visitor: Visitor| async move {
-///     visitor.sign_in("alice", Map::new()).await?;
+///     visitor.sign_in("alice").await?;
 ///     Ok::<_, VisitorError>(())
 /// };
 /// let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
@@ -196,7 +196,7 @@ impl Sessions {
     }
 
     /// Ends one session; `false` when there was none. Access tokens stay good until they expire, except for
-    /// [`FreshUser`](crate::FreshUser).
+    /// [`CheckedUser`](crate::CheckedUser).
     ///
     /// # Errors
     /// When the store fails.

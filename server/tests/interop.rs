@@ -161,7 +161,7 @@ async fn server(folder: &TempDir, anonymous_subject: bool) -> (String, [String; 
         .route(
             "/api/login",
             get(|visitor: Visitor| async move {
-                visitor.sign_in("alice", Map::new()).await?;
+                visitor.sign_in("alice").await?;
                 Ok::<_, VisitorError>(Json(()))
             }),
         )

@@ -89,7 +89,7 @@ async fn expire(visitor: Visitor) -> Result<Json<Value>, ApiError> {
 
 /// Ada signs in by a form of a page, whose answer no script sees.
 async fn sign_in_by_form(visitor: Visitor) -> Result<Redirect, ApiError> {
-    visitor.sign_in("ada", Map::new()).await?;
+    visitor.sign_in("ada").await?;
     Ok(Redirect::to("/"))
 }
 

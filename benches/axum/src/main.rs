@@ -110,7 +110,7 @@ async fn passerby(address: &str, options: Options) -> Result<Router, Box<dyn Err
         .route(
             "/login",
             post(async |visitor: Visitor, Query(login): Query<Login>| {
-                visitor.sign_in(&login.user, Map::new()).await?;
+                visitor.sign_in(&login.user).await?;
                 Ok::<_, VisitorError>("signed in")
             }),
         )

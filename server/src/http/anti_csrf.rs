@@ -18,7 +18,7 @@ use crate::engine::is_same_secret;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.anti_csrf(AntiCsrf::ViaToken).build().await?;
-/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
 /// # let login = Request::post("/api/login").body(Body::empty())?;
 /// // The web client keeps this token, and sends it with each request.

@@ -15,15 +15,15 @@ use crate::claims::InvalidClaim;
 ///
 /// ```
 /// use axum::response::IntoResponse as _;
-/// use passerby_server::Refused;
+/// use passerby_server::SessionRejection;
 ///
-/// assert_eq!(Refused::TryRefresh.message(), "try refresh token");
-/// let response = Refused::TryRefresh.into_response();
+/// assert_eq!(SessionRejection::TryRefresh.message(), "try refresh token");
+/// let response = SessionRejection::TryRefresh.into_response();
 /// assert_eq!((response.status().as_u16(), &response.headers()["cache-control"]), (401, &http::HeaderValue::from_static("no-store")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum SessionRejection {
     /// 401 `unauthorised`: there is no session of the kind that is needed, or it has ended.
     #[error("unauthorised")]
     Unauthorised,
@@ -44,7 +44,7 @@ pub enum Refused {
     LayerMissing,
 }
 
-impl Refused {
+impl SessionRejection {
     /// Status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -81,7 +81,7 @@ impl Refused {
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
         if self == Self::LayerMissing {
             tracing::error!("{self}");

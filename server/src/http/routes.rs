@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     changes::UserChange,
     cookies,
-    refused::Refused,
+    refused::SessionRejection,
     request::{RequestFacts, Transfer, bearer},
     resolve::{self, Former, OldUser, Resolved, Who},
     visitor::{Visitor, VisitorError},
@@ -96,7 +96,7 @@ async fn sign_out_of_all(sessions: &Sessions, visitor: &Visitor, tokens: &[Strin
         };
         let anti_csrf = session.claims.anti_csrf_token.as_deref();
         if !sessions.anti_csrf().allows(visitor.facts(), Transfer::Cookie, anti_csrf) {
-            return Err(Refused::TryRefresh.into());
+            return Err(SessionRejection::TryRefresh.into());
         }
         sessions.engine().end(session.handle()).await?;
     }
@@ -124,7 +124,7 @@ fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
         Err(VisitorError::Refused(refused)) => refusal(&refused),
         Err(error) => {
             tracing::error!(%error, "ending a session failed");
-            refusal(&Refused::Unavailable)
+            refusal(&SessionRejection::Unavailable)
         }
     }
 }
@@ -153,7 +153,7 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
         Err(error) => {
             tracing::error!(%error, "a refresh failed");
             visitor.take_changes();
-            refusal(&Refused::Unavailable)
+            refusal(&SessionRejection::Unavailable)
         }
     };
     sessions.attach(&visitor, response)
@@ -177,7 +177,7 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
     let presented = from_header.map(|token| (token, Transfer::Header)).or(cookie.map(|token| (token, Transfer::Cookie)));
     let Some((token, transfer)) = presented else {
         give_back_anonymous(sessions, request, visitor, None).await?;
-        return Ok(refusal(&Refused::Unauthorised));
+        return Ok(refusal(&SessionRejection::Unauthorised));
     };
     Ok(
         match sessions
@@ -196,14 +196,14 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
             Refreshed::Unauthorised(bearer) => {
                 let user = bearer.map(|bearer| OldUser::of_bearer(bearer, transfer));
                 give_back_anonymous(sessions, request, visitor, user).await?;
-                refusal(&Refused::Unauthorised)
+                refusal(&SessionRejection::Unauthorised)
             }
             Refreshed::Theft(bearer) => {
                 crate::metrics::theft_detected();
                 tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
                 let user = OldUser::of_bearer(bearer, transfer);
                 give_back_anonymous(sessions, request, visitor, Some(user)).await?;
-                refusal(&Refused::TokenTheft)
+                refusal(&SessionRejection::TokenTheft)
             }
         },
     )
@@ -283,7 +283,7 @@ async fn give_back_anonymous(
     Ok(())
 }
 
-fn refusal(refused: &Refused) -> Response<Value> {
+fn refusal(refused: &SessionRejection) -> Response<Value> {
     with_status(refused.status(), refused.body())
 }
 

@@ -294,3 +294,22 @@ async fn the_recommended_limits_keep_heads_small() {
         assert!(cookies + front < most_of_a_request, "{}", cookies + front);
     }
 }
+
+#[tokio::test]
+async fn a_value_is_kept_in_whichever_session_there_is_and_read_as_a_type() {
+    let mut browser = App::new().await.browser();
+    browser.id().await;
+    for sign_in in [false, true] {
+        if sign_in {
+            browser.login("alice").await;
+        }
+        assert_eq!(browser.post_json("/api/set", json!({"plants": ["fern"], "count": 2})).await.status, 200);
+        let answer = browser.get("/api/cart").await;
+        assert_eq!(answer.body, json!({"plants": ["fern"], "count": 2}), "signed in: {sign_in}");
+        assert_eq!(browser.post_json("/api/set", json!(null)).await.status, 200);
+        assert_eq!(browser.get("/api/cart").await.body, json!(null), "removed");
+        // A value of another type is an error, and not a missing one.
+        assert_eq!(browser.post_json("/api/set", json!("no cart")).await.status, 200);
+        assert_eq!(browser.get("/api/cart").await.status, 418);
+    }
+}

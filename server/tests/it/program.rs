@@ -223,7 +223,7 @@ fn raw(program: &Program, parts: &[&[u8]]) -> String {
     let mut stream = TcpStream::connect(program.host()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     for part in parts {
-        // Refused in the middle, the rest has nowhere to go.
+        // SessionRejection in the middle, the rest has nowhere to go.
         let _ = stream.write_all(part);
     }
     let mut answer = Vec::new();

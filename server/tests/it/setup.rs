@@ -1,7 +1,7 @@
 //! Configuration, and a database that does not play along.
 
 use passerby_server::{
-    BuildError, Refused, Sessions, SqliteStore, User,
+    BuildError, SessionRejection, Sessions, SqliteStore, User,
     store::{SessionStore as _, StoreError},
 };
 use tempfile::TempDir;
@@ -106,8 +106,8 @@ async fn a_base_path_may_be_empty() {
 async fn a_forgotten_layer_is_said_clearly() {
     let app = axum::Router::new().route("/", axum::routing::get(|_: User| async {}));
     let response = app.oneshot(http::Request::new(axum::body::Body::empty())).await.unwrap();
-    assert_eq!(response.status(), Refused::LayerMissing.status());
-    assert!(Refused::LayerMissing.to_string().contains("sessions.layer()"));
+    assert_eq!(response.status(), SessionRejection::LayerMissing.status());
+    assert!(SessionRejection::LayerMissing.to_string().contains("sessions.layer()"));
 }
 
 #[tokio::test]
