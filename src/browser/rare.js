@@ -1,4 +1,4 @@
-// What few visitors need, loaded when one does: the app's hooks, refusals for claims, and texts.
+// What few visitors need, loaded when one does: the app's hooks, refusals for claims, a refused refresh by XMLHttpRequest, and texts.
 
 /** Milliseconds until a hook of the app that hangs is no longer waited for. */
 const HOOK_TIMEOUT = 20000;
@@ -44,6 +44,19 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     const read = given.recipe?.getInvalidClaimsFromResponse;
     const claimValidationErrors = read ? await read({ response, userContext }) : (await body(response))?.claimValidationErrors;
     if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
+  },
+
+  /** The refresh endpoint's answer, to be given in place of the API's. @param {any} response @param {string} type */
+  async read(response, type) {
+    const { headers, status, statusText, url, cause } = response;
+    const responseText = await response.clone().text();
+    let body = null;
+    try {
+      body = await response[type === "arraybuffer" ? "arrayBuffer" : type || "text"]();
+    } catch {
+      // Neither JSON nor a document.
+    }
+    return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body, cause };
   },
 
   /** What a back end says against a sign-out. @param {string} code @param {string | undefined} message */

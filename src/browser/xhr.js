@@ -2,7 +2,7 @@
 // events the caller gets those that belong to the final answer. `timeout` counts from the caller's `send` to the end, refresh and all.
 
 import { given } from "./handlers.js";
-import { findOurs, intercept } from "./host.js";
+import { findOurs, intercept, rare } from "./host.js";
 
 /** @typedef {import("./host.js").Answer} Answer */
 /**
@@ -158,8 +158,13 @@ function fail(xhr, exchange, type, error) {
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange @param {unknown} result */
 async function conclude(xhr, exchange, result) {
   if (exchange.isPending && result instanceof Response) {
-    exchange.instead = await read(result, xhr.responseType);
-    result = exchange.answer;
+    try {
+      exchange.instead = await (await rare()).read(result, xhr.responseType);
+      result = exchange.answer;
+    } catch (error) {
+      // What few visitors need could not be loaded.
+      result = error;
+    }
   }
   if (!exchange.isPending) return;
   if (result === exchange.answer) {
@@ -168,19 +173,6 @@ async function conclude(xhr, exchange, result) {
   } else {
     fail(xhr, exchange, "error", result);
   }
-}
-
-/** The refresh endpoint's answer, to be given in place of the API's. @param {any} response @param {string} type */
-async function read(response, type) {
-  const { headers, status, statusText, url, cause } = response;
-  const responseText = await response.clone().text();
-  let body = null;
-  try {
-    body = await response[type === "arraybuffer" ? "arrayBuffer" : type || "text"]();
-  } catch {
-    // Neither JSON nor a document.
-  }
-  return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body, cause };
 }
 
 /** @param {number} status a response of which is not shown before it is known to be final */

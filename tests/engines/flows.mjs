@@ -303,6 +303,24 @@ flow("an upload is sent again whole, and its progress is told", async (visitor) 
   assert.deepEqual(seen, { status: 200, length: 200_000, uploaded: ["loadstart", "load", "loadend"] });
 });
 
+flow("a refused refresh is the answer over XMLHttpRequest; it fails where what that needs cannot be loaded", async (visitor) => {
+  for (const lost of [undefined, "/rare.js"]) {
+    const tab = await visitor.tab(undefined, [], "/pages/slim.html");
+    if (!lost) await tab.signIn("Ada");
+    await tab.post("/api/demo/expire");
+    Object.assign(visitor.front, { lost, refusedWith: 503 });
+    const seen = await tab.run(async () => {
+      const xhr = new XMLHttpRequest();
+      xhr.open("GET", "/api/account");
+      xhr.send();
+      const { type } = await new Promise((done) => (xhr.onload = xhr.onerror = done));
+      return [type, xhr.status, xhr.responseText];
+    });
+    assert.deepEqual(seen, lost ? ["error", 0, ""] : ["load", 503, '{"message":"later"}']);
+    visitor.front.refusedWith = undefined;
+  }
+});
+
 flow("synchronous XMLHttpRequest goes through", async (visitor) => {
   const { tab } = await visitor.guest();
   const kind = await tab.run(() => {
@@ -514,4 +532,20 @@ flow("a module worker: importing has no effect, and init says that there is no w
       }),
   );
   assert.deepEqual(seen, { code: "NO_WINDOW", exists: "NOT_INITIALISED", disposed: "undefined", isUntouched: true });
+});
+
+flow("a module service worker: the same", async (visitor) => {
+  const tab = await visitor.tab();
+  const seen = await tab.run(async () => {
+    const registration = await navigator.serviceWorker.register("/pages/service-worker.js", { type: "module" });
+    const worker = registration.installing ?? registration.waiting ?? registration.active;
+    while (worker.state !== "activated") await new Promise((done) => (worker.onstatechange = done));
+    const seen = await new Promise((done) => {
+      navigator.serviceWorker.onmessage = ({ data }) => done(data);
+      worker.postMessage(0);
+    });
+    await registration.unregister();
+    return seen;
+  });
+  assert.deepEqual(seen, { code: "NO_WINDOW", state: "unknown", isUntouched: true });
 });
