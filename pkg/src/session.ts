@@ -1,11 +1,11 @@
 /** The functions of the SDK. Those that the peers have behave as there (reference 7.2). */
 import { flatten, type Options } from "./config.js";
-import { choose, give, handlers } from "./generated/browser/handlers.js";
-import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, restoreFetch, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import { choose, give, handlers, staying } from "./generated/browser/handlers.js";
+import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, restoreFetch, say, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
 import { patchXhr, restoreXhr } from "./generated/browser/xhr.js";
 import * as sdk from "./generated/glue.js";
 import { call, isReady, load, makeError, reason, type Source } from "./load.js";
-import { implementation } from "./recipe.js";
+import { implementation, overrideWith } from "./recipe.js";
 import { getGlobalClaimValidators } from "./utils/globalClaimValidators.js";
 import type { ClaimValidationError, SessionClaim, SessionClaimValidator } from "./claims/types.js";
 import type { Diagnosis } from "./diagnose.js";
@@ -31,10 +31,8 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
   // Test runners have pages without some of them.
   const missing = hasWindow() ? ["fetch", "TextDecoder"].find((name) => !(name in globalThis)) : "window";
   if (missing) throw makeError("NO_WINDOW", `There is no ${missing}`);
-  if (started) {
-    console.warn("SuperTokens was already initialized: this init changes nothing");
-    return;
-  }
+  const before = started;
+  if (before && "recipeList" in config) return say("again");
   const options = flatten(config);
   choose("cookies", options.cookieHandler);
   choose("window", options.windowHandler);
@@ -43,7 +41,7 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
   started = options;
   const begin = () => {
     // Disposed of while the module was on its way.
-    if (started === options) start(options);
+    if (started === options) start(options, before);
   };
   const { apiDomain, sessionTokenBackendDomain } = options;
   // Nearly: the module judges once more.
@@ -52,13 +50,16 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
   load(source, texts, options.fallbackUrl, begin, isOurs);
   if (!isReady()) {
     give(options);
-    patchFetch("superTokensDoNotDoInterception", "");
+    // No fragment has a space in it: those that say that they are not ours wait, too, until the module sees it.
+    patchFetch(" ", "");
     patchXhr(options.sessionExpiredStatusCode ?? 401);
   }
 }
 
-function start(options: Options): void {
+/** `before` are the options that these replace. What is under way goes on; `fetch`, listeners and other tabs notice nothing. */
+function start(options: Options, before?: Options): void {
   const { anonymous } = options;
+  if (before) staying(sdk.dispose);
   const fault = sdk.init(
     options,
     options.apiDomain,
@@ -77,7 +78,9 @@ function start(options: Options): void {
     anonymous?.jwks,
   );
   if (fault) {
-    started = undefined;
+    started = before;
+    overrideWith(before?.override?.functions);
+    if (before) start(before);
     throw fault;
   }
   for (const add of waiting.splice(0)) add();

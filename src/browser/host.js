@@ -1,6 +1,6 @@
 // The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
 
-import { cookieText, custom, debug, give, given, guarded, handlers, onceWritten, synchronise, writeCookie } from "./handlers.js";
+import { cookieText, custom, give, given, guarded, handlers, onceWritten, stays, synchronise, writeCookie } from "./handlers.js";
 
 /**
  * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session.
@@ -83,6 +83,7 @@ let parsed = {};
 /** @param {import("./handlers.js").Given} options @param {string | undefined} domain @param {boolean} isInIframe */
 export function configure(options, domain, isInIframe) {
   give(options);
+  if (given.enableDebugLogs) say("started", "", now());
   parsed = {};
   const host = handlers.window.location.getHostName();
   const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
@@ -105,7 +106,7 @@ export function setCookie(name, value) {
   debug(`${value ? "store" : "delete"} ${name}`);
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
-    rare().then((its) => its.refused(name)).catch(() => {});
+    say("refused", name);
   }
 }
 
@@ -177,8 +178,8 @@ function canonical({ up }) {
  */
 /** @typedef {URL & { path: string, isIpv4: boolean }} Url */
 
-/** On a patched `fetch`: the browser's own. */
-const BENEATH = Symbol.for("passerby.fetch");
+/** On a patched `fetch`, and on `window`, where apps of SuperTokens look for it: what we send with, for the time being the browser's own. */
+const BENEATH = "__supertokensOriginalFetch";
 
 /** With the visitor's session, patched or not. @type {typeof fetch} */
 export let sessionFetch;
@@ -220,7 +221,10 @@ export function patchFetch(except, url) {
   replaced = window.fetch;
   const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
   sessionFetch = modifyFetch({ originalFetch: replaced });
-  if (interception !== "none") patched = window.fetch = add({ originalFetch: replaced, userContext: {} });
+  if (interception !== "none") {
+    patched = window.fetch = add({ originalFetch: replaced, userContext: {} });
+    /** @type {any} */ (window)[BENEATH] = original;
+  }
 }
 
 /** @param {{ originalFetch: typeof fetch }} input */
@@ -251,8 +255,12 @@ export const nativeFetch = (...args) => (original ?? window.fetch).apply(window,
 
 /** Leaves another library's wrapper around ours in place; ours is a mere passage from then on. */
 export function restoreFetch() {
-  if (patched && window.fetch === patched) window.fetch = replaced;
-  patched = undefined;
+  if (stays) return;
+  if (patched) {
+    if (window.fetch === patched) window.fetch = replaced;
+    delete (/** @type {any} */ (window)[BENEATH]);
+    patched = undefined;
+  }
   era++;
 }
 
@@ -273,7 +281,7 @@ function prepare(input, init) {
 
 /** Whether its body is spent; says so, because the caller gets a refusal that nothing explains. @param {Call} call */
 export function isSpent({ once }) {
-  if (once) rare().then((its) => its.spent()).catch(() => {});
+  if (once) say("spent");
   return once;
 }
 
@@ -284,6 +292,19 @@ export function makePost(url) {
 
 /** What few visitors need. It imports nothing, because what it shared with the entry would have to become a third file. */
 export const rare = async () => (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
+
+/**
+ * What stands in the console, in words that few need.
+ * @param {"again" | "log" | "needless" | "refused" | "spent" | "started"} what @param {string} [detail] @param {number} [time]
+ */
+export function say(what, detail = "", time = 0) {
+  rare().then((its) => its[what](detail, time)).catch(() => {});
+}
+
+/** @param {string} message without tokens and ids */
+function debug(message) {
+  if (given.enableDebugLogs) say("log", message, now());
+}
 
 /**
  * The call of a session route as the app's hook wants it.
@@ -340,7 +361,7 @@ export async function send(call, headers, addCredentials, timeout) {
     complete.credentials = "include";
   }
   if (timeout) complete.signal = AbortSignal.timeout?.(timeout);
-  const sent = within(0, () => original.call(window, isRequest ? input.clone() : input, complete));
+  const sent = within(0, () => (/** @type {any} */ (window)[BENEATH] ?? original).call(window, isRequest ? input.clone() : input, complete));
   // Old browsers cannot abort it, but nobody has to wait.
   return timeout ? limited(sent, timeout, () => Promise.reject(makeError("REFRESH_FAILED", "No answer in time"))) : sent;
 }
@@ -509,7 +530,7 @@ const TAB = Math.random().toString(36).slice(2);
 /** Stored state is the truth; a message is only a hint to look again, and what events the others had. */
 export function listen() {
   try {
-    channel = new BroadcastChannel("passerby");
+    channel ??= new BroadcastChannel("passerby");
     // Node's would keep a test runner from ending.
     /** @type {any} */ (channel).unref?.();
     channel.onmessage = async ({ data }) => {
@@ -537,6 +558,7 @@ export function changed() {
 }
 
 export function silence() {
+  if (stays) return;
   channel?.close();
   channel = undefined;
   listeners.clear();
@@ -574,6 +596,8 @@ export function takeSnapshot(state, token) {
 
 /** @param {string} code @param {string} text */
 export function makeError(code, text) {
+  // What the app gets of these may be a mere "Network Error".
+  if (/^[TF]/.test(code)) console.error(text);
   return Object.assign(new Error(text), { name: "SessionError", code });
 }
 

@@ -63,6 +63,27 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
   refusal: (code, message) =>
     Object.assign(makeError(code, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true }),
 
+  /** Of `init`. */
+  again() {
+    console.warn("SuperTokens was already initialized: this init changes nothing");
+  },
+
+  /** Of `init`, for those who switched the logs on: with what settings. @param {string} _ @param {number} time */
+  started(_, time) {
+    const shown = (/** @type {unknown} */ value) => (typeof value === "function" ? "given" : JSON.stringify(value));
+    this.log(`init: ${Object.entries(given).map(([name, value]) => `${name} ${shown(value)}`).join(", ")}`, time);
+  },
+
+  /** @param {string} message without tokens and ids @param {number} time */
+  log(message, time) {
+    console.log(`com.supertokens {t: "${new Date(time).toISOString()}", message: "${message}", supertokens-website-ver: "passerby"}`);
+  },
+
+  /** Of an axios instance. */
+  needless() {
+    console.warn("addAxiosInterceptors: axios needs nothing, XMLHttpRequest is intercepted");
+  },
+
   /** Of a body. */
   spent() {
     console.warn("The session was refreshed, but a stream cannot be sent again");

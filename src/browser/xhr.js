@@ -1,7 +1,7 @@
 // XMLHttpRequest with the visitor's session. What is ours goes the way of `fetch`. One native object carries all attempts, and of its
 // events the caller gets those that belong to the final answer. `timeout` counts from the caller's `send` to the end, refresh and all.
 
-import { given } from "./handlers.js";
+import { given, stays } from "./handlers.js";
 import { findOurs, intercept, rare } from "./host.js";
 
 /** @typedef {import("./host.js").Answer} Answer */
@@ -179,16 +179,16 @@ async function conclude(xhr, exchange, result) {
 export function patchXhr(status) {
   expired = status;
   const add = given.recipe?.addXMLHttpRequestInterceptor ?? deriveXhr;
-  if (given.interception !== "none") add({ userContext: {} });
+  if (given.interception !== "none" && !isXhrOurs()) add({ userContext: {} });
 }
 
 /** Whether requests of `XMLHttpRequest` carry the session. */
-export const isXhrOurs = () => FLAG in window.XMLHttpRequest;
+export const isXhrOurs = () => FLAG in Object(window.XMLHttpRequest);
 
 export function deriveXhr() {
   try {
     // Patched by us before, by another copy or by SuperTokens: one is enough.
-    if (FLAG in window.XMLHttpRequest) return;
+    if (isXhrOurs()) return;
     original = window.XMLHttpRequest;
     patched = derive();
     if (new patched() instanceof patched) window.XMLHttpRequest = patched;
@@ -199,7 +199,7 @@ export function deriveXhr() {
 
 /** Leaves another library's wrapper around ours in place. */
 export function restoreXhr() {
-  if (patched && window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
+  if (!stays && patched && window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
 }
 
 function derive() {

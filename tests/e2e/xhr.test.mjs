@@ -167,6 +167,7 @@ test("a back end that keeps saying 401: an error event that says why", async (vi
     return { code: event.error.code, type: event.type, trace };
   });
   assert.deepEqual([code, type, trace], ["TOO_MANY_RETRIES", "error", FAILED]);
+  assert.match(visitor.takeProblems().join(), /\/api\/stubborn.* 2 times.*maxRetryAttemptsForSessionRefresh/);
   assert.deepEqual(await server.calls(), { [REFRESH]: 2 });
 });
 
