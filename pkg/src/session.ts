@@ -6,10 +6,10 @@ import { patchXhr, restoreXhr } from "./generated/browser/xhr.js";
 import * as sdk from "./generated/glue.js";
 import { call, isReady, load, makeError, reason, type Source } from "./load.js";
 import { implementation, overrideWith } from "./recipe.js";
-import { getGlobalClaimValidators } from "./utils/globalClaimValidators.js";
-import type { ClaimValidationError, SessionClaim, SessionClaimValidator } from "./claims/types.js";
+import type { ClaimValidationError, SessionClaim } from "./claims/types.js";
 import type { Diagnosis } from "./diagnose.js";
 import type { FlatConfig, RecipeConfig, Snapshot } from "./types.js";
+import type { OverrideValidators } from "./wanted.js";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
 
@@ -189,13 +189,9 @@ export function getInvalidClaimsFromResponse(input: {
   return implementation().getInvalidClaimsFromResponse({ ...input, ...contextOf(input) });
 }
 
-/** Chooses the validators for one call, from those that hold everywhere. */
-export type OverrideValidators = (globalClaimValidators: SessionClaimValidator[], userContext: any) => SessionClaimValidator[];
-
 /** Checks the claims of the session, and has those refreshed that are too old. Resolves to what is not as it should be. */
 export async function validateClaims(override?: OverrideValidators, userContext: any = {}): Promise<ClaimValidationError[]> {
-  const claimValidators = getGlobalClaimValidators(override, userContext);
-  return claimValidators.length ? implementation().validateClaims({ claimValidators, userContext }) : [];
+  return (await import("./validation.js")).validate(implementation(), override, userContext);
 }
 
 /** Has an axios instance send the visitor's session, if `XMLHttpRequest` does not do so already. May be called before `init`. */

@@ -83,7 +83,7 @@ let parsed = {};
 /** @param {import("./handlers.js").Given} options @param {string | undefined} domain @param {boolean} isInIframe */
 export function configure(options, domain, isInIframe) {
   give(options);
-  if (given.enableDebugLogs) say("started", "", now());
+  debug("init");
   parsed = {};
   const host = handlers.window.location.getHostName();
   const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
@@ -295,7 +295,7 @@ export const rare = async () => (await import("./rare.js")).make(given, prepare,
 
 /**
  * What stands in the console, in words that few need.
- * @param {"again" | "log" | "needless" | "refused" | "spent" | "started"} what @param {string} [detail] @param {number} [time]
+ * @param {"again" | "imitated" | "log" | "needless" | "refused" | "spent"} what @param {string} [detail] @param {number} [time]
  */
 export function say(what, detail = "", time = 0) {
   rare().then((its) => its[what](detail, time)).catch(() => {});
@@ -356,7 +356,8 @@ export async function send(call, headers, addCredentials, timeout) {
   if (call.send) return call.send(headers, addCredentials);
   const { input, init } = call;
   const isRequest = input instanceof Request;
-  const complete = { ...init, headers };
+  const isPlain = Object.getPrototypeOf(Object(init)) === Object.prototype;
+  const complete = { ...(isPlain ? init : (await rare()).members(init)), headers };
   if (addCredentials && !complete.credentials && !(isRequest && input.credentials === "omit")) {
     complete.credentials = "include";
   }
@@ -422,7 +423,9 @@ export function lock(name, timeout) {
     const abort = new AbortController();
     const options = { signal: abort.signal, factory: handlers.lock, timeout };
     const request = async () => {
-      const locks = !handlers.lock && navigator.locks ? navigator.locks : await import("./locks.js");
+      // Those of a page that nobody looks at yet wait for that.
+      const isNative = !handlers.lock && navigator.locks && !(/** @type {any} */ (document).prerendering);
+      const locks = isNative ? navigator.locks : await import("./locks.js");
       await locks.request(name, options, async () => {
         await caughtUp();
         await new Promise((release) => done(/** @type {() => void} */ (release)));

@@ -2,7 +2,7 @@
 // events the caller gets those that belong to the final answer. `timeout` counts from the caller's `send` to the end, refresh and all.
 
 import { given, stays } from "./handlers.js";
-import { findOurs, intercept, rare } from "./host.js";
+import { findOurs, intercept, rare, say } from "./host.js";
 
 /** @typedef {import("./host.js").Answer} Answer */
 /**
@@ -179,6 +179,7 @@ async function conclude(xhr, exchange, result) {
 export function patchXhr(status) {
   expired = status;
   const add = given.recipe?.addXMLHttpRequestInterceptor ?? deriveXhr;
+  // Patched by us before, by another copy or by SuperTokens: one is enough.
   if (given.interception !== "none" && !isXhrOurs()) add({ userContext: {} });
 }
 
@@ -187,14 +188,14 @@ export const isXhrOurs = () => FLAG in Object(window.XMLHttpRequest);
 
 export function deriveXhr() {
   try {
-    // Patched by us before, by another copy or by SuperTokens: one is enough.
-    if (isXhrOurs()) return;
     original = window.XMLHttpRequest;
     patched = derive();
-    if (new patched() instanceof patched) window.XMLHttpRequest = patched;
+    // What others put in its place may make something else, or keep in each object what ours is built on.
+    if ("upload" in original.prototype && new patched() instanceof patched) return void (window.XMLHttpRequest = patched);
   } catch {
-    // It is missing, or somebody's imitation of it, which goes on without sessions.
+    // It is missing, or cannot be derived from.
   }
+  if (original) say("imitated");
 }
 
 /** Leaves another library's wrapper around ours in place. */
@@ -327,6 +328,10 @@ function derive() {
     },
   };
   const derived = classes.XMLHttpRequest;
+  // As the native ones are: other libraries list them.
+  for (const name of Object.getOwnPropertyNames(derived.prototype).slice(1)) {
+    Object.defineProperty(derived.prototype, name, { enumerable: true });
+  }
   for (const name of ANSWERS) {
     Object.defineProperty(derived.prototype, name, {
       configurable: true,

@@ -358,6 +358,45 @@ flow("bodies of every kind are sent again after a refusal", async (visitor) => {
   assert.deepEqual([body.method, body.body], ["PUT", "text"]);
 });
 
+flow("options of a request that are inherited or computed count, as the browser reads them", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const seen = await tab.run(async () => {
+    class Options {
+      #body = "payload";
+      get method() {
+        return "POST";
+      }
+      get body() {
+        return this.#body;
+      }
+    }
+    const all = [new Options(), Object.create({ method: "DELETE" }), Object.assign(Object.create(null), { method: "PUT", body: "x" }), { method: "PATCH" }];
+    return Promise.all(all.map((options) => harness.request("/api/echo", options)));
+  });
+  assert.deepEqual(seen.map(({ body }) => `${body.method} ${body.body}`), ["POST payload", "DELETE ", "PUT x", "PATCH "]);
+});
+
+flow("a refusal whose body never ends is handed over", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const seen = await tab.run(async () => {
+    const start = performance.now();
+    const { status, body } = await fetch("/api/endless");
+    const time = performance.now() - start;
+    const { value } = await body.getReader().read();
+    return { status, time, text: new TextDecoder().decode(value) };
+  });
+  assert.ok(seen.time < 5000, `${seen.time} ms`);
+  assert.deepEqual([seen.status, seen.text], [403, '{"title":']);
+});
+
+flow("a page that is made ready before somebody looks at it waits for no lock", async (visitor) => {
+  const { tab, anonymousId } = await visitor.returningCustomer(undefined, ["activation"]);
+  const start = Date.now();
+  assert.equal((await tab.fetch("/api/account")).body.anonymousId, anonymousId);
+  assert.ok(Date.now() - start < 5000, `${Date.now() - start} ms`);
+  assert.equal(visitor.refreshes(), 1);
+});
+
 for (const without of [[], ["abortReason"], ["abortTimeout"]]) {
   flow(`a request aborted during a refresh rejects at once, as fetch does${without.length ? `, without ${without}` : ""}`, async (visitor) => {
     const { tab } = await visitor.returningCustomer(undefined, without);

@@ -68,6 +68,8 @@ export class Front {
     if (/^\/(api|auth)\//.test(pathname)) this.requests.push(`${method} ${pathname}`);
     if (pathname === "/result") return void this.#tell(JSON.parse(body), response.writeHead(204).end());
     if (pathname === "/api/echo") return this.#echo(request, response, body, searchParams);
+    // It begins, and never ends.
+    if (pathname === "/api/endless") return void response.writeHead(403, { "content-type": "application/problem+json" }).write('{"title":');
     const file = /^\/(pages|dist)\/([\w./-]+)$/.exec(pathname);
     if (file && !file[2].includes("..")) {
       if (searchParams.has("held")) await this.#held;
