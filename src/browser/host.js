@@ -304,9 +304,9 @@ export const rare = async () => (await import("./rare.js")).make(given, prepare,
 
 /**
  * What stands in the console, in words that few need.
- * @param {"again" | "imitated" | "log" | "needless" | "refused" | "spent"} what @param {string} [detail] @param {number} [time]
+ * @param {"again" | "imitated" | "log" | "needless" | "refused" | "spent"} what @param {any} [detail] @param {any} [time]
  */
-export function say(what, detail = "", time = 0) {
+export function say(what, detail, time) {
   rare().then((its) => its[what](detail, time)).catch(() => {});
 }
 
