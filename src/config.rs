@@ -57,7 +57,7 @@ pub struct Config {
     pub anonymous_endpoint: Option<JsString>,
     /// The key set that its tokens are verified with (RS256 or ES256). Default: they are not verified here.
     pub anonymous_jwks: Option<JsString>,
-    /// A JavaScript function that is called with each event. Default: none. See also [`on_event`](crate::on_event).
+    /// A JavaScript function that is called with each event. Default: none.
     #[cfg(feature = "api")]
     pub on_handle_event: JsValue,
 }

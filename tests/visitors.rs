@@ -1,4 +1,4 @@
-//! Visitors who are not signed in (design section 3).
+//! Visitors who are not signed in.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 

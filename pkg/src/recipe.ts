@@ -7,7 +7,7 @@ import { call } from "./load.js";
 import { layered, type Override } from "./override.js";
 import type { ClaimValidationError, SessionClaimValidator } from "./claims/types.js";
 
-/** Reference 7.6. `userContext` is whatever the app passed, `{}` by default. */
+/** The functions that an override can replace. `userContext` is whatever the app passed, `{}` by default. */
 /* eslint-disable @typescript-eslint/no-explicit-any -- the types that overrides of the peers are written against */
 export type RecipeInterface = {
   addFetchInterceptorsAndReturnModifiedFetch: (input: { originalFetch: any; userContext: any }) => typeof fetch;
@@ -31,7 +31,6 @@ export type RecipeInterface = {
   /** Milliseconds by which the server's clock is ahead. */
   calculateClockSkewInMillis(params: { accessTokenPayload: any; responseHeaders: Headers }): number;
 };
-/* eslint-enable */
 
 /** An app's override may call it without anything. */
 const asks =

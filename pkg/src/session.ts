@@ -1,4 +1,4 @@
-/** The functions of the SDK. Those that the peers have behave as there (reference 7.2). */
+/** The functions of the SDK. Those that the peers have behave as there. */
 import { flatten, type Options } from "./config.js";
 import { choose, give, handlers, staying } from "./generated/browser/handlers.js";
 import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, restoreFetch, say, sessionFetch, subscribe as listen } from "./generated/browser/host.js";

@@ -1,4 +1,4 @@
-//! What access tokens and anonymous tokens hold, and what an app may put into them (reference 1.9, 8.6; design section 3).
+//! The contents of access tokens and anonymous tokens, and the rules for an app's own claims in them.
 
 use alloc::{
     borrow::ToOwned,
@@ -30,7 +30,7 @@ pub const PROTECTED_CLAIMS: [&str; 13] = [
     CLAIM_IS_ANONYMOUS,
 ];
 
-/// The only tenant so far (reference 1.9, `tId`).
+/// The only tenant so far.
 pub const TENANT: &str = "public";
 
 /// An upper bound of what a JWT of ours is longer than its base64 payload: header (at most 84 bytes), RS256 signature, dots.
@@ -50,7 +50,7 @@ pub enum PayloadError {
     },
     /// The token would not fit into a cookie.
     TooLarge {
-        /// What the cookie would need, in bytes.
+        /// The size that the cookie would have, in bytes.
         bytes: usize,
     },
     /// Nobody could read it again.
@@ -149,7 +149,7 @@ pub struct AccessClaims {
     pub anti_csrf_token: Option<String>,
     /// The id that the visitor had before and will have after the user session.
     pub anonymous_id: String,
-    /// What the app added.
+    /// The app's own claims.
     pub custom: Map<String, Value>,
 }
 
@@ -228,7 +228,7 @@ pub struct AnonymousClaims {
     pub issuer: String,
     /// Whether there is a `sub`: `G-` and the anonymousId, which no user id should look like. For services that insist on one.
     pub has_subject: bool,
-    /// What the app added.
+    /// The app's own claims.
     pub custom: Map<String, Value>,
 }
 

@@ -1,11 +1,11 @@
-//! What a response means for the session, given what was known before the request (design section 3, reference 2.3 and 6).
+//! The meaning of a response for the session, given the state before the request.
 
 use crate::{
     names::message,
     state::{Event, SessionState, Slot, Stored, Token, Values},
 };
 
-/// What a response says about one kind of session.
+/// One kind of session, as a response announces it.
 #[derive(Debug)]
 pub enum Announced<T> {
     /// Nothing, or something unreadable.
@@ -25,7 +25,7 @@ pub enum Asked {
     Refresh(Verdict),
 }
 
-/// What the body of a refused refresh says. A response header, where there is one, counts more.
+/// The body of a refused refresh. A response header, where there is one, counts more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Nothing that the session API would say. A gateway in front of it may have refused the call, so nobody knows.
@@ -50,7 +50,7 @@ impl Verdict {
     }
 }
 
-/// What the rules need of a response.
+/// The parts of a response that the rules need.
 pub struct Response<V: Values> {
     /// Which request it answers.
     pub asked: Asked,
@@ -65,7 +65,7 @@ pub struct Response<V: Values> {
     pub anonymous: Announced<Token<V>>,
 }
 
-/// What to do with one stored front token.
+/// The order for one stored front token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
     /// Leave it.
@@ -76,7 +76,7 @@ pub enum Write {
     Store,
 }
 
-/// What to store, all of it before any event, and which events to fire, in this order.
+/// The tokens to store, all of them before any event, and the events to fire, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// For the front token of the user session.
@@ -91,7 +91,7 @@ impl Change {
     /// Nothing to store, and nothing to tell.
     pub const NOTHING: Self = Self { user: Write::Keep, anonymous: Write::Keep, events: [None; 2] };
 
-    /// What is left of it to tell when the browser refused the user session's front token: nothing of what the visitor cannot find.
+    /// The same change after the browser refused the user session's front token: the app is told of that, and of nothing else.
     #[must_use]
     pub fn refused(self) -> Self {
         Self { user: Write::Keep, events: [Some(Event::TokenNotStored), None], ..self }
@@ -137,7 +137,8 @@ pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, last: &Last<
     };
     let (anonymous, anonymous_event) = anonymous_change(signed_in, before, &state, now, response, user == Write::Store);
     let events = if user_events[0].is_some() { user_events } else { [anonymous_event, None] };
-    Change { user, anonymous, events }
+    // A user's front token without a mark counts for nothing, and must not come back with the mark of another session.
+    Change { user: if anonymous == Write::Store { Write::Remove } else { user }, anonymous, events }
 }
 
 fn user_change<V: Values>(
@@ -235,7 +236,10 @@ fn anonymous_change<V: Values>(
             };
             (Write::Store, event)
         }
-        Announced::Removed if is_there => (Write::Remove, Some(Event::AnonymousSessionRemoved)),
+        // It went for the user session that came with it, and is discarded with that.
+        Announced::Removed if is_there && !matches!(response.user, Announced::Token(_)) => {
+            (Write::Remove, Some(Event::AnonymousSessionRemoved))
+        }
         Announced::Removed | Announced::Nothing => (Write::Keep, None),
     }
 }
@@ -256,20 +260,23 @@ impl<V: Values> Response<V> {
 #[must_use]
 pub fn is_contested<V: Values>(before: &SessionState<V>, now: &Stored<V>, response: &Response<V>, change: Change) -> bool {
     let state = now.state();
-    let is_late = before.mark() != state.mark();
-    let id_before = before.user().map(|token| &token.id);
     let id_now = state.user().map(|token| &token.id);
+    // Without its mark nobody can tell which answer a user's front token came with.
+    let is_late = before.mark() != state.mark() || id_now.is_none() && !matches!(now.user, Slot::Empty);
     let user = match (&response.user, change.user) {
-        (Announced::Token(new), write) => id_now != Some(&new.id) && (write == Write::Keep || is_late),
-        (_, Write::Remove) => id_now.is_some() && is_late,
+        (Announced::Token(new), write) => {
+            // After another id was wanted, an answer of before brings an access token with the old one.
+            let is_same = |token: &Token<V>| token.id == new.id && V::anonymous_id(token) == V::anonymous_id(new);
+            (write == Write::Keep || is_late) && !state.user().is_some_and(is_same)
+        }
+        (_, Write::Remove) => is_late && !matches!(now.user, Slot::Empty),
         (_, Write::Keep) => response.says_removed(),
         (_, Write::Store) => false,
     };
     let anonymous = match (&response.anonymous, change.anonymous) {
-        // A server that makes one for a request of a user did not see that user: the browser has lost a cookie.
-        (Announced::Token(_), _) if change.user == Write::Keep && id_now.is_some() => {
-            response.anonymous_is_servers && id_now == id_before
-        }
+        // A server that makes one for a request of a user did not see that user: the browser has lost a cookie. Or it answers a request
+        // of before the login, and leaves a cookie that will count once the user session is over.
+        (Announced::Token(_), _) if change.user == Write::Keep && id_now.is_some() => response.anonymous_is_servers,
         (Announced::Token(new), write) => {
             let is_same = state.anonymous().is_some_and(|current| current.id == new.id);
             change.user != Write::Store && !is_same && (write == Write::Keep || is_late)
@@ -392,6 +399,24 @@ mod tests {
         assert_eq!(run(&mut now, &Response { anonymous_is_servers: false, ..login }), [Event::SessionCreated]);
         let ended = Response { user: Announced::Removed, ..response(Asked::Refresh(Verdict::Ended), true) };
         assert_eq!(run(&mut now, &ended), [ENDED]);
+        assert!(matches!(now.state(), SessionState::Anonymous(_, t) if t.id == "a"));
+    }
+
+    #[test]
+    fn a_login_that_comes_too_late_leaves_the_anonymous_session_of_the_sign_out() {
+        let before = stored(Some(1.0), None, Some(token("a", 1.0)));
+        let now = stored(Some(3.0), None, Some(token("a", 9.0)));
+        let late = app(Announced::Token(token("s", 2.0)), Announced::Removed);
+        assert!(!absorb(&before.state(), &now, &latest("t", 100.0), &late).writes());
+    }
+
+    #[test]
+    fn a_front_token_whose_mark_was_lost_does_not_come_back_with_an_anonymous_session() {
+        let mut now = stored(None, Some(token("s", 5.0)), None);
+        assert_eq!(
+            run(&mut now, &app(Announced::Nothing, Announced::Token(token("a", 9.0)))),
+            [Event::AnonymousSessionCreated]
+        );
         assert!(matches!(now.state(), SessionState::Anonymous(_, t) if t.id == "a"));
     }
 

@@ -28,6 +28,10 @@ fn holds(setting: Setting, steps: &[Step]) {
     }
 }
 
+fn happen(numbers: &[u8]) -> Vec<Step> {
+    numbers.iter().copied().map(Happen).collect()
+}
+
 fn login(tab: u8, user: u32) -> Step {
     Request(tab, Route::Login(user))
 }
@@ -124,6 +128,255 @@ fn a_lost_anonymous_session_is_asked_for_though_another_refresh_is_under_way() {
     let steps =
         [refresh, Happen(200), Happen(10), visit, Happen(233), sign_out, Happen(53), Happen(197), Happen(86), Happen(15)];
     holds(Setting { skew: -86_400_000.0, ..OURS }, &[&steps[..], &[Drop(58)]].concat());
+}
+
+#[test]
+fn a_front_token_without_its_mark_does_not_come_back_with_an_anonymous_session() {
+    holds(
+        OURS,
+        &[
+            vec![login(212, 1)],
+            happen(&[224, 145]),
+            vec![Pass(3_700_000)],
+            happen(&[229, 43]),
+            vec![Operate(155, Operation::Refresh)],
+            happen(&[254]),
+            vec![Request(123, Route::Public)],
+            happen(&[102, 24, 198]),
+            vec![Open, Open, Operate(57, Operation::Forget)],
+            happen(&[240, 217, 25]),
+            vec![Pass(3_700_000)],
+            happen(&[21, 131, 51, 176, 70, 133, 36, 17]),
+            vec![Drop(150), Drop(107)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_user_whose_mark_was_lost_is_asked_for_where_an_anonymous_session_is_announced() {
+    holds(
+        Setting { has_locks: false, skew: 3_600_000.0, ..OURS },
+        &[vec![login(119, 2), Open, Request(25, Route::Public)], happen(&[160, 173, 188, 246, 17]), vec![Drop(29)]].concat(),
+    );
+}
+
+#[test]
+fn an_answer_of_before_a_forgetting_whose_cookies_came_last_is_found_out() {
+    holds(
+        Setting { has_locks: false, has_channel: false, skew: 3_600_000.0, ..OURS },
+        &[
+            vec![login(124, 1)],
+            happen(&[96]),
+            vec![login(250, 1)],
+            happen(&[33]),
+            vec![Pass(9_000)],
+            happen(&[173, 133, 156, 249, 200, 174]),
+            vec![Request(186, Route::Users)],
+            happen(&[199, 211, 126, 35, 23, 110]),
+            vec![Operate(243, Operation::Forget)],
+            happen(&[159]),
+            vec![Request(54, Route::Users)],
+            happen(&[106, 237, 254]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_session_that_is_found_shows_that_the_server_makes_them() {
+    holds(
+        OURS,
+        &[
+            vec![Operate(70, Operation::Refresh)],
+            happen(&[51, 212, 85, 193]),
+            vec![Request(11, Route::Public)],
+            happen(&[141]),
+            vec![Pass(9_000)],
+            happen(&[222, 124, 53]),
+            vec![Lose(152)],
+            happen(&[242, 167, 53, 0, 138]),
+            vec![Drop(220)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_login_that_is_read_after_a_sign_out_takes_no_anonymous_token_of_header_mode_away() {
+    holds(
+        Setting { in_headers: true, ..OURS },
+        &[
+            vec![login(1, 1)],
+            happen(&[239, 81, 95]),
+            vec![Pass(3_700_000)],
+            happen(&[83]),
+            vec![Operate(1, Operation::SignOut), login(220, 1)],
+            happen(&[53]),
+            vec![Pass(3_700_000)],
+            happen(&[108, 185, 213, 196]),
+            vec![login(70, 2)],
+            happen(&[107]),
+            vec![Request(15, Route::Public)],
+            happen(&[112, 55, 181, 246, 42, 221, 65, 218, 121, 46]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn an_anonymous_cookie_that_came_during_a_user_session_is_found_out() {
+    holds(
+        Setting { mode: AnonymousMode::Unspecified, ..OURS },
+        &[
+            vec![Request(140, Route::Public)],
+            happen(&[82, 189]),
+            vec![Request(53, Route::Public)],
+            happen(&[142]),
+            vec![Open],
+            happen(&[232]),
+            vec![Operate(112, Operation::SignOut)],
+            happen(&[170]),
+            vec![Request(142, Route::Public)],
+            happen(&[204, 139, 129, 152]),
+            vec![login(147, 1)],
+            happen(&[64, 55]),
+            vec![Request(154, Route::Public)],
+            happen(&[135]),
+            vec![ReplaceKey],
+            happen(&[221, 98, 240, 212, 236, 163]),
+            vec![Revoke],
+            happen(&[169, 78, 221, 87]),
+            vec![Request(245, Route::Users)],
+            happen(&[29, 14, 0, 26]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_refusal_that_removes_a_front_token_without_its_mark_is_asked_about() {
+    holds(
+        OURS,
+        &[
+            vec![Operate(224, Operation::Switch(false)), Operate(168, Operation::SignOut), Request(139, Route::Public)],
+            happen(&[105, 61, 178, 3, 32, 86]),
+            vec![Freeze(95), Open],
+            happen(&[81, 109]),
+            vec![login(181, 2)],
+            happen(&[146, 41, 39]),
+            vec![Drop(107)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_session_that_a_frozen_tab_brings_back_does_not_end_twice() {
+    holds(
+        Setting { has_locks: false, skew: 3_600_000.0, ..OURS },
+        &[
+            vec![login(173, 2)],
+            happen(&[13]),
+            vec![Freeze(104), Open, Open, Freeze(214)],
+            happen(&[27, 192]),
+            vec![
+                Operate(128, Operation::SignOut),
+                Lose(5),
+                Request(227, Route::Public),
+                Request(237, Route::Users),
+                Request(94, Route::Users),
+                login(183, 1),
+                login(226, 2),
+            ],
+            happen(&[250, 242, 31]),
+            vec![Request(57, Route::Users)],
+            happen(&[120, 175, 4, 63, 61]),
+            vec![Request(216, Route::Users)],
+            happen(&[42]),
+            vec![Request(152, Route::Public), Request(197, Route::Users)],
+            happen(&[171, 102, 140, 166]),
+            vec![Request(48, Route::Users)],
+            happen(&[205, 243, 153, 225, 39]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn an_answer_whose_cookies_came_during_the_question_is_found_out() {
+    holds(
+        OURS,
+        &[
+            vec![Request(181, Route::Public), Request(28, Route::Public)],
+            happen(&[89]),
+            vec![Operate(152, Operation::Forget)],
+            happen(&[142]),
+            vec![Pass(6_000)],
+            happen(&[140, 157, 206, 155, 63]),
+            vec![Request(231, Route::Users), Pass(3_700_000)],
+            happen(&[212, 14]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn of_two_logins_of_which_the_mark_was_lost_the_one_whose_cookies_are_kept_counts() {
+    holds(
+        OURS,
+        &[
+            vec![Operate(90, Operation::Switch(false)), login(198, 2), Freeze(23), Open],
+            happen(&[53, 82]),
+            vec![login(67, 2)],
+            happen(&[185, 24, 245]),
+            vec![Drop(65)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_user_whose_mark_was_lost_is_asked_for_by_a_tab_that_knew_of_no_session() {
+    holds(
+        Setting { mode: AnonymousMode::Unspecified, has_channel: false, rotates: true, ..OURS },
+        &[
+            vec![login(152, 1)],
+            happen(&[56]),
+            vec![Operate(86, Operation::Switch(false))],
+            happen(&[148, 6, 189, 202]),
+            vec![Request(201, Route::Public)],
+            happen(&[216, 127]),
+            vec![Pass(3_700_000), Open, Open, login(4, 2)],
+            happen(&[150, 14, 2, 22, 86]),
+            vec![Drop(29)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn an_id_that_came_while_they_were_switched_off_is_asked_for_once_they_are_on() {
+    holds(
+        Setting { mode: AnonymousMode::Unspecified, ..OURS },
+        &[
+            vec![Operate(95, Operation::Forget)],
+            happen(&[73]),
+            vec![Lose(68), Operate(243, Operation::Refresh), Operate(174, Operation::SignOut)],
+            happen(&[168, 182, 242, 150, 159, 54, 218, 150]),
+            vec![login(189, 2)],
+            happen(&[166]),
+            vec![Operate(149, Operation::Switch(false))],
+            happen(&[125, 119]),
+            vec![Down],
+            happen(&[243, 23]),
+            vec![login(77, 1)],
+            happen(&[150]),
+            vec![Operate(26, Operation::Switch(true))],
+            happen(&[242, 185, 12]),
+        ]
+        .concat(),
+    );
 }
 
 #[test]

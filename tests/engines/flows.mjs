@@ -478,7 +478,7 @@ for (const [lacks, code] of Object.entries(WAYS)) {
       const waiting = harness.request("/api/me");
       passerby.dispose();
       const isBack = fetch === native;
-      const { status, body } = await waiting;
+      const { status } = await waiting;
       const { code } = await harness.attempt("doesSessionExist");
       return { isBack, status, code, isStored: document.cookie.includes("sAnonymousFrontToken") };
     });

@@ -23,7 +23,7 @@ use crate::{api, dashboard, demo};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What the handlers share.
+/// The state that all handlers share.
 #[derive(Debug, Clone)]
 pub struct Shop {
     /// For revoking.

@@ -19,7 +19,7 @@ use crate::{
 /// The most that the whole default entry may be, compressed with brotli.
 const BUDGET: usize = 19_000;
 
-/// What becomes of the sizes of the entry points.
+/// The use that is made of the sizes of the entry points.
 #[derive(Clone, Copy)]
 pub(crate) enum Sizes {
     /// They are compared with the committed figures.
@@ -113,7 +113,7 @@ fn bind(tools: &Tools, wasm: &Path, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// What wasm-opt made.
+/// The output of wasm-opt.
 struct Module {
     wasm: PathBuf,
     renames: Renames,
@@ -230,7 +230,7 @@ fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// What each entry point weighs, beside the last committed figures.
+/// The size of each entry point, beside the last committed figures.
 fn weigh_entries(tools: &Tools, wasm: &Path, sizes: Sizes) -> Result<()> {
     let mut entries = Vec::new();
     for entry in bundles::ENTRIES {

@@ -56,7 +56,7 @@ struct Function<'a> {
     body: &'a str,
 }
 
-/// What is left of the glue's helpers: values behind numbers.
+/// The rest of the glue's helpers: values behind numbers.
 const HEAP: [&str; 5] = [
     "function addHeapObject(",
     "function addBorrowedObject(",
@@ -94,7 +94,7 @@ pub(crate) fn adapt(script: &str, glue: &str, renames: &Renames) -> Result<Strin
                 .and_then(|(_, rest)| rest.split_once(' '))
                 .map_or(*name, |(public, _)| public);
             let export = renames.export(public).with_context(|| format!("the WebAssembly module does not export {public}"))?;
-            // What is compared with a number there must be one.
+            // A value that is compared with a number must be one there.
             writeln!(exports, "{export}({parameters}) {{{}}},", body.replace("return ret !== 0;", "return ret;"))?;
         }
     }
@@ -152,7 +152,7 @@ fn functions(glue: &str) -> Result<Vec<Function<'_>>> {
     Ok(found)
 }
 
-/// What the script imports from other modules than the glue, as it stands in there: `var name = module.name;`.
+/// The script's imports from other modules than the glue, as they stand in there: `var name = module.name;`.
 fn modules_of(script: &str) -> Result<Vec<(String, Vec<String>)>> {
     let mut modules = Vec::new();
     for line in script.lines().filter(|line| line.starts_with("import * as ") && !line.contains(OWN)) {

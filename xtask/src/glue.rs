@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 /// The module that wasm-bindgen calls its own glue.
 pub(crate) const OWN: &str = "./passerby_bg.js";
 
-/// What wasm-opt calls the module of every import.
+/// The name that wasm-opt gives to the module of every import.
 const MODULE: &str = "a";
 
 /// Modules that are loaded when they are first called. All their functions return promises.
@@ -53,7 +53,7 @@ pub(crate) fn simplify(glue: &str) -> Result<String> {
     })
 }
 
-/// What wasm-opt renamed.
+/// The names that wasm-opt changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Renames {
     /// Module, name, new name.

@@ -13,7 +13,7 @@ use crate::{
 const HISTORIES: u64 = 1_000_000;
 
 /// And of others that nobody tried before. To be as many again as soon as millions of them hold.
-const FRESH: u64 = 5_000;
+const FRESH: u64 = 1_000_000;
 
 /// Runs the program with these arguments.
 pub(crate) fn simulate(args: &[&str]) -> Result<()> {
@@ -21,7 +21,7 @@ pub(crate) fn simulate(args: &[&str]) -> Result<()> {
     run(cargo().current_dir(paths::root()).args(program).args(args))
 }
 
-/// What every change has to pass.
+/// The gate for every change.
 pub(crate) fn gate() -> Result<()> {
     let count = HISTORIES.to_string();
     simulate(&["--seeds", &count])?;

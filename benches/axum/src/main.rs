@@ -121,7 +121,7 @@ async fn passerby(address: &str, options: Options) -> Result<Router, Box<dyn Err
     Ok(routes.layer(sessions.layer()))
 }
 
-/// What a Rust app would take: a session in memory, found by a cookie.
+/// The choice of a Rust app: a session in memory, found by a cookie.
 fn tower_sessions() -> Router {
     const USER: &str = "user";
     Router::new()

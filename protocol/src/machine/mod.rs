@@ -197,6 +197,8 @@ struct Task<V: Values> {
     leads: bool,
     /// Whether it has asked who the visitor is.
     has_asked: bool,
+    /// Whether a session was announced by another answer while its call was under way.
+    is_crossed: bool,
     /// Whether its body is a stream, which can be sent once.
     is_once: bool,
     /// Whether creating an anonymous session is told.
@@ -331,12 +333,20 @@ impl<V: Values> Machine<V> {
         self.contested || self.tasks.iter().any(|task| task.kind == Kind::Refresh && task.has_asked)
     }
 
+    /// Whether this tab knows that the anonymousId was to be forgotten.
+    #[must_use]
+    pub fn has_forgotten(&self, id: &V::Text) -> bool {
+        self.forgotten.contains(id)
+    }
+
     /// The session, as far as this browser knows.
     #[must_use]
     pub fn state(&self, view: &View<V>) -> SessionState<V> {
         let stored = self.stored(view);
         let state = stored.state();
-        if state.is_unknown() && self.none_unwritten { SessionState::None(Mark(0.0)) } else { state }
+        // What was written since counts, be it without its mark.
+        let is_none = self.none_unwritten && state.is_unknown() && stored.is_clean();
+        if is_none { SessionState::None(Mark(0.0)) } else { state }
     }
 
     /// What storage says that counts.
@@ -449,6 +459,7 @@ impl<V: Values> Machine<V> {
             shares: false,
             leads: false,
             has_asked: false,
+            is_crossed: false,
             is_once: false,
             tells: true,
             recovers: false,
@@ -530,6 +541,10 @@ impl<V: Values> Machine<V> {
         };
         // Asked for before they were switched off; the next response removes what came with it.
         let is_unwanted = self.mode == AnonymousMode::Off && matches!(answer.anonymous, Announced::Token(_));
+        if is_unwanted {
+            // Its cookie is there, should they be switched on before that.
+            self.doubt(view);
+        }
         // The server has none to remove, so the one here is a leftover.
         let is_leftover = task.says_off
             && self.mode == AnonymousMode::Off
@@ -554,6 +569,12 @@ impl<V: Values> Machine<V> {
             && matches!(announced.anonymous, Announced::Nothing)
         {
             self.no_anonymous_support = true;
+        } else if matches!(announced.anonymous, Announced::Token(_)) {
+            // What looked like that was the answer to a visitor whose session this browser had lost sight of.
+            self.no_anonymous_support = false;
+        }
+        if matches!(announced.anonymous, Announced::Token(_)) || matches!(announced.user, Announced::Token(_)) {
+            self.tasks.iter_mut().for_each(|task| task.is_crossed = true);
         }
         self.store(task, &announced, answer.has_tokens, view)
     }
@@ -572,7 +593,18 @@ impl<V: Values> Machine<V> {
 
     fn store(&mut self, task: &mut Task<V>, announced: &Response<V>, has_tokens: bool, view: &View<V>) -> bool {
         let now = self.stored(view);
-        let change = absorb(&task.before, &now, &view.latest, announced);
+        let mut change = absorb(&task.before, &now, &view.latest, announced);
+        let is_end = |event: &Event| matches!(event, Event::SignOut | Event::Unauthorised { .. });
+        if change.events.iter().flatten().any(is_end) {
+            let session = task.before.user().map(|token| &token.id);
+            // Another tab may have brought it back for a moment, by an answer of before.
+            if self.was_told_of_the_end(session) {
+                change.events = [None; 2];
+            }
+            self.ended = session.cloned();
+        } else if change.events.contains(&Some(Event::SessionCreated)) {
+            self.ended = None;
+        }
         task.change = change;
         // Tokens of header mode are discarded with the front token, and no cookie comes with them.
         if is_contested(&task.before, &now, announced, change) {
@@ -586,10 +618,7 @@ impl<V: Values> Machine<V> {
                 self.doubt(view);
             }
         }
-        if change.events.iter().flatten().any(|event| matches!(event, Event::SignOut | Event::Unauthorised { .. })) {
-            self.ended = task.before.user().map(|token| token.id.clone());
-        }
-        let is_clean = now.changed.is_none() && matches!((&now.user, &now.anonymous), (Slot::Empty, Slot::Empty));
+        let is_clean = now.changed.is_none() && now.is_clean();
         let stores = change.user == Write::Store || change.anonymous == Write::Store;
         // Tokens belong to the front token they come with, and are discarded with it.
         let is_discarded = change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);

@@ -90,6 +90,7 @@ impl<V: Values> Machine<V> {
                 }
                 // Whatever this answer says is the truth about the cookies of now.
                 task.has_asked = core::mem::take(&mut self.contested);
+                task.is_crossed = false;
                 task.step = Step::Answer;
                 let headers = self.refresh_headers(&task.before, view);
                 task.says_off = headers.wish == Wish::Off;
@@ -156,7 +157,12 @@ impl<V: Values> Machine<V> {
             // The server could not say.
             self.note_failure(task, view);
         }
-        if self.commit(task, answer, Asked::Refresh(verdict), view) {
+        let stores = self.commit(task, answer, Asked::Refresh(verdict), view);
+        // It may have been answered before the browser had the cookies of that one.
+        if task.is_crossed && task.change.events[0].is_some() {
+            self.doubt(view);
+        }
+        if stores {
             task.step = Step::Store;
             return true;
         }

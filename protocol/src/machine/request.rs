@@ -98,7 +98,13 @@ impl<V: Values> Machine<V> {
         task.before = self.state(view);
         task.step = Step::Answer;
         match (call, task.before.token()) {
-            (Call::SignOut, Some(token)) if task.before.user().is_some() => task.subject = Some(token.id.clone()),
+            (Call::SignOut, Some(token)) if task.before.user().is_some() => {
+                task.subject = Some(token.id.clone());
+                // Should this tab have told of its end before, it came back since.
+                if self.was_told_of_the_end(task.subject.as_ref()) {
+                    self.ended = None;
+                }
+            }
             (Call::Forget, Some(token)) if task.subject.is_none() => task.subject = V::anonymous_id(token),
             _ => {}
         }
