@@ -1,6 +1,6 @@
 /** The functions that an app can override, and those in force. */
 import { clockSkew } from "./generated/browser/handlers.js";
-import { findOurs, intercept, isOursByRule, lock, modifyFetch } from "./generated/browser/host.js";
+import { findOurs, intercept, isOursByRule, lock, modifyFetch, say } from "./generated/browser/host.js";
 import { deriveXhr, isXhrOurs } from "./generated/browser/xhr.js";
 import * as sdk from "./generated/glue.js";
 import { call } from "./load.js";
@@ -43,7 +43,7 @@ const original: RecipeInterface = {
   addXMLHttpRequestInterceptor: deriveXhr,
   addAxiosInterceptors({ axiosInstance }) {
     if (isXhrOurs()) {
-      console.warn("addAxiosInterceptors: axios needs nothing, XMLHttpRequest is intercepted");
+      say("needless");
     } else {
       const axios = import("./axios.js");
       axiosInstance.interceptors.request.use(async (config: unknown) =>

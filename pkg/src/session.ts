@@ -1,15 +1,15 @@
 /** The functions of the SDK. Those that the peers have behave as there. */
 import { flatten, type Options } from "./config.js";
-import { choose, give, handlers } from "./generated/browser/handlers.js";
-import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, restoreFetch, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import { choose, give, handlers, staying } from "./generated/browser/handlers.js";
+import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, restoreFetch, say, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
 import { patchXhr, restoreXhr } from "./generated/browser/xhr.js";
 import * as sdk from "./generated/glue.js";
 import { call, isReady, load, makeError, reason, type Source } from "./load.js";
-import { implementation } from "./recipe.js";
-import { getGlobalClaimValidators } from "./utils/globalClaimValidators.js";
-import type { ClaimValidationError, SessionClaim, SessionClaimValidator } from "./claims/types.js";
+import { implementation, overrideWith } from "./recipe.js";
+import type { ClaimValidationError, SessionClaim } from "./claims/types.js";
 import type { Diagnosis } from "./diagnose.js";
 import type { FlatConfig, RecipeConfig, Snapshot } from "./types.js";
+import type { OverrideValidators } from "./wanted.js";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
 
@@ -28,12 +28,11 @@ let started: Options | undefined;
 
 /** The `init` of an entry that has the WebAssembly module from `source`, which lacks `texts`. */
 export function initFrom(source: Source, texts: [number, string][], config: FlatConfig | RecipeConfig): void {
-  const missing = hasWindow() ? !globalThis.fetch && "fetch" : "window";
+  // Test runners have pages without some of them.
+  const missing = hasWindow() ? ["fetch", "TextDecoder"].find((name) => !(name in globalThis)) : "window";
   if (missing) throw makeError("NO_WINDOW", `There is no ${missing}`);
-  if (started) {
-    console.warn("SuperTokens was already initialized: this init changes nothing");
-    return;
-  }
+  const before = started;
+  if (before && "recipeList" in config) return say("again");
   const options = flatten(config);
   choose("cookies", options.cookieHandler);
   choose("window", options.windowHandler);
@@ -42,7 +41,7 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
   started = options;
   const begin = () => {
     // Disposed of while the module was on its way.
-    if (started === options) start(options);
+    if (started === options) start(options, before);
   };
   const { apiDomain, sessionTokenBackendDomain } = options;
   // Nearly: the module judges once more.
@@ -51,13 +50,16 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
   load(source, texts, options.fallbackUrl, begin, isOurs);
   if (!isReady()) {
     give(options);
-    patchFetch("superTokensDoNotDoInterception", "");
+    // No fragment has a space in it: those that say that they are not ours wait, too, until the module sees it.
+    patchFetch(" ", "");
     patchXhr(options.sessionExpiredStatusCode ?? 401);
   }
 }
 
-function start(options: Options): void {
+/** `before` are the options that these replace. What is under way goes on; `fetch`, listeners and other tabs notice nothing. */
+function start(options: Options, before?: Options): void {
   const { anonymous } = options;
+  if (before) staying(sdk.dispose);
   const fault = sdk.init(
     options,
     options.apiDomain,
@@ -76,7 +78,9 @@ function start(options: Options): void {
     anonymous?.jwks,
   );
   if (fault) {
-    started = undefined;
+    started = before;
+    overrideWith(before?.override?.functions);
+    if (before) start(before);
     throw fault;
   }
   for (const add of waiting.splice(0)) add();
@@ -185,13 +189,9 @@ export function getInvalidClaimsFromResponse(input: {
   return implementation().getInvalidClaimsFromResponse({ ...input, ...contextOf(input) });
 }
 
-/** Chooses the validators for one call, from those that hold everywhere. */
-export type OverrideValidators = (globalClaimValidators: SessionClaimValidator[], userContext: any) => SessionClaimValidator[];
-
 /** Checks the claims of the session, and has those refreshed that are too old. Resolves to what is not as it should be. */
 export async function validateClaims(override?: OverrideValidators, userContext: any = {}): Promise<ClaimValidationError[]> {
-  const claimValidators = getGlobalClaimValidators(override, userContext);
-  return claimValidators.length ? implementation().validateClaims({ claimValidators, userContext }) : [];
+  return (await import("./validation.js")).validate(implementation(), override, userContext);
 }
 
 /** Has an axios instance send the visitor's session, if `XMLHttpRequest` does not do so already. May be called before `init`. */

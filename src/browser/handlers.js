@@ -60,6 +60,16 @@ export function give(options) {
   given = options;
 }
 
+/** While `init` is called once more: what it did to the page stays. */
+export let stays = false;
+
+/** @param {() => void} act */
+export function staying(act) {
+  stays = true;
+  act();
+  stays = false;
+}
+
 /**
  * What the app throws must not fail the app's requests.
  * @template T @param {() => T} callback @param {T} [instead] @returns {T | undefined}
@@ -70,13 +80,6 @@ export function guarded(callback, instead) {
   } catch (error) {
     console.error(error);
     return instead;
-  }
-}
-
-/** @param {string} message without tokens and ids */
-export function debug(message) {
-  if (given.enableDebugLogs) {
-    console.log(`com.supertokens {t: "${new Date().toISOString()}", message: "${message}", supertokens-website-ver: "passerby"}`);
   }
 }
 
@@ -96,6 +99,8 @@ function storage(area) {
   }
   return handler;
 }
+
+const assign = (/** @type {string | URL} */ url) => location.assign(url);
 
 let skew = NaN;
 let threshold = 7;
@@ -119,10 +124,8 @@ export const handlers = {
     location: /** @type {WindowHandler["location"]} */ (
       Object.assign(
         {
-          setHref: (/** @type {string} */ href) => {
-            location.href = href;
-          },
-          assign: (/** @type {string | URL} */ url) => location.assign(url),
+          setHref: assign,
+          assign,
         },
         ...["Href", "Search", "Hash", "PathName", "Origin", "HostName", "Host"].map((name) => ({
           [`get${name}`]: () => /** @type {any} */ (location)[name.toLowerCase()],

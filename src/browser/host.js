@@ -1,6 +1,6 @@
 // The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
 
-import { cookieText, custom, debug, give, given, guarded, handlers, onceWritten, synchronise, writeCookie } from "./handlers.js";
+import { cookieText, custom, give, given, guarded, handlers, onceWritten, stays, synchronise, writeCookie } from "./handlers.js";
 
 /**
  * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session.
@@ -18,7 +18,7 @@ let run;
 /** @type {Record<number, [(value: unknown) => void, (reason: unknown) => void]>} */
 const waiting = {};
 
-/** The `userContext` of the caller for whom Rust is at work. @type {unknown} */
+/** The `userContext` of the caller for whom Rust is at work; nothing while the `fetch` beneath is called. @type {unknown} */
 let caller = {};
 
 /**
@@ -83,20 +83,30 @@ let parsed = {};
 /** @param {import("./handlers.js").Given} options @param {string | undefined} domain @param {boolean} isInIframe */
 export function configure(options, domain, isInIframe) {
   give(options);
+  debug("init");
   parsed = {};
   const host = handlers.window.location.getHostName();
   const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
   attributes = scope + (isInIframe ? "path=/;samesite=none;secure" : "path=/;samesite=lax");
 }
 
+/** The cookies when they were last taken apart, which takes far longer than to read them. */
+let text = "";
+/** Their values. @type {Record<string, string | undefined>} */
+let values = {};
+
 /** The last non-empty cookie of that name, as the peers read it. @param {string} name */
 export function getCookie(name) {
-  let value;
-  for (const pair of cookieText().split(";")) {
-    const [key = "", ...rest] = pair.split("=");
-    if (key.trim() === name) value = rest.join("=") || value;
+  const current = cookieText();
+  if (current !== text) {
+    text = current;
+    values = {};
+    for (const pair of text.split(";")) {
+      const [key = "", ...rest] = pair.split("=");
+      values[key.trim()] = rest.join("=") || values[key.trim()];
+    }
   }
-  return value;
+  return values[name];
 }
 
 /** An empty value deletes. @param {string} name @param {string | number} value */
@@ -105,7 +115,7 @@ export function setCookie(name, value) {
   debug(`${value ? "store" : "delete"} ${name}`);
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
-    rare().then((its) => its.refused(name)).catch(() => {});
+    say("refused", name);
   }
 }
 
@@ -177,8 +187,8 @@ function canonical({ up }) {
  */
 /** @typedef {URL & { path: string, isIpv4: boolean }} Url */
 
-/** On a patched `fetch`: the browser's own. */
-const BENEATH = Symbol.for("passerby.fetch");
+/** On a patched `fetch`, and on `window`, where apps of SuperTokens look for it: what we send with, for the time being the browser's own. */
+const BENEATH = "__supertokensOriginalFetch";
 
 /** With the visitor's session, patched or not. @type {typeof fetch} */
 export let sessionFetch;
@@ -210,7 +220,8 @@ export function patchFetch(except, url) {
     return !!url && isOurs(url);
   };
   findOurs = (text) => {
-    const url = parseUrl(text);
+    // What somebody's `fetch` does by XMLHttpRequest, or by another one, is ours already.
+    const url = !!caller && parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
   intercept = custom ? async (call) => (await synchronise(), run(call)) : (call) => run(call);
@@ -219,7 +230,10 @@ export function patchFetch(except, url) {
   replaced = window.fetch;
   const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
   sessionFetch = modifyFetch({ originalFetch: replaced });
-  if (interception !== "none") patched = window.fetch = add({ originalFetch: replaced, userContext: {} });
+  if (interception !== "none") {
+    patched = window.fetch = add({ originalFetch: replaced, userContext: {} });
+    /** @type {any} */ (window)[BENEATH] = original;
+  }
 }
 
 /** @param {{ originalFetch: typeof fetch }} input */
@@ -250,8 +264,12 @@ export const nativeFetch = (...args) => (original ?? window.fetch).apply(window,
 
 /** Leaves another library's wrapper around ours in place; ours is a mere passage from then on. */
 export function restoreFetch() {
-  if (patched && window.fetch === patched) window.fetch = replaced;
-  patched = undefined;
+  if (stays) return;
+  if (patched) {
+    if (window.fetch === patched) window.fetch = replaced;
+    delete (/** @type {any} */ (window)[BENEATH]);
+    patched = undefined;
+  }
   era++;
 }
 
@@ -265,13 +283,14 @@ function prepare(input, init) {
     input,
     init,
     headers: new Headers(init?.headers ?? /** @type {Partial<Request>} */ (input)?.headers),
-    once: init?.body instanceof ReadableStream,
+    // By what it has: test runners have pages without this class.
+    once: "getReader" in Object(init?.body),
   };
 }
 
 /** Whether its body is spent; says so, because the caller gets a refusal that nothing explains. @param {Call} call */
 export function isSpent({ once }) {
-  if (once) rare().then((its) => its.spent()).catch(() => {});
+  if (once) say("spent");
   return once;
 }
 
@@ -281,7 +300,20 @@ export function makePost(url) {
 }
 
 /** What few visitors need. It imports nothing, because what it shared with the entry would have to become a third file. */
-const rare = async () => (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
+export const rare = async () => (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
+
+/**
+ * What stands in the console, in words that few need.
+ * @param {"again" | "imitated" | "log" | "needless" | "refused" | "spent"} what @param {any} [detail] @param {any} [time]
+ */
+export function say(what, detail, time) {
+  rare().then((its) => its[what](detail, time)).catch(() => {});
+}
+
+/** @param {string} message without tokens and ids */
+function debug(message) {
+  if (given.enableDebugLogs) say("log", message, now());
+}
 
 /**
  * The call of a session route as the app's hook wants it.
@@ -333,12 +365,13 @@ export async function send(call, headers, addCredentials, timeout) {
   if (call.send) return call.send(headers, addCredentials);
   const { input, init } = call;
   const isRequest = input instanceof Request;
-  const complete = { ...init, headers };
+  const isPlain = Object.getPrototypeOf(Object(init)) === Object.prototype;
+  const complete = { ...(isPlain ? init : (await rare()).members(init)), headers };
   if (addCredentials && !complete.credentials && !(isRequest && input.credentials === "omit")) {
     complete.credentials = "include";
   }
   if (timeout) complete.signal = AbortSignal.timeout?.(timeout);
-  const sent = original.call(window, isRequest ? input.clone() : input, complete);
+  const sent = within(0, () => (/** @type {any} */ (window)[BENEATH] ?? original).call(window, isRequest ? input.clone() : input, complete));
   // Old browsers cannot abort it, but nobody has to wait.
   return timeout ? limited(sent, timeout, () => Promise.reject(makeError("REFRESH_FAILED", "No answer in time"))) : sent;
 }
@@ -399,7 +432,9 @@ export function lock(name, timeout) {
     const abort = new AbortController();
     const options = { signal: abort.signal, factory: handlers.lock, timeout };
     const request = async () => {
-      const locks = !handlers.lock && navigator.locks ? navigator.locks : await import("./locks.js");
+      // Those of a page that nobody looks at yet wait for that.
+      const isNative = !handlers.lock && navigator.locks && !(/** @type {any} */ (document).prerendering);
+      const locks = isNative ? navigator.locks : await import("./locks.js");
       await locks.request(name, options, async () => {
         await caughtUp();
         await new Promise((release) => done(/** @type {() => void} */ (release)));
@@ -507,7 +542,9 @@ const TAB = Math.random().toString(36).slice(2);
 /** Stored state is the truth; a message is only a hint to look again, and what events the others had. */
 export function listen() {
   try {
-    channel = new BroadcastChannel("passerby");
+    channel ??= new BroadcastChannel("passerby");
+    // Node's would keep a test runner from ending.
+    /** @type {any} */ (channel).unref?.();
     channel.onmessage = async ({ data }) => {
       // `setCookie` of the other tab read back what it wrote, which sends it on its way before the message.
       if (!(await caughtUp())) await new Promise((done) => setTimeout(done, 50));
@@ -533,6 +570,7 @@ export function changed() {
 }
 
 export function silence() {
+  if (stays) return;
   channel?.close();
   channel = undefined;
   listeners.clear();
@@ -570,6 +608,8 @@ export function takeSnapshot(state, token) {
 
 /** @param {string} code @param {string} text */
 export function makeError(code, text) {
+  // What the app gets of these may be a mere "Network Error".
+  if (/^[TF]/.test(code)) console.error(text);
   return Object.assign(new Error(text), { name: "SessionError", code });
 }
 

@@ -32,8 +32,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// Not `Engines`: no whole run of it was green yet.
-    pub(crate) const ALL: [Self; 4] = [Self::Native, Self::Wasm, Self::EndToEnd, Self::Packaging];
+    pub(crate) const ALL: [Self; 5] = [Self::Native, Self::Wasm, Self::EndToEnd, Self::Engines, Self::Packaging];
 
     fn name(self) -> &'static str {
         match self {
