@@ -17,7 +17,6 @@ use axum::{
 use lexopt::{Arg, Parser, ValueExt as _};
 use passerby_server::{PostgresStore, Principal, Sessions, SqliteStore, User, Visitor, VisitorError};
 use serde::Deserialize;
-use serde_json::Map;
 use tokio::net::TcpListener;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
 
