@@ -96,6 +96,8 @@ test("/dashboard after the session was revoked: the login, as a visitor with the
   await tab.page.getByRole("heading", { name: "Sign in" }).waitFor();
   assert.deepEqual(trail.pages, ["/refresh-session?redirectBack=%2Fdashboard", "/login?redirectBack=%2Fdashboard"]);
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  // The heading is in the HTML, and may be there before the script.
+  await tab.page.waitForFunction(() => "passerby" in globalThis);
   assert.equal(await tab.page.evaluate(() => passerby.getSnapshot().anonymousId), anonymousId);
 });
 
