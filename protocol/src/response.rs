@@ -67,6 +67,7 @@ pub struct Response<V: Values> {
 
 /// What to do with one stored front token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Write {
     /// Leave it.
     Keep,

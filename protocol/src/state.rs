@@ -151,6 +151,7 @@ impl<V: Values> SessionState<V> {
 
 /// What the app is told of (design section 3, reference section 6). Always after the new state is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Event {
     /// The visitor has an anonymous session now.
     AnonymousSessionCreated,

@@ -50,6 +50,14 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
   refusal: (code, message) =>
     Object.assign(makeError(code, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true }),
 
+  /** @param {string | undefined} url @param {number | undefined} attempts */
+  tooMany: (url, attempts) =>
+    makeError(
+      "TOO_MANY_RETRIES",
+      `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +
+        "(maxRetryAttemptsForSessionRefresh)",
+    ),
+
   /** Of a body. */
   spent() {
     console.warn("The session was refreshed, but a stream cannot be sent again");

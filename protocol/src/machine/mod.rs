@@ -259,7 +259,7 @@ pub struct Machine<V: Values> {
 impl<V: Values> Machine<V> {
     /// A machine that knows nothing yet.
     #[must_use]
-    pub fn new(config: Config, mode: AnonymousMode) -> Self {
+    pub const fn new(config: Config, mode: AnonymousMode) -> Self {
         Self {
             config,
             mode,
