@@ -38,9 +38,27 @@ extern "C" {
     ) -> js_sys::Promise;
 }
 
-/// Modules that others import when they need them; this puts them beside those.
+/// Modules that only other modules import; this puts them beside those.
 mod beside {
     use wasm_bindgen::prelude::*;
+
+    #[wasm_bindgen(module = "/src/browser/handlers.js")]
+    extern "C" {
+        fn give();
+    }
+    #[wasm_bindgen(module = "/src/browser/scope.js")]
+    extern "C" {
+        fn scope();
+    }
+    #[wasm_bindgen(module = "/src/browser/xhr.js")]
+    extern "C" {
+        #[wasm_bindgen(js_name = patchXhr)]
+        fn patch_xhr();
+    }
+    #[wasm_bindgen(module = "/src/browser/names.js")]
+    extern "C" {
+        fn names();
+    }
 
     #[wasm_bindgen(module = "/src/browser/locks.js")]
     extern "C" {

@@ -29,6 +29,9 @@ export const REFRESH_PATH = "/session/refresh";
 export const SIGN_OUT_PATH = "/signout";
 export const FORGET_PATH = "/anonymous/forget";
 
+/** What the Rust API asks for, to have this module beside the others. */
+export const names = () => {};
+
 /** What the `message` of a refusal says. */
 export const MESSAGES = ["try refresh token", "unauthorised", "token theft detected"];
 

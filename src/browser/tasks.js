@@ -170,7 +170,7 @@ function when(task, value, onDone, onFailure = (_, work) => onDone(undefined, wo
 let parsed = {};
 
 /** `undefined` when there is none, `false` when it cannot be read. @param {string} name @param {string} [text] */
-function storedToken(name, text) {
+export function storedToken(name, text) {
   const raw = getCookie(name, text);
   if (!raw) return undefined;
   if (parsed[name]?.raw !== raw) {
@@ -205,7 +205,7 @@ function look() {
 }
 
 /** `undefined` for nothing, `false` for "removed". @param {Answer} response @param {string} name */
-function announcedToken({ headers }, name) {
+export function announcedToken({ headers }, name) {
   const raw = headers.get(name);
   return raw === names.REMOVE ? false : (raw && decode(raw)) || undefined;
 }
