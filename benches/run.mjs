@@ -23,7 +23,7 @@ for (const [name, part] of Object.entries(PARTS)) {
   try {
     await part(report, settings);
   } catch (error) {
-    // What was measured until then is worth keeping.
+    // The results until then are worth keeping.
     console.error(`${name}:`, error);
     failure ??= error;
   }

@@ -1,4 +1,4 @@
-// What visitors of an app download that uses all of an SDK.
+// The download of visitors of an app that uses all of an SDK.
 
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -1,4 +1,4 @@
-//! The configuration (reference section 3).
+//! The configuration.
 
 use js_sys::{JsString, Object, Reflect};
 use passerby_protocol::{
@@ -45,7 +45,7 @@ pub struct Config {
     pub anonymous_endpoint: Option<JsString>,
     /// The key set that its tokens are verified with (RS256 or ES256). Default: they are not verified here.
     pub anonymous_jwks: Option<JsString>,
-    /// A JavaScript function that is called with each event. Default: none. See also [`on_event`](crate::on_event).
+    /// A JavaScript function that is called with each event. Default: none.
     pub on_handle_event: JsValue,
 }
 
@@ -72,7 +72,7 @@ impl Config {
     }
 }
 
-/// How tokens travel (reference 1.1).
+/// How tokens travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferMethod {
     /// In `HttpOnly` cookies, which scripts cannot read.

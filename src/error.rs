@@ -51,7 +51,7 @@ impl Fault {
         }
     }
 
-    /// What went wrong and what to do; the beginnings that the peers' users compare with are kept (reference 3.2, 4.10, 5.1, 7.2).
+    /// What went wrong and what to do; the beginnings that the peers' users compare with are kept.
     #[must_use]
     pub fn message(self) -> &'static str {
         match self {

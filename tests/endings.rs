@@ -1,4 +1,4 @@
-//! How sessions end: sign-out, demotion, theft, and answers that come too late (design section 3; reference 9).
+//! The ends of sessions: sign-out, demotion, theft, and answers that come too late.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 

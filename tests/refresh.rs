@@ -1,4 +1,4 @@
-//! Refreshing (reference 5; design sections 3 and 4).
+//! Refreshing.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 

@@ -1,4 +1,4 @@
-//! What happens to the app's requests: which are ours, and what they carry (reference 4.1 to 4.5).
+//! The app's requests: which of them are ours, and what they carry.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 

@@ -129,7 +129,7 @@ export async function browser(report, { isQuick }) {
   }
 }
 
-/** What gives the peer's guests a token, and who it gets it from. */
+/** The source of a token for the peer's guests. */
 async function guestsOfThePeer(folder) {
   const keys = await serve([process.env.PASSERBY_BENCHES, "passerby", "--database", join(folder, "keys.db")]);
   const script = join(import.meta.dirname, "../server/express-jose.mjs");
@@ -210,7 +210,7 @@ class Bench {
     this.#add("new visitor: requests for it", "requests", this.#both.map(({ name }) => trips.get(name)));
   }
 
-  /** What is asked all the time, with nothing to wait for. */
+  /** Functions that apps call all the time, with nothing to wait for. */
   async questions() {
     const expected = { doesSessionExist: "true", getUserId: "ada", getAccessTokenPayloadSecurely: "sub", getSnapshot: "authenticated" };
     const count = this.#isQuick ? 100 : 500;
@@ -240,7 +240,7 @@ class Bench {
     }
   }
 
-  /** What a request costs more than without an SDK. */
+  /** The cost of a request above that of one without an SDK. */
   async requests() {
     for (const contestant of this.#both) await contestant.signIn();
     const foreign = `${this.#all.nothing.front.origin.replace("nothing.localhost", "127.0.0.1")}/foreign`;
@@ -338,7 +338,7 @@ class Bench {
     this.#add(`main thread, ${count.toLocaleString("en")} intercepted requests`, "ms", [over(measured[0]), over(measured[1])], "without what the page takes by itself");
   }
 
-  /** What is kept of many requests. */
+  /** Memory that is kept after many requests. */
   async memory() {
     for (const contestant of this.#both) await contestant.signIn();
     const count = this.#isQuick ? 2_000 : 10_000;

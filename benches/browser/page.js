@@ -1,4 +1,4 @@
-// What the benchmark calls in a page, as an app would do it. `natives` are what the browser has, taken before the SDK came.
+// Functions that the benchmark calls in a page, as an app would. `natives` are the browser's own, taken before the SDK came.
 
 import { firstRequest, questions, start } from "contestant";
 

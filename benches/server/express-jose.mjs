@@ -1,4 +1,4 @@
-// What a back end without a session product would do for guests: Express, and jose on the very tokens that Passerby makes.
+// The way of a back end without a session product to serve guests: Express, and jose on the very tokens that Passerby makes.
 // Argument: the address of a Passerby server, whose key set it trusts.
 
 import { randomUUID } from "node:crypto";

@@ -1,4 +1,4 @@
-// What the SuperTokens documentation has: Express with `supertokens-node`. Argument: the address of the session core.
+// The example of the SuperTokens documentation: Express with `supertokens-node`. Argument: the address of the session core.
 
 import express from "express";
 import supertokens from "supertokens-node";

@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { alternate, check } from "../support/rounds.mjs";
 import { CORES, isPinned, run, serve, temporaryFolder } from "../support/processes.mjs";
+import * as strangers from "./flood.mjs";
 import { startPostgres } from "./postgres.mjs";
 import { refreshes, requests } from "./wrk.mjs";
 
@@ -68,6 +69,24 @@ export async function server(report, { isQuick, sessions }) {
     "Express + jose": asks(jose.address, { path: "/mint" }, id),
     passerby: asks(passerby.address, { path: "/any" }, id),
   });
+
+  const guarded = await rust("passerby", "--database", file("guarded"), "--mint-limits");
+  const [guest] = await newGuests(guarded.address, 1);
+  const asked = isQuick ? 200 : 2_000;
+  const known = {
+    idle: () => strangers.latency(guarded.address, guest, asked),
+    passerby: async () => {
+      const flood = await strangers.flood(guarded.address);
+      const median = await strangers.latency(guarded.address, guest, asked);
+      await flood.stop();
+      return median;
+    },
+  };
+  const medians = await alternate(Object.values(known), times, (measure) => measure());
+  report.add("server", `a known guest while ${strangers.CONNECTIONS} connections mint`, "µs", { idle: medians[0], passerby: medians[1] }, {
+    note: "median latency, with the limits that are on by default",
+  });
+  guarded.stop();
 
   const layers = await perSecond("axum: a signed-in user's request", {
     "no layer": asks(bare.address, { path: "/user", cookies: users.passerby }, /^ada$/),

@@ -22,7 +22,7 @@ export function temporaryFolder() {
   return folder;
 }
 
-/** What answers has one core, and what asks another. */
+/** The server has one core, and the load generator another. */
 export const CORES = { answers: 0, asks: 1 };
 export const isPinned = process.platform === "linux" && availableParallelism() > 1;
 
@@ -51,7 +51,7 @@ export async function serve(words, options) {
   return { address, stop: () => void child.kill("SIGKILL") };
 }
 
-/** What a program prints. */
+/** The output of a program. */
 export async function run(words, options) {
   const child = launch(words, options);
   let printed = "";

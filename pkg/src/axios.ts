@@ -33,7 +33,7 @@ type Config = Record<string, any>;
 type Adapter = (config: Config) => Promise<any>;
 
 /** On a patched `fetch`, and on a patched `XMLHttpRequest`, ours or another's. */
-const FETCH = Symbol.for("passerby.fetch");
+const FETCH = "__supertokensOriginalFetch";
 const XHR = "__interceptedBySuperTokens";
 
 /** Adapters that we made. */

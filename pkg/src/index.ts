@@ -15,7 +15,7 @@ export { Session };
 
 /**
  * Starts the SDK: when it returns, `fetch` and `XMLHttpRequest` carry the visitor's session. Throws a `SessionError` for a configuration
- * that cannot work. A second call changes nothing.
+ * that cannot work. A second call takes the place of the first, handlers apart; in the shape of `supertokens-web-js` it changes nothing.
  */
 export function init(config: FlatConfig | RecipeConfig): void {
   initFrom(() => decode(wasm), config);

@@ -6,7 +6,7 @@ export interface Builder<T> {
 /** Makes a layer: some functions anew, which may call those of `original`, the layer below. */
 export type Override<T> = (original: T, builder: Builder<T>) => T;
 
-/** `original` with a layer on it. In every layer `this` is the topmost (reference 7.6). */
+/** `original` with a layer on it. In every layer `this` is the topmost. */
 export function layered<T extends object>(original: T, override: Override<T> | undefined): T {
   const top = {} as T;
   return Object.assign(top, layer(original, override, top));

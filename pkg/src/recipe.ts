@@ -1,13 +1,13 @@
 /** The functions that an app can override, and those in force. */
 import { clockSkew } from "./generated/browser/handlers.js";
-import { findOurs, intercept, isOursByRule, lock, modifyFetch } from "./generated/browser/host.js";
+import { findOurs, intercept, isOursByRule, lock, modifyFetch, say } from "./generated/browser/host.js";
 import { deriveXhr, isXhrOurs } from "./generated/browser/xhr.js";
 import { EXISTS, PAYLOAD, SIGN_OUT, USER_ID } from "./generated/browser/tasks.js";
 import { call } from "./load.js";
 import { layered, type Override } from "./override.js";
 import type { ClaimValidationError, SessionClaimValidator } from "./claims/types.js";
 
-/** Reference 7.6. `userContext` is whatever the app passed, `{}` by default. */
+/** The functions that an override can replace. `userContext` is whatever the app passed, `{}` by default. */
 /* eslint-disable @typescript-eslint/no-explicit-any -- the types that overrides of the peers are written against */
 export type RecipeInterface = {
   addFetchInterceptorsAndReturnModifiedFetch: (input: { originalFetch: any; userContext: any }) => typeof fetch;
@@ -31,7 +31,6 @@ export type RecipeInterface = {
   /** Milliseconds by which the server's clock is ahead. */
   calculateClockSkewInMillis(params: { accessTokenPayload: any; responseHeaders: Headers }): number;
 };
-/* eslint-enable */
 
 /** An app's override may call it without anything. */
 const asks =
@@ -44,7 +43,7 @@ const original: RecipeInterface = {
   addXMLHttpRequestInterceptor: deriveXhr,
   addAxiosInterceptors({ axiosInstance }) {
     if (isXhrOurs()) {
-      console.warn("addAxiosInterceptors: axios needs nothing, XMLHttpRequest is intercepted");
+      say("needless");
     } else {
       const axios = import("./axios.js");
       axiosInstance.interceptors.request.use(async (config: unknown) =>

@@ -1,7 +1,7 @@
-/** The functions of the SDK. Those that the peers have behave as there (reference 7.2). */
+/** The functions of the SDK. Those that the peers have behave as there. */
 import { flatten, type Options } from "./config.js";
-import { choose, give, handlers } from "./generated/browser/handlers.js";
-import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import { choose, give, handlers, staying } from "./generated/browser/handlers.js";
+import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, say, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
 import {
   ACCESS_TOKEN,
   ANONYMOUS_ID,
@@ -16,11 +16,11 @@ import {
 } from "./generated/browser/tasks.js";
 import { patchXhr } from "./generated/browser/xhr.js";
 import { call, isReady, load, makeError, reason, type Source } from "./load.js";
-import { implementation } from "./recipe.js";
-import { getGlobalClaimValidators } from "./utils/globalClaimValidators.js";
-import type { ClaimValidationError, SessionClaim, SessionClaimValidator } from "./claims/types.js";
+import { implementation, overrideWith } from "./recipe.js";
+import type { ClaimValidationError, SessionClaim } from "./claims/types.js";
 import type { Diagnosis } from "./diagnose.js";
 import type { FlatConfig, RecipeConfig, Snapshot } from "./types.js";
+import type { OverrideValidators } from "./wanted.js";
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
 
@@ -39,12 +39,11 @@ let started: Options | undefined;
 
 /** The `init` of an entry that has the WebAssembly module from `source`. */
 export function initFrom(source: Source, config: FlatConfig | RecipeConfig): void {
-  const missing = hasWindow() ? !globalThis.fetch && "fetch" : "window";
+  // Test runners have pages without some of them.
+  const missing = hasWindow() ? ["fetch", "TextDecoder"].find((name) => !(name in globalThis)) : "window";
   if (missing) throw makeError("NO_WINDOW", `There is no ${missing}`);
-  if (started) {
-    console.warn("SuperTokens was already initialized: this init changes nothing");
-    return;
-  }
+  const before = started;
+  if (before && "recipeList" in config) return say("again");
   const options = flatten(config);
   choose("cookies", options.cookieHandler);
   choose("window", options.windowHandler);
@@ -53,7 +52,7 @@ export function initFrom(source: Source, config: FlatConfig | RecipeConfig): voi
   started = options;
   const start = () => {
     // Disposed of while the module was on its way.
-    if (started === options) startWith(options);
+    if (started === options) startWith(options, before);
   };
   const { apiDomain, sessionTokenBackendDomain } = options;
   // Nearly: the module judges once more.
@@ -62,15 +61,20 @@ export function initFrom(source: Source, config: FlatConfig | RecipeConfig): voi
   load(source, options.fallbackUrl, start, isOurs);
   if (!isReady()) {
     give(options);
-    patchFetch("");
+    // No fragment has a space in it: those that say that they are not ours wait, too, until the module sees it.
+    patchFetch("", " ");
     patchXhr(options.sessionExpiredStatusCode ?? 401);
   }
 }
 
-function startWith(options: Options): void {
+/** `before` are the options that these replace. What is under way goes on; `fetch`, listeners and other tabs notice nothing. */
+function startWith(options: Options, before?: Options): void {
+  if (before) staying(stop);
   const wrong = begin(options);
   if (wrong) {
-    started = undefined;
+    started = before;
+    overrideWith(before?.override?.functions);
+    if (before) startWith(before);
     throw fault(wrong);
   }
   for (const add of waiting.splice(0)) add();
@@ -172,13 +176,9 @@ export function getInvalidClaimsFromResponse(input: {
   return implementation().getInvalidClaimsFromResponse({ ...input, ...contextOf(input) });
 }
 
-/** Chooses the validators for one call, from those that hold everywhere. */
-export type OverrideValidators = (globalClaimValidators: SessionClaimValidator[], userContext: any) => SessionClaimValidator[];
-
 /** Checks the claims of the session, and has those refreshed that are too old. Resolves to what is not as it should be. */
 export async function validateClaims(override?: OverrideValidators, userContext: any = {}): Promise<ClaimValidationError[]> {
-  const claimValidators = getGlobalClaimValidators(override, userContext);
-  return claimValidators.length ? implementation().validateClaims({ claimValidators, userContext }) : [];
+  return (await import("./validation.js")).validate(implementation(), override, userContext);
 }
 
 /** Has an axios instance send the visitor's session, if `XMLHttpRequest` does not do so already. May be called before `init`. */

@@ -1,6 +1,18 @@
 /** The work of `validateClaims` and `getInvalidClaimsFromResponse`. A module of its own, because few pages need it. */
 
 import type { ClaimValidationError, SessionClaimValidator } from "./claims/types.js";
+import type { RecipeInterface } from "./recipe.js";
+import { type OverrideValidators, wanted } from "./wanted.js";
+
+/** What an app asks for: by the functions in force, which come to {@link validateClaims} where something is wanted. */
+export async function validate(
+  recipe: RecipeInterface,
+  override: OverrideValidators | undefined,
+  userContext: unknown,
+): Promise<ClaimValidationError[]> {
+  const claimValidators = wanted(recipe, override, userContext);
+  return claimValidators.length ? recipe.validateClaims({ claimValidators, userContext }) : [];
+}
 
 /** What it needs of the session. */
 export interface Access {

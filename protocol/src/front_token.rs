@@ -1,4 +1,4 @@
-//! The front token: an unsigned, script-readable summary of a token (reference 1.6).
+//! The front token: an unsigned, script-readable summary of a token.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::names::MAX_COOKIE_BYTES;
 
-/// What the browser may know of a session. Never signed: a server trusts nothing in it.
+/// The part of a session that the browser may know. It is never signed: a server trusts nothing in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FrontToken {
     /// Primary user id, or `G-` and the anonymousId.

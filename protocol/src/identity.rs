@@ -4,7 +4,7 @@
 
 use alloc::{borrow::ToOwned, string::String};
 
-/// What the tokens of a user session say of the visitor: an access token or a refresh token of ours, valid, expired or of a session that has
+/// The visitor by the tokens of a user session: an access token or a refresh token of ours, valid, expired or of a session that has
 /// ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserTokens<'a> {
@@ -16,7 +16,7 @@ pub struct UserTokens<'a> {
     pub by_cookie: bool,
 }
 
-/// What the request's anonymous token is worth, after it was verified.
+/// The request's anonymous token after its verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnonymousToken<'a> {
     /// There is none, or it is none of ours.
@@ -39,7 +39,7 @@ pub enum AnonymousToken<'a> {
     },
 }
 
-/// Who a visitor is whose user session is over, or is about to be replaced.
+/// The identity of a visitor whose user session is over, or is about to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PriorIdentity {
     /// The anonymous session that the request brought, whole: with its payload.
@@ -81,7 +81,7 @@ pub fn prior_identity(user: Option<&UserTokens<'_>>, anonymous: &AnonymousToken<
     }
 }
 
-/// What a request says that could get an anonymous session.
+/// The facts of a request that could get an anonymous session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MintFacts {
     /// A script made it that can read the answer: no page load, no image, no stream, and of the API's own origin or of one that is
@@ -97,7 +97,7 @@ pub struct MintFacts {
     pub ends_session: bool,
 }
 
-/// What the app wants.
+/// The app's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MintRules {
     /// Visitors get anonymous sessions.

@@ -1,4 +1,4 @@
-//! Names and fixed values on the wire: cookies, headers, messages (reference 1.2 to 1.7; design section 3, rule 4).
+//! Names and fixed values on the wire: cookies, headers, messages.
 
 /// Cookies that the server sets, all `HttpOnly`.
 pub mod cookie {
@@ -17,7 +17,7 @@ pub mod cookie {
 
 /// Cookies that the browser SDK writes, readable by scripts.
 pub mod front_cookie {
-    /// Epoch milliseconds of the last change of the session as a decimal string; alone it is the tombstone (reference 2.1).
+    /// Epoch milliseconds of the last change of the session as a decimal string; alone it is the tombstone.
     pub const LAST_UPDATE: &str = "st-last-access-token-update";
     /// The front token of the user session.
     pub const FRONT_TOKEN: &str = "sFrontToken";
@@ -82,10 +82,10 @@ pub const FIRST_KEY_TYPE: &str = "*/*, application/vnd.passerby;key=";
 /// `uid` of an anonymous front token is this followed by the anonymousId.
 pub const ANONYMOUS_UID_PREFIX: &str = "G-";
 
-/// What `fdi-version` says (reference 1.5, website package).
+/// The value of `fdi-version`.
 pub const FDI_VERSIONS: &str = "1.16,1.17,1.18,1.19,2.0,3.0,3.1,4.0,4.1,4.2";
 
-/// `message` of the JSON body of a refusal (reference 1.7).
+/// `message` of the JSON body of a refusal.
 pub mod message {
     /// 401: the access token must be refreshed.
     pub const TRY_REFRESH_TOKEN: &str = "try refresh token";

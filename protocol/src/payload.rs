@@ -1,4 +1,4 @@
-//! What access tokens and anonymous tokens hold, and what an app may put into them (reference 1.9, 8.6; design section 3).
+//! The contents of access tokens and anonymous tokens, and the rules for an app's own claims in them.
 
 use alloc::{
     borrow::ToOwned,
@@ -30,7 +30,7 @@ pub const PROTECTED_CLAIMS: [&str; 13] = [
     CLAIM_IS_ANONYMOUS,
 ];
 
-/// The only tenant so far (reference 1.9, `tId`).
+/// The only tenant so far.
 pub const TENANT: &str = "public";
 
 /// An upper bound of what a JWT of ours is longer than its base64 payload: header (at most 84 bytes), RS256 signature, dots.
@@ -50,8 +50,15 @@ pub enum PayloadError {
     },
     /// The token would not fit into a cookie.
     TooLarge {
-        /// What the cookie would need, in bytes.
+        /// The size that the cookie would have, in bytes.
         bytes: usize,
+    },
+    /// It is larger than the app allows.
+    OverLimit {
+        /// What it takes as JSON, in bytes.
+        bytes: usize,
+        /// What it may take.
+        limit: usize,
     },
     /// Nobody could read it again.
     TooDeep,
@@ -67,6 +74,11 @@ impl fmt::Display for PayloadError {
                 f,
                 "with this payload the session's cookie would take {bytes} bytes, and browsers keep cookies up to {MAX_COOKIE_BYTES} bytes only; \
                  keep large data on the server, under the user id or the anonymousId"
+            ),
+            Self::OverLimit { bytes, limit } => write!(
+                f,
+                "the payload takes {bytes} bytes, and this server allows {limit} (`max_payload`); keep large data on the server, under the \
+                 user id or the anonymousId"
             ),
             Self::TooDeep => {
                 write!(
@@ -149,7 +161,7 @@ pub struct AccessClaims {
     pub anti_csrf_token: Option<String>,
     /// The id that the visitor had before and will have after the user session.
     pub anonymous_id: String,
-    /// What the app added.
+    /// The app's own claims.
     pub custom: Map<String, Value>,
 }
 
@@ -228,7 +240,7 @@ pub struct AnonymousClaims {
     pub issuer: String,
     /// Whether there is a `sub`: `G-` and the anonymousId, which no user id should look like. For services that insist on one.
     pub has_subject: bool,
-    /// What the app added.
+    /// The app's own claims.
     pub custom: Map<String, Value>,
 }
 

@@ -1,8 +1,8 @@
-//! When to refresh, and what a refresh led to (reference 5.1).
+//! When to refresh, and what a refresh led to.
 
 use crate::state::{SessionState, Values};
 
-/// What to do about a response that says "no valid session".
+/// The next step after a response that says "no valid session".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterRefusal {
     /// Refresh, then send the request again.
@@ -26,7 +26,7 @@ pub fn after_refusal<V: Values>(now: &SessionState<V>, is_expired: bool, attempt
     }
 }
 
-/// What to do once the lock is ours.
+/// The next step once the lock is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterLock {
     /// Call the server.
@@ -48,7 +48,7 @@ pub fn after_lock<V: Values>(wanted: &SessionState<V>, now: &SessionState<V>) ->
     }
 }
 
-/// What an answer of the refresh endpoint led to, after it was absorbed.
+/// The result of an answer of the refresh endpoint, after it was absorbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The session is refreshed.

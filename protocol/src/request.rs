@@ -1,4 +1,4 @@
-//! What to do before a request of the app is sent (design section 3, rule 10; reference 2.2 and 4.2).
+//! The steps before a request of the app is sent.
 
 use crate::state::{SessionState, Values};
 
@@ -27,7 +27,7 @@ pub fn may_ask(mode: AnonymousMode, now: f64, failed: f64) -> bool {
     mode == AnonymousMode::Endpoint || (now - failed).abs() >= PAUSE
 }
 
-/// What a request of the app has to wait for.
+/// The thing that a request of the app has to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// Nothing.

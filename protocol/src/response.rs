@@ -1,11 +1,11 @@
-//! What a response means for the session, given what was known before the request (design section 3, reference 2.3 and 6).
+//! The meaning of a response for the session, given the state before the request.
 
 use crate::{
     names::message,
     state::{Event, SessionState, Slot, Stored, Token, Values},
 };
 
-/// What a response says about one kind of session.
+/// One kind of session, as a response announces it.
 #[derive(Debug)]
 pub enum Announced<T> {
     /// Nothing, or something unreadable.
@@ -25,7 +25,7 @@ pub enum Asked {
     Refresh(Verdict),
 }
 
-/// What the body of a refused refresh says. A response header, where there is one, counts more.
+/// The body of a refused refresh. A response header, where there is one, counts more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Nothing that the session API would say. A gateway in front of it may have refused the call, so nobody knows.
@@ -50,7 +50,7 @@ impl Verdict {
     }
 }
 
-/// What the rules need of a response.
+/// The parts of a response that the rules need.
 pub struct Response<V: Values> {
     /// Which request it answers.
     pub asked: Asked,
@@ -65,7 +65,7 @@ pub struct Response<V: Values> {
     pub anonymous: Announced<Token<V>>,
 }
 
-/// What to do with one stored front token.
+/// The order for one stored front token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Write {
@@ -77,7 +77,7 @@ pub enum Write {
     Store,
 }
 
-/// What to store, all of it before any event, and which events to fire, in this order.
+/// The tokens to store, all of them before any event, and the events to fire, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// For the front token of the user session.
@@ -92,7 +92,7 @@ impl Change {
     /// Nothing to store, and nothing to tell.
     pub const NOTHING: Self = Self { user: Write::Keep, anonymous: Write::Keep, events: [None; 2] };
 
-    /// What is left of it to tell when the browser refused the user session's front token: nothing of what the visitor cannot find.
+    /// The same change after the browser refused the user session's front token: the app is told of that, and of nothing else.
     #[must_use]
     pub fn refused(self) -> Self {
         Self { user: Write::Keep, events: [Some(Event::TokenNotStored), None], ..self }
@@ -139,8 +139,7 @@ pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, last: &Last<
     let (anonymous, anonymous_event) = anonymous_change(signed_in, before, &state, now, response, user == Write::Store);
     let events = if user_events[0].is_some() { user_events } else { [anonymous_event, None] };
     // A user's front token without a mark counts for nothing, and must not come back with the mark of another session.
-    let is_leftover = user == Write::Keep && anonymous == Write::Store && !signed_in && !matches!(now.user, Slot::Empty);
-    Change { user: if is_leftover { Write::Remove } else { user }, anonymous, events }
+    Change { user: if anonymous == Write::Store { Write::Remove } else { user }, anonymous, events }
 }
 
 fn user_change<V: Values>(

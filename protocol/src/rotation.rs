@@ -1,4 +1,4 @@
-//! What a presented refresh token means.
+//! The meaning of a presented refresh token.
 //!
 //! The server keeps the *current* refresh token of a session (as a hash), and the *former* ones: those that were current and were replaced
 //! a short while ago. A refresh hands out a child and leaves the current token as it is; the child becomes current when it is first
@@ -16,7 +16,7 @@ pub const DEFAULT_GRACE_MS: u64 = 30_000;
 /// How many former tokens are kept at most; that many tabs may have answers of their own within one grace.
 pub const MAX_FORMERS: usize = 32;
 
-/// What to do with a presented token.
+/// The judgement of a presented token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
     /// It is the current token. Issue a child; nothing to store.
@@ -41,7 +41,7 @@ pub struct Former<Hash> {
     pub replaced_at: u64,
 }
 
-/// What a server remembers of the refresh tokens of one session.
+/// A server's memory of the refresh tokens of one session.
 ///
 /// The `PartialEq` of the hashes is expected to take the same time whether or not they are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]

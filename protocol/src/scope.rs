@@ -1,4 +1,4 @@
-//! Which URLs are ours: the configuration's normalisation (reference 3.2) and the interception decision (reference 4.1).
+//! Which URLs are ours: the configuration's normalisation and the interception decision.
 //!
 //! Parsing URLs is left to the host, which has a parser anyway.
 
@@ -174,7 +174,7 @@ mod tests {
             ("/", None),
             ("one/two/", None),
             ("//x.com/a", None),
-            // Better than the peer (reference section 9, item 72).
+            // Better than the peer.
             ("HTTP://Api.example.com", Some("http://api.example.com")),
             ("[::1]:3000", Some("http://[::1]:3000")),
         ] {
@@ -266,7 +266,7 @@ mod tests {
             ("http://127.0.0.1:3000", "", Some("127.0.0.1"), true),
             ("https://notexample.com", "", Some("example.com"), false),
             ("https://1.2.3.4", "", Some("3.4"), false),
-            // Better than the peer (reference section 9, item 1).
+            // Better than the peer.
             ("blob:https://api.example.com/x", "https://api.example.com", None, false),
             ("data:text/plain,x", "https://api.example.com", None, false),
         ] {

@@ -1,4 +1,4 @@
-//! What the browser knows of its visitor's session (design section 3, reference 2.2).
+//! The browser's knowledge of its visitor's session.
 
 use core::fmt;
 
@@ -15,7 +15,7 @@ pub trait Values {
         Self: Sized;
 }
 
-/// What the rules need of a front token, of either kind.
+/// The parts of a front token, of either kind, that the rules need.
 pub struct Token<V: Values> {
     /// The session handle of a user session, the anonymousId of an anonymous one.
     pub id: V::Text,
@@ -33,7 +33,7 @@ pub struct Mark(pub f64);
 
 impl Mark {
     /// The mark of a change at `now` (epoch milliseconds). Two changes in one millisecond, or a clock set back, must not look
-    /// like none (reference section 9, item 19).
+    /// like none.
     #[must_use]
     pub fn after(previous: Option<Self>, now: f64) -> Self {
         match previous {
@@ -64,7 +64,7 @@ impl<T> Slot<T> {
     }
 }
 
-/// What the browser's storage says.
+/// The session as the browser's storage has it.
 pub struct Stored<V: Values> {
     /// When it last changed; alone it is the tombstone of a session.
     pub changed: Option<Mark>,
@@ -95,7 +95,7 @@ impl<V: Values> Stored<V> {
 
     /// The state that this storage amounts to.
     ///
-    /// What cannot be read counts as lost, not as "no session": the server still knows, and one call brings it back.
+    /// A token that cannot be read counts as lost, not as "no session": the server still knows, and one call brings it back.
     #[must_use]
     pub fn state(&self) -> SessionState<V> {
         match (self.changed, &self.user, &self.anonymous) {
@@ -135,7 +135,7 @@ impl<V: Values> SessionState<V> {
         }
     }
 
-    /// What no other state has, before or after it; nothing of a state that nobody wrote.
+    /// The mark of this state, which no other state has, before or after it; `None` of a state that nobody wrote.
     pub fn mark(&self) -> Option<Mark> {
         match self {
             Self::Unknown => None,
@@ -149,7 +149,7 @@ impl<V: Values> SessionState<V> {
     }
 }
 
-/// What the app is told of (design section 3, reference section 6). Always after the new state is stored.
+/// The events that the app is told of, always after the new state is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Event {

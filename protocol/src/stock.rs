@@ -1,4 +1,4 @@
-//! Access tokens as a SuperTokens core issues them for back-end SDKs (reference 1.9): no anonymousId, and the issuer is the back end's
+//! Access tokens as a SuperTokens core issues them for back-end SDKs: no anonymousId, and the issuer is the back end's
 //! own claim.
 
 use alloc::{
@@ -8,7 +8,7 @@ use alloc::{
 
 use serde_json::{Map, Value};
 
-/// Claims that a back end can neither set nor change (reference 8.6).
+/// Claims that a back end can neither set nor change.
 pub const STOCK_PROTECTED_CLAIMS: [&str; 10] = [
     "sub",
     "iat",
@@ -68,7 +68,7 @@ pub struct StockClaims {
     pub parent_refresh_token_hash1: Option<String>,
     /// `antiCsrfToken`.
     pub anti_csrf_token: Option<String>,
-    /// What the back end added, `iss` among it.
+    /// The back end's own claims, `iss` among them.
     pub custom: Map<String, Value>,
 }
 

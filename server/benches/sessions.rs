@@ -21,7 +21,6 @@ use http::{Request, Response, header};
 use passerby_server::{
     KeyAlgorithm, PostgresStore, Principal, Sessions, SqliteStore, User, Visitor, VisitorError, store::SessionStore,
 };
-use serde_json::Map;
 use tower::ServiceExt as _;
 
 const TIME: Duration = Duration::from_secs(2);
@@ -34,7 +33,7 @@ fn app(sessions: &Sessions) -> Router {
         .route(
             "/api/login",
             post(|visitor: Visitor| async move {
-                visitor.sign_in("alice", Map::new()).await?;
+                visitor.sign_in("alice").await?;
                 Ok::<_, VisitorError>(())
             }),
         )
@@ -75,7 +74,7 @@ async fn line<F: Future>(name: &str, what: impl Fn() -> F) {
     println!("{name:44} {one:>10.0} {many:>10.0}");
 }
 
-/// What visitors do, on this database.
+/// The actions of visitors, on this database.
 async fn database<S: SessionStore + Clone>(name: &str, store: S) {
     let sessions = Sessions::builder().api_domain("http://localhost:3000").mint_limit(None).store(store).build().await.unwrap();
     let app = app(&sessions);
@@ -102,7 +101,7 @@ async fn database<S: SessionStore + Clone>(name: &str, store: S) {
     .await;
 }
 
-/// What needs no database, by the algorithm of anonymous tokens.
+/// Actions that need no database, by the algorithm of anonymous tokens.
 async fn memory(algorithm: KeyAlgorithm) {
     let folder = tempfile::TempDir::new().unwrap();
     let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();

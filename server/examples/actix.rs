@@ -2,7 +2,7 @@
 
 use actix_web::{App, HttpServer, web};
 use passerby_server::{Principal, Sessions, SqliteStore, User, Visitor, VisitorError};
-use serde_json::{Map, json};
+use serde_json::json;
 
 async fn me(principal: Principal) -> web::Json<serde_json::Value> {
     web::Json(json!({ "visitor": principal.anonymous_id(), "signedIn": matches!(principal, Principal::User(_)) }))
@@ -10,7 +10,7 @@ async fn me(principal: Principal) -> web::Json<serde_json::Value> {
 
 async fn login(visitor: Visitor) -> Result<String, VisitorError> {
     // Check the password here.
-    let user = visitor.sign_in("alice", Map::new()).await?;
+    let user = visitor.sign_in("alice").await?;
     Ok(user.user_id().to_owned())
 }
 

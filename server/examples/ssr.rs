@@ -11,7 +11,6 @@ use axum::{
     routing::{get, post},
 };
 use passerby_server::{PageUser, Principal, Sessions, SqliteStore, Visitor, VisitorError};
-use serde_json::Map;
 
 /// Escaped by askama, whatever a user calls himself.
 #[derive(Template)]
@@ -69,5 +68,5 @@ async fn refresh_session() -> Redirect {
 
 async fn login(visitor: Visitor) -> Result<(), VisitorError> {
     // Check the password here.
-    visitor.sign_in("alice <b>", Map::new()).await.map(drop)
+    visitor.sign_in("alice <b>").await.map(drop)
 }

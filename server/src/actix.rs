@@ -24,7 +24,7 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
-    http::{Begun, CrossOrigin, FreshUser, Refused, User, Visitor, VisitorError, begin},
+    http::{Begun, CheckedUser, CrossOrigin, SessionRejection, User, Visitor, VisitorError, begin},
     principal::Principal,
     sessions::Sessions,
 };
@@ -34,13 +34,11 @@ use crate::{
 /// ```
 /// use actix_web::{App, test, web};
 /// use passerby_server::{ActixSessions, Principal, Sessions};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # actix_web::rt::System::new().block_on(async {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let middleware: ActixSessions = sessions.actix();
 /// let me = |principal: Principal| async move { principal.anonymous_id().to_owned() };
 /// let app = test::init_service(App::new().wrap(middleware).route("/api/me", web::get().to(me))).await;
@@ -56,18 +54,16 @@ use crate::{
 #[must_use]
 pub struct ActixSessions(Sessions);
 
-/// What [`ActixSessions`] wraps around a service.
+/// The service that [`ActixSessions`] wraps around another.
 ///
 /// ```
 /// use actix_web::{App, test};
 /// use passerby_server::Sessions;
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # actix_web::rt::System::new().block_on(async {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// // No route of the app's: the service answers.
 /// let app = test::init_service(App::new().wrap(sessions.actix())).await;
 /// let keys = test::TestRequest::get().uri("/auth/jwt/jwks.json").to_request();
@@ -85,8 +81,8 @@ pub struct ActixSessionsService<S> {
 }
 
 impl Sessions {
-    /// What [`Sessions::layer`] is for tower, as a middleware for actix-web's `App::wrap`. Handlers extract [`Visitor`], [`User`],
-    /// [`FreshUser`] and [`Principal`]; what may be absent, and pages, are read from [`Visitor::principal`]. For a website on another
+    /// The middleware for actix-web's `App::wrap`; [`Sessions::layer`] is the same for tower. Handlers extract [`Visitor`], [`User`],
+    /// [`CheckedUser`] and [`Principal`]; what may be absent, and pages, are read from [`Visitor::principal`]. For a website on another
     /// origin use the crate `actix-cors`.
     ///
     /// ```no_run
@@ -239,7 +235,7 @@ fn status(status: StatusCode) -> actix_web::http::StatusCode {
     actix_web::http::StatusCode::from_u16(status.as_u16()).unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-impl ResponseError for Refused {
+impl ResponseError for SessionRejection {
     fn status_code(&self) -> actix_web::http::StatusCode {
         status(self.status())
     }
@@ -261,15 +257,15 @@ impl ResponseError for VisitorError {
     }
 }
 
-fn visitor(request: &HttpRequest) -> Result<Visitor, Refused> {
-    request.extensions().get::<Visitor>().cloned().ok_or(Refused::LayerMissing)
+fn visitor(request: &HttpRequest) -> Result<Visitor, SessionRejection> {
+    request.extensions().get::<Visitor>().cloned().ok_or(SessionRejection::LayerMissing)
 }
 
-type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Refused>>>>;
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, SessionRejection>>>>;
 
 impl FromRequest for Visitor {
-    type Error = Refused;
-    type Future = Ready<Result<Self, Refused>>;
+    type Error = SessionRejection;
+    type Future = Ready<Result<Self, SessionRejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(visitor(request))
@@ -277,7 +273,7 @@ impl FromRequest for Visitor {
 }
 
 impl FromRequest for User {
-    type Error = Refused;
+    type Error = SessionRejection;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
@@ -286,22 +282,22 @@ impl FromRequest for User {
     }
 }
 
-impl FromRequest for FreshUser {
-    type Error = Refused;
+impl FromRequest for CheckedUser {
+    type Error = SessionRejection;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let visitor = visitor(request);
-        Box::pin(async move { visitor?.require_fresh_user().await.map(Self) })
+        Box::pin(async move { visitor?.require_checked_user().await.map(Self) })
     }
 }
 
 impl FromRequest for Principal {
-    type Error = Refused;
+    type Error = SessionRejection;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let visitor = visitor(request);
-        Box::pin(async move { visitor?.optional_principal().await?.ok_or(Refused::Unauthorised) })
+        Box::pin(async move { visitor?.optional_principal().await?.ok_or(SessionRejection::Unauthorised) })
     }
 }

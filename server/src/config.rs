@@ -32,7 +32,6 @@ use crate::{
 const DEFAULT_API_BASE_PATH: &str = "/auth";
 const DEFAULT_ACCESS_VALIDITY: Duration = Duration::from_secs(3600);
 const DEFAULT_REFRESH_VALIDITY: Duration = Duration::from_secs(100 * 24 * 3600);
-/// Reference 1.9.
 const DEFAULT_KEY_ROTATION: Duration = Duration::from_secs(168 * 3600);
 const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
 
@@ -46,14 +45,12 @@ const DEFAULT_MINT_BUDGET_RS256: u32 = 200;
 /// Why a configuration is refused. Each message says what to write instead.
 ///
 /// ```
-/// use passerby_server::{BuildError, Sessions, SqliteStore};
+/// use passerby_server::{BuildError, MemoryStore, Sessions};
 /// use std::time::Duration;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = MemoryStore::new();
 /// let builder = Sessions::builder().api_domain("https://api.example.com").store(store);
 /// let error = builder.access_token_validity(Duration::ZERO).build().await.unwrap_err();
 /// assert!(matches!(error, BuildError::TooShort("access_token_validity")));
@@ -75,7 +72,7 @@ pub enum BuildError {
     NotAnOrigin {
         /// The option's name.
         option: &'static str,
-        /// What was given.
+        /// The value that was given.
         value: String,
     },
     /// The base path is no path.
@@ -108,29 +105,34 @@ pub enum BuildError {
         "`key_rotation` must be at least two minutes, because other services learn of a new key one minute before it signs"
     )]
     KeyRotationTooShort,
-    /// What `older_cookie_domain` names is in use.
+    /// The domain in `older_cookie_domain` is in use.
     #[error("`older_cookie_domain` must be another one than `cookie_domain`; an empty one means that there was none")]
     SameCookieDomain,
-    /// Browsers refuse cross-site cookies that are not `Secure` (reference 1.2).
+    /// Browsers refuse cross-site cookies that are not `Secure`.
     #[error(
         "website and API are different sites, so browsers send cookies only over HTTPS; make `api_domain` an `https://` address, or serve both from one site"
     )]
     InsecureCrossSite,
+    /// Browsers refuse cookies of a page in another website's frame that are not `Secure`.
+    #[error(
+        "`embedded` needs HTTPS, because browsers send cookies from another website's frame only then; make `api_domain` an `https://` address"
+    )]
+    InsecureEmbedded,
     /// The keys could not be read or made.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }
 
-/// What becomes of the anonymousId at sign-out.
+/// The fate of the anonymousId at sign-out.
 ///
 /// ```
 /// use passerby_server::{AfterSignOut, Principal, Sessions, Visitor, VisitorError};
 /// # use axum::{Router, body::Body, routing::post};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// # use tower::ServiceExt as _;
 ///
 /// async fn out(visitor: Visitor) -> Result<(), VisitorError> {
-/// #     visitor.sign_in("alice", serde_json::Map::new()).await?;
+/// #     visitor.sign_in("alice").await?;
 ///     let before = visitor.principal();
 ///     visitor.sign_out().await?;
 ///     let id = |who: Option<Principal>| who.map(|who| who.anonymous_id().to_owned());
@@ -140,9 +142,7 @@ pub enum BuildError {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.after_sign_out(AfterSignOut::Rotate).build().await?;
 /// # let app = Router::new().route("/api/out", post(out)).layer(sessions.layer());
 /// # assert_eq!(app.oneshot(http::Request::post("/api/out").body(Body::empty())?).await?.status(), 200);
@@ -161,15 +161,13 @@ pub enum AfterSignOut {
 /// Sets up [`Sessions`]. Only [`api_domain`](Self::api_domain) and [`store`](Self::store) are required.
 ///
 /// ```
-/// use passerby_server::{AfterSignOut, AntiCsrf, BuildError, KeyAlgorithm, MintLimit, Sessions, SqliteStore, claims::BooleanClaim};
+/// use passerby_server::{AfterSignOut, AntiCsrf, BuildError, KeyAlgorithm, MemoryStore, MintLimit, Sessions, claims::BooleanClaim};
 /// use serde_json::Map;
 /// use std::time::Duration;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let store = SqliteStore::open(file).await?;
+/// let store = MemoryStore::new();
 /// let sessions = Sessions::builder()
 ///     .api_domain("https://api.example.com")
 ///     .website_domain("https://www.example.com")
@@ -209,6 +207,8 @@ pub struct SessionsBuilder {
     api_base_path: String,
     cookie_domain: Option<String>,
     older_cookie_domain: Option<String>,
+    embedded: bool,
+    max_payload: Option<usize>,
     expose_access_token: bool,
     access_token_validity: Duration,
     refresh_token_validity: Duration,
@@ -242,6 +242,8 @@ impl Default for SessionsBuilder {
             api_base_path: DEFAULT_API_BASE_PATH.to_owned(),
             cookie_domain: None,
             older_cookie_domain: None,
+            embedded: false,
+            max_payload: None,
             expose_access_token: false,
             access_token_validity: DEFAULT_ACCESS_VALIDITY,
             refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
@@ -274,7 +276,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// The origin of the website. Default: `api_domain`. Decides `SameSite` (reference 1.2), CORS and CSRF protection.
+    /// The origin of the website. Default: `api_domain`. Decides `SameSite`, CORS and CSRF protection.
     pub fn website_domain(mut self, domain: impl Into<String>) -> Self {
         self.website_domain = Some(domain.into());
         self
@@ -309,11 +311,55 @@ impl SessionsBuilder {
         self
     }
 
-    /// What `cookie_domain` was before it was changed; empty when there was none. Browsers that hold cookies of both then send two of a
+    /// The value of `cookie_domain` before it was changed; empty when there was none. Browsers that hold cookies of both then send two of a
     /// name, and a refresh removes the old ones. Default: such a refresh fails with 500. Keep it set for as long as a refresh token is
-    /// valid after the change (reference 8.4).
+    /// valid after the change.
     pub fn older_cookie_domain(mut self, domain: impl Into<String>) -> Self {
         self.older_cookie_domain = Some(domain.into());
+        self
+    }
+
+    /// Whether the app is shown in frames of other websites too, where `init` of the SDK gets `isInIframe`. All cookies are then
+    /// `SameSite=None; Secure; Partitioned`: browsers send them from within a frame, also where third-party cookies are blocked, and keep a
+    /// session for each website that shows the app, and one for the app by itself. Default `false`.
+    ///
+    /// Browsers that hold cookies of before send two of a name, and a refresh removes the old ones. Over HTTPS only, but for `localhost`.
+    ///
+    /// ```
+    /// use passerby_server::{MemoryStore, Sessions};
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Sessions::builder().api_domain("https://chat.example.com").store(MemoryStore::new());
+    /// let sessions = builder.embedded(true).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn embedded(mut self, embedded: bool) -> Self {
+        self.embedded = embedded;
+        self
+    }
+
+    /// How many bytes the payload of a session, anonymous or a user's, may take as JSON when the app gives or changes it. Beyond, that is refused
+    /// with [`PayloadError::OverLimit`](crate::PayloadError::OverLimit), and the session goes on as it was. Default: what fits a cookie, some 2,300
+    /// bytes.
+    ///
+    /// The token travels twice, in its cookie and in the announcement that the SDK keeps in another. Below 1,800 bytes all cookies of a visitor
+    /// take less than 8 kB in a request; below 500 a response that issues a user's session fits the 4 kB that nginx has for its head by
+    /// default.
+    ///
+    /// ```
+    /// use passerby_server::{MemoryStore, Sessions};
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
+    /// let sessions = builder.max_payload(500).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.max_payload = Some(bytes);
         self
     }
 
@@ -415,14 +461,12 @@ impl SessionsBuilder {
     /// ```
     /// use axum::{Router, body::Body, routing::get};
     /// use http::Request;
-    /// use passerby_server::{Sessions, SqliteStore};
+    /// use passerby_server::{MemoryStore, Sessions};
     /// use tower::ServiceExt as _;
     ///
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let folder = tempfile::tempdir()?;
-    /// # let file = folder.path().join("sessions.db");
-    /// let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+    /// let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
     /// let sessions = builder.mint_only_with_key(true).build().await?;
     /// let app = Router::new().route("/api/stock", get(|| async { "2 ferns" })).layer(sessions.layer());
     /// let request = || Request::get("/api/stock");
@@ -491,7 +535,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// What becomes of the anonymousId at sign-out. Default [`AfterSignOut::Keep`].
+    /// The fate of the anonymousId at sign-out. Default [`AfterSignOut::Keep`].
     pub fn after_sign_out(self, policy: AfterSignOut) -> Self {
         self.after_sign_out_by(move |_| policy)
     }
@@ -506,13 +550,13 @@ impl SessionsBuilder {
     /// Runs whenever a user session is created for a visitor who had an anonymous one, whatever the way of signing in. Gets the old
     /// session and the user id; what it returns goes into the access token's payload. If it fails, or returns more
     /// than fits, login goes on without.
-    pub fn on_upgrade<F, Fut, E>(mut self, hook: F) -> Self
+    pub fn on_sign_in<F, Fut, E>(mut self, hook: F) -> Self
     where
         F: Fn(AnonymousSession, String) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<serde_json::Map<String, serde_json::Value>, E>> + Send + 'static,
         E: Into<HookError>,
     {
-        self.hooks.set_on_upgrade(hook);
+        self.hooks.set_on_sign_in(hook);
         self
     }
 
@@ -528,14 +572,14 @@ impl SessionsBuilder {
         self
     }
 
-    /// What requests must show besides their cookies, in addition to where they come from. Default [`AntiCsrf::None`].
+    /// The proof that requests must show besides their cookies, in addition to where they come from. Default [`AntiCsrf::None`].
     pub fn anti_csrf(mut self, mode: AntiCsrf) -> Self {
         self.anti_csrf = mode;
         self
     }
 
     /// A demand on the access token of every user, on all routes: who does not satisfy it is refused with 403 by [`User`](crate::User),
-    /// [`FreshUser`](crate::FreshUser) and [`Principal`](crate::Principal). Routes with demands of their own use
+    /// [`CheckedUser`](crate::CheckedUser) and [`Principal`](crate::Principal). Routes with demands of their own use
     /// [`Visitor::require`](crate::Visitor::require). May be given several times.
     pub fn claim_validator(mut self, validator: impl SessionClaimValidator) -> Self {
         self.claim_validators.add(validator);
@@ -545,6 +589,12 @@ impl SessionsBuilder {
     /// Where sessions and keys are kept. Required.
     pub fn store(mut self, store: impl SessionStore) -> Self {
         self.store = Some(Arc::new(store));
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn compared_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -586,12 +636,14 @@ impl SessionsBuilder {
             exempt.forms.push((value, path));
         }
         let base_path = base_path(&self.api_base_path)?;
-        let secure = api.scheme() == "https";
+        let https = api.scheme() == "https";
+        let secure = https || (self.embedded && is_this_machine(&api));
         let domain = self.cookie_domain.map(|domain| cookie_domain(&domain, &api)).transpose()?;
-        let anonymous_name = anonymous_cookie_name(self.anonymous_cookie_name, secure, domain.is_some())?;
+        let anonymous_name = anonymous_cookie_name(self.anonymous_cookie_name, https, domain.is_some())?;
         let cookies = CookieSettings {
             secure,
-            same_site: same_site(&api, &website),
+            same_site: if self.embedded { SameSite::None } else { same_site(&api, &website) },
+            partitioned: self.embedded,
             domain,
             refresh_path: format!("{base_path}{}", passerby_protocol::names::REFRESH_PATH),
             former_anonymous_name: self.accept_former_cookie_name.then(|| former_cookie_name(&anonymous_name)),
@@ -621,11 +673,14 @@ impl SessionsBuilder {
             KeyAlgorithm::Es256 => DEFAULT_MINT_BUDGET,
             KeyAlgorithm::Rs256 => DEFAULT_MINT_BUDGET_RS256,
         }));
-        if secure && mint.limit.is_some() && matches!(mint.address, ClientAddress::Connection) {
+        if https && mint.limit.is_some() && matches!(mint.address, ClientAddress::Connection) {
             tracing::warn!(
                 "`api_domain` is https: if a proxy in front of this server ends the encryption, each connection is the proxy's, and new \
                  anonymous sessions cannot be limited by client; set `client_address_header` (or `client_address`)"
             );
+        }
+        if self.embedded && !secure {
+            return Err(BuildError::InsecureEmbedded);
         }
         if cookies.same_site == SameSite::None && !cookies.secure && !(is_local(&api) && is_local(&website)) {
             return Err(BuildError::InsecureCrossSite);
@@ -654,6 +709,7 @@ impl SessionsBuilder {
             anonymous_cookie: cookies.anonymous_name.clone(),
             key_rotation_ms,
             anonymous_algorithm: self.anonymous_algorithm,
+            max_payload: self.max_payload,
         };
         let store = self.store.ok_or(BuildError::StoreMissing)?;
         let engine = Engine::new(store, settings, self.clock.clone()).await?;
@@ -674,7 +730,7 @@ impl SessionsBuilder {
     }
 }
 
-/// The domain rule of the reference (3.2) as servers apply it: lower case, a scheme is added when there is none.
+/// The domain rule as servers apply it: lower case, a scheme is added when there is none.
 fn origin(option: &'static str, value: &str) -> Result<Url, BuildError> {
     let refused = || BuildError::NotAnOrigin { option, value: value.to_owned() };
     let text = value.trim().to_ascii_lowercase();
@@ -780,7 +836,15 @@ fn is_local(url: &Url) -> bool {
     }
 }
 
-/// Reference 1.2: `none` when the registrable domain or the scheme differ, else `lax`.
+/// Browsers take `Secure` cookies from their own machine without encryption.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        _ => is_local(url),
+    }
+}
+
+/// `SameSite`: `none` when the registrable domain or the scheme differ, else `lax`.
 fn same_site(api: &Url, website: &Url) -> SameSite {
     let one_site = api.scheme() == website.scheme() && site(api) == site(website);
     if one_site { SameSite::Lax } else { SameSite::None }

@@ -1,4 +1,4 @@
-//! What an app carries over when a session begins or ends (design section 3, rule 6).
+//! The data that an app carries over when a session begins or ends.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -9,13 +9,13 @@ use crate::{
     principal::{AnonymousSession, UserSession},
 };
 
-/// What a failing hook may return.
+/// The error that a failing hook may return.
 ///
 /// ```
 /// use passerby_server::{AnonymousSession, HookError, Sessions};
 /// use serde_json::{Map, Value};
 /// # use axum::{Router, body::Body, routing::post};
-/// # use passerby_server::{SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # static CALLED: std::sync::OnceLock<()> = std::sync::OnceLock::new();
@@ -27,11 +27,9 @@ use crate::{
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
-/// let sessions = builder.on_upgrade(cart_of).build().await?;
-/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
+/// let sessions = builder.on_sign_in(cart_of).build().await?;
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
 /// # let login = http::Request::post("/api/login").body(Body::empty())?;
 /// // The hook fails, and the guest signs in all the same.
@@ -43,14 +41,14 @@ use crate::{
 pub type HookError = Box<dyn std::error::Error + Send + Sync>;
 
 type Carried = Pin<Box<dyn Future<Output = Result<Map<String, Value>, HookError>> + Send>>;
-type OnUpgrade = Arc<dyn Fn(AnonymousSession, String) -> Carried + Send + Sync>;
+type OnSignIn = Arc<dyn Fn(AnonymousSession, String) -> Carried + Send + Sync>;
 type OnSignOut = Arc<dyn Fn(UserSession) -> Carried + Send + Sync>;
 type AfterSignOutOf = Arc<dyn Fn(&UserSession) -> AfterSignOut + Send + Sync>;
 
 /// The app's hooks. Without one, nothing but the anonymousId is carried over.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
-    on_upgrade: Option<OnUpgrade>,
+    on_sign_in: Option<OnSignIn>,
     on_sign_out: Option<OnSignOut>,
     after_sign_out: Option<AfterSignOutOf>,
 }
@@ -58,20 +56,20 @@ pub(crate) struct Hooks {
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks")
-            .field("on_upgrade", &self.on_upgrade.is_some())
+            .field("on_sign_in", &self.on_sign_in.is_some())
             .field("on_sign_out", &self.on_sign_out.is_some())
             .finish()
     }
 }
 
 impl Hooks {
-    pub(crate) fn set_on_upgrade<F, Fut, E>(&mut self, hook: F)
+    pub(crate) fn set_on_sign_in<F, Fut, E>(&mut self, hook: F)
     where
         F: Fn(AnonymousSession, String) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Map<String, Value>, E>> + Send + 'static,
         E: Into<HookError>,
     {
-        self.on_upgrade = Some(Arc::new(move |session, user_id| {
+        self.on_sign_in = Some(Arc::new(move |session, user_id| {
             let carried = hook(session, user_id);
             Box::pin(async move { carried.await.map_err(Into::into) })
         }));
@@ -93,20 +91,20 @@ impl Hooks {
         self.after_sign_out = Some(Arc::new(policy));
     }
 
-    /// What becomes of the anonymousId when this session is signed out.
+    /// The fate of the anonymousId when this session is signed out.
     pub(crate) fn after_sign_out(&self, session: &UserSession) -> AfterSignOut {
         self.after_sign_out.as_ref().map(|policy| policy(session)).unwrap_or_default()
     }
 
-    /// What to put into the new user session. A failing hook never stops a login.
+    /// The payload for the new user session. A failing hook never stops a login.
     pub(crate) async fn upgrade(&self, session: AnonymousSession, user_id: &str) -> Map<String, Value> {
-        match &self.on_upgrade {
+        match &self.on_sign_in {
             None => Map::new(),
-            Some(hook) => carried_or_empty(hook(session, user_id.to_owned()).await, "on_upgrade"),
+            Some(hook) => carried_or_empty(hook(session, user_id.to_owned()).await, "on_sign_in"),
         }
     }
 
-    /// What to put into the new anonymous session. A failing hook never stops a sign-out.
+    /// The payload for the new anonymous session. A failing hook never stops a sign-out.
     pub(crate) async fn sign_out(&self, session: UserSession) -> Map<String, Value> {
         match &self.on_sign_out {
             None => Map::new(),

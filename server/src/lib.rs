@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use axum::{Json, Router, extract::OriginalUri, response::{Html, IntoResponse, Response}, routing::{get, post}};
-//! use passerby_server::{Principal, Refused, Sessions, SqliteStore, User, Visitor, VisitorError, redirect_to_refresh};
+//! use passerby_server::{Principal, SessionRejection, Sessions, SqliteStore, User, Visitor, VisitorError, redirect_to_refresh};
 //! use serde_json::{Map, Value, json};
 //! use std::net::SocketAddr;
 //!
@@ -11,11 +11,10 @@
 //!     let sessions = Sessions::builder()
 //!         .api_domain("http://localhost:3000")
 //!         .store(SqliteStore::open("sessions.db").await?)
-//!         // What a visitor takes along when he signs in.
-//!         .on_upgrade(|visitor, _user_id| async move {
-//!             let mut carried = Map::new();
-//!             carried.insert("cart".into(), visitor.payload().get("cart").cloned().unwrap_or(json!([])));
-//!             Ok::<_, std::io::Error>(carried)
+//!         // The data that the user session takes over from the guest's.
+//!         .on_sign_in(|visitor, _user_id| async move {
+//!             let cart = visitor.get::<Value>("cart")?.unwrap_or(json!([]));
+//!             Ok::<_, serde_json::Error>(Map::from_iter([("cart".to_owned(), cart)]))
 //!         })
 //!         .build()
 //!         .await?;
@@ -33,7 +32,7 @@
 //!     Ok(())
 //! }
 //!
-//! /// Either kind of session. API routes always have one, also at a visitor's very first request.
+//! /// Either kind of session. On API routes a new visitor has one from the first request on; a visitor without one gets 401.
 //! async fn me(principal: Principal) -> Json<Value> {
 //!     Json(match &principal {
 //!         Principal::Anonymous(visitor) => json!({ "visitor": visitor.anonymous_id(), "cart": visitor.payload().get("cart") }),
@@ -41,18 +40,14 @@
 //!     })
 //! }
 //!
-//! /// Keeps data in the session, whichever it is; a `null` removes a key.
-//! async fn set_cart(visitor: Visitor, principal: Principal, Json(cart): Json<Value>) -> Result<(), VisitorError> {
-//!     let update = Map::from_iter([("cart".to_owned(), cart)]);
-//!     match principal {
-//!         Principal::Anonymous(_) => visitor.anonymous().update_payload(update).await.map(drop),
-//!         Principal::User(_) => visitor.merge_into_access_token_payload(update).await.map(drop),
-//!     }
+//! /// Keeps the cart in the session, whichever kind the visitor has.
+//! async fn set_cart(visitor: Visitor, Json(cart): Json<Value>) -> Result<(), VisitorError> {
+//!     visitor.set("cart", cart).await
 //! }
 //!
 //! async fn login(visitor: Visitor) -> Result<Json<Value>, VisitorError> {
 //!     // Check the password here.
-//!     let user = visitor.sign_in("user-1", Map::new()).await?;
+//!     let user = visitor.sign_in("user-1").await?;
 //!     Ok(Json(json!({ "user": user.user_id() })))
 //! }
 //!
@@ -62,7 +57,7 @@
 //! }
 //!
 //! /// A page rendered on the server: verified without side effects; who must refresh or sign in is sent to `/refresh-session`.
-//! async fn dashboard(user: Result<User, Refused>, OriginalUri(uri): OriginalUri) -> Response {
+//! async fn dashboard(user: Result<User, SessionRejection>, OriginalUri(uri): OriginalUri) -> Response {
 //!     match user {
 //!         Ok(user) => Html(format!("<h1>Hello {}</h1>", user.user_id())).into_response(),
 //!         Err(_) => redirect_to_refresh(&uri),
@@ -72,21 +67,24 @@
 //!
 //! The layer answers `POST /auth/session/refresh`, `POST /auth/signout`, `POST /auth/anonymous/forget`,
 //! `GET /auth/jwt/jwks.json` and `GET /auth/.well-known/openid-configuration` itself. On the wire it speaks the
-//! SuperTokens session protocol ("the reference" in these docs), so stock SuperTokens web clients work with it too.
+//! SuperTokens session protocol, so stock SuperTokens web clients work with it too.
 //!
 //! # Which extractor
 //! | the handler needs | extractor | otherwise |
 //! | --- | --- | --- |
 //! | a signed-in user | [`User`] | 401 |
-//! | a signed-in user, revocation counting at once | [`FreshUser`] | 401 |
+//! | a signed-in user, revocation counting at once | [`CheckedUser`] | 401 |
 //! | a session of either kind | [`Principal`] | 401 |
 //! | whatever there is | `Option<Principal>` | – |
 //! | to act on the session | [`Visitor`] | – |
 //! | claims of its own | [`Visitor::require`] | 401, 403 |
 //! | a signed-in user, on a route for pages and scripts | [`PageUser`] | redirect, or 401 |
-//! | to render a page | `Result<User, Refused>` and [`redirect_to_refresh`] | – |
+//! | to render a page | `Result<User, SessionRejection>` and [`redirect_to_refresh`] | – |
 //!
-//! # Several processes
+//! # Stores
+//! [`MemoryStore`] is for tests and first steps, and [`SqliteStore`] keeps everything in one file. A [store of your own](store::SessionStore) is a
+//! trait away, and its conformance suite is the cargo feature `store-conformance`.
+//!
 //! With the cargo feature `postgres`, `PostgresStore` takes the place of [`SqliteStore`], and any number of processes share sessions and
 //! keys. While the database is away, visitors stay anonymous as they were, valid access tokens stay good, and whatever needs the
 //! database is answered 503; nothing is cleared, and nothing needs a restart. [`Sessions::prune_every`] removes expired sessions.
@@ -120,6 +118,7 @@ pub use passerby_protocol::payload::PayloadError;
 
 #[cfg(feature = "actix")]
 pub use self::actix::ActixSessions;
+pub use self::store::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use self::store::PostgresStore;
 #[cfg(feature = "sqlite")]
@@ -129,8 +128,8 @@ pub use self::{
     engine::{EngineError, JwtKey, KeyAlgorithm, SessionInformation},
     hooks::HookError,
     http::{
-        AnonymousVisitor, AntiCsrf, CrossOrigin, FreshUser, PageUser, Refused, SessionsLayer, SessionsService, User, Visitor,
-        VisitorError, redirect_to_refresh,
+        AnonymousVisitor, AntiCsrf, CheckedUser, CrossOrigin, PageUser, SessionRejection, SessionsLayer, SessionsService, User,
+        Visitor, VisitorError, redirect_to_refresh,
     },
     mint::{MintLimit, MintRequest},
     principal::{AnonymousSession, Principal, UserSession},

@@ -1,18 +1,16 @@
-//! What happens to sessions, counted through the [`metrics`] facade: nothing is kept or sent unless the app installs a recorder.
+//! Events of sessions, counted through the [`metrics`] facade: nothing is kept or sent unless the app installs a recorder.
 //!
 //! ```
 //! use metrics_exporter_prometheus::PrometheusBuilder;
 //! # use axum::{Router, body::Body, routing::get};
 //! # use http::Request;
-//! # use passerby_server::{Sessions, SqliteStore};
+//! # use passerby_server::{MemoryStore, Sessions};
 //! # use tower::ServiceExt as _;
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = tempfile::tempdir()?;
-//! # let file = folder.path().join("sessions.db");
 //! let recorder = PrometheusBuilder::new().install_recorder()?;
-//! # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+//! # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 //! # let app = Router::new().route("/api/me", get(|| async {})).layer(sessions.layer());
 //! let first_visit = Request::get("/api/me").body(Body::empty())?;
 //! app.oneshot(first_visit).await?;

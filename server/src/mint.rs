@@ -1,4 +1,4 @@
-//! How many anonymous sessions are made (design section 3, rule 13).
+//! How many anonymous sessions are made.
 
 use std::{
     fmt,
@@ -32,15 +32,13 @@ use crate::{
 /// ```
 /// use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
 /// use http::Request;
-/// use passerby_server::{MintLimit, Principal, Sessions, SqliteStore};
+/// use passerby_server::{MemoryStore, MintLimit, Principal, Sessions};
 /// use std::{net::SocketAddr, time::Duration};
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.mint_limit(MintLimit::new(1, Duration::from_secs(60))).build().await?;
 /// let app = Router::new().route("/api/me", get(|visitor: Option<Principal>| async move { visitor.is_some().to_string() })).layer(sessions.layer());
 /// // The server puts the address there; see `into_make_service_with_connect_info`.
@@ -129,7 +127,7 @@ pub(crate) enum ClientAddress {
     Custom(AddressOf),
 }
 
-/// What an app configures about minting.
+/// An app's settings for minting.
 #[derive(Clone)]
 pub(crate) struct MintSettings {
     pub(crate) limit: Option<MintLimit>,

@@ -1,13 +1,14 @@
-//! Who is asking.
+//! The sender of a request.
 
 use std::time::SystemTime;
 
 use passerby_protocol::payload::{AccessClaims, AnonymousClaims};
+use serde::de::{Deserialize as _, DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::clock::system_time;
 
-/// Who sent a request: a visitor with an anonymous session, or a user who is signed in. Exactly one of the two.
+/// The sender of a request: a visitor with an anonymous session, or a user who is signed in. Exactly one of the two.
 ///
 /// ```
 /// use passerby_server::Principal;
@@ -37,6 +38,23 @@ impl Principal {
             Self::User(session) => session.anonymous_id(),
         }
     }
+
+    /// The app's own claims, of either kind of session.
+    #[must_use]
+    pub fn payload(&self) -> &Map<String, Value> {
+        match self {
+            Self::Anonymous(session) => session.payload(),
+            Self::User(session) => session.payload(),
+        }
+    }
+
+    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it is `null`.
+    ///
+    /// # Errors
+    /// When the claim is not of that type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
+        self.payload().get(key).map_or(Ok(None), Option::deserialize)
+    }
 }
 
 /// The session of a visitor who is not signed in. Lives in a signed token only; nothing of it is stored.
@@ -45,14 +63,12 @@ impl Principal {
 /// use passerby_server::{AnonymousSession, Sessions};
 /// # use axum::{Router, body::Body, routing::get};
 /// # use http::Request;
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new().route("/api/me", get(|| async {})).layer(sessions.layer());
 /// # let first_visit = app.oneshot(Request::get("/api/me").header("st-auth-mode", "header").body(Body::empty())?).await?;
 /// # let token = first_visit.headers()["st-anonymous-token"].to_str()?;
@@ -75,10 +91,18 @@ impl AnonymousSession {
         &self.claims.anonymous_id
     }
 
-    /// What the app added. Visible to the visitor; key private data by user id, never by what stands here.
+    /// The app's own claims, visible to the visitor. Key private data by user id, never by these.
     #[must_use]
     pub fn payload(&self) -> &Map<String, Value> {
         &self.claims.custom
+    }
+
+    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it is `null`.
+    ///
+    /// # Errors
+    /// When the claim is not of that type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
+        self.payload().get(key).map_or(Ok(None), Option::deserialize)
     }
 
     /// When the token expires, to the second.
@@ -95,12 +119,12 @@ impl AnonymousSession {
 /// use serde_json::{Map, json};
 /// # use axum::{Router, body::Body, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{Sessions, SqliteStore};
+/// # use passerby_server::{MemoryStore, Sessions};
 /// # use tower::ServiceExt as _;
 ///
 /// async fn login(visitor: Visitor) -> Result<(), VisitorError> {
 ///     let role = Map::from_iter([("role".to_owned(), json!("botanist"))]);
-///     let user: UserSession = visitor.sign_in("alice", role).await?;
+///     let user: UserSession = visitor.sign_in_with("alice", role).await?;
 ///     assert_eq!(user.user_id(), "alice");
 ///     assert_eq!(user.payload()["role"], "botanist");
 ///     assert!(user.access_token_expires_at() > std::time::SystemTime::now());
@@ -108,9 +132,7 @@ impl AnonymousSession {
 /// }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
 /// # assert_eq!(app.oneshot(Request::post("/api/login").body(Body::empty())?).await?.status(), 200);
 /// # Ok(())
@@ -140,10 +162,18 @@ impl UserSession {
         &self.claims.anonymous_id
     }
 
-    /// What the app added. Visible to the user.
+    /// The app's own claims, visible to the user.
     #[must_use]
     pub fn payload(&self) -> &Map<String, Value> {
         &self.claims.custom
+    }
+
+    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it is `null`.
+    ///
+    /// # Errors
+    /// When the claim is not of that type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
+        self.payload().get(key).map_or(Ok(None), Option::deserialize)
     }
 
     /// When the access token expires, to the second. The session itself lives longer.

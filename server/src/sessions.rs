@@ -35,13 +35,11 @@ const PREFLIGHT_CACHE: Duration = Duration::from_secs(3600);
 /// Why an anonymous token is not accepted.
 ///
 /// ```
-/// use passerby_server::{AnonymousTokenError, Sessions, SqliteStore};
+/// use passerby_server::{AnonymousTokenError, MemoryStore, Sessions};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let token = "forged";
 /// let answer = match sessions.verify_anonymous(token).await {
 ///     Ok(visitor) => format!("hello {}", visitor.anonymous_id()),
@@ -72,17 +70,15 @@ pub enum AnonymousTokenError {
 /// ```
 /// use axum::{Router, body::Body, routing::post};
 /// use http::Request;
-/// use passerby_server::{Sessions, SqliteStore, Visitor, VisitorError};
+/// use passerby_server::{MemoryStore, Sessions, Visitor, VisitorError};
 /// use serde_json::{Map, json};
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let login = |visitor: Visitor| async move {
-///     visitor.sign_in("alice", Map::new()).await?;
+///     visitor.sign_in("alice").await?;
 ///     Ok::<_, VisitorError>(())
 /// };
 /// let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
@@ -200,7 +196,7 @@ impl Sessions {
     }
 
     /// Ends one session; `false` when there was none. Access tokens stay good until they expire, except for
-    /// [`FreshUser`](crate::FreshUser).
+    /// [`CheckedUser`](crate::CheckedUser).
     ///
     /// # Errors
     /// When the store fails.
@@ -225,7 +221,7 @@ impl Sessions {
     /// Validates the claims of a session outside of its requests, as its next access token will tell them. Claims that are missing or too
     /// old are fetched first and stored; the browser learns of them when it refreshes. Returns the demands that are not
     /// satisfied, `None` when there is no such session. The
-    /// [global validators](crate::SessionsBuilder::claim_validator) are not asked (reference 8.8).
+    /// [global validators](crate::SessionsBuilder::claim_validator) are not asked.
     ///
     /// # Errors
     /// [`EngineError::Payload`] when fetched claims do not fit, or when the store fails.
@@ -260,7 +256,7 @@ impl Sessions {
         self.engine().handles_of_user(user_id).await
     }
 
-    /// What is known of a session; `None` when there is none, or it has expired.
+    /// The stored session; `None` when there is no such session, or it has expired.
     ///
     /// # Errors
     /// When the store fails.
@@ -281,7 +277,7 @@ impl Sessions {
         self.engine().merge_by_handle(handle, update).await
     }
 
-    /// What the app keeps of a session on the server, which no browser sees. `None` when there is no such session.
+    /// The app's data of a session on the server, which no browser sees. `None` when there is no such session.
     ///
     /// # Errors
     /// When the store fails.
@@ -303,22 +299,20 @@ impl Sessions {
     }
 
     /// Signs a JWT for another service, which verifies it with the key set at `{base}/jwt/jwks.json`. `iat` and `exp` are added, `iss` where
-    /// the payload has none. It is no session: this server never takes it for one (reference 8.8).
+    /// the payload has none. It is no session: this server never takes it for one.
     ///
     /// # Errors
     /// [`EngineError::Payload`] when the payload has the claim `isAnonymous`; else when the key could not be made or stored.
     ///
     /// # Example
     /// ```
-    /// use passerby_server::{JwtKey, Sessions, SqliteStore};
+    /// use passerby_server::{JwtKey, MemoryStore, Sessions};
     /// use serde_json::{Map, json};
     /// use std::time::Duration;
     ///
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let folder = tempfile::tempdir()?;
-    /// # let file = folder.path().join("sessions.db");
-    /// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+    /// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
     /// let claims = Map::from_iter([("service".to_owned(), json!("mail"))]);
     /// let token = sessions.create_jwt(claims, Duration::from_secs(60), JwtKey::Static).await?;
     /// assert_eq!(token.split('.').count(), 3);

@@ -24,10 +24,14 @@ struct Example {
 impl Example {
     /// Cargo builds the examples with the tests, and puts them beside them.
     fn start(name: &str) -> Self {
+        Self::start_with(name, &[])
+    }
+
+    fn start_with(name: &str, options: &[&str]) -> Self {
         let tests = std::env::current_exe().unwrap();
         let program: PathBuf = tests.ancestors().nth(2).unwrap().join("examples").join(name);
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = Command::new(&program).arg(&address).stdin(Stdio::null()).spawn();
+        let child = Command::new(&program).arg(&address).args(options).stdin(Stdio::null()).spawn();
         let child = child.unwrap_or_else(|error| {
             panic!(
                 "{}: {error}; `cargo build --examples` makes it, and so does `cargo test` without `--test`",
@@ -49,6 +53,28 @@ impl Example {
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
         stream.read(&mut [0])
+    }
+
+    /// Sends this at once, and then a byte now and then, until the server has enough. What it said.
+    fn trickle(&self, start: &'static str) -> std::thread::JoinHandle<String> {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        std::thread::spawn(move || {
+            stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            stream.write_all(start.as_bytes()).unwrap();
+            let (end, mut said) = (Instant::now() + Duration::from_secs(30), Vec::new());
+            let mut buffer = [0; 1024];
+            while Instant::now() < end {
+                match stream.read(&mut buffer) {
+                    Ok(0) => return String::from_utf8(said).unwrap(),
+                    Ok(count) => said.extend(&buffer[..count]),
+                    Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                        let _ = stream.write_all(b"x");
+                    }
+                    Err(_) => return String::from_utf8(said).unwrap(),
+                }
+            }
+            panic!("the server waits for ever");
+        })
     }
 
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> (Response<()>, String) {
@@ -115,4 +141,19 @@ async fn actix() {
     let (login, _) = example.send(Method::POST, "/api/login", &[]).await;
     assert_eq!(example.get("/api/orders", &[("cookie", &cookies(&login))]).await.1, "orders of alice");
     assert_eq!(example.get("/api/orders", &[]).await.0.status(), 401);
+}
+
+#[tokio::test]
+async fn timeouts() {
+    let example = Example::start_with("timeouts", &["1"]);
+    let (_, body) = example.get("/api/me", &[]).await;
+    assert!(body.contains("\"signedIn\":false"), "{body}");
+    let (answer, body) = example.send(Method::POST, "/api/note", &[("content-length", "0")]).await;
+    assert_eq!((answer.status().as_u16(), body.as_str()), (200, "0 bytes"));
+    // A body that comes byte by byte, and half a head.
+    let slow = "POST /api/note HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n";
+    let (slow, half) = (example.trickle(slow), example.trickle("GET /api/me HTTP/1.1\r\n"));
+    let (slow, half) = (slow.join().unwrap(), half.join().unwrap());
+    assert!(slow.starts_with("HTTP/1.1 408"), "{slow}");
+    assert!(half.is_empty() || half.starts_with("HTTP/1.1 408"), "{half}");
 }

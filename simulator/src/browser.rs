@@ -56,7 +56,7 @@ pub(crate) struct Lock {
     pub(crate) waiting: Vec<(usize, TaskId, Time)>,
 }
 
-/// What the shell of a tab keeps of a task.
+/// The shell's part of a task.
 #[derive(Clone, Debug)]
 pub(crate) struct Meta {
     pub(crate) call: Option<Call>,
@@ -118,7 +118,7 @@ impl Browser {
         }
     }
 
-    /// What the shell of that tab sees.
+    /// The storage and clocks as the shell of that tab sees them.
     pub(crate) fn view(&mut self, tab: usize, now: Time) -> View<Sim> {
         let Jar { front, anonymous_front, mark, own_access, own_refresh, .. } = &self.jar;
         let slot = |token: &Option<Token<Sim>>| token.clone().map_or(Slot::Empty, Slot::Token);

@@ -1,4 +1,4 @@
-//! What happens in a world: a list of steps, so that a failing one can be made shorter and read.
+//! The events of a world as a list of steps, so that a failing one can be made shorter and read.
 
 use passerby_protocol::{machine::Operation, request::AnonymousMode, state::SessionState};
 
@@ -254,7 +254,7 @@ fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool) -> bool {
     }
 }
 
-/// What must hold once nothing is under way.
+/// The conditions that must hold once nothing is under way.
 fn check(world: &mut World) {
     for tab in 0..world.browser.tabs.len() {
         let Tab { is_open, .. } = tab_of(world, tab);

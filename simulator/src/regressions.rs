@@ -356,6 +356,30 @@ fn a_user_whose_mark_was_lost_is_asked_for_by_a_tab_that_knew_of_no_session() {
 }
 
 #[test]
+fn an_id_that_came_while_they_were_switched_off_is_asked_for_once_they_are_on() {
+    holds(
+        Setting { mode: AnonymousMode::Unspecified, ..OURS },
+        &[
+            vec![Operate(95, Operation::Forget)],
+            happen(&[73]),
+            vec![Lose(68), Operate(243, Operation::Refresh), Operate(174, Operation::SignOut)],
+            happen(&[168, 182, 242, 150, 159, 54, 218, 150]),
+            vec![login(189, 2)],
+            happen(&[166]),
+            vec![Operate(149, Operation::Switch(false))],
+            happen(&[125, 119]),
+            vec![Down],
+            happen(&[243, 23]),
+            vec![login(77, 1)],
+            happen(&[150]),
+            vec![Operate(26, Operation::Switch(true))],
+            happen(&[242, 185, 12]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
 fn the_first_seeds_hold() {
     for seed in 0..3_000 {
         let fault = History::of(seed).run(false).fault;

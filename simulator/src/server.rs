@@ -13,7 +13,7 @@ use crate::tokens::{Access, Anonymous, Refresh, Sim, Time};
 /// Milliseconds that an access token is valid.
 pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;
 
-/// What a request asks for.
+/// The routes of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// Answers everybody.
@@ -29,7 +29,7 @@ pub(crate) enum Route {
     Forget,
 }
 
-/// What a request brings along.
+/// The credentials that a request carries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Credentials {
     pub(crate) access: Option<Access>,
@@ -43,7 +43,7 @@ pub(crate) struct Credentials {
     pub(crate) in_headers: bool,
 }
 
-/// Who asked, as the server saw it.
+/// The sender of a request, as the server saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Principal {
     Nobody,
@@ -56,7 +56,7 @@ pub(crate) enum Principal {
     Expired(u32),
 }
 
-/// What a response does to one cookie, or its header in header mode.
+/// The effect of a response on one cookie, or its header in header mode.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Put<T> {
     Leave,
@@ -205,7 +205,7 @@ impl Server {
         credentials.anonymous.filter(|anonymous| self.is_ours && anonymous.key == self.key)
     }
 
-    /// What a visitor without a user session gets: their own session again if `repeats`, or a new one.
+    /// A visitor without a user session gets their own session again if `repeats`, or a new one.
     fn anonymous(&mut self, reply: &mut Reply, credentials: &Credentials, known: Option<u32>, repeats: bool, now: Time) {
         if !self.is_ours || credentials.off {
             return;

@@ -15,7 +15,7 @@ impl Values for Sim {
     }
 }
 
-/// What a token says about the visitor. An anonymous one has no user, which is 0.
+/// The visitor as a token names them. An anonymous one has no user, which is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Payload {
     user: u32,
@@ -25,7 +25,7 @@ pub(crate) struct Payload {
 /// Epoch milliseconds of the servers.
 pub(crate) type Time = f64;
 
-/// What an access token says.
+/// An access token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Access {
     pub(crate) handle: u32,
@@ -38,7 +38,7 @@ pub(crate) struct Access {
     pub(crate) expires_at: Time,
 }
 
-/// What a refresh token says.
+/// A refresh token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Refresh {
     pub(crate) handle: u32,
@@ -48,7 +48,7 @@ pub(crate) struct Refresh {
     pub(crate) issued_at: Time,
 }
 
-/// What an anonymous token says.
+/// An anonymous token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Anonymous {
     pub(crate) id: u32,

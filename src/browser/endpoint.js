@@ -1,4 +1,4 @@
-// What an app's own endpoint for anonymous sessions needs (design section 3, rule 14): its answer, and the check of a token with the browser's
+// What an app's own endpoint for anonymous sessions needs: its answer, and the check of a token with the browser's
 // own cryptography. Few apps have one, so the npm package loads this when it is first called; it imports nothing, because what it
 // shared with the entry would have to become a third file.
 

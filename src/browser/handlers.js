@@ -1,4 +1,4 @@
-// What an app may put in the place of the browser's own: cookies, window, clock and locks (reference 2.5).
+// What an app may put in the place of the browser's own: cookies, window, clock and locks.
 
 /** @typedef {{ getCookie(): Promise<string>, setCookie(text: string): Promise<void> }} CookieHandler */
 /**
@@ -30,7 +30,7 @@
 /** @typedef {{ acquireLock(key: string, timeout?: number): Promise<boolean>, releaseLock(key: string): Promise<void> | void }} Lock */
 
 /**
- * What is asked before and after a call of a session route (reference 3.1).
+ * What is asked before and after a call of a session route.
  * @typedef {{ action: "REFRESH_SESSION" | "SIGN_OUT", url: string, requestInit: RequestInit, userContext: any }} HookContext
  */
 /**
@@ -60,6 +60,16 @@ export function give(options) {
   given = options;
 }
 
+/** While `init` is called once more: what it did to the page stays. */
+export let stays = false;
+
+/** @param {() => void} act */
+export function staying(act) {
+  stays = true;
+  act();
+  stays = false;
+}
+
 /**
  * What the app throws must not fail the app's requests.
  * @template T @param {() => T} callback @param {T} [instead] @returns {T | undefined}
@@ -73,16 +83,9 @@ export function guarded(callback, instead) {
   }
 }
 
-/** @param {string} message without tokens and ids */
-export function debug(message) {
-  if (given.enableDebugLogs) {
-    console.log(`com.supertokens {t: "${new Date().toISOString()}", message: "${message}", supertokens-website-ver: "passerby"}`);
-  }
-}
-
 const SKEW_KEY = "__st_clockSkewInMillis";
 
-/** Skews below this many milliseconds are the network's (reference 2.4). */
+/** Skews below this many milliseconds are the network's. */
 const LEAST_SKEW = 7000;
 
 /** @param {"localStorage" | "sessionStorage"} area @returns {StorageHandler} */
@@ -96,6 +99,8 @@ function storage(area) {
   }
   return handler;
 }
+
+const assign = (/** @type {string | URL} */ url) => location.assign(url);
 
 let skew = NaN;
 let threshold = 7;
@@ -119,10 +124,8 @@ export const handlers = {
     location: /** @type {WindowHandler["location"]} */ (
       Object.assign(
         {
-          setHref: (/** @type {string} */ href) => {
-            location.href = href;
-          },
-          assign: (/** @type {string | URL} */ url) => location.assign(url),
+          setHref: assign,
+          assign,
         },
         ...["Href", "Search", "Hash", "PathName", "Origin", "HostName", "Host"].map((name) => ({
           [`get${name}`]: () => /** @type {any} */ (location)[name.toLowerCase()],
@@ -174,7 +177,7 @@ let writes = Promise.resolve();
 /** Which were decided on. @type {{ [name in keyof typeof handlers]?: true }} */
 export const chosen = {};
 
-/** Decides on a handler, for good: the first to come wins. @param {keyof typeof handlers} name @param {any} [input] reference 2.5 */
+/** Decides on a handler, for good: the first to come wins. @param {keyof typeof handlers} name @param {any} [input] */
 export function choose(name, input) {
   if (chosen[name]) return;
   chosen[name] = true;
@@ -231,7 +234,7 @@ export const serverNow = () => guarded(() => handlers.date.now(), Date.now());
 export const clockSkew = ({ accessTokenPayload: { iat } }) => (typeof iat === "number" ? iat * 1000 - Date.now() : 0);
 
 /**
- * A front token comes with a token that was just made, so its `iat` (seconds) is the server's time (reference 2.4).
+ * A front token comes with a token that was just made, so its `iat` (seconds) is the server's time.
  * @param {{ headers: Headers }} response @param {{ up: any }} token
  */
 export function setClock({ headers }, { up }) {

@@ -1,6 +1,6 @@
 // The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
 
-import { cookieText, custom, debug, given, guarded, handlers, onceWritten, synchronise, writeCookie } from "./handlers.js";
+import { cookieText, custom, given, guarded, handlers, onceWritten, stays, synchronise, writeCookie } from "./handlers.js";
 import { parseUrl } from "./scope.js";
 
 /**
@@ -11,7 +11,7 @@ import { parseUrl } from "./scope.js";
 
 // --- on whose behalf -----------------------------------------------------------------------------------------------
 
-/** The `userContext` of the caller for whom something is done. @type {unknown} */
+/** The `userContext` of the caller for whom something is done; nothing while the `fetch` beneath is called. @type {unknown} */
 let caller = {};
 
 export const currentCaller = () => caller;
@@ -51,19 +51,28 @@ let attributes = "";
 
 /** @param {string | undefined} domain @param {boolean | undefined} isInIframe */
 export function configureCookies(domain, isInIframe) {
+  debug("init");
   const host = handlers.window.location.getHostName();
   const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
   attributes = scope + (isInIframe ? "path=/;samesite=none;secure" : "path=/;samesite=lax");
 }
 
+/** The cookies when they were last taken apart, which takes far longer than to read them. */
+let latest = "";
+/** Their values. @type {Record<string, string | undefined>} */
+let values = {};
+
 /** The last non-empty cookie of that name, as the peers read it. @param {string} name @param {string} [text] of all */
 export function getCookie(name, text = cookieText()) {
-  let value;
-  for (const pair of text.split(";")) {
-    const [key = "", ...rest] = pair.split("=");
-    if (key.trim() === name) value = rest.join("=") || value;
+  if (text !== latest) {
+    latest = text;
+    values = {};
+    for (const pair of text.split(";")) {
+      const [key = "", ...rest] = pair.split("=");
+      values[key.trim()] = rest.join("=") || values[key.trim()];
+    }
   }
-  return value;
+  return values[name];
 }
 
 /** An empty value deletes. @param {string} name @param {string | number} value */
@@ -72,7 +81,7 @@ export function setCookie(name, value) {
   debug(`${value ? "store" : "delete"} ${name}`);
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
-    rare().then((its) => its.refused(name)).catch(() => {});
+    say("refused", name);
   }
 }
 
@@ -126,8 +135,8 @@ const canonical = (up) =>
  */
 /** @typedef {import("./scope.js").Url} Url */
 
-/** On a patched `fetch`: the browser's own. */
-const BENEATH = Symbol.for("passerby.fetch");
+/** On a patched `fetch`, and on `window`, where apps of SuperTokens look for it: what we send with, for the time being the browser's own. */
+const BENEATH = "__supertokensOriginalFetch";
 
 /** With the visitor's session, patched or not. @type {typeof fetch} */
 export let sessionFetch;
@@ -149,11 +158,8 @@ export let isOursByRule;
 /** Sends with the visitor's session. @type {(call: Call) => Promise<Answer>} */
 export let intercept;
 
-/** In the fragment of a URL: leave this request alone. */
-const EXCEPT = "superTokensDoNotDoInterception";
-
-/** @param {string} url of the refresh endpoint */
-export function patchFetch(url) {
+/** @param {string} url of the refresh endpoint @param {string} except in the fragment of a URL: leave this request alone */
+export function patchFetch(url, except = "superTokensDoNotDoInterception") {
   refreshUrl = url;
   const { recipe, interception } = given;
   const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? ((/** @type {any} */ url) => isOurs(url));
@@ -162,8 +168,9 @@ export function patchFetch(url) {
     return !!url && isOurs(url);
   };
   findOurs = (text) => {
-    const url = parseUrl(text);
-    return url && !url.hash.includes(EXCEPT) && decide(/** @type {any} */ (url)) && url;
+    // What somebody's `fetch` does by XMLHttpRequest, or by another one, is ours already.
+    const url = !!caller && parseUrl(text);
+    return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
   intercept = custom ? async (call) => (await synchronise(), run(call)) : (call) => run(call);
   // It is while the module is on its way.
@@ -171,7 +178,10 @@ export function patchFetch(url) {
   replaced = window.fetch;
   const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
   sessionFetch = modifyFetch({ originalFetch: replaced });
-  if (interception !== "none") patched = window.fetch = add({ originalFetch: replaced, userContext: {} });
+  if (interception !== "none") {
+    patched = window.fetch = add({ originalFetch: replaced, userContext: {} });
+    /** @type {any} */ (window)[BENEATH] = original;
+  }
 }
 
 /** @param {{ originalFetch: typeof fetch }} input */
@@ -202,8 +212,12 @@ export const nativeFetch = (...args) => (original ?? window.fetch).apply(window,
 
 /** Leaves another library's wrapper around ours in place; ours is a mere passage from then on. */
 export function restoreFetch() {
-  if (patched && window.fetch === patched) window.fetch = replaced;
-  patched = undefined;
+  if (stays) return;
+  if (patched) {
+    if (window.fetch === patched) window.fetch = replaced;
+    delete (/** @type {any} */ (window)[BENEATH]);
+    patched = undefined;
+  }
   era++;
 }
 
@@ -217,7 +231,8 @@ function prepare(input, init) {
     input,
     init,
     headers: new Headers(init?.headers ?? /** @type {Partial<Request>} */ (input)?.headers),
-    once: init?.body instanceof ReadableStream,
+    // By what it has: test runners have pages without this class.
+    once: "getReader" in Object(init?.body),
   };
 }
 
@@ -228,6 +243,19 @@ export function makePost(url) {
 
 /** What few visitors need. It imports nothing, because what it shared with the entry would have to become a third file. */
 export const rare = async () => (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
+
+/**
+ * What stands in the console, in words that few need.
+ * @param {"again" | "imitated" | "log" | "needless" | "refused" | "spent"} what @param {any} [detail] @param {any} [time]
+ */
+export function say(what, detail, time) {
+  rare().then((its) => its[what](detail, time)).catch(() => {});
+}
+
+/** @param {string} message without tokens and ids */
+function debug(message) {
+  if (given.enableDebugLogs) say("log", message, Date.now());
+}
 
 /**
  * The call of a session route as the app's hook wants it.
@@ -269,14 +297,15 @@ export async function send(call, headers, addCredentials, timeout) {
   if (call.send) return call.send(headers, addCredentials);
   const { input, init } = call;
   const isRequest = input instanceof Request;
-  const complete = { ...init, headers };
+  const isPlain = Object.getPrototypeOf(Object(init)) === Object.prototype;
+  const complete = { ...(isPlain ? init : (await rare()).members(init)), headers };
   if (addCredentials && !complete.credentials && !(isRequest && input.credentials === "omit")) {
     complete.credentials = "include";
   }
   const abort = new AbortController();
   call.end = () => abort.abort();
   if (timeout) complete.signal = abort.signal;
-  const sent = original.call(window, isRequest ? input.clone() : input, complete);
+  const sent = within(0, () => (/** @type {any} */ (window)[BENEATH] ?? original).call(window, isRequest ? input.clone() : input, complete));
   // What is given up leaves no cookies.
   const giveUp = () => (abort.abort(), Promise.reject(makeError("REFRESH_FAILED", "No answer in time")));
   return timeout ? limited(sent, timeout, giveUp) : sent;
@@ -317,7 +346,9 @@ export function lock(name, timeout) {
     const abort = new AbortController();
     const options = { signal: abort.signal, factory: handlers.lock, timeout };
     const request = async () => {
-      const locks = !handlers.lock && navigator.locks ? navigator.locks : await import("./locks.js");
+      // Those of a page that nobody looks at yet wait for that.
+      const isNative = !handlers.lock && navigator.locks && !(/** @type {any} */ (document).prerendering);
+      const locks = isNative ? navigator.locks : await import("./locks.js");
       await locks.request(name, options, async () => {
         await caughtUp();
         await new Promise((release) => done(/** @type {() => void} */ (release)));
@@ -401,7 +432,9 @@ const TAB = Math.random().toString(36).slice(2);
 /** Stored state is the truth; a message is only a hint to look again, and what events the others had. */
 export function listen() {
   try {
-    channel = new BroadcastChannel("passerby");
+    channel ??= new BroadcastChannel("passerby");
+    // Node's would keep a test runner from ending.
+    /** @type {any} */ (channel).unref?.();
     channel.onmessage = async ({ data }) => {
       // `setCookie` of the other tab read back what it wrote, which sends it on its way before the message.
       if (!(await caughtUp())) await new Promise((done) => setTimeout(done, 50));
@@ -427,6 +460,7 @@ export function changed() {
 }
 
 export function silence() {
+  if (stays) return;
   channel?.close();
   channel = undefined;
   listeners.clear();
@@ -459,6 +493,8 @@ export function takeSnapshot(state, token) {
 
 /** @param {string} code @param {string} text */
 export function makeError(code, text) {
+  // What the app gets of these may be a mere "Network Error".
+  if (/^[TF]/.test(code)) console.error(text);
   return Object.assign(new Error(text), { name: "SessionError", code });
 }
 

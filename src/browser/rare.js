@@ -1,4 +1,10 @@
-// What few visitors need, loaded when one does: the app's hooks, refusals for claims, and texts.
+// What few visitors need, loaded when one does: the app's hooks, refusals for claims, a refused refresh by XMLHttpRequest, and texts.
+
+/** Milliseconds until an answer that never ends is handed over before it is known what it refuses. */
+const BODY_TIMEOUT = 1000;
+
+/** What `fetch` reads of its second argument, but for the headers. */
+const MEMBERS = "method,body,mode,credentials,cache,redirect,referrer,referrerPolicy,integrity,keepalive,signal,duplex,priority".split(",");
 
 /** Milliseconds until a hook of the app that hangs is no longer waited for. */
 const HOOK_TIMEOUT = 20000;
@@ -39,11 +45,30 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     }
   },
 
+  /** What is no plain object: members that it inherits or computes count as well. @param {any} init @returns {RequestInit} */
+  members: (init) => Object.fromEntries(MEMBERS.filter((name) => init[name] !== undefined).map((name) => [name, init[name]])),
+
   /** @param {import("./host.js").Answer} response @param {unknown} userContext */
-  async checkClaims(response, userContext) {
-    const read = given.recipe?.getInvalidClaimsFromResponse;
-    const claimValidationErrors = read ? await read({ response, userContext }) : (await body(response))?.claimValidationErrors;
-    if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
+  checkClaims(response, userContext) {
+    const check = async () => {
+      const read = given.recipe?.getInvalidClaimsFromResponse;
+      const claimValidationErrors = read ? await read({ response, userContext }) : (await body(response))?.claimValidationErrors;
+      if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
+    };
+    return limited(check(), BODY_TIMEOUT);
+  },
+
+  /** The refresh endpoint's answer, to be given in place of the API's. @param {any} response @param {string} type */
+  async read(response, type) {
+    const { headers, status, statusText, url, cause } = response;
+    const responseText = await response.clone().text();
+    let body = null;
+    try {
+      body = await response[type === "arraybuffer" ? "arrayBuffer" : type || "text"]();
+    } catch {
+      // Neither JSON nor a document.
+    }
+    return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body, cause };
   },
 
   /** What a back end says against a sign-out. @param {string} code @param {string | undefined} message */
@@ -57,6 +82,29 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
       `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +
         "(maxRetryAttemptsForSessionRefresh)",
     ),
+
+  /** Of `init`. */
+  again() {
+    console.warn("SuperTokens was already initialized: this init changes nothing");
+  },
+
+  /** At the start with what settings. @param {string} message without tokens and ids @param {number} time */
+  log(message, time) {
+    const shown = (/** @type {unknown} */ value) => (typeof value === "function" ? "given" : JSON.stringify(value));
+    const settings = () => Object.entries(given).map(([name, value]) => `${name} ${shown(value)}`);
+    const text = message === "init" ? `init: ${settings().join(", ")}` : message;
+    console.log(`com.supertokens {t: "${new Date(time).toISOString()}", message: "${text}", supertokens-website-ver: "passerby"}`);
+  },
+
+  /** Of an axios instance. */
+  needless() {
+    console.warn("addAxiosInterceptors: axios needs nothing, XMLHttpRequest is intercepted");
+  },
+
+  /** Of the class. */
+  imitated() {
+    console.warn("XMLHttpRequest is not the browser's, and carries no session: have it replaced after init");
+  },
 
   /** Of a body. */
   spent() {

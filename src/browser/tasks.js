@@ -21,6 +21,7 @@ import {
   patchFetch,
   rare,
   restoreFetch,
+  say,
   send,
   setCookie,
   setFirstKey,
@@ -490,7 +491,7 @@ function settle(task, { response, reason, call }, [outcome = 0, detail = 0, , , 
   [
     () => done(response),
     () => {
-      rare().then((its) => its.spent()).catch(() => {});
+      say("spent");
       done(response);
     },
     () => failed(response),

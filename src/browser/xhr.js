@@ -1,8 +1,8 @@
 // XMLHttpRequest with the visitor's session. What is ours goes the way of `fetch`. One native object carries all attempts, and of its
 // events the caller gets those that belong to the final answer. `timeout` counts from the caller's `send` to the end, refresh and all.
 
-import { given } from "./handlers.js";
-import { findOurs, intercept } from "./host.js";
+import { given, stays } from "./handlers.js";
+import { findOurs, intercept, rare, say } from "./host.js";
 
 /** @typedef {import("./host.js").Answer} Answer */
 /**
@@ -158,8 +158,13 @@ function fail(xhr, exchange, type, error) {
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange @param {unknown} result */
 async function conclude(xhr, exchange, result) {
   if (exchange.isPending && result instanceof Response) {
-    exchange.instead = await read(result, xhr.responseType);
-    result = exchange.answer;
+    try {
+      exchange.instead = await (await rare()).read(result, xhr.responseType);
+      result = exchange.answer;
+    } catch (error) {
+      // What few visitors need could not be loaded.
+      result = error;
+    }
   }
   if (!exchange.isPending) return;
   if (result === exchange.answer) {
@@ -170,44 +175,32 @@ async function conclude(xhr, exchange, result) {
   }
 }
 
-/** The refresh endpoint's answer, to be given in place of the API's. @param {any} response @param {string} type */
-async function read(response, type) {
-  const { headers, status, statusText, url, cause } = response;
-  const responseText = await response.clone().text();
-  let body = null;
-  try {
-    body = await response[type === "arraybuffer" ? "arrayBuffer" : type || "text"]();
-  } catch {
-    // Neither JSON nor a document.
-  }
-  return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body, cause };
-}
-
 /** @param {number} status a response of which is not shown before it is known to be final */
 export function patchXhr(status) {
   expired = status;
   const add = given.recipe?.addXMLHttpRequestInterceptor ?? deriveXhr;
-  if (given.interception !== "none") add({ userContext: {} });
+  // Patched by us before, by another copy or by SuperTokens: one is enough.
+  if (given.interception !== "none" && !isXhrOurs()) add({ userContext: {} });
 }
 
 /** Whether requests of `XMLHttpRequest` carry the session. */
-export const isXhrOurs = () => FLAG in window.XMLHttpRequest;
+export const isXhrOurs = () => FLAG in Object(window.XMLHttpRequest);
 
 export function deriveXhr() {
   try {
-    // Patched by us before, by another copy or by SuperTokens: one is enough.
-    if (FLAG in window.XMLHttpRequest) return;
     original = window.XMLHttpRequest;
     patched = derive();
-    if (new patched() instanceof patched) window.XMLHttpRequest = patched;
+    // What others put in its place may make something else, or keep in each object what ours is built on.
+    if ("upload" in original.prototype && new patched() instanceof patched) return void (window.XMLHttpRequest = patched);
   } catch {
-    // It is missing, or somebody's imitation of it, which goes on without sessions.
+    // It is missing, or cannot be derived from.
   }
+  if (original) say("imitated");
 }
 
 /** Leaves another library's wrapper around ours in place. */
 export function restoreXhr() {
-  if (patched && window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
+  if (!stays && patched && window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
 }
 
 function derive() {
@@ -335,6 +328,10 @@ function derive() {
     },
   };
   const derived = classes.XMLHttpRequest;
+  // As the native ones are: other libraries list them.
+  for (const name of Object.getOwnPropertyNames(derived.prototype).slice(1)) {
+    Object.defineProperty(derived.prototype, name, { enumerable: true });
+  }
   for (const name of ANSWERS) {
     Object.defineProperty(derived.prototype, name, {
       configurable: true,

@@ -1,4 +1,4 @@
-// A server that asks for anti-CSRF tokens (reference 1.1, `VIA_TOKEN`): the SDK has the right one at all times.
+// A server that asks for anti-CSRF tokens (`VIA_TOKEN`): the SDK has the right one at all times.
 
 import assert from "node:assert/strict";
 import { COOKIES, openShop } from "./support/browser.mjs";

@@ -34,7 +34,7 @@ const UPDATED = "ACCESS_TOKEN_PAYLOAD_UPDATED";
 
 /** What `axios.create` is given in the page, after `init`. */
 const ADAPTERS = {
-  "fetch, the browser's own": () => ({ adapter: "fetch", env: { fetch: fetch[Symbol.for("passerby.fetch")] } }),
+  "fetch, the browser's own": () => ({ adapter: "fetch", env: { fetch: fetch.__supertokensOriginalFetch } }),
   "XMLHttpRequest, the browser's own": () => {
     window.XMLHttpRequest = Object.getPrototypeOf(XMLHttpRequest);
     return { adapter: "xhr" };

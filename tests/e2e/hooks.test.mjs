@@ -429,6 +429,7 @@ test("debug logs say what is done, without tokens and ids", async (visitor) => {
   await tab.signIn("Ada");
   await tab.call("signOut");
   const text = lines.join("\n");
+  assert.match(text, /message: "init: apiDomain .*tokenTransferMethod \\?"header\\?"/, "and with what settings");
   assert.match(text, /^com\.supertokens \{t: "\d{4}-\d\d-\d\dT[\d:.]+Z", message: "event SESSION_CREATED", supertokens-website-ver: /m);
   assert.doesNotMatch(text, /eyJ|[0-9a-f]{8}-[0-9a-f]{4}/);
 });

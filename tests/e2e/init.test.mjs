@@ -125,20 +125,84 @@ test("init with unknown options names them in the console, and works", async (vi
   assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
 });
 
-test("a second init warns and changes nothing", async (visitor) => {
+test("a second init in the shape of supertokens-web-js warns and changes nothing", async (visitor) => {
   const { tab } = await visitor.guest();
   await tab.run(() => {
     window.patched = window.fetch;
-    passerby.init({ apiDomain: "https://elsewhere.example", onHandleEvent: () => (window.calledSecond = true) });
+    const onHandleEvent = () => (window.calledSecond = true);
+    passerby.init({ appInfo: { apiDomain: "https://elsewhere.example" }, recipeList: [passerby.Session.init({ onHandleEvent })] });
   });
+  assert.equal((await tab.signIn("Ada")).status, 200);
   const problems = visitor.takeProblems();
   assert.equal(problems.length, 1);
   assert.match(problems[0], /already initialized/);
-  assert.equal((await tab.signIn("Ada")).status, 200);
   assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
   assert.equal(await tab.run(() => window.calledSecond), undefined);
   assert.equal(await tab.run(() => window.fetch === window.patched), true);
   assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
+
+test("a second init takes effect whole: options, events, hooks, overrides", async (visitor) => {
+  const { tab } = await visitor.guest();
+  await tab.run(() => {
+    window.patched = [window.fetch, window.XMLHttpRequest];
+    window.states = [];
+    window.seen = [];
+    passerby.subscribe(() => states.push(passerby.getSnapshot().state));
+    harness.start({
+      anonymous: {},
+      tokenTransferMethod: "header",
+      onHandleEvent: ({ action }) => seen.push(action),
+      preAPIHook: async (context) => (seen.push(context.action), context),
+      override: { functions: (original) => ({ ...original, getUserId: async () => "another" }) },
+    });
+  });
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  assert.equal((await tab.call("getUserId")).value, "another");
+  assert.equal(typeof (await tab.call("getAccessToken")).value, "string", "tokens travel in headers now");
+  assert.equal((await tab.xhr("/api/account")).status, 200);
+  await tab.call("signOut");
+  assert.deepEqual(await tab.run(() => seen), ["SESSION_CREATED", "SIGN_OUT", "SIGN_OUT"]);
+  assert.deepEqual(await tab.eventNames(), [], "nothing for the first");
+  assert.equal(await tab.run(() => window.fetch === patched[0] && window.XMLHttpRequest === patched[1]), true);
+  assert.deepEqual(await tab.run(() => states), ["authenticated", "anonymous"], "and subscribers stay");
+
+  // No requests are ours any more but those of the new domain.
+  await tab.run(() => passerby.init({ apiDomain: "https://elsewhere.example" }));
+  const [request] = await Promise.all([tab.page.waitForRequest("**/api/me"), tab.fetch("/api/me")]);
+  assert.equal(request.headers().rid, undefined);
+});
+
+test("what is under way at a second init goes on, and an app that calls it at each navigation has one refresh", async (visitor) => {
+  const { tab, anonymousId } = await visitor.returningCustomer();
+  const seen = await tab.run(async () => {
+    const answers = [];
+    for (let i = 0; i < 5; i++) {
+      harness.start({ anonymous: {} });
+      answers.push(harness.request(`/api/account?${i}`), harness.xhr(`/api/account?xhr${i}`));
+    }
+    return (await Promise.all(answers)).map(({ status, body }) => [status, body.anonymousId].join());
+  });
+  assert.deepEqual([...new Set(seen)], [`200,${anonymousId}`]);
+  assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
+  assert.deepEqual((await tab.eventNames()).filter((name) => name === "REFRESH_SESSION").length, 1);
+});
+
+test("a second init with options that cannot work leaves the first in force", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  const patched = "window.fetch === window.patched";
+  await tab.run(() => void (window.patched = window.fetch));
+  for (const options of ["{ apiDomain: '' }", "{ maxRetryAttemptsForSessionRefresh: 'x' }"]) {
+    const { code } = await initError(tab, `() => ({ onHandleEvent: null, override: { functions: () => ({ getUserId: async () => "wrong" }) }, ...${options} })`);
+    assert.equal(code, "BAD_CONFIG", options);
+  }
+  assert.equal(await tab.run(patched), true);
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
+  assert.equal((await tab.call("getUserId")).value, "ada");
+  assert.equal((await tab.call("getAnonymousId")).value, anonymousId);
+  await tab.run(() => passerby.dispose());
+  assert.equal(await tab.run(patched), false);
 });
 
 test("where the policy forbids WebAssembly, the same code runs as JavaScript, and diagnose() says so", async (visitor) => {

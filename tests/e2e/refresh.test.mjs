@@ -233,7 +233,8 @@ test("a back end that keeps saying 401 is asked so often and no more", async (vi
   const { error, code, message } = await tab.fetch("/api/stubborn");
 
   assert.deepEqual([error, code], ["SessionError", "TOO_MANY_RETRIES"]);
-  assert.match(message, /\/api\/stubborn.* 2 times/);
+  assert.match(message, /\/api\/stubborn.* 2 times.*maxRetryAttemptsForSessionRefresh/);
+  assert.deepEqual(visitor.takeProblems(), [message], "it stands in the console, because callers may tell nothing of it");
   assert.deepEqual(await server.calls(), { [REFRESH]: 2 });
   assert.equal((await tab.fetch("/api/account")).status, 200, "the session is as it was");
 });

@@ -262,3 +262,19 @@ test("the caller's headers and credentials stay as they are", async (visitor, t)
   assert.equal(plain.headers.rid, "anti-csrf");
   assert.equal(plain.headers["st-auth-mode"], "cookie");
 }, TALKS_TO_OTHERS);
+
+test("what we send with has the name that apps of SuperTokens know it by", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const sent = (run) => Promise.all([tab.page.waitForRequest("**/api/me*"), tab.run(run)]).then(([request]) => request.headers().rid);
+  assert.equal(await sent(() => fetch("/api/me?with")), "anti-csrf");
+  assert.equal(await sent(() => __supertokensOriginalFetch("/api/me?past")), undefined);
+  const seen = await tab.run(async () => {
+    const beneath = __supertokensOriginalFetch;
+    const urls = [];
+    window.__supertokensOriginalFetch = (...values) => (urls.push(values[0]), beneath(...values));
+    const { status } = await fetch("/api/me?through");
+    passerby.dispose();
+    return { status, urls, isNative: fetch === beneath, isThere: "__supertokensOriginalFetch" in window };
+  });
+  assert.deepEqual(seen, { status: 200, urls: ["/api/me?through"], isNative: true, isThere: false });
+});

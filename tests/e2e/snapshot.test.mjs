@@ -101,3 +101,27 @@ test("a front token that the server did not write is shown as it is, and trusted
   assert.equal(status, 401);
   assert.equal((await tab.snapshot()).state, "anonymous");
 });
+
+test("a snapshot takes the cookies apart when they have changed, and no more: components ask at each render", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const counts = await tab.run(() => {
+    const { split } = String.prototype;
+    let count = 0;
+    String.prototype.split = function (...values) {
+      count++;
+      return split.apply(this, values);
+    };
+    const asked = () => {
+      count = 0;
+      for (let i = 0; i < 10; i++) passerby.getSnapshot();
+      return count;
+    };
+    passerby.getSnapshot();
+    const same = asked();
+    document.cookie = "foreign=1; path=/";
+    const changed = asked();
+    String.prototype.split = split;
+    return { same, isSeen: changed > 0 };
+  });
+  assert.deepEqual(counts, { same: 0, isSeen: true });
+});

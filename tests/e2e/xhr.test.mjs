@@ -167,6 +167,7 @@ test("a back end that keeps saying 401: an error event that says why", async (vi
     return { code: event.error.code, type: event.type, trace };
   });
   assert.deepEqual([code, type, trace], ["TOO_MANY_RETRIES", "error", FAILED]);
+  assert.match(visitor.takeProblems().join(), /\/api\/stubborn.* 2 times.*maxRetryAttemptsForSessionRefresh/);
   assert.deepEqual(await server.calls(), { [REFRESH]: 2 });
 });
 
@@ -357,6 +358,8 @@ test("what imitates XMLHttpRequest and cannot be extended stays as it is", async
     });
   });
   assert.deepEqual(kept, [true, true, true, true]);
+  const problems = visitor.takeProblems();
+  assert.ok(problems.length === 3 && problems.every((text) => text.startsWith("XMLHttpRequest is not the browser's")), problems.join());
 });
 
 test("a second copy of the package on the page leaves XMLHttpRequest to the first", async (visitor) => {
@@ -397,4 +400,65 @@ test("interceptors of SuperTokens for axios see that nothing is left to do", asy
     return [xhr.getResponseHeader("X-SuperTokens-XHR-Intercepted"), xhr.getAllResponseHeaders().split("\r\n").slice(-2)];
   });
   assert.deepEqual(seen, ["true", ["x-supertokens-xhr-intercepted: true", ""]]);
+});
+
+test("other libraries that list an object's members find those of a native one", async (visitor) => {
+  const tab = await visitor.tab();
+  const [native, ours] = await tab.run(() => {
+    const names = () => {
+      const all = [];
+      for (const name in new XMLHttpRequest()) all.push(name);
+      return all.filter((name) => name !== "cause").sort();
+    };
+    const native = names();
+    passerby.init({ apiDomain: location.origin });
+    return [native, names()];
+  });
+  assert.deepEqual(ours, native);
+});
+
+test("somebody's imitation is left alone, and a fetch that is made of it carries the session", async (visitor) => {
+  const tab = await visitor.tab();
+  const seen = await tab.run(async () => {
+    const Native = XMLHttpRequest;
+    // As Pretender has it: what the native class has in its prototype is in each object.
+    class Imitation {
+      upload = { addEventListener() {} };
+      #native = new Native();
+      readyState = 0;
+      open(...values) {
+        this.#native.open(...values);
+      }
+      setRequestHeader(...values) {
+        this.#native.setRequestHeader(...values);
+      }
+      addEventListener() {}
+      send(body) {
+        this.#native.onload = () => {
+          Object.assign(this, { readyState: 4, status: this.#native.status, responseText: this.#native.responseText, headers: this.#native.getAllResponseHeaders() });
+          this.onload?.();
+        };
+        this.#native.send(body);
+      }
+    }
+    window.XMLHttpRequest = Imitation;
+    const send = (xhr, url, headers = []) => {
+      xhr.open("GET", url);
+      for (const [name, value] of headers) xhr.setRequestHeader(name, value);
+      return new Promise((done) => {
+        xhr.onload = () => done(xhr);
+        xhr.send();
+      });
+    };
+    window.fetch = async (url, init) => {
+      const { status, responseText, headers } = await send(new XMLHttpRequest(), url, [...new Headers(init?.headers)]);
+      return new Response(responseText, { status, headers: headers.trim().split("\r\n").map((line) => line.split(": ")) });
+    };
+    harness.start({ anonymous: {} });
+    const { body } = await harness.request("/api/me");
+    const { status, readyState } = await send(new XMLHttpRequest(), "/api/products");
+    return { kind: body.kind, status, readyState, isLeft: XMLHttpRequest === Imitation };
+  });
+  assert.deepEqual(seen, { kind: "anonymous", status: 200, readyState: 4, isLeft: true });
+  assert.match(visitor.takeProblems().join(), /^XMLHttpRequest is not the browser's/);
 });

@@ -303,6 +303,24 @@ flow("an upload is sent again whole, and its progress is told", async (visitor) 
   assert.deepEqual(seen, { status: 200, length: 200_000, uploaded: ["loadstart", "load", "loadend"] });
 });
 
+flow("a refused refresh is the answer over XMLHttpRequest; it fails where what that needs cannot be loaded", async (visitor) => {
+  for (const lost of [undefined, "/rare.js"]) {
+    const tab = await visitor.tab(undefined, [], "/pages/slim.html");
+    if (!lost) await tab.signIn("Ada");
+    await tab.post("/api/demo/expire");
+    Object.assign(visitor.front, { lost, refusedWith: 503 });
+    const seen = await tab.run(async () => {
+      const xhr = new XMLHttpRequest();
+      xhr.open("GET", "/api/account");
+      xhr.send();
+      const { type } = await new Promise((done) => (xhr.onload = xhr.onerror = done));
+      return [type, xhr.status, xhr.responseText];
+    });
+    assert.deepEqual(seen, lost ? ["error", 0, ""] : ["load", 503, '{"message":"later"}']);
+    visitor.front.refusedWith = undefined;
+  }
+});
+
 flow("synchronous XMLHttpRequest goes through", async (visitor) => {
   const { tab } = await visitor.guest();
   const kind = await tab.run(() => {
@@ -338,6 +356,45 @@ flow("bodies of every kind are sent again after a refusal", async (visitor) => {
   visitor.front.refusals = 1;
   const { body } = await tab.run(() => harness.request(new Request("/api/echo", { method: "PUT", body: "text" })));
   assert.deepEqual([body.method, body.body], ["PUT", "text"]);
+});
+
+flow("options of a request that are inherited or computed count, as the browser reads them", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const seen = await tab.run(async () => {
+    class Options {
+      #body = "payload";
+      get method() {
+        return "POST";
+      }
+      get body() {
+        return this.#body;
+      }
+    }
+    const all = [new Options(), Object.create({ method: "DELETE" }), Object.assign(Object.create(null), { method: "PUT", body: "x" }), { method: "PATCH" }];
+    return Promise.all(all.map((options) => harness.request("/api/echo", options)));
+  });
+  assert.deepEqual(seen.map(({ body }) => `${body.method} ${body.body}`), ["POST payload", "DELETE ", "PUT x", "PATCH "]);
+});
+
+flow("a refusal whose body never ends is handed over", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const seen = await tab.run(async () => {
+    const start = performance.now();
+    const { status, body } = await fetch("/api/endless");
+    const time = performance.now() - start;
+    const { value } = await body.getReader().read();
+    return { status, time, text: new TextDecoder().decode(value) };
+  });
+  assert.ok(seen.time < 5000, `${seen.time} ms`);
+  assert.deepEqual([seen.status, seen.text], [403, '{"title":']);
+});
+
+flow("a page that is made ready before somebody looks at it waits for no lock", async (visitor) => {
+  const { tab, anonymousId } = await visitor.returningCustomer(undefined, ["activation"]);
+  const start = Date.now();
+  assert.equal((await tab.fetch("/api/account")).body.anonymousId, anonymousId);
+  assert.ok(Date.now() - start < 5000, `${Date.now() - start} ms`);
+  assert.equal(visitor.refreshes(), 1);
 });
 
 for (const without of [[], ["abortReason"], ["abortTimeout"]]) {
@@ -421,7 +478,7 @@ for (const [lacks, code] of Object.entries(WAYS)) {
       const waiting = harness.request("/api/me");
       passerby.dispose();
       const isBack = fetch === native;
-      const { status, body } = await waiting;
+      const { status } = await waiting;
       const { code } = await harness.attempt("doesSessionExist");
       return { isBack, status, code, isStored: document.cookie.includes("sAnonymousFrontToken") };
     });
@@ -514,4 +571,20 @@ flow("a module worker: importing has no effect, and init says that there is no w
       }),
   );
   assert.deepEqual(seen, { code: "NO_WINDOW", exists: "NOT_INITIALISED", disposed: "undefined", isUntouched: true });
+});
+
+flow("a module service worker: the same", async (visitor) => {
+  const tab = await visitor.tab();
+  const seen = await tab.run(async () => {
+    const registration = await navigator.serviceWorker.register("/pages/service-worker.js", { type: "module" });
+    const worker = registration.installing ?? registration.waiting ?? registration.active;
+    while (worker.state !== "activated") await new Promise((done) => (worker.onstatechange = done));
+    const seen = await new Promise((done) => {
+      navigator.serviceWorker.onmessage = ({ data }) => done(data);
+      worker.postMessage(0);
+    });
+    await registration.unregister();
+    return seen;
+  });
+  assert.deepEqual(seen, { code: "NO_WINDOW", state: "unknown", isUntouched: true });
 });

@@ -394,7 +394,7 @@ test("where a patched function carries the request, it is left alone", () => {
     return intercepted(config, axios, engine).adapter === adapter;
   };
   try {
-    globalThis.fetch = Object.assign((...args) => original(...args), { [Symbol.for("passerby.fetch")]: original });
+    globalThis.fetch = Object.assign((...args) => original(...args), { __supertokensOriginalFetch: original });
     assert.equal(isLeft({ adapter: "fetch" }), true);
     assert.equal(isLeft({ adapter: ["xhr", "fetch"] }), true);
     assert.equal(isLeft({ adapter: "fetch", env: { fetch: original } }), false);

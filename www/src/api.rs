@@ -1,4 +1,4 @@
-//! The shop's API. A guest's cart lives in the guest's session, a customer's in the shop's books; the `on_upgrade` hook carries
+//! The shop's API. A guest's cart lives in the guest's session, a customer's in the shop's books; the `on_sign_in` hook carries
 //! it over (see [`crate::shop::sessions`]).
 
 use axum::extract::State;
@@ -113,7 +113,7 @@ async fn login(visitor: Visitor, body: Result<Json<Login>, JsonRejection>) -> Re
     if password != DEMO_PASSWORD {
         return Err(ApiError::Password);
     }
-    let user = visitor.sign_in(&user_id, Map::from_iter([(NAME.to_owned(), name.into())])).await?;
+    let user = visitor.sign_in_with(&user_id, Map::from_iter([(NAME.to_owned(), name.into())])).await?;
     Ok(Json(json!({ "userId": user.user_id(), "name": name })))
 }
 

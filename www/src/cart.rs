@@ -63,7 +63,7 @@ impl Cart {
         let mut cart = Self::default();
         for (id, quantity) in value.and_then(Value::as_object).into_iter().flatten() {
             if let Some(quantity) = quantity.as_u64().and_then(|quantity| u32::try_from(quantity).ok()) {
-                // Refused entries are those to leave out.
+                // SessionRejection entries are those to leave out.
                 let _ = cart.set(id, quantity);
             }
         }

@@ -1,4 +1,4 @@
-//! What the shop sells.
+//! The shop's plants.
 
 use serde::Serialize;
 

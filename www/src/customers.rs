@@ -1,4 +1,4 @@
-//! What the shop knows about its customers: carts and orders, by user id, for as long as the process runs.
+//! The shop's customers: carts and orders, by user id, for as long as the process runs.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,7 +25,7 @@ struct Customer {
 pub struct Order {
     /// Counts from 1, for each customer.
     pub number: usize,
-    /// What was ordered.
+    /// The ordered plants.
     pub cart: CartView,
 }
 

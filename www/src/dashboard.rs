@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use passerby_server::{Refused, User, redirect_to_refresh};
+use passerby_server::{SessionRejection, User, redirect_to_refresh};
 
 use crate::api::name_of;
 use crate::cart::CartView;
@@ -23,10 +23,10 @@ struct Dashboard<'a> {
 }
 
 /// `GET /dashboard`. Only verifies; who has to refresh or to sign in first is sent to `/refresh-session`.
-pub async fn page(State(shop): State<Shop>, user: Result<User, Refused>, OriginalUri(uri): OriginalUri) -> Response {
+pub async fn page(State(shop): State<Shop>, user: Result<User, SessionRejection>, OriginalUri(uri): OriginalUri) -> Response {
     let user = match user {
         Ok(user) => user,
-        Err(Refused::Unauthorised | Refused::TryRefresh) => return redirect_to_refresh(&uri),
+        Err(SessionRejection::Unauthorised | SessionRejection::TryRefresh) => return redirect_to_refresh(&uri),
         Err(other) => return other.into_response(),
     };
     let dashboard = Dashboard {

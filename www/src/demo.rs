@@ -1,4 +1,4 @@
-//! What only a demo has: ways to break one's own session, and to choose what becomes of it. None of this belongs into an app.
+//! Parts of a demo that do not belong into an app: ways to break one's own session, and to choose what becomes of it.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -19,7 +19,7 @@ use crate::shop::Shop;
 const REFRESH: &str = "/auth/session/refresh";
 const REFRESH_COOKIE: &str = "sRefreshToken=";
 
-/// What the visitor chose, in the payload of either kind of session; absent for "keep".
+/// The visitor's choice, in the payload of either kind of session; absent for "keep".
 const AFTER_SIGN_OUT: &str = "afterSignOut";
 const ROTATE: &str = "rotate";
 
@@ -34,7 +34,7 @@ pub fn routes() -> Router<Shop> {
         .route("/auth/session/refresh/steal", post(steal))
 }
 
-/// What the server does at sign-out, as the visitor chose.
+/// The visitor's choice of what the server does at sign-out.
 #[must_use]
 pub fn after_sign_out(user: &UserSession) -> AfterSignOut {
     match user.payload().get(AFTER_SIGN_OUT).and_then(Value::as_str) {
@@ -89,7 +89,7 @@ async fn expire(visitor: Visitor) -> Result<Json<Value>, ApiError> {
 
 /// Ada signs in by a form of a page, whose answer no script sees.
 async fn sign_in_by_form(visitor: Visitor) -> Result<Redirect, ApiError> {
-    visitor.sign_in("ada", Map::new()).await?;
+    visitor.sign_in("ada").await?;
     Ok(Redirect::to("/"))
 }
 

@@ -1,4 +1,4 @@
-//! What the shop's API answers when it cannot do what it was asked for.
+//! The answers of the shop's API to a request that failed.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;

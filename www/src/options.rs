@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt};
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub const USAGE: &str = "\
 Sill, the demo shop of Passerby.
 

@@ -21,7 +21,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     let (stopping, stopped) = oneshot::channel();
     let told = async move {
         stop.await;
-        // Whoever waited has gone: then it is over anyway.
+        // The receiver may be gone: then the server stops anyway.
         let _ = stopping.send(());
     };
     let patience = async {

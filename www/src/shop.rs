@@ -23,7 +23,7 @@ use crate::{api, dashboard, demo};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What the handlers share.
+/// The state that all handlers share.
 #[derive(Debug, Clone)]
 pub struct Shop {
     /// For revoking.
@@ -69,7 +69,7 @@ pub async fn sessions(origin: &str, options: &Options, customers: Arc<Customers>
         .mint_for_navigations(options.mint_for_navigations)
         .anti_csrf(if options.anti_csrf_tokens { AntiCsrf::ViaToken } else { AntiCsrf::None })
         // The guest becomes a customer, in whatever way: the plants move into the customer's cart. The access token says how many.
-        .on_upgrade(move |guest, user_id| {
+        .on_sign_in(move |guest, user_id| {
             let brought = api::guest_cart(&guest);
             customers.change_cart(&user_id, |cart| cart.merge(&brought));
             let mut carried = demo::carried_choice(guest.payload());

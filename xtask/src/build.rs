@@ -17,7 +17,7 @@ use crate::{
 /// The most that the whole default entry may be, compressed with brotli.
 const BUDGET: usize = 19_000;
 
-/// What becomes of the sizes of the entry points.
+/// The use that is made of the sizes of the entry points.
 #[derive(Clone, Copy)]
 pub(crate) enum Sizes {
     /// They are compared with the committed figures.
@@ -105,7 +105,7 @@ fn compile(tools: &Tools) -> Result<PathBuf> {
     Ok(wasm)
 }
 
-/// What the package calls (`pkg/src/load.ts`), by its name in the crate, and the name that visitors download.
+/// The parts that the package calls (`pkg/src/load.ts`): the name in the crate, and the name that visitors download.
 const EXPORTS: [(&str, &str); 2] = [("memory", "m"), ("turn", "t")];
 
 /// The smallest module. Seconds long, so it is skipped when its input is that of the last time.
@@ -195,7 +195,7 @@ fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// What each entry point weighs, beside the last committed figures.
+/// The size of each entry point, beside the last committed figures.
 fn weigh_entries(tools: &Tools, wasm: &Path, sizes: Sizes) -> Result<()> {
     let mut entries = Vec::new();
     for entry in bundles::ENTRIES {

@@ -34,7 +34,7 @@ pub(crate) const ENTRIES: [&str; 13] = [
 /// How all of them are bundled.
 const FLAGS: [&str; 5] = ["--bundle", "--minify", "--target=es2020", "--legal-comments=none", "--log-level=warning"];
 
-/// What stays a file of its own even in bundles that are one file.
+/// The modules that stay files of their own even in bundles that are one file.
 const APART: &str = "--external:./fallback.js";
 
 /// Builds everything. Fails on type errors.
@@ -133,7 +133,7 @@ fn copy_declarations(from: &Path, dist: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the visitors of an app download that imports the default export of this module, which has all functions. What is loaded when it
+/// The download of visitors of an app that imports the default export of this module, which has all functions. A module that is loaded when it
 /// is first used is not among it, nor are the classes of claims, which apps import by name.
 pub(crate) fn weigh(module: &str) -> Result<Size> {
     weigh_import("all", module)
@@ -155,7 +155,7 @@ fn weigh_import(what: &str, module: &str) -> Result<Size> {
     files_of(&folder, "weighed.js", Vec::new())?.iter().try_fold(Size::default(), |sum, file| Ok(sum + sizes::measure(file)?))
 }
 
-/// What of the bundle that was weighed last is not the module's text: the glue, the host module, the entry modules.
+/// The part of the bundle that was weighed last without the module's text: the glue, the host module, the entry modules.
 pub(crate) fn weigh_without(text: &str) -> Result<Size> {
     let folder = paths::target()?.join("npm").join("weighed");
     let script = paths::read(&folder.join("weighed.js"))?;

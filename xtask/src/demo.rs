@@ -45,7 +45,7 @@ pub(crate) fn build_web(tarball: &Path) -> Result<PathBuf> {
     step("build the demo's web app", || {
         let web = paths::web();
         setup::install_npm_packages(&web)?;
-        // What `npm install <tarball>` does. npm itself would also write the tarball's checksum, new with every build, into the lock file.
+        // The same as `npm install <tarball>`. npm itself would also write the tarball's checksum, new with every build, into the lock file.
         let package = web.join("node_modules").join("passerby");
         paths::emptied(&package)?;
         output(Command::new("tar").arg("-xzf").arg(tarball).arg("-C").arg(&package).arg("--strip-components=1"))?;

@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod bundles;
 mod demo;
+mod deny;
 mod exports;
 mod fallback;
 mod inline;
@@ -29,6 +30,7 @@ cargo xtask test [native|wasm|e2e|engines|packaging]
                                         all tests, or those of one level
 cargo xtask simulate [--seeds N] [--from SEED] [--seed SEED]
                                         random orders of events, in a world without I/O
+cargo xtask deny                        licences, bans and sources of the crates we depend on; advisories where they can be had
 cargo xtask bench [sizes|browser|server] [--quick] [--sessions N]
                                         Passerby beside its peers; --quick shows that it works, its numbers say little";
 
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         ["test", "e2e"] => test::test(&[test::Part::EndToEnd]),
         ["test", "engines"] => test::test(&[test::Part::Engines]),
         ["test", "packaging"] => test::test(&[test::Part::Packaging]),
+        ["deny"] => deny::deny(),
         ["bench", rest @ ..] => bench::bench(rest),
         ["simulate", args @ ..] => simulate::simulate(args),
         ["help" | "--help" | "-h"] => {

@@ -36,7 +36,7 @@ fn connect(mut browser: TcpStream) -> io::Result<()> {
     let [_version, _connect, _, _name, length] = read(&mut browser)?;
     let (host, port) = (take(&browser, length)?, u16::from_be_bytes(read(&mut browser)?));
     if host != b"127.0.0.1" {
-        // What the browser asks of the internet on its own would hold up the page.
+        // The browser's own requests to the internet would hold up the page.
         return Ok(());
     }
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;

@@ -33,7 +33,7 @@ pub(crate) fn node_bin(package: &str, name: &str) -> PathBuf {
     root().join("node_modules").join(package).join("bin").join(name)
 }
 
-/// What outlives this clone: tools that take minutes to build, shared by all clones of a user.
+/// Files that outlive this clone: tools that take minutes to build, shared by all clones of a user.
 pub(crate) fn cache() -> Result<PathBuf> {
     let base = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)

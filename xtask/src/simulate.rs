@@ -21,7 +21,7 @@ pub(crate) fn simulate(args: &[&str]) -> Result<()> {
     run(cargo().current_dir(paths::root()).args(program).args(args))
 }
 
-/// What every change has to pass.
+/// The gate for every change.
 pub(crate) fn gate() -> Result<()> {
     let count = HISTORIES.to_string();
     simulate(&["--seeds", &count])?;

@@ -1,4 +1,4 @@
-//! What visitors download, measured by the very zlib and brotli that Node brings along.
+//! The sizes of visitors' downloads, measured by the very zlib and brotli that Node brings along.
 
 use std::{
     fmt::Write as _,
@@ -45,7 +45,7 @@ pub(crate) fn measure(file: &Path) -> Result<Size> {
     Ok(Size { raw, gzip, brotli })
 }
 
-/// What each entry point weighs, and by which compiler: others make other sizes of the same source.
+/// The size of each entry point, and the compiler: others make other sizes of the same source.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) compiler: String,

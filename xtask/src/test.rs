@@ -32,8 +32,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// Not `Engines`: no whole run of it was green yet.
-    pub(crate) const ALL: [Self; 4] = [Self::Native, Self::Wasm, Self::EndToEnd, Self::Packaging];
+    pub(crate) const ALL: [Self; 5] = [Self::Native, Self::Wasm, Self::EndToEnd, Self::Engines, Self::Packaging];
 
     fn name(self) -> &'static str {
         match self {
@@ -127,7 +126,7 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &here))
 }
 
-/// What runs without a browser, and what compiles.
+/// Everything that runs without a browser, or only has to compile.
 fn package() -> Result<()> {
     run(node(paths::node_bin("typescript", "tsc")).current_dir(paths::root()).args(["--project", "tests/types"]))?;
     run(Command::new("node").arg("--test").args(test_files("unit")?).current_dir(paths::root()))
@@ -143,7 +142,7 @@ fn test_files(folder: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What tests with visitors need.
+/// The demo shop and its server, for tests with visitors.
 struct Shop {
     browser: Browser,
     server: PathBuf,

@@ -17,12 +17,11 @@ use axum::{
 use lexopt::{Arg, Parser, ValueExt as _};
 use passerby_server::{PostgresStore, Principal, Sessions, SqliteStore, User, Visitor, VisitorError};
 use serde::Deserialize;
-use serde_json::Map;
 use tokio::net::TcpListener;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
 
 const USAGE: &str = "\
-passerby-benches bare|passerby|tower-sessions [--port N] [--origin URL] [--database FILE|postgres://…] [--no-anonymous]
+passerby-benches bare|passerby|tower-sessions [--port N] [--origin URL] [--database FILE|postgres://…] [--no-anonymous] [--mint-limits]
 passerby-benches fill --database FILE|postgres://… --sessions N";
 
 #[derive(Default)]
@@ -33,6 +32,7 @@ struct Options {
     database: Option<String>,
     sessions: u64,
     without_anonymous: bool,
+    with_mint_limits: bool,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +72,7 @@ fn parse() -> Result<(String, Options), Box<dyn Error>> {
             Arg::Long("database") => options.database = Some(parser.value()?.string()?),
             Arg::Long("sessions") => options.sessions = parser.value()?.parse()?,
             Arg::Long("no-anonymous") => options.without_anonymous = true,
+            Arg::Long("mint-limits") => options.with_mint_limits = true,
             other => return Err(other.unexpected().into()),
         }
     }
@@ -87,12 +88,13 @@ async fn user(user: User) -> String {
     user.user_id().to_owned()
 }
 
-/// Passerby's layer, as an app has it. Nothing is left out but the limit of new sessions, which this benchmark exceeds on purpose.
+/// Passerby's layer, as an app has it. Nothing is left out but the limits of new sessions, which this benchmark exceeds on purpose, and these
+/// only where they are not what is measured.
 async fn passerby(address: &str, options: Options) -> Result<Router, Box<dyn Error>> {
     let builder = Sessions::builder()
         .api_domain(options.origin.as_deref().unwrap_or(address))
-        .mint_limit(None)
         .anonymous_enabled(!options.without_anonymous);
+    let builder = if options.with_mint_limits { builder } else { builder.mint_limit(None).mint_budget(None) };
     let database = options.database.ok_or(USAGE)?;
     let builder = if fill::is_postgres(&database) {
         builder.store(PostgresStore::connect(&database).await?)
@@ -107,7 +109,7 @@ async fn passerby(address: &str, options: Options) -> Result<Router, Box<dyn Err
         .route(
             "/login",
             post(async |visitor: Visitor, Query(login): Query<Login>| {
-                visitor.sign_in(&login.user, Map::new()).await?;
+                visitor.sign_in(&login.user).await?;
                 Ok::<_, VisitorError>("signed in")
             }),
         )
@@ -121,7 +123,7 @@ async fn passerby(address: &str, options: Options) -> Result<Router, Box<dyn Err
     Ok(routes.layer(sessions.layer()))
 }
 
-/// What a Rust app would take: a session in memory, found by a cookie.
+/// The choice of a Rust app: a session in memory, found by a cookie.
 fn tower_sessions() -> Router {
     const USER: &str = "user";
     Router::new()

@@ -1,7 +1,8 @@
 /** As `supertokens-web-js/recipe/session`. */
-import { functions, type OverrideValidators, type UserContext, validateClaims as validate } from "../session.js";
+import { functions, type UserContext, validateClaims as validate } from "../session.js";
 import type { ClaimValidationError } from "../claims/types.js";
 import type { Recipe, SessionConfig } from "../types.js";
+import type { OverrideValidators } from "../wanted.js";
 
 export { BooleanClaim } from "../claims/booleanClaim.js";
 export { PrimitiveArrayClaim, type PrimitiveArrayClaimConfig } from "../claims/primitiveArrayClaim.js";

@@ -9,7 +9,7 @@ export type CookieHandlerInterface = {
 /** Makes a handler, from the browser's own. */
 export type CookieHandlerInput = (original: CookieHandlerInterface) => CookieHandlerInterface;
 
-/** The one handler of the page (reference 2.5). */
+/** The one handler of the page. */
 export default class CookieHandlerReference {
   readonly cookieHandler: CookieHandlerInterface = handlers.cookies;
 

@@ -16,7 +16,7 @@ export type DateProviderInput = () => DateProviderInterface;
 /** The clock in force, before `init` as well. */
 export const dateProvider = (): DateProviderInterface => handlers.date;
 
-/** The one handler of the page (reference 2.5). */
+/** The one handler of the page. */
 export default class DateProviderReference {
   readonly dateProvider: DateProviderInterface = handlers.date;
 

@@ -2,7 +2,6 @@
 export class STGeneralError extends Error {
   isSuperTokensGeneralError = true;
 
-  // eslint-disable-next-line @typescript-eslint/no-useless-constructor -- the message is required, as in the peers' type
   constructor(message: string) {
     super(message);
   }

@@ -1,7 +1,7 @@
 /* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
 import type { SessionClaimValidator } from "../claims/types.js";
 import { implementation } from "../recipe.js";
-import { SessionClaimValidatorStore } from "./sessionClaimValidatorStore.js";
+import { wanted } from "../wanted.js";
 
 /**
  * What every session has to fulfil: what other recipes want, as the app's overrides change it, as `override` changes it for this call.
@@ -11,10 +11,5 @@ export function getGlobalClaimValidators(
   overrideGlobalClaimValidators?: (globalClaimValidators: SessionClaimValidator[], userContext: any) => SessionClaimValidator[],
   userContext: any = {},
 ): SessionClaimValidator[] {
-  const validators = implementation().getGlobalClaimValidators({
-    claimValidatorsAddedByOtherRecipes: SessionClaimValidatorStore.getClaimValidatorsAddedByOtherRecipes(),
-    userContext,
-  });
-  // An override that returns nothing changes nothing: silently wanting nothing of a session would open doors.
-  return overrideGlobalClaimValidators?.(validators, userContext) ?? validators;
+  return wanted(implementation(), overrideGlobalClaimValidators, userContext);
 }

@@ -1,6 +1,5 @@
 import { choose, chosen, handlers } from "../generated/browser/handlers.js";
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
 /** A lock over all tabs. */
 export type Lock = {
   /** Whether it could be had, within so many milliseconds. */
@@ -10,7 +9,7 @@ export type Lock = {
 /** Makes a lock. */
 export type LockFactory = () => Promise<Lock> | Lock;
 
-/** The one handler of the page (reference 2.5). */
+/** The one handler of the page. */
 export default class LockFactoryReference {
   readonly lockFactory: LockFactory | undefined = handlers.lock;
 

@@ -39,7 +39,7 @@ export type WindowHandlerInterface = {
 /** Makes a handler, from the browser's own. */
 export type WindowHandlerInput = (original: WindowHandlerInterface) => WindowHandlerInterface;
 
-/** The one handler of the page (reference 2.5). */
+/** The one handler of the page. */
 export default class WindowHandlerReference {
   readonly windowHandler: WindowHandlerInterface = handlers.window;
 

@@ -551,6 +551,10 @@ impl<V: Values> Machine<V> {
         };
         // Asked for before they were switched off; the next response removes what came with it.
         let is_unwanted = self.mode == AnonymousMode::Off && matches!(answer.anonymous, Announced::Token(_));
+        if is_unwanted {
+            // Its cookie is there, should they be switched on before that.
+            self.doubt(view);
+        }
         // The server has none to remove, so the one here is a leftover.
         let is_leftover = task.says_off
             && self.mode == AnonymousMode::Off

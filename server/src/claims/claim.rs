@@ -99,14 +99,14 @@ impl Claim {
         Map::from_iter([(self.key().to_owned(), json!({ "v": value.into(), "t": time }))])
     }
 
-    /// What to merge to remove the claim from a payload.
+    /// The update that removes the claim from a payload.
     #[must_use]
     pub fn removed(&self) -> Map<String, Value> {
         Map::from_iter([(self.key().to_owned(), Value::Null)])
     }
 
     /// Asks the app for the value. `None` when the claim has no source or the source knows no value; what stands in the payload then
-    /// stays (reference 8.6).
+    /// stays.
     pub(crate) async fn fetch(&self, user: &UserSession, now: SystemTime) -> Result<Option<Map<String, Value>>, HookError> {
         let Some(fetch) = &self.fetch else { return Ok(None) };
         Ok(fetch(user.clone()).await?.map(|value| self.with_value(value, now)))

@@ -1,5 +1,5 @@
 //! Claims: facts about a user that stand in the access token with the time they were learned, and validators that ask for them
-//! (reference 7.5, 8.3 step 9, 8.6).
+//!.
 //!
 //! ```
 //! use std::time::Duration;
@@ -69,7 +69,7 @@ pub trait SessionClaimValidator: Send + Sync + 'static {
     /// Names it in the body of the refusal, where the browser SDK looks for the claim to refresh.
     fn id(&self) -> &str;
 
-    /// What to merge into the payload before anything is validated; `None` when what is there is good enough. A `null` removes its key. A
+    /// The update of the payload before anything is validated; `None` when the present one is good enough. A `null` removes its key. A
     /// failure is logged, and validation goes on with what is there.
     async fn refetch(&self, _user: &UserSession, _now: SystemTime) -> Result<Option<Map<String, Value>>, HookError> {
         Ok(None)
@@ -86,15 +86,13 @@ pub trait SessionClaimValidator: Send + Sync + 'static {
 ///
 /// ```
 /// use passerby_server::claims::{InvalidClaim, PrimitiveArrayClaim};
-/// # use passerby_server::{Sessions, SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Sessions, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
-/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
 /// # let app = axum::Router::new().route("/api/login", axum::routing::post(login)).layer(sessions.layer());
 /// # app.oneshot(http::Request::post("/api/login").body(axum::body::Body::empty())?).await?;
 /// # let handle = sessions.session_handles_of_user("alice").await?.remove(0);
@@ -110,7 +108,7 @@ pub trait SessionClaimValidator: Send + Sync + 'static {
 pub struct InvalidClaim {
     /// The validator's id.
     pub id: String,
-    /// What the validator says; visible to the browser.
+    /// The validator's reason, visible to the browser.
     pub reason: Value,
 }
 
@@ -154,7 +152,7 @@ pub(crate) fn invalid(
     validators.iter().filter_map(failed).collect()
 }
 
-/// What the validators want to know anew, merged in their order. Each sees what those before it found (reference 8.2).
+/// The values that the validators want to know anew, merged in their order. Each sees what those before it found.
 pub(crate) async fn refetched(
     validators: &[&dyn SessionClaimValidator],
     user: &UserSession,

@@ -1,4 +1,4 @@
-//! What is asked of a claim, and the reasons the browser gets when it is not so (reference 7.5).
+//! The conditions for a claim, and the reasons that the browser gets when one is not met.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Claim, SessionClaimValidator};
 use crate::{hooks::HookError, principal::UserSession};
 
-/// What the value must be.
+/// The condition for the value.
 #[derive(Clone, Debug)]
 pub(crate) enum Expectation {
     Value(Value),
@@ -70,7 +70,7 @@ impl Expectation {
         let has = |value: &Value| actual.as_array().is_some_and(|list| list.contains(value));
         match self {
             Self::Value(value) => actual == value,
-            // What is no list includes nothing, and excludes nothing either.
+            // A value that is not a list includes nothing, and excludes nothing either.
             _ if !actual.is_array() => false,
             Self::Includes(value) => has(value),
             Self::Excludes(value) => !has(value),
@@ -179,7 +179,7 @@ mod tests {
             let no_list = roles.with_value("a", NOW);
             assert_eq!(super::tests::reason(&validator, &no_list)["message"], "wrong value", "{validator:?}");
         }
-        // Reference 9.77.
+        // The peers name the wrong key here.
         let missing = reason(&roles.includes_any(["c"]), &Map::new());
         assert_eq!(missing["expectedToInclude"], json!(["c"]));
         assert_eq!(missing.get("expectedToNotInclude"), None);

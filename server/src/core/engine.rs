@@ -1,4 +1,4 @@
-//! Sessions as back-end SDKs know them: the tokens are theirs to send, the rules those of reference 8.5 and 8.6.
+//! Sessions as back-end SDKs know them: the tokens are theirs to send, the rules those of `crate::engine`.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub(super) struct Issued {
     pub(super) refresh: Token,
 }
 
-/// What a back end asks for when a user signs in.
+/// A back end's wishes when a user signs in.
 pub(super) struct NewSession<'a> {
     pub(super) tenant_id: &'a str,
     pub(super) user_id: String,
@@ -67,7 +67,7 @@ pub(super) struct NewSession<'a> {
     pub(super) version: StockVersion,
 }
 
-/// What became of an access token.
+/// The result of verifying an access token.
 pub(super) enum Verified {
     /// The session, and a new access token where there is one to send.
     Ok(Box<StockClaims>, Option<Token>),
@@ -75,7 +75,7 @@ pub(super) enum Verified {
     TryRefresh(&'static str),
 }
 
-/// What became of a refresh token.
+/// The result of presenting a refresh token.
 pub(super) enum Refreshed {
     Ok(Box<Issued>),
     Unauthorised(&'static str),
@@ -94,7 +94,11 @@ impl CoreEngine {
     }
 
     pub(super) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
-        Ok(self.store.remove_expired(self.clock.now_ms(), limit).await?)
+        let now = self.clock.moment();
+        if now.is_doubtful {
+            return Ok(0);
+        }
+        Ok(self.store.remove_expired(now.ms, limit).await?)
     }
 
     pub(super) async fn jwks(&self) -> Value {
@@ -170,7 +174,7 @@ impl CoreEngine {
                     issued_at: Some(claims.issued_at.saturating_mul(1000)),
                     by_access: true,
                 };
-                let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?.live();
+                let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then).await?.live();
                 // Where another took over, the token stays good until it expires, and is not renewed.
                 judged.map(|(judged, record)| (!matches!(judged, Rotation::Theft | Rotation::Replaced)).then_some(record))
             }
@@ -212,7 +216,7 @@ impl CoreEngine {
         };
         // The back end is told of a theft, and decides what to do.
         let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
-        let judged = rotate(&*self.store, &shown, now, self.rotation_times(), then).await?.live();
+        let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then).await?.live();
         let Some((judged, record)) = judged else {
             return Ok(Refreshed::Unauthorised("the session has ended or was revoked"));
         };
@@ -272,7 +276,7 @@ impl CoreEngine {
             }
             Write::Save
         };
-        Ok(update_live(&*self.store, handle, self.clock.now_ms(), &mut replace).await?)
+        update_live(&*self.store, handle, self.clock.moment(), &mut replace).await
     }
 
     pub(super) async fn information(&self, handle: &str) -> Result<Option<SessionRecord>, EngineError> {

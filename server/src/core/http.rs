@@ -36,6 +36,8 @@ POST /recipe/session/verify, /recipe/session/refresh, /recipe/session/regenerate
 GET  /recipe/session/user?userId=
 PUT  /recipe/session/data, /recipe/jwt/data
 GET  /user/id, which knows nobody
+GET  /recipe/user/roles?userId=, /recipe/roles, because nobody has any
+GET  /recipe/user/email/verify?userId=&email=, because none is verified
 each also below /appid-<app>, /<tenant> or both. For other recipes run the SuperTokens core.
 ";
 
@@ -80,7 +82,7 @@ impl IntoResponse for Refusal {
             Self::Engine(error) => {
                 tracing::error!(%error, "a request of a back end failed");
                 let status = match error {
-                    EngineError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+                    EngineError::Store(_) | EngineError::ClockJumped => StatusCode::SERVICE_UNAVAILABLE,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 (status, "the session database failed, try again later").into_response()
@@ -100,29 +102,29 @@ pub(super) async fn answer(
     body: Bytes,
 ) -> Response {
     let mut response = dispatch(&core, &method, &uri, &headers, &body).await.unwrap_or_else(IntoResponse::into_response);
-    response.extensions_mut().insert(Operation(operation(&method, uri.path())));
+    response.extensions_mut().insert(Operation::of(&method, uri.path()));
     response
 }
 
-/// What a request asked for, found in the extensions of the response; for logs and metrics, which must not repeat paths and queries.
+/// The operation that a request asked for; for logs and metrics, which must not repeat paths and queries. It lies in the extensions of the core's response, and
+/// [`Operation::of`] tells it where another layer answered.
 ///
 /// ```
 /// use passerby_server::core::Operation;
 /// # use axum::body::Body;
 /// # use http::Request;
-/// # use passerby_server::{SqliteStore, core::{CoreSettings, SessionCore}};
+/// # use passerby_server::{MemoryStore, core::{CoreSettings, SessionCore}};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let core = SessionCore::open(SqliteStore::open(file).await?, CoreSettings::default()).await?;
+/// # let core = SessionCore::open(MemoryStore::new(), CoreSettings::default()).await?;
 /// let request = Request::get("/recipe/session/user?userId=alice").body(Body::empty())?;
 /// let response = core.router().oneshot(request).await?;
 /// // For the log: not who was asked for.
 /// let operation = response.extensions().get::<Operation>().expect("each response has one");
 /// assert_eq!(operation.name(), "handles_of_user");
+/// assert_eq!(*operation, Operation::of(&http::Method::GET, "/recipe/session/user"));
 /// # Ok(())
 /// # }
 /// ```
@@ -130,6 +132,12 @@ pub(super) async fn answer(
 pub struct Operation(&'static str);
 
 impl Operation {
+    /// The operation of a request of this method and path.
+    #[must_use]
+    pub fn of(method: &Method, path: &str) -> Self {
+        Self(operation(method, path))
+    }
+
     /// One of a few fixed names; `unknown` for what is not supported.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -154,6 +162,8 @@ fn operation(method: &Method, path: &str) -> &'static str {
         (&Method::POST, "/recipe/session/remove") => "remove",
         (&Method::GET, "/recipe/session/user") => "handles_of_user",
         (&Method::PUT, "/recipe/session/data") => "replace_data",
+        (&Method::GET, "/recipe/user/roles" | "/recipe/roles") => "roles",
+        (&Method::GET, "/recipe/user/email/verify") => "is_verified",
         _ => "unknown",
     }
 }
@@ -213,6 +223,9 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
         "remove" => call.remove().await,
         "handles_of_user" => call.handles_of_user().await,
         "replace_data" => call.replace_data().await,
+        // Those of new sessions are asked for at every sign-in.
+        "roles" => Ok(Json(json!({ "status": "OK", "roles": [] })).into_response()),
+        "is_verified" => Ok(Json(json!({ "status": "OK", "isVerified": false })).into_response()),
         _ => Err(Refusal::Unknown),
     }
 }
@@ -229,7 +242,7 @@ fn may_be_a_back_end(core: &SessionCore, uri: &Uri, headers: &HeaderMap) -> bool
     !says_where_from && authority.is_some_and(|authority| core.is_called(authority))
 }
 
-/// Who says nothing about the body may send it.
+/// A client that says nothing about the body may send it.
 fn may_be_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     types.all(|value| {

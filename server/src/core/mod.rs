@@ -45,14 +45,12 @@ use crate::{
 /// use axum::body::{Body, to_bytes};
 /// use passerby_server::core::INTERFACE_VERSIONS;
 /// # use http::Request;
-/// # use passerby_server::{SqliteStore, core::{CoreSettings, SessionCore}};
+/// # use passerby_server::{MemoryStore, core::{CoreSettings, SessionCore}};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let core = SessionCore::open(SqliteStore::open(file).await?, CoreSettings::default()).await?;
+/// # let core = SessionCore::open(MemoryStore::new(), CoreSettings::default()).await?;
 /// // What a back end asks first.
 /// let response = core.router().oneshot(Request::get("/apiversion").body(Body::empty())?).await?;
 /// let answer: serde_json::Value = serde_json::from_slice(&to_bytes(response.into_body(), 1000).await?)?;
@@ -62,18 +60,16 @@ use crate::{
 /// ```
 pub const INTERFACE_VERSIONS: [&str; 8] = ["3.0", "3.1", "4.0", "5.0", "5.1", "5.2", "5.3", "5.4"];
 
-/// What can be set. The defaults are those of the SuperTokens core.
+/// The settings. The defaults are those of the SuperTokens core.
 ///
 /// ```
 /// use passerby_server::core::{CoreSettings, SessionCore};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// use std::time::Duration;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = MemoryStore::new();
 /// let mut settings = CoreSettings::default();
 /// assert_eq!(settings.access_token_validity, Duration::from_secs(3600));
 /// settings.access_token_validity = Duration::from_secs(600);
@@ -95,7 +91,7 @@ pub struct CoreSettings {
     pub refresh_grace: Duration,
     /// How long a dynamic key signs; at least two minutes. Default 168 hours.
     pub key_rotation: Duration,
-    /// What back ends must send in the header `api-key`, one of these. Default none: nothing is asked for.
+    /// The keys of which back ends must send one in the header `api-key`. Default: none, and no key is asked for.
     pub api_keys: Vec<String>,
     /// Names that back ends call this core by, where there is no key: `core.example.com`. Always known are addresses, names without a dot,
     /// and those that end in `.localhost`, `.local` or `.internal`, because no website can have one. Under any other name a request may be
@@ -131,13 +127,11 @@ impl CoreSettings {
 ///
 /// ```
 /// use passerby_server::core::{CoreError, CoreSettings, SessionCore};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = MemoryStore::new();
 /// let mut settings = CoreSettings::default();
 /// settings.api_keys = vec!["two words".into()];
 /// let error = SessionCore::open(store, settings).await.unwrap_err();
@@ -164,15 +158,13 @@ pub enum CoreError {
 /// ```
 /// use axum::body::Body;
 /// use http::Request;
-/// use passerby_server::{SqliteStore, core::{CoreError, CoreSettings, Operation, SessionCore}};
+/// use passerby_server::{MemoryStore, core::{CoreError, CoreSettings, Operation, SessionCore}};
 /// use std::time::Duration;
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let store = SqliteStore::open(file).await?;
+/// let store = MemoryStore::new();
 /// let mut settings = CoreSettings::default();
 /// settings.access_token_validity = Duration::from_secs(600);
 /// settings.api_keys = vec!["a-long-random-text".into()];
@@ -240,7 +232,7 @@ impl SessionCore {
         })))
     }
 
-    /// What answers the back ends, to be served as it is.
+    /// The service that answers the back ends, to be served as it is.
     pub fn router(&self) -> Router {
         Router::new().fallback(http::answer).with_state(self.clone())
     }

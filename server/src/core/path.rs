@@ -5,7 +5,7 @@ use passerby_protocol::payload::TENANT;
 use crate::store::DEFAULT_APP;
 
 const APP_PREFIX: &str = "appid-";
-/// What a path can begin with after app and tenant. A tenant cannot be called so.
+/// The first part of a path after app and tenant. A tenant cannot be called so.
 const ROOTS: [&str; 7] = ["recipe", ".well-known", "apiversion", "hello", "user", "users", "appid"];
 /// As long as the SuperTokens core takes them.
 const LONGEST: usize = 64;
@@ -15,7 +15,7 @@ const LONGEST: usize = 64;
 pub(super) struct Place<'a> {
     pub(super) app_id: &'a str,
     pub(super) tenant_id: &'a str,
-    /// What is asked for, with its leading `/`.
+    /// The rest of the path, with its leading `/`.
     pub(super) rest: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! Anonymous sessions: signed tokens, never a record (design section 3, rules 2 and 3).
+//! Anonymous sessions: signed tokens, never a record.
 
 use passerby_protocol::{
     first_key,
@@ -22,7 +22,7 @@ pub(crate) enum Whose {
     New(Seed),
 }
 
-/// What the id of a new visitor is made of. Requests of one burst have the same seed, so that they get the same id.
+/// The source of a new visitor's id. Requests of one burst have the same seed, so that they get the same id.
 ///
 /// An id is derived from a seed with a secret of the server's, so nobody can choose a seed for an id that is somebody's, or tell the id
 /// of a seed that was seen somewhere. A seed counts for a day, so nobody can bring an id back later.
@@ -45,11 +45,11 @@ pub(crate) struct IssuedAnonymous {
     pub(crate) front_token: String,
 }
 
-/// What became of an anonymous token at verification.
+/// The result of verifying an anonymous token.
 pub(crate) enum AnonymousCheck {
     Valid {
         session: AnonymousSession,
-        /// It is time for a new token: this one is old (design section 3, rule 11), or no longer what we would issue.
+        /// It is time for a new token: this one is old, or no longer what we would issue.
         outdated: bool,
     },
     /// We signed it, and it has expired: its id may be used again.
@@ -110,6 +110,7 @@ impl Engine {
         update: Map<String, Value>,
     ) -> Result<IssuedAnonymous, EngineError> {
         let payload = merge(session.claims.custom.clone(), update)?;
+        self.check_limit(&payload)?;
         self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), payload).await
     }
 

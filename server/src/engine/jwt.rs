@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::keys::SigningKey;
 
-/// `version` in the header of access tokens; anonymous tokens have none (reference 1.9).
+/// `version` in the header of access tokens; anonymous tokens have none.
 const ACCESS_TOKEN_VERSION: &str = "5";
 const VERSION: &str = "version";
 
@@ -19,14 +19,12 @@ pub(crate) const STATIC_PREFIX: &str = "s-";
 /// Which key signs a JWT that an app makes.
 ///
 /// ```
-/// use passerby_server::{JwtKey, Sessions, SqliteStore};
+/// use passerby_server::{JwtKey, MemoryStore, Sessions};
 /// # use std::time::Duration;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let hour = Duration::from_secs(3600);
 /// let lasting = sessions.create_jwt(Default::default(), 24 * hour, JwtKey::Static).await?;
 /// let short = sessions.create_jwt(Default::default(), hour / 2, JwtKey::Dynamic).await?;
@@ -60,8 +58,8 @@ impl TokenKind {
         }
     }
 
-    /// What a token claims to be, before any check; `None` for what is no token of ours at all. Such a text is ignored rather than
-    /// refused (reference 1.9), because other software may use the same header.
+    /// The kind that a token claims to be, before any check; `None` for a text that is not a token of ours at all. Such a text is ignored rather than
+    /// refused, because other software may use the same header.
     pub(crate) fn claimed_by(token: &str) -> Option<Self> {
         let header = decode_header(token).ok()?;
         if header.extras.inner().contains_key(VERSION) {
@@ -98,7 +96,7 @@ pub(crate) async fn sign_aside(kind: TokenKind, key: Arc<SigningKey>, payload: M
     tokio::task::spawn_blocking(move || sign(kind, &key, &payload).ok()).await.ok().flatten()
 }
 
-/// Signs a payload; with a `version` in the header, it is an access token (reference 1.9).
+/// Signs a payload; with a `version` in the header, it is an access token.
 pub(crate) fn sign_with_version(
     version: Option<&str>,
     key: &SigningKey,
@@ -112,7 +110,7 @@ pub(crate) fn sign_with_version(
     encode(&header, payload, &key.encoding)
 }
 
-/// Signs an app's own JWT. Without `version`, so that it is never taken for an access token (reference 8.8).
+/// Signs an app's own JWT. Without `version`, so that it is never taken for an access token.
 pub(crate) fn sign_for_app(key: &SigningKey, payload: &Map<String, Value>) -> Result<String, jsonwebtoken::errors::Error> {
     sign_with_version(None, key, payload)
 }

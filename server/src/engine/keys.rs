@@ -39,7 +39,7 @@ use crate::store::{CLOCK_TOLERANCE_MS, KeyKind, KeyRecord, SessionStore, StoreEr
 pub(crate) const PUBLISH_AHEAD_MS: u64 = 60 * 1000;
 /// Keys are read again when they were last read this long ago, before something is signed.
 const REREAD_MS: u64 = PUBLISH_AHEAD_MS / 2;
-/// An unknown `kid` makes us look into the store, but not more often than this (reference 8.1).
+/// An unknown `kid` makes us look into the store, but not more often than this.
 const RELOAD_COOL_DOWN_MS: u64 = 500;
 /// How long a request waits for keys that it can do without.
 const READ_PATIENCE: Duration = Duration::from_secs(1);
@@ -47,14 +47,12 @@ const READ_PATIENCE: Duration = Duration::from_secs(1);
 /// How the keys of anonymous tokens sign.
 ///
 /// ```
-/// use passerby_server::{JwtKey, KeyAlgorithm, Sessions, SqliteStore};
+/// use passerby_server::{JwtKey, KeyAlgorithm, MemoryStore, Sessions};
 /// # use std::time::Duration;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.anonymous_algorithm(KeyAlgorithm::Rs256).build().await?;
 /// let token = sessions.create_jwt(Default::default(), Duration::from_secs(60), JwtKey::Static).await?;
 /// assert_eq!(jsonwebtoken::decode_header(&token)?.alg, jsonwebtoken::Algorithm::RS256);
@@ -341,13 +339,15 @@ impl From<KeyAlgorithm> for Algorithm {
 
 impl SigningKey {
     fn from_record(record: &KeyRecord) -> Result<Self, EngineError> {
-        let damaged = || EngineError::Store(StoreError::Damaged("a signing key is not a PKCS#8 PEM of an RSA or P-256 key"));
+        let what = "a signing key is not a PKCS#8 PEM of an RSA or P-256 key";
+        let damaged = || EngineError::Store(StoreError::damaged(what));
         let body: String = record.secret.lines().filter(|line| !line.starts_with("-----")).collect();
-        let der = STANDARD.decode(body).map_err(|_| damaged())?;
+        let der = STANDARD.decode(body).map_err(|error| StoreError::damaged_by(what, error))?;
         if let Ok(pair) = KeyPair::from_pkcs8(&der) {
             return Self::rsa(record, &pair).ok_or_else(damaged);
         }
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der).map_err(|_| damaged())?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der)
+            .map_err(|error| StoreError::damaged_by(what, error))?;
         Self::p256(record, &pair).ok_or_else(damaged)
     }
 

@@ -1,6 +1,8 @@
 //! The session engine: creates, verifies, refreshes and ends sessions. Knows nothing of HTTP.
 
 mod anonymous;
+#[cfg(test)]
+mod jumps;
 pub(crate) mod jwt;
 pub(crate) mod keys;
 mod record;
@@ -28,7 +30,7 @@ use self::{
     refresh_token::{Hash1, Inherited, RefreshContent},
 };
 use crate::{
-    clock::{Clock, system_time},
+    clock::{Clock, Moment, system_time},
     metrics,
     principal::UserSession,
     store::{SessionRecord, SessionStore, StoreError, Write},
@@ -37,7 +39,7 @@ use crate::{
 /// How many expired sessions a login sweeps out. Two or more keep the table from growing.
 const SWEEP: u32 = 10;
 
-/// What can go wrong inside the server, through no fault of the visitor's.
+/// A failure inside the server, through no fault of the visitor.
 ///
 /// ```
 /// use passerby_server::{EngineError, Sessions, SqliteStore};
@@ -53,8 +55,7 @@ const SWEEP: u32 = 10;
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = SqliteStore::open(folder.path().join("sessions.db")).await?;
 /// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build().await?;
 /// store.close().await;
 /// let error = sessions.revoke_all_sessions_of_user("alice").await.unwrap_err();
@@ -80,6 +81,10 @@ pub enum EngineError {
     /// The user id has a character that not every store can keep.
     #[error("a user id cannot contain the character U+0000")]
     UnstorableUserId,
+    /// The session seems to have expired, by a clock that has just gone ahead by more than a day. It is kept until the clock is set back, or has
+    /// stayed there for an hour.
+    #[error("the clock jumped ahead, and nobody can tell yet whether the session has expired; check the time of this machine")]
+    ClockJumped,
     /// The app's payload is refused.
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -106,6 +111,8 @@ pub(crate) struct EngineSettings {
     pub(crate) anonymous_cookie: String,
     pub(crate) key_rotation_ms: u64,
     pub(crate) anonymous_algorithm: KeyAlgorithm,
+    /// The largest payload of the app as JSON, in bytes.
+    pub(crate) max_payload: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -132,7 +139,7 @@ pub(crate) struct IssuedRefresh {
     pub(crate) expires_at: u64,
 }
 
-/// What became of an access token at verification.
+/// The result of verifying an access token.
 pub(crate) enum AccessCheck {
     Valid(UserSession),
     /// The visitor should refresh. The session is there when the signature was right, and only the time is over.
@@ -141,7 +148,7 @@ pub(crate) enum AccessCheck {
     },
 }
 
-/// What the database says of a session whose access token is valid.
+/// The database's view of a session whose access token is valid.
 pub(crate) enum DatabaseCheck {
     /// It exists; nothing to send.
     Exists,
@@ -151,7 +158,7 @@ pub(crate) enum DatabaseCheck {
     Gone,
 }
 
-/// What became of a refresh token.
+/// The result of presenting a refresh token.
 pub(crate) enum Refreshed {
     Tokens(Box<IssuedAccess>, IssuedRefresh),
     /// The session is gone, or the token is none of ours; what it says of the visitor when it was ours.
@@ -160,7 +167,7 @@ pub(crate) enum Refreshed {
     Theft(Bearer),
 }
 
-/// What is known of the visitor who presents a refresh token.
+/// The visitor who presents a refresh token.
 pub(crate) struct Bearer {
     /// The record's where there is a record, because the token's may have been forgotten since.
     pub(crate) anonymous_id: String,
@@ -168,19 +175,17 @@ pub(crate) struct Bearer {
     pub(crate) issued_at: Option<u64>,
 }
 
-/// What is known of a session without its tokens.
+/// A session without its tokens.
 ///
 /// ```
 /// use passerby_server::{SessionInformation, Sessions};
-/// # use passerby_server::{SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
-/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
 /// # let app = axum::Router::new().route("/api/login", axum::routing::post(login)).layer(sessions.layer());
 /// # app.oneshot(http::Request::post("/api/login").body(axum::body::Body::empty())?).await?;
 /// # let mut lines = 0;
@@ -209,7 +214,7 @@ pub struct SessionInformation {
     pub created_at: std::time::SystemTime,
     /// When the session ends unless it is refreshed.
     pub expires_at: std::time::SystemTime,
-    /// What the app added to the access token.
+    /// The app's own claims in the access token.
     pub payload: Map<String, Value>,
 }
 
@@ -219,7 +224,7 @@ impl Engine {
         Ok(Self { store, keys, settings, clock })
     }
 
-    /// Where the public keys are, for other services (reference 1.8).
+    /// Where the public keys are, for other services.
     pub(crate) fn discovery(&self) -> Value {
         let issuer = &self.settings.issuer;
         json!({ "issuer": issuer, "jwks_uri": format!("{issuer}{JWKS_PATH}") })
@@ -230,7 +235,7 @@ impl Engine {
         self.keys.jwks(self.clock.now_ms(), self.settings.access_validity_ms).await
     }
 
-    /// Signs a JWT of the app's own (reference 8.8).
+    /// Signs a JWT of the app's own.
     pub(crate) async fn create_jwt(
         &self,
         mut payload: Map<String, Value>,
@@ -259,7 +264,11 @@ impl Engine {
 
     /// Removes expired sessions.
     pub(crate) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
-        Ok(self.store.remove_expired(self.clock.now_ms(), limit).await?)
+        let now = self.clock.moment();
+        if now.is_doubtful {
+            return Ok(0);
+        }
+        Ok(self.store.remove_expired(now.ms, limit).await?)
     }
 
     /// A new session of a user.
@@ -298,7 +307,7 @@ impl Engine {
         let access = self.issue_access(self.claims_of(&session, &hash, inherited, now)).await?;
         self.store.create(&session).await?;
         metrics::session_created();
-        if let Err(error) = self.store.remove_expired(now, SWEEP).await {
+        if let Err(error) = self.prune(SWEEP).await {
             tracing::warn!(%error, "expired sessions could not be removed");
         }
         Ok((access, refresh))
@@ -317,7 +326,7 @@ impl Engine {
     }
 
     /// Asks the store whether a session still exists, and promotes the refresh token that was issued with this access token when
-    /// this is its first use (reference 8.3 step 8, 8.5).
+    /// this is its first use.
     pub(crate) async fn check_database(&self, session: &UserSession) -> Result<DatabaseCheck, EngineError> {
         let claims = &session.claims;
         let now = self.clock.now_ms();
@@ -336,7 +345,7 @@ impl Engine {
             issued_at: Some(claims.issued_at.saturating_mul(1000)),
             by_access: true,
         };
-        let judged = self.rotate(&shown, now, Write::Keep).await?.live();
+        let judged = self.rotate(&shown, self.clock.moment(), Write::Keep).await?.live();
         Ok(match judged {
             None => DatabaseCheck::Gone,
             Some((Rotation::Theft | Rotation::Replaced, _)) => DatabaseCheck::Exists,
@@ -347,7 +356,7 @@ impl Engine {
         })
     }
 
-    /// Exchanges a refresh token for new tokens, with rotation and theft detection (reference 8.5). `may_refresh` is asked with the
+    /// Exchanges a refresh token for new tokens, with rotation and theft detection. `may_refresh` is asked with the
     /// token's anti-CSRF token.
     pub(crate) async fn refresh(
         &self,
@@ -372,7 +381,7 @@ impl Engine {
             issued_at: content.issued_at,
             by_access: false,
         };
-        let judged = self.rotate(&shown, now, Write::Remove).await?;
+        let judged = self.rotate(&shown, self.clock.moment(), Write::Remove).await?;
         Ok(match judged {
             Judged::Gone => Refreshed::Unauthorised(Some(bearer(content.anonymous_id))),
             Judged::Expired(record) => Refreshed::Unauthorised(Some(bearer(record.anonymous_id))),
@@ -386,8 +395,8 @@ impl Engine {
         })
     }
 
-    async fn rotate(&self, shown: &Shown<'_>, now: u64, on_theft: Write) -> Result<Judged, EngineError> {
-        Ok(rotate(&*self.store, shown, now, self.rotation_times(), |judged, _| write_of(judged, on_theft)).await?)
+    async fn rotate(&self, shown: &Shown<'_>, now: Moment, on_theft: Write) -> Result<Judged, EngineError> {
+        rotate(&*self.store, shown, now, self.rotation_times(), |judged, _| write_of(judged, on_theft)).await
     }
 
     fn rotation_times(&self) -> RotationTimes {
@@ -403,10 +412,18 @@ impl Engine {
     /// Refuses a payload with which the token of a later refresh would be too large: a session must never become one that cannot be
     /// refreshed.
     fn check_room(&self, record: &SessionRecord, now: u64) -> Result<(), PayloadError> {
+        self.check_limit(&record.payload)?;
         // As long as the token that the next refresh makes can be.
         let (placeholder, anti_csrf) = (Hash1::of(""), Uuid::nil().to_string());
         let inherited = Inherited { parent: Some(&placeholder), anti_csrf: Some(&anti_csrf) };
         self.claims_of(record, &placeholder, inherited, now).front_token(cookie::ACCESS_TOKEN).map(drop)
+    }
+
+    /// Refuses a payload that the app gives and does not allow. One that there was before stays good.
+    fn check_limit(&self, payload: &Map<String, Value>) -> Result<(), PayloadError> {
+        let Some(limit) = self.settings.max_payload else { return Ok(()) };
+        let bytes = serde_json::to_vec(payload).map_or(usize::MAX, |json| json.len());
+        if bytes > limit { Err(PayloadError::OverLimit { bytes, limit }) } else { Ok(()) }
     }
 
     /// Merges into the payload of a session and issues its access token anew, with the same expiry. `None` when the session is gone.
@@ -427,7 +444,7 @@ impl Engine {
         }
     }
 
-    /// What the app keeps of a session on the server only. `None` when the session is gone.
+    /// The app's data of a session on the server only. `None` when the session is gone.
     pub(crate) async fn session_data(&self, handle: &str) -> Result<Option<Map<String, Value>>, EngineError> {
         let now = self.clock.now_ms();
         Ok(self.store.load(handle).await?.filter(|record| record.expires_at > now).map(|record| record.data))
@@ -440,7 +457,7 @@ impl Engine {
         change: &mut (dyn FnMut(&mut Map<String, Value>) + Send),
     ) -> Result<Option<Map<String, Value>>, EngineError> {
         let mut checked = Ok(());
-        let record = update_live(&*self.store, handle, self.clock.now_ms(), &mut |record| {
+        let record = update_live(&*self.store, handle, self.clock.moment(), &mut |record| {
             change(&mut record.data);
             checked = check_depth(&record.data);
             if checked.is_ok() { Write::Save } else { Write::Keep }
@@ -457,7 +474,7 @@ impl Engine {
         now: u64,
     ) -> Result<Option<SessionRecord>, EngineError> {
         let mut refused = None;
-        let record = update_live(&*self.store, handle, now, &mut |record| {
+        let record = update_live(&*self.store, handle, self.clock.moment(), &mut |record| {
             let merged = merge(record.payload.clone(), update.clone()).and_then(|payload| {
                 record.payload = payload;
                 self.check_room(record, now)
@@ -492,7 +509,7 @@ impl Engine {
             issued_at: Some(session.claims.issued_at.saturating_mul(1000)),
             by_access: true,
         };
-        let judged = rotate(&*self.store, &shown, now, self.rotation_times(), |_, record| {
+        let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), |_, record| {
             record.anonymous_id.clone_from(&anonymous_id);
             Write::Save
         });

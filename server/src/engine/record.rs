@@ -2,24 +2,41 @@
 
 use passerby_protocol::rotation::{Former, Lineage, Presented, Rotation};
 
-use super::refresh_token::{Hash1, Hash2};
-use crate::store::{Decide, FormerToken, SessionRecord, SessionStore, StoreError, Write};
+use super::{
+    EngineError,
+    refresh_token::{Hash1, Hash2},
+};
+use crate::{
+    clock::Moment,
+    store::{Decide, FormerToken, SessionRecord, SessionStore, Write},
+};
 
-/// [`SessionStore::update`] for a session that has not expired at `now` (epoch milliseconds). One that has is removed, and there is none.
+/// [`SessionStore::update`] for a session that has not expired. One that has is removed, and there is none.
+///
+/// # Errors
+/// [`EngineError::ClockJumped`] when nobody can tell.
 pub(crate) async fn update_live(
     store: &dyn SessionStore,
     handle: &str,
-    now: u64,
+    now: Moment,
     decide: Decide<'_>,
-) -> Result<Option<SessionRecord>, StoreError> {
+) -> Result<Option<SessionRecord>, EngineError> {
     let mut expired = false;
     let record = store
         .update(handle, &mut |record| {
-            expired = record.expires_at <= now;
-            if expired { Write::Remove } else { decide(record) }
+            expired = record.expires_at <= now.ms;
+            if expired { end(now) } else { decide(record) }
         })
         .await?;
+    if expired && now.is_doubtful {
+        return Err(EngineError::ClockJumped);
+    }
     Ok(record.filter(|_| !expired))
+}
+
+/// The order for a session whose time is over.
+fn end(now: Moment) -> Write {
+    if now.is_doubtful { Write::Keep } else { Write::Remove }
 }
 
 /// The refresh token that a request presents, or names by its access token.
@@ -41,7 +58,7 @@ pub(crate) struct RotationTimes {
     pub(crate) grace_ms: u64,
 }
 
-/// What became of a session whose refresh token was presented.
+/// The state of a session whose refresh token was presented.
 pub(crate) enum Judged {
     /// There is one; as it was left.
     Live(Rotation, SessionRecord),
@@ -63,18 +80,22 @@ impl Judged {
 
 /// Judges the presented refresh token against the stored ones, and lets `then` say what to do with the record. A token that becomes the
 /// current one has done so by then, and the session lives for its validity from now on.
+///
+/// # Errors
+/// [`EngineError::ClockJumped`] when nobody can tell whether the session has expired.
 pub(crate) async fn rotate(
     store: &dyn SessionStore,
     shown: &Shown<'_>,
-    now: u64,
+    moment: Moment,
     times: RotationTimes,
     then: impl Fn(Rotation, &mut SessionRecord) -> Write + Send + Sync,
-) -> Result<Judged, StoreError> {
+) -> Result<Judged, EngineError> {
+    let now = moment.ms;
     let (hash, parent) = (shown.hash.hash2(), shown.parent.map(Hash1::hash2));
     let mut rotation = None;
     let decide: Decide<'_> = &mut |record| {
         if record.expires_at <= now {
-            return Write::Remove;
+            return end(moment);
         }
         let mut lineage = lineage_of(record);
         let presented = Presented { hash: &hash, parent: parent.as_ref(), issued_at: shown.issued_at };
@@ -84,13 +105,15 @@ pub(crate) async fn rotate(
         if judged == Rotation::Promote {
             lineage.promote(hash.clone(), now, times.grace_ms);
             remember(lineage, record);
-            record.expires_at = now.saturating_add(times.validity_ms);
+            // Never earlier than it was: by a clock that is far behind, the session would be over when somebody sets it.
+            record.expires_at = now.saturating_add(times.validity_ms).max(record.expires_at);
         }
         then(judged, record)
     };
     let record = store.update(shown.handle, decide).await?;
     Ok(match (rotation, record) {
         (Some(rotation), Some(record)) => Judged::Live(rotation, record),
+        (None, Some(_)) if moment.is_doubtful => return Err(EngineError::ClockJumped),
         (None, Some(record)) => Judged::Expired(record),
         (_, None) => Judged::Gone,
     })
@@ -107,7 +130,7 @@ fn remember(lineage: Lineage<Hash2>, record: &mut SessionRecord) {
     record.former_tokens = lineage.formers.into_iter().map(former).collect();
 }
 
-/// What to do with the record when nothing but the rotation changes it.
+/// The order for the record when nothing but the rotation changes it.
 pub(crate) fn write_of(judged: Rotation, on_theft: Write) -> Write {
     match judged {
         Rotation::Current | Rotation::Replaced => Write::Keep,

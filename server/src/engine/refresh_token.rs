@@ -1,4 +1,4 @@
-//! Refresh tokens: `<encrypted JSON>.<nonce>.V2` (reference 1.9), and the hashes that stand for them.
+//! Refresh tokens: `<encrypted JSON>.<nonce>.V2`, and the hashes that stand for them.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub(crate) fn looks_like_one(text: &str) -> bool {
     text.rsplit_once('.').is_some_and(|(_, version)| version == VERSION)
 }
 
-/// What a refresh token holds. `anonymousId` is ours: the id must survive when this is the only token that is left.
+/// The contents of a refresh token. `anonymousId` is ours: the id must survive when this is the only token that is left.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RefreshContent {
@@ -40,12 +40,12 @@ pub(crate) struct RefreshContent {
     pub(crate) issued_at: Option<u64>,
 }
 
-/// The tenant that a session handle names (reference 1.1).
+/// The tenant that a session handle names.
 pub(crate) fn tenant_of(session_handle: &str) -> &str {
     session_handle.split_once('_').map_or(TENANT, |(_, tenant)| tenant)
 }
 
-/// What a token passes on to those that are obtained with it.
+/// The parts that a token passes on to those that are obtained with it.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Inherited<'a> {
     /// The hash of the token it was obtained with; `None` at creation and once promoted.
@@ -61,7 +61,7 @@ pub(crate) struct RefreshKey {
     ids: hmac::Key,
 }
 
-/// What separates the two uses of one stored secret.
+/// The labels that separate the two uses of one stored secret.
 const IDS: &[u8] = b"passerby anonymous ids";
 
 impl RefreshKey {
@@ -72,9 +72,9 @@ impl RefreshKey {
     }
 
     pub(crate) fn from_base64(text: &str) -> Result<Self, EngineError> {
-        let damaged = || EngineError::Store(StoreError::Damaged("the key of the refresh tokens is not 32 bytes in base64"));
-        let bytes = STANDARD.decode(text).map_err(|_| damaged())?;
-        let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| damaged())?;
+        let what = "the key of the refresh tokens is not 32 bytes in base64";
+        let bytes = STANDARD.decode(text).map_err(|error| StoreError::damaged_by(what, error))?;
+        let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| StoreError::damaged(what))?;
         let ids = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), IDS);
         Ok(Self { tokens: LessSafeKey::new(key), ids: hmac::Key::new(hmac::HMAC_SHA256, ids.as_ref()) })
     }
@@ -153,7 +153,7 @@ impl Hash1 {
         &self.0
     }
 
-    /// What the store keeps.
+    /// The hash that the store keeps.
     pub(crate) fn hash2(&self) -> Hash2 {
         Hash2(sha256_hex(self.0.as_bytes()))
     }

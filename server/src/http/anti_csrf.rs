@@ -1,9 +1,9 @@
-//! The protocol's own protection against requests that other websites send with a visitor's cookies (reference 8.3, 8.4).
+//! The protocol's own protection against requests that other websites send with a visitor's cookies.
 
 use super::request::{RequestFacts, Transfer};
 use crate::engine::is_same_secret;
 
-/// What a request must show besides its cookies. The layer checks where requests come from (Fetch Metadata and `Origin`) in any case,
+/// The proof that a request must show besides its cookies. The layer checks where requests come from (Fetch Metadata and `Origin`) in any case,
 /// which is enough for today's browsers; the other two are for those that send neither, and for parity with a SuperTokens back end.
 /// In header mode nothing is asked, because other websites cannot set headers.
 ///
@@ -11,16 +11,14 @@ use crate::engine::is_same_secret;
 /// use passerby_server::{AntiCsrf, Sessions};
 /// # use axum::{Router, body::Body, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.anti_csrf(AntiCsrf::ViaToken).build().await?;
-/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
 /// # let login = Request::post("/api/login").body(Body::empty())?;
 /// // The web client keeps this token, and sends it with each request.

@@ -1,4 +1,4 @@
-//! What a response shall carry besides what the app put into it.
+//! The cookies and headers that a response carries besides the app's own.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use passerby_protocol::names::{self, REMOVE};
@@ -32,7 +32,7 @@ pub(crate) enum AnonymousChange {
         transfer: Transfer,
         issued: Box<IssuedAnonymous>,
     },
-    /// What the browser holds stays, and this is said of it: a front token, or [`REMOVE`] where it holds an announcement alone.
+    /// The browser keeps its token, and the response announces this about it: a front token, or [`REMOVE`] where it holds an announcement alone.
     Announce(String),
     Remove,
 }
@@ -101,7 +101,7 @@ impl Changes {
                 out.token(names::header::FRONT_TOKEN, &access.front_token);
             }
             UserChange::Clear => {
-                // What came with the request is of the session that ended. The browser may hold another by now.
+                // The cookies of the request belong to the session that ended. The browser may hold another by now.
                 if facts.has_user_cookie {
                     out.clear(Transfer::Cookie);
                 }
@@ -117,7 +117,7 @@ impl Changes {
         match self.anonymous {
             AnonymousChange::Keep => {}
             AnonymousChange::Issue { transfer, issued } => {
-                // What came the other way would be taken for the visitor's again: with the old payload, or with an id that was forgotten.
+                // A token that came the other way would be taken for the visitor's again: with the old payload, or with an id that was forgotten.
                 match transfer {
                     Transfer::Cookie => {
                         let expires = issued.session.claims.expires_at.saturating_mul(1000);
@@ -212,7 +212,7 @@ impl Attached<'_> {
     }
 }
 
-/// The list of exposed headers with these added, each name once; compared name by name (reference 9.75).
+/// The list of exposed headers with these added, each name once; compared name by name.
 fn expose(headers: &HeaderMap, names: &[&'static str]) -> String {
     let mut list: Vec<String> = headers
         .get_all(header::ACCESS_CONTROL_EXPOSE_HEADERS)

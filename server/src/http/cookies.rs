@@ -1,4 +1,4 @@
-//! Reading and writing cookies (reference 1.2).
+//! Reading and writing cookies.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, header};
 use passerby_protocol::names::cookie;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// What JavaScript's `encodeURIComponent` leaves alone; the peers' cookie library uses it.
+/// The characters that JavaScript's `encodeURIComponent` leaves alone; the peers' cookie library uses it.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -37,6 +37,9 @@ pub(crate) enum SameSite {
 pub(crate) struct CookieSettings {
     pub(crate) secure: bool,
     pub(crate) same_site: SameSite,
+    /// Whether browsers keep them apart by the site that the visitor sees in the address bar. Only such cookies reach a page in another site's
+    /// frame where third-party cookies are blocked.
+    pub(crate) partitioned: bool,
     pub(crate) domain: Option<String>,
     pub(crate) refresh_path: String,
     /// The anonymous cookie is set under this name.
@@ -83,11 +86,13 @@ impl CookieSettings {
         self.set(cookie::REFRESH_TOKEN, "", &self.refresh_path, 0)
     }
 
-    /// Removes what a former configuration left; `None` when none is known. Never touches a cookie of the present one.
-    pub(crate) fn clear_older(&self) -> Option<[HeaderValue; 2]> {
-        let domain = self.older_domain.clone()?;
-        let older = Self { domain, ..self.clone() };
-        Some([older.clear_access(), older.clear_refresh()])
+    /// Removes what a former configuration left; nothing when none is known. Never touches a cookie of the present one.
+    pub(crate) fn clear_older(&self) -> Vec<HeaderValue> {
+        let of_before = |domain| Self { domain, partitioned: false, ..self.clone() };
+        let elsewhere = self.older_domain.clone().map(of_before);
+        // Browsers keep both of a name, one partitioned and one not.
+        let unpartitioned = self.partitioned.then(|| of_before(self.domain.clone()));
+        elsewhere.into_iter().chain(unpartitioned).flat_map(|older| [older.clear_access(), older.clear_refresh()]).collect()
     }
 
     /// Removes a cookie that the SDK wrote, with the domain of ours and without.
@@ -117,12 +122,11 @@ impl CookieSettings {
         // Browsers take such a cookie, also one that clears, only with `Secure` and without `Domain`.
         let bound_to_host = name.starts_with(cookie::HOST_PREFIX);
         let secure = self.secure || bound_to_host;
-        let mut cookie = Cookie::build((name, value)).path(path).expires(expires).http_only(true).secure(secure).same_site(
-            match self.same_site {
-                SameSite::Lax => ::cookie::SameSite::Lax,
-                SameSite::None => ::cookie::SameSite::None,
-            },
-        );
+        let cookie = Cookie::build((name, value)).path(path).expires(expires).http_only(true).secure(secure);
+        let mut cookie = cookie.partitioned(self.partitioned).same_site(match self.same_site {
+            SameSite::Lax => ::cookie::SameSite::Lax,
+            SameSite::None => ::cookie::SameSite::None,
+        });
         if let Some(domain) = self.domain.as_ref().filter(|_| !bound_to_host) {
             cookie = cookie.domain(domain);
         }
@@ -179,6 +183,7 @@ mod tests {
         CookieSettings {
             secure: true,
             same_site: SameSite::Lax,
+            partitioned: false,
             domain: None,
             refresh_path: "/auth/session/refresh".into(),
             anonymous_name: "sAnonymousToken".into(),
@@ -200,6 +205,21 @@ mod tests {
             cleared,
             "sAccessToken=; HttpOnly; SameSite=Lax; Path=/; Domain=example.com; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
         );
+    }
+
+    #[test]
+    fn a_partitioned_cookie_is_cleared_as_one_and_leaves_none_of_before() {
+        let (same_site, domain) = (SameSite::None, Some("example.com".to_owned()));
+        let embedded = CookieSettings { same_site, domain, partitioned: true, ..settings() };
+        let attributes =
+            "HttpOnly; SameSite=None; Partitioned; Secure; Path=/; Domain=example.com; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+        assert_eq!(embedded.clear_access(), format!("sAccessToken=; {attributes}"));
+        let older = embedded.clear_older();
+        assert_eq!(older[0], format!("sAccessToken=; {}", attributes.replace("Partitioned; ", "")));
+        assert_eq!(older.len(), 2);
+        let moved = CookieSettings { older_domain: Some(None), ..embedded };
+        assert_eq!(moved.clear_older().len(), 4, "at the former domain, and at this one");
+        assert!(settings().clear_older().is_empty());
     }
 
     #[test]

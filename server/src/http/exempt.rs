@@ -1,11 +1,11 @@
-//! What the check of origins lets through besides websites: packaged apps, whose origins have schemes that it does not know, and forms of
+//! The origins that the check lets through besides websites: packaged apps, whose origins have schemes that it does not know, and forms of
 //! sign-in providers.
 
 use http::{HeaderValue, Method, header, request::Parts};
 
 const SITE: &str = "sec-fetch-site";
 
-/// Who is let through.
+/// The origins that are let through.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exempt {
     pub(crate) apps: Vec<HeaderValue>,
@@ -13,7 +13,7 @@ pub(crate) struct Exempt {
     pub(crate) forms: Vec<(HeaderValue, String)>,
 }
 
-/// What a request said of where it comes from, while the check looks at it.
+/// The origin headers of a request, while the check looks at it.
 #[derive(Clone)]
 struct Hidden {
     origin: HeaderValue,

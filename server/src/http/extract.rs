@@ -8,28 +8,26 @@ use axum::{
 };
 use http::request::Parts;
 
-use super::{refused::Refused, visitor::Visitor};
+use super::{refused::SessionRejection, visitor::Visitor};
 use crate::principal::{Principal, UserSession};
 
 /// A signed-in user who satisfies the [global claim validators](crate::SessionsBuilder::claim_validator), told by the access token
 /// alone. A visitor without user session is refused with 401 `unauthorised`, one whose
 /// access token has expired with 401 `try refresh token`; nothing is cleared. After a revocation the token stays good until it
-/// expires; where that is too long, use [`FreshUser`].
+/// expires; where that is too long, use [`CheckedUser`].
 ///
 /// ```
 /// use axum::{Router, body::Body, routing::get};
 /// use http::{Request, header};
-/// use passerby_server::{FreshUser, PageUser, Principal, Sessions, SqliteStore, User};
+/// use passerby_server::{CheckedUser, MemoryStore, PageUser, Principal, Sessions, User};
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let app = Router::new()
 ///     .route("/api/orders", get(|user: User| async move { format!("orders of {}", user.user_id()) }))
-///     .route("/api/password", get(|user: FreshUser| async move { user.handle().to_owned() }))
+///     .route("/api/password", get(|user: CheckedUser| async move { user.handle().to_owned() }))
 ///     .route("/account", get(|user: PageUser| async move { user.user_id().to_owned() }))
 ///     .route("/api/cart", get(|principal: Principal| async move { principal.anonymous_id().to_owned() }))
 ///     .layer(sessions.layer());
@@ -53,20 +51,18 @@ pub struct User(pub UserSession);
 ///
 /// ```
 /// use axum::{Router, routing::post};
-/// use passerby_server::{FreshUser, Sessions};
+/// use passerby_server::{CheckedUser, Sessions};
 /// # use axum::body::Body;
 /// # use http::Request;
-/// # use passerby_server::{SqliteStore, Visitor};
+/// # use passerby_server::{MemoryStore, Visitor};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
-/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice", serde_json::Map::new()).await.map(drop) };
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
 /// let app = Router::new()
-///     .route("/api/password", post(|user: FreshUser| async move { user.user_id().to_owned() }))
+///     .route("/api/password", post(|user: CheckedUser| async move { user.user_id().to_owned() }))
 /// #     .route("/api/login", post(login))
 ///     .layer(sessions.layer());
 /// # let request = |path: &str| Request::post(path).header("st-auth-mode", "header");
@@ -81,7 +77,7 @@ pub struct User(pub UserSession);
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct FreshUser(pub UserSession);
+pub struct CheckedUser(pub UserSession);
 
 /// A signed-in user on a route that serves pages and scripts alike. Who has no valid user session is refused as the request wants it: a
 /// page load is [redirected to `/refresh-session`](crate::redirect_to_refresh), a script gets the 401 or 403 of [`User`].
@@ -91,14 +87,12 @@ pub struct FreshUser(pub UserSession);
 /// use passerby_server::{PageUser, Sessions};
 /// # use axum::body::Body;
 /// # use http::{Request, header};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let account = |user: PageUser| async move { format!("account of {}", user.user_id()) };
 /// let app = Router::new().route("/account", get(account)).layer(sessions.layer());
 /// # let visit = |accept: &str| app.clone().oneshot(Request::get("/account").header(header::ACCEPT, accept).body(Body::empty()).unwrap());
@@ -128,7 +122,7 @@ impl Deref for User {
     }
 }
 
-impl Deref for FreshUser {
+impl Deref for CheckedUser {
     type Target = UserSession;
 
     fn deref(&self) -> &UserSession {
@@ -136,31 +130,31 @@ impl Deref for FreshUser {
     }
 }
 
-fn visitor(parts: &Parts) -> Result<Visitor, Refused> {
-    parts.extensions.get::<Visitor>().cloned().ok_or(Refused::LayerMissing)
+fn visitor(parts: &Parts) -> Result<Visitor, SessionRejection> {
+    parts.extensions.get::<Visitor>().cloned().ok_or(SessionRejection::LayerMissing)
 }
 
 impl<S: Sync> FromRequestParts<S> for Visitor {
-    type Rejection = Refused;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
         visitor(parts)
     }
 }
 
 impl<S: Sync> FromRequestParts<S> for User {
-    type Rejection = Refused;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
         visitor(parts)?.require_user().await.map(Self)
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for FreshUser {
-    type Rejection = Refused;
+impl<S: Sync> FromRequestParts<S> for CheckedUser {
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
-        visitor(parts)?.require_fresh_user().await.map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
+        visitor(parts)?.require_checked_user().await.map(Self)
     }
 }
 
@@ -175,18 +169,18 @@ impl<S: Sync> FromRequestParts<S> for PageUser {
 
 /// Either kind of session; 401 when there is none.
 impl<S: Sync> FromRequestParts<S> for Principal {
-    type Rejection = Refused;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
-        visitor(parts)?.optional_principal().await?.ok_or(Refused::Unauthorised)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
+        visitor(parts)?.optional_principal().await?.ok_or(SessionRejection::Unauthorised)
     }
 }
 
-/// Either kind of session or none. A session that must be refreshed first is refused all the same (reference 8.3).
+/// Either kind of session or none. A session that must be refreshed first is refused all the same.
 impl<S: Sync> OptionalFromRequestParts<S> for Principal {
-    type Rejection = Refused;
+    type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Refused> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionRejection> {
         visitor(parts)?.optional_principal().await
     }
 }

@@ -26,7 +26,7 @@ use crate::sessions::Sessions;
 /// ```
 /// use axum::body::Body;
 /// use http::{Request, Response, header};
-/// use passerby_server::{Principal, Sessions, SqliteStore, Visitor};
+/// use passerby_server::{MemoryStore, Principal, Sessions, Visitor};
 /// use std::convert::Infallible;
 /// use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 ///
@@ -42,9 +42,7 @@ use crate::sessions::Sessions;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let service = ServiceBuilder::new().layer(sessions.layer()).service(service_fn(greet));
 /// let response = service.clone().oneshot(Request::get("/api/greeting").body(Body::empty())?).await?;
 /// assert!(response.headers().contains_key(header::SET_COOKIE), "a guest from now on");
@@ -66,14 +64,12 @@ pub struct SessionsLayer {
 /// use axum::body::Body;
 /// use http::{Request, Response};
 /// use passerby_server::{Sessions, SessionsService};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 /// use tower::{Layer as _, ServiceExt as _, service_fn};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let app = service_fn(|_: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::from("the app"))) });
 /// let service: SessionsService<_> = sessions.layer().layer(app);
 /// // Answered before the app is asked.
@@ -89,7 +85,7 @@ pub struct SessionsService<S> {
     sessions: Sessions,
 }
 
-/// What is behind the check of origins.
+/// The service behind the check of origins.
 #[derive(Clone, Debug)]
 struct Checked<S> {
     inner: S,
@@ -101,14 +97,12 @@ struct Checked<S> {
 /// ```
 /// use axum::{Router, body::Body, routing::post};
 /// use http::Request;
-/// use passerby_server::{Sessions, SqliteStore};
+/// use passerby_server::{MemoryStore, Sessions};
 /// use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?);
+/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.trusted_origin("https://pay.example.com").build().await?;
 /// let app = Router::new().route("/api/paid", post(|| async {})).layer(sessions.layer());
 /// let send = |origin: &str| {
@@ -209,7 +203,7 @@ where
     }
 }
 
-/// What a request is for.
+/// The purpose of a request.
 pub(crate) enum Begun {
     /// One of our endpoints: this is the answer, tokens attached.
     Answered(Response<serde_json::Value>),
@@ -217,7 +211,7 @@ pub(crate) enum Begun {
     Visitor(Visitor),
 }
 
-/// What every framework's adapter begins with, after CSRF protection.
+/// The first step of every framework's adapter, after CSRF protection.
 pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Begun {
     let facts = sessions.facts_of(parts);
     if facts.is_foreign_socket {

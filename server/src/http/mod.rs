@@ -21,9 +21,9 @@ pub(crate) use self::request::{Readers, RequestFacts};
 pub(crate) use self::routes::PUBLIC_CACHING;
 pub use self::{
     anti_csrf::AntiCsrf,
-    extract::{FreshUser, PageUser, User},
+    extract::{CheckedUser, PageUser, User},
     layer::{CrossOrigin, SessionsLayer, SessionsService},
-    refused::Refused,
+    refused::SessionRejection,
     ssr::redirect_to_refresh,
     visitor::{AnonymousVisitor, Visitor, VisitorError},
 };

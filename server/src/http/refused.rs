@@ -1,4 +1,4 @@
-//! Refusals, exactly as clients of the protocol expect them (reference 1.7).
+//! Refusals, exactly as clients of the protocol expect them.
 
 use axum::{
     Json,
@@ -10,20 +10,20 @@ use serde_json::{Value, json};
 
 use crate::claims::InvalidClaim;
 
-/// Why a request that needs a session is refused. As a response: the status and JSON body of the reference, section 1.7. Cookies that
+/// Why a request that needs a session is refused. As a response: the status and JSON body that clients of the protocol know. Cookies that
 /// must be cleared along with it are attached by the layer.
 ///
 /// ```
 /// use axum::response::IntoResponse as _;
-/// use passerby_server::Refused;
+/// use passerby_server::SessionRejection;
 ///
-/// assert_eq!(Refused::TryRefresh.message(), "try refresh token");
-/// let response = Refused::TryRefresh.into_response();
+/// assert_eq!(SessionRejection::TryRefresh.message(), "try refresh token");
+/// let response = SessionRejection::TryRefresh.into_response();
 /// assert_eq!((response.status().as_u16(), &response.headers()["cache-control"]), (401, &http::HeaderValue::from_static("no-store")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum SessionRejection {
     /// 401 `unauthorised`: there is no session of the kind that is needed, or it has ended.
     #[error("unauthorised")]
     Unauthorised,
@@ -44,7 +44,7 @@ pub enum Refused {
     LayerMissing,
 }
 
-impl Refused {
+impl SessionRejection {
     /// Status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -81,7 +81,7 @@ impl Refused {
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
         if self == Self::LayerMissing {
             tracing::error!("{self}");

@@ -1,4 +1,4 @@
-//! What a request says about itself.
+//! The facts of a request.
 
 use http::{HeaderMap, Method, Uri, header};
 use passerby_protocol::{
@@ -22,20 +22,20 @@ pub(crate) enum Transfer {
     Header,
 }
 
-/// What matters of a request besides its tokens.
+/// The facts of a request that matter besides its tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestFacts {
     /// Made by a script that can read the answer, so that a session may be minted, promoted or removed with it. Loading a page or an image
     /// never does any of that, nor does a stream: they see what is there.
     pub(crate) is_api: bool,
-    /// What counts for whether a visitor who has no session gets one.
+    /// The facts that decide whether a visitor who has no session gets one.
     pub(crate) mint: MintFacts,
     /// How a session that is created now shall travel. Cookies unless the request asks for headers: a client that says nothing may be
-    /// one that understands cookies only (reference 9.74).
+    /// one that understands cookies only.
     pub(crate) transfer: Transfer,
-    /// What a visitor without a session named himself by ([`names::header::ANONYMOUS_MODE`]).
+    /// The name that a visitor without a session gave themselves ([`names::header::ANONYMOUS_MODE`]).
     pub(crate) anonymous_key: Option<String>,
-    /// Not `GET` or `HEAD`, so that anti-CSRF is checked (reference 8.3 step 3).
+    /// Not `GET` or `HEAD`, so that anti-CSRF is checked.
     pub(crate) is_unsafe: bool,
     /// The header `anti-csrf`.
     pub(crate) anti_csrf: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) struct RequestFacts {
     pub(crate) has_user_cookie: bool,
     /// The same in a header.
     pub(crate) has_user_bearer: bool,
-    /// What the SDK keeps in cookies and came along with a page load, whose answer no script sees.
+    /// The SDK's cookies that came along with a page load, whose answer no script sees.
     pub(crate) script_cookies: Vec<&'static str>,
     /// Where a page load goes, as the browser sees it. `None` for scripts, and for what is no page.
     pub(crate) page: Option<Uri>,
@@ -229,6 +229,7 @@ mod tests {
         CookieSettings {
             secure: true,
             same_site: crate::http::cookies::SameSite::Lax,
+            partitioned: false,
             domain: None,
             refresh_path: String::new(),
             anonymous_name: "__Host-t".into(),
@@ -260,7 +261,7 @@ mod tests {
             (&[("accept", "text/event-stream")], false),
             (&[("sec-fetch-mode", "websocket"), ("sec-fetch-dest", "empty")], false),
             (&[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")], false),
-            // What scripts may accept besides.
+            // Other types that scripts may accept.
             (&[("sec-fetch-mode", "same-origin"), ("sec-fetch-dest", "empty"), ("accept", "image/png")], true),
             (&[("accept", "application/json, text/event-stream")], true),
             (&[("accept", "text/event-stream"), ("rid", "anti-csrf")], true),

@@ -1,4 +1,4 @@
-//! Who sent a request: reads its tokens, asks the engine, and notes what the response must carry.
+//! Finds out who sent a request: reads its tokens, asks the engine, and notes what the response must carry.
 
 use std::cmp::Reverse;
 
@@ -19,7 +19,7 @@ use crate::{
     sessions::Sessions,
 };
 
-/// What is known of a visitor who has no session now, for when they sign in.
+/// A visitor who has no session now, for when they sign in.
 #[derive(Clone)]
 pub(crate) enum Former {
     Unknown,
@@ -39,7 +39,7 @@ impl Former {
     }
 }
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Clone)]
 pub(crate) enum Who {
     /// No session, and none was made.
@@ -54,7 +54,7 @@ pub(crate) enum Who {
     Unavailable,
 }
 
-/// What was found out about a request.
+/// The findings about a request.
 pub(crate) struct Resolved {
     pub(crate) who: Who,
     /// Beside a user session, the anonymous session that the visitor has when it ends.
@@ -106,7 +106,7 @@ impl PresentedAnonymous {
         }
     }
 
-    /// What the id of a new visitor is made of who holds this.
+    /// The source of the id of a new visitor who holds this.
     fn seed(&self) -> Option<Seed> {
         let was_ours = matches!(self.check, AnonymousCheck::Invalid)
             && !self.former_name
@@ -115,7 +115,7 @@ impl PresentedAnonymous {
     }
 }
 
-/// What the user tokens of a request say of the visitor.
+/// The visitor by the user tokens of a request.
 pub(crate) struct OldUser {
     anonymous_id: String,
     /// Epoch seconds.
@@ -136,7 +136,7 @@ impl OldUser {
     }
 }
 
-/// What the id of somebody new is made of.
+/// The source of a new visitor's id.
 pub(crate) fn seed(presented: Option<&PresentedAnonymous>, facts: &RequestFacts) -> Seed {
     let of_token = presented.and_then(PresentedAnonymous::seed);
     of_token.or_else(|| facts.anonymous_key.clone().map(Seed::Key)).unwrap_or(Seed::Random)
@@ -185,7 +185,7 @@ async fn resolve_or_fail(sessions: &Sessions, request: &Parts, facts: &RequestFa
     })
 }
 
-/// Reference 8.3, steps 1 and 2.
+/// The access token: of a header before that of a cookie, and only one that is an access token.
 fn access_token(headers: &HeaderMap, facts: &RequestFacts) -> PresentedAccess {
     if facts.has_legacy_cookie {
         return PresentedAccess::Ambiguous;
@@ -202,12 +202,12 @@ fn access_token(headers: &HeaderMap, facts: &RequestFacts) -> PresentedAccess {
     }
 }
 
-/// Reference 8.3, steps 3 and 7.
+/// Whether another website may have made the visitor's browser send it.
 fn is_forged(sessions: &Sessions, facts: &RequestFacts, transfer: Transfer, session: &UserSession) -> bool {
     facts.is_unsafe && !sessions.anti_csrf().allows(facts, transfer, session.claims.anti_csrf_token.as_deref())
 }
 
-/// Reference 8.3, step 8.
+/// A user whose token is valid, as the database has the session.
 async fn user(
     sessions: &Sessions,
     session: UserSession,
@@ -358,7 +358,7 @@ pub(crate) async fn presented_anonymous(
     Ok(best)
 }
 
-/// What the access cookies say whose signature is right, expired or not.
+/// The claims of the access cookies whose signature is right, expired or not.
 pub(crate) async fn old_user_of_cookies(sessions: &Sessions, headers: &HeaderMap) -> Result<Option<OldUser>, EngineError> {
     for token in cookies::values(headers, cookie::ACCESS_TOKEN) {
         let session = match sessions.engine().verify(&token).await? {
@@ -370,7 +370,7 @@ pub(crate) async fn old_user_of_cookies(sessions: &Sessions, headers: &HeaderMap
     Ok(None)
 }
 
-/// Who the visitor is whose user session is over or about to be replaced, and the anonymous token that came along.
+/// The visitor whose user session is over or about to be replaced, and the anonymous token that came along.
 pub(crate) async fn prior(
     sessions: &Sessions,
     headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! The endpoints of the protocol: refresh, sign-out, public keys (reference 1.8), and forgetting (design section 3, rule 12).
+//! The endpoints of the protocol: refresh, sign-out, public keys, and forgetting.
 
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use passerby_protocol::{
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     changes::UserChange,
     cookies,
-    refused::Refused,
+    refused::SessionRejection,
     request::{RequestFacts, Transfer, bearer},
     resolve::{self, Former, OldUser, Resolved, Who},
     visitor::{Visitor, VisitorError},
@@ -58,7 +58,7 @@ impl Route {
     }
 }
 
-/// What any website may read, and keep for a minute.
+/// An answer that any website may read, and keep for a minute.
 fn public(body: Value) -> Response<Value> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -75,7 +75,7 @@ async fn visitor_as_is(sessions: &Sessions, request: &Parts, facts: RequestFacts
     Visitor::new(sessions.clone(), facts, resolved)
 }
 
-/// Reference 8.7.
+/// Ends the session of the access token, valid or expired.
 async fn sign_out(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     let visitor = visitor_as_is(sessions, request, facts).await;
     let done = match cookies::values(&request.headers, cookie::ACCESS_TOKEN) {
@@ -96,7 +96,7 @@ async fn sign_out_of_all(sessions: &Sessions, visitor: &Visitor, tokens: &[Strin
         };
         let anti_csrf = session.claims.anti_csrf_token.as_deref();
         if !sessions.anti_csrf().allows(visitor.facts(), Transfer::Cookie, anti_csrf) {
-            return Err(Refused::TryRefresh.into());
+            return Err(SessionRejection::TryRefresh.into());
         }
         sessions.engine().end(session.handle()).await?;
     }
@@ -124,16 +124,17 @@ fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
         Err(VisitorError::Refused(refused)) => refusal(&refused),
         Err(error) => {
             tracing::error!(%error, "ending a session failed");
-            refusal(&Refused::Unavailable)
+            refusal(&SessionRejection::Unavailable)
         }
     }
 }
 
-/// Reference 8.4 and 8.5; for a visitor whose user session is over, design section 3.
+/// New tokens for the refresh token; the anonymous session for a visitor whose user session is over.
 async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     for name in [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN] {
         if cookies::values(&request.headers, name).len() > 1 {
-            if let Some(cleared) = sessions.cookies().clear_older() {
+            let cleared = sessions.cookies().clear_older();
+            if !cleared.is_empty() {
                 return without_older_cookies(cleared);
             }
             tracing::warn!(
@@ -152,15 +153,16 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
         Err(error) => {
             tracing::error!(%error, "a refresh failed");
             visitor.take_changes();
-            refusal(&Refused::Unavailable)
+            refusal(&SessionRejection::Unavailable)
         }
     };
     sessions.attach(&visitor, response)
 }
 
-/// Reference 8.4, step 1: the browser is to try again with the cookies that remain.
-fn without_older_cookies(cleared: [HeaderValue; 2]) -> Response<Value> {
-    let mut response = with_status(StatusCode::OK, json!({ "message": "The cookies of a former domain were removed." }));
+/// The browser is to try again with the cookies that remain.
+fn without_older_cookies(cleared: Vec<HeaderValue>) -> Response<Value> {
+    let mut response =
+        with_status(StatusCode::OK, json!({ "message": "The cookies of a former domain or configuration were removed." }));
     for cookie in cleared {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -175,7 +177,7 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
     let presented = from_header.map(|token| (token, Transfer::Header)).or(cookie.map(|token| (token, Transfer::Cookie)));
     let Some((token, transfer)) = presented else {
         give_back_anonymous(sessions, request, visitor, None).await?;
-        return Ok(refusal(&Refused::Unauthorised));
+        return Ok(refusal(&SessionRejection::Unauthorised));
     };
     Ok(
         match sessions
@@ -194,14 +196,14 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
             Refreshed::Unauthorised(bearer) => {
                 let user = bearer.map(|bearer| OldUser::of_bearer(bearer, transfer));
                 give_back_anonymous(sessions, request, visitor, user).await?;
-                refusal(&Refused::Unauthorised)
+                refusal(&SessionRejection::Unauthorised)
             }
             Refreshed::Theft(bearer) => {
                 crate::metrics::theft_detected();
                 tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
                 let user = OldUser::of_bearer(bearer, transfer);
                 give_back_anonymous(sessions, request, visitor, Some(user)).await?;
-                refusal(&Refused::TokenTheft)
+                refusal(&SessionRejection::TokenTheft)
             }
         },
     )
@@ -281,7 +283,7 @@ async fn give_back_anonymous(
     Ok(())
 }
 
-fn refusal(refused: &Refused) -> Response<Value> {
+fn refusal(refused: &SessionRejection) -> Response<Value> {
     with_status(refused.status(), refused.body())
 }
 

@@ -8,7 +8,7 @@ const REFRESH_PAGE: &str = "/refresh-session";
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Sends the browser to `/refresh-session`, which refreshes the session and comes back to the page at `uri`; for a page whose
-/// [`User`](crate::User) was [refused](crate::Refused). Only path and query of `uri` are used, so it never leads to another site.
+/// [`User`](crate::User) was [refused](crate::SessionRejection). Only path and query of `uri` are used, so it never leads to another site.
 /// In a nested router pass `OriginalUri`.
 ///
 /// ```

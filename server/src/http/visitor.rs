@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     changes::{AnonymousChange, Changes, UserChange},
-    refused::Refused,
+    refused::SessionRejection,
     request::{RequestFacts, Transfer},
     resolve::{Former, Resolved, Who, announcement},
     ssr::redirect_to_refresh,
@@ -30,14 +30,14 @@ use crate::{
     sessions::Sessions,
 };
 
-/// Why acting on a session failed. As a response: a refusal as in the reference, section 1.7, 400 for a payload that
+/// Why acting on a session failed. As a response: a refusal that clients of the protocol know, 400 for a payload that
 /// cannot be kept, 503 when the store failed, else 500.
 ///
 /// ```
 /// use passerby_server::{Visitor, VisitorError};
 /// # use axum::{Router, body::Body, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{Sessions, SqliteStore};
+/// # use passerby_server::{MemoryStore, Sessions};
 /// use serde_json::Map;
 /// # use tower::ServiceExt as _;
 ///
@@ -53,9 +53,7 @@ use crate::{
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new()
 /// #     .route("/api/promote", post(promote))
 /// #     .route("/api/rename", post(rename))
@@ -71,10 +69,18 @@ use crate::{
 pub enum VisitorError {
     /// There is no session of the kind that is needed, or it has ended.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] SessionRejection),
     /// The payload is too large or too deep, or names a protected claim.
     #[error(transparent)]
     Payload(PayloadError),
+    /// A value for the payload is not one that JSON has.
+    #[error("the value of `{key}` cannot be kept: {source}")]
+    Value {
+        /// Its key.
+        key: String,
+        /// The reason.
+        source: serde_json::Error,
+    },
     /// The app could not tell the value of a claim.
     #[error("a claim could not be fetched: {0}")]
     Claim(#[source] HookError),
@@ -99,6 +105,10 @@ impl VisitorError {
         match self {
             Self::Refused(refused) => (refused.status(), refused.body()),
             Self::Payload(error) => (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() })),
+            Self::Value { .. } => {
+                tracing::error!(error = %self, "a payload was not changed");
+                internal()
+            }
             Self::Claim(error) => {
                 tracing::error!(%error, "a claim could not be fetched");
                 internal()
@@ -106,7 +116,9 @@ impl VisitorError {
             Self::Engine(error) => {
                 tracing::error!(%error, "acting on a session failed");
                 match error {
-                    EngineError::Store(_) => (Refused::Unavailable.status(), Refused::Unavailable.body()),
+                    EngineError::Store(_) | EngineError::ClockJumped => {
+                        (SessionRejection::Unavailable.status(), SessionRejection::Unavailable.body())
+                    }
                     // Often what a visitor typed.
                     EngineError::EmptyUserId | EngineError::UnstorableUserId => {
                         (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() }))
@@ -122,9 +134,9 @@ impl IntoResponse for VisitorError {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(refused) => refused.into_response(),
-            Self::Engine(EngineError::Store(_)) => {
+            Self::Engine(EngineError::Store(_) | EngineError::ClockJumped) => {
                 let _ = self.answer();
-                Refused::Unavailable.into_response()
+                SessionRejection::Unavailable.into_response()
             }
             error => {
                 let (status, body) = error.answer();
@@ -140,7 +152,7 @@ impl IntoResponse for VisitorError {
 /// ```
 /// use axum::{Json, Router, body::Body, routing::post};
 /// use http::Request;
-/// use passerby_server::{Principal, Sessions, SqliteStore, Visitor, VisitorError};
+/// use passerby_server::{MemoryStore, Principal, Sessions, Visitor, VisitorError};
 /// use serde_json::{Map, Value, json};
 /// use tower::ServiceExt as _;
 ///
@@ -148,7 +160,7 @@ impl IntoResponse for VisitorError {
 ///     // Check the password here. The guest's cart stays his until then.
 ///     visitor.anonymous().update_payload(Map::from_iter([("cart".to_owned(), json!(["fern"]))])).await?;
 ///     let guest = visitor.principal().map(|guest| guest.anonymous_id().to_owned());
-///     let user = visitor.sign_in("alice", Map::new()).await?;
+///     let user = visitor.sign_in("alice").await?;
 ///     assert_eq!(guest.as_deref(), Some(user.anonymous_id()));
 ///     let user = visitor.merge_into_access_token_payload(Map::from_iter([("role".to_owned(), json!("botanist"))])).await?;
 ///     visitor.update_session_data(|data| drop(data.insert("device".into(), json!("phone")))).await?;
@@ -163,9 +175,7 @@ impl IntoResponse for VisitorError {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// let app = Router::new().route("/api/login", post(login)).route("/api/logout", post(out)).layer(sessions.layer());
 /// let response = app.clone().oneshot(Request::post("/api/login").body(Body::empty())?).await?;
 /// assert_eq!(response.status(), 200);
@@ -205,7 +215,7 @@ impl Visitor {
         Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, beside, changes }) }))
     }
 
-    /// Who it is; `None` when there is no session, or one that must be refreshed first. Claims are not validated; the extractors do so.
+    /// The visitor's session; `None` when there is no session, or one that must be refreshed first. Claims are not validated; the extractors do so.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
         match self.state().who.clone() {
@@ -216,13 +226,21 @@ impl Visitor {
     }
 
     /// Creates a session for a user: new tokens throughout. The anonymous session ends; its anonymousId lives on in the access token,
-    /// and the `on_upgrade` hook decides what else. `payload` is added to what the hook returns and wins over it. A session of another user
-    /// that the browser held ends, so that no late answer can bring it back.
+    /// and the `on_sign_in` hook decides what else. A session of another user that the browser held ends, so that no late answer can bring
+    /// it back.
     ///
     /// # Errors
-    /// [`VisitorError::Payload`] when the payload does not fit, [`VisitorError::Engine`] when the session could not be stored. The
-    /// visitor then keeps the session he had.
-    pub async fn sign_in(&self, user_id: &str, payload: Map<String, Value>) -> Result<UserSession, VisitorError> {
+    /// [`VisitorError::Payload`] when the hook's payload does not fit, [`VisitorError::Engine`] when the session could not be stored. The
+    /// visitor then keeps the session they had.
+    pub async fn sign_in(&self, user_id: &str) -> Result<UserSession, VisitorError> {
+        self.sign_in_with(user_id, Map::new()).await
+    }
+
+    /// The same as [`sign_in`](Self::sign_in), with a payload that is added to the hook's and wins over it.
+    ///
+    /// # Errors
+    /// As [`sign_in`](Self::sign_in).
+    pub async fn sign_in_with(&self, user_id: &str, payload: Map<String, Value>) -> Result<UserSession, VisitorError> {
         let (before, beside) = {
             let state = self.state();
             (state.who.clone(), state.beside.clone())
@@ -277,7 +295,7 @@ impl Visitor {
     /// [`AfterSignOut::Rotate`]; the `on_sign_out` hook decides what else is kept.
     ///
     /// # Errors
-    /// [`Refused::Unauthorised`] without a user session, [`Refused::TryRefresh`] when it must be refreshed first,
+    /// [`SessionRejection::Unauthorised`] without a user session, [`SessionRejection::TryRefresh`] when it must be refreshed first,
     /// [`VisitorError::Engine`] when the store failed; the session then still exists.
     pub async fn sign_out(&self) -> Result<(), VisitorError> {
         let (mut session, _) = self.user_and_transfer().await?;
@@ -304,7 +322,7 @@ impl Visitor {
     /// `POST {base}/anonymous/forget`.
     ///
     /// # Errors
-    /// [`Refused::TryRefresh`] when the session must be refreshed first, [`Refused::Unauthorised`] when it turned out to be over (the id is
+    /// [`SessionRejection::TryRefresh`] when the session must be refreshed first, [`SessionRejection::Unauthorised`] when it turned out to be over (the id is
     /// gone all the same), [`VisitorError::Engine`] when the store failed; the id then still exists.
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
         let who = self.state().who.clone();
@@ -316,7 +334,7 @@ impl Visitor {
         match self.0.sessions.engine().replace_anonymous_id(&session).await? {
             None => {
                 self.demote(Whose::New(Seed::Random), Map::new()).await;
-                Err(Refused::Unauthorised.into())
+                Err(SessionRejection::Unauthorised.into())
             }
             Some((access, None)) => {
                 self.renew(transfer, access);
@@ -336,6 +354,22 @@ impl Visitor {
         }
     }
 
+    /// Keeps a value in the session that the visitor has, of either kind: the browser sees it with this response, and later requests
+    /// carry it. `None` or `()` removes the key. [`Principal::get`] reads it. Two requests at the same time that set different keys may lose
+    /// one of them, because the payload is in the token.
+    ///
+    /// # Errors
+    /// [`VisitorError::Value`] when the value cannot be JSON, [`VisitorError::Payload`] when the payload does not fit or the key is
+    /// protected, [`VisitorError::Refused`] without a session, or when it was revoked meanwhile.
+    pub async fn set(&self, key: &str, value: impl serde::Serialize) -> Result<(), VisitorError> {
+        let value = serde_json::to_value(value).map_err(|source| VisitorError::Value { key: key.to_owned(), source })?;
+        let update = Map::from_iter([(key.to_owned(), value)]);
+        match self.principal() {
+            Some(Principal::User(_)) => self.merge_into_access_token_payload(update).await.map(drop),
+            _ => self.anonymous().update_payload(update).await.map(drop),
+        }
+    }
+
     /// Merges into the payload of the user's access token: the browser sees it with this response. A `null` removes its key.
     ///
     /// # Errors
@@ -349,7 +383,7 @@ impl Visitor {
         }
     }
 
-    /// What the app keeps of the user's session on the server, which no browser sees.
+    /// The app's data of the user's session on the server, which no browser sees.
     ///
     /// # Errors
     /// [`VisitorError::Refused`] without a user session, or when it was revoked meanwhile; [`VisitorError::Engine`] when the store failed.
@@ -402,9 +436,9 @@ impl Visitor {
     /// nothing is fetched.
     ///
     /// # Errors
-    /// [`Refused::InvalidClaims`] when a demand is not satisfied, [`Refused::Unauthorised`] without a user session,
-    /// [`Refused::TryRefresh`] when it must be refreshed first, [`Refused::Unavailable`] when the store failed.
-    pub async fn require(&self, validators: &[&dyn SessionClaimValidator]) -> Result<UserSession, Refused> {
+    /// [`SessionRejection::InvalidClaims`] when a demand is not satisfied, [`SessionRejection::Unauthorised`] without a user session,
+    /// [`SessionRejection::TryRefresh`] when it must be refreshed first, [`SessionRejection::Unavailable`] when the store failed.
+    pub async fn require(&self, validators: &[&dyn SessionClaimValidator]) -> Result<UserSession, SessionRejection> {
         let (session, transfer) = self.user_and_transfer().await?;
         self.validated(session, transfer, validators).await
     }
@@ -412,9 +446,9 @@ impl Visitor {
     /// The refusal in the form that the request wants: a page load that needs a session, or a fresh access token, is
     /// [redirected to `/refresh-session`](crate::redirect_to_refresh); everything else is answered as JSON.
     #[must_use]
-    pub fn refuse(&self, refused: Refused) -> Response {
+    pub fn refuse(&self, refused: SessionRejection) -> Response {
         match (&self.0.facts.page, &refused) {
-            (Some(page), Refused::Unauthorised | Refused::TryRefresh) => redirect_to_refresh(page),
+            (Some(page), SessionRejection::Unauthorised | SessionRejection::TryRefresh) => redirect_to_refresh(page),
             _ => refused.into_response(),
         }
     }
@@ -432,17 +466,17 @@ impl Visitor {
     }
 
     /// The user, from the access token alone, who satisfies the global validators.
-    pub(crate) async fn require_user(&self) -> Result<UserSession, Refused> {
+    pub(crate) async fn require_user(&self) -> Result<UserSession, SessionRejection> {
         self.require(&self.0.sessions.claim_validators().as_refs()).await
     }
 
-    /// Reference 8.3, step 9.
+    /// Asks the validators, after the claims that are too old were fetched.
     async fn validated(
         &self,
         mut session: UserSession,
         transfer: Transfer,
         validators: &[&dyn SessionClaimValidator],
-    ) -> Result<UserSession, Refused> {
+    ) -> Result<UserSession, SessionRejection> {
         let now = self.0.sessions.now();
         let update = if self.0.facts.is_api { claims::refetched(validators, &session, now).await } else { Map::new() };
         if !update.is_empty() {
@@ -452,16 +486,16 @@ impl Visitor {
                 Err(EngineError::Payload(error)) => tracing::warn!(%error, "fetched claims could not be kept"),
                 Err(error) => {
                     tracing::error!(%error, "fetched claims could not be stored");
-                    return Err(Refused::Unavailable);
+                    return Err(SessionRejection::Unavailable);
                 }
             }
         }
         let invalid = claims::invalid(validators, session.payload(), now);
-        if invalid.is_empty() { Ok(session) } else { Err(Refused::InvalidClaims(invalid)) }
+        if invalid.is_empty() { Ok(session) } else { Err(SessionRejection::InvalidClaims(invalid)) }
     }
 
     /// The user, after asking the store whether the session still exists.
-    pub(crate) async fn require_fresh_user(&self) -> Result<UserSession, Refused> {
+    pub(crate) async fn require_checked_user(&self) -> Result<UserSession, SessionRejection> {
         let (session, transfer) = self.user_and_transfer().await?;
         // A page is rendered from what is there and changes nothing, so it must not promote either.
         let checked = if self.0.facts.is_api {
@@ -478,14 +512,14 @@ impl Visitor {
             Ok(DatabaseCheck::Gone) => return Err(self.end(session).await),
             Err(error) => {
                 tracing::error!(%error, "a session could not be checked");
-                return Err(Refused::Unavailable);
+                return Err(SessionRejection::Unavailable);
             }
         };
         self.validated(session, transfer, &self.0.sessions.claim_validators().as_refs()).await
     }
 
     /// Either kind; `None` when there is no session at all.
-    pub(crate) async fn optional_principal(&self) -> Result<Option<Principal>, Refused> {
+    pub(crate) async fn optional_principal(&self) -> Result<Option<Principal>, SessionRejection> {
         let who = self.state().who.clone();
         match who {
             Who::Nobody(_) => Ok(None),
@@ -501,7 +535,7 @@ impl Visitor {
         }
     }
 
-    /// The user session is over: clears it and makes the visitor anonymous, both with this response (design section 3).
+    /// The user session is over: clears it and makes the visitor anonymous, both with this response.
     pub(crate) async fn demote(&self, whose: Whose, carried: Map<String, Value>) {
         self.clear_user();
         self.become_anonymous(whose, carried).await;
@@ -632,16 +666,16 @@ impl Visitor {
         &self.0.facts
     }
 
-    async fn user_and_transfer(&self) -> Result<(UserSession, Transfer), Refused> {
+    async fn user_and_transfer(&self) -> Result<(UserSession, Transfer), SessionRejection> {
         let who = self.state().who.clone();
         match who {
             Who::User(session, transfer) => Ok((session, transfer)),
-            Who::Nobody(_) | Who::Anonymous(_) => Err(Refused::Unauthorised),
-            Who::TryRefresh(..) => Err(Refused::TryRefresh),
-            Who::Unavailable => Err(Refused::Unavailable),
+            Who::Nobody(_) | Who::Anonymous(_) => Err(SessionRejection::Unauthorised),
+            Who::TryRefresh(..) => Err(SessionRejection::TryRefresh),
+            Who::Unavailable => Err(SessionRejection::Unavailable),
             Who::Ended(former) => {
                 self.demote_to(former).await;
-                Err(Refused::Unauthorised)
+                Err(SessionRejection::Unauthorised)
             }
         }
     }
@@ -662,7 +696,7 @@ impl Visitor {
         carried.extend(payload.clone());
         match engine.create(user_id, anonymous_id, carried, with_anti_csrf).await {
             Err(EngineError::Payload(error)) => {
-                tracing::warn!(%error, "signing in without what `on_upgrade` would have carried over");
+                tracing::warn!(%error, "signing in without what `on_sign_in` would have carried over");
                 engine.create(user_id, anonymous_id, payload, with_anti_csrf).await
             }
             created => created,
@@ -670,12 +704,12 @@ impl Visitor {
     }
 
     /// The session turned out to be over.
-    async fn end(&self, session: UserSession) -> Refused {
+    async fn end(&self, session: UserSession) -> SessionRejection {
         if self.0.facts.is_api {
             let beside = self.state().beside.take();
             self.demote_to(beside.map_or(Former::Id(session.claims.anonymous_id), Former::Anonymous)).await;
         }
-        Refused::Unauthorised
+        SessionRejection::Unauthorised
     }
 
     fn renew(&self, transfer: Transfer, access: Box<IssuedAccess>) -> UserSession {
@@ -691,13 +725,13 @@ impl Visitor {
     }
 }
 
-/// What [`Visitor::anonymous`] gives.
+/// The result of [`Visitor::anonymous`].
 ///
 /// ```
 /// use passerby_server::{Visitor, VisitorError};
 /// # use axum::{Router, body::{Body, to_bytes}, routing::post};
 /// # use http::Request;
-/// # use passerby_server::{Sessions, SqliteStore};
+/// # use passerby_server::{MemoryStore, Sessions};
 /// use serde_json::{Map, json};
 /// # use tower::ServiceExt as _;
 ///
@@ -709,9 +743,7 @@ impl Visitor {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(SqliteStore::open(file).await?).build().await?;
+/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
 /// # let app = Router::new().route("/api/darken", post(darken)).layer(sessions.layer());
 /// let response = app.oneshot(Request::post("/api/darken").body(Body::empty())?).await?;
 /// assert!(response.headers().contains_key("st-anonymous-front-token"));
@@ -732,7 +764,7 @@ impl AnonymousVisitor<'_> {
     pub async fn update_payload(&self, update: Map<String, Value>) -> Result<AnonymousSession, VisitorError> {
         let Visitor(visit) = self.0;
         let Who::Anonymous(session) = self.0.state().who.clone() else {
-            return Err(Refused::Unauthorised.into());
+            return Err(SessionRejection::Unauthorised.into());
         };
         let issued = visit.sessions.engine().update_anonymous(&session, update).await?;
         let session = issued.session.clone();

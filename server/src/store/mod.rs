@@ -1,13 +1,11 @@
 //! Where sessions and keys are kept: one trait, and a store for each database behind a cargo feature of its name.
 //!
 //! ```
-//! use passerby_server::{Sessions, SqliteStore, store::SessionStore as _};
+//! use passerby_server::{MemoryStore, Sessions, store::SessionStore as _};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = tempfile::tempdir()?;
-//! # let file = folder.path().join("sessions.db");
-//! let store = SqliteStore::open(file).await?;
+//! let store = MemoryStore::new();
 //! let start = || Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build();
 //! start().await?;
 //! let keys = store.keys().await?;
@@ -19,6 +17,10 @@
 //! # }
 //! ```
 
+#[cfg(feature = "store-conformance")]
+pub mod conformance;
+mod error;
+mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -36,20 +38,22 @@ use serde_json::{Map, Value};
 pub use self::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
+pub use self::{
+    error::{BoxError, StoreError},
+    memory::MemoryStore,
+};
 
 /// The app whose sessions and keys a store keeps unless it is asked for another.
 ///
 /// ```
-/// use passerby_server::{SqliteStore, store::{AppStores as _, DEFAULT_APP, SessionStore as _}};
+/// use passerby_server::{MemoryStore, store::{AppStores as _, DEFAULT_APP, SessionStore as _}};
 /// # use passerby_server::store::SessionRecord;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
 /// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
-/// let store = SqliteStore::open(file).await?;
+/// let store = MemoryStore::new();
 /// store.create(&session).await?;
 /// assert_eq!(store.for_app(DEFAULT_APP).load(&session.handle).await?, Some(session));
 /// # Ok(())
@@ -60,7 +64,7 @@ pub const DEFAULT_APP: &str = "public";
 /// A key dated further ahead than this was made by a clock that was wrong.
 pub(crate) const CLOCK_TOLERANCE_MS: u64 = 3600 * 1000;
 
-/// One session of one user. Anonymous sessions have no record (design section 3, rule 2).
+/// One session of one user. Anonymous sessions have no record.
 ///
 /// ```
 /// use passerby_server::store::SessionRecord;
@@ -68,8 +72,12 @@ pub(crate) const CLOCK_TOLERANCE_MS: u64 = 3600 * 1000;
 /// let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// assert!(!format!("{session:?}").contains("alice"), "fit for logs");
+/// // A store of your own may keep it as one text. A later version reads what this one wrote.
+/// let text = serde_json::to_string(&session).unwrap();
+/// assert_eq!(serde_json::from_str::<SessionRecord>(&text).unwrap(), session);
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SessionRecord {
     /// UUID v4.
@@ -84,11 +92,14 @@ pub struct SessionRecord {
     pub created_at: u64,
     /// Epoch milliseconds.
     pub expires_at: u64,
-    /// What the app added to the access token.
+    /// The app's own claims in the access token.
+    #[serde(default)]
     pub payload: Map<String, Value>,
-    /// What the app keeps on the server only.
+    /// The app's data on the server only.
+    #[serde(default)]
     pub data: Map<String, Value>,
     /// The refresh tokens that were current a short while ago, oldest first. A handful at most.
+    #[serde(default)]
     pub former_tokens: Vec<FormerToken>,
 }
 
@@ -122,17 +133,26 @@ impl SessionRecord {
 /// ```
 /// use passerby_server::store::FormerToken;
 ///
-/// let former = FormerToken { hash2: "…".into(), replaced_at: 1_000 };
+/// let former = FormerToken::new("…", 1_000);
 /// // How the stores of this crate keep it.
 /// assert_eq!(serde_json::to_string(&former).unwrap(), r#"{"hash2":"…","replacedAt":1000}"#);
 /// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct FormerToken {
     /// SHA-256 of the SHA-256 of the token, in hex.
     pub hash2: String,
     /// Epoch milliseconds.
     pub replaced_at: u64,
+}
+
+impl FormerToken {
+    /// The token with this hash, which another replaced at this time (epoch milliseconds).
+    #[must_use]
+    pub fn new(hash2: impl Into<String>, replaced_at: u64) -> Self {
+        Self { hash2: hash2.into(), replaced_at }
+    }
 }
 
 /// It holds a hash of a secret.
@@ -149,16 +169,14 @@ impl fmt::Debug for SessionRecord {
     }
 }
 
-/// What a key is for.
+/// The use of a key.
 ///
 /// ```
-/// use passerby_server::{Sessions, SqliteStore, store::{KeyKind, SessionStore as _}};
+/// use passerby_server::{MemoryStore, Sessions, store::{KeyKind, SessionStore as _}};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = MemoryStore::new();
 /// // The first start makes one of each.
 /// Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build().await?;
 /// let keys = store.keys().await?;
@@ -168,7 +186,9 @@ impl fmt::Debug for SessionRecord {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum KeyKind {
     /// Signs access tokens; rotates.
     Dynamic,
@@ -178,31 +198,31 @@ pub enum KeyKind {
     Refresh,
 }
 
-/// One key. Keys are never deleted: the anonymousId of a long expired token must stay readable (design section 3, rule 5).
+/// One key. Keys are never deleted: the anonymousId of a long expired token must stay readable.
 ///
 /// ```
 /// use passerby_server::store::{KeyKind, KeyRecord, SessionStore as _};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
-/// let key = KeyRecord { id: "s-1".into(), kind: KeyKind::Static, created_at: 1_000, secret: "…".into() };
+/// # let store = MemoryStore::new();
+/// let key = KeyRecord::new("s-1", KeyKind::Static, 1_000, "…");
 /// store.add_key_unless_newer(&key, 500).await?;
 /// // Another process had the same idea, and is too late.
-/// let second = KeyRecord { id: "s-2".into(), ..key.clone() };
+/// let second = KeyRecord::new("s-2", KeyKind::Static, 1_000, "…");
 /// store.add_key_unless_newer(&second, 500).await?;
 /// assert_eq!(store.keys().await?, [key]);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct KeyRecord {
     /// The `kid`.
     pub id: String,
-    /// What it is for.
+    /// Its use.
     pub kind: KeyKind,
     /// Epoch milliseconds.
     pub created_at: u64,
@@ -211,6 +231,12 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
+    /// A key. The time in epoch milliseconds.
+    #[must_use]
+    pub fn new(id: impl Into<String>, kind: KeyKind, created_at: u64, secret: impl Into<String>) -> Self {
+        Self { id: id.into(), kind, created_at, secret: secret.into() }
+    }
+
     /// A key that was created after this time (epoch milliseconds) does not keep this one from being added: it is dated in the
     /// future, and nobody can wait for it.
     #[must_use]
@@ -225,17 +251,15 @@ impl fmt::Debug for KeyRecord {
     }
 }
 
-/// What [`SessionStore::update`] does with the record after the decision.
+/// The order for [`SessionStore::update`] after the decision about the record.
 ///
 /// ```
 /// use passerby_server::store::{SessionRecord, SessionStore as _, Write};
-/// # use passerby_server::SqliteStore;
+/// # use passerby_server::MemoryStore;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// # let store = SqliteStore::open(file).await?;
+/// # let store = MemoryStore::new();
 /// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// # store.create(&session).await?;
@@ -255,7 +279,7 @@ pub enum Write {
     Remove,
 }
 
-/// What [`SessionStore::update`] calls with the record it read.
+/// The function that [`SessionStore::update`] calls with the record it read.
 ///
 /// ```
 /// use passerby_server::store::{Decide, SessionRecord, Write};
@@ -278,99 +302,17 @@ pub enum Write {
 /// ```
 pub type Decide<'a> = &'a mut (dyn for<'record> FnMut(&'record mut SessionRecord) -> Write + Send);
 
-/// Why a store could not do what it was asked.
-///
-/// ```
-/// use passerby_server::{SqliteStore, store::{SessionStore as _, StoreError}};
-///
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let store = SqliteStore::open(file).await?;
-/// store.close().await;
-/// let error = store.load("5a0c2f5e-1111-4222-8333-944445555666").await.unwrap_err();
-/// assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The database file cannot be opened for writing.
-    #[error(
-        "the session database `{path}` cannot be written: {reason}; check that its folder exists and that this process may write to both"
-    )]
-    NotWritable {
-        /// The file.
-        path: String,
-        /// What the database said.
-        reason: String,
-    },
-    /// The database was made by a newer version.
-    #[error("the session database cannot be brought to this version's layout: {0}")]
-    Migration(#[source] sqlx::migrate::MigrateError),
-    /// The database file is gone from its place, or another one lies there. What is written goes where nobody finds it after a restart.
-    #[error(
-        "the session database `{path}` was moved, removed or replaced while in use; restart this process to use what lies there"
-    )]
-    Replaced {
-        /// Where it was.
-        path: String,
-    },
-    /// [`SessionStore::create`] met a record with the same handle.
-    #[error("a session with this handle exists already")]
-    HandleTaken,
-    /// A record does not read as it was written.
-    #[error("the session database holds a damaged record: {0}")]
-    Damaged(&'static str),
-    /// The address of the database server cannot be read. The message repeats no part of it, because it may hold a password.
-    #[error("the address of the session database is not like `postgres://user:password@host/database`: {0}")]
-    BadAddress(#[source] sqlx::Error),
-    /// The database does not answer, or refuses to talk to us. It is asked again with each request, so this ends by itself.
-    #[error(
-        "the session database cannot be reached: {0}; check that it runs, that it can be reached from here, and its user and password"
-    )]
-    Unreachable(#[source] sqlx::Error),
-    /// What answers is no such database, or one that we do not understand.
-    #[error(
-        "what answers at the address of the session database does not speak its language: {0}; check that host and port are those of PostgreSQL 12 or newer"
-    )]
-    Protocol(#[source] sqlx::Error),
-    /// Anything else.
-    #[error("the session database failed: {0}")]
-    Database(#[source] sqlx::Error),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        use sqlx::Error;
-        let unreachable = match &error {
-            Error::Protocol(_) => return Self::Protocol(error),
-            Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
-            // Classes of SQLSTATE: connection, authorisation, no such database, resources, operator intervention.
-            Error::Database(error) => error.code().is_some_and(|code| {
-                ["08", "28", "3D", "53", "57P"].iter().any(|class| code.len() == 5 && code.starts_with(class))
-            }),
-            _ => false,
-        };
-        if unreachable { Self::Unreachable(error) } else { Self::Database(error) }
-    }
-}
-
 /// One database for several apps, whose sessions and keys are apart: no app sees, or verifies, anything of another.
 ///
 /// ```
-/// use passerby_server::{SqliteStore, store::{AppStores as _, SessionStore as _}};
+/// use passerby_server::{MemoryStore, store::{AppStores as _, SessionStore as _}};
 /// # use passerby_server::store::SessionRecord;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
 /// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
-/// let database = SqliteStore::open(file).await?;
+/// let database = MemoryStore::new();
 /// let (shop, forum) = (database.for_app("shop"), database.for_app("forum"));
 /// shop.create(&session).await?;
 /// assert_eq!(forum.load(&session.handle).await?, None);
@@ -384,16 +326,17 @@ pub trait AppStores: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Where sessions and keys are kept. Every method is one transaction; all of them are safe to call at the same time from any
-/// number of tasks and processes.
+/// number of tasks and processes. A time that is later than [`i64::MAX`] may be kept as that.
+///
+/// A store of your own implements this trait (with `#[async_trait]`), and passes [the conformance suite](conformance) of the cargo feature
+/// `store-conformance`.
 ///
 /// ```
-/// use passerby_server::{SqliteStore, store::{AppStores as _, SessionRecord, SessionStore, StoreError, Write}};
+/// use passerby_server::{MemoryStore, store::{AppStores as _, SessionRecord, SessionStore, StoreError, Write}};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let file = folder.path().join("sessions.db");
-/// let store = SqliteStore::open(file).await?;
+/// let store = MemoryStore::new();
 /// let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// store.create(&session).await?;

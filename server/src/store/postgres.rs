@@ -12,7 +12,9 @@ use sqlx::{
 
 use super::{
     AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
-    sql::{formers_text, handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to},
+    sql::{
+        OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to,
+    },
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -23,7 +25,7 @@ const MIGRATIONS_TABLE: &str = "passerby.migrations";
 const MAX_CONNECTIONS: u32 = 10;
 /// How long a request waits for a connection before it is answered 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// What the server is told about each connection. Nothing here takes long; what does has met a lock whose holder is out of reach.
+/// The settings of each connection. No statement here takes long; one that does has met a lock whose holder is out of reach.
 const SERVER_SETTINGS: [(&str, &str); 3] =
     [("lock_timeout", "5s"), ("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "10s")];
 
@@ -68,7 +70,8 @@ impl PostgresStore {
     /// [`StoreError::BadAddress`] when the address is none, [`StoreError::Unreachable`] when nobody answers there,
     /// [`StoreError::Protocol`] when somebody else does, [`StoreError::Migration`] when the schema comes from a newer version.
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(address).map_err(StoreError::BadAddress)?.options(SERVER_SETTINGS);
+        let options =
+            PgConnectOptions::from_str(address).map_err(|error| StoreError::BadAddress(error.into()))?.options(SERVER_SETTINGS);
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -78,7 +81,7 @@ impl PostgresStore {
     }
 
     async fn lease(&self) -> Result<Lease, StoreError> {
-        Ok(Lease { connection: self.pool.acquire().await?, is_over: false })
+        Ok(Lease { connection: self.pool.acquire().await.or_store_error()?, is_over: false })
     }
 
     /// Uses a pool that the app set up, and may use itself. Set its `acquire_timeout` to a few seconds: `sqlx`'s default has
@@ -87,12 +90,12 @@ impl PostgresStore {
     /// # Errors
     /// As [`PostgresStore::connect`].
     pub async fn with_pool(pool: PgPool) -> Result<Self, StoreError> {
-        // What the migrator does first would hide why nobody answers.
-        drop(pool.acquire().await?);
+        // The migrator's first step would hide why nobody answers.
+        drop(pool.acquire().await.or_store_error()?);
         let mut migrations = Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
         migrations.create_schema(SCHEMA);
         migrations.dangerous_set_table_name(MIGRATIONS_TABLE);
-        migrations.run(&pool).await.map_err(StoreError::Migration)?;
+        migrations.run(&pool).await.or_store_error()?;
         Ok(Self { pool, app_id: DEFAULT_APP.into() })
     }
 
@@ -109,9 +112,9 @@ async fn update(
     app_id: &str,
     decide: Decide<'_>,
 ) -> Result<Option<SessionRecord>, StoreError> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = connection.begin().await.or_store_error()?;
     // Nobody else can change what this reads until the transaction ends.
-    let row = sqlx::query(LOCK_SESSION).bind(handle).bind(app_id).fetch_optional(&mut *transaction).await?;
+    let row = sqlx::query(LOCK_SESSION).bind(handle).bind(app_id).fetch_optional(&mut *transaction).await.or_store_error()?;
     let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
         return Ok(None);
     };
@@ -129,16 +132,19 @@ async fn update(
         .bind(handle),
         Write::Remove => sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle),
     };
-    query.execute(&mut *transaction).await?;
-    transaction.commit().await?;
+    query.execute(&mut *transaction).await.or_store_error()?;
+    transaction.commit().await.or_store_error()?;
     Ok(Some(session))
 }
 
 /// Removes some of the sessions whose time is over, unless another process does so.
 async fn remove_expired(connection: &mut PgConnection, now: u64, limit: u32) -> Result<u64, StoreError> {
-    let mut transaction = connection.begin().await?;
-    let ours: bool =
-        sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(PRUNE_LOCK).fetch_one(&mut *transaction).await?;
+    let mut transaction = connection.begin().await.or_store_error()?;
+    let ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
+        .bind(PRUNE_LOCK)
+        .fetch_one(&mut *transaction)
+        .await
+        .or_store_error()?;
     if !ours {
         return Ok(0);
     }
@@ -150,8 +156,9 @@ async fn remove_expired(connection: &mut PgConnection, now: u64, limit: u32) -> 
     .bind(time_to(now))
     .bind(i64::from(limit))
     .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await?;
+    .await
+    .or_store_error()?;
+    transaction.commit().await.or_store_error()?;
     Ok(removed.rows_affected())
 }
 
@@ -162,9 +169,9 @@ async fn add_key_unless_newer(
     fresh_since: u64,
     app_id: &str,
 ) -> Result<(), StoreError> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = connection.begin().await.or_store_error()?;
     // Two who insert at once would not see each other's row.
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(KEYS_LOCK).execute(&mut *transaction).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(KEYS_LOCK).execute(&mut *transaction).await.or_store_error()?;
     sqlx::query(
         "INSERT INTO passerby.keys (id, kind, created_at, secret, app_id) SELECT $1, $2, $3, $4, $7 WHERE NOT EXISTS \
          (SELECT 1 FROM passerby.keys WHERE kind = $2 AND created_at BETWEEN $5 AND $6 AND app_id = $7) ON CONFLICT DO NOTHING",
@@ -177,8 +184,9 @@ async fn add_key_unless_newer(
     .bind(time_to(key.latest_rival()))
     .bind(app_id)
     .execute(&mut *transaction)
-    .await?;
-    Ok(transaction.commit().await?)
+    .await
+    .or_store_error()?;
+    transaction.commit().await.or_store_error()
 }
 
 /// A connection for one transaction, which is closed unless it is given back. A client that hangs up ends the request anywhere, also in
@@ -222,7 +230,8 @@ impl SessionStore for PostgresStore {
         .bind(formers_text(&session.former_tokens)?)
         .bind(&*self.app_id)
         .execute(&self.pool)
-        .await?;
+        .await
+        .or_store_error()?;
         if inserted.rows_affected() == 1 { Ok(()) } else { Err(StoreError::HandleTaken) }
     }
 
@@ -230,7 +239,8 @@ impl SessionStore for PostgresStore {
         if unstorable(handle) {
             return Ok(None);
         }
-        let row = sqlx::query(SELECT_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&self.pool).await?;
+        let row =
+            sqlx::query(SELECT_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&self.pool).await.or_store_error()?;
         row.as_ref().map(session_from).transpose()
     }
 
@@ -252,7 +262,8 @@ impl SessionStore for PostgresStore {
             .bind(handle)
             .bind(&*self.app_id)
             .execute(&self.pool)
-            .await?;
+            .await
+            .or_store_error()?;
         Ok(removed.rows_affected() > 0)
     }
 
@@ -262,7 +273,8 @@ impl SessionStore for PostgresStore {
             .bind(storable)
             .bind(&*self.app_id)
             .fetch_all(&self.pool)
-            .await?;
+            .await
+            .or_store_error()?;
         handles_from(&rows)
     }
 
@@ -274,7 +286,8 @@ impl SessionStore for PostgresStore {
             .bind(user_id)
             .bind(&*self.app_id)
             .fetch_all(&self.pool)
-            .await?;
+            .await
+            .or_store_error()?;
         handles_from(&rows)
     }
 
@@ -290,7 +303,8 @@ impl SessionStore for PostgresStore {
         .bind(time_to(now))
         .bind(&*self.app_id)
         .fetch_all(&self.pool)
-        .await?;
+        .await
+        .or_store_error()?;
         handles_from(&rows)
     }
 
@@ -307,7 +321,8 @@ impl SessionStore for PostgresStore {
         )
         .bind(time_to(now))
         .execute(&self.pool)
-        .await?;
+        .await
+        .or_store_error()?;
         Ok(())
     }
 
@@ -316,7 +331,8 @@ impl SessionStore for PostgresStore {
             sqlx::query("SELECT id, kind, created_at, secret FROM passerby.keys WHERE app_id = $1 ORDER BY created_at, id")
                 .bind(&*self.app_id)
                 .fetch_all(&self.pool)
-                .await?;
+                .await
+                .or_store_error()?;
         rows.iter().map(key_from).collect()
     }
 

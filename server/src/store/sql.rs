@@ -1,10 +1,41 @@
-//! What the SQL stores share: how times, payloads and kinds of key stand in columns.
+//! Code that the SQL stores share: how times, payloads and kinds of key stand in columns.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use sqlx::{ColumnIndex, Connection, Decode, Row, Type};
+use sqlx::{ColumnIndex, Connection, Decode, Row, Type, migrate::MigrateError};
 
 use super::{FormerToken, KeyKind, KeyRecord, SessionRecord, StoreError};
+
+/// The client library's errors as ours, whose type says nothing of the library.
+pub(super) trait OrStoreError<T> {
+    fn or_store_error(self) -> Result<T, StoreError>;
+}
+
+impl<T> OrStoreError<T> for Result<T, sqlx::Error> {
+    fn or_store_error(self) -> Result<T, StoreError> {
+        self.map_err(database_error)
+    }
+}
+
+impl<T> OrStoreError<T> for Result<T, MigrateError> {
+    fn or_store_error(self) -> Result<T, StoreError> {
+        self.map_err(|error| StoreError::Migration(error.into()))
+    }
+}
+
+fn database_error(error: sqlx::Error) -> StoreError {
+    use sqlx::Error;
+    let unreachable = match &error {
+        Error::Protocol(_) => return StoreError::Protocol(error.into()),
+        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
+        // Classes of SQLSTATE: connection, authorisation, no such database, resources, operator intervention.
+        Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["08", "28", "3D", "53", "57P"].iter().any(|class| code.len() == 5 && code.starts_with(class))),
+        _ => false,
+    };
+    if unreachable { StoreError::Unreachable(error.into()) } else { StoreError::Database(error.into()) }
+}
 
 /// Whether a connection may go back into its pool: only when no transaction is open on it. After a full disk or an I/O error SQLite ends
 /// the transaction by itself. The client library then loses count, and each later transaction on that connection would fail.
@@ -28,15 +59,15 @@ where
     &'r str: Decode<'r, R::Database> + Type<R::Database>,
 {
     Ok(SessionRecord {
-        handle: row.try_get("handle")?,
-        user_id: row.try_get("user_id")?,
-        anonymous_id: row.try_get("anonymous_id")?,
-        refresh_hash2: row.try_get("refresh_hash2")?,
-        created_at: time_from(row.try_get("created_at")?)?,
-        expires_at: time_from(row.try_get("expires_at")?)?,
-        payload: json_from(row.try_get("payload")?)?,
-        data: json_from(row.try_get("data")?)?,
-        former_tokens: json_from(row.try_get("former_tokens")?)?,
+        handle: row.try_get("handle").or_store_error()?,
+        user_id: row.try_get("user_id").or_store_error()?,
+        anonymous_id: row.try_get("anonymous_id").or_store_error()?,
+        refresh_hash2: row.try_get("refresh_hash2").or_store_error()?,
+        created_at: time_from(row.try_get("created_at").or_store_error()?)?,
+        expires_at: time_from(row.try_get("expires_at").or_store_error()?)?,
+        payload: json_from(row.try_get("payload").or_store_error()?)?,
+        data: json_from(row.try_get("data").or_store_error()?)?,
+        former_tokens: json_from(row.try_get("former_tokens").or_store_error()?)?,
     })
 }
 
@@ -50,10 +81,10 @@ where
     &'r str: Decode<'r, R::Database> + Type<R::Database>,
 {
     Ok(KeyRecord {
-        id: row.try_get("id")?,
-        kind: kind_from(row.try_get("kind")?)?,
-        created_at: time_from(row.try_get("created_at")?)?,
-        secret: row.try_get("secret")?,
+        id: row.try_get("id").or_store_error()?,
+        kind: kind_from(row.try_get("kind").or_store_error()?)?,
+        created_at: time_from(row.try_get("created_at").or_store_error()?)?,
+        secret: row.try_get("secret").or_store_error()?,
     })
 }
 
@@ -64,7 +95,7 @@ where
     &'static str: ColumnIndex<R>,
     String: Decode<'r, R::Database> + Type<R::Database>,
 {
-    rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+    rows.iter().map(|row| row.try_get("handle").or_store_error()).collect()
 }
 
 fn kind_from(text: &str) -> Result<KeyKind, StoreError> {
@@ -72,7 +103,7 @@ fn kind_from(text: &str) -> Result<KeyKind, StoreError> {
         "dynamic" => Ok(KeyKind::Dynamic),
         "static" => Ok(KeyKind::Static),
         "refresh" => Ok(KeyKind::Refresh),
-        _ => Err(StoreError::Damaged("unknown kind of key")),
+        _ => Err(StoreError::damaged("unknown kind of key")),
     }
 }
 
@@ -85,19 +116,19 @@ pub(super) fn kind_text(kind: KeyKind) -> &'static str {
 }
 
 fn json_from<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Damaged("a column of JSON is not what it should be"))
+    serde_json::from_str(text).map_err(|error| StoreError::damaged_by("a column of JSON is not what it should be", error))
 }
 
 pub(super) fn formers_text(formers: &[FormerToken]) -> Result<String, StoreError> {
-    serde_json::to_string(formers).map_err(|_| StoreError::Damaged("former tokens cannot be written as JSON"))
+    serde_json::to_string(formers).map_err(|error| StoreError::damaged_by("former tokens cannot be written as JSON", error))
 }
 
 pub(super) fn object_text(object: &Map<String, Value>) -> Result<String, StoreError> {
-    serde_json::to_string(object).map_err(|_| StoreError::Damaged("an object cannot be written as JSON"))
+    serde_json::to_string(object).map_err(|error| StoreError::damaged_by("an object cannot be written as JSON", error))
 }
 
 fn time_from(value: i64) -> Result<u64, StoreError> {
-    u64::try_from(value).map_err(|_| StoreError::Damaged("a time before 1970"))
+    u64::try_from(value).map_err(|error| StoreError::damaged_by("a time before 1970", error))
 }
 
 pub(super) fn time_to(value: u64) -> i64 {

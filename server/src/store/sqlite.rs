@@ -15,8 +15,10 @@ use sqlx::{
 use tokio::time::sleep;
 
 use super::{
-    AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
-    sql::{formers_text, handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to},
+    AppStores, BoxError, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+    sql::{
+        OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to,
+    },
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -96,24 +98,21 @@ impl SqliteStore {
     /// from a newer version.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let not_writable = |error: &dyn std::fmt::Display| StoreError::NotWritable {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        };
-        create_private(path).map_err(|error| not_writable(&error))?;
+        let not_writable = |source: BoxError| StoreError::NotWritable { path: path.display().to_string(), source };
+        create_private(path).map_err(|error| not_writable(error.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let writer = connect_writer(&options).await.map_err(|error| not_writable(&error))?;
+        let writer = connect_writer(&options).await.map_err(|error| not_writable(error.into()))?;
         // A file that can be read only opens without complaint; the first write finds out. Of several processes that open a new file at
         // the same time one brings its layout, because the migrator has no lock of its own for SQLite.
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| not_writable(&error))?;
-        MIGRATIONS.run(&mut *transaction).await.map_err(StoreError::Migration)?;
-        transaction.commit().await.map_err(|error| not_writable(&error))?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| not_writable(error.into()))?;
+        MIGRATIONS.run(&mut *transaction).await.or_store_error()?;
+        transaction.commit().await.map_err(|error| not_writable(error.into()))?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.or_store_error()?;
         Ok(Self { writer, readers, file: Arc::new(OpenFile::at(path)), app_id: DEFAULT_APP.into() })
     }
 
@@ -125,7 +124,7 @@ impl SqliteStore {
 
     /// Begins a transaction that has the write lock from the start, so that what it reads stays true until it commits.
     async fn write(&self) -> Result<Transaction<'_, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        self.writer.begin_with("BEGIN IMMEDIATE").await.or_store_error()
     }
 }
 
@@ -147,18 +146,29 @@ impl SessionStore for SqliteStore {
         .bind(formers_text(&session.former_tokens)?)
         .bind(&*self.app_id)
         .execute(&self.writer)
-        .await?;
+        .await
+        .or_store_error()?;
         if inserted.rows_affected() == 1 { Ok(()) } else { Err(StoreError::HandleTaken) }
     }
 
     async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError> {
-        let row = sqlx::query(SELECT_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&self.readers).await?;
+        let row = sqlx::query(SELECT_SESSION)
+            .bind(handle)
+            .bind(&*self.app_id)
+            .fetch_optional(&self.readers)
+            .await
+            .or_store_error()?;
         row.as_ref().map(session_from).transpose()
     }
 
     async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
         let mut transaction = self.write().await?;
-        let row = sqlx::query(SELECT_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&mut *transaction).await?;
+        let row = sqlx::query(SELECT_SESSION)
+            .bind(handle)
+            .bind(&*self.app_id)
+            .fetch_optional(&mut *transaction)
+            .await
+            .or_store_error()?;
         let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
             return Ok(None);
         };
@@ -176,8 +186,8 @@ impl SessionStore for SqliteStore {
             .bind(handle),
             Write::Remove => sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle),
         };
-        query.execute(&mut *transaction).await?;
-        transaction.commit().await?;
+        query.execute(&mut *transaction).await.or_store_error()?;
+        transaction.commit().await.or_store_error()?;
         Ok(Some(session))
     }
 
@@ -186,19 +196,22 @@ impl SessionStore for SqliteStore {
             .bind(handle)
             .bind(&*self.app_id)
             .execute(&self.writer)
-            .await?;
+            .await
+            .or_store_error()?;
         Ok(removed.rows_affected() > 0)
     }
 
     async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
-        let list = serde_json::to_string(handles).map_err(|_| StoreError::Damaged("handles cannot be written as JSON"))?;
+        let list = serde_json::to_string(handles)
+            .map_err(|error| StoreError::damaged_by("handles cannot be written as JSON", error))?;
         let rows = sqlx::query(
             "DELETE FROM sessions WHERE handle IN (SELECT value FROM json_each(?)) AND app_id = ? RETURNING handle",
         )
         .bind(list)
         .bind(&*self.app_id)
         .fetch_all(&self.writer)
-        .await?;
+        .await
+        .or_store_error()?;
         handles_from(&rows)
     }
 
@@ -207,7 +220,8 @@ impl SessionStore for SqliteStore {
             .bind(user_id)
             .bind(&*self.app_id)
             .fetch_all(&self.writer)
-            .await?;
+            .await
+            .or_store_error()?;
         handles_from(&rows)
     }
 
@@ -219,7 +233,8 @@ impl SessionStore for SqliteStore {
         .bind(time_to(now))
         .bind(&*self.app_id)
         .fetch_all(&self.readers)
-        .await?;
+        .await
+        .or_store_error()?;
         handles_from(&rows)
     }
 
@@ -229,7 +244,8 @@ impl SessionStore for SqliteStore {
                 .bind(time_to(now))
                 .bind(limit)
                 .execute(&self.writer)
-                .await?;
+                .await
+                .or_store_error()?;
         Ok(removed.rows_affected())
     }
 
@@ -242,7 +258,8 @@ impl SessionStore for SqliteStore {
         )
         .bind(time_to(now))
         .execute(&self.writer)
-        .await?;
+        .await
+        .or_store_error()?;
         Ok(())
     }
 
@@ -250,7 +267,8 @@ impl SessionStore for SqliteStore {
         let rows = sqlx::query("SELECT id, kind, created_at, secret FROM keys WHERE app_id = ? ORDER BY created_at, id")
             .bind(&*self.app_id)
             .fetch_all(&self.readers)
-            .await?;
+            .await
+            .or_store_error()?;
         rows.iter().map(key_from).collect()
     }
 
@@ -267,7 +285,8 @@ impl SessionStore for SqliteStore {
         .bind(time_to(key.latest_rival()))
         .bind(&*self.app_id)
         .execute(&self.writer)
-        .await?;
+        .await
+        .or_store_error()?;
         Ok(())
     }
 }

@@ -9,13 +9,13 @@ use actix_web::{
     test::{TestRequest, init_service},
     web,
 };
-use passerby_server::{FreshUser, Principal, Refused, User, Visitor, VisitorError};
-use serde_json::{Map, Value};
+use passerby_server::{CheckedUser, Principal, SessionRejection, User, Visitor, VisitorError};
+use serde_json::Value;
 
 use crate::app::App;
 
 async fn login(visitor: Visitor) -> Result<HttpResponse, VisitorError> {
-    visitor.sign_in("alice", Map::new()).await?;
+    visitor.sign_in("alice").await?;
     Ok(HttpResponse::Ok().insert_header(("x-own", "kept")).body("welcome"))
 }
 
@@ -50,7 +50,7 @@ async fn the_rules_are_the_same() {
             .route("/api/id", web::get().to(|principal: Principal| async move { principal.anonymous_id().to_owned() }))
             .route("/api/login", web::post().to(login))
             .route("/api/user", web::get().to(|user: User| async move { user.user_id().to_owned() }))
-            .route("/api/fresh", web::get().to(|user: FreshUser| async move { user.user_id().to_owned() }))
+            .route("/api/fresh", web::get().to(|user: CheckedUser| async move { user.user_id().to_owned() }))
             .route("/api/echo", web::post().to(|body: web::Bytes| async move { body })),
     )
     .await;
@@ -91,8 +91,9 @@ async fn the_rules_are_the_same() {
 #[tokio::test]
 async fn an_error_carries_the_tokens_too() {
     let server = App::new().await;
-    let fails =
-        from_fn(|_: ServiceRequest, _: Next<BoxBody>| async { Err::<ServiceResponse, _>(Refused::Unauthorised.into()) });
+    let fails = from_fn(|_: ServiceRequest, _: Next<BoxBody>| async {
+        Err::<ServiceResponse, _>(SessionRejection::Unauthorised.into())
+    });
     let app = init_service(ActixApp::new().wrap(fails).wrap(server.sessions.actix())).await;
     let error = app.call(TestRequest::get().uri("/x").to_request()).await.unwrap_err();
     let response = error.as_response_error().error_response();

@@ -323,7 +323,7 @@ async fn rule_7_an_expired_user_is_not_replaced_by_an_anonymous_session() {
 async fn rule_6_carries_what_the_hooks_return() {
     let app = App::with(|builder| {
         builder
-            .on_upgrade(|old, user_id| async move {
+            .on_sign_in(|old, user_id| async move {
                 Ok::<_, std::io::Error>(map(
                     json!({"cart": old.payload().get("cart"), "greeting": format!("hi {user_id}"), "sub": "evil"}),
                 ))
@@ -346,7 +346,7 @@ async fn rule_6_carries_what_the_hooks_return() {
 
 #[tokio::test]
 async fn rule_6_failing_hooks_stop_nothing() {
-    let app = App::with(|builder| builder.on_upgrade(|_, _| async { Err("no") }).on_sign_out(|_| async { Err("no") })).await;
+    let app = App::with(|builder| builder.on_sign_in(|_, _| async { Err("no") }).on_sign_out(|_| async { Err("no") })).await;
     let mut browser = app.browser();
     let id = browser.id().await;
     browser.login("alice").await;
@@ -358,7 +358,7 @@ async fn rule_6_failing_hooks_stop_nothing() {
 #[tokio::test]
 async fn an_upgrade_hook_that_returns_too_much_stops_nothing() {
     let app =
-        App::with(|builder| builder.on_upgrade(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
+        App::with(|builder| builder.on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
     let mut browser = app.browser();
     let id = browser.id().await;
     // Fits the anonymous token, but not the access token, which has more claims of its own.

@@ -23,7 +23,8 @@ use http_body_util::BodyExt;
 use jsonwebtoken::EncodingKey;
 use passerby_protocol::front_token::FrontToken;
 use passerby_server::{
-    FreshUser, KeyAlgorithm, PageUser, Principal, Refused, Sessions, SessionsBuilder, SqliteStore, User, Visitor, VisitorError,
+    CheckedUser, KeyAlgorithm, PageUser, Principal, SessionRejection, Sessions, SessionsBuilder, SqliteStore, User, Visitor,
+    VisitorError,
     claims::PrimitiveArrayClaim,
     redirect_to_refresh,
     store::{KeyRecord, SessionStore},
@@ -32,6 +33,12 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
+
+#[derive(serde::Deserialize, serde::Serialize)]
+struct Cart {
+    plants: Vec<String>,
+    count: u32,
+}
 
 pub(crate) const ORIGIN: &str = "http://localhost:3000";
 pub(crate) const REFRESH: &str = "/auth/session/refresh";
@@ -238,7 +245,7 @@ fn router(sessions: &Sessions) -> Router {
                 .post(move |principal: Option<Principal>| async move { seen(principal) }),
         )
         .route("/api/user", get(|user: User| async move { user.user_id().to_owned() }))
-        .route("/api/fresh", get(|user: FreshUser| async move { user.user_id().to_owned() }))
+        .route("/api/fresh", get(|user: CheckedUser| async move { user.user_id().to_owned() }))
         .route("/api/plain", get(|| async { "plain" }))
         .route(
             "/api/exposing",
@@ -250,18 +257,25 @@ fn router(sessions: &Sessions) -> Router {
                 ])
             }),
         )
+        .route("/api/set", post(|visitor: Visitor, Json(cart): Json<Value>| async move { visitor.set("cart", cart).await }))
+        .route(
+            "/api/cart",
+            get(|principal: Principal| async move {
+                principal.get::<Cart>("cart").map(Json).map_err(|_| StatusCode::IM_A_TEAPOT)
+            }),
+        )
         .route("/api/login", post(login))
         .route(
             "/api/login-then-fail",
             post(|visitor: Visitor| async move {
-                visitor.sign_in("alice", Map::new()).await?;
+                visitor.sign_in("alice").await?;
                 Ok::<_, VisitorError>(StatusCode::INTERNAL_SERVER_ERROR)
             }),
         )
         .route(
             "/api/login-and-merge",
             post(|visitor: Visitor| async move {
-                visitor.sign_in("alice", map(json!({"a": 1}))).await?;
+                visitor.sign_in_with("alice", map(json!({"a": 1}))).await?;
                 visitor.merge_into_access_token_payload(map(json!({"b": 2}))).await?;
                 Ok::<_, VisitorError>(())
             }),
@@ -269,7 +283,7 @@ fn router(sessions: &Sessions) -> Router {
         .route(
             "/api/login-and-out",
             post(|visitor: Visitor| async move {
-                visitor.sign_in("alice", Map::new()).await?;
+                visitor.sign_in("alice").await?;
                 visitor.sign_out().await
             }),
         )
@@ -305,7 +319,7 @@ fn router(sessions: &Sessions) -> Router {
         // Nested, because the browser must come back to the whole address.
         .nest("/both", Router::new().fallback(|user: PageUser| async move { user.user_id().to_owned() }))
         .route("/page", get(page))
-        .route("/fresh-page", get(|user: Result<FreshUser, Refused>| async move { user.map_or("refused", |_| "fresh") }))
+        .route("/fresh-page", get(|user: Result<CheckedUser, SessionRejection>| async move { user.map_or("refused", |_| "fresh") }))
         .route("/any-page", get(move |principal: Option<Principal>| async move { seen(principal) }))
         .layer(sessions.layer())
         .layer(sessions.cors())
@@ -316,12 +330,12 @@ async fn login(
     Query(query): Query<BTreeMap<String, String>>,
     Json(payload): Json<Map<String, Value>>,
 ) -> Result<Json<Value>, VisitorError> {
-    let session = visitor.sign_in(&query["user"], payload).await?;
+    let session = visitor.sign_in_with(&query["user"], payload).await?;
     assert_eq!(visitor.principal(), Some(Principal::User(session.clone())));
     Ok(Json(json!({ "handle": session.handle() })))
 }
 
-async fn page(user: Result<User, Refused>, OriginalUri(uri): OriginalUri) -> Response {
+async fn page(user: Result<User, SessionRejection>, OriginalUri(uri): OriginalUri) -> Response {
     match user {
         Ok(user) => user.user_id().to_owned().into_response(),
         Err(_) => redirect_to_refresh(&uri),
@@ -551,7 +565,7 @@ impl Answer {
         self.set_cookies().is_empty() && said == [("st-anonymous-front-token", "remove")]
     }
 
-    /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous session (design section 3).
+    /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous session.
     pub(crate) fn assert_demoted(&self, message: &str) {
         assert_eq!(self.status, 401);
         assert_eq!(self.message(), message);

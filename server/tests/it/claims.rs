@@ -1,4 +1,4 @@
-//! Claims and validators (reference 7.5, 8.3 step 9).
+//! Claims and validators.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! Cookies do not live for ever (design section 3, rule 11): renewal, recovery, and the cookie's name.
+//! Cookies do not live for ever: renewal, recovery, and the cookie's name.
 
 use std::time::Duration;
 

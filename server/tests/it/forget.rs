@@ -1,4 +1,4 @@
-//! Leaving an anonymousId behind (design section 3, rule 12): a new one at sign-out, and forgetting.
+//! Leaving an anonymousId behind: a new one at sign-out, and forgetting.
 
 use std::time::Duration;
 

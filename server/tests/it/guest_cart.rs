@@ -47,7 +47,7 @@ async fn add_to_cart(
 
 async fn login(visitor: Visitor) -> Result<Json<Value>, VisitorError> {
     // Check the password here.
-    let user = visitor.sign_in("user-1", Map::new()).await?;
+    let user = visitor.sign_in("user-1").await?;
     Ok(Json(json!({ "user": user.user_id() })))
 }
 
@@ -57,7 +57,7 @@ async fn shop(store: SqliteStore) -> Result<Router, BuildError> {
     let sessions = Sessions::builder()
         .api_domain("http://localhost:3000")
         .store(store)
-        .on_upgrade(move |guest, user_id| {
+        .on_sign_in(move |guest, user_id| {
             let accounts = for_hook.clone();
             async move {
                 accounts.add(&user_id, guest_cart(&guest));

@@ -1,4 +1,4 @@
-//! Tokens in headers (reference 1.4, 1.5; design section 3, rule 4).
+//! Tokens in headers.
 
 use serde_json::json;
 

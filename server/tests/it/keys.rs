@@ -273,7 +273,7 @@ async fn a_key_from_the_future_stops_nothing<S: SessionStore + Clone>(store: S) 
     let made = app.store.keys().await.unwrap();
     let dynamic = made.iter().find(|key| key.kind == KeyKind::Dynamic).unwrap();
     let year = 365 * 24 * 3600 * 1000;
-    let ahead = KeyRecord { id: "d-ahead".into(), created_at: dynamic.created_at + year, ..dynamic.clone() };
+    let ahead = KeyRecord::new("d-ahead", KeyKind::Dynamic, dynamic.created_at + year, dynamic.secret.clone());
     app.store.add_key_unless_newer(&ahead, u64::MAX).await.unwrap();
     app.wait(Duration::from_secs(169 * 3600));
     assert_eq!(browser.refresh().await.status, 200);
@@ -310,7 +310,7 @@ impl SessionStore for Slow {
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         if self.is_slow.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            return Err(StoreError::Damaged("away"));
+            return Err(StoreError::Unreachable("away".into()));
         }
         self.store.keys().await
     }

@@ -12,7 +12,7 @@ const USER_COOKIES: [&str; 2] = ["sAccessToken", "sRefreshToken"];
 /// A guest with a cart, whose hooks carry it over.
 async fn app_and_guest() -> (App, Browser, String) {
     let app =
-        App::with(|builder| builder.on_upgrade(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
+        App::with(|builder| builder.on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
     let mut guest = app.browser();
     let id = guest.id().await;
     guest.post_json("/api/cart", json!({ "cart": ["tea"] })).await;
@@ -201,7 +201,7 @@ async fn planted_user_cookies_cost_no_host_bound_session() {
     let app = App::with(|builder| {
         builder
             .api_domain("https://localhost:3000")
-            .on_upgrade(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })
+            .on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })
     })
     .await;
     let mut victim = app.browser();

@@ -1,4 +1,4 @@
-//! The server as a browser meets it: an axum router, a cookie jar, and the rules of the reference and the design.
+//! The server as a browser meets it: an axum router, a cookie jar, and the rules of the protocol.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 #![allow(clippy::explicit_write, reason = "past the test harness, which keeps what passes to itself")]
@@ -12,6 +12,7 @@ mod concurrency;
 mod continuity;
 mod cookie_life;
 mod csrf_and_cors;
+mod embedded;
 mod faults;
 mod forgery;
 mod forget;

@@ -1,4 +1,4 @@
-//! Who gets a new anonymous session (design section 3, rule 13).
+//! Who gets a new anonymous session.
 
 use std::{
     sync::{

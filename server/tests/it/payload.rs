@@ -1,4 +1,4 @@
-//! Payloads (reference 8.6; design section 3, rules 3 and 6).
+//! Payloads.
 
 use passerby_protocol::payload::{MAX_DEPTH, PROTECTED_CLAIMS};
 use passerby_server::{AntiCsrf, EngineError, KeyAlgorithm, PayloadError};
@@ -240,5 +240,76 @@ async fn what_was_accepted_can_be_refreshed() {
             }
         }
         assert!(accepted > 10);
+    }
+}
+
+#[tokio::test]
+async fn an_app_may_allow_less_and_what_there_was_before_stays_good() {
+    let roomy = App::new().await;
+    let (mut guest, mut alice) = (roomy.browser(), roomy.browser_of("alice").await);
+    let large = |length: usize| json!({ "cart": "x".repeat(length) });
+    assert_eq!(guest.post_json("/api/cart", large(1000)).await.status, 200);
+    assert_eq!(alice.post_json("/api/merge", large(1000)).await.status, 200);
+
+    let app = roomy.restarted(|builder| builder.max_payload(600)).await;
+    let (mut guest, mut alice) = (guest.moved_to(&app), alice.moved_to(&app));
+    assert_eq!(guest.get("/api/me").await.body["payload"], large(1000));
+    assert_eq!(alice.refresh().await.status, 200);
+    assert_eq!(alice.get("/api/user").await.status, 200);
+    for refused in [guest.post_json("/api/cart", large(600)).await, alice.post_json("/api/merge", large(600)).await] {
+        assert_eq!(refused.status, 400);
+        assert!(refused.is_silent(), "the session goes on as it was");
+        assert!(
+            refused.message().contains("takes 611 bytes") && refused.message().contains("allows 600"),
+            "{}",
+            refused.message()
+        );
+    }
+    // `{"cart":"…"}` is 11 bytes around the text.
+    assert_eq!(guest.post_json("/api/cart", large(589)).await.status, 200);
+    assert_eq!(alice.post_json("/api/merge", large(589)).await.status, 200);
+    assert_eq!(app.browser().post_json("/api/login?user=bob", large(600)).await.status, 400);
+}
+
+/// What the documentation of `max_payload` promises for nginx with its defaults, and for an 8 kB limit on a request's cookies.
+#[tokio::test]
+async fn the_recommended_limits_keep_heads_small() {
+    let head = |answer: &crate::app::Answer| -> usize {
+        answer.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
+    };
+    for (limit, most_of_a_response, most_of_a_request) in [(500, 3900, 8000), (1800, 12_000, 8000)] {
+        let app = App::with(|builder| builder.max_payload(limit)).await;
+        let payload = json!({ "cart": "x".repeat(limit - 11) });
+        let mut browser = app.browser();
+        let guest = browser.post_json("/api/cart", payload.clone()).await;
+        assert!(head(&guest) < most_of_a_response, "{}", head(&guest));
+        browser.login("alice").await;
+        let merged = browser.post_json("/api/merge", payload).await;
+        assert_eq!(merged.status, 200);
+        let refreshed = browser.refresh().await;
+        assert!(head(&refreshed) < most_of_a_response, "{}", head(&refreshed));
+        // What the SDK writes besides.
+        let front = refreshed.text("front-token").unwrap().len() + "; sFrontToken=".len();
+        let cookies: usize = browser.cookies.iter().map(|(name, (value, _))| name.len() + value.len() + "; =".len()).sum();
+        assert!(cookies + front < most_of_a_request, "{}", cookies + front);
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_kept_in_whichever_session_there_is_and_read_as_a_type() {
+    let mut browser = App::new().await.browser();
+    browser.id().await;
+    for sign_in in [false, true] {
+        if sign_in {
+            browser.login("alice").await;
+        }
+        assert_eq!(browser.post_json("/api/set", json!({"plants": ["fern"], "count": 2})).await.status, 200);
+        let answer = browser.get("/api/cart").await;
+        assert_eq!(answer.body, json!({"plants": ["fern"], "count": 2}), "signed in: {sign_in}");
+        assert_eq!(browser.post_json("/api/set", json!(null)).await.status, 200);
+        assert_eq!(browser.get("/api/cart").await.body, json!(null), "removed");
+        // A value of another type is an error, and not a missing one.
+        assert_eq!(browser.post_json("/api/set", json!("no cart")).await.status, 200);
+        assert_eq!(browser.get("/api/cart").await.status, 418);
     }
 }

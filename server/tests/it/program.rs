@@ -223,7 +223,7 @@ fn raw(program: &Program, parts: &[&[u8]]) -> String {
     let mut stream = TcpStream::connect(program.host()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     for part in parts {
-        // Refused in the middle, the rest has nowhere to go.
+        // SessionRejection in the middle, the rest has nowhere to go.
         let _ = stream.write_all(part);
     }
     let mut answer = Vec::new();
@@ -252,6 +252,11 @@ async fn what_is_too_large_or_too_slow_is_refused() {
         raw(&program, &[b"POST /recipe/session HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{"]);
     assert!(half_a_body.starts_with("HTTP/1.1 408"), "{half_a_body}");
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    let metrics = call(&client(), Method::GET, &format!("{}/metrics", program.address), Value::Null).await.unwrap().1;
+    for (status, count) in [(413, 1), (408, 1)] {
+        let line = format!("passerby_request_duration_seconds_count{{operation=\"create\",status=\"{status}\"}} {count}");
+        assert!(metrics.as_str().unwrap().contains(&line), "{line} is not in\n{metrics}");
+    }
     // Two lengths, and a length with chunks: the ways to smuggle a second request in.
     for lines in ["content-length: 2\r\ncontent-length: 3\r\n", "transfer-encoding: x\r\ncontent-length: 2\r\n"] {
         let request = format!("POST /recipe/session HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n{{}}");

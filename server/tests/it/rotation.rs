@@ -1,4 +1,4 @@
-//! Reference 8.5: rotation by promotion at first use, and theft.
+//! Rotation by promotion at first use, and theft.
 
 use std::time::Duration;
 

@@ -111,7 +111,30 @@ fn decoded(token: &Value, part: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
 }
 
-/// Create, refresh, promote, expire, steal: reference 8.5 in the words of the core.
+/// A back end with `UserRoles.init()` or `EmailVerification.init()` asks at every sign-in, and one that gets no answer signs nobody in.
+#[tokio::test]
+async fn nobody_has_a_role_and_no_address_is_verified() {
+    let core = sqlite().await;
+    for at in ["", "/public", "/appid-shop/tenant"] {
+        let roles = core.get(&format!("{at}/recipe/user/roles?userId=alice")).await;
+        assert_eq!(roles, json!({ "status": "OK", "roles": [] }));
+    }
+    assert_eq!(core.get("/recipe/roles").await, json!({ "status": "OK", "roles": [] }));
+    let verified = core.get("/recipe/user/email/verify?userId=alice&email=alice%40example.com").await;
+    assert_eq!(verified, json!({ "status": "OK", "isVerified": false }));
+    // What would change something is refused: it would not be kept.
+    for (method, path) in [
+        (Method::PUT, "/recipe/user/role"),
+        (Method::PUT, "/recipe/role"),
+        (Method::POST, "/recipe/user/email/verify/token"),
+        (Method::POST, "/recipe/user/email/verify"),
+    ] {
+        let request = Request::builder().method(method).uri(path).body(Body::from("{}")).unwrap();
+        assert_eq!(core.call(request).await.0, 404, "{path}");
+    }
+}
+
+/// Create, refresh, promote, expire, steal, in the words of the core.
 async fn a_session_lives_and_ends(core: &Core) {
     let first = core.create("", "alice").await;
     assert_eq!((&first["status"], &first["session"]["tenantId"]), (&json!("OK"), &json!("public")));

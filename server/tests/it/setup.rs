@@ -1,6 +1,9 @@
 //! Configuration, and a database that does not play along.
 
-use passerby_server::{BuildError, Refused, Sessions, SqliteStore, User, store::StoreError};
+use passerby_server::{
+    BuildError, SessionRejection, Sessions, SqliteStore, User,
+    store::{SessionStore as _, StoreError},
+};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -20,6 +23,8 @@ async fn what_is_missing_or_wrong_is_named() {
         (builder().cookie_domain("other.example"), "cookie_domain"),
         (builder().older_cookie_domain("other.example"), "cookie_domain"),
         (builder().older_cookie_domain(""), "older_cookie_domain"),
+        (builder().api_domain("http://api.example.com").embedded(true), "embedded"),
+        (builder().api_domain("http://192.168.1.7:3000").embedded(true), "embedded"),
         (builder().anonymous_cookie_name("a b"), "anonymous_cookie_name"),
         (builder().anonymous_cookie_name("__Host-jwt"), "anonymous_cookie_name"),
         (builder().anonymous_renewal(0.0), "anonymous_renewal"),
@@ -49,6 +54,16 @@ async fn an_unwritable_database_has_its_own_error() {
         .unwrap();
     assert!(SqliteStore::open(&not_a_database).await.is_err());
     assert!(std::fs::read_to_string(&not_a_database).unwrap().starts_with("These are notes"));
+}
+
+/// The type of a store's error says nothing of its client library. Logs, and an app that wants to know, find its error beneath.
+#[tokio::test]
+async fn an_error_of_the_store_keeps_its_source() {
+    let (store, _folder) = store().await;
+    store.close().await;
+    let error = store.load("any").await.unwrap_err();
+    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<sqlx::Error>());
+    assert!(matches!((&error, source), (StoreError::Unreachable(_), Some(sqlx::Error::PoolClosed))), "{error:?}");
 }
 
 #[cfg(unix)]
@@ -91,8 +106,8 @@ async fn a_base_path_may_be_empty() {
 async fn a_forgotten_layer_is_said_clearly() {
     let app = axum::Router::new().route("/", axum::routing::get(|_: User| async {}));
     let response = app.oneshot(http::Request::new(axum::body::Body::empty())).await.unwrap();
-    assert_eq!(response.status(), Refused::LayerMissing.status());
-    assert!(Refused::LayerMissing.to_string().contains("sessions.layer()"));
+    assert_eq!(response.status(), SessionRejection::LayerMissing.status());
+    assert!(SessionRejection::LayerMissing.to_string().contains("sessions.layer()"));
 }
 
 #[tokio::test]

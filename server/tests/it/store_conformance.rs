@@ -1,180 +1,153 @@
-//! What every store must do. A new store passes [`conformance`] or is none.
+//! The stores of this crate pass the suite that it publishes.
 
-use std::sync::Arc;
+use async_trait::async_trait;
+use passerby_server::{
+    MemoryStore, SqliteStore,
+    store::{Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write, conformance},
+};
 
-use passerby_server::store::{FormerToken, KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError, Write};
-use serde_json::json;
-
-use crate::app::map;
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory() {
+    conformance::check(MemoryStore::new()).await;
+    conformance::check_apps(MemoryStore::new()).await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sqlite() {
     let folder = tempfile::TempDir::new().unwrap();
-    conformance(passerby_server::SqliteStore::open(folder.path().join("db")).await.unwrap()).await;
+    let store = SqliteStore::open(folder.path().join("db")).await.unwrap();
+    conformance::check(store.clone()).await;
+    keeps_the_latest_time(&store).await;
+    conformance::check_apps(store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn postgres() {
-    conformance(crate::cluster::store().await).await;
+    let store = crate::cluster::store().await;
+    conformance::check(store.clone()).await;
+    keeps_the_latest_time(&store).await;
+    conformance::check_apps(store).await;
 }
 
-fn session(handle: &str, user: &str, expires_at: u64) -> SessionRecord {
-    let mut session = SessionRecord::new(handle, user, "id", "hash", 1, expires_at);
-    session.payload = map(json!({"name": "李雷", "nested": {"a": [1, null]}, "nothing": "\0", "b": 1, "a": 2}));
-    session.data = map(json!({"cart": ["\0", "🛒"], "large": "x".repeat(100_000)}));
-    session.former_tokens = vec![FormerToken { hash2: "before".into(), replaced_at: u64::MAX }];
-    session
-}
-
-fn key(id: &str, kind: KeyKind, created_at: u64) -> KeyRecord {
-    KeyRecord { id: id.into(), kind, created_at, secret: format!("secret of {id}") }
-}
-
-/// `store` must be empty.
-async fn conformance(store: impl SessionStore) {
-    let store = Arc::new(store);
-    creates_and_never_overwrites(&*store).await;
-    updates_as_decided(&*store).await;
-    lists_and_removes(&*store).await;
-    sweeps_in_batches(&*store).await;
-    serialises_updates(store.clone()).await;
-    adds_keys_once(store.clone()).await;
-    // More than once, because there is a row by then.
-    for now in [1, 2, u64::MAX] {
-        store.check_writable(now).await.unwrap();
-    }
-}
-
-async fn creates_and_never_overwrites(store: &impl SessionStore) {
-    let first = session("create", "alice", 100);
-    store.create(&first).await.unwrap();
-    assert_eq!(store.load("create").await.unwrap(), Some(first.clone()));
-    assert!(matches!(store.create(&session("create", "mallory", 999)).await, Err(StoreError::HandleTaken)));
-    assert_eq!(store.load("create").await.unwrap(), Some(first));
-    for unknown in ["missing", "", "\0", "create\0", "' OR 1=1 --"] {
-        assert_eq!(store.load(unknown).await.unwrap(), None);
-        assert_eq!(store.update(unknown, &mut |_| Write::Remove).await.unwrap(), None);
-        assert!(!store.remove(unknown).await.unwrap());
-        assert!(store.remove_all_of_user(unknown).await.unwrap().is_empty());
-        assert!(store.handles_of_user(unknown, 0).await.unwrap().is_empty());
-    }
-    let mut latest = session("latest", "alice", u64::MAX);
-    latest.created_at = u64::MAX;
-    store.create(&latest).await.unwrap();
-    assert_eq!(
-        store.load("latest").await.unwrap().unwrap().expires_at,
-        i64::MAX.cast_unsigned(),
-        "as late as a database can tell"
-    );
+/// A database has no time later than this one, and keeps it in place of any that is.
+async fn keeps_the_latest_time(store: &impl SessionStore) {
+    store.create(&SessionRecord::new("latest", "alice", "id", "hash", u64::MAX, u64::MAX)).await.unwrap();
+    assert_eq!(store.load("latest").await.unwrap().unwrap().expires_at, i64::MAX.cast_unsigned());
     assert!(store.remove("latest").await.unwrap());
-    assert!(store.remove("create").await.unwrap());
 }
 
-async fn updates_as_decided(store: &impl SessionStore) {
-    let before = session("update", "alice", 100);
-    store.create(&before).await.unwrap();
-    let kept = store
-        .update("update", &mut |record| {
-            record.expires_at = 7;
-            Write::Keep
-        })
-        .await
-        .unwrap();
-    assert_eq!(kept.unwrap().expires_at, 7, "returns what was decided");
-    assert_eq!(store.load("update").await.unwrap(), Some(before.clone()), "stores nothing");
-    let change = |record: &mut SessionRecord| {
-        record.refresh_hash2 = "new".into();
-        record.anonymous_id = "other".into();
-        record.expires_at = 200;
-        record.payload = map(json!({"a": 1}));
-        record.data.insert("b".into(), json!(2));
-        record.former_tokens.push(FormerToken { hash2: "then".into(), replaced_at: 7 });
-        Write::Save
-    };
-    let saved = store.update("update", &mut { change }).await.unwrap();
-    assert_eq!(store.load("update").await.unwrap(), saved);
-    assert_eq!(saved.unwrap().refresh_hash2, "new");
-    store.update("update", &mut |_| Write::Remove).await.unwrap();
-    assert_eq!(store.load("update").await.unwrap(), None);
-    assert_eq!(store.update("update", &mut |_| panic!("there is nothing to decide on")).await.unwrap(), None);
+/// What somebody who writes a store may get wrong.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    OverwritesSessions,
+    ForgetsFormerTokens,
+    SavesWhatIsToBeKept,
+    LetsOthersWriteInBetween,
+    RemovesOneOfSeveral,
+    ListsExpiredSessions,
+    SweepsWithoutLimit,
+    AddsEveryKey,
+    CannotWrite,
 }
 
-async fn lists_and_removes(store: &impl SessionStore) {
-    for (handle, user, expires) in [("l1", "alice", 100), ("l2", "bob", 100), ("l3", "alice", 50), ("l4", "alice", 200)] {
-        store.create(&session(handle, user, expires)).await.unwrap();
+#[derive(Debug)]
+struct Broken {
+    store: MemoryStore,
+    fault: Fault,
+}
+
+#[async_trait]
+impl SessionStore for Broken {
+    async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        if matches!(self.fault, Fault::OverwritesSessions) {
+            self.store.remove(&session.handle).await?;
+        }
+        self.store.create(session).await
     }
-    assert_eq!(store.handles_of_user("alice", 50).await.unwrap(), ["l1", "l4"], "the expired one is not listed");
-    assert_eq!(store.handles_of_user("' OR 1=1 --", 0).await.unwrap(), [""; 0]);
-    assert!(store.remove("l1").await.unwrap());
-    assert!(!store.remove("l1").await.unwrap());
-    let some = ["l1", "l2", "unknown", "\0", "l2", "' OR 1=1 --"].map(str::to_owned);
-    assert_eq!(store.remove_all(&some).await.unwrap(), ["l2"]);
-    assert!(store.remove_all(&[]).await.unwrap().is_empty());
-    store.create(&session("l2", "bob", 100)).await.unwrap();
-    let mut removed = store.remove_all_of_user("alice").await.unwrap();
-    removed.sort();
-    assert_eq!(removed, ["l3", "l4"]);
-    assert_eq!(store.handles_of_user("bob", 0).await.unwrap(), ["l2"]);
-    store.remove("l2").await.unwrap();
+
+    async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError> {
+        let mut record = self.store.load(handle).await?;
+        if let (Fault::ForgetsFormerTokens, Some(record)) = (self.fault, &mut record) {
+            record.former_tokens.clear();
+        }
+        Ok(record)
+    }
+
+    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+        if matches!(self.fault, Fault::LetsOthersWriteInBetween) {
+            let Some(mut record) = self.store.load(handle).await? else { return Ok(None) };
+            let write = decide(&mut record);
+            tokio::task::yield_now().await;
+            let decided = record.clone();
+            let mut replace = |stored: &mut SessionRecord| {
+                *stored = decided.clone();
+                write
+            };
+            return self.store.update(handle, &mut replace).await;
+        }
+        let saves = matches!(self.fault, Fault::SavesWhatIsToBeKept);
+        let mut decide = |record: &mut SessionRecord| match decide(record) {
+            Write::Keep if saves => Write::Save,
+            write => write,
+        };
+        self.store.update(handle, &mut decide).await
+    }
+
+    async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
+        self.store.remove(handle).await
+    }
+
+    async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
+        let some = if matches!(self.fault, Fault::RemovesOneOfSeveral) { &handles[..handles.len().min(1)] } else { handles };
+        self.store.remove_all(some).await
+    }
+
+    async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
+        self.store.remove_all_of_user(user_id).await
+    }
+
+    async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
+        let now = if matches!(self.fault, Fault::ListsExpiredSessions) { 0 } else { now };
+        self.store.handles_of_user(user_id, now).await
+    }
+
+    async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
+        let limit = if matches!(self.fault, Fault::SweepsWithoutLimit) { u32::MAX } else { limit };
+        self.store.remove_expired(now, limit).await
+    }
+
+    async fn check_writable(&self, now: u64) -> Result<(), StoreError> {
+        if matches!(self.fault, Fault::CannotWrite) {
+            return Err(StoreError::Database("the disk is full".into()));
+        }
+        self.store.check_writable(now).await
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        self.store.keys().await
+    }
+
+    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
+        let fresh_since = if matches!(self.fault, Fault::AddsEveryKey) { u64::MAX } else { fresh_since };
+        self.store.add_key_unless_newer(key, fresh_since).await
+    }
 }
 
-async fn sweeps_in_batches(store: &impl SessionStore) {
-    for number in 0..5 {
-        store.create(&session(&format!("s{number}"), "alice", number)).await.unwrap();
+/// On one thread, whose panics are a test's own.
+#[tokio::test]
+async fn a_store_that_does_something_else_does_not_pass() {
+    for fault in [
+        Fault::OverwritesSessions,
+        Fault::ForgetsFormerTokens,
+        Fault::SavesWhatIsToBeKept,
+        Fault::LetsOthersWriteInBetween,
+        Fault::RemovesOneOfSeveral,
+        Fault::ListsExpiredSessions,
+        Fault::SweepsWithoutLimit,
+        Fault::AddsEveryKey,
+        Fault::CannotWrite,
+    ] {
+        let checked = tokio::spawn(conformance::check(Broken { store: MemoryStore::new(), fault })).await;
+        assert!(checked.is_err_and(|error| error.is_panic()), "{fault:?} passes");
     }
-    assert_eq!(store.remove_expired(3, 2).await.unwrap(), 2);
-    assert_eq!(store.remove_expired(3, 10).await.unwrap(), 2);
-    assert_eq!(store.remove_expired(3, 10).await.unwrap(), 0);
-    assert_eq!(store.handles_of_user("alice", 0).await.unwrap(), ["s4"]);
-    store.remove("s4").await.unwrap();
-}
-
-async fn serialises_updates(store: Arc<impl SessionStore>) {
-    store.create(&session("count", "alice", 0)).await.unwrap();
-    let tasks: Vec<_> = (0..50)
-        .map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                store
-                    .update("count", &mut |record| {
-                        record.expires_at += 1;
-                        Write::Save
-                    })
-                    .await
-                    .unwrap();
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    assert_eq!(store.load("count").await.unwrap().unwrap().expires_at, 50, "no update was lost");
-    store.remove("count").await.unwrap();
-}
-
-async fn adds_keys_once(store: Arc<impl SessionStore>) {
-    assert!(store.keys().await.unwrap().is_empty());
-    let tasks: Vec<_> = (0..10)
-        .map(|number| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                store.add_key_unless_newer(&key(&format!("d-{number}"), KeyKind::Dynamic, 10), 5).await.unwrap();
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    assert_eq!(store.keys().await.unwrap().len(), 1);
-    store.add_key_unless_newer(&key("s-1", KeyKind::Static, 3), 0).await.unwrap();
-    store.add_key_unless_newer(&key("r-1", KeyKind::Refresh, 4), 0).await.unwrap();
-    store.add_key_unless_newer(&key("d-late", KeyKind::Dynamic, 20), 11).await.unwrap();
-    let keys = store.keys().await.unwrap();
-    assert_eq!(
-        keys.iter().map(|key| key.kind).collect::<Vec<_>>(),
-        [KeyKind::Static, KeyKind::Refresh, KeyKind::Dynamic, KeyKind::Dynamic]
-    );
-    assert_eq!(keys[3], key("d-late", KeyKind::Dynamic, 20));
-    store.add_key_unless_newer(&key("d-late", KeyKind::Dynamic, 99), 50).await.unwrap();
-    assert_eq!(store.keys().await.unwrap(), keys, "an id is never overwritten");
 }

@@ -1,4 +1,4 @@
-//! User sessions from login to sign-out (reference 1.2, 1.7, 1.8, 8.2, 8.7).
+//! User sessions from login to sign-out.
 
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ async fn signing_in_again_over_useless_tokens_keeps_the_id() {
 #[tokio::test]
 async fn rule_6_a_useless_access_token_beside_the_anonymous_one_costs_no_cart() {
     let app =
-        App::with(|builder| builder.on_upgrade(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
+        App::with(|builder| builder.on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
     let mut browser = app.browser();
     let id = browser.id().await;
     let mut visitor = browser.clone();

@@ -16,6 +16,11 @@ const denied = () => {
 };
 const take = {
   locks: () => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }),
+  // A page that is made ready before somebody looks at it: locks are for those that are looked at.
+  activation: () => {
+    Object.defineProperty(document, "prerendering", { value: true });
+    navigator.locks.request = () => new Promise(() => {});
+  },
   BroadcastChannel: () => delete window.BroadcastChannel,
   localStorage: () => Object.defineProperty(window, "localStorage", { get: denied }),
   indexedDB: () => Object.defineProperty(window, "indexedDB", { get: denied }),

@@ -21,6 +21,10 @@ export class Front {
   refusals = 0;
   /** Milliseconds that a refresh takes longer. */
   refreshTime = 0;
+  /** With which status a refresh is refused, if it is. */
+  refusedWith = undefined;
+  /** A file that is not to be had. */
+  lost = undefined;
   /** Content security policy of the pages, where there is one. */
   policy = undefined;
   /** Lets go of files that were asked for with `?held`. */
@@ -46,7 +50,7 @@ export class Front {
 
   /** For the next visitor, as if nothing had been. */
   async reset() {
-    Object.assign(this, { refusals: 0, refreshTime: 0, policy: undefined });
+    Object.assign(this, { refusals: 0, refreshTime: 0, refusedWith: undefined, lost: undefined, policy: undefined });
     this.requests.splice(0);
     this.#held = new Promise((done) => (this.release = done));
     this.result = new Promise((done) => (this.#tell = done));
@@ -64,14 +68,20 @@ export class Front {
     if (/^\/(api|auth)\//.test(pathname)) this.requests.push(`${method} ${pathname}`);
     if (pathname === "/result") return void this.#tell(JSON.parse(body), response.writeHead(204).end());
     if (pathname === "/api/echo") return this.#echo(request, response, body, searchParams);
+    // It begins, and never ends.
+    if (pathname === "/api/endless") return void response.writeHead(403, { "content-type": "application/problem+json" }).write('{"title":');
     const file = /^\/(pages|dist)\/([\w./-]+)$/.exec(pathname);
     if (file && !file[2].includes("..")) {
       if (searchParams.has("held")) await this.#held;
+      if (this.lost && pathname.endsWith(this.lost)) return void response.writeHead(404).end();
       const content = await readFile(join(file[1] === "pages" ? PAGES : join(ROOT, "pkg/dist"), file[2]));
       const policy = extname(pathname) === ".html" && this.policy && { "content-security-policy": this.policy };
       return void response.writeHead(200, { "content-type": TYPES[extname(pathname)], ...policy }).end(content);
     }
-    if (pathname === "/auth/session/refresh") await delay(this.refreshTime);
+    if (pathname === "/auth/session/refresh") {
+      await delay(this.refreshTime);
+      if (this.refusedWith) return void response.writeHead(this.refusedWith, { "content-type": "application/json" }).end('{"message":"later"}');
+    }
     const { port } = new URL(this.#server.origin);
     const onward = send({ host: "localhost", port, method, path: url, headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.rawHeaders);

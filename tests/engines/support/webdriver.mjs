@@ -24,8 +24,9 @@ function start(program, args, options) {
 }
 
 export async function launch() {
-  // Finds a free display, and says which.
-  const display = start("Xvfb", ["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"], { stdio: ["ignore", "pipe", "ignore"] });
+  // Finds a free display, and says which. Each time that its last window closes it would begin anew, and a browser that starts at that moment
+  // finds no display and ends, which the driver does not notice.
+  const display = start("Xvfb", ["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"], { stdio: ["ignore", "pipe", "ignore"] });
   const number = await new Promise((done, fail) => {
     display.once("error", fail);
     display.stdout.once("data", (text) => done(`${text}`.trim()));

@@ -3,6 +3,7 @@
 
 mod apt;
 mod browser;
+mod cargo_deny;
 mod engines;
 mod node;
 mod postgres;
@@ -21,7 +22,7 @@ pub(crate) use self::{
 };
 use crate::{paths, run::say};
 
-/// What a build of the npm package needs.
+/// The tools for a build of the npm package.
 pub(crate) struct Tools {
     pub(crate) wasm: WasmTarget,
     pub(crate) bindgen: WasmBindgen,
@@ -45,18 +46,23 @@ pub(crate) fn engines() -> Engines {
     engines::ensure()
 }
 
-/// What the native tests start: a database server, and services in other languages.
+/// The programs that the native tests start: a database server, and services in other languages.
 pub(crate) fn for_native_tests() -> Result<PathBuf> {
     python()?;
     postgres::ensure()
 }
 
-/// What runs back ends in Python.
+/// The interpreter and packages for back ends in Python.
 pub(crate) fn python() -> Result<()> {
     python::ensure()
 }
 
-/// What asks the servers of the benchmark.
+/// The tool that checks the crates we depend on.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    cargo_deny::ensure()
+}
+
+/// The load generator of the benchmark.
 pub(crate) fn load_generator() -> Result<()> {
     wrk::ensure()
 }
@@ -77,5 +83,6 @@ pub(crate) fn everything() -> Result<()> {
         say(&format!("another browser {}", browser.display()));
     }
     say(&format!("PostgreSQL      {}", postgres.display()));
+    say(&format!("cargo-deny      {}", cargo_deny()?.display()));
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::{
     run::{npm, output, run, say},
 };
 
-/// What Vite asks for.
+/// The lowest version that Vite accepts.
 const OLDEST: (u32, u32) = (20, 19);
 
 /// Fails unless Node is there and new enough.

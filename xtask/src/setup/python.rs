@@ -7,10 +7,14 @@ use anyhow::{Context, Result};
 use super::apt;
 use crate::run::{output, say};
 
+/// The interpreter.
+pub(crate) fn command() -> Command {
+    Command::new(if cfg!(windows) { "python" } else { "python3" })
+}
+
 /// Finds Python, or installs it.
 pub(crate) fn ensure() -> Result<()> {
-    let python = if cfg!(windows) { "python" } else { "python3" };
-    if output(Command::new(python).args(["-c", "import venv, ensurepip"])).is_ok() {
+    if output(command().args(["-c", "import venv, ensurepip"])).is_ok() {
         return Ok(());
     }
     say("installing Python");

@@ -69,7 +69,7 @@ impl WasmTarget {
         }
     }
 
-    /// What the last check is remembered under: another compiler, or no standard library any more, means another check.
+    /// The key under which the last check is remembered: another compiler, or no standard library any more, means another check.
     fn fingerprint(self) -> Result<String> {
         let libdir = output(self.rustc().args(["--print", "target-libdir", "--target", TARGET]))?;
         let libraries = fs::read_dir(libdir.trim()).map_or(0, Iterator::count);

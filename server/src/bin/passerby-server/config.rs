@@ -9,7 +9,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// Environment variables of ours begin with this; the rest is the name of the option in capitals.
 const PREFIX: &str = "PASSERBY_SERVER_";
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 passerby-server: the session core for SuperTokens back ends.
 
@@ -209,7 +209,7 @@ impl Config {
     }
 }
 
-/// What is in force, without passwords and keys.
+/// The settings in force, without passwords and keys.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let database = if self.is_postgres() { "postgres://…" } else { &self.database };

@@ -1,4 +1,4 @@
-//! What an operator sees: log lines and metrics. Neither repeats a path, a query, a token or an id.
+//! The operator's view: log lines and metrics. Neither repeats a path, a query, a token or an id.
 
 use std::time::Instant;
 
@@ -39,8 +39,9 @@ pub(crate) fn start_counting() -> Result<PrometheusHandle, metrics_exporter_prom
 /// Notes how long each request took and how it ended.
 pub(crate) async fn note(request: Request, next: Next) -> Response {
     let start = Instant::now();
+    // Of the request, because what is too slow or too large is answered before it reaches the core.
+    let operation = Operation::of(request.method(), request.uri().path()).name();
     let response = next.run(request).await;
-    let operation = response.extensions().get::<Operation>().map_or("operation", |operation| operation.name());
     let (status, took) = (response.status().as_u16(), start.elapsed());
     metrics::histogram!(DURATION, "operation" => operation, "status" => status.to_string()).record(took);
     tracing::debug!(operation, status, milliseconds = took.as_secs_f64() * 1000.0, "answered");

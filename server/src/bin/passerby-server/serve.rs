@@ -101,7 +101,7 @@ async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
     }
 }
 
-/// Who signs in and who is robbed is for nobody to count who has no key.
+/// Without a key nobody may count sign-ins and thefts.
 async fn metrics(State(operator): State<Operator>, headers: HeaderMap) -> Response {
     if !operator.core.admits_operator(headers.get("api-key").map(|key| key.as_bytes())) {
         return (StatusCode::UNAUTHORIZED, "Invalid API key").into_response();

@@ -1,0 +1,1 @@
+module.exports = { testMatch: ["**/*.test.cjs"], testEnvironmentOptions: { url: process.env.ORIGIN } };

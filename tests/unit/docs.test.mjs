@@ -1,0 +1,77 @@
+// What the documents point at is there: files, headings, and the tests that they name.
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const IN_DOCS = ["docs", "docs/decisions"].flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`));
+const DOCUMENTS = [...IN_DOCS, "README.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md", "benches/README.md"]
+  .filter((name) => name.endsWith(".md"))
+  .map((name) => ({ name, text: readFileSync(join(ROOT, name), "utf8") }));
+
+/** As web pages of repositories make them. */
+const anchorOf = (heading) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .trim()
+    .replace(/ /g, "-");
+
+const anchorsOf = (text) => [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading));
+
+test("every link of a document leads somewhere", () => {
+  const broken = [];
+  for (const { name, text } of DOCUMENTS) {
+    for (const [, target] of text.matchAll(/\]\(([^()\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [path, anchor] = target.split("#");
+      const file = path ? resolve(ROOT, dirname(name), path) : join(ROOT, name);
+      const isThere = existsSync(file) && (!anchor || anchorsOf(readFileSync(file, "utf8")).includes(anchor));
+      if (!isThere) broken.push(`${name}: ${target}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+/** The file that a document means: by its path, or by its name in `tests/e2e`. */
+function testFile(name) {
+  const found = [name, `tests/e2e/${name}`, `server/tests/it/${name}`].map((path) => resolve(ROOT, path)).find(existsSync);
+  return found && relative(ROOT, found);
+}
+
+/** A test may be named by the beginning of its name, and one that runs for each of a list by what all of those have. */
+function namesIn(file) {
+  const text = readFileSync(join(ROOT, file), "utf8");
+  const rust = [...text.matchAll(/\bfn (\w+)/g)].map(([, name]) => name);
+  const quoted = [...text.matchAll(/"((?:[^"\\\n]|\\.)+)"/g)].map(([, name]) => name.replace(/\\(.)/g, "$1"));
+  const pieces = [...text.matchAll(/`([^`\n]+)`/g)].flatMap(([, name]) => name.split(/\$\{[^}]*\}/));
+  return (cited) =>
+    rust.includes(cited) || quoted.some((name) => name.startsWith(cited)) || pieces.some((piece) => piece.includes(cited));
+}
+
+/** Whether the parts are names, some of which hold commas themselves. */
+function isList(parts, has) {
+  if (parts.length === 0) return true;
+  return parts.some((_, i) => has(parts.slice(0, i + 1).join(", ")) && isList(parts.slice(i + 1), has));
+}
+
+test("every test that the table of compatibility names is there", () => {
+  const missing = [];
+  const { text } = DOCUMENTS.find(({ name }) => name === "docs/compatibility.md");
+  let count = 0;
+  for (const [, cited, names] of text.matchAll(/`([\w./-]+\.(?:test\.mjs|rs))`: ([^`|;()]+)/g)) {
+    const file = testFile(cited);
+    if (!file) {
+      missing.push(cited);
+      continue;
+    }
+    count++;
+    // A sentence may follow the names.
+    const sentence = names.replace(/\. .*$/s, "").trim().replace(/\.$/, "");
+    if (!isList(sentence.split(", "), namesIn(file))) missing.push(`${cited}: ${sentence}`);
+  }
+  assert.deepEqual(missing, [], `${count} names`);
+});
