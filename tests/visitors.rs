@@ -243,7 +243,7 @@ async fn rule_7_a_user_session_is_never_replaced_by_an_anonymous_one() {
     assert_eq!((state().as_str(), cookie("sAnonymousFrontToken")), ("authenticated", None));
     // The server did not see the user, and is asked whom it sees now.
     until("told so", || page.events.take() == ["REFRESH_SESSION in authenticated"]).await;
-    assert_eq!(page.server.urls(), [format!("{API}/orders").as_str(), REFRESH]);
+    assert_eq!(page.server.urls(), ["/orders", REFRESH]);
 }
 
 #[wasm_bindgen_test]
