@@ -36,6 +36,8 @@ mod browser;
 mod config;
 #[cfg(feature = "api")]
 mod error;
+#[cfg(all(test, feature = "api", not(target_arch = "wasm32")))]
+mod names;
 #[cfg(all(feature = "npm", not(feature = "api"), target_arch = "wasm32"))]
 mod npm;
 #[cfg_attr(not(any(feature = "api", feature = "npm")), expect(dead_code, reason = "nobody calls the machine"))]

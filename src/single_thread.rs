@@ -4,7 +4,7 @@
 /// formats panic messages for nobody.
 macro_rules! page_local {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $beginning:expr;) => {
-        #[cfg(feature = "npm")]
+        #[cfg(not(feature = "api"))]
         $(#[$attribute])*
         static $name: $crate::single_thread::SingleThread<$type> = $crate::single_thread::SingleThread($beginning);
         #[cfg(feature = "api")]

@@ -263,7 +263,7 @@ pub fn is_contested<V: Values>(before: &SessionState<V>, now: &Stored<V>, respon
     let state = now.state();
     let id_now = state.user().map(|token| &token.id);
     // Without its mark nobody can tell which answer a user's front token came with.
-    let is_late = before.mark() != state.mark() || id_now.is_none() && !matches!(now.user, Slot::Empty);
+    let is_late = before.mark() != state.mark() || id_now.is_none() && matches!(now.user, Slot::Token(_));
     let user = match (&response.user, change.user) {
         (Announced::Token(new), write) => {
             // After another id was wanted, an answer of before brings an access token with the old one.

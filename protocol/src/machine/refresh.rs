@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     refresh::{self, AfterLock, after_lock},
-    request::AnonymousMode,
+    request::{AnonymousMode, may_ask},
     response::{Announced, Asked, Verdict},
     state::{Event, SessionState, Values},
 };
@@ -29,7 +29,9 @@ impl<V: Values> Machine<V> {
 
     /// Asks whose cookies the browser holds, when that is in doubt, and nobody else asks already.
     pub(super) fn settle_contest(&mut self, view: &View<V>) {
-        if self.flight.is_none() && self.is_in_doubt(view) {
+        // Whatever the mode, nobody waits for this one, so a server that cannot be reached is left alone for a while.
+        let may_ask = may_ask(AnonymousMode::Unspecified, view.now, self.doubt_failed_at);
+        if self.flight.is_none() && self.contested && may_ask {
             self.start_refresh(self.state(view), view);
         }
     }
