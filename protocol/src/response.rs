@@ -268,7 +268,7 @@ pub fn is_contested<V: Values>(before: &SessionState<V>, now: &Stored<V>, respon
         (Announced::Token(new), write) => {
             // After another id was wanted, an answer of before brings an access token with the old one.
             let is_same = |token: &Token<V>| token.id == new.id && V::anonymous_id(token) == V::anonymous_id(new);
-            (write == Write::Keep || is_late) && !state.user().is_some_and(is_same)
+            (write == Write::Keep || is_late) && !now.user.token().is_some_and(is_same)
         }
         (_, Write::Remove) => is_late && !matches!(now.user, Slot::Empty),
         (_, Write::Keep) => response.says_removed(),

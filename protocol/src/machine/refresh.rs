@@ -88,6 +88,10 @@ impl<V: Values> Machine<V> {
                 task.before = self.state(view);
                 if after_lock(&task.wanted, &task.before) != AfterLock::Call {
                     self.end_call(task);
+                    // Another tab may have found that the session is over: a task that waits for this one finds the anonymous session in place.
+                    if task.before.user().is_none() && self.want_creation(task, false, view) {
+                        return true;
+                    }
                     return self.end_flight(task, Ok(()), view);
                 }
                 // Whatever this answer says is the truth about the cookies of now.
@@ -133,6 +137,7 @@ impl<V: Values> Machine<V> {
                 self.note_written(task, kept, view);
                 self.tell_of_refresh(task, view)
             }
+            (Step::Lock, Cause::Created) => self.end_flight(task, Ok(()), view),
             (Step::EndpointBeforeEvents, Cause::Created) => self.show_refresh(task),
             (Step::ShowAnswer, Cause::Done) => self.judge_refresh(task, view),
             _ => true,
