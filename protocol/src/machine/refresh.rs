@@ -89,7 +89,7 @@ impl<V: Values> Machine<V> {
                 if after_lock(&task.wanted, &task.before) != AfterLock::Call {
                     self.end_call(task);
                     // Another tab may have found that the session is over: a task that waits for this one finds the anonymous session in place.
-                    if task.before.user().is_none() && self.want_creation(task, false, view) {
+                    if task.wanted.user().is_some() && task.before.user().is_none() && self.want_creation(task, false, view) {
                         return true;
                     }
                     return self.end_flight(task, Ok(()), view);
