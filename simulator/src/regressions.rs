@@ -380,6 +380,24 @@ fn an_id_that_came_while_they_were_switched_off_is_asked_for_once_they_are_on() 
 }
 
 #[test]
+fn an_answer_whose_cookie_came_after_that_of_a_forgetting_is_found_out() {
+    holds(
+        OURS,
+        &[
+            vec![Request(200, Route::Users)],
+            happen(&[252, 59]),
+            vec![Request(21, Route::Public), Pass(9_000)],
+            happen(&[145, 147, 77]),
+            vec![Request(168, Route::Public)],
+            happen(&[31, 213]),
+            vec![Operate(98, Operation::Forget)],
+            happen(&[14, 233, 198, 111, 63]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
 fn the_first_seeds_hold() {
     for seed in 0..3_000 {
         let fault = History::of(seed).run(false).fault;

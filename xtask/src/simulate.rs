@@ -13,7 +13,7 @@ use crate::{
 const HISTORIES: u64 = 1_000_000;
 
 /// And of others that nobody tried before. To be as many again as soon as millions of them hold.
-const FRESH: u64 = 1_000_000;
+const FRESH: u64 = 100_000;
 
 /// Runs the program with these arguments.
 pub(crate) fn simulate(args: &[&str]) -> Result<()> {

@@ -110,6 +110,7 @@ impl<V: Values> Machine<V> {
             (Call::Forget, Some(token)) if task.subject.is_none() => task.subject = V::anonymous_id(token),
             _ => {}
         }
+        task.is_crossed = false;
         let headers = self.headers(&task.before, view);
         task.says_off = headers.wish == Wish::Off;
         // Its answer brings a refresh token, which must not come after one that was made later.
@@ -122,7 +123,12 @@ impl<V: Values> Machine<V> {
         task.status = answer.status;
         task.ok = answer.ok;
         task.limited = answer.limited;
-        if self.commit(task, answer, Asked::App, view) {
+        let stores = self.commit(task, answer, Asked::App, view);
+        // Another answer with the former id may have left its cookie after this one.
+        if task.kind == Kind::Request(Call::Forget) && task.is_crossed && task.change.events[0].is_some() {
+            self.doubt(view);
+        }
+        if stores {
             task.step = Step::Store;
             return true;
         }
