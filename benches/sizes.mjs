@@ -16,7 +16,7 @@ const SDKS = {
   passerby: 'import all from "passerby"; globalThis.all = all;',
 };
 
-/** As `cargo xtask build` weighs. What is loaded when it is first used is not among it. @param {string} contents */
+/** As `cargo xtask build` weighs. Modules that are loaded when they are first used do not count. @param {string} contents */
 async function weigh(contents) {
   const { outputFiles, metafile } = await build({
     stdin: { contents, resolveDir: import.meta.dirname, sourcefile: "app.js" },

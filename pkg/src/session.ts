@@ -56,7 +56,7 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
   }
 }
 
-/** `before` are the options that these replace. What is under way goes on; `fetch`, listeners and other tabs notice nothing. */
+/** `before` are the options that these replace. Requests under way go on; `fetch`, listeners and other tabs notice nothing. */
 function start(options: Options, before?: Options): void {
   const { anonymous } = options;
   if (before) staying(sdk.dispose);

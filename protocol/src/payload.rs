@@ -55,9 +55,9 @@ pub enum PayloadError {
     },
     /// It is larger than the app allows.
     OverLimit {
-        /// What it takes as JSON, in bytes.
+        /// Its size as JSON, in bytes.
         bytes: usize,
-        /// What it may take.
+        /// The most that the app allows, in bytes.
         limit: usize,
     },
     /// Nobody could read it again.

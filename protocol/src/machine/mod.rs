@@ -344,7 +344,7 @@ impl<V: Values> Machine<V> {
     pub fn state(&self, view: &View<V>) -> SessionState<V> {
         let stored = self.stored(view);
         let state = stored.state();
-        // What was written since counts, be it without its mark.
+        // A token that was written since counts, be it without its mark.
         let is_none = self.none_unwritten && state.is_unknown() && stored.is_clean();
         if is_none { SessionState::None(Mark(0.0)) } else { state }
     }
@@ -570,7 +570,7 @@ impl<V: Values> Machine<V> {
         {
             self.no_anonymous_support = true;
         } else if matches!(announced.anonymous, Announced::Token(_)) {
-            // What looked like that was the answer to a visitor whose session this browser had lost sight of.
+            // The answer that looked like that was to a visitor whose session this browser had lost sight of.
             self.no_anonymous_support = false;
         }
         if matches!(announced.anonymous, Announced::Token(_)) || matches!(announced.user, Announced::Token(_)) {
