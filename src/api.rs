@@ -2,46 +2,36 @@
 
 use core::{error::Error, fmt};
 
-use js_sys::{Array, Function, Object};
-use passerby_protocol::scope;
+use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::{
-    app::{App, app},
-    browser::{self, Text, spawn},
-    config::Config,
-    error::Fault,
-    page,
-    session::Question,
-};
+use crate::{browser, config::Config, error::Fault, shell::operations};
 
 /// Starts the SDK: from now on `fetch` carries the visitor's session. A second call changes nothing and says `false`.
 ///
 /// # Errors
 /// [`Fault::NoWindow`] outside of a page, and those that name what is wrong with the configuration.
 pub fn init(config: Config) -> Result<bool, Fault> {
-    let options = Object::new();
-    // A new object takes any property.
-    let _ = js_sys::Reflect::set(&options, &"onHandleEvent".into(), &config.on_handle_event);
-    page::start(config, &options)
+    if !browser::has_window() {
+        return Err(Fault::NoWindow);
+    }
+    browser::connect();
+    match browser::start(&config.options()) {
+        None => Ok(true),
+        Some(number) if number < 0 => Ok(false),
+        Some(number) => Err(browser::fault(number)),
+    }
 }
 
 /// Takes back what [`init`] did to the page. What is stored stays.
 pub fn dispose() {
-    page::dispose();
+    browser::dispose();
 }
 
 /// Runs an operation and waits for it, on whatever executor.
-async fn run<F: Future<Output = Result<JsValue, JsValue>> + 'static>(
-    operation: impl FnOnce(&'static App) -> F,
-) -> Result<JsValue, SessionError> {
-    let promise = spawn(operation(app()?));
-    Ok(JsFuture::from(js_sys::Promise::from(promise)).await?)
-}
-
-async fn ask(question: Question) -> Result<JsValue, SessionError> {
-    run(|app| app.answer(question)).await
+async fn run(operation: i32) -> Result<JsValue, SessionError> {
+    Ok(JsFuture::from(browser::operate(operation)).await?)
 }
 
 /// Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and refreshes an expired session.
@@ -49,7 +39,7 @@ async fn ask(question: Question) -> Result<JsValue, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`].
 pub async fn does_session_exist() -> Result<bool, SessionError> {
-    Ok(ask(Question::Exists).await?.is_truthy())
+    Ok(run(operations::EXISTS).await?.is_truthy())
 }
 
 /// Whether the visitor has an anonymous session.
@@ -57,7 +47,7 @@ pub async fn does_session_exist() -> Result<bool, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`].
 pub async fn is_anonymous() -> Result<bool, SessionError> {
-    Ok(ask(Question::IsAnonymous).await?.is_truthy())
+    Ok(run(operations::IS_ANONYMOUS).await?.is_truthy())
 }
 
 /// The id that the visitor keeps through every login and logout.
@@ -65,7 +55,7 @@ pub async fn is_anonymous() -> Result<bool, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`].
 pub async fn anonymous_id() -> Result<Option<String>, SessionError> {
-    Ok(ask(Question::AnonymousId).await?.as_string())
+    Ok(run(operations::ANONYMOUS_ID).await?.as_string())
 }
 
 /// The user id, or `G-` and the anonymousId.
@@ -73,7 +63,7 @@ pub async fn anonymous_id() -> Result<Option<String>, SessionError> {
 /// # Errors
 /// [`Fault::NoSession`], [`Fault::NotInitialised`].
 pub async fn user_id() -> Result<String, SessionError> {
-    Ok(ask(Question::UserId).await?.as_string().unwrap_or_default())
+    Ok(run(operations::USER_ID).await?.as_string().unwrap_or_default())
 }
 
 /// The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired.
@@ -81,7 +71,7 @@ pub async fn user_id() -> Result<String, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`].
 pub async fn access_token() -> Result<Option<String>, SessionError> {
-    Ok(ask(Question::AccessToken).await?.as_string())
+    Ok(run(operations::ACCESS_TOKEN).await?.as_string())
 }
 
 /// The payload of the access token, refreshed if it has expired.
@@ -90,7 +80,7 @@ pub async fn access_token() -> Result<Option<String>, SessionError> {
 /// [`Fault::NoSession`], [`Fault::NotInitialised`], what the refresh failed with, and a payload of another shape than `T`.
 #[cfg(feature = "serde")]
 pub async fn access_token_payload<T: serde::de::DeserializeOwned>() -> Result<T, SessionError> {
-    let payload = ask(Question::Payload).await?;
+    let payload = run(operations::PAYLOAD).await?;
     serde_wasm_bindgen::from_value(payload).map_err(|error| SessionError::from(JsValue::from(error)))
 }
 
@@ -99,7 +89,7 @@ pub async fn access_token_payload<T: serde::de::DeserializeOwned>() -> Result<T,
 /// # Errors
 /// [`Fault::NotInitialised`], and what the refresh failed with: the state is as it was then.
 pub async fn attempt_refreshing_session() -> Result<bool, SessionError> {
-    Ok(run(App::attempt_refreshing).await?.is_truthy())
+    Ok(run(operations::REFRESH).await?.is_truthy())
 }
 
 /// Ends the user session. The visitor is anonymous afterwards, where anonymous sessions are on.
@@ -107,7 +97,7 @@ pub async fn attempt_refreshing_session() -> Result<bool, SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`], the answer of a server that refuses, and network errors.
 pub async fn sign_out() -> Result<(), SessionError> {
-    run(App::sign_out).await?;
+    run(operations::SIGN_OUT).await?;
     Ok(())
 }
 
@@ -116,7 +106,7 @@ pub async fn sign_out() -> Result<(), SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`], the answer of a server that fails, and network errors: the next response does it then.
 pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
-    run(|app| app.set_anonymous(enabled)).await?;
+    run(operations::SWITCH_OFF + i32::from(enabled)).await?;
     Ok(())
 }
 
@@ -125,7 +115,7 @@ pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
 /// # Errors
 /// [`Fault::NotInitialised`], the answer of a server that has no such route, and network errors.
 pub async fn forget_anonymous_id() -> Result<(), SessionError> {
-    run(App::forget_anonymous_id).await?;
+    run(operations::FORGET).await?;
     Ok(())
 }
 
@@ -136,12 +126,8 @@ pub async fn forget_anonymous_id() -> Result<(), SessionError> {
 /// [`Fault::NotInitialised`], and what the refresh failed with: show it, and offer to try again.
 pub async fn refresh_session_page(login_path: &str, allowed_origins: &[&str]) -> Result<(), SessionError> {
     let allowed: Array = allowed_origins.iter().map(|&origin| JsValue::from(origin)).collect();
-    let attempt = spawn(app()?.attempt_refreshing());
-    let may_follow = Closure::<dyn Fn(Text, Text, Text, bool) -> bool>::new(|url, origin, own: Text, is_listed| {
-        scope::may_follow(&url, &origin, &own, is_listed)
-    });
-    let done = browser::refresh_session_page(&attempt, may_follow.as_ref(), login_path, &allowed);
-    JsFuture::from(js_sys::Promise::from(done)).await?;
+    let attempt = browser::operate(operations::REFRESH);
+    JsFuture::from(browser::refresh_session_page(&attempt, login_path, &allowed)).await?;
     Ok(())
 }
 
@@ -149,7 +135,7 @@ pub async fn refresh_session_page(login_path: &str, allowed_origins: &[&str]) ->
 /// same one until something changes. `expiresAt` is in epoch milliseconds.
 #[must_use]
 pub fn snapshot() -> JsValue {
-    page::snapshot()
+    browser::get_snapshot()
 }
 
 /// Calls `listener` after each change, in this tab or another, until the subscription is dropped.

@@ -1,23 +1,11 @@
-//! The configuration and what follows from it.
-#![cfg_attr(not(feature = "api"), expect(unreachable_pub, reason = "public with the Rust API"))]
+//! The configuration.
 
-#[cfg(feature = "api")]
-use js_sys::JsString;
-#[cfg(feature = "api")]
-use passerby_protocol::names::{INVALID_CLAIM_STATUS, SESSION_EXPIRED_STATUS};
+use js_sys::{JsString, Object, Reflect};
 use passerby_protocol::{
-    names::{FORGET_PATH, REFRESH_PATH, SIGN_OUT_PATH, front_cookie},
+    names::{INVALID_CLAIM_STATUS, SESSION_EXPIRED_STATUS},
     request::AnonymousMode,
-    scope::{self, Parsed},
 };
 use wasm_bindgen::prelude::*;
-
-#[cfg(not(feature = "api"))]
-use crate::browser::Text as JsString;
-use crate::{
-    browser::{self, Text, Url},
-    error::Fault,
-};
 
 /// What [`init`](crate::init) takes. Only the API's domain is required.
 ///
@@ -58,11 +46,9 @@ pub struct Config {
     /// The key set that its tokens are verified with (RS256 or ES256). Default: they are not verified here.
     pub anonymous_jwks: Option<JsString>,
     /// A JavaScript function that is called with each event. Default: none.
-    #[cfg(feature = "api")]
     pub on_handle_event: JsValue,
 }
 
-#[cfg(feature = "api")]
 impl Config {
     /// Defaults for the API at `api_domain`.
     #[must_use]
@@ -95,78 +81,42 @@ pub enum TransferMethod {
     Header,
 }
 
-/// The configuration as it is used.
-pub(crate) struct Settings {
-    pub(crate) refresh_url: JsValue,
-    pub(crate) sign_out_url: JsValue,
-    pub(crate) forget_url: JsValue,
-    pub(crate) api_hostname: Text,
-    pub(crate) backend_domain: Option<Text>,
-    pub(crate) frontend_domain: Option<Text>,
-    pub(crate) expired_status: u16,
-    pub(crate) invalid_claim_status: u16,
-    pub(crate) retry_limit: u32,
-    pub(crate) add_credentials: bool,
-    pub(crate) transfer_method: JsValue,
-    pub(crate) anonymous_endpoint: JsValue,
-    pub(crate) anonymous_jwks: JsValue,
-    /// The one that shows the anonymous session. The token of an endpoint is readable, so that nothing else need be kept.
-    pub(crate) anonymous_cookie: &'static str,
-}
-
-impl Settings {
-    /// Checks and normalises.
-    #[cfg_attr(not(feature = "api"), expect(clippy::useless_conversion, reason = "texts of the Rust API are of another type"))]
-    pub(crate) fn new(config: Config) -> Result<Self, Fault> {
-        let api = scope::domain(&config.api_domain.into(), &parse).ok_or(Fault::BadApiDomain)?;
-        let path = scope::path(&config.api_base_path.into(), &parse).ok_or(Fault::BadApiBasePath)?;
-        if config.session_expired_status_code == config.invalid_claim_status_code {
-            return Err(Fault::BadStatusCodes);
-        }
-        let base = browser::concat(&api.origin, &path);
-        let scope = |domain: Option<JsString>| match domain {
-            Some(domain) => scope::scope(&domain.into(), &parse).map(Some).ok_or(Fault::BadDomain),
-            None => Ok(None),
+impl Config {
+    /// As `init` of the npm package takes it.
+    pub(crate) fn options(&self) -> JsValue {
+        let object = |properties: &[(&str, JsValue)]| {
+            let object = Object::new();
+            for (name, value) in properties {
+                // A new object takes any property.
+                let _ = Reflect::set(&object, &(*name).into(), value);
+            }
+            JsValue::from(object)
         };
-        let url = |path: &str| browser::concat(&base, &path.into()).into();
-        Ok(Self {
-            anonymous_cookie: match config.anonymous_endpoint {
-                Some(_) => front_cookie::ANONYMOUS_TOKEN,
-                None => front_cookie::ANONYMOUS_FRONT_TOKEN,
-            },
-            refresh_url: url(REFRESH_PATH),
-            sign_out_url: url(SIGN_OUT_PATH),
-            forget_url: url(FORGET_PATH),
-            api_hostname: api.hostname,
-            backend_domain: scope(config.session_token_backend_domain)?,
-            frontend_domain: scope(config.session_token_frontend_domain)?,
-            expired_status: config.session_expired_status_code,
-            invalid_claim_status: config.invalid_claim_status_code,
-            retry_limit: config.max_retry_attempts_for_session_refresh,
-            add_credentials: config.auto_add_credentials,
-            transfer_method: match config.token_transfer_method {
-                TransferMethod::Cookie => "cookie".into(),
-                TransferMethod::Header => "header".into(),
-            },
-            anonymous_endpoint: config.anonymous_endpoint.into(),
-            anonymous_jwks: config.anonymous_jwks.into(),
-        })
-    }
-}
-
-/// Nothing where it is no URL.
-pub(crate) fn parse(text: &Text) -> Option<Parsed<Text>> {
-    let url = browser::parse_url(text);
-    (!url.is_undefined()).then(|| parsed(url.unchecked_ref()))
-}
-
-/// What the rules need of a URL.
-pub(crate) fn parsed(url: &Url) -> Parsed<Text> {
-    let text = |key| browser::get(url, key).unchecked_into();
-    Parsed {
-        origin: text("origin"),
-        hostname: text("hostname"),
-        path: text("path"),
-        is_ipv4: !browser::get(url, "isIpv4").is_falsy(),
+        let text = |text: &Option<JsString>| JsValue::from(text.clone());
+        let anonymous = match self.anonymous {
+            AnonymousMode::Unspecified => JsValue::UNDEFINED,
+            mode => object(&[
+                ("enabled", (mode != AnonymousMode::Off).into()),
+                ("endpoint", text(&self.anonymous_endpoint)),
+                ("jwks", text(&self.anonymous_jwks)),
+            ]),
+        };
+        object(&[
+            ("apiDomain", self.api_domain.clone().into()),
+            ("apiBasePath", self.api_base_path.clone().into()),
+            ("sessionTokenFrontendDomain", text(&self.session_token_frontend_domain)),
+            ("sessionTokenBackendDomain", text(&self.session_token_backend_domain)),
+            ("sessionExpiredStatusCode", self.session_expired_status_code.into()),
+            ("invalidClaimStatusCode", self.invalid_claim_status_code.into()),
+            ("maxRetryAttemptsForSessionRefresh", self.max_retry_attempts_for_session_refresh.into()),
+            ("autoAddCredentials", self.auto_add_credentials.into()),
+            (
+                "tokenTransferMethod",
+                if self.token_transfer_method == TransferMethod::Header { "header" } else { "cookie" }.into(),
+            ),
+            ("isInIframe", self.is_in_iframe.into()),
+            ("anonymous", anonymous),
+            ("onHandleEvent", self.on_handle_event.clone()),
+        ])
     }
 }

@@ -12,9 +12,6 @@ use crate::browser;
 pub enum Fault {
     /// A function was called before `init`.
     NotInitialised,
-    /// There is no window: this is a server or a worker.
-    #[cfg(not(feature = "npm"))]
-    NoWindow,
     /// `apiDomain` is missing or is not a domain.
     BadApiDomain,
     /// `apiBasePath` is not a path.
@@ -31,6 +28,10 @@ pub enum Fault {
     RefreshFailed,
     /// A refresh succeeded without `front-token`.
     FrontTokenMissing,
+    /// The server answered, and the visitor still has the anonymousId that was to be forgotten.
+    NotForgotten,
+    /// There is no window: this is a server or a worker.
+    NoWindow,
 }
 
 impl Fault {
@@ -39,14 +40,14 @@ impl Fault {
     pub fn code(self) -> &'static str {
         match self {
             Self::NotInitialised => "NOT_INITIALISED",
-            #[cfg(not(feature = "npm"))]
-            Self::NoWindow => "NO_WINDOW",
             Self::BadApiDomain | Self::BadApiBasePath | Self::BadDomain | Self::BadStatusCodes | Self::BadRetryLimit => {
                 "BAD_CONFIG"
             }
             Self::NoSession => "NO_SESSION",
             Self::RefreshFailed => "REFRESH_FAILED",
             Self::FrontTokenMissing => "FRONT_TOKEN_MISSING",
+            Self::NotForgotten => "NOT_FORGOTTEN",
+            Self::NoWindow => "NO_WINDOW",
         }
     }
 
@@ -55,8 +56,6 @@ impl Fault {
     pub fn message(self) -> &'static str {
         match self {
             Self::NotInitialised => "init function not called",
-            #[cfg(not(feature = "npm"))]
-            Self::NoWindow => "There is no window: call this in the browser only",
             Self::BadApiDomain => "Please provide a valid domain name as apiDomain, like https://api.example.com",
             Self::BadApiBasePath => "Please provide a valid URL path as apiBasePath, like /auth",
             Self::BadDomain => {
@@ -69,6 +68,8 @@ impl Fault {
             Self::FrontTokenMissing => {
                 "The 'front-token' header is missing from a successful refresh-session response: see what diagnose() finds"
             }
+            Self::NotForgotten => "The server did not forget the anonymousId",
+            Self::NoWindow => "There is no window: call this in the browser only",
         }
     }
 }

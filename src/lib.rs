@@ -18,36 +18,36 @@
 //! # }
 //! ```
 //!
-//! The rules are in `passerby-protocol`; this crate reads the browser, asks them and does what they say. `src/fetch.rs` is one
-//! request from call to response.
+//! The rules are in `passerby-protocol`, whose session machine decides what is done when. `src/browser/` does it, in JavaScript;
+//! `src/shell.rs` connects the two.
 //!
 //! # Features
 //! - `api` (default): this API. The npm build goes without.
 //! - `serde` (default): [`access_token_payload`] into your own type.
-//! - `npm`: exports for the npm package; not for Rust users.
+//! - `npm`: the module of the npm package; not for Rust users. Where `api` is on, it adds nothing.
 
-#![cfg_attr(feature = "npm", no_std)]
-
-extern crate alloc;
+#![cfg_attr(not(feature = "api"), no_std)]
 
 #[cfg(feature = "api")]
 mod api;
-mod app;
+#[cfg(feature = "api")]
 mod browser;
+#[cfg(feature = "api")]
 mod config;
-mod endpoint;
+#[cfg(feature = "api")]
 mod error;
-mod fetch;
-#[cfg(feature = "npm")]
+#[cfg(all(test, feature = "api", not(target_arch = "wasm32")))]
+mod names;
+#[cfg(all(feature = "npm", not(feature = "api"), target_arch = "wasm32"))]
 mod npm;
-mod page;
-mod refresh;
-mod session;
+#[cfg_attr(not(any(feature = "api", feature = "npm")), expect(dead_code, reason = "nobody calls the machine"))]
+mod shell;
 mod single_thread;
 
 #[cfg(feature = "api")]
 pub use api::*;
 #[cfg(feature = "api")]
 pub use config::{Config, TransferMethod};
+#[cfg(feature = "api")]
 pub use error::Fault;
 pub use passerby_protocol::{request::AnonymousMode, state::Event};

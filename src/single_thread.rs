@@ -4,10 +4,10 @@
 /// formats panic messages for nobody.
 macro_rules! page_local {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $beginning:expr;) => {
-        #[cfg(feature = "npm")]
+        #[cfg(not(feature = "api"))]
         $(#[$attribute])*
         static $name: $crate::single_thread::SingleThread<$type> = $crate::single_thread::SingleThread($beginning);
-        #[cfg(not(feature = "npm"))]
+        #[cfg(feature = "api")]
         std::thread_local! {
             $(#[$attribute])*
             static $name: $type = const { $beginning };
@@ -17,19 +17,18 @@ macro_rules! page_local {
 pub(crate) use page_local;
 
 /// A value that only one thread can reach.
-#[cfg(feature = "npm")]
+#[cfg(not(feature = "api"))]
 pub(crate) struct SingleThread<T>(pub(crate) T);
 
-#[cfg(feature = "npm")]
+#[cfg(not(feature = "api"))]
 #[expect(unsafe_code, reason = "wasm in a page has one thread")]
 // SAFETY: the npm package's loader instantiates the module once and without shared memory, so that no second thread exists.
 unsafe impl<T> Sync for SingleThread<T> {}
 
-#[cfg(feature = "npm")]
-impl<T> core::ops::Deref for SingleThread<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
+#[cfg(not(feature = "api"))]
+impl<T> SingleThread<T> {
+    /// As that of `thread_local!`.
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&T) -> R) -> R {
+        act(&self.0)
     }
 }

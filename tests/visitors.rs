@@ -238,9 +238,12 @@ async fn signing_in_replaces_the_anonymous_session() {
 async fn rule_7_a_user_session_is_never_replaced_by_an_anonymous_one() {
     let page = Page::signed_in(&Token::user("s1"));
     page.server.on("/orders", [Reply::ok().anonymous(&visitor())]);
+    page.server.on(REFRESH, [Reply::ok().user(&Token::user("s1"))]);
     page.get("/orders").await;
     assert_eq!((state().as_str(), cookie("sAnonymousFrontToken")), ("authenticated", None));
-    assert!(page.events.take().is_empty());
+    // The server did not see the user, and is asked whom it sees now.
+    until("told so", || page.events.take() == ["REFRESH_SESSION in authenticated"]).await;
+    assert_eq!(page.server.urls(), ["/orders", REFRESH]);
 }
 
 #[wasm_bindgen_test]

@@ -7,7 +7,7 @@ import { decode } from "./inline.js";
 import Session from "./recipe/session.js";
 import { functions, initFrom } from "./session.js";
 // Last: compressors do better when it follows the code.
-import { texts, wasm } from "./generated/wasm.js";
+import { wasm } from "./generated/wasm.js";
 import type { FlatConfig, RecipeConfig } from "./types.js";
 
 export * from "./exports.js";
@@ -18,7 +18,7 @@ export { Session };
  * that cannot work. A second call takes the place of the first, handlers apart; in the shape of `supertokens-web-js` it changes nothing.
  */
 export function init(config: FlatConfig | RecipeConfig): void {
-  initFrom(() => decode(wasm), texts, config);
+  initFrom(() => decode(wasm), config);
 }
 
 /** As the default export of `supertokens-website`, and of `supertokens-web-js`. */

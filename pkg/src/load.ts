@@ -1,6 +1,6 @@
 import { synchronise } from "./generated/browser/handlers.js";
 import { bare, connect, findOurs, intercept as onward, makeError as make, notify, urlOf, within } from "./generated/browser/host.js";
-import { imports, intercept, isOurs, resume, start } from "./generated/glue.js";
+import { attach, operate } from "./generated/browser/tasks.js";
 import type { SessionError } from "./types.js";
 
 /** Whether the WebAssembly module is there; or why not. Nothing happens before the first call. */
@@ -15,8 +15,8 @@ export let reason: unknown;
 /** Where the module comes from. */
 export type Source = () => BufferSource | WebAssembly.Module;
 
-function ready(exports: WebAssembly.Exports, texts: [number, string][]): void {
-  start(exports, texts);
+function ready({ m, t }: WebAssembly.Exports): void {
+  attach(m as WebAssembly.Memory, t as (what: number, task: number, number: number) => number);
   loaded = "ready";
 }
 
@@ -24,50 +24,37 @@ function ready(exports: WebAssembly.Exports, texts: [number, string][]): void {
  * Makes the module and calls `begin`: at once, if the browser lets us, and then what `begin` throws is thrown here. Else the requests that
  * `isOursMeanwhile` finds, and the functions, wait for that.
  */
-export function load(
-  source: Source,
-  texts: [number, string][],
-  address: string | undefined,
-  begin: () => void,
-  isOursMeanwhile: (url: URL) => boolean,
-): void {
+export function load(source: Source, address: string | undefined, begin: () => void, isOursMeanwhile: (url: URL) => boolean): void {
   let module: BufferSource | WebAssembly.Module | undefined;
   if (!loaded && !coming) {
     try {
       module = source();
       const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
-      ready(new WebAssembly.Instance(compiled, imports).exports, texts);
+      ready(new WebAssembly.Instance(compiled).exports);
     } catch (cause) {
       reason = cause;
       coming = import("./late.js")
-        .then((late) => late.instantiate(module, texts, imports, address))
-        .then(
-          (made) => ready(...made),
-          (cause) => {
-            throw (loaded = makeError("NO_WASM", `sessions need WebAssembly (${reason}) or fallback.js (${cause})`));
-          },
-        );
+        .then((late) => late.instantiate(module, address))
+        .then(ready, (cause) => {
+          throw (loaded = makeError("NO_WASM", `sessions need WebAssembly (${reason}) or fallback.js (${cause})`));
+        });
     }
   }
-  const go = () => {
-    connect(resume, isOurs, intercept);
-    begin();
-  };
-  if (loaded === "ready") return go();
-  arrival = coming!.then(go).then(notify, (error) => {
-    connect(resume, () => false, bare);
+  if (loaded === "ready") return begin();
+  arrival = coming!.then(begin).then(notify, (error) => {
+    connect(() => false, bare);
     console.error(error);
   });
-  connect(resume, isOursMeanwhile, (call) => arrival!.then(() => (findOurs(urlOf(call)) ? onward : bare)(call)));
+  connect(isOursMeanwhile, (call) => arrival!.then(() => (findOurs(urlOf(call)) ? onward : bare)(call)));
 }
 
-/** Calls an asynchronous function of the module. Its events and hooks get `userContext`. */
-export async function call<T>(operation: () => Promise<unknown>, userContext: unknown = {}): Promise<T> {
+/** Does an operation, by its number, or calls what needs the module. Events and hooks get `userContext`. */
+export async function call<T>(operation: number | (() => Promise<unknown>), userContext: unknown = {}): Promise<T> {
   if (arrival) await arrival;
   if (loaded === "ready") {
     // Others may have written since.
     await synchronise();
-    return (await within(userContext, operation)) as T;
+    return (await within(userContext, () => (typeof operation === "number" ? operate(operation) : operation()))) as T;
   }
   throw loaded ?? makeError("NOT_INITIALISED", "init function not called");
 }

@@ -2,7 +2,7 @@
 import { clockSkew } from "./generated/browser/handlers.js";
 import { findOurs, intercept, isOursByRule, lock, modifyFetch, say } from "./generated/browser/host.js";
 import { deriveXhr, isXhrOurs } from "./generated/browser/xhr.js";
-import * as sdk from "./generated/glue.js";
+import { EXISTS, PAYLOAD, SIGN_OUT, USER_ID } from "./generated/browser/tasks.js";
 import { call } from "./load.js";
 import { layered, type Override } from "./override.js";
 import type { ClaimValidationError, SessionClaimValidator } from "./claims/types.js";
@@ -34,7 +34,7 @@ export type RecipeInterface = {
 
 /** An app's override may call it without anything. */
 const asks =
-  <T>(operation: () => Promise<unknown>) =>
+  <T>(operation: number) =>
   (input?: { userContext?: unknown }): Promise<T> =>
     call(operation, input?.userContext);
 
@@ -51,10 +51,10 @@ const original: RecipeInterface = {
       );
     }
   },
-  getUserId: asks(sdk.getUserId),
-  getAccessTokenPayloadSecurely: asks(sdk.getAccessTokenPayloadSecurely),
-  doesSessionExist: asks(sdk.doesSessionExist),
-  signOut: asks(sdk.signOut),
+  getUserId: asks(USER_ID),
+  getAccessTokenPayloadSecurely: asks(PAYLOAD),
+  doesSessionExist: asks(EXISTS),
+  signOut: asks(SIGN_OUT),
   getInvalidClaimsFromResponse: async ({ response }) => (await import("./validation.js")).invalidClaims(response),
   async validateClaims({ claimValidators, userContext }) {
     const payload = () => current.getAccessTokenPayloadSecurely({ userContext });

@@ -1,9 +1,20 @@
 /** The functions of the SDK. Those that the peers have behave as there. */
 import { flatten, type Options } from "./config.js";
 import { choose, give, handlers, staying } from "./generated/browser/handlers.js";
-import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, restoreFetch, say, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
-import { patchXhr, restoreXhr } from "./generated/browser/xhr.js";
-import * as sdk from "./generated/glue.js";
+import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, say, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import {
+  ACCESS_TOKEN,
+  ANONYMOUS_ID,
+  FORGET,
+  IS_ANONYMOUS,
+  REFRESH_SESSION,
+  SWITCH_OFF,
+  dispose as stop,
+  fault,
+  getSnapshot as look,
+  start as begin,
+} from "./generated/browser/tasks.js";
+import { patchXhr } from "./generated/browser/xhr.js";
 import { call, isReady, load, makeError, reason, type Source } from "./load.js";
 import { implementation, overrideWith } from "./recipe.js";
 import type { ClaimValidationError, SessionClaim } from "./claims/types.js";
@@ -26,8 +37,8 @@ const waiting: (() => void)[] = [];
 /** The options of the `init` that is in force. */
 let started: Options | undefined;
 
-/** The `init` of an entry that has the WebAssembly module from `source`, which lacks `texts`. */
-export function initFrom(source: Source, texts: [number, string][], config: FlatConfig | RecipeConfig): void {
+/** The `init` of an entry that has the WebAssembly module from `source`. */
+export function initFrom(source: Source, config: FlatConfig | RecipeConfig): void {
   // Test runners have pages without some of them.
   const missing = hasWindow() ? ["fetch", "TextDecoder"].find((name) => !(name in globalThis)) : "window";
   if (missing) throw makeError("NO_WINDOW", `There is no ${missing}`);
@@ -39,61 +50,39 @@ export function initFrom(source: Source, texts: [number, string][], config: Flat
   choose("date", options.dateProvider);
   choose("lock", options.lockFactory);
   started = options;
-  const begin = () => {
+  const start = () => {
     // Disposed of while the module was on its way.
-    if (started === options) start(options, before);
+    if (started === options) startWith(options, before);
   };
   const { apiDomain, sessionTokenBackendDomain } = options;
   // Nearly: the module judges once more.
   const isOurs = ({ hostname }: URL) =>
     apiDomain?.split(/[/:]+/).includes(hostname) || (!!sessionTokenBackendDomain && `.${hostname}`.endsWith(sessionTokenBackendDomain));
-  load(source, texts, options.fallbackUrl, begin, isOurs);
+  load(source, options.fallbackUrl, start, isOurs);
   if (!isReady()) {
     give(options);
     // No fragment has a space in it: those that say that they are not ours wait, too, until the module sees it.
-    patchFetch(" ", "");
+    patchFetch("", " ");
     patchXhr(options.sessionExpiredStatusCode ?? 401);
   }
 }
 
 /** `before` are the options that these replace. Requests under way go on; `fetch`, listeners and other tabs notice nothing. */
-function start(options: Options, before?: Options): void {
-  const { anonymous } = options;
-  if (before) staying(sdk.dispose);
-  const fault = sdk.init(
-    options,
-    options.apiDomain,
-    options.apiBasePath,
-    options.sessionTokenFrontendDomain,
-    options.sessionTokenBackendDomain,
-    options.sessionExpiredStatusCode ?? 401,
-    options.invalidClaimStatusCode ?? 403,
-    options.maxRetryAttemptsForSessionRefresh ?? 10,
-    options.autoAddCredentials ?? true,
-    options.tokenTransferMethod === "header",
-    options.isInIframe ?? false,
-    !!anonymous,
-    anonymous?.enabled !== false,
-    anonymous?.endpoint,
-    anonymous?.jwks,
-  );
-  if (fault) {
+function startWith(options: Options, before?: Options): void {
+  if (before) staying(stop);
+  const wrong = begin(options);
+  if (wrong) {
     started = before;
     overrideWith(before?.override?.functions);
-    if (before) start(before);
-    throw fault;
+    if (before) startWith(before);
+    throw fault(wrong);
   }
   for (const add of waiting.splice(0)) add();
 }
 
 /** Takes back what `init` did to the page. What is stored stays. */
 export function dispose(): void {
-  if (isReady()) {
-    sdk.dispose();
-  } else {
-    restoreFetch();
-    restoreXhr();
-  }
+  stop();
   started = undefined;
 }
 
@@ -104,12 +93,12 @@ export function doesSessionExist(input?: UserContext): Promise<boolean> {
 
 /** Whether the visitor's session is anonymous. */
 export function isAnonymous(): Promise<boolean> {
-  return call(sdk.isAnonymous);
+  return call(IS_ANONYMOUS);
 }
 
 /** The id that the visitor keeps through every login and logout. */
 export function getAnonymousId(): Promise<string | undefined> {
-  return call(sdk.getAnonymousId);
+  return call(ANONYMOUS_ID);
 }
 
 /** The user id, or `G-` and the anonymousId. Rejects when there is no session. */
@@ -124,12 +113,12 @@ export function getAccessTokenPayloadSecurely(input?: UserContext): Promise<any>
 
 /** The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired. */
 export function getAccessToken(input?: UserContext): Promise<string | undefined> {
-  return call(sdk.getAccessToken, input?.userContext);
+  return call(ACCESS_TOKEN, input?.userContext);
 }
 
 /** Refreshes now. True only if a *user* session was refreshed; rejects when nobody can say. */
 export function attemptRefreshingSession(): Promise<boolean> {
-  return call(sdk.attemptRefreshingSession);
+  return call(REFRESH_SESSION);
 }
 
 /** Ends the user session. The visitor is anonymous afterwards, where anonymous sessions are on. */
@@ -139,12 +128,12 @@ export function signOut(input?: UserContext): Promise<void> {
 
 /** Switches anonymous sessions on or off at run time, for example when the visitor agrees or takes it back. */
 export function setAnonymousSessions(enabled: boolean): Promise<void> {
-  return call(() => sdk.setAnonymousSessions(enabled));
+  return call(SWITCH_OFF + +enabled);
 }
 
 /** Gives the visitor another anonymousId, for good. Rejects with the answer of a server that cannot. */
 export function forgetAnonymousId(): Promise<void> {
-  return call(sdk.forgetAnonymousId);
+  return call(FORGET);
 }
 
 /**
@@ -153,14 +142,12 @@ export function forgetAnonymousId(): Promise<void> {
  */
 export async function refreshSessionPage(options: { loginPath: string; allowedOrigins?: string[] }): Promise<void> {
   const page = await import("./generated/browser/page.js");
-  return page.refreshSessionPage(attemptRefreshingSession(), sdk.mayFollow, options.loginPath, options.allowedOrigins ?? []);
+  return page.refreshSessionPage(attemptRefreshingSession(), options.loginPath, options.allowedOrigins ?? []);
 }
-
-const UNKNOWN: Snapshot = { state: "unknown" };
 
 /** What is known now, without asking anybody. */
 export function getSnapshot(): Snapshot {
-  return isReady() ? sdk.getSnapshot() : UNKNOWN;
+  return look() as Snapshot;
 }
 
 /** Calls `listener` after each change, in this tab or another; returns what stops it. */

@@ -40,5 +40,5 @@ export async function load(source: Response | PromiseLike<Response> | BufferSour
 /** As the `init` of the package's root. Throws before `load` is done. */
 export function init(config: FlatConfig | RecipeConfig): void {
   if (!compiled) throw makeError("NO_WASM", "await load(fetch(<address of passerby.wasm>)) before init");
-  initFrom(compiled, [], config);
+  initFrom(compiled, config);
 }

@@ -19,7 +19,6 @@ pub mod refresh;
 pub mod request;
 pub mod response;
 pub mod rotation;
-pub mod scope;
 pub mod state;
 #[cfg(feature = "json")]
 pub mod stock;

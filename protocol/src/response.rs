@@ -67,6 +67,7 @@ pub struct Response<V: Values> {
 
 /// The order for one stored front token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Write {
     /// Leave it.
     Keep,
@@ -262,12 +263,12 @@ pub fn is_contested<V: Values>(before: &SessionState<V>, now: &Stored<V>, respon
     let state = now.state();
     let id_now = state.user().map(|token| &token.id);
     // Without its mark nobody can tell which answer a user's front token came with.
-    let is_late = before.mark() != state.mark() || id_now.is_none() && !matches!(now.user, Slot::Empty);
+    let is_late = before.mark() != state.mark() || id_now.is_none() && matches!(now.user, Slot::Token(_));
     let user = match (&response.user, change.user) {
         (Announced::Token(new), write) => {
             // After another id was wanted, an answer of before brings an access token with the old one.
             let is_same = |token: &Token<V>| token.id == new.id && V::anonymous_id(token) == V::anonymous_id(new);
-            (write == Write::Keep || is_late) && !state.user().is_some_and(is_same)
+            (write == Write::Keep || is_late) && !now.user.token().is_some_and(is_same)
         }
         (_, Write::Remove) => is_late && !matches!(now.user, Slot::Empty),
         (_, Write::Keep) => response.says_removed(),

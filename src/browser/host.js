@@ -1,28 +1,23 @@
 // The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
 
-import { cookieText, custom, give, given, guarded, handlers, onceWritten, stays, synchronise, writeCookie } from "./handlers.js";
+import { cookieText, custom, given, guarded, handlers, onceWritten, stays, synchronise, writeCookie } from "./handlers.js";
+import { parseUrl } from "./scope.js";
 
 /**
- * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session.
- * @typedef {{ raw: string, id: unknown, uid: string, iat: number, ate: number, anonymousId: unknown, up: Record<string, unknown> }} FrontToken
+ * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session;
+ * `numbers` are what the machine sees of it.
+ * @typedef {{ raw: string, id: unknown, uid: string, iat: number, ate: number, anonymousId: unknown, up: Record<string, unknown>, numbers: number[] }} FrontToken
  */
 
-// --- tasks ---------------------------------------------------------------------------------------------------------
+// --- on whose behalf -----------------------------------------------------------------------------------------------
 
-/** @type {(task: number, ok: boolean, value: unknown) => void} */
-let resume;
-/** @type {(url: Url) => boolean} */
-let isOurs;
-/** @type {(call: Call) => Promise<Answer>} */
-let run;
-/** @type {Record<number, [(value: unknown) => void, (reason: unknown) => void]>} */
-const waiting = {};
-
-/** The `userContext` of the caller for whom Rust is at work; nothing while the `fetch` beneath is called. @type {unknown} */
+/** The `userContext` of the caller for whom something is done; nothing while the `fetch` beneath is called. @type {unknown} */
 let caller = {};
 
+export const currentCaller = () => caller;
+
 /**
- * Whatever Rust begins in `act` is for this caller.
+ * Whatever begins in `act` is for this caller.
  * @template T @param {unknown} userContext @param {() => T} act @returns {T}
  */
 export function within(userContext, act) {
@@ -35,41 +30,18 @@ export function within(userContext, act) {
   }
 }
 
-/**
- * What Rust does.
- * @param {typeof resume} onSettled @param {typeof isOurs} decide @param {typeof run} send
- */
-export function connect(onSettled, decide, send) {
-  resume = onSettled;
+/** @type {(url: Url) => boolean} */
+let isOurs;
+/** @type {(call: Call) => Promise<Answer>} */
+let run;
+/** Storage may have changed without us. */
+let hear = () => {};
+
+/** @param {typeof isOurs} decide @param {typeof run} send @param {typeof hear} look */
+export function connect(decide, send, look = hear) {
   isOurs = decide;
-  run = (call) => within({}, () => send(call));
-}
-
-/** @param {unknown} value @param {number} task */
-export function settle(value, task) {
-  const mine = caller;
-  // Whatever was waited for, others may have written cookies meanwhile.
-  const go = (/** @type {boolean} */ ok) => (/** @type {unknown} */ result) => {
-    try {
-      within(mine, () => resume(task, ok, result));
-    } catch (error) {
-      // Nobody resumes this task any more, and somebody may wait for it.
-      finish(task, false, error);
-    }
-  };
-  Promise.resolve(value).finally(synchronise).then(go(true), go(false));
-}
-
-/** @param {number} task */
-export function promise(task) {
-  return new Promise((...settlers) => (waiting[task] = settlers));
-}
-
-/** @param {number} task @param {boolean} ok @param {unknown} value */
-export function finish(task, ok, value) {
-  const settlers = waiting[task];
-  delete waiting[task];
-  onceWritten(() => settlers?.[ok ? 0 : 1](value));
+  run = send;
+  hear = look;
 }
 
 // --- stored state --------------------------------------------------------------------------------------------------
@@ -77,29 +49,23 @@ export function finish(task, ok, value) {
 /** What `cookieAttributes` were configured. */
 let attributes = "";
 
-/** The latest tokens that were read, by cookie name. @type {Record<string, FrontToken>} */
-let parsed = {};
-
-/** @param {import("./handlers.js").Given} options @param {string | undefined} domain @param {boolean} isInIframe */
-export function configure(options, domain, isInIframe) {
-  give(options);
+/** @param {string | undefined} domain @param {boolean | undefined} isInIframe */
+export function configureCookies(domain, isInIframe) {
   debug("init");
-  parsed = {};
   const host = handlers.window.location.getHostName();
   const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
   attributes = scope + (isInIframe ? "path=/;samesite=none;secure" : "path=/;samesite=lax");
 }
 
 /** The cookies when they were last taken apart, which takes far longer than to read them. */
-let text = "";
+let latest = "";
 /** Their values. @type {Record<string, string | undefined>} */
 let values = {};
 
-/** The last non-empty cookie of that name, as the peers read it. @param {string} name */
-export function getCookie(name) {
-  const current = cookieText();
-  if (current !== text) {
-    text = current;
+/** The last non-empty cookie of that name, as the peers read it. @param {string} name @param {string} [text] of all */
+export function getCookie(name, text = cookieText()) {
+  if (text !== latest) {
+    latest = text;
     values = {};
     for (const pair of text.split(";")) {
       const [key = "", ...rest] = pair.split("=");
@@ -134,47 +100,29 @@ export function decode(raw) {
     const { uid, ate, up } = jwt ? { uid: `G-${json.anonymousId ?? ""}`, ate: json.exp * 1000, up: json } : json;
     const { iat, sessionHandle, anonymousId } = up;
     const id = sessionHandle ?? anonymousId ?? (jwt ? (json.sub ?? raw) : uid);
-    return ate >= 0 && typeof up === "object" && { raw, uid, ate: +ate, up, iat: +iat || 0, anonymousId, id };
+    const issued = +iat || 0;
+    const numbers = [numberOf(id), issued, +ate, numberOf(canonical(up)), anonymousId === undefined ? 0 : numberOf(anonymousId)];
+    return ate >= 0 && typeof up === "object" && { raw, uid, ate: +ate, up, iat: issued, anonymousId, id, numbers };
   } catch {
     return false;
   }
 }
 
-/** `undefined` when there is none, `false` when it cannot be read. @param {string} name */
-export function storedToken(name) {
-  const raw = getCookie(name);
-  if (!raw) return undefined;
-  if (parsed[name]?.raw !== raw) {
-    const token = decode(raw);
-    if (!token) return token;
-    parsed[name] = token;
-  }
-  return parsed[name];
+/** Numbers in place of values, from 1. @type {Map<unknown, number>} */
+const numbered = new Map();
+
+/** @param {unknown} value */
+function numberOf(value) {
+  if (!numbered.has(value)) numbered.set(value, numbered.size + 1);
+  return numbered.get(value) ?? 0;
 }
 
-/** Even if it is gone since. @param {string} name @returns {Partial<FrontToken>} */
-export function lastToken(name) {
-  return parsed[name] ?? {};
-}
-
-/** `undefined` for nothing, `false` for "removed". @param {Response} response @param {string} name @param {string} remove */
-export function announcedToken(response, name, remove) {
-  const raw = response.headers.get(name);
-  return raw === remove ? false : (raw && decode(raw)) || undefined;
-}
-
-/** @param {FrontToken} a @param {FrontToken} b */
-export function samePayload(a, b) {
-  return canonical(a) === canonical(b);
-}
-
-/** @param {FrontToken} token */
-function canonical({ up }) {
+/** The same text for the same payload. @param {Record<string, unknown>} up */
+const canonical = (up) =>
   // An anonymous token is renewed now and then without being changed.
-  return JSON.stringify(up.isAnonymous ? { ...up, iat: 0, exp: 0 } : up, (_, item) =>
+  JSON.stringify(up.isAnonymous ? { ...up, iat: 0, exp: 0 } : up, (_, item) =>
     item && typeof item === "object" && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort()) : item,
   );
-}
 
 // --- requests ------------------------------------------------------------------------------------------------------
 
@@ -182,10 +130,10 @@ function canonical({ up }) {
  * `send`, where there is one, sends it in place of `fetch`, and comes to what is used of a response.
  * @typedef {Pick<Response, "status" | "headers" | "clone">} Answer
  * @typedef {(headers: Headers, addCredentials: boolean) => Promise<Answer>} Send
- * @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean, send?: Send, hook?: Hook }} Call
+ * @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean, send?: Send, hook?: Hook, end?: () => void }} Call
  * @typedef {Pick<import("./handlers.js").HookContext, "action" | "userContext">} Hook
  */
-/** @typedef {URL & { path: string, isIpv4: boolean }} Url */
+/** @typedef {import("./scope.js").Url} Url */
 
 /** On a patched `fetch`, and on `window`, where apps of SuperTokens look for it: what we send with, for the time being the browser's own. */
 const BENEATH = "__supertokensOriginalFetch";
@@ -210,8 +158,8 @@ export let isOursByRule;
 /** Sends with the visitor's session. @type {(call: Call) => Promise<Answer>} */
 export let intercept;
 
-/** @param {string} except in the fragment of a URL: not ours @param {string} url */
-export function patchFetch(except, url) {
+/** @param {string} url of the refresh endpoint @param {string} except in the fragment of a URL: leave this request alone */
+export function patchFetch(url, except = "superTokensDoNotDoInterception") {
   refreshUrl = url;
   const { recipe, interception } = given;
   const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? ((/** @type {any} */ url) => isOurs(url));
@@ -288,12 +236,6 @@ function prepare(input, init) {
   };
 }
 
-/** Whether its body is spent; says so, because the caller gets a refusal that nothing explains. @param {Call} call */
-export function isSpent({ once }) {
-  if (once) say("spent");
-  return once;
-}
-
 /** @param {string} url */
 export function makePost(url) {
   return prepare(url, { method: "POST", credentials: "include" });
@@ -312,7 +254,7 @@ export function say(what, detail, time) {
 
 /** @param {string} message without tokens and ids */
 function debug(message) {
-  if (given.enableDebugLogs) say("log", message, now());
+  if (given.enableDebugLogs) say("log", message, Date.now());
 }
 
 /**
@@ -340,23 +282,13 @@ function limited(value, milliseconds, instead) {
   return Promise.race([value, late]).finally(() => clearTimeout(timer));
 }
 
-/** @param {Call} call */
-export function copyHeaders({ headers }) {
-  return new Headers(headers);
-}
-
-/** @param {Headers} headers @param {string} name @param {string | undefined} value @param {boolean} replace */
+/** @param {Headers} headers @param {string} name @param {string | undefined} value @param {boolean} [replace] */
 export function setHeader(headers, name, value, replace) {
   try {
     if (value && (replace || !headers.has(name))) headers.set(name, value);
   } catch {
     // Whoever can write cookies can write what is no header: the request goes without.
   }
-}
-
-/** @param {Headers} headers @param {string} name @param {string | undefined} value */
-export function dropHeader(headers, name, value) {
-  if (headers.get(name) === value) headers.delete(name);
 }
 
 /** @param {Call} call @param {Headers} headers @param {boolean} addCredentials @param {number} timeout milliseconds */
@@ -370,36 +302,29 @@ export async function send(call, headers, addCredentials, timeout) {
   if (addCredentials && !complete.credentials && !(isRequest && input.credentials === "omit")) {
     complete.credentials = "include";
   }
-  if (timeout) complete.signal = AbortSignal.timeout?.(timeout);
+  const abort = new AbortController();
+  call.end = () => abort.abort();
+  if (timeout) complete.signal = abort.signal;
   const sent = within(0, () => (/** @type {any} */ (window)[BENEATH] ?? original).call(window, isRequest ? input.clone() : input, complete));
-  // Old browsers cannot abort it, but nobody has to wait.
-  return timeout ? limited(sent, timeout, () => Promise.reject(makeError("REFRESH_FAILED", "No answer in time"))) : sent;
+  // What is given up leaves no cookies.
+  const giveUp = () => (abort.abort(), Promise.reject(makeError("REFRESH_FAILED", "No answer in time")));
+  return timeout ? limited(sent, timeout, giveUp) : sent;
 }
 
 /** Without the session. @param {Call} call */
-export const bare = (call) => send(call, copyHeaders(call), false, 0);
+export const bare = (call) => send(call, new Headers(call.headers), false, 0);
 
 /** @param {Call} call */
 export const urlOf = ({ input }) => /** @type {Partial<Request>} */ (input).url ?? `${input}`;
 
-/** @param {Response} response @param {string} name */
-export function getHeader(response, name) {
-  return response.headers.get(name) ?? undefined;
-}
-
-/**
- * What came of a refresh, in place of the API's answer, which is its `cause`; that answer itself where there is nothing else to say.
- * @param {unknown} reason @param {Answer} answer
- */
-export async function responseOrReject(reason, answer) {
-  if (!reason) return answer;
-  // Several requests may have waited for it, and a body can be read once.
-  if (reason instanceof Response) return Object.assign(reason.clone(), { cause: answer });
-  throw reason;
-}
-
 /** The JSON body, or nothing. @param {Pick<Response, "clone">} response @returns {Promise<any>} */
-const body = (response) => response.clone().json().catch(() => undefined);
+export async function body(response) {
+  try {
+    return await response.clone().json();
+  } catch {
+    return undefined;
+  }
+}
 
 /** Tells the app of claims that its back end refused a request for. @param {Answer} response */
 export async function checkClaims(response) {
@@ -410,17 +335,6 @@ export async function checkClaims(response) {
   } catch {
     // A refusal of the app's own.
   }
-}
-
-/** The `message` of a JSON body. @param {Response} response */
-export async function message(response) {
-  return (await body(response))?.message;
-}
-
-/** Rejects with what the app's back end says against a sign-out; an empty body is fine. @param {Response} response */
-export async function checkSignOut(response) {
-  const { status, message } = (await body(response)) ?? {};
-  if (status === "GENERAL_ERROR") throw (await rare()).refusal(status, message);
 }
 
 /**
@@ -445,34 +359,8 @@ export function lock(name, timeout) {
   });
 }
 
-/** Of a new visitor: the lock, and the key in storage. */
+/** The key of a new visitor, in storage. */
 const FIRST = "passerby-first";
-
-/** That of this tab, until it is over. @type {Promise<boolean> | undefined} */
-let currentTurn;
-
-/**
- * One new visitor's request at a time over all tabs, and one of each tab waits for that: its release function; `false` for the others of its
- * tab, once it is over; nothing when that took too long.
- * @param {number} timeout milliseconds
- */
-export async function turn(timeout) {
-  if (currentTurn) return limited(currentTurn, timeout);
-  /** @type {(isOurs: boolean) => void} */
-  let over;
-  currentTurn = new Promise((done) => (over = done));
-  const release = await lock(FIRST, timeout);
-  return () => {
-    currentTurn = undefined;
-    over(false);
-    release?.();
-  };
-}
-
-/** @param {(() => void) | undefined} release */
-export function unlock(release) {
-  release?.();
-}
 
 /**
  * Names who has no session yet, until he has. In storage and not in a cookie, which a sub-domain could plant.
@@ -507,9 +395,6 @@ let channel;
 let seen;
 let snapshot = {};
 
-/** By this device's clock, in epoch milliseconds. */
-export const now = () => Date.now();
-
 /**
  * What a script of another tab wrote may come later than its message and its lock: the browser's processes hear of cookies in their own
  * time. The store of cookies answers after that. `false` where there is none.
@@ -536,6 +421,11 @@ export function notify() {
   for (const listener of [...listeners]) if (listeners.has(listener)) guarded(listener);
 }
 
+function hint() {
+  hear();
+  notify();
+}
+
 /** This tab. */
 const TAB = Math.random().toString(36).slice(2);
 
@@ -548,9 +438,9 @@ export function listen() {
     channel.onmessage = async ({ data }) => {
       // `setCookie` of the other tab read back what it wrote, which sends it on its way before the message.
       if (!(await caughtUp())) await new Promise((done) => setTimeout(done, 50));
-      notify();
+      hint();
       if (data && given.eventsOfOtherTabs) guarded(() => given.onHandleEvent?.(data));
-      setTimeout(notify, 250);
+      setTimeout(hint, 250);
     };
   } catch {
     // Not available: other tabs see the change at their next request.
@@ -561,7 +451,7 @@ export function listen() {
 
 /** A page that was kept for "back", or a tab that was not looked at, missed what happened. @param {Event} event */
 function look(event) {
-  if (/** @type {PageTransitionEvent} */ (event).persisted ?? !document.hidden) void caughtUp().then(notify);
+  if (/** @type {PageTransitionEvent} */ (event).persisted ?? !document.hidden) void caughtUp().then(hint);
 }
 
 export function changed() {
@@ -579,16 +469,11 @@ export function silence() {
 }
 
 /** @param {{ action: string, userContext: unknown, [detail: string]: unknown }} event */
-function tell(event) {
+export function tell(event) {
   debug(`event ${event.action}`);
   const shared = { ...event, userContext: {}, tab: TAB };
   if (given.eventsOfOtherTabs) channel?.postMessage(shared);
   onceWritten(() => guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event)));
-}
-
-/** @param {string} action @param {boolean} [sessionExpiredOrRevoked] */
-export function emit(action, sessionExpiredOrRevoked) {
-  tell({ action, userContext: caller, ...(sessionExpiredOrRevoked !== undefined && { sessionExpiredOrRevoked }) });
 }
 
 /** The same object until something changes. @param {string} state @param {FrontToken | undefined} token */
@@ -611,43 +496,6 @@ export function makeError(code, text) {
   // What the app gets of these may be a mere "Network Error".
   if (/^[TF]/.test(code)) console.error(text);
   return Object.assign(new Error(text), { name: "SessionError", code });
-}
-
-/** @param {Call} call @param {number} attempts */
-export function tooManyRetries(call, attempts) {
-  return makeError(
-    "TOO_MANY_RETRIES",
-    `Received a 401 response from ${urlOf(call)}. Attempted to refresh the session ${attempts} times in vain ` +
-      "(maxRetryAttemptsForSessionRefresh)",
-  );
-}
-
-// --- values --------------------------------------------------------------------------------------------------------
-
-/** @param {any} object @param {string} key */
-export function get(object, key) {
-  return object[key];
-}
-
-/** @param {string} text */
-export function tidy(text) {
-  return text.trim().toLowerCase();
-}
-
-/** @param {string} a @param {string} b */
-export function concat(a, b) {
-  return a + b;
-}
-
-/** Resolved against the document, as `fetch` does. @param {string | URL} text @returns {Url | undefined} */
-export function parseUrl(text) {
-  try {
-    const url = new URL(text, document.baseURI);
-    // A URL parser lets a host end in a number only if it is an IPv4 address.
-    return Object.assign(url, { path: url.pathname.replace(/\/$/, ""), isIpv4: /(^|\.)\d+$/.test(url.hostname) });
-  } catch {
-    return undefined;
-  }
 }
 
 export function hasWindow() {

@@ -3,10 +3,9 @@
 /**
  * Goes back to where `?redirectBack=` says if the refresh gave a user session, else to the login page, which gets the same.
  * @param {Promise<boolean>} attempt of a refresh
- * @param {(url: string, origin: string, ownOrigin: string, isListed: boolean) => boolean} mayFollow
  * @param {string} loginPath @param {string[]} allowedOrigins
  */
-export async function refreshSessionPage(attempt, mayFollow, loginPath, allowedOrigins) {
+export async function refreshSessionPage(attempt, loginPath, allowedOrigins) {
   const isUser = await attempt;
   const { origin, pathname, search } = location;
   const back = new URLSearchParams(search).get("redirectBack");
@@ -25,6 +24,14 @@ export async function refreshSessionPage(attempt, mayFollow, loginPath, allowedO
   target.username = target.password = "";
   // This page again would come back here for ever.
   if (target.origin === origin && target.pathname === pathname) target = new URL(origin);
-  const isAllowed = mayFollow(target.href, target.origin, origin, allowedOrigins.includes(target.origin));
-  location.replace(isAllowed ? target.href : origin);
+  location.replace(mayFollow(target, origin, allowedOrigins) ? target.href : origin);
+}
+
+/**
+ * Only to a page of the web, of this origin or of one that the app listed. The origin alone does not tell: `blob:` has the one of its maker,
+ * and `javascript:` an opaque one, as sandboxed pages have.
+ * @param {URL} url @param {string} ownOrigin @param {string[]} allowedOrigins
+ */
+export function mayFollow({ protocol, origin }, ownOrigin, allowedOrigins) {
+  return /^https?:$/.test(protocol) && [ownOrigin, ...allowedOrigins].includes(origin);
 }

@@ -75,6 +75,14 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
   refusal: (code, message) =>
     Object.assign(makeError(code, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true }),
 
+  /** @param {string | undefined} url @param {number | undefined} attempts */
+  tooMany: (url, attempts) =>
+    makeError(
+      "TOO_MANY_RETRIES",
+      `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +
+        "(maxRetryAttemptsForSessionRefresh)",
+    ),
+
   /** Of `init`. */
   again() {
     console.warn("SuperTokens was already initialized: this init changes nothing");

@@ -8,16 +8,14 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bundles, fallback,
-    glue::{self, Renames},
-    imports, inline, paths,
+    bundles, exports, fallback, inline, paths,
     run::{node, npm, output, run, say, step},
     setup::{self, Tools},
     sizes::{self, Figures, Size},
 };
 
 /// The most that the whole default entry may be, compressed with brotli.
-const BUDGET: usize = 19_000;
+const BUDGET: usize = 18_900;
 
 /// The use that is made of the sizes of the entry points.
 #[derive(Clone, Copy)]
@@ -29,7 +27,7 @@ pub(crate) enum Sizes {
 }
 
 /// The flags of wasm-opt. The features are those that the compiler has on by default.
-const WASM_OPT: [&str; 23] = [
+const WASM_OPT: [&str; 22] = [
     // The stack ends there, and ours is nowhere near its end.
     "--low-memory-unused",
     // Several times: each finds what another made possible, and control flow made anew is smaller than the compiler's.
@@ -52,7 +50,6 @@ const WASM_OPT: [&str; 23] = [
     "--enable-nontrapping-float-to-int",
     "--enable-reference-types",
     "--enable-sign-ext",
-    "--minify-imports-and-exports-and-modules",
     "--strip-debug",
     "--strip-producers",
     "--strip-target-features",
@@ -74,20 +71,19 @@ pub(crate) fn build_and(sizes: Sizes) -> Result<(Tools, PathBuf)> {
 fn build_with(tools: &Tools, sizes: Sizes) -> Result<PathBuf> {
     step("build the npm package", || {
         let compiled = compile(tools)?;
-        let bindings = bind(tools, &compiled, "bindings")?;
-        let module = optimise(&bindings)?;
-        let text = generate(&bindings, &module)?;
-        stand_in(tools, &compiled, &module)?;
+        let wasm = optimise(&compiled)?;
+        let text = generate(&wasm)?;
+        stand_in(&compiled)?;
         bundles::make()?;
         let tarball = pack()?;
-        weigh(tools, &module.wasm, &text)?;
-        weigh_entries(tools, &module.wasm, sizes)?;
+        weigh(tools, &wasm, &text)?;
+        weigh_entries(tools, &wasm, sizes)?;
         say(&format!("packed {}", tarball.display()));
         Ok(tarball)
     })
 }
 
-/// The Rust crate as a WebAssembly module.
+/// The Rust crate as a WebAssembly module with the exports that the package's source knows.
 fn compile(tools: &Tools) -> Result<PathBuf> {
     // On the command line and not in the manifest: a crate that is a Rust library as well is built without LTO.
     run(tools.wasm.cargo().current_dir(paths::root()).args([
@@ -100,71 +96,45 @@ fn compile(tools: &Tools) -> Result<PathBuf> {
         "--no-default-features",
         "--features=npm",
     ]))?;
-    Ok(paths::target()?.join("wasm32-unknown-unknown").join("wasm").join("passerby.wasm"))
+    let target = paths::target()?;
+    let compiled = fs::read(target.join("wasm32-unknown-unknown").join("wasm").join("passerby.wasm"))?;
+    let folder = target.join("npm");
+    fs::create_dir_all(&folder)?;
+    let wasm = folder.join("compiled.wasm");
+    paths::write(&wasm, exports::only(&compiled, &EXPORTS)?)?;
+    Ok(wasm)
 }
 
-/// wasm-bindgen's module and glue; the folder they are in.
-fn bind(tools: &Tools, wasm: &Path, name: &str) -> Result<PathBuf> {
-    let folder = paths::target()?.join("npm").join(name);
-    paths::emptied(&folder)?;
-    let mut bindgen = tools.bindgen.bindgen();
-    // `bundler` is the one target whose glue leaves the loading of the module to its user.
-    run(bindgen.args(["--target=bundler", "--out-name=passerby", "--out-dir"]).arg(&folder).arg(wasm))?;
-    Ok(folder)
-}
-
-/// The output of wasm-opt.
-struct Module {
-    wasm: PathBuf,
-    renames: Renames,
-}
+/// The parts that the package calls (`pkg/src/load.ts`): the name in the crate, and the name that visitors download.
+const EXPORTS: [(&str, &str); 2] = [("memory", "m"), ("turn", "t")];
 
 /// The smallest module. Seconds long, so it is skipped when its input is that of the last time.
-fn optimise(bindings: &Path) -> Result<Module> {
-    let folder = bindings.with_file_name("optimised");
-    let input = bindings.join("passerby_bg.wasm");
-    let (wasm, renames, seen, flags) =
-        (folder.join("passerby.wasm"), folder.join("renames.json"), folder.join("input.wasm"), folder.join("flags"));
+fn optimise(input: &Path) -> Result<PathBuf> {
+    let folder = paths::target()?.join("npm").join("optimised");
+    let (wasm, seen, flags) = (folder.join("passerby.wasm"), folder.join("input.wasm"), folder.join("flags"));
     let how = format!("{WASM_OPT:?}\n{}", paths::read(&paths::root().join("package-lock.json"))?);
     let same = |seen: &Path, now: &[u8]| fs::read(seen).is_ok_and(|seen| seen == now);
-    let bytes = fs::read(&input)?;
+    let bytes = fs::read(input)?;
     if !(same(&seen, &bytes) && same(&flags, how.as_bytes())) {
         paths::emptied(&folder)?;
-        say(&format!("$ wasm-opt {}", WASM_OPT.join(" ")));
-        let printed = output(node(paths::node_bin("binaryen", "wasm-opt")).args(WASM_OPT).arg(&input).arg("-o").arg(&wasm))?;
-        paths::write(&renames, printed)?;
+        run(node(paths::node_bin("binaryen", "wasm-opt")).args(WASM_OPT).arg(input).arg("-o").arg(&wasm))?;
         paths::write(&flags, how)?;
         paths::write(&seen, bytes)?;
     }
-    let (module, names) = imports::by_number(&fs::read(&wasm)?)?;
-    let numbered = folder.join("numbered.wasm");
-    paths::write(&numbered, module)?;
-    Ok(Module { wasm: numbered, renames: Renames::parse(&paths::read(&renames)?)?.numbered(&names)? })
+    Ok(wasm)
 }
 
 /// The built part of the package's source; the module's text in it.
-fn generate(bindings: &Path, module: &Module) -> Result<String> {
+fn generate(wasm: &Path) -> Result<String> {
     let folder = paths::pkg().join("src").join("generated");
     paths::emptied(&folder)?;
     paths::write(&folder.join(".gitignore"), "*\n")?;
-    let (wasm, texts) = inline::take_texts(&fs::read(&module.wasm)?)?;
-    let encoded = inline::encode(&wasm);
-    let texts: String = texts.iter().map(|(address, text)| format!("  [{address}, {text:?}],\n")).collect();
-    paths::write(
-        &folder.join("wasm.ts"),
-        format!(
-            "/** Without the texts in its memory. */\nexport const wasm =\n  \"{encoded}\";\n\
-             /** Those, by address. */\nexport const texts: [number, string][] = [\n{texts}];\n"
-        ),
-    )?;
-    let glue = module.renames.apply(&glue::simplify(&paths::read(&bindings.join("passerby_bg.js"))?)?)?;
-    let glue = glue::with_modules_at(&glue, "./browser/")?;
-    paths::write(&folder.join("glue.js"), glue)?;
-    paths::write(&folder.join("glue.d.ts"), glue::declarations(&paths::read(&bindings.join("passerby.d.ts"))?))?;
+    let encoded = inline::encode(&fs::read(wasm)?);
+    paths::write(&folder.join("wasm.ts"), format!("export const wasm =\n  \"{encoded}\";\n"))?;
     copy_folder(&paths::root().join("src").join("browser"), &folder.join("browser"), "js")?;
     let dist = paths::pkg().join("dist");
     paths::emptied(&dist)?;
-    fs::copy(&module.wasm, dist.join("passerby.wasm"))?;
+    fs::copy(wasm, dist.join("passerby.wasm"))?;
     Ok(encoded)
 }
 
@@ -179,24 +149,19 @@ const WASM2JS: [&str; 6] = [
 ];
 
 /// The same module as JavaScript. Seconds long, so it is skipped when its input is that of the last time.
-fn stand_in(tools: &Tools, compiled: &Path, module: &Module) -> Result<()> {
+fn stand_in(input: &Path) -> Result<()> {
     let folder = paths::target()?.join("npm");
-    let (plain, script, seen) = (folder.join("plain.wasm"), folder.join("plain.js"), folder.join("plain.seen"));
-    paths::write(&plain, fallback::without_features(&fs::read(compiled)?)?)?;
-    let bindings = bind(tools, &plain, "plain")?;
-    let input = bindings.join("passerby_bg.wasm");
-    let bytes = fs::read(&input)?;
+    let (script, seen) = (folder.join("plain.js"), folder.join("plain.seen"));
+    let bytes = fs::read(input)?;
     if !fs::read(&seen).is_ok_and(|seen| seen == bytes) || !script.exists() {
-        run(node(paths::node_bin("binaryen", "wasm2js")).args(WASM2JS).arg(&input).arg("-o").arg(&script))?;
+        run(node(paths::node_bin("binaryen", "wasm2js")).args(WASM2JS).arg(input).arg("-o").arg(&script))?;
         paths::write(&seen, bytes)?;
     }
-    let glue = paths::read(&bindings.join("passerby_bg.js"))?;
     let generated = paths::pkg().join("src").join("generated");
-    paths::write(&generated.join("fallback.js"), fallback::adapt(&paths::read(&script)?, &glue, &module.renames)?)?;
+    paths::write(&generated.join("fallback.js"), fallback::adapt(&paths::read(&script)?)?)?;
     paths::write(
         &generated.join("fallback.d.ts"),
-        "/** The exports of the WebAssembly module, for its imports. */\n\
-         export function make(host: WebAssembly.ModuleImports): WebAssembly.Exports;\n",
+        "/** The exports of the WebAssembly module. */\nexport function make(): WebAssembly.Exports;\n",
     )
 }
 

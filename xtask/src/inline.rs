@@ -5,7 +5,7 @@
 //! two escape characters and a second one. No character needs an escape in a JavaScript string of any kind, in HTML or in
 //! a template. `CONTRIBUTING.md` has the measurement; `pkg/src/inline.ts` reads the text.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 /// Printable ASCII without `"`, `$`, `'`, `<`, `\` and `` ` ``; its first two characters are the escapes.
 const ALPHABET: &[u8; 89] = b" !#%&()*+,-./0123456789:;=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}~";
@@ -25,50 +25,6 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     }
     text
 }
-
-/// Shorter ones are not worth a line.
-const LEAST_TEXT: usize = 24;
-
-/// A text of the module's memory, and where it stands.
-pub(crate) type Placed = (u32, String);
-
-/// The module without the texts in its memory, and those. As JavaScript strings they compress better, beside the same names and words of
-/// the glue; zeros take their place, so that everything else stays where it is.
-pub(crate) fn take_texts(wasm: &[u8]) -> Result<(Vec<u8>, Vec<Placed>)> {
-    let (mut rest, mut texts) = (wasm.to_vec(), Vec::new());
-    let mut reader = Reader { bytes: wasm, at: 8 };
-    while reader.at < wasm.len() {
-        let (id, size) = (reader.byte()?, reader.number()?);
-        let end = reader.at + size;
-        if id != DATA_SECTION {
-            reader.at = end;
-            continue;
-        }
-        for _ in 0..reader.number()? {
-            // Active, in memory 0, at a constant: what compilers write.
-            if (reader.number()?, reader.byte()?) != (0, I32_CONST) {
-                bail!("the module has a data segment that is not placed at a constant");
-            }
-            let (address, _end_of_expression, length) = (reader.number()?, reader.byte()?, reader.number()?);
-            let start = reader.at;
-            let bytes = wasm.get(start..start + length).context("a data segment is cut off")?;
-            let is_text = |byte: &u8| (b' '..=b'~').contains(byte);
-            let mut at = 0;
-            for run in bytes.chunk_by(|a, b| is_text(a) == is_text(b)) {
-                if run.len() >= LEAST_TEXT && is_text(&run[0]) {
-                    texts.push((u32::try_from(address + at)?, String::from_utf8(run.to_vec())?));
-                    rest[start + at..start + at + run.len()].fill(0);
-                }
-                at += run.len();
-            }
-            reader.at = start + length;
-        }
-    }
-    Ok((rest, texts))
-}
-
-const DATA_SECTION: u8 = 11;
-const I32_CONST: u8 = 0x41;
 
 /// Reads the parts of a module.
 pub(crate) struct Reader<'a> {
@@ -114,27 +70,6 @@ mod tests {
         let texts: std::collections::BTreeSet<String> = (0..=255u8).map(|byte| encode(&[byte])).collect();
         assert_eq!(texts.len(), 256);
         assert_eq!(encode(&[0, 86, 87, 173, 174, 255]), "#~ # ~!#!y");
-    }
-
-    #[test]
-    fn texts_are_taken_out_of_data_and_nothing_else() -> Result<()> {
-        let text = "a text that is long enough to be moved";
-        let mut data = vec![1, 0, I32_CONST, 0x80, 0x08, 0x0b];
-        data.push(u8::try_from(text.len() + 8)?);
-        data.extend([1, 2, 3]);
-        data.extend(text.bytes());
-        data.extend([200, b's', b'h', b'o', 4]);
-        let mut wasm = b"\0asm\x01\0\0\0\x01\x03abc".to_vec();
-        wasm.extend([DATA_SECTION, u8::try_from(data.len())?]);
-        wasm.extend(data);
-        let (rest, texts) = take_texts(&wasm)?;
-        assert_eq!(texts, [(1024 + 3, text.to_owned())]);
-        assert_eq!(rest.len(), wasm.len());
-        let changed: Vec<_> = (0..wasm.len()).filter(|&at| rest[at] != wasm[at]).collect();
-        assert_eq!(changed.len(), text.len());
-        assert!(changed.iter().all(|&at| rest[at] == 0));
-        assert!(take_texts(&wasm[..wasm.len() - 3]).is_err());
-        Ok(())
     }
 
     /// The real decoder, in Node, whose type stripping is not in Node 20: esbuild takes the types out.

@@ -1,10 +1,13 @@
 //! What the session machine has its shell do.
+//!
+//! All of it has a layout that the language fixes: the browser's shell is JavaScript, and reads an action where it stands in memory.
 
 use super::TaskId;
 use crate::{response::Write, state::Event};
 
 /// Calls that a task sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Call {
     /// The app's own request.
     App,
@@ -20,6 +23,7 @@ pub enum Call {
 
 /// The stored token that `authorization` carries. No header is set where there is none, or where the caller set one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Bearer {
     /// The access token of header mode.
     Access,
@@ -31,6 +35,7 @@ pub enum Bearer {
 
 /// What the request says about anonymous sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Wish {
     /// Nothing.
     Nothing,
@@ -44,6 +49,7 @@ pub enum Wish {
 
 /// The headers that a request gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Headers {
     /// Whether the anti-CSRF token goes along, if there is one.
     pub anti_csrf: bool,
@@ -55,6 +61,7 @@ pub struct Headers {
 
 /// Locks over all tabs of an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum LockName {
     /// Held around a refresh call.
     Refresh,
@@ -64,6 +71,7 @@ pub enum LockName {
 
 /// What to store. The tokens are those of the answer that the task got.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
 pub struct Storing {
     /// The front token of the user session; [`Write::Remove`] goes for all tokens of that session.
     pub user: Write,
@@ -83,6 +91,7 @@ pub struct Storing {
 
 /// Why an operation failed without an answer to show for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Failure {
     /// There is no session.
     NoSession,
@@ -96,6 +105,7 @@ pub enum Failure {
 
 /// Why a refresh did not give a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Reason {
     /// Another task was told.
     Nothing,
@@ -107,6 +117,7 @@ pub enum Reason {
 
 /// What a caller gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Outcome {
     /// The answer to the request.
     Answer,
@@ -136,6 +147,7 @@ pub enum Outcome {
 
 /// Properties of a front token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Property {
     /// The user id, or `G-` and the anonymousId.
     UserId,
@@ -147,6 +159,7 @@ pub enum Property {
 
 /// One thing to do. The shell does them in the order in which it gets them, and reports what came of those that say so.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
 pub enum Action {
     /// Make the call ready, and show it to the app's hook before it is sent; report `hooked`.
     Prepare {

@@ -259,7 +259,7 @@ pub struct Machine<V: Values> {
 impl<V: Values> Machine<V> {
     /// A machine that knows nothing yet.
     #[must_use]
-    pub fn new(config: Config, mode: AnonymousMode) -> Self {
+    pub const fn new(config: Config, mode: AnonymousMode) -> Self {
         Self {
             config,
             mode,
@@ -282,12 +282,22 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// Takes another configuration over. Tasks under way go on by it.
+    /// Takes another configuration over, and knows nothing any more. Tasks under way go on by it, and nobody waits for them who begins
+    /// later.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode) {
         self.config = config;
         self.mode = mode;
         self.no_anonymous_support = false;
+        self.none_unwritten = false;
+        self.contested = false;
         self.probe_failed_at = 0.0;
+        self.doubt_failed_at = 0.0;
+        self.doubted = None;
+        self.undeleted = None;
+        self.ended = None;
+        self.forgotten.clear();
+        self.flight = None;
+        self.creation = None;
     }
 
     /// The page has started with the configuration. Where anonymous sessions are off, nobody else would remove what is left of them in

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     refresh::{self, AfterLock, after_lock},
-    request::AnonymousMode,
+    request::{AnonymousMode, may_ask},
     response::{Announced, Asked, Verdict},
     state::{Event, SessionState, Values},
 };
@@ -29,7 +29,9 @@ impl<V: Values> Machine<V> {
 
     /// Asks whose cookies the browser holds, when that is in doubt, and nobody else asks already.
     pub(super) fn settle_contest(&mut self, view: &View<V>) {
-        if self.flight.is_none() && self.is_in_doubt(view) {
+        // Whatever the mode, nobody waits for this one, so a server that cannot be reached is left alone for a while.
+        let may_ask = may_ask(AnonymousMode::Unspecified, view.now, self.doubt_failed_at);
+        if self.flight.is_none() && self.contested && may_ask {
             self.start_refresh(self.state(view), view);
         }
     }
@@ -86,6 +88,10 @@ impl<V: Values> Machine<V> {
                 task.before = self.state(view);
                 if after_lock(&task.wanted, &task.before) != AfterLock::Call {
                     self.end_call(task);
+                    // Another tab may have found that the session is over: a task that waits for this one finds the anonymous session in place.
+                    if task.wanted.user().is_some() && task.before.user().is_none() && self.want_creation(task, false, view) {
+                        return true;
+                    }
                     return self.end_flight(task, Ok(()), view);
                 }
                 // Whatever this answer says is the truth about the cookies of now.
@@ -131,6 +137,7 @@ impl<V: Values> Machine<V> {
                 self.note_written(task, kept, view);
                 self.tell_of_refresh(task, view)
             }
+            (Step::Lock, Cause::Created) => self.end_flight(task, Ok(()), view),
             (Step::EndpointBeforeEvents, Cause::Created) => self.show_refresh(task),
             (Step::ShowAnswer, Cause::Done) => self.judge_refresh(task, view),
             _ => true,

@@ -51,8 +51,10 @@ impl<V: Values> Machine<V> {
             (Step::ReadSignOut, Cause::Hooked(false)) => self.settle(task, Outcome::Rejection, view),
             (Step::StoreEnd, Cause::Written(kept)) => {
                 self.note_written(task, kept, view);
-                self.tell_of_sign_out(task, view)
+                // As after any end: callbacks find the anonymous session in place.
+                self.want_creation(task, false, view) || self.tell_of_sign_out(task, view)
             }
+            (Step::StoreEnd, Cause::Created) => self.tell_of_sign_out(task, view),
             _ => true,
         }
     }

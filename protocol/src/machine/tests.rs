@@ -176,3 +176,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn with_an_endpoint_a_server_that_cannot_be_reached_is_not_asked_again_and_again() {
+    let mut machine = Machine::<Native>::new(Config { has_endpoint: true, ..CONFIG }, AnonymousMode::Endpoint);
+    let mut view = view(100_000.0, None, None);
+    view.stored = stored(None, None, None);
+    machine.request(1, false, &view);
+    let (mut sent, mut steps) = (0, 0);
+    while let Some(action) = machine.next_action() {
+        steps += 1;
+        assert!(steps < 1000, "for ever");
+        match action {
+            Action::Prepare { task, .. } => machine.hooked(task, true, &view),
+            Action::Lock { task, .. } => machine.locked(task, &view),
+            Action::Send { task, call: Call::Refresh, .. } => {
+                sent += 1;
+                machine.rejected(task, &view);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(sent, 1);
+}
+
+/// `src/browser/tasks.js` reads them where they stand in memory.
+#[test]
+fn actions_lie_in_memory_as_the_browsers_shell_reads_them() {
+    use core::mem::offset_of;
+    assert_eq!(size_of::<Action>(), 24);
+    assert_eq!((size_of::<Outcome>(), size_of::<Reason>(), size_of::<Event>()), (12, 8, 2));
+    assert_eq!([offset_of!(Headers, anti_csrf), offset_of!(Headers, bearer), offset_of!(Headers, wish)], [0, 1, 2]);
+    assert_eq!([offset_of!(Storing, user), offset_of!(Storing, anonymous), offset_of!(Storing, drop_unreadable)], [0, 1, 2]);
+    assert_eq!([offset_of!(Storing, keeps_user_tokens), offset_of!(Storing, tells_time)], [3, 4]);
+    assert_eq!([offset_of!(Storing, forgets_key), offset_of!(Storing, mark)], [5, 8]);
+}

@@ -19,11 +19,6 @@ pub(crate) struct WasmBindgen {
 }
 
 impl WasmBindgen {
-    /// The program that makes JavaScript bindings.
-    pub(crate) fn bindgen(&self) -> Command {
-        Command::new(program(&self.folder, "wasm-bindgen"))
-    }
-
     /// The program that cargo starts in place of a wasm test.
     pub(crate) fn test_runner(&self) -> PathBuf {
         program(&self.folder, "wasm-bindgen-test-runner")

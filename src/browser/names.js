@@ -1,0 +1,67 @@
+// Names on the wire and in storage, and texts. `protocol/src/names.rs` explains the former; a test compares the two.
+
+export const COOKIE_LAST_UPDATE = "st-last-access-token-update";
+export const COOKIE_FRONT_TOKEN = "sFrontToken";
+export const COOKIE_ANTI_CSRF = "sAntiCsrf";
+export const COOKIE_ANONYMOUS_FRONT_TOKEN = "sAnonymousFrontToken";
+
+// In header mode, a token's cookie has the name of its header.
+export const ACCESS_TOKEN = "st-access-token";
+export const REFRESH_TOKEN = "st-refresh-token";
+export const ANONYMOUS_TOKEN = "st-anonymous-token";
+
+export const HEADER_FRONT_TOKEN = "front-token";
+export const HEADER_ANONYMOUS_FRONT_TOKEN = "st-anonymous-front-token";
+export const HEADER_ANTI_CSRF = "anti-csrf";
+export const HEADER_AUTHORIZATION = "authorization";
+export const HEADER_RID = "rid";
+export const HEADER_AUTH_MODE = "st-auth-mode";
+export const HEADER_ANONYMOUS_MODE = "st-anonymous-mode";
+export const HEADER_ACCEPT = "accept";
+export const HEADER_FDI_VERSION = "fdi-version";
+
+export const REMOVE = "remove";
+export const ANONYMOUS_OFF = "off";
+export const FIRST_KEY_TYPE = "*/*, application/vnd.passerby;key=";
+export const FDI_VERSIONS = "1.16,1.17,1.18,1.19,2.0,3.0,3.1,4.0,4.1,4.2";
+
+export const REFRESH_PATH = "/session/refresh";
+export const SIGN_OUT_PATH = "/signout";
+export const FORGET_PATH = "/anonymous/forget";
+
+/** What the Rust API asks for, to have this module beside the others. */
+export const names = () => {};
+
+/** What the `message` of a refusal says. */
+export const MESSAGES = ["try refresh token", "unauthorised", "token theft detected"];
+
+/** Events, in the order of `Event` in `protocol/src/state.rs`. */
+export const EVENTS = [
+  "ANONYMOUS_SESSION_CREATED",
+  "ANONYMOUS_SESSION_REPLACED",
+  "ANONYMOUS_SESSION_REMOVED",
+  "SESSION_CREATED",
+  "ACCESS_TOKEN_PAYLOAD_UPDATED",
+  "TOKEN_NOT_STORED",
+  "REFRESH_SESSION",
+  "SIGN_OUT",
+  "TOKEN_THEFT_DETECTED",
+  "UNAUTHORISED",
+];
+
+/** Codes and texts, in the order of `Fault` in `src/error.rs`. @type {[string, string][]} */
+export const FAULTS = [
+  ["NOT_INITIALISED", "init function not called"],
+  ["BAD_CONFIG", "Please provide a valid domain name as apiDomain, like https://api.example.com"],
+  ["BAD_CONFIG", "Please provide a valid URL path as apiBasePath, like /auth"],
+  [
+    "BAD_CONFIG",
+    "Please provide a valid sessionScope: sessionTokenFrontendDomain and sessionTokenBackendDomain are domains, like .example.com",
+  ],
+  ["BAD_CONFIG", "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the same"],
+  ["BAD_CONFIG", "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0"],
+  ["NO_SESSION", "No session exists"],
+  ["REFRESH_FAILED", "Could not refresh session"],
+  ["FRONT_TOKEN_MISSING", "The 'front-token' header is missing from a successful refresh-session response: see what diagnose() finds"],
+  ["NOT_FORGOTTEN", "The server did not forget the anonymousId"],
+];

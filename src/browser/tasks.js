@@ -1,0 +1,531 @@
+// What belongs to a task and only JavaScript can hold, and what the session machine wants done with it. Nothing is decided here. Numbers in
+// place of names are those of `src/shell.rs` and, from 0, of the enumerations in `protocol/src/machine/action.rs`.
+
+import { cookieText, give, onceWritten, serverNow, setClock, synchronise } from "./handlers.js";
+import {
+  answered,
+  body,
+  changed,
+  checkClaims,
+  configureCookies,
+  connect,
+  currentCaller,
+  decode,
+  forgetFirstKey,
+  getCookie,
+  hooked,
+  listen,
+  lock,
+  makeError,
+  makePost,
+  patchFetch,
+  rare,
+  restoreFetch,
+  say,
+  send,
+  setCookie,
+  setFirstKey,
+  setHeader,
+  silence,
+  takeSnapshot,
+  tell,
+  urlOf,
+  within,
+} from "./host.js";
+import * as names from "./names.js";
+import { domain, isInScope, parseUrl, path, scope } from "./scope.js";
+import { patchXhr, restoreXhr } from "./xhr.js";
+
+/** @typedef {import("./host.js").FrontToken} FrontToken */
+/** @typedef {import("./host.js").Answer} Answer */
+/**
+ * @typedef {{
+ *   caller: unknown, // the `userContext` on whose behalf it is
+ *   call?: import("./host.js").Call,
+ *   response?: Answer,
+ *   reason?: unknown, // what its call or hook rejected with
+ *   user?: FrontToken | false, // what the response announces
+ *   anonymous?: FrontToken | false,
+ *   release: ((() => void) | undefined)[], // its locks
+ *   timer?: number,
+ *   settlers?: [(value: any) => void, (reason: unknown) => void],
+ * }} Work
+ */
+
+// --- the machine ---------------------------------------------------------------------------------------------------
+
+/** @type {{ buffer: ArrayBufferLike }} */
+let memory;
+/** @type {(what: number, task: number, number: number) => number} */
+let turn;
+/** Where the machine looks. */
+let address = 0;
+
+/** @param {typeof memory} itsMemory @param {typeof turn} itsTurn */
+export function attach(itsMemory, itsTurn) {
+  memory = itsMemory;
+  turn = itsTurn;
+  address = turn(0, 0, 0);
+}
+
+// What can happen.
+const NEXT = 1;
+const CONFIGURE = 2;
+const STATE = 3;
+const REQUEST = 4;
+const OPERATION = 5;
+const CHANGED = 6;
+const HOOKED = 7;
+const LOCKED = 8;
+const TIMER = 9;
+const ANSWERED = 10;
+const REJECTED = 11;
+const MESSAGE = 12;
+const WRITTEN = 13;
+const VERIFIED = 14;
+const DONE = 15;
+
+/** @param {number[]} numbers @param {number} [at] */
+function show(numbers, at = 0) {
+  // Anew, because memory that grew has another buffer.
+  new Float64Array(memory.buffer, address).set(numbers, at);
+}
+
+/** Tells the machine what happened, and does what it then wants. @param {number} what @param {number} [task] @param {number} [number] */
+function happen(what, task = 0, number = 0) {
+  within(works[task]?.caller ?? currentCaller(), () => {
+    show(look());
+    for (let at = turn(what, task, number); at; at = turn(NEXT, 0, 0)) {
+      const action = memory.buffer.slice(at, at + 24);
+      const bytes = new Uint8Array(action);
+      const numbers = new Int32Array(action);
+      const whose = numbers[1] ?? 0;
+      // The last ones are nobody's.
+      const work = (works[(bytes[0] ?? 0) < 16 ? whose : 0] ??= { caller: currentCaller(), release: [] });
+      within(work.caller, () => ACTS[bytes[0] ?? 0]?.(whose, work, [...bytes.slice(8)], new Float64Array(action), numbers));
+    }
+  });
+}
+
+/** By task. @type {Record<number, Work>} */
+const works = {};
+let latest = 0;
+let isStarted = false;
+
+/** @param {number} what @param {number} number @param {import("./host.js").Call} [call] @returns {Promise<any>} */
+function begin(what, number, call) {
+  return new Promise((...settlers) => {
+    if (!isStarted) throw fault(0);
+    works[++latest] = { caller: currentCaller(), release: [], settlers, call };
+    happen(what, latest, number);
+  });
+}
+
+// What the app can ask or do.
+export const EXISTS = 0;
+export const IS_ANONYMOUS = 1;
+export const USER_ID = 2;
+export const ANONYMOUS_ID = 3;
+export const PAYLOAD = 4;
+export const ACCESS_TOKEN = 5;
+export const REFRESH_SESSION = 6;
+export const SIGN_OUT = 7;
+export const FORGET = 8;
+export const SWITCH_OFF = 9;
+
+/** Begins an operation of the app. @param {number} operation */
+export const operate = (operation) => begin(OPERATION, operation);
+
+/** Does what `fetch` does, with the visitor's session. @param {import("./host.js").Call} call */
+export function run(call) {
+  // A copy of our token that the caller made would go stale when the request is sent again.
+  const { headers, once } = call;
+  if (headers.get(names.HEADER_AUTHORIZATION) === bearer(0)) headers.delete(names.HEADER_AUTHORIZATION);
+  return within({}, () => begin(REQUEST, +once, call));
+}
+
+/** Storage may have changed without us. */
+const hear = () => happen(CHANGED);
+
+/**
+ * Goes on with the task once `value` is there, unless it is over.
+ * @template T @param {number} task @param {T | Promise<T>} value
+ * @param {(value: any, work: Work) => void} onDone @param {(reason: any, work: Work) => void} [onFailure] by default, as without a value
+ */
+function when(task, value, onDone, onFailure = (_, work) => onDone(undefined, work)) {
+  const work = works[task];
+  const go = (/** @type {typeof onDone} */ act) => (/** @type {any} */ result) => {
+    if (work && works[task] === work) act(result, work);
+  };
+  // Whatever was waited for, others may have written cookies meanwhile.
+  Promise.resolve(value)
+    .finally(synchronise)
+    .then(go(onDone), go(onFailure))
+    // Nobody goes on with it any more, and somebody may wait for it.
+    .catch((error) => finish(task, false, error));
+}
+
+// --- what it looks at ----------------------------------------------------------------------------------------------
+
+/** The latest tokens that were read, by cookie name. @type {Record<string, FrontToken>} */
+let parsed = {};
+
+/** `undefined` when there is none, `false` when it cannot be read. @param {string} name @param {string} [text] */
+export function storedToken(name, text) {
+  const raw = getCookie(name, text);
+  if (!raw) return undefined;
+  if (parsed[name]?.raw !== raw) {
+    const token = decode(raw);
+    if (!token) return token;
+    parsed[name] = token;
+  }
+  return parsed[name];
+}
+
+/** @param {FrontToken | false | undefined} token */
+const numbersOf = (token) => (token ? token.numbers : [token === false ? -1 : 0, 0, 0, 0, 0]);
+
+/** What is stored, and the clocks, in the order in which the machine reads it. */
+function look() {
+  const text = cookieText();
+  const changed = getCookie(names.COOKIE_LAST_UPDATE, text);
+  const user = storedToken(names.COOKIE_FRONT_TOKEN, text);
+  // Even if it is gone since.
+  const [id = 0, iat = NaN] = parsed[names.COOKIE_FRONT_TOKEN]?.numbers ?? [];
+  return [
+    // What is not a number still says that there was a change.
+    changed === undefined ? -1 : Math.max(0, +changed || 0),
+    Date.now(),
+    serverNow() ?? Date.now(),
+    id,
+    iat,
+    getCookie(names.REFRESH_TOKEN, text) ? 1 + +!!getCookie(names.ACCESS_TOKEN, text) : 0,
+    ...numbersOf(user),
+    ...numbersOf(storedToken(anonymousCookie, text)),
+  ];
+}
+
+/** `undefined` for nothing, `false` for "removed". @param {Answer} response @param {string} name */
+export function announcedToken({ headers }, name) {
+  const raw = headers.get(name);
+  return raw === names.REMOVE ? false : (raw && decode(raw)) || undefined;
+}
+
+/** @param {number} task @param {Work} work @param {Answer} response */
+function take(task, work, response) {
+  const has = (/** @type {string} */ name) => +(response.headers.get(name) !== null);
+  work.response = response;
+  work.user = announcedToken(response, names.HEADER_FRONT_TOKEN);
+  work.anonymous = announcedToken(response, names.HEADER_ANONYMOUS_FRONT_TOKEN);
+  const tokens = has(names.ACCESS_TOKEN) || has(names.REFRESH_TOKEN);
+  hand(task, work, response.status, has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens);
+}
+
+/** @param {number} task @param {Work} work @param {number} status @param {number} more */
+function hand(task, { user, anonymous }, status, more) {
+  show([...numbersOf(user), ...numbersOf(anonymous), status, more], 16);
+  happen(ANSWERED, task);
+}
+
+// --- the configuration ---------------------------------------------------------------------------------------------
+
+/** Of the session routes. */
+let base = "";
+/** How new sessions travel. */
+let mode = "";
+let addCredentials = true;
+/** @type {string | undefined} */
+let endpoint;
+let keySet = "";
+let isOwnOrigin = false;
+
+/** The one that shows the anonymous session. The token of an endpoint is readable, so that nothing else need be kept. */
+let anonymousCookie = "";
+
+/** @param {number} number */
+export const fault = (number) => makeError(.../** @type {[string, string]} */ (names.FAULTS[number]));
+
+/**
+ * Starts the SDK with the options of `init`. Returns the number of what is wrong with them, -1 where it was started before, or nothing.
+ * @param {any} options
+ */
+export function start(options) {
+  const { apiDomain, apiBasePath, sessionTokenFrontendDomain, sessionTokenBackendDomain, anonymous } = options;
+  const statuses = [options.sessionExpiredStatusCode ?? 401, options.invalidClaimStatusCode ?? 403];
+  const limit = options.maxRetryAttemptsForSessionRefresh ?? 10;
+  /** @template T @param {any} value @param {(text: string) => T} rule */
+  const text = (value, rule) => (typeof value === "string" ? rule(value) : undefined);
+  if (isStarted) return -1;
+  if (!statuses.every((status) => status >= 0) || statuses[0] === statuses[1]) return 4;
+  if (!(limit >= 0)) return 5;
+  const api = text(apiDomain, domain);
+  if (!api) return 1;
+  const below = text(apiBasePath, path);
+  if (below === undefined) return 2;
+  const [frontend, backend] = [sessionTokenFrontendDomain, sessionTokenBackendDomain].map((given) => text(given, (host) => scope(host) ?? 3));
+  if (frontend === 3 || backend === 3) return 3;
+
+  give(options);
+  parsed = {};
+  base = api.origin + below;
+  mode = options.tokenTransferMethod === "header" ? "header" : "cookie";
+  addCredentials = options.autoAddCredentials ?? true;
+  ({ endpoint, jwks: keySet } = anonymous ?? {});
+  isOwnOrigin = api.origin === parseUrl("")?.origin;
+  anonymousCookie = endpoint ? names.ANONYMOUS_TOKEN : names.COOKIE_ANONYMOUS_FRONT_TOKEN;
+  configureCookies(frontend, options.isInIframe);
+  isStarted = true;
+  connect((url) => isStarted && isInScope(url, api.hostname, backend), run, hear);
+  show([...statuses, limit], 25);
+  const wish = !anonymous ? 0 : anonymous.enabled === false ? 3 : endpoint ? 2 : 1;
+  happen(CONFIGURE, 0, wish + 4 * +!!endpoint + 8 * +!!keySet);
+  patchFetch(base + names.REFRESH_PATH);
+  patchXhr(statuses[0]);
+  listen();
+  return undefined;
+}
+
+/** Takes everything back. What is under way goes on. */
+export function dispose() {
+  restoreFetch();
+  restoreXhr();
+  if (isStarted) silence();
+  isStarted = false;
+}
+
+// --- calls ---------------------------------------------------------------------------------------------------------
+
+const REFRESH = 1;
+const ENDPOINT = 4;
+
+/** @param {number} call */
+function makeCall(call) {
+  if (call === ENDPOINT) return makePost(/** @type {string} */ (endpoint));
+  const made = makePost(base + ["", names.REFRESH_PATH, names.SIGN_OUT_PATH, names.FORGET_PATH][call]);
+  made.headers.set(names.HEADER_RID, "session");
+  made.headers.set(names.HEADER_FDI_VERSION, names.FDI_VERSIONS);
+  return made;
+}
+
+/** The value of `authorization`. An access token without its refresh token is one that a cookie back end merely shows. @param {number} which */
+function bearer(which) {
+  const refresh = getCookie(names.REFRESH_TOKEN);
+  const token = which > 1 ? getCookie(names.ANONYMOUS_TOKEN) : which || !refresh ? which && refresh : getCookie(names.ACCESS_TOKEN);
+  return token ? `Bearer ${token}` : undefined;
+}
+
+/** Adds what the server is to know. @param {Headers} headers @param {number} antiCsrf @param {number} which @param {number} wish */
+function decorate(headers, antiCsrf, which, wish) {
+  if (antiCsrf) setHeader(headers, names.HEADER_ANTI_CSRF, getCookie(names.COOKIE_ANTI_CSRF), true);
+  // Proof that the sender could set headers, which servers check as their simplest protection against forged requests.
+  setHeader(headers, names.HEADER_RID, "anti-csrf");
+  setHeader(headers, names.HEADER_AUTH_MODE, mode, true);
+  setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
+  if (wish === 1) setHeader(headers, names.HEADER_ANONYMOUS_MODE, names.ANONYMOUS_OFF, true);
+  if (wish === 2 || (wish === 3 && isOwnOrigin)) setFirstKey(headers, names.HEADER_ANONYMOUS_MODE, "");
+}
+
+/** @param {string} cookie @param {Headers} headers @param {string} [header] an empty one deletes */
+function keep(cookie, headers, header = cookie) {
+  const token = headers.get(header);
+  if (token !== null) setCookie(cookie, token);
+}
+
+/**
+ * Stores a front token. `false` if the browser refused it; another one than before is of a tab that wrote in the same moment.
+ * @param {string} cookie @param {FrontToken | false | undefined} token
+ */
+function put(cookie, token) {
+  if (!token) return true;
+  const before = getCookie(cookie);
+  setCookie(cookie, token.raw);
+  const after = getCookie(cookie);
+  return after === token.raw || after !== before;
+}
+
+/** @param {string[]} cookies */
+function forget(...cookies) {
+  for (const name of cookies) if (getCookie(name) !== undefined) setCookie(name, "");
+}
+
+/**
+ * What the machine can want, in the order of its actions. Fields of one byte begin at the ninth; larger ones are where the layout has them.
+ * @type {((task: number, work: Work, fields: number[], doubles: Float64Array, numbers: Int32Array) => void)[]}
+ */
+const ACTS = [
+  function prepare(task, work, [call = 0, antiCsrf = 0, which = 0, wish = 0]) {
+    const made = makeCall(call);
+    if (call === REFRESH) decorate(made.headers, antiCsrf, which, wish);
+    when(
+      task,
+      hooked(made, call === REFRESH ? "REFRESH_SESSION" : "SIGN_OUT"),
+      (prepared) => {
+        work.call = prepared;
+        happen(HOOKED, task, 1);
+      },
+      fail(task, HOOKED),
+    );
+  },
+  function sendCall(task, work, [kind = 0, antiCsrf = 0, which = 0, wish = 0, keyInAccept], doubles) {
+    const call = (work.call ??= makeCall(kind));
+    const isOwn = kind === REFRESH || kind === ENDPOINT;
+    const headers = isOwn ? call.headers : new Headers(call.headers);
+    if (kind === ENDPOINT) setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
+    else if (!isOwn) decorate(headers, antiCsrf, which, wish);
+    if (keyInAccept) setFirstKey(headers, names.HEADER_ACCEPT, names.FIRST_KEY_TYPE);
+    work.response = work.reason = undefined;
+    const sent = send(call, headers, !isOwn && addCredentials, doubles[2] ?? 0);
+    if (kind !== ENDPOINT) return when(task, sent, (response) => take(task, work, response), fail(task, REJECTED));
+    when(
+      task,
+      sent.then(async (response) => decode(await (await import("./endpoint.js")).tokenOf(/** @type {Response} */ (response)))),
+      (token) => {
+        work.anonymous = token || undefined;
+        hand(task, work, 200, 0);
+      },
+      fail(task, REJECTED),
+    );
+  },
+  (_task, { call }) => call?.end?.(),
+  function lockFor(task, work, [name = 0], doubles) {
+    // Locks only save calls, and the rules hold without.
+    lock(["passerby-refresh", "passerby-first"][name] ?? "", doubles[2] ?? 0).then((release) => {
+      work.release[name] = release;
+      if (works[task] !== work) return release?.();
+      when(task, 0, () => happen(LOCKED, task));
+    });
+  },
+  function unlock(_task, { release }, [name = 0]) {
+    release[name]?.();
+    release[name] = undefined;
+  },
+  function startTimer(task, work, _fields, doubles) {
+    work.timer = setTimeout(() => happen(TIMER, task), doubles[1]);
+  },
+  (_task, { timer }) => clearTimeout(timer),
+  function readMessage(task, { response }) {
+    when(task, response && body(response), (json) => happen(MESSAGE, task, names.MESSAGES.indexOf(json?.message)));
+  },
+  function store(task, work, [user = 0, anonymous = 0, dropsUnreadable, keepsUserTokens, tellsTime, forgetsKey], doubles) {
+    // In an order that is safe to interrupt: what is new first, the mark that tells others of it last.
+    const { response } = work;
+    const isRemoved = 1;
+    const isStored = 2;
+    if (response) {
+      const { headers } = response;
+      if (tellsTime && work.user) setClock(response, work.user);
+      if (keepsUserTokens) {
+        keep(names.ACCESS_TOKEN, headers);
+        keep(names.REFRESH_TOKEN, headers);
+      }
+      if (anonymous === isStored) keep(names.ANONYMOUS_TOKEN, headers);
+      if (user === isStored || anonymous === isStored) keep(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
+    }
+    const isAnonymousKept = put(anonymousCookie, anonymous === isStored && work.anonymous);
+    const isUserKept = put(names.COOKIE_FRONT_TOKEN, user === isStored && work.user);
+    // All of them, whichever mode: proxies strip empty token headers.
+    if (user === isRemoved) forget(names.COOKIE_FRONT_TOKEN, names.ACCESS_TOKEN, names.REFRESH_TOKEN, names.COOKIE_ANTI_CSRF);
+    if (anonymous === isRemoved) forget(names.ANONYMOUS_TOKEN);
+    if (anonymous === isRemoved || dropsUnreadable) forget(anonymousCookie);
+    if (doubles[2]) setCookie(names.COOKIE_LAST_UPDATE, doubles[2]);
+    if (forgetsKey) forgetFirstKey();
+    happen(WRITTEN, task, +isUserKept + 2 * +isAnonymousKept);
+  },
+  function verify(task, { anonymous }, [isAnswer]) {
+    const raw = isAnswer ? anonymous && anonymous.raw : getCookie(anonymousCookie);
+    when(
+      task,
+      import("./endpoint.js").then(({ isSignedBy }) => isSignedBy(raw || "", keySet)),
+      (isGood) => happen(VERIFIED, task, isGood === undefined ? -1 : +isGood),
+    );
+  },
+  (task, { response }) => when(task, response && checkClaims(response), () => happen(DONE, task)),
+  (task, { call, response }) => when(task, call && answered(call, /** @type {Response} */ (response)), () => happen(DONE, task)),
+  function readSignOut(task, { response }) {
+    // An empty body is fine.
+    const read = async () => {
+      const { status, message } = (response && (await body(response))) ?? {};
+      if (status === "GENERAL_ERROR") throw (await rare()).refusal(status, message);
+    };
+    when(task, read(), () => happen(HOOKED, task, 1), fail(task, HOOKED));
+  },
+  function fire(_task, { caller }, [event = 0, detail]) {
+    const more = event === names.EVENTS.length - 1 && { sessionExpiredOrRevoked: !!detail };
+    tell({ action: names.EVENTS[event] ?? "", userContext: caller, ...more });
+  },
+  settle,
+  (task) => delete works[task],
+  forgetFirstKey,
+  changed,
+];
+
+/** @param {number} task @param {number} what */
+const fail = (task, what) => (/** @type {unknown} */ reason, /** @type {Work} */ work) => {
+  work.reason = reason;
+  happen(what, task);
+};
+
+// --- outcomes ------------------------------------------------------------------------------------------------------
+
+/** @param {number} task @param {boolean} ok @param {unknown} value */
+function finish(task, ok, value) {
+  const settlers = works[task]?.settlers;
+  delete works[task];
+  onceWritten(() => settlers?.[ok ? 0 : 1](value));
+}
+
+/** Tells the caller. @type {typeof ACTS[0]} */
+function settle(task, { response, reason, call }, [outcome = 0, detail = 0, , , kind, failure = 0], _doubles, numbers) {
+  const done = (/** @type {unknown} */ value) => finish(task, true, value);
+  const failed = (/** @type {unknown} */ error) => finish(task, false, error);
+  /** A refresh's answer in place of the API's, or as an error. @param {boolean} isError */
+  const refreshed = (isError) => {
+    if (kind === 2) return failed(fault(6 + failure));
+    if (!kind) return isError ? failed(undefined) : done(response);
+    const other = works[numbers[4] ?? 0];
+    const result = other?.reason ?? other?.response;
+    // Several requests may have waited for it, and a body can be read once.
+    if (!isError && result instanceof Response) return done(Object.assign(result.clone(), { cause: response }));
+    failed(result);
+  };
+  [
+    () => done(response),
+    () => {
+      say("spent");
+      done(response);
+    },
+    () => failed(response),
+    () => failed(reason),
+    () => refreshed(false),
+    () => refreshed(true),
+    () => rare().then((its) => its.tooMany(call && urlOf(call), numbers[3])).then(failed, failed),
+    () => failed(fault(6 + detail)),
+    () => done(undefined),
+    () => done(!!detail),
+    () => {
+      const token = known();
+      done(token && [token.uid, token.anonymousId, token.up][detail]);
+    },
+    () => done(getCookie(detail > 1 ? names.ANONYMOUS_TOKEN : names.ACCESS_TOKEN)),
+  ][outcome]?.();
+}
+
+/** 0 to 3, in the order of `SNAPSHOTS`. */
+function stateNow() {
+  show(look());
+  return turn(STATE, 0, 0);
+}
+
+const SNAPSHOTS = ["unknown", "none", "anonymous", "authenticated"];
+
+/** The front token of the session. */
+function known(state = stateNow()) {
+  return (state > 1 && storedToken(state > 2 ? names.COOKIE_FRONT_TOKEN : anonymousCookie)) || undefined;
+}
+
+/** What this browser knows now, without asking anybody; the same object until something changes. */
+export function getSnapshot() {
+  // Before `start` nothing is known, whatever the cookies say.
+  const state = isStarted ? stateNow() : 0;
+  return takeSnapshot(SNAPSHOTS[state] ?? "", known(state));
+}

@@ -1,0 +1,91 @@
+//! The JavaScript has names, texts and orders of its own; here they are compared with those of the rules.
+
+use passerby_protocol::{names, state::Event};
+
+use crate::Fault;
+
+const NAMES: &str = include_str!("browser/names.js");
+
+fn constant(name: &str) -> &'static str {
+    let head = format!("export const {name} = \"");
+    NAMES.split_once(&head).and_then(|(_, rest)| rest.split_once('"')).map_or("", |(value, _)| value)
+}
+
+/// The texts between quotation marks of a list.
+fn list(name: &str) -> Vec<&'static str> {
+    let head = format!("export const {name} = [");
+    let list = NAMES.split_once(&head).and_then(|(_, rest)| rest.split_once("];")).map_or("", |(list, _)| list);
+    list.split('"').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn names_are_those_of_the_protocol() {
+    use names::{front_cookie as cookie, header};
+    for (name, value) in [
+        ("COOKIE_LAST_UPDATE", cookie::LAST_UPDATE),
+        ("COOKIE_FRONT_TOKEN", cookie::FRONT_TOKEN),
+        ("COOKIE_ANTI_CSRF", cookie::ANTI_CSRF),
+        ("COOKIE_ANONYMOUS_FRONT_TOKEN", cookie::ANONYMOUS_FRONT_TOKEN),
+        ("ACCESS_TOKEN", cookie::ACCESS_TOKEN),
+        ("ACCESS_TOKEN", header::ACCESS_TOKEN),
+        ("REFRESH_TOKEN", cookie::REFRESH_TOKEN),
+        ("REFRESH_TOKEN", header::REFRESH_TOKEN),
+        ("ANONYMOUS_TOKEN", cookie::ANONYMOUS_TOKEN),
+        ("ANONYMOUS_TOKEN", header::ANONYMOUS_TOKEN),
+        ("HEADER_FRONT_TOKEN", header::FRONT_TOKEN),
+        ("HEADER_ANONYMOUS_FRONT_TOKEN", header::ANONYMOUS_FRONT_TOKEN),
+        ("HEADER_ANTI_CSRF", header::ANTI_CSRF),
+        ("HEADER_AUTHORIZATION", header::AUTHORIZATION),
+        ("HEADER_RID", header::RID),
+        ("HEADER_AUTH_MODE", header::AUTH_MODE),
+        ("HEADER_ANONYMOUS_MODE", header::ANONYMOUS_MODE),
+        ("HEADER_ACCEPT", header::ACCEPT),
+        ("HEADER_FDI_VERSION", header::FDI_VERSION),
+        ("REMOVE", names::REMOVE),
+        ("ANONYMOUS_OFF", names::ANONYMOUS_OFF),
+        ("FIRST_KEY_TYPE", names::FIRST_KEY_TYPE),
+        ("FDI_VERSIONS", names::FDI_VERSIONS),
+        ("REFRESH_PATH", names::REFRESH_PATH),
+        ("SIGN_OUT_PATH", names::SIGN_OUT_PATH),
+        ("FORGET_PATH", names::FORGET_PATH),
+    ] {
+        assert_eq!(constant(name), value, "{name}");
+    }
+    let messages = [names::message::TRY_REFRESH_TOKEN, names::message::UNAUTHORISED, names::message::TOKEN_THEFT_DETECTED];
+    assert_eq!(list("MESSAGES"), messages);
+}
+
+#[test]
+fn events_are_in_the_order_of_the_rules() {
+    let events = [
+        Event::AnonymousSessionCreated,
+        Event::AnonymousSessionReplaced,
+        Event::AnonymousSessionRemoved,
+        Event::SessionCreated,
+        Event::AccessTokenPayloadUpdated,
+        Event::TokenNotStored,
+        Event::RefreshSession,
+        Event::SignOut,
+        Event::TokenTheftDetected,
+        Event::Unauthorised { expired_or_revoked: true },
+    ];
+    assert_eq!(list("EVENTS"), events.map(Event::action));
+}
+
+#[test]
+fn faults_are_in_the_order_of_the_rust_api() {
+    let faults = [
+        Fault::NotInitialised,
+        Fault::BadApiDomain,
+        Fault::BadApiBasePath,
+        Fault::BadDomain,
+        Fault::BadStatusCodes,
+        Fault::BadRetryLimit,
+        Fault::NoSession,
+        Fault::RefreshFailed,
+        Fault::FrontTokenMissing,
+        Fault::NotForgotten,
+    ];
+    let texts: Vec<&str> = faults.iter().flat_map(|fault| [fault.code(), fault.message()]).collect();
+    assert_eq!(list("FAULTS"), texts);
+}

@@ -1,0 +1,217 @@
+//! The session machine of this page, as the JavaScript that carries out its actions sees it: one function with numbers, numbers in memory
+//! that it reads, and one action in memory that it leaves (`src/browser/tasks.js`).
+
+use core::{
+    cell::{Cell, RefCell},
+    num::NonZeroU32,
+};
+
+use passerby_protocol::{
+    machine::{Action, Answer, Config, Kept, Machine, Message, Operation, View},
+    request::AnonymousMode,
+    response::{Announced, Last, Verdict},
+    state::{Mark, SessionState, Slot, Stored, Token, Values},
+};
+
+use crate::single_thread::page_local;
+
+/// How the page holds what the rules compare: numbers that JavaScript gave.
+struct Browser;
+
+impl Values for Browser {
+    type Text = NonZeroU32;
+    type Payload = Payload;
+
+    fn anonymous_id(token: &Token<Self>) -> Option<NonZeroU32> {
+        token.payload.anonymous_id
+    }
+}
+
+/// Payloads with the same number are the same.
+#[derive(Clone, Copy)]
+struct Payload {
+    number: u32,
+    anonymous_id: Option<NonZeroU32>,
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+const NOT_CONFIGURED: Config =
+    Config { has_endpoint: false, verifies: false, expired_status: 0, invalid_claim_status: 0, retry_limit: 0 };
+
+/// How many numbers JavaScript writes.
+const SEEN: usize = 28;
+
+page_local! {
+    static MACHINE: RefCell<Machine<Browser>> = RefCell::new(Machine::new(NOT_CONFIGURED, AnonymousMode::Unspecified));
+}
+
+page_local! {
+    /// What JavaScript has seen: `look` there says in which order.
+    static SEEN_NUMBERS: [Cell<f64>; SEEN] = [const { Cell::new(0.0) }; SEEN];
+}
+
+page_local! {
+    /// What JavaScript has to do now. Its layout is that of its type.
+    static ACTION: Cell<Action> = Cell::new(Action::Notify);
+}
+
+fn seen(index: usize) -> f64 {
+    SEEN_NUMBERS.with(|numbers| numbers.get(index).map_or(0.0, Cell::get))
+}
+
+/// The machine, for JavaScript. `what` happened to the task, and `number` says more; what was seen stands in memory. Returns the address of
+/// the next action, or 0; of what happens without actions, something else.
+pub(crate) fn turn(what: i32, task: i32, number: i32) -> usize {
+    MACHINE.with(|machine| {
+        // JavaScript does nothing while the machine is at work, so it is never taken.
+        machine.try_borrow_mut().map_or(0, |mut machine| tell(&mut machine, what, task, number))
+    })
+}
+
+fn tell(machine: &mut Machine<Browser>, what: i32, task: i32, number: i32) -> usize {
+    let view = &view();
+    match what {
+        0 => return SEEN_NUMBERS.with(|numbers| numbers.as_ptr() as usize),
+        1 => {}
+        2 => {
+            let config = Config {
+                has_endpoint: number & 4 > 0,
+                verifies: number & 8 > 0,
+                expired_status: seen(25) as u16,
+                invalid_claim_status: seen(26) as u16,
+                retry_limit: seen(27) as u32,
+            };
+            machine.configure(config, mode(number & 3));
+            machine.started(view);
+        }
+        3 => {
+            return match machine.state(view) {
+                SessionState::Unknown => 0,
+                SessionState::None(_) => 1,
+                SessionState::Anonymous(..) => 2,
+                SessionState::Authenticated(..) => 3,
+            };
+        }
+        4 => machine.request(task, number > 0, view),
+        5 => machine.operation(task, operation(number), view),
+        6 => machine.changed(view),
+        7 => machine.hooked(task, number > 0, view),
+        8 => machine.locked(task, view),
+        9 => machine.timer(task, view),
+        10 => machine.answered(task, answer(), view),
+        11 => machine.rejected(task, view),
+        12 => machine.message(task, message(number), view),
+        13 => machine.written(task, Kept { user: number & 1 > 0, anonymous: number & 2 > 0 }, view),
+        14 => machine.verified(task, (number >= 0).then_some(number > 0), view),
+        _ => machine.done(task, view),
+    }
+    machine.next_action().map_or(0, |action| {
+        ACTION.with(|place| {
+            place.set(action);
+            place.as_ptr() as usize
+        })
+    })
+}
+
+fn mode(number: i32) -> AnonymousMode {
+    match number {
+        0 => AnonymousMode::Unspecified,
+        1 => AnonymousMode::On,
+        2 => AnonymousMode::Endpoint,
+        _ => AnonymousMode::Off,
+    }
+}
+
+/// What an app can ask or do, as numbers.
+pub(crate) mod operations {
+    pub(crate) const EXISTS: i32 = 0;
+    pub(crate) const IS_ANONYMOUS: i32 = 1;
+    pub(crate) const USER_ID: i32 = 2;
+    pub(crate) const ANONYMOUS_ID: i32 = 3;
+    pub(crate) const PAYLOAD: i32 = 4;
+    pub(crate) const ACCESS_TOKEN: i32 = 5;
+    pub(crate) const REFRESH: i32 = 6;
+    pub(crate) const SIGN_OUT: i32 = 7;
+    pub(crate) const FORGET: i32 = 8;
+    pub(crate) const SWITCH_OFF: i32 = 9;
+}
+
+fn operation(number: i32) -> Operation {
+    match number {
+        operations::EXISTS => Operation::Exists,
+        operations::IS_ANONYMOUS => Operation::IsAnonymous,
+        operations::USER_ID => Operation::UserId,
+        operations::ANONYMOUS_ID => Operation::AnonymousId,
+        operations::PAYLOAD => Operation::Payload,
+        operations::ACCESS_TOKEN => Operation::AccessToken,
+        operations::REFRESH => Operation::Refresh,
+        operations::SIGN_OUT => Operation::SignOut,
+        operations::FORGET => Operation::Forget,
+        _ => Operation::Switch(number > operations::SWITCH_OFF),
+    }
+}
+
+fn message(number: i32) -> Message {
+    match number {
+        0 => Message::TryRefresh,
+        1 => Message::Other(Verdict::Ended),
+        2 => Message::Other(Verdict::Theft),
+        _ => Message::Other(Verdict::Unclear),
+    }
+}
+
+// --- what JavaScript has seen, number by number ------------------------------------------------------------------------
+
+fn view() -> View<Browser> {
+    let stored = |at| match token(at) {
+        Some(token) => Slot::Token(token),
+        None if seen(at) < 0.0 => Slot::Unreadable,
+        None => Slot::Empty,
+    };
+    let changed = seen(0);
+    let tokens = seen(5);
+    View {
+        stored: Stored { changed: (changed >= 0.0).then_some(Mark(changed)), user: stored(6), anonymous: stored(11) },
+        latest: Last { id: id(seen(3)).unwrap_or(NonZeroU32::MAX), issued_at: seen(4) },
+        now: seen(1),
+        server_now: seen(2),
+        has_access_token: tokens > 1.0,
+        has_refresh_token: tokens > 0.0,
+    }
+}
+
+fn id(number: f64) -> Option<NonZeroU32> {
+    NonZeroU32::new(number as u32)
+}
+
+/// The front token whose numbers begin there; its id is 0 where there is none, and -1 for one that cannot be read or was removed.
+fn token(at: usize) -> Option<Token<Browser>> {
+    id(seen(at)).map(|id_here| Token {
+        id: id_here,
+        issued_at: seen(at + 1),
+        expires_at: seen(at + 2),
+        payload: Payload { number: seen(at + 3) as u32, anonymous_id: id(seen(at + 4)) },
+    })
+}
+
+fn answer() -> Answer<Browser> {
+    let announced = |at| match token(at) {
+        Some(token) => Announced::Token(token),
+        None if seen(at) < 0.0 => Announced::Removed,
+        None => Announced::Nothing,
+    };
+    let (status, more) = (seen(26) as u16, seen(27) as u32);
+    Answer {
+        status,
+        ok: (200..300).contains(&status),
+        limited: more & 1 > 0,
+        has_tokens: more & 2 > 0,
+        user: announced(16),
+        anonymous: announced(21),
+    }
+}
