@@ -185,8 +185,9 @@ fn view() -> View<Browser> {
     }
 }
 
+/// Negative numbers are no ids. The check is ours, because the module as JavaScript does not clamp them to 0.
 fn id(number: f64) -> Option<NonZeroU32> {
-    NonZeroU32::new(number as u32)
+    if number > 0.0 { NonZeroU32::new(number as u32) } else { None }
 }
 
 /// The front token whose numbers begin there; its id is 0 where there is none, and -1 for one that cannot be read or was removed.
