@@ -275,8 +275,9 @@ export function start(options) {
   anonymousCookie = endpoint ? names.ANONYMOUS_TOKEN : names.COOKIE_ANONYMOUS_FRONT_TOKEN;
   configureCookies(frontend, options.isInIframe);
   isStarted = true;
-  connect((url) => isStarted && isInScope(url, api.hostname, backend), run, hear);
-  show([...statuses, limit], 25);
+  connect((url) => isInScope(url, api.hostname, backend), run, hear);
+  // As JavaScript, the module does not clamp what is too large.
+  show([...statuses, Math.min(limit, 1e9)], 25);
   const wish = !anonymous ? 0 : anonymous.enabled === false ? 3 : endpoint ? 2 : 1;
   happen(CONFIGURE, 0, wish + 4 * +!!endpoint + 8 * +!!keySet);
   patchFetch(base + names.REFRESH_PATH);
@@ -291,6 +292,8 @@ export function dispose() {
   restoreXhr();
   if (isStarted) silence();
   isStarted = false;
+  // Requests that wait for the module must not be taken for ours when it comes.
+  connect(() => false, run, hear);
 }
 
 // --- calls ---------------------------------------------------------------------------------------------------------
