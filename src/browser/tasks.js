@@ -290,10 +290,10 @@ export function start(options) {
 export function dispose() {
   restoreFetch();
   restoreXhr();
-  if (isStarted) silence();
+  silence();
   isStarted = false;
   // Requests that wait for the module must not be taken for ours when it comes.
-  connect(() => false, run, hear);
+  connect(() => false, run);
 }
 
 // --- calls ---------------------------------------------------------------------------------------------------------
