@@ -51,12 +51,12 @@ page_local! {
 }
 
 page_local! {
-    /// What JavaScript has seen: `look` there says in which order.
+    /// The numbers that JavaScript has seen: `look` there says in which order.
     static SEEN_NUMBERS: [Cell<f64>; SEEN] = [const { Cell::new(0.0) }; SEEN];
 }
 
 page_local! {
-    /// What JavaScript has to do now. Its layout is that of its type.
+    /// The action that JavaScript has to do now. Its layout is that of its type.
     static ACTION: Cell<Action> = Cell::new(Action::Notify);
 }
 
@@ -127,7 +127,7 @@ fn mode(number: i32) -> AnonymousMode {
     }
 }
 
-/// What an app can ask or do, as numbers.
+/// The operations of an app, as numbers.
 pub(crate) mod operations {
     pub(crate) const EXISTS: i32 = 0;
     pub(crate) const IS_ANONYMOUS: i32 = 1;

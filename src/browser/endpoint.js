@@ -1,4 +1,4 @@
-// What an app's own endpoint for anonymous sessions needs: its answer, and the check of a token with the browser's
+// Code for an app's own endpoint of anonymous sessions: its answer, and the check of a token with the browser's
 // own cryptography. Few apps have one, so the npm package loads this when it is first called; it imports nothing, because what it
 // shared with the entry would have to become a third file.
 
@@ -9,7 +9,7 @@ export async function tokenOf(response) {
   return token;
 }
 
-/** What a key of that type is used with; the token cannot choose (RFC 8725, section 3.1). @type {Record<string, [string, RsaHashedImportParams & EcKeyImportParams & EcdsaParams] | undefined>} */
+/** The algorithms by the type of the key; the token cannot choose (RFC 8725, section 3.1). @type {Record<string, [string, RsaHashedImportParams & EcKeyImportParams & EcdsaParams] | undefined>} */
 const ALGORITHMS = {
   RSA: ["RS256", { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", namedCurve: "" }],
   EC: ["ES256", { name: "ECDSA", hash: "SHA-256", namedCurve: "P-256" }],

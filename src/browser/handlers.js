@@ -1,4 +1,4 @@
-// What an app may put in the place of the browser's own: cookies, window, clock and locks.
+// Parts that an app may put in the place of the browser's own: cookies, window, clock and locks.
 
 /** @typedef {{ getCookie(): Promise<string>, setCookie(text: string): Promise<void> }} CookieHandler */
 /**
@@ -30,11 +30,11 @@
 /** @typedef {{ acquireLock(key: string, timeout?: number): Promise<boolean>, releaseLock(key: string): Promise<void> | void }} Lock */
 
 /**
- * What is asked before and after a call of a session route.
+ * The hook that is asked before and after a call of a session route.
  * @typedef {{ action: "REFRESH_SESSION" | "SIGN_OUT", url: string, requestInit: RequestInit, userContext: any }} HookContext
  */
 /**
- * What `init` was given that Rust has no use for. Of `recipe`, only what the app replaced.
+ * The options of `init` that Rust has no use for. Of `recipe`, only what the app replaced.
  * @typedef {{
  *   preAPIHook?: (context: HookContext) => Promise<{ url: string, requestInit: RequestInit }>,
  *   postAPIHook?: (context: HookContext & { fetchResponse: Response }) => Promise<void>,
@@ -71,7 +71,7 @@ export function staying(act) {
 }
 
 /**
- * What the app throws must not fail the app's requests.
+ * An error of the app's handlers must not fail the app's requests.
  * @template T @param {() => T} callback @param {T} [instead] @returns {T | undefined}
  */
 export function guarded(callback, instead) {
@@ -169,7 +169,7 @@ export const handlers = {
 
 /** The app's own, if it has one. @type {CookieHandler | undefined} */
 export let custom;
-/** What the app's handler answered last, with what was written since. */
+/** The last answer of the app's handler, with the cookies that were written since. */
 let copy = "";
 /** @type {Promise<unknown>} */
 let writes = Promise.resolve();

@@ -17,7 +17,7 @@ let caller = {};
 export const currentCaller = () => caller;
 
 /**
- * Whatever begins in `act` is for this caller.
+ * Everything that begins in `act` is for this caller.
  * @template T @param {unknown} userContext @param {() => T} act @returns {T}
  */
 export function within(userContext, act) {
@@ -46,7 +46,7 @@ export function connect(decide, send, look = hear) {
 
 // --- stored state --------------------------------------------------------------------------------------------------
 
-/** What `cookieAttributes` were configured. */
+/** The attributes that cookies are written with, as configured. */
 let attributes = "";
 
 /** @param {string | undefined} domain @param {boolean | undefined} isInIframe */
@@ -142,7 +142,7 @@ const BENEATH = "__supertokensOriginalFetch";
 export let sessionFetch;
 /** The browser's own. @type {typeof fetch} */
 let original;
-/** What was there before. @type {typeof fetch} */
+/** The `fetch` that was there before. @type {typeof fetch} */
 let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
@@ -168,7 +168,7 @@ export function patchFetch(url, except = "superTokensDoNotDoInterception") {
     return !!url && isOurs(url);
   };
   findOurs = (text) => {
-    // What somebody's `fetch` does by XMLHttpRequest, or by another one, is ours already.
+    // A request that somebody's `fetch` makes by XMLHttpRequest, or by another one, is ours already.
     const url = !!caller && parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
@@ -241,11 +241,11 @@ export function makePost(url) {
   return prepare(url, { method: "POST", credentials: "include" });
 }
 
-/** What few visitors need. It imports nothing, because what it shared with the entry would have to become a third file. */
+/** Code that few visitors need. It imports nothing, because what it shared with the entry would have to become a third file. */
 export const rare = async () => (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
 
 /**
- * What stands in the console, in words that few need.
+ * Writes to the console, in words that few need.
  * @param {"again" | "imitated" | "log" | "needless" | "refused" | "spent"} what @param {any} [detail] @param {any} [time]
  */
 export function say(what, detail, time) {
@@ -272,7 +272,7 @@ export async function answered(call, response) {
 }
 
 /**
- * What a promise comes to, or what `instead` gives after so many milliseconds. Its timer ends with it: frameworks wait for timers.
+ * The result of a promise, or that of `instead` after so many milliseconds. Its timer ends with it: frameworks wait for timers.
  * @template T, U @param {T} value @param {number} milliseconds @param {() => U} [instead] @returns {Promise<Awaited<T> | Awaited<U>>}
  */
 function limited(value, milliseconds, instead) {
@@ -287,7 +287,7 @@ export function setHeader(headers, name, value, replace) {
   try {
     if (value && (replace || !headers.has(name))) headers.set(name, value);
   } catch {
-    // Whoever can write cookies can write what is no header: the request goes without.
+    // A script that can write cookies can write a value that no header takes: the request goes without it.
   }
 }
 
@@ -306,7 +306,7 @@ export async function send(call, headers, addCredentials, timeout) {
   call.end = () => abort.abort();
   if (timeout) complete.signal = abort.signal;
   const sent = within(0, () => (/** @type {any} */ (window)[BENEATH] ?? original).call(window, isRequest ? input.clone() : input, complete));
-  // What is given up leaves no cookies.
+  // An abandoned call must leave no cookies.
   const giveUp = () => (abort.abort(), Promise.reject(makeError("REFRESH_FAILED", "No answer in time")));
   return timeout ? limited(sent, timeout, giveUp) : sent;
 }
@@ -363,7 +363,7 @@ export function lock(name, timeout) {
 const FIRST = "passerby-first";
 
 /**
- * Names who has no session yet, until he has. In storage and not in a cookie, which a sub-domain could plant.
+ * Names a visitor who has no session yet, until they have one. In storage and not in a cookie, which a sub-domain could plant.
  * @param {Headers} headers @param {string} name @param {string} prefix
  */
 export function setFirstKey(headers, name, prefix) {

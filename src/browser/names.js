@@ -29,10 +29,10 @@ export const REFRESH_PATH = "/session/refresh";
 export const SIGN_OUT_PATH = "/signout";
 export const FORGET_PATH = "/anonymous/forget";
 
-/** What the Rust API asks for, to have this module beside the others. */
+/** The Rust API calls this, to have the module beside the others. */
 export const names = () => {};
 
-/** What the `message` of a refusal says. */
+/** The known texts in the `message` of a refusal, in the order of the machine's `Message`. */
 export const MESSAGES = ["try refresh token", "unauthorised", "token theft detected"];
 
 /** Events, in the order of `Event` in `protocol/src/state.rs`. */

@@ -1,9 +1,9 @@
-// What few visitors need, loaded when one does: the app's hooks, refusals for claims, a refused refresh by XMLHttpRequest, and texts.
+// Code that few visitors need, loaded when one does: the app's hooks, refusals for claims, a refused refresh by XMLHttpRequest, and texts.
 
 /** Milliseconds until an answer that never ends is handed over before it is known what it refuses. */
 const BODY_TIMEOUT = 1000;
 
-/** What `fetch` reads of its second argument, but for the headers. */
+/** The members that `fetch` reads of its second argument, but for the headers. */
 const MEMBERS = "method,body,mode,credentials,cache,redirect,referrer,referrerPolicy,integrity,keepalive,signal,duplex,priority".split(",");
 
 /** Milliseconds until a hook of the app that hangs is no longer waited for. */
@@ -40,12 +40,12 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     try {
       await limited(given.postAPIHook(context), HOOK_TIMEOUT);
     } catch (error) {
-      // What it was to see has happened.
+      // The hook is too late to change anything.
       console.error(error);
     }
   },
 
-  /** What is no plain object: members that it inherits or computes count as well. @param {any} init @returns {RequestInit} */
+  /** A copy of an object that is not plain: members that it inherits or computes count as well. @param {any} init @returns {RequestInit} */
   members: (init) => Object.fromEntries(MEMBERS.filter((name) => init[name] !== undefined).map((name) => [name, init[name]])),
 
   /** @param {import("./host.js").Answer} response @param {unknown} userContext */
@@ -71,7 +71,7 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body, cause };
   },
 
-  /** What a back end says against a sign-out. @param {string} code @param {string | undefined} message */
+  /** The error of a back end that refuses a sign-out. @param {string} code @param {string | undefined} message */
   refusal: (code, message) =>
     Object.assign(makeError(code, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true }),
 

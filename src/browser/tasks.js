@@ -1,4 +1,4 @@
-// What belongs to a task and only JavaScript can hold, and what the session machine wants done with it. Nothing is decided here. Numbers in
+// This file holds the part of a task that only JavaScript can hold, and does with it as the session machine says. Nothing is decided here. Numbers in
 // place of names are those of `src/shell.rs` and, from 0, of the enumerations in `protocol/src/machine/action.rs`.
 
 import { cookieText, give, onceWritten, serverNow, setClock, synchronise } from "./handlers.js";
@@ -68,7 +68,7 @@ export function attach(itsMemory, itsTurn) {
   address = turn(0, 0, 0);
 }
 
-// What can happen.
+// The kinds of things that can happen.
 const NEXT = 1;
 const CONFIGURE = 2;
 const STATE = 3;
@@ -121,7 +121,7 @@ function begin(what, number, call) {
   });
 }
 
-// What the app can ask or do.
+// The operations of the app.
 export const EXISTS = 0;
 export const IS_ANONYMOUS = 1;
 export const USER_ID = 2;
@@ -157,7 +157,7 @@ function when(task, value, onDone, onFailure = (_, work) => onDone(undefined, wo
   const go = (/** @type {typeof onDone} */ act) => (/** @type {any} */ result) => {
     if (work && works[task] === work) act(result, work);
   };
-  // Whatever was waited for, others may have written cookies meanwhile.
+  // Others may have written cookies during any wait.
   Promise.resolve(value)
     .finally(synchronise)
     .then(go(onDone), go(onFailure))
@@ -185,7 +185,7 @@ export function storedToken(name, text) {
 /** @param {FrontToken | false | undefined} token */
 const numbersOf = (token) => (token ? token.numbers : [token === false ? -1 : 0, 0, 0, 0, 0]);
 
-/** What is stored, and the clocks, in the order in which the machine reads it. */
+/** Stored tokens and clocks, in the order in which the machine reads them. */
 function look() {
   const text = cookieText();
   const changed = getCookie(names.COOKIE_LAST_UPDATE, text);
@@ -193,7 +193,7 @@ function look() {
   // Even if it is gone since.
   const [id = 0, iat = NaN] = parsed[names.COOKIE_FRONT_TOKEN]?.numbers ?? [];
   return [
-    // What is not a number still says that there was a change.
+    // A mark that is not a number still says that there was a change.
     changed === undefined ? -1 : Math.max(0, +changed || 0),
     Date.now(),
     serverNow() ?? Date.now(),
@@ -286,7 +286,7 @@ export function start(options) {
   return undefined;
 }
 
-/** Takes everything back. What is under way goes on. */
+/** Takes everything back. Requests under way go on. */
 export function dispose() {
   restoreFetch();
   restoreXhr();
@@ -352,7 +352,7 @@ function forget(...cookies) {
 }
 
 /**
- * What the machine can want, in the order of its actions. Fields of one byte begin at the ninth; larger ones are where the layout has them.
+ * One function for each action of the machine, in their order. Fields of one byte begin at the ninth; larger ones are where the layout has them.
  * @type {((task: number, work: Work, fields: number[], doubles: Float64Array, numbers: Int32Array) => void)[]}
  */
 const ACTS = [
@@ -526,7 +526,7 @@ function known(state = stateNow()) {
   return (state > 1 && storedToken(state > 2 ? names.COOKIE_FRONT_TOKEN : anonymousCookie)) || undefined;
 }
 
-/** What this browser knows now, without asking anybody; the same object until something changes. */
+/** The session as this browser knows it now, without asking anybody; the same object until something changes. */
 export function getSnapshot() {
   // Before `start` nothing is known, whatever the cookies say.
   const state = isStarted ? stateNow() : 0;

@@ -101,11 +101,11 @@ fn get(object: &JsValue, key: &str) -> JsValue {
     Reflect::get(object, &key.into()).unwrap()
 }
 
-/// What is stored in a cookie, or announced in a header.
+/// The content of a cookie, or the announcement of a header.
 #[derive(Debug, PartialEq)]
 enum Seen {
     Nothing,
-    /// What cannot be read, of a cookie; what says that there is none any more, of a header.
+    /// A cookie that cannot be read; a header that says that the token is removed.
     Not,
     Token(JsValue),
 }
@@ -223,7 +223,7 @@ async fn a_cookie_that_the_browser_refuses_is_said() {
 
 // --- front tokens --------------------------------------------------------------------------------------------------
 
-/// What storage makes of this cookie value.
+/// The token that storage reads in this cookie value.
 fn read(raw: &str) -> Seen {
     let cookies = Cookies::new(&format!("passerby-test={raw}"));
     let seen = seen(stored_token("passerby-test"));

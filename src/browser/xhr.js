@@ -32,7 +32,7 @@ const MARK = "x-supertokens-xhr-intercepted";
 /** By this, they see it of the class. */
 const FLAG = "__interceptedBySuperTokens";
 
-/** What shows or hides with the answer; `cause` is ours. */
+/** Members that show or hide with the answer; `cause` is ours. */
 const ANSWERS = "readyState,status,statusText,responseURL,response,responseText,responseXML,cause".split(",");
 
 /** @type {number} */
@@ -44,7 +44,7 @@ let patched;
 
 /** By object, and by its upload. @type {WeakMap<any, Exchange>} */
 const exchanges = new WeakMap();
-/** Whose caller decided about credentials. @type {WeakSet<XMLHttpRequest>} */
+/** Requests whose caller decided about credentials. @type {WeakSet<XMLHttpRequest>} */
 const decided = new WeakSet();
 
 /** @param {XMLHttpRequest} xhr @param {string} name */
@@ -52,7 +52,7 @@ function native(xhr, name) {
   return Reflect.get(original.prototype, name, xhr);
 }
 
-/** What the caller may know. @param {XMLHttpRequest} xhr @param {string} name */
+/** A header that the caller may know. @param {XMLHttpRequest} xhr @param {string} name */
 function visible(xhr, name) {
   const value = native(xhr, name); // which throws where it does
   const exchange = exchanges.get(xhr);
@@ -162,7 +162,7 @@ async function conclude(xhr, exchange, result) {
       exchange.instead = await (await rare()).read(result, xhr.responseType);
       result = exchange.answer;
     } catch (error) {
-      // What few visitors need could not be loaded.
+      // `rare.js` could not be loaded.
       result = error;
     }
   }
@@ -190,7 +190,7 @@ export function deriveXhr() {
   try {
     original = window.XMLHttpRequest;
     patched = derive();
-    // What others put in its place may make something else, or keep in each object what ours is built on.
+    // A constructor that others put in its place may make something else, or keep in each object what ours is built on.
     if ("upload" in original.prototype && new patched() instanceof patched) return void (window.XMLHttpRequest = patched);
   } catch {
     // It is missing, or cannot be derived from.
@@ -287,7 +287,7 @@ function derive() {
         } else {
           if (exchange) {
             end(this, exchange);
-            // Who aborts in `load` gets `loadend` all the same.
+            // A caller that aborts in `load` gets `loadend` all the same.
             exchange.held = exchange.held[1] ? [] : exchange.held.map(() => [new ProgressEvent("loadend"), 0]);
           }
           super.abort();

@@ -1,6 +1,6 @@
 //! The module as JavaScript, for visitors whose browser has no WebAssembly, or whose page forbids it.
 //!
-//! What we write gives the exports of the WebAssembly module, so that the rest of the package does not see the difference.
+//! The function that we write gives the exports of the WebAssembly module, so that the rest of the package does not see the difference.
 
 use anyhow::{Result, bail};
 

@@ -282,8 +282,8 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// Takes another configuration over, and knows nothing any more. Tasks under way go on by it, and nobody waits for them who begins
-    /// later.
+    /// Takes another configuration over, and knows nothing any more. Tasks under way go on by it, and tasks that begin
+    /// later do not wait for them.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode) {
         self.config = config;
         self.mode = mode;

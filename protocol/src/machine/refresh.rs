@@ -29,7 +29,7 @@ impl<V: Values> Machine<V> {
 
     /// Asks whose cookies the browser holds, when that is in doubt, and nobody else asks already.
     pub(super) fn settle_contest(&mut self, view: &View<V>) {
-        // Whatever the mode, nobody waits for this one, so a server that cannot be reached is left alone for a while.
+        // Nobody waits for this one in any mode, so a server that cannot be reached is left alone for a while.
         let may_ask = may_ask(AnonymousMode::Unspecified, view.now, self.doubt_failed_at);
         if self.flight.is_none() && self.contested && may_ask {
             self.start_refresh(self.state(view), view);
