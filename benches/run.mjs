@@ -1,5 +1,5 @@
-// `node benches/run.mjs [browser|server|sizes] [--quick] [--sessions N]`, started by `cargo xtask bench`, which builds what is measured and
-// names it in the environment.
+// `node benches/run.mjs [browser|server|sizes] [--quick] [--sessions N]`, started by
+// `cargo xtask bench`, which builds what is measured and names it in the environment.
 
 import { parseArgs } from "node:util";
 import { browser } from "./browser/index.mjs";
@@ -13,7 +13,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, sessions: { type: "string" } },
 });
-const settings = { isQuick: values.quick, sessions: Number(values.sessions ?? (values.quick ? 2_000 : 100_000)) };
+const settings = {
+  isQuick: values.quick,
+  sessions: Number(values.sessions ?? (values.quick ? 2_000 : 100_000)),
+};
 
 const report = new Report();
 let failure;

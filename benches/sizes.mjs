@@ -11,12 +11,18 @@ const ROOT = resolve(import.meta.dirname, "..");
 const SDKS = {
   "supertokens-website": 'import all from "supertokens-website"; globalThis.all = all;',
   "@supabase/auth-js": 'import * as all from "@supabase/auth-js"; globalThis.all = all.AuthClient;',
-  "better-auth/client": 'import { createAuthClient } from "better-auth/client"; globalThis.all = createAuthClient;',
-  "@auth0/auth0-spa-js": 'import { Auth0Client, createAuth0Client } from "@auth0/auth0-spa-js"; globalThis.all = [Auth0Client, createAuth0Client];',
+  "better-auth/client":
+    'import { createAuthClient } from "better-auth/client"; globalThis.all = createAuthClient;',
+  "@auth0/auth0-spa-js":
+    'import { Auth0Client, createAuth0Client } from "@auth0/auth0-spa-js"; globalThis.all = ' +
+    "[Auth0Client, createAuth0Client];",
   passerby: 'import all from "passerby"; globalThis.all = all;',
 };
 
-/** As `cargo xtask build` weighs. Modules that are loaded when they are first used do not count. @param {string} contents */
+/**
+ * As `cargo xtask build` weighs. Modules that are loaded when they are first used do not count.
+ * @param {string} contents
+ */
 async function weigh(contents) {
   const { outputFiles, metafile } = await build({
     stdin: { contents, resolveDir: import.meta.dirname, sourcefile: "app.js" },
@@ -36,14 +42,20 @@ async function weigh(contents) {
   const wanted = new Set([first]);
   for (const path of wanted) {
     const { imports } = metafile.outputs[path];
-    for (const { path: imported, kind } of imports) if (kind === "import-statement") wanted.add(imported);
+    for (const { path: imported, kind } of imports)
+      if (kind === "import-statement") wanted.add(imported);
   }
-  const files = outputFiles.filter(({ path }) => [...wanted].some((name) => path === join(ROOT, name)));
+  const files = outputFiles.filter(({ path }) =>
+    [...wanted].some((name) => path === join(ROOT, name)),
+  );
   const sum = (size) => files.reduce((total, { contents }) => total + size(contents), 0);
   return {
     raw: sum((file) => file.length),
     gzip: sum((file) => gzipSync(file, { level: 9 }).length),
-    brotli: sum((file) => brotliCompressSync(file, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length),
+    brotli: sum(
+      (file) =>
+        brotliCompressSync(file, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length,
+    ),
   };
 }
 
@@ -54,7 +66,8 @@ export async function sizes(report) {
   const { version } = JSON.parse(readFileSync(join(ROOT, "pkg/package.json"), "utf8"));
   for (const form of ["brotli", "gzip", "raw"]) {
     const values = Object.entries(found).map(([name, size]) => [name, [size[form]]]);
-    report.add("sizes", `size of the whole SDK, ${form}`, "bytes", Object.fromEntries(values), { note: `passerby ${version}` });
+    report.add("sizes", `size of the whole SDK, ${form}`, "bytes", Object.fromEntries(values), {
+      note: `passerby ${version}`,
+    });
   }
 }
-

@@ -8,7 +8,8 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::{browser, config::Config, error::Fault, shell::operations};
 
-/// Starts the SDK: from now on `fetch` carries the visitor's session. A second call changes nothing and says `false`.
+/// Starts the SDK: from now on `fetch` carries the visitor's session. A second call changes nothing
+/// and says `false`.
 ///
 /// # Errors
 /// [`Fault::NoWindow`] outside of a page, and those that name what is wrong with the configuration.
@@ -34,7 +35,8 @@ async fn run(operation: i32) -> Result<JsValue, SessionError> {
     Ok(JsFuture::from(browser::operate(operation)).await?)
 }
 
-/// Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and refreshes an expired session.
+/// Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and
+/// refreshes an expired session.
 ///
 /// # Errors
 /// [`Fault::NotInitialised`].
@@ -66,7 +68,8 @@ pub async fn user_id() -> Result<String, SessionError> {
     Ok(run(operations::USER_ID).await?.as_string().unwrap_or_default())
 }
 
-/// The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired.
+/// The token of the session if scripts have it: in header mode, or where the back end shows it.
+/// Refreshed if it has expired.
 ///
 /// # Errors
 /// [`Fault::NotInitialised`].
@@ -77,11 +80,13 @@ pub async fn access_token() -> Result<Option<String>, SessionError> {
 /// The payload of the access token, refreshed if it has expired.
 ///
 /// # Errors
-/// [`Fault::NoSession`], [`Fault::NotInitialised`], what the refresh failed with, and a payload of another shape than `T`.
+/// [`Fault::NoSession`], [`Fault::NotInitialised`], what the refresh failed with, and a payload of
+/// another shape than `T`.
 #[cfg(feature = "serde")]
 pub async fn access_token_payload<T: serde::de::DeserializeOwned>() -> Result<T, SessionError> {
     let payload = run(operations::PAYLOAD).await?;
-    serde_wasm_bindgen::from_value(payload).map_err(|error| SessionError::from(JsValue::from(error)))
+    serde_wasm_bindgen::from_value(payload)
+        .map_err(|error| SessionError::from(JsValue::from(error)))
 }
 
 /// Refreshes the session now; `true` only if a *user* session was refreshed.
@@ -101,10 +106,12 @@ pub async fn sign_out() -> Result<(), SessionError> {
     Ok(())
 }
 
-/// Switches anonymous sessions on or off at run time, for example when the visitor agrees or takes it back.
+/// Switches anonymous sessions on or off at run time, for example when the visitor agrees or takes
+/// it back.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`], the answer of a server that fails, and network errors: the next response does it then.
+/// [`Fault::NotInitialised`], the answer of a server that fails, and network errors: the next
+/// response does it then.
 pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
     run(operations::SWITCH_OFF + i32::from(enabled)).await?;
     Ok(())
@@ -119,20 +126,24 @@ pub async fn forget_anonymous_id() -> Result<(), SessionError> {
     Ok(())
 }
 
-/// Drives a whole `/refresh-session` page: refreshes, then goes to where `?redirectBack=` says, or to `login_path` when there is no
-/// user session. Goes to this origin and the listed ones only.
+/// Drives a whole `/refresh-session` page: refreshes, then goes to where `?redirectBack=` says, or
+/// to `login_path` when there is no user session. Goes to this origin and the listed ones only.
 ///
 /// # Errors
 /// [`Fault::NotInitialised`], and what the refresh failed with: show it, and offer to try again.
-pub async fn refresh_session_page(login_path: &str, allowed_origins: &[&str]) -> Result<(), SessionError> {
+pub async fn refresh_session_page(
+    login_path: &str,
+    allowed_origins: &[&str],
+) -> Result<(), SessionError> {
     let allowed: Array = allowed_origins.iter().map(|&origin| JsValue::from(origin)).collect();
     let attempt = browser::operate(operations::REFRESH);
     JsFuture::from(browser::refresh_session_page(&attempt, login_path, &allowed)).await?;
     Ok(())
 }
 
-/// What this browser knows now, without asking anybody: a frozen object `{ state, userId?, anonymousId?, expiresAt?, payload? }`, the
-/// same one until something changes. `expiresAt` is in epoch milliseconds.
+/// The state that this browser knows now, without asking anybody: a frozen object
+/// `{ state, userId?, anonymousId?, expiresAt?, payload? }`, the same one until something changes.
+/// `expiresAt` is in epoch milliseconds.
 #[must_use]
 pub fn snapshot() -> JsValue {
     browser::get_snapshot()
@@ -160,7 +171,8 @@ impl Drop for Subscription {
     }
 }
 
-/// What an operation failed with: a [`Fault`] of the SDK, a `Response` of the server, or an error of the network.
+/// The error that an operation failed with: a [`Fault`] of the SDK, a `Response` of the server, or
+/// an error of the network.
 #[derive(Clone, Debug)]
 pub struct SessionError(JsValue);
 

@@ -18,7 +18,8 @@ use wasm_bindgen::prelude::*;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP addresses.
+    /// Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP
+    /// addresses.
     pub api_domain: JsString,
     /// Path below which the session routes are. Default `/auth`.
     pub api_base_path: JsString,
@@ -40,10 +41,11 @@ pub struct Config {
     pub is_in_iframe: bool,
     /// How the app wants anonymous sessions. Default: as the server does.
     pub anonymous: AnonymousMode,
-    /// Where an anonymous session is made, if the server knows nothing of them: answers `{"token": "<jwt>"}` to a `POST`. Goes with
-    /// [`AnonymousMode::Endpoint`].
+    /// Where an anonymous session is made, if the server knows nothing of them: answers
+    /// `{"token": "<jwt>"}` to a `POST`. Goes with [`AnonymousMode::Endpoint`].
     pub anonymous_endpoint: Option<JsString>,
-    /// The key set that its tokens are verified with (RS256 or ES256). Default: they are not verified here.
+    /// The key set that its tokens are verified with (RS256 or ES256). Default: they are not
+    /// verified here.
     pub anonymous_jwks: Option<JsString>,
     /// A JavaScript function that is called with each event. Default: none.
     pub on_handle_event: JsValue,
@@ -108,11 +110,19 @@ impl Config {
             ("sessionTokenBackendDomain", text(&self.session_token_backend_domain)),
             ("sessionExpiredStatusCode", self.session_expired_status_code.into()),
             ("invalidClaimStatusCode", self.invalid_claim_status_code.into()),
-            ("maxRetryAttemptsForSessionRefresh", self.max_retry_attempts_for_session_refresh.into()),
+            (
+                "maxRetryAttemptsForSessionRefresh",
+                self.max_retry_attempts_for_session_refresh.into(),
+            ),
             ("autoAddCredentials", self.auto_add_credentials.into()),
             (
                 "tokenTransferMethod",
-                if self.token_transfer_method == TransferMethod::Header { "header" } else { "cookie" }.into(),
+                if self.token_transfer_method == TransferMethod::Header {
+                    "header"
+                } else {
+                    "cookie"
+                }
+                .into(),
             ),
             ("isInIframe", self.is_in_iframe.into()),
             ("anonymous", anonymous),

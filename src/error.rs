@@ -40,9 +40,11 @@ impl Fault {
     pub fn code(self) -> &'static str {
         match self {
             Self::NotInitialised => "NOT_INITIALISED",
-            Self::BadApiDomain | Self::BadApiBasePath | Self::BadDomain | Self::BadStatusCodes | Self::BadRetryLimit => {
-                "BAD_CONFIG"
-            }
+            Self::BadApiDomain
+            | Self::BadApiBasePath
+            | Self::BadDomain
+            | Self::BadStatusCodes
+            | Self::BadRetryLimit => "BAD_CONFIG",
             Self::NoSession => "NO_SESSION",
             Self::RefreshFailed => "REFRESH_FAILED",
             Self::FrontTokenMissing => "FRONT_TOKEN_MISSING",
@@ -56,17 +58,26 @@ impl Fault {
     pub fn message(self) -> &'static str {
         match self {
             Self::NotInitialised => "init function not called",
-            Self::BadApiDomain => "Please provide a valid domain name as apiDomain, like https://api.example.com",
+            Self::BadApiDomain => {
+                "Please provide a valid domain name as apiDomain, like https://api.example.com"
+            }
             Self::BadApiBasePath => "Please provide a valid URL path as apiBasePath, like /auth",
             Self::BadDomain => {
-                "Please provide a valid sessionScope: sessionTokenFrontendDomain and sessionTokenBackendDomain are domains, like .example.com"
+                "Please provide a valid sessionScope: sessionTokenFrontendDomain and \
+                 sessionTokenBackendDomain are domains, like .example.com"
             }
-            Self::BadStatusCodes => "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the same",
-            Self::BadRetryLimit => "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0",
+            Self::BadStatusCodes => {
+                "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the \
+                 same"
+            }
+            Self::BadRetryLimit => {
+                "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0"
+            }
             Self::NoSession => "No session exists",
             Self::RefreshFailed => "Could not refresh session",
             Self::FrontTokenMissing => {
-                "The 'front-token' header is missing from a successful refresh-session response: see what diagnose() finds"
+                "The 'front-token' header is missing from a successful refresh-session response: \
+                 see what diagnose() finds"
             }
             Self::NotForgotten => "The server did not forget the anonymousId",
             Self::NoWindow => "There is no window: call this in the browser only",

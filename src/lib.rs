@@ -1,13 +1,18 @@
-//! Passerby: a session for every visitor of a web app, anonymous from the first request, authenticated after login.
+//! Passerby: a session for every visitor of a web app, anonymous from the first request,
+//! authenticated after login.
 //!
-//! This crate is the browser half for Rust front ends (Leptos, Yew, Dioxus). After [`init`] every `fetch` of the page to the API carries
-//! the session, whoever makes it: `gloo-net`, `reqwest`, JavaScript.
+//! This crate is the browser half for Rust front ends (Leptos, Yew, Dioxus). After [`init`] every
+//! `fetch` of the page to the API carries the session, whoever makes it: `gloo-net`, `reqwest`,
+//! JavaScript.
 //!
 //! ```no_run
 //! use passerby::{AnonymousMode, Config, Event};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! passerby::init(Config { anonymous: AnonymousMode::On, ..Config::new("https://api.example.com") })?;
+//! passerby::init(Config {
+//!     anonymous: AnonymousMode::On,
+//!     ..Config::new("https://api.example.com")
+//! })?;
 //! let _subscription = passerby::subscribe(|| {
 //!     // Read `passerby::snapshot()` and render.
 //! });
@@ -18,8 +23,8 @@
 //! # }
 //! ```
 //!
-//! The rules are in `passerby-protocol`, whose session machine decides what is done when. `src/browser/` does it, in JavaScript;
-//! `src/shell.rs` connects the two.
+//! The rules are in `passerby-protocol`, whose session machine decides what is done when.
+//! `src/browser/` does it, in JavaScript; `src/shell.rs` connects the two.
 //!
 //! # Features
 //! - `api` (default): this API. The npm build goes without.
@@ -40,7 +45,10 @@ mod error;
 mod names;
 #[cfg(all(feature = "npm", not(feature = "api"), target_arch = "wasm32"))]
 mod npm;
-#[cfg_attr(not(any(feature = "api", feature = "npm")), expect(dead_code, reason = "nobody calls the machine"))]
+#[cfg_attr(
+    not(any(feature = "api", feature = "npm")),
+    expect(dead_code, reason = "nobody calls the machine")
+)]
 mod shell;
 mod single_thread;
 

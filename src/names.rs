@@ -1,4 +1,5 @@
-//! The JavaScript has names, texts and orders of its own; here they are compared with those of the rules.
+//! The JavaScript has names, texts and orders of its own; here they are compared with those of the
+//! rules.
 
 use passerby_protocol::{names, state::Event};
 
@@ -8,14 +9,25 @@ const NAMES: &str = include_str!("browser/names.js");
 
 fn constant(name: &str) -> &'static str {
     let head = format!("export const {name} = \"");
-    NAMES.split_once(&head).and_then(|(_, rest)| rest.split_once('"')).map_or("", |(value, _)| value)
+    NAMES
+        .split_once(&head)
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .map_or("", |(value, _)| value)
 }
 
-/// The texts between quotation marks of a list.
-fn list(name: &str) -> Vec<&'static str> {
+/// The texts between quotation marks of a list. A long text is in pieces, with `+` between them.
+fn list(name: &str) -> Vec<String> {
     let head = format!("export const {name} = [");
-    let list = NAMES.split_once(&head).and_then(|(_, rest)| rest.split_once("];")).map_or("", |(list, _)| list);
-    list.split('"').skip(1).step_by(2).collect()
+    let list = NAMES
+        .split_once(&head)
+        .and_then(|(_, rest)| rest.split_once("];"))
+        .map_or("", |(list, _)| list);
+    let mut pieces = list.split("\" +");
+    let mut joined = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        joined.push_str(piece.trim_start().strip_prefix('"').unwrap_or_default());
+    }
+    joined.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 #[test]
@@ -51,7 +63,11 @@ fn names_are_those_of_the_protocol() {
     ] {
         assert_eq!(constant(name), value, "{name}");
     }
-    let messages = [names::message::TRY_REFRESH_TOKEN, names::message::UNAUTHORISED, names::message::TOKEN_THEFT_DETECTED];
+    let messages = [
+        names::message::TRY_REFRESH_TOKEN,
+        names::message::UNAUTHORISED,
+        names::message::TOKEN_THEFT_DETECTED,
+    ];
     assert_eq!(list("MESSAGES"), messages);
 }
 
@@ -86,6 +102,7 @@ fn faults_are_in_the_order_of_the_rust_api() {
         Fault::FrontTokenMissing,
         Fault::NotForgotten,
     ];
-    let texts: Vec<&str> = faults.iter().flat_map(|fault| [fault.code(), fault.message()]).collect();
+    let texts: Vec<&str> =
+        faults.iter().flat_map(|fault| [fault.code(), fault.message()]).collect();
     assert_eq!(list("FAULTS"), texts);
 }

@@ -1,4 +1,5 @@
-//! The module of the npm package: one function, a memory, and no imports. What calls it is `src/browser/tasks.js`.
+//! The module of the npm package: one function, a memory, and no imports. `src/browser/tasks.js`
+//! calls it.
 
 use core::{
     alloc::{GlobalAlloc, Layout},
@@ -9,15 +10,18 @@ use core::{
 use crate::{shell, single_thread::page_local};
 
 /// The machine of the page; see [`shell::turn`].
-#[expect(unsafe_code, reason = "an export without wasm-bindgen, whose glue every visitor would download")]
+#[expect(
+    unsafe_code,
+    reason = "an export without wasm-bindgen, whose glue every visitor would download"
+)]
 // SAFETY: nothing else in the module has this name.
 #[unsafe(no_mangle)]
 extern "C" fn turn(what: i32, task: i32, number: i32) -> usize {
     shell::turn(what, task, number)
 }
 
-/// The heap is a few kilobytes of tasks, which are of a few sizes. So a place that is given back is kept for the next that needs just as much,
-/// and nothing is ever split or joined.
+/// The heap is a few kilobytes of tasks, which are of a few sizes. So a place that is given back is
+/// kept for the next that needs just as much, and nothing is ever split or joined.
 struct Heap;
 
 /// A place that was given back.
@@ -41,7 +45,8 @@ fn room(layout: Layout) -> usize {
 }
 
 #[expect(unsafe_code, reason = "allocators are unsafe by their trait")]
-// SAFETY: no place is given out that is in use, each holds what its layout asks for, and no type here is aligned to more than eight bytes.
+// SAFETY: no place is given out that is in use, each holds what its layout asks for, and no type
+// here is aligned to more than eight bytes.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         const PAGE: usize = 65_536;

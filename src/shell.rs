@@ -1,5 +1,6 @@
-//! The session machine of this page, as the JavaScript that carries out its actions sees it: one function with numbers, numbers in memory
-//! that it reads, and one action in memory that it leaves (`src/browser/tasks.js`).
+//! The session machine of this page, as the JavaScript that carries out its actions sees it: one
+//! function with numbers, numbers in memory that it reads, and one action in memory that it leaves
+//! (`src/browser/tasks.js`).
 
 use core::{
     cell::{Cell, RefCell},
@@ -40,14 +41,20 @@ impl PartialEq for Payload {
     }
 }
 
-const NOT_CONFIGURED: Config =
-    Config { has_endpoint: false, verifies: false, expired_status: 0, invalid_claim_status: 0, retry_limit: 0 };
+const NOT_CONFIGURED: Config = Config {
+    has_endpoint: false,
+    verifies: false,
+    expired_status: 0,
+    invalid_claim_status: 0,
+    retry_limit: 0,
+};
 
 /// How many numbers JavaScript writes.
 const SEEN: usize = 28;
 
 page_local! {
-    static MACHINE: RefCell<Machine<Browser>> = RefCell::new(Machine::new(NOT_CONFIGURED, AnonymousMode::Unspecified));
+    static MACHINE: RefCell<Machine<Browser>> =
+        RefCell::new(Machine::new(NOT_CONFIGURED, AnonymousMode::Unspecified));
 }
 
 page_local! {
@@ -64,8 +71,9 @@ fn seen(index: usize) -> f64 {
     SEEN_NUMBERS.with(|numbers| numbers.get(index).map_or(0.0, Cell::get))
 }
 
-/// The machine, for JavaScript. `what` happened to the task, and `number` says more; what was seen stands in memory. Returns the address of
-/// the next action, or 0; of what happens without actions, something else.
+/// The machine, for JavaScript. `what` happened to the task, and `number` says more; what was seen
+/// stands in memory. Returns the address of the next action, or 0; of what happens without actions,
+/// something else.
 pub(crate) fn turn(what: i32, task: i32, number: i32) -> usize {
     MACHINE.with(|machine| {
         // JavaScript does nothing while the machine is at work, so it is never taken.
@@ -165,7 +173,7 @@ fn message(number: i32) -> Message {
     }
 }
 
-// --- what JavaScript has seen, number by number ------------------------------------------------------------------------
+// --- what JavaScript has seen, number by number --------------------------------------------------
 
 fn view() -> View<Browser> {
     let stored = |at| match token(at) {
@@ -176,7 +184,11 @@ fn view() -> View<Browser> {
     let changed = seen(0);
     let tokens = seen(5);
     View {
-        stored: Stored { changed: (changed >= 0.0).then_some(Mark(changed)), user: stored(6), anonymous: stored(11) },
+        stored: Stored {
+            changed: (changed >= 0.0).then_some(Mark(changed)),
+            user: stored(6),
+            anonymous: stored(11),
+        },
         latest: Last { id: id(seen(3)).unwrap_or(NonZeroU32::MAX), issued_at: seen(4) },
         now: seen(1),
         server_now: seen(2),
@@ -185,12 +197,14 @@ fn view() -> View<Browser> {
     }
 }
 
-/// Negative numbers are no ids. The check is ours, because the module as JavaScript does not clamp them to 0.
+/// Negative numbers are no ids. The check is ours, because the module as JavaScript does not clamp
+/// them to 0.
 fn id(number: f64) -> Option<NonZeroU32> {
     if number > 0.0 { NonZeroU32::new(number as u32) } else { None }
 }
 
-/// The front token whose numbers begin there; its id is 0 where there is none, and -1 for one that cannot be read or was removed.
+/// The front token whose numbers begin there; its id is 0 where there is none, and -1 for one that
+/// cannot be read or was removed.
 fn token(at: usize) -> Option<Token<Browser>> {
     id(seen(at)).map(|id_here| Token {
         id: id_here,

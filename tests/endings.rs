@@ -8,7 +8,9 @@ mod support;
 use std::{cell::RefCell, rc::Rc};
 
 use gloo_storage::{LocalStorage, Storage};
-use support::{ANONYMOUS_ID, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, cookie, describe, later, state};
+use support::{
+    ANONYMOUS_ID, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, cookie, describe, later, state,
+};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -65,9 +67,13 @@ async fn signing_out_accepts_an_empty_body() {
 #[wasm_bindgen_test]
 async fn a_back_end_may_say_no_to_a_sign_out() {
     let page = Page::signed_in(&Token::user("s1"));
-    page.server.on(SIGN_OUT, [Reply::ok().body(r#"{"status":"GENERAL_ERROR","message":"not now"}"#)]);
+    page.server
+        .on(SIGN_OUT, [Reply::ok().body(r#"{"status":"GENERAL_ERROR","message":"not now"}"#)]);
     let error = passerby::sign_out().await.unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.code().as_deref()), ("not now", Some("GENERAL_ERROR")));
+    assert_eq!(
+        (error.to_string().as_str(), error.code().as_deref()),
+        ("not now", Some("GENERAL_ERROR"))
+    );
     assert_eq!(state(), "authenticated");
     assert!(page.events.take().is_empty());
 }
@@ -112,7 +118,11 @@ async fn a_demoted_visitor_is_anonymous_before_the_callback_runs() {
     let handler = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
         let questions = later(async {
             let exists = passerby::does_session_exist().await.unwrap();
-            (exists, passerby::is_anonymous().await.unwrap(), passerby::anonymous_id().await.unwrap())
+            (
+                exists,
+                passerby::is_anonymous().await.unwrap(),
+                passerby::anonymous_id().await.unwrap(),
+            )
         });
         place.borrow_mut().push((describe(&event), questions));
     });
@@ -135,7 +145,10 @@ async fn theft_is_told_before_the_end() {
     let answer = page.get("/orders").await;
     let events = page.events.take();
     assert_eq!(events, ["TOKEN_THEFT_DETECTED in anonymous", "UNAUTHORISED(true) in anonymous"]);
-    assert!(answer.text().await.unwrap().contains("token theft detected"), "the body can still be read");
+    assert!(
+        answer.text().await.unwrap().contains("token theft detected"),
+        "the body can still be read"
+    );
 }
 
 #[wasm_bindgen_test]
@@ -164,14 +177,23 @@ async fn requests_that_shared_the_refused_refresh_hear_of_it_once() {
 async fn an_answer_after_signing_out_does_not_bring_the_session_back() {
     let page = Page::signed_in(&Token::user("s1"));
     let gate = Gate::closed();
-    page.server.on("/slow", [Reply::ok().user(&Token::user("s1").issued(1.0)).header("anti-csrf", "late").behind(&gate)]);
+    page.server.on(
+        "/slow",
+        [Reply::ok()
+            .user(&Token::user("s1").issued(1.0))
+            .header("anti-csrf", "late")
+            .behind(&gate)],
+    );
     page.server.on(SIGN_OUT, [signed_out()]);
     let slow = page.get_later("/slow");
     page.server.arrived(1, "/slow").await;
     page.sign_out().await;
     gate.open();
     assert_eq!(slow.done().await.status(), 200);
-    assert_eq!((state().as_str(), cookie("sFrontToken"), cookie("sAntiCsrf")), ("none", None, None));
+    assert_eq!(
+        (state().as_str(), cookie("sFrontToken"), cookie("sAntiCsrf")),
+        ("none", None, None)
+    );
     assert_eq!(page.events.take(), ["SIGN_OUT in none"]);
 }
 
@@ -182,7 +204,10 @@ async fn a_cached_answer_of_before_the_sign_out_does_not_bring_the_session_back(
     page.server.on("/cached", [Reply::ok().user(&Token::user("s1")).header("anti-csrf", "old")]);
     page.sign_out().await;
     assert_eq!(page.get("/cached").await.status(), 200);
-    assert_eq!((state().as_str(), cookie("sFrontToken"), cookie("sAntiCsrf")), ("none", None, None));
+    assert_eq!(
+        (state().as_str(), cookie("sFrontToken"), cookie("sAntiCsrf")),
+        ("none", None, None)
+    );
     assert_eq!(page.events.take(), ["SIGN_OUT in none"]);
 }
 
@@ -211,7 +236,13 @@ async fn a_refresh_answered_after_signing_out_is_discarded() {
     let page = Page::signed_in(&Token::user("s1"));
     let gate = Gate::closed();
     page.server.on("/orders", [Reply::try_refresh().header("x-from", "api")]);
-    page.server.on(REFRESH, [Reply::ok().user(&Token::user("s1").issued(1.0)).header("x-from", "refresh").behind(&gate)]);
+    page.server.on(
+        REFRESH,
+        [Reply::ok()
+            .user(&Token::user("s1").issued(1.0))
+            .header("x-from", "refresh")
+            .behind(&gate)],
+    );
     page.server.on(SIGN_OUT, [signed_out()]);
     let refused = page.get_later("/orders");
     page.server.arrived(1, REFRESH).await;
@@ -244,7 +275,11 @@ async fn a_late_end_of_the_former_session_does_not_end_its_successor() {
     assert_eq!(cookie("sFrontToken"), Some(Token::user("s2").text()));
     assert_eq!(
         page.events.take(),
-        ["SIGN_OUT in none", "SESSION_CREATED in authenticated", "REFRESH_SESSION in authenticated"]
+        [
+            "SIGN_OUT in none",
+            "SESSION_CREATED in authenticated",
+            "REFRESH_SESSION in authenticated"
+        ]
     );
 }
 
@@ -252,7 +287,8 @@ async fn a_late_end_of_the_former_session_does_not_end_its_successor() {
 async fn an_older_token_does_not_replace_a_newer_one() {
     let page = Page::signed_in(&Token::user("s1"));
     let gate = Gate::closed();
-    page.server.on("/slow", [Reply::ok().user(&Token::user("s1").with("role", "old")).behind(&gate)]);
+    page.server
+        .on("/slow", [Reply::ok().user(&Token::user("s1").with("role", "old")).behind(&gate)]);
     page.server.on("/fast", [Reply::ok().user(&Token::user("s1").issued(1.0).with("role", "new"))]);
     let slow = page.get_later("/slow");
     page.server.arrived(1, "/slow").await;
@@ -332,11 +368,17 @@ async fn a_refresh_answered_after_another_tab_signed_in_is_discarded_and_the_req
 async fn three_logins_and_logouts_are_told_once_each() {
     let page = Page::visited_by(&visitor());
     for session in ["s1", "s2", "s3"] {
-        page.server.on("/login", [Reply::ok().user(&Token::user(session)).header("st-anonymous-front-token", "remove")]);
+        page.server.on(
+            "/login",
+            [Reply::ok().user(&Token::user(session)).header("st-anonymous-front-token", "remove")],
+        );
         page.server.on(SIGN_OUT, [signed_out().anonymous(&visitor())]);
         page.get("/login").await;
         page.sign_out().await;
-        assert_eq!(page.events.take(), ["SESSION_CREATED in authenticated", "SIGN_OUT in anonymous"]);
+        assert_eq!(
+            page.events.take(),
+            ["SESSION_CREATED in authenticated", "SIGN_OUT in anonymous"]
+        );
         assert_eq!(passerby::anonymous_id().await.unwrap().as_deref(), Some(ANONYMOUS_ID));
     }
 }

@@ -107,7 +107,10 @@ async fn nothing_works_before_init_and_everything_says_so() {
     assert_eq!(passerby::user_id().await.unwrap_err().code().as_deref(), fault);
     assert_eq!(passerby::attempt_refreshing_session().await.unwrap_err().code().as_deref(), fault);
     assert_eq!(passerby::set_anonymous_sessions(true).await.unwrap_err().code().as_deref(), fault);
-    assert_eq!(passerby::refresh_session_page("/login", &[]).await.unwrap_err().code().as_deref(), fault);
+    assert_eq!(
+        passerby::refresh_session_page("/login", &[]).await.unwrap_err().code().as_deref(),
+        fault
+    );
     let error = passerby::sign_out().await.unwrap_err();
     assert!(error.to_string().starts_with("init function not called"), "{error}");
     assert_eq!(state(), "unknown");
@@ -200,7 +203,11 @@ async fn listeners_hear_of_changes_until_they_are_dropped() {
     let page = Page::signed_in(&Token::user("s1"));
     page.server.on(
         "/orders",
-        [Reply::ok(), Reply::ok().user(&Token::user("s1").issued(1.0)), Reply::ok().user(&Token::user("s1").issued(2.0))],
+        [
+            Reply::ok(),
+            Reply::ok().user(&Token::user("s1").issued(1.0)),
+            Reply::ok().user(&Token::user("s1").issued(2.0)),
+        ],
     );
     let (calls, listener) = counter();
     let subscription = passerby::subscribe(listener);
@@ -227,8 +234,9 @@ async fn a_listener_reads_the_new_state() {
 
 #[wasm_bindgen_test]
 async fn a_listener_that_throws_breaks_neither_the_request_nor_the_others() {
-    let page =
-        Page::start_with(|config| config.on_handle_event = js_sys::Function::new_no_args("throw new Error('the app')").into());
+    let page = Page::start_with(|config| {
+        config.on_handle_event = js_sys::Function::new_no_args("throw new Error('the app')").into()
+    });
     page.server.on(REFRESH, [Reply::ended("unauthorised")]);
     page.server.on("/login", [Reply::ok().user(&Token::user("s1"))]);
     let _throws = passerby::subscribe(|| wasm_bindgen::throw_str("the app's listener"));
@@ -259,7 +267,8 @@ async fn another_tab_that_writes_in_the_same_moment_is_no_refusal_of_the_browser
     let page = Page::signed_in(&Token::user("s1"));
     let theirs = Token::user("s1").issued(2.0).with("role", "theirs");
     write_behind(&format!("sFrontToken={};path=/", theirs.text()));
-    page.server.on("/orders", [Reply::ok().user(&Token::user("s1").issued(1.0).with("role", "ours"))]);
+    page.server
+        .on("/orders", [Reply::ok().user(&Token::user("s1").issued(1.0).with("role", "ours"))]);
     page.get("/orders").await;
     allow_cookies();
     assert_eq!(page.events.take(), ["ACCESS_TOKEN_PAYLOAD_UPDATED in authenticated"]);

@@ -5,7 +5,9 @@
 #[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 mod support;
 
-use support::{Gate, Page, REFRESH, Reply, SIGN_OUT, Token, all, cookie, later, sleep, state, until};
+use support::{
+    Gate, Page, REFRESH, Reply, SIGN_OUT, Token, all, cookie, later, sleep, state, until,
+};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -28,7 +30,10 @@ async fn the_caller_sees_the_final_response_only() {
     page.server.on(REFRESH, [Reply::ok().user(&renewed())]);
     assert_eq!(page.get("/orders").await.status(), 200);
     assert_eq!(page.server.urls(), ["/orders", REFRESH, "/orders"]);
-    assert_eq!(page.events.take(), ["ACCESS_TOKEN_PAYLOAD_UPDATED in authenticated", "REFRESH_SESSION in authenticated"]);
+    assert_eq!(
+        page.events.take(),
+        ["ACCESS_TOKEN_PAYLOAD_UPDATED in authenticated", "REFRESH_SESSION in authenticated"]
+    );
     assert_eq!(cookie("sFrontToken"), Some(renewed().text()));
 }
 
@@ -44,7 +49,10 @@ async fn the_refresh_call_is_that_of_the_protocol() {
     assert_eq!(seen.header("rid").as_deref(), Some("session"));
     assert_eq!(seen.header("st-auth-mode").as_deref(), Some("cookie"));
     assert_eq!(seen.header("anti-csrf").as_deref(), Some("csrf-1"));
-    assert_eq!(seen.header("fdi-version").as_deref(), Some("1.16,1.17,1.18,1.19,2.0,3.0,3.1,4.0,4.1,4.2"));
+    assert_eq!(
+        seen.header("fdi-version").as_deref(),
+        Some("1.16,1.17,1.18,1.19,2.0,3.0,3.1,4.0,4.1,4.2")
+    );
     assert_eq!(*seen.body.borrow(), "");
 }
 
@@ -85,7 +93,10 @@ async fn a_refresh_that_the_server_fails_keeps_the_session_and_its_answer_reache
     let page = expired_once();
     page.server.on(REFRESH, [Reply::status(500).body("the server's trouble")]);
     let answer = page.get("/orders").await;
-    assert_eq!((answer.status(), answer.text().await.unwrap().as_str()), (500, "the server's trouble"));
+    assert_eq!(
+        (answer.status(), answer.text().await.unwrap().as_str()),
+        (500, "the server's trouble")
+    );
     assert_eq!(state(), "authenticated");
     assert!(page.events.take().is_empty());
 }
@@ -121,7 +132,9 @@ async fn a_success_without_front_token_is_reported() {
     let page = expired_once();
     page.server.on(REFRESH, [Reply::ok()]);
     let error = page.try_get("/orders").await.unwrap_err();
-    assert!(error.to_string().contains("The 'front-token' header is missing from a successful refresh-session response"));
+    assert!(error.to_string().contains(
+        "The 'front-token' header is missing from a successful refresh-session response"
+    ));
     let error = passerby::attempt_refreshing_session().await.unwrap_err();
     assert_eq!(error.code().as_deref(), Some("FRONT_TOKEN_MISSING"));
     assert_eq!(state(), "authenticated");
@@ -139,18 +152,24 @@ async fn a_success_with_an_unreadable_front_token_is_no_refresh() {
 
 #[wasm_bindgen_test]
 async fn an_api_that_goes_on_refusing_is_given_up_after_the_limit() {
-    let page = Page::signed_in_with(&Token::user("s1"), |config| config.max_retry_attempts_for_session_refresh = 2);
+    let page = Page::signed_in_with(&Token::user("s1"), |config| {
+        config.max_retry_attempts_for_session_refresh = 2
+    });
     page.server.on("/orders", [Reply::refused("wrong password")]);
     page.server.on(REFRESH, [Reply::ok().user(&renewed())]);
     let error = page.try_get("/orders").await.unwrap_err();
-    assert!(error.to_string().contains("Received a 401 response from https://api.passerby.test/orders. Attempted to refresh"));
+    assert!(error.to_string().contains(
+        "Received a 401 response from https://api.passerby.test/orders. Attempted to refresh"
+    ));
     assert_eq!((page.server.count("/orders"), page.server.count(REFRESH)), (3, 2));
     assert_eq!(state(), "authenticated");
 }
 
 #[wasm_bindgen_test]
 async fn a_limit_of_zero_means_no_refresh() {
-    let page = Page::signed_in_with(&Token::user("s1"), |config| config.max_retry_attempts_for_session_refresh = 0);
+    let page = Page::signed_in_with(&Token::user("s1"), |config| {
+        config.max_retry_attempts_for_session_refresh = 0
+    });
     page.server.on("/orders", [Reply::try_refresh()]);
     let error = page.try_get("/orders").await.unwrap_err();
     assert!(error.to_string().contains("Received a 401 response from"), "{error}");
@@ -159,7 +178,8 @@ async fn a_limit_of_zero_means_no_refresh() {
 
 #[wasm_bindgen_test]
 async fn another_status_can_mean_that_the_session_has_expired() {
-    let page = Page::signed_in_with(&Token::user("s1"), |config| config.session_expired_status_code = 440);
+    let page =
+        Page::signed_in_with(&Token::user("s1"), |config| config.session_expired_status_code = 440);
     page.server.on("/login-only", [Reply::refused("not ours")]);
     assert_eq!(page.get("/login-only").await.status(), 401);
     page.server.on("/orders", [Reply::status(440), Reply::ok()]);
@@ -181,7 +201,8 @@ async fn a_refusal_of_the_refresh_without_any_header_ends_the_session() {
 async fn a_hanging_refresh_holds_nobody_whose_token_still_works() {
     let page = expired_once();
     let gate = Gate::closed();
-    page.server.on(REFRESH, [Reply::ok().user(&renewed()).behind(&gate), Reply::ended("unauthorised")]);
+    page.server
+        .on(REFRESH, [Reply::ok().user(&renewed()).behind(&gate), Reply::ended("unauthorised")]);
     page.server.on("/open", [Reply::ok()]);
     let refused = page.get_later("/orders");
     page.server.arrived(1, REFRESH).await;
@@ -210,7 +231,8 @@ async fn a_refresh_that_hangs_for_too_long_counts_as_failed() {
     assert!(passerby::attempt_refreshing_session().await.unwrap());
 }
 
-/// Makes the limit of a refresh call, which is shorter than that of its lock, a thousand times shorter until it is taken.
+/// Makes the limit of a refresh call, which is shorter than that of its lock, a thousand times
+/// shorter until it is taken.
 fn hurry() -> Hurry {
     Hurry::new()
 }
@@ -262,7 +284,8 @@ async fn a_session_that_cannot_be_refreshed_now_does_not_exist_and_is_kept() {
 
 #[wasm_bindgen_test]
 async fn a_clock_that_is_an_hour_ahead_expires_nothing() {
-    // The server is an hour behind this computer, by whose clock this token expired half an hour ago.
+    // The server is an hour behind this computer, by whose clock this token expired half an hour
+    // ago.
     let page = Page::start();
     page.server.on(REFRESH, [Reply::ended("unauthorised")]);
     page.server.on("/login", [Reply::ok().user(&Token::user("s1").issued(-3600.0).living(1800.0))]);
@@ -282,7 +305,10 @@ async fn a_clock_that_is_an_hour_behind_keeps_nothing_alive() {
     // Lives for one second by the server's clock, for an hour by ours.
     let page = Page::start();
     page.server.on("/login", [Reply::ok().user(&Token::user("s1").issued(3600.0).living(1.0))]);
-    page.server.on(REFRESH, [Reply::ended("unauthorised"), Reply::ok().user(&Token::user("s1").issued(3700.0))]);
+    page.server.on(
+        REFRESH,
+        [Reply::ended("unauthorised"), Reply::ok().user(&Token::user("s1").issued(3700.0))],
+    );
     page.get("/login").await;
     sleep(2100).await;
     assert!(passerby::does_session_exist().await.unwrap());

@@ -34,7 +34,9 @@ async fn requests_of_gloo_net_carry_what_the_protocol_asks_for() {
 async fn a_rid_of_the_caller_is_kept_and_its_auth_mode_is_not() {
     let page = Page::signed_in(&Token::user("s1"));
     page.server.on("/orders", [Reply::ok()]);
-    let request = Request::get(&format!("{API}/orders")).header("rid", "mine").header("st-auth-mode", "header");
+    let request = Request::get(&format!("{API}/orders"))
+        .header("rid", "mine")
+        .header("st-auth-mode", "header");
     request.header("x-app", "kept").send().await.unwrap();
     let seen = page.server.one("/orders");
     assert_eq!(seen.header("rid").as_deref(), Some("mine"));
@@ -48,7 +50,8 @@ async fn the_anti_csrf_token_is_stored_sent_and_forgotten_with_the_session() {
     page.server.on(REFRESH, [Reply::ended("unauthorised")]);
     page.server.on("/login", [Reply::ok().user(&Token::user("s1")).header("anti-csrf", "csrf-1")]);
     page.server.on("/orders", [Reply::ok()]);
-    page.server.on(SIGN_OUT, [Reply::ok().body(r#"{"status":"OK"}"#).header("front-token", "remove")]);
+    page.server
+        .on(SIGN_OUT, [Reply::ok().body(r#"{"status":"OK"}"#).header("front-token", "remove")]);
     page.get("/login").await;
     page.get("/orders").await;
     assert_eq!(page.server.one("/login").header("anti-csrf"), None);
@@ -90,7 +93,8 @@ async fn a_relative_url_is_ours_only_where_the_page_is_the_api() {
     let own = web_sys::window().unwrap().location().origin().unwrap();
     let url = format!("{own}/orders");
     for (api, rid) in [(API, None), (own.as_str(), Some("anti-csrf"))] {
-        let page = Page::signed_in_with(&Token::user("s1"), |config| config.api_domain = api.into());
+        let page =
+            Page::signed_in_with(&Token::user("s1"), |config| config.api_domain = api.into());
         page.server.on(&url, [Reply::ok()]);
         Request::get("/orders").send().await.unwrap();
         assert_eq!(page.server.one(&url).header("rid").as_deref(), rid, "{api}");
@@ -127,13 +131,18 @@ async fn hosts_of_the_backend_domain_are_ours_and_hosts_that_look_like_them_are_
 async fn credentials_that_the_caller_refused_stay_refused() {
     let page = Page::signed_in(&Token::user("s1"));
     page.server.on("/orders", [Reply::ok()]);
-    Request::get(&format!("{API}/orders")).credentials(RequestCredentials::Omit).send().await.unwrap();
+    Request::get(&format!("{API}/orders"))
+        .credentials(RequestCredentials::Omit)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(page.server.one("/orders").credentials, RequestCredentials::Omit);
 }
 
 #[wasm_bindgen_test]
 async fn credentials_are_the_callers_where_the_app_wants_it_so() {
-    let page = Page::signed_in_with(&Token::user("s1"), |config| config.auto_add_credentials = false);
+    let page =
+        Page::signed_in_with(&Token::user("s1"), |config| config.auto_add_credentials = false);
     page.server.on("/orders", [Reply::ok()]);
     page.get("/orders").await;
     assert_eq!(page.server.one("/orders").credentials, RequestCredentials::SameOrigin);
@@ -144,9 +153,11 @@ async fn a_body_goes_again_with_the_retry() {
     let page = Page::signed_in(&Token::user("s1"));
     page.server.on("/orders", [Reply::try_refresh(), Reply::status(201)]);
     page.server.on(REFRESH, [Reply::ok().user(&Token::user("s1").issued(1.0))]);
-    let answer = Request::post(&format!("{API}/orders")).body("two apples").unwrap().send().await.unwrap();
+    let answer =
+        Request::post(&format!("{API}/orders")).body("two apples").unwrap().send().await.unwrap();
     assert_eq!(answer.status(), 201);
-    let bodies: Vec<String> = page.server.seen("/orders").iter().map(|seen| seen.body.borrow().clone()).collect();
+    let bodies: Vec<String> =
+        page.server.seen("/orders").iter().map(|seen| seen.body.borrow().clone()).collect();
     assert_eq!(bodies, ["two apples", "two apples"]);
     assert!(page.server.seen("/orders").iter().all(|seen| seen.method == "POST"));
 }
@@ -177,7 +188,10 @@ async fn a_network_failure_reaches_the_caller_and_ends_nothing() {
 #[wasm_bindgen_test]
 async fn tokens_count_on_every_status() {
     let page = Page::signed_in(&Token::user("s1"));
-    page.server.on("/orders", [Reply::status(500).user(&Token::user("s1").issued(1.0).with("role", "admin"))]);
+    page.server.on(
+        "/orders",
+        [Reply::status(500).user(&Token::user("s1").issued(1.0).with("role", "admin"))],
+    );
     page.get("/orders").await;
     assert_eq!(page.events.take(), ["ACCESS_TOKEN_PAYLOAD_UPDATED in authenticated"]);
     let payload: serde_json::Value = passerby::access_token_payload().await.unwrap();
@@ -202,7 +216,8 @@ const calls = {
   "a String": (url) => fetch(new String(url)),
   "what has toString": (url) => fetch({ toString: () => url }),
   "a Request": (url) => fetch(new Request(url, { headers: { "x-app": "1" } })),
-  "a Request and options": (url) => fetch(new Request(url, { headers: { "x-app": "0" } }), { headers: { "x-app": "1" } }),
+  "a Request and options": (url) =>
+    fetch(new Request(url, { headers: { "x-app": "0" } }), { headers: { "x-app": "1" } }),
   "a Request as options": (url) => fetch(url, new Request(url, { headers: { "x-app": "1" } })),
   "a method of another object": (url) => ({ fetch }).fetch(url),
 };
@@ -212,12 +227,20 @@ export const call = (way, url) => calls[way](url);
 export async function wrongCalls(url) {
   const spent = new Request(url, { method: "POST", body: "x" });
   await spent.text();
-  const wrong = { "a spent body": [spent], "a bad header": [url, { headers: { "\n": "" } }], "a body with GET": [url, { body: "x" }] };
+  const wrong = {
+    "a spent body": [spent],
+    "a bad header": [url, { headers: { "\n": "" } }],
+    "a body with GET": [url, { body: "x" }],
+  };
   const bad = [];
   for (const [name, args] of Object.entries(wrong)) {
     try {
-      const outcome = fetch(...args).then(() => "was fine", (error) => error instanceof TypeError ? "" : "another error");
-      const said = await Promise.race([outcome, new Promise((done) => setTimeout(done, 1000, "never ended"))]);
+      const outcome = fetch(...args).then(
+        () => "was fine",
+        (error) => error instanceof TypeError ? "" : "another error",
+      );
+      const late = new Promise((done) => setTimeout(done, 1000, "never ended"));
+      const said = await Promise.race([outcome, late]);
       if (said) bad.push(`${name} ${said}`);
     } catch {
       bad.push(`${name} threw`);
@@ -248,7 +271,8 @@ async fn every_way_to_call_fetch_is_intercepted() {
         let path = format!("/{}", name.replace(' ', "-"));
         page.server.on(&path, [Reply::try_refresh(), Reply::ok()]);
         page.server.on(REFRESH, [Reply::ok().user(&Token::user("s1").issued(1.0))]);
-        let answer: web_sys::Response = JsFuture::from(call(&way, &format!("{API}{path}"))).await.unwrap().unchecked_into();
+        let answer: web_sys::Response =
+            JsFuture::from(call(&way, &format!("{API}{path}"))).await.unwrap().unchecked_into();
         assert_eq!(answer.status(), 200, "{name}");
         let seen = page.server.seen(&path);
         assert_eq!(seen.len(), 2, "{name}: refreshed and sent again");

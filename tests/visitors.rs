@@ -7,7 +7,10 @@ mod support;
 
 use gloo_storage::{LocalStorage, Storage};
 use passerby::AnonymousMode;
-use support::{ANONYMOUS_ID, Gate, Page, REFRESH, Reply, Token, all, cookie, later, set_cookie, sleep, state, until};
+use support::{
+    ANONYMOUS_ID, Gate, Page, REFRESH, Reply, Token, all, cookie, later, set_cookie, sleep, state,
+    until,
+};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -56,7 +59,8 @@ async fn rule_10_who_asks_again_does_so_with_the_same_key_until_there_is_a_sessi
         seen.iter().map(|seen| seen.header("st-anonymous-mode")).collect::<Vec<_>>()
     };
     let page = Page::start_with(|config| config.anonymous = AnonymousMode::On);
-    page.server.on("/products", [Reply::unreachable(), Reply::ok().anonymous(&visitor()), Reply::ok()]);
+    page.server
+        .on("/products", [Reply::unreachable(), Reply::ok().anonymous(&visitor()), Reply::ok()]);
     assert_eq!(key(), None);
     page.try_get("/products").await.unwrap_err();
     let first = key().unwrap();
@@ -85,7 +89,8 @@ async fn rule_10_without_a_wish_the_question_names_the_visitor_until_it_is_answe
     page.get("/products").await;
     let accept = format!("*/*, application/vnd.passerby;key={first}");
     assert!(accept.len() <= 128, "more would not be allowed without a CORS preflight");
-    let sent = |url| page.server.seen(url).iter().map(|seen| seen.header("accept")).collect::<Vec<_>>();
+    let sent =
+        |url| page.server.seen(url).iter().map(|seen| seen.header("accept")).collect::<Vec<_>>();
     assert_eq!(sent(REFRESH), [Some(accept.clone()), Some(accept)]);
     assert_eq!(sent("/products"), [None]);
     assert_eq!(page.server.seen(REFRESH)[0].header("st-anonymous-mode"), None);
@@ -158,7 +163,10 @@ async fn a_session_that_the_server_knows_comes_back_after_the_first_answer() {
     until("the session is back", || state() == "authenticated").await;
     page.get("/products").await;
     assert_eq!(page.server.count(REFRESH), 1);
-    assert_eq!(page.events.take().first().map(String::as_str), Some("SESSION_CREATED in authenticated"));
+    assert_eq!(
+        page.events.take().first().map(String::as_str),
+        Some("SESSION_CREATED in authenticated")
+    );
 }
 
 #[wasm_bindgen_test]
@@ -182,7 +190,10 @@ async fn a_session_that_the_browser_forgot_comes_back_with_one_call() {
     assert!(passerby::does_session_exist().await.unwrap());
     assert!(!passerby::is_anonymous().await.unwrap());
     assert_eq!(page.server.urls(), [REFRESH]);
-    assert_eq!(page.events.take(), ["SESSION_CREATED in authenticated", "REFRESH_SESSION in authenticated"]);
+    assert_eq!(
+        page.events.take(),
+        ["SESSION_CREATED in authenticated", "REFRESH_SESSION in authenticated"]
+    );
 }
 
 #[wasm_bindgen_test]
@@ -226,12 +237,19 @@ async fn rule_9_refreshing_is_for_user_sessions() {
 #[wasm_bindgen_test]
 async fn signing_in_replaces_the_anonymous_session() {
     let page = Page::visited_by(&visitor());
-    page.server.on("/login", [Reply::ok().user(&Token::user("s1")).header("st-anonymous-front-token", "remove")]);
+    page.server.on(
+        "/login",
+        [Reply::ok().user(&Token::user("s1")).header("st-anonymous-front-token", "remove")],
+    );
     page.get("/login").await;
     assert_eq!(page.events.take(), ["SESSION_CREATED in authenticated"]);
     assert_eq!(cookie("sAnonymousFrontToken"), None);
     assert!(!passerby::is_anonymous().await.unwrap());
-    assert_eq!(passerby::anonymous_id().await.unwrap().as_deref(), Some(ANONYMOUS_ID), "the same as before");
+    assert_eq!(
+        passerby::anonymous_id().await.unwrap().as_deref(),
+        Some(ANONYMOUS_ID),
+        "the same as before"
+    );
 }
 
 #[wasm_bindgen_test]
@@ -279,7 +297,8 @@ async fn without_consent_the_server_is_told_with_each_request() {
 #[wasm_bindgen_test]
 async fn taking_consent_back_removes_the_session_at_once() {
     let page = Page::visited_by(&visitor());
-    page.server.on(REFRESH, [Reply::refused("unauthorised").header("st-anonymous-front-token", "remove")]);
+    page.server
+        .on(REFRESH, [Reply::refused("unauthorised").header("st-anonymous-front-token", "remove")]);
     passerby::set_anonymous_sessions(false).await.unwrap();
     assert_eq!(page.server.one(REFRESH).header("st-anonymous-mode").as_deref(), Some("off"));
     assert_eq!(page.events.take(), ["ANONYMOUS_SESSION_REMOVED in none"]);

@@ -27,9 +27,14 @@ const FLAGS = [
   "--disable-backgrounding-occluded-windows",
 ];
 
-/** The scripts of a contestant, as an app's production build makes them: one file, and what is loaded when it is first used. */
+/**
+ * The scripts of a contestant, as an app's production build makes them: one file, and what is
+ * loaded when it is first used.
+ */
 async function bundle(contestant) {
-  const built = await Promise.all(["first.js", "page.js"].map((entry) => bundleOf(contestant, entry)));
+  const built = await Promise.all(
+    ["first.js", "page.js"].map((entry) => bundleOf(contestant, entry)),
+  );
   return Object.assign({}, ...built);
 }
 
@@ -81,7 +86,10 @@ class Contestant {
   async signIn() {
     await this.forgetVisitor();
     const page = await this.open("/app");
-    check((await page.evaluate(() => (bench.start(), bench.signIn()))) === "signed in", `${this.name} does not sign in`);
+    check(
+      (await page.evaluate(() => (bench.start(), bench.signIn()))) === "signed in",
+      `${this.name} does not sign in`,
+    );
     await page.close();
   }
 
@@ -101,9 +109,19 @@ export async function browser(report, { isQuick }) {
   const contestants = {};
   for (const name of [PEER, OURS, "nothing"]) {
     const front = await Front.start(`${name}.localhost`, await bundle(name));
-    const options = ["passerby", "--database", join(folder, `${name}.db`), "--origin", front.origin];
+    const options = [
+      "passerby",
+      "--database",
+      join(folder, `${name}.db`),
+      "--origin",
+      front.origin,
+    ];
     // The peer's back end has no anonymous sessions; those of its guests are the app's own.
-    const api = await serve([process.env.PASSERBY_BENCHES, ...options, ...(name === OURS ? [] : ["--no-anonymous"])]);
+    const api = await serve([
+      process.env.PASSERBY_BENCHES,
+      ...options,
+      ...(name === OURS ? [] : ["--no-anonymous"]),
+    ]);
     servers.push(api, front);
     front.backEnd = () => api.address;
     contestants[name] = new Contestant(name, front, context);
@@ -111,7 +129,8 @@ export async function browser(report, { isQuick }) {
   const guests = await guestsOfThePeer(folder);
   servers.push(...guests);
   const { backEnd } = contestants[PEER].front;
-  contestants[PEER].front.backEnd = (path) => (path === "/any" || path === "/create-anonymous-session" ? guests[0].address : backEnd(path));
+  contestants[PEER].front.backEnd = (path) =>
+    path === "/any" || path === "/create-anonymous-session" ? guests[0].address : backEnd(path);
 
   const bench = new Bench(report, contestants, isQuick);
   try {
@@ -131,7 +150,12 @@ export async function browser(report, { isQuick }) {
 
 /** The source of a token for the peer's guests. */
 async function guestsOfThePeer(folder) {
-  const keys = await serve([process.env.PASSERBY_BENCHES, "passerby", "--database", join(folder, "keys.db")]);
+  const keys = await serve([
+    process.env.PASSERBY_BENCHES,
+    "passerby",
+    "--database",
+    join(folder, "keys.db"),
+  ]);
   const script = join(import.meta.dirname, "../server/express-jose.mjs");
   return [await serve(["node", script, keys.address], { env: { NODE_ENV: "production" } }), keys];
 }
@@ -160,8 +184,19 @@ class Bench {
   /** From the navigation to the answer to the first question of a visitor who has signed in. */
   async navigation() {
     for (const contestant of this.#both) await contestant.signIn();
-    const slow = { cpu: 4, network: { offline: false, latency: 150, downloadThroughput: 200_000, uploadThroughput: 200_000 } };
-    for (const [title, profile] of [["", {}], [", CPU slowed 4 times, 1.6 Mbit/s, 150 ms", slow]]) {
+    const slow = {
+      cpu: 4,
+      network: {
+        offline: false,
+        latency: 150,
+        downloadThroughput: 200_000,
+        uploadThroughput: 200_000,
+      },
+    };
+    for (const [title, profile] of [
+      ["", {}],
+      [", CPU slowed 4 times, 1.6 Mbit/s, 150 ms", slow],
+    ]) {
       for (const isCold of [false, true]) {
         const inits = new Map(this.#both.map(({ name }) => [name, []]));
         const times = this.#times(profile.cpu ? 10 : 20, 3);
@@ -172,7 +207,11 @@ class Bench {
         });
         const cache = isCold ? "cold cache" : "warm cache";
         this.#add(`navigation to the first answer, ${cache}${title}`, "ms", answered);
-        this.#add(`of it init, ${cache}${title}`, "ms", [...inits.values()].map((values) => values.slice(times.warmUp)));
+        this.#add(
+          `of it init, ${cache}${title}`,
+          "ms",
+          [...inits.values()].map((values) => values.slice(times.warmUp)),
+        );
       }
     }
   }
@@ -207,12 +246,21 @@ class Bench {
       return took;
     });
     this.#add("new visitor: init to the API's first answer, server 50 ms away", "ms", measured);
-    this.#add("new visitor: requests for it", "requests", this.#both.map(({ name }) => trips.get(name)));
+    this.#add(
+      "new visitor: requests for it",
+      "requests",
+      this.#both.map(({ name }) => trips.get(name)),
+    );
   }
 
   /** Functions that apps call all the time, with nothing to wait for. */
   async questions() {
-    const expected = { doesSessionExist: "true", getUserId: "ada", getAccessTokenPayloadSecurely: "sub", getSnapshot: "authenticated" };
+    const expected = {
+      doesSessionExist: "true",
+      getUserId: "ada",
+      getAccessTokenPayloadSecurely: "sub",
+      getSnapshot: "authenticated",
+    };
     const count = this.#isQuick ? 100 : 500;
     for (const cookies of [0, 30, 100]) {
       const pages = new Map();
@@ -220,7 +268,8 @@ class Bench {
         await contestant.signIn();
         const page = await contestant.open("/app");
         await page.evaluate((count) => {
-          for (let number = 0; number < count; number++) document.cookie = `foreign${number}=0123456789abcdef0123456789abcdef; Path=/`;
+          for (let number = 0; number < count; number++)
+            document.cookie = `foreign${number}=0123456789abcdef0123456789abcdef; Path=/`;
           bench.start();
         }, cookies);
         pages.set(contestant, page);
@@ -234,7 +283,14 @@ class Bench {
         });
         const title = `${name}, ${cookies} foreign cookies`;
         if (who.length > 1) this.#add(title, "µs", values);
-        else this.#report.add("browser", title, "µs", { [OURS]: values[0] }, { note: "the peer has no such function" });
+        else
+          this.#report.add(
+            "browser",
+            title,
+            "µs",
+            { [OURS]: values[0] },
+            { note: "the peer has no such function" },
+          );
       }
       for (const page of pages.values()) await page.close();
     }
@@ -243,22 +299,41 @@ class Bench {
   /** The cost of a request above that of one without an SDK. */
   async requests() {
     for (const contestant of this.#both) await contestant.signIn();
-    const foreign = `${this.#all.nothing.front.origin.replace("nothing.localhost", "127.0.0.1")}/foreign`;
+    const { origin } = this.#all.nothing.front;
+    const foreign = `${origin.replace("nothing.localhost", "127.0.0.1")}/foreign`;
     const count = this.#isQuick ? 50 : 300;
     // Over the network, and twice each.
     const fewer = this.#isQuick ? 20 : 60;
     for (const method of ["GET", "POST"]) {
-      await this.#inPages("/stub", `intercepted fetch, ${method}, overhead over an immediate stub`, (page) => this.#fetches(page, method, "/immediate", count, true));
+      await this.#inPages(
+        "/stub",
+        `intercepted fetch, ${method}, overhead over an immediate stub`,
+        (page) => this.#fetches(page, method, "/immediate", count, true),
+      );
     }
-    await this.#inPages("/stub", "fetch to a foreign domain, overhead over an immediate stub", (page) => this.#fetches(page, "GET", foreign, count, false));
+    await this.#inPages(
+      "/stub",
+      "fetch to a foreign domain, overhead over an immediate stub",
+      (page) => this.#fetches(page, "GET", foreign, count, false),
+    );
     for (const method of ["GET", "POST"]) {
-      await this.#inPages("/app", `intercepted XHR, ${method}, overhead over loopback`, (page) => page.evaluate(([method, count]) => bench.xhrs(method, "/immediate", count), [method, fewer]));
+      await this.#inPages("/app", `intercepted XHR, ${method}, overhead over loopback`, (page) =>
+        page.evaluate(
+          ([method, count]) => bench.xhrs(method, "/immediate", count),
+          [method, fewer],
+        ),
+      );
     }
-    await this.#inPages("/app", "XHR to a foreign domain, overhead over loopback", (page) => page.evaluate(([url, count]) => bench.xhrs("GET", url, count), [foreign, fewer]));
+    await this.#inPages("/app", "XHR to a foreign domain, overhead over loopback", (page) =>
+      page.evaluate(([url, count]) => bench.xhrs("GET", url, count), [foreign, fewer]),
+    );
   }
 
   async #fetches(page, method, url, count, isOurs) {
-    const { overhead, touched } = await page.evaluate(([method, url, count]) => bench.fetches(method, url, count), [method, url, count]);
+    const { overhead, touched } = await page.evaluate(
+      ([method, url, count]) => bench.fetches(method, url, count),
+      [method, url, count],
+    );
     check(touched === isOurs, `the SDK ${touched ? "touched" : "did not touch"} ${method} ${url}`);
     return overhead;
   }
@@ -282,14 +357,28 @@ class Bench {
   /** An access token that has expired, and twenty requests that find out together. */
   async expiry() {
     for (const contestant of this.#both) await contestant.signIn();
-    const measured = await alternate(this.#both, this.#times(10, 2), (contestant) => this.#expired(contestant, 1, 20));
-    this.#add("expiry: 20 requests at once, server 50 ms away", "ms", measured, "floor 450 ms over HTTP/1.1, one refresh each");
+    const measured = await alternate(this.#both, this.#times(10, 2), (contestant) =>
+      this.#expired(contestant, 1, 20),
+    );
+    this.#add(
+      "expiry: 20 requests at once, server 50 ms away",
+      "ms",
+      measured,
+      "floor 450 ms over HTTP/1.1, one refresh each",
+    );
   }
 
   async tabs() {
     for (const contestant of this.#both) await contestant.signIn();
-    const measured = await alternate(this.#both, this.#times(5, 1), (contestant) => this.#expired(contestant, 8, 5));
-    this.#add("expiry: 8 tabs with 5 requests each, server 50 ms away", "ms", measured, "one refresh each");
+    const measured = await alternate(this.#both, this.#times(5, 1), (contestant) =>
+      this.#expired(contestant, 8, 5),
+    );
+    this.#add(
+      "expiry: 8 tabs with 5 requests each, server 50 ms away",
+      "ms",
+      measured,
+      "one refresh each",
+    );
   }
 
   async #expired({ name, front, ...contestant }, tabs, count) {
@@ -297,12 +386,17 @@ class Bench {
     const pages = [];
     for (let tab = 0; tab < tabs; tab++) pages.push(await open());
     for (const page of pages) await page.evaluate(() => bench.start());
-    check((await pages[0].evaluate(() => bench.expire())) === "expired", `${name}'s token does not expire`);
+    check(
+      (await pages[0].evaluate(() => bench.expire())) === "expired",
+      `${name}'s token does not expire`,
+    );
     front.calls.clear();
     front.delay = FAR;
     const moment = Date.now() + 300 + 20 * tabs;
     const ends = await Promise.all(
-      pages.map((page, tab) => page.evaluate((all) => bench.atOnce(...all), [count, moment, `/user/${tab}`, "200 ada"])),
+      pages.map((page, tab) =>
+        page.evaluate((all) => bench.atOnce(...all), [count, moment, `/user/${tab}`, "200 ada"]),
+      ),
     );
     front.delay = 0;
     for (const page of pages) await page.close();
@@ -311,7 +405,10 @@ class Bench {
     return Math.max(...ends) - moment;
   }
 
-  /** The time that a page's main thread is busy, without what the browser itself takes for a request. */
+  /**
+   * The time that a page's main thread is busy, without what the browser itself takes for a
+   * request.
+   */
   async mainThread() {
     const all = Object.values(this.#all);
     for (const contestant of this.#both) await contestant.signIn();
@@ -327,7 +424,10 @@ class Bench {
     const measured = await alternate(all, this.#times(5, 1), async (contestant) => {
       const { page, session } = pages.get(contestant);
       await page.bringToFront();
-      const busy = async () => (await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration").value * 1000;
+      const busy = async () =>
+        (await session.send("Performance.getMetrics")).metrics.find(
+          ({ name }) => name === "TaskDuration",
+        ).value * 1000;
       const before = await busy();
       await page.evaluate((count) => bench.inTurn(count, "/immediate"), count);
       return (await busy()) - before;
@@ -335,29 +435,38 @@ class Bench {
     for (const { page } of pages.values()) await page.close();
     const without = measured[2];
     const over = (values) => values.map((value, round) => value - without[round]);
-    this.#add(`main thread, ${count.toLocaleString("en")} intercepted requests`, "ms", [over(measured[0]), over(measured[1])], "without what the page takes by itself");
+    this.#add(
+      `main thread, ${count.toLocaleString("en")} intercepted requests`,
+      "ms",
+      [over(measured[0]), over(measured[1])],
+      "without what the page takes by itself",
+    );
   }
 
   /** Memory that is kept after many requests. */
   async memory() {
     for (const contestant of this.#both) await contestant.signIn();
     const count = this.#isQuick ? 2_000 : 10_000;
-    const measured = await alternate(this.#both, { rounds: this.#isQuick ? 1 : 3, warmUp: 0 }, async (contestant) => {
-      const page = await contestant.open("/stub");
-      const session = await page.context().newCDPSession(page);
-      await page.evaluate(() => (bench.start(), bench.inTurn(1_000, "/immediate")));
-      const kept = async () => {
-        await session.send("HeapProfiler.collectGarbage");
-        await session.send("HeapProfiler.collectGarbage");
-        const { usedSize, backingStorageSize = 0 } = await session.send("Runtime.getHeapUsage");
-        return usedSize + backingStorageSize;
-      };
-      const before = await kept();
-      await page.evaluate((count) => bench.inTurn(count, "/immediate"), count);
-      const more = (await kept()) - before;
-      await page.close();
-      return more / 1024;
-    });
+    const measured = await alternate(
+      this.#both,
+      { rounds: this.#isQuick ? 1 : 3, warmUp: 0 },
+      async (contestant) => {
+        const page = await contestant.open("/stub");
+        const session = await page.context().newCDPSession(page);
+        await page.evaluate(() => (bench.start(), bench.inTurn(1_000, "/immediate")));
+        const kept = async () => {
+          await session.send("HeapProfiler.collectGarbage");
+          await session.send("HeapProfiler.collectGarbage");
+          const { usedSize, backingStorageSize = 0 } = await session.send("Runtime.getHeapUsage");
+          return usedSize + backingStorageSize;
+        };
+        const before = await kept();
+        await page.evaluate((count) => bench.inTurn(count, "/immediate"), count);
+        const more = (await kept()) - before;
+        await page.close();
+        return more / 1024;
+      },
+    );
     this.#add(`memory kept of ${count.toLocaleString("en")} intercepted requests`, "KiB", measured);
   }
 }

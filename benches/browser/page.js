@@ -1,4 +1,5 @@
-// Functions that the benchmark calls in a page, as an app would. `natives` are the browser's own, taken before the SDK came.
+// Functions that the benchmark calls in a page, as an app would. `natives` are the browser's own,
+// taken before the SDK came.
 
 import { firstRequest, questions, start } from "contestant";
 
@@ -23,7 +24,10 @@ const ask = (XHR, method, url, body) =>
     xhr.send(body);
   });
 
-const json = (method) => (method === "POST" ? { method, headers: { "content-type": "application/json" }, body: '{"plant":1}' } : undefined);
+const json = (method) =>
+  method === "POST"
+    ? { method, headers: { "content-type": "application/json" }, body: '{"plant":1}' }
+    : undefined;
 
 /** Fails as the benchmark does. */
 function expect(condition, what) {
@@ -46,7 +50,10 @@ globalThis.bench = {
     return (took * 1000) / count;
   },
 
-  /** Microseconds that a request over the stub takes more than the stub alone, and whether the SDK touched it. */
+  /**
+   * Microseconds that a request over the stub takes more than the stub alone, and whether the SDK
+   * touched it.
+   */
   async fetches(method, url, count) {
     const { stub } = natives;
     const batch = async (send) => {
@@ -65,12 +72,18 @@ globalThis.bench = {
     return { overhead: with_ - raw, touched: stub.touched };
   },
 
-  /** The same for XMLHttpRequest, over the loopback network, one request of each kind after the other. */
+  /**
+   * The same for XMLHttpRequest, over the loopback network, one request of each kind after the
+   * other.
+   */
   async xhrs(method, url, count) {
     const [raw, patched] = [[], []];
     const body = json(method)?.body;
     for (let call = 0; call < count; call++) {
-      for (const [XHR, times] of [[natives.XMLHttpRequest, raw], [XMLHttpRequest, patched]]) {
+      for (const [XHR, times] of [
+        [natives.XMLHttpRequest, raw],
+        [XMLHttpRequest, patched],
+      ]) {
         let answer;
         times.push(await time(async () => (answer = await ask(XHR, method, url, body))));
         expect(answer === "{}", `the answer ${answer}`);
@@ -92,7 +105,10 @@ globalThis.bench = {
 
   expire: async () => (await fetch("/expire", { method: "POST" })).text(),
 
-  /** Requests at once, from that moment on; the moment of the last answer. Each has a URL of its own: browsers ask for one URL once at a time. */
+  /**
+   * Requests at once, from that moment on; the moment of the last answer. Each has a URL of its
+   * own: browsers ask for one URL once at a time.
+   */
   async atOnce(count, moment, url, expected) {
     await new Promise((done) => setTimeout(done, Math.max(0, moment - Date.now())));
     const answers = await Promise.all(
@@ -102,7 +118,10 @@ globalThis.bench = {
       }),
     );
     const end = performance.timeOrigin + performance.now();
-    expect(answers.every((answer) => answer === expected), `answers ${[...new Set(answers)]}`);
+    expect(
+      answers.every((answer) => answer === expected),
+      `answers ${[...new Set(answers)]}`,
+    );
     return end;
   },
 
@@ -110,7 +129,10 @@ globalThis.bench = {
   async inTurn(count, url) {
     for (let call = 0; call < count; call++) {
       const response = await fetch(url);
-      expect(response.status === 200 && (await response.text()) === "{}", `status ${response.status}`);
+      expect(
+        response.status === 200 && (await response.text()) === "{}",
+        `status ${response.status}`,
+      );
     }
   },
 };

@@ -1,4 +1,5 @@
-// The example of the SuperTokens documentation: Express with `supertokens-node`. Argument: the address of the session core.
+// The example of the SuperTokens documentation: Express with `supertokens-node`. Argument: the
+// address of the session core.
 
 import express from "express";
 import supertokens from "supertokens-node";
@@ -13,7 +14,12 @@ const YEARS = 315_360_000;
 supertokens.init({
   framework: "express",
   supertokens: { connectionURI: core },
-  appInfo: { appName: "bench", apiDomain: "http://localhost:3000", websiteDomain: "http://localhost:3000", apiBasePath: "/auth" },
+  appInfo: {
+    appName: "bench",
+    apiDomain: "http://localhost:3000",
+    websiteDomain: "http://localhost:3000",
+    apiBasePath: "/auth",
+  },
   recipeList: [Session.init(), JWT.init()],
 });
 
@@ -22,14 +28,26 @@ app.disable("x-powered-by");
 app.disable("etag");
 app.use(middleware());
 app.post("/login", async (request, response) => {
-  await Session.createNewSession(request, response, "public", supertokens.convertToRecipeUserId(request.query.user));
+  await Session.createNewSession(
+    request,
+    response,
+    "public",
+    supertokens.convertToRecipeUserId(request.query.user),
+  );
   response.type("text").send("signed in");
 });
-app.get("/user", verifySession(), (request, response) => response.type("text").send(request.session.getUserId()));
+app.get("/user", verifySession(), (request, response) =>
+  response.type("text").send(request.session.getUserId()),
+);
 app.get("/mint", async (_, response) => {
   const anonymousId = crypto.randomUUID();
   const { jwt } = await JWT.createJWT({ anonymousId, isAnonymous: true }, YEARS, true);
-  response.set("set-cookie", `sAnonymousToken=${jwt}; Path=/; HttpOnly; SameSite=Lax`).type("text").send(anonymousId);
+  response
+    .set("set-cookie", `sAnonymousToken=${jwt}; Path=/; HttpOnly; SameSite=Lax`)
+    .type("text")
+    .send(anonymousId);
 });
 app.use(errorHandler());
-const server = app.listen(0, "localhost", () => console.log(`listening on http://localhost:${server.address().port}`));
+const server = app.listen(0, "localhost", () =>
+  console.log(`listening on http://localhost:${server.address().port}`),
+);

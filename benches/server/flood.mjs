@@ -11,13 +11,16 @@ const LEAST = 2_000;
 
 /** Connections that never send a cookie, so that each request is that of a new visitor. */
 export async function flood(address) {
-  const wrk = launch(["wrk", "-t", "1", "-c", String(CONNECTIONS), "-d", "1h", `${address}/any`], { core: CORES.asks });
+  const wrk = launch(["wrk", "-t", "1", "-c", String(CONNECTIONS), "-d", "1h", `${address}/any`], {
+    core: CORES.asks,
+  });
   let printed = "";
   wrk.stdout.on("data", (text) => (printed += text));
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const end = Date.now() + 10_000;
   // Until the server has made as many as it makes.
-  while ((await ask(agent, address)).status !== 401) check(Date.now() < end, "the flood is none: strangers still get sessions");
+  while ((await ask(agent, address)).status !== 401)
+    check(Date.now() < end, "the flood is none: strangers still get sessions");
   agent.destroy();
   const stop = async () => {
     const ended = new Promise((done) => wrk.once("close", done));
@@ -48,11 +51,17 @@ export async function latency(address, cookie, count) {
 /** @returns {Promise<{ status: number, body: string }>} */
 function ask(agent, address, cookie) {
   return new Promise((done, fail) => {
-    const request = http.get(`${address}/any`, { agent, headers: cookie ? { cookie } : {} }, (response) => {
-      let body = "";
-      response.setEncoding("utf8").on("data", (text) => (body += text));
-      response.on("end", () => done({ status: response.statusCode ?? 0, body })).on("error", fail);
-    });
+    const request = http.get(
+      `${address}/any`,
+      { agent, headers: cookie ? { cookie } : {} },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8").on("data", (text) => (body += text));
+        response
+          .on("end", () => done({ status: response.statusCode ?? 0, body }))
+          .on("error", fail);
+      },
+    );
     request.on("error", fail);
   });
 }

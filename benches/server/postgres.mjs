@@ -1,4 +1,5 @@
-// A PostgreSQL server of the benchmark's own, as the package configures it: every commit waits for the disk.
+// A PostgreSQL server of the benchmark's own, as the package configures it: every commit waits for
+// the disk.
 
 import { execFileSync } from "node:child_process";
 import { appendFileSync, chownSync } from "node:fs";
@@ -30,17 +31,43 @@ export async function startPostgres() {
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid);
   const options = { ...user, cwd: folder };
   const [data, port] = [join(folder, "data"), await freePort()];
-  const words = ["--auth=trust", "--username=passerby", "--encoding=UTF8", "--locale=C", "--pgdata", data];
+  const words = [
+    "--auth=trust",
+    "--username=passerby",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--pgdata",
+    data,
+  ];
   await run([join(programs, "initdb"), ...words], options);
-  const settings = `listen_addresses = '127.0.0.1'\nport = ${port}\nunix_socket_directories = ''\nmax_connections = 200\n`;
+  const settings =
+    `listen_addresses = '127.0.0.1'\nport = ${port}\nunix_socket_directories = ` +
+    `''\nmax_connections = 200\n`;
   appendFileSync(join(data, "postgresql.conf"), settings);
-  const child = launch([join(programs, "postgres"), "-D", data, "-c", "log_min_messages=fatal"], { ...options, core: CORES.answers });
+  const child = launch([join(programs, "postgres"), "-D", data, "-c", "log_min_messages=fatal"], {
+    ...options,
+    core: CORES.answers,
+  });
   const stop = () => void child.kill("SIGQUIT");
   process.on("exit", stop);
   const address = `postgres://passerby@127.0.0.1:${port}/postgres`;
   for (let attempt = 0; ; attempt++) {
     try {
-      await run([join(programs, "pg_isready"), "-q", "-U", "passerby", "-d", "postgres", "-h", "127.0.0.1", "-p", String(port)], { cwd: folder });
+      await run(
+        [
+          join(programs, "pg_isready"),
+          "-q",
+          "-U",
+          "passerby",
+          "-d",
+          "postgres",
+          "-h",
+          "127.0.0.1",
+          "-p",
+          String(port),
+        ],
+        { cwd: folder },
+      );
       return { address, stop };
     } catch (error) {
       if (attempt > 100) throw error;

@@ -9,11 +9,26 @@ export const CONNECTIONS = 32;
 
 /** Requests per second. Fails when one of them failed. */
 async function load(threads, seconds, address, script, rest) {
-  const words = ["wrk", "-t", threads, "-c", CONNECTIONS, "-d", `${seconds}s`, "--timeout", "10s", "-s", join(import.meta.dirname, script)];
+  const words = [
+    "wrk",
+    "-t",
+    threads,
+    "-c",
+    CONNECTIONS,
+    "-d",
+    `${seconds}s`,
+    "--timeout",
+    "10s",
+    "-s",
+    join(import.meta.dirname, script),
+  ];
   const printed = await run([...words.map(String), address, "--", ...rest], { core: CORES.asks });
   const line = printed.split("\n").find((text) => text.startsWith("{"));
   const { requests, failed, seconds: took, example = "" } = JSON.parse(line ?? "{}");
-  check(requests > 0 && failed === 0, `${failed} of ${requests} requests to ${address} failed: ${rest.join(" ")}${example}`);
+  check(
+    requests > 0 && failed === 0,
+    `${failed} of ${requests} requests to ${address} failed: ${rest.join(" ")}${example}`,
+  );
   return requests / took;
 }
 
@@ -24,7 +39,10 @@ export function requests(address, seconds, { method = "GET", path, cookies }) {
   return load(1, seconds, address, "turns.lua", [method, path, ...(file ? [file] : [])]);
 }
 
-/** Refreshes per second. A thread for each connection, because only so an answer is known to be that user's. */
+/**
+ * Refreshes per second. A thread for each connection, because only so an answer is known to be that
+ * user's.
+ */
 export function refreshes(address, seconds) {
   return load(CONNECTIONS, seconds, address, "refresh.lua", []);
 }

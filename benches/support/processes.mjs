@@ -1,4 +1,5 @@
-// Programs that the benchmark starts, each at its place on the machine, and gone when the benchmark is.
+// Programs that the benchmark starts, each at its place on the machine, and gone when the benchmark
+// is.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -27,12 +28,26 @@ export const CORES = { answers: 0, asks: 1 };
 export const isPinned = process.platform === "linux" && availableParallelism() > 1;
 
 /** The words of a command that runs on that core. @param {number | undefined} core */
-const pinned = (core, words) => (isPinned && core !== undefined ? ["taskset", "-c", String(core), ...words] : words);
+const pinned = (core, words) =>
+  isPinned && core !== undefined ? ["taskset", "-c", String(core), ...words] : words;
 
-/** @param {string[]} words @param {{ core?: number, env?: Record<string, string>, uid?: number, gid?: number, cwd?: string }} [options] */
+/**
+ * @param {string[]} words
+ * @param {{
+ *   core?: number,
+ *   env?: Record<string, string>,
+ *   uid?: number,
+ *   gid?: number,
+ *   cwd?: string,
+ * }} [options]
+ */
 export function launch(words, { core, env, ...options } = {}) {
   const [program, ...rest] = pinned(core, words);
-  const child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env }, ...options });
+  const child = spawn(program, rest, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+    ...options,
+  });
   running.add(child);
   child.once("exit", () => running.delete(child));
   return child;

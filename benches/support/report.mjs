@@ -10,7 +10,16 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const OURS = "passerby";
 
 export class Report {
-  /** @type {{ part: string, name: string, unit: string, isMoreBetter: boolean, results: Record<string, ReturnType<typeof summary>>, note?: string }[]} */
+  /**
+   * @type {{
+   *   part: string,
+   *   name: string,
+   *   unit: string,
+   *   isMoreBetter: boolean,
+   *   results: Record<string, ReturnType<typeof summary>>,
+   *   note?: string,
+   * }[]}
+   */
   rows = [];
   #loads = [loadavg()[0]];
 
@@ -20,11 +29,17 @@ export class Report {
    * @param {{ isMoreBetter?: boolean, note?: string }} [more]
    */
   add(part, name, unit, values, { isMoreBetter = false, note } = {}) {
-    const results = Object.fromEntries(Object.entries(values).map(([who, measured]) => [who, summary(measured)]));
+    const results = Object.fromEntries(
+      Object.entries(values).map(([who, measured]) => [who, summary(measured)]),
+    );
     const row = { part, name, unit, isMoreBetter, results, ...(note && { note }) };
     this.rows.push(row);
     this.#loads.push(loadavg()[0]);
-    console.log(lines(row).map((cells) => cells.join(" | ")).join("\n"));
+    console.log(
+      lines(row)
+        .map((cells) => cells.join(" | "))
+        .join("\n"),
+    );
   }
 
   /** Prints everything once more, in one table, and writes the files. @param {string} folder */
@@ -42,7 +57,12 @@ export class Report {
 function circumstances(loads) {
   const said = (program, ...options) => {
     try {
-      return execFileSync(program, options, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim().split("\n")[0];
+      return execFileSync(program, options, {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      })
+        .trim()
+        .split("\n")[0];
     } catch {
       return "unknown";
     }
@@ -60,7 +80,8 @@ function circumstances(loads) {
 }
 
 const describe = ({ at, commit, processor, load, node, rustc, chromium }) =>
-  `${at}, commit ${commit}, ${processor}, load average ${load.least.toFixed(1)} to ${load.most.toFixed(1)}, Node ${node}, ${rustc}, ${chromium}`;
+  `${at}, commit ${commit}, ${processor}, load average ${load.least.toFixed(1)} to ` +
+  `${load.most.toFixed(1)}, Node ${node}, ${rustc}, ${chromium}`;
 
 /** Ours divided by the peer's. */
 export const ratio = (results, peer) => results[OURS].median / results[peer].median;
@@ -69,7 +90,10 @@ const peersOf = (results) => Object.keys(results).filter((who) => who !== OURS);
 
 function number(value) {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
-  return value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
+  return value.toLocaleString("en", {
+    maximumFractionDigits: digits,
+    minimumFractionDigits: digits,
+  });
 }
 
 /** A single value has no spread. */
@@ -88,11 +112,25 @@ function lines({ name, unit, results, note }) {
   const title = note ? `${name} (${note})` : name;
   const peers = peersOf(results);
   if (!peers.length) return [[title, unit, "–", "–", ours, "–"]];
-  return peers.map((peer) => [title, unit, peer, shown(results[peer]), ours, results[OURS] ? quotient(results, peer) : "–"]);
+  return peers.map((peer) => [
+    title,
+    unit,
+    peer,
+    shown(results[peer]),
+    ours,
+    results[OURS] ? quotient(results, peer) : "–",
+  ]);
 }
 
 export function markdown(rows) {
-  const head = ["measure", "unit", "peer", "peer: median (quartiles)", "Passerby: median (quartiles)", "Passerby / peer"];
+  const head = [
+    "measure",
+    "unit",
+    "peer",
+    "peer: median (quartiles)",
+    "Passerby: median (quartiles)",
+    "Passerby / peer",
+  ];
   const cells = [head, head.map(() => "---"), ...rows.flatMap(lines)];
   return cells.map((line) => `| ${line.join(" | ")} |`).join("\n");
 }
@@ -105,20 +143,27 @@ function page(document) {
     const lines = Object.entries(results).map(([who, result]) => {
       const width = Math.max(0, (100 * result.median) / most).toFixed(1);
       const text = `${shown(result)} ${unit}`;
-      return `<tr><th>${escaped(who)}</th><td><div class="${who === OURS ? "ours" : "peer"}" style="width:${width}%"></div></td><td>${escaped(text)}</td></tr>`;
+      return (
+        `<tr><th>${escaped(who)}</th><td><div class="${who === OURS ? "ours" : "peer"}" ` +
+        `style="width:${width}%"></div></td><td>${escaped(text)}</td></tr>`
+      );
     });
     return `<table>${lines.join("")}</table><p>${isMoreBetter ? "more" : "less"} is better</p>`;
   };
   const sections = document.rows.map((row) => {
-    const ratios = row.results[OURS] ? peersOf(row.results).map((peer) => `${quotient(row.results, peer)} × ${peer}`) : [];
-    return `<section><h2>${escaped(row.name)}</h2>${bars(row)}<p>${escaped([row.note, ...ratios].filter(Boolean).join("; "))}</p></section>`;
+    const ratios = row.results[OURS]
+      ? peersOf(row.results).map((peer) => `${quotient(row.results, peer)} × ${peer}`)
+      : [];
+    const note = [row.note, ...ratios].filter(Boolean).join("; ");
+    return `<section><h2>${escaped(row.name)}</h2>${bars(row)}<p>${escaped(note)}</p></section>`;
   });
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Passerby beside its peers</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h2 { font-size: 1rem; margin: 2rem 0 0.25rem } p { margin: 0.25rem 0; color: #555 }
-table { width: 100%; border-collapse: collapse } th { width: 14rem; text-align: left; font-weight: normal }
+table { width: 100%; border-collapse: collapse }
+th { width: 14rem; text-align: left; font-weight: normal }
 td:last-child { width: 16rem; text-align: right; font-variant-numeric: tabular-nums }
 .ours, .peer { height: 0.9rem; background: #999 } .ours { background: #2f7d4f }
 </style>

@@ -1,10 +1,12 @@
 // Measuring several contestants in turn, and what the numbers come to.
 
 /**
- * A B A B …: each round asks every contestant once, so that what else the machine does meets all of them alike. The first rounds warm up
- * and do not count.
+ * A B A B …: each round asks every contestant once, so that what else the machine does meets all of
+ * them alike. The first rounds warm up and do not count.
  * @template C
- * @param {C[]} contestants @param {{ rounds: number, warmUp?: number }} times @param {(contestant: C) => Promise<number>} measure
+ * @param {C[]} contestants
+ * @param {{ rounds: number, warmUp?: number }} times
+ * @param {(contestant: C) => Promise<number>} measure
  * @returns {Promise<number[][]>} by contestant
  */
 export async function alternate(contestants, { rounds, warmUp = 1 }, measure) {
@@ -29,7 +31,12 @@ export function quantile(values, share) {
 
 /** The median, and the quartiles as the spread. @param {number[]} values */
 export function summary(values) {
-  return { median: quantile(values, 0.5), low: quantile(values, 0.25), high: quantile(values, 0.75), values };
+  return {
+    median: quantile(values, 0.5),
+    low: quantile(values, 0.25),
+    high: quantile(values, 0.75),
+    values,
+  };
 }
 
 /** Fails with the reason when a contestant did not do the work. */

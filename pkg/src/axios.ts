@@ -1,7 +1,8 @@
 /* eslint-disable @typescript-eslint/no-explicit-any -- axios has had many types of its own */
 /**
- * The session for axios where neither the patched `fetch` nor the patched `XMLHttpRequest` carries its requests: with an adapter of the app's
- * or of Node, or with interception off. A request takes the place of `fetch` in the engine; what is decided, is decided there.
+ * The session for axios where neither the patched `fetch` nor the patched `XMLHttpRequest` carries
+ * its requests: with an adapter of the app's or of Node, or with interception off. A request takes
+ * the place of `fetch` in the engine; what is decided, is decided there.
  */
 
 /** What is used of an axios instance. */
@@ -25,7 +26,10 @@ export type Send = (headers: Headers, addCredentials: boolean) => Promise<Answer
 export interface Engine {
   /** The URL if requests to it are ours. */
   findOurs(url: string): { href: string } | false | undefined;
-  /** Comes to an answer of `send`, or to the refresh endpoint's response in its place. `once` when it cannot be sent again. */
+  /**
+   * Comes to an answer of `send`, or to the refresh endpoint's response in its place. `once` when
+   * it cannot be sent again.
+   */
   intercept(call: { input: string; headers: Headers; once: boolean; send: Send }): Promise<unknown>;
 }
 
@@ -40,13 +44,14 @@ const XHR = "__interceptedBySuperTokens";
 const ours = new WeakSet<Adapter>();
 
 /**
- * What a request interceptor makes of a request's configuration: the session goes along. Adding it to an instance a second time changes
- * nothing.
+ * A request's configuration as a request interceptor leaves it: the session goes along. Adding it
+ * to an instance a second time changes nothing.
  */
 export function intercepted(config: Config, instance: AxiosLike, engine: Engine): Config {
   const { adapter } = config;
   if (!ours.has(adapter) && !isCarried(config)) {
-    // Other interceptors may still change URL and headers, so nothing is decided before the adapter runs.
+    // Other interceptors may still change URL and headers, so nothing is decided before the adapter
+    // runs.
     config.adapter = (final: Config) => {
       // An app may send the configuration again that it finds in an answer or in an error.
       final.adapter = adapter;
@@ -57,7 +62,10 @@ export function intercepted(config: Config, instance: AxiosLike, engine: Engine)
   return config;
 }
 
-/** Whether the adapter that axios will choose is one whose requests we see anyway. To carry one twice would double its events. */
+/**
+ * Whether the adapter that axios will choose is one whose requests we see anyway. To carry one
+ * twice would double its events.
+ */
 function isCarried({ adapter, env }: Config): boolean {
   const xhr = globalThis.XMLHttpRequest;
   const byXhr = !!xhr && XHR in xhr;
@@ -72,7 +80,10 @@ function isCarried({ adapter, env }: Config): boolean {
   return false;
 }
 
-/** Only axios knows its adapters by name; an instance of which nothing but the adapter is left runs them for us. */
+/**
+ * Only axios knows its adapters by name; an instance of which nothing but the adapter is left runs
+ * them for us.
+ */
 function adapterOf(instance: AxiosLike, adapter: unknown): Adapter {
   if (typeof adapter === "function") return async (config) => adapter(config);
   const bare = bareOf(instance);
@@ -87,7 +98,11 @@ function bareOf(instance: AxiosLike): AxiosLike {
 }
 
 /** Without what we added, lest a token of today stands in the way of tomorrow's. */
-async function restore(outcome: Promise<any>, config: Config, instance: AxiosLike): Promise<unknown> {
+async function restore(
+  outcome: Promise<any>,
+  config: Config,
+  instance: AxiosLike,
+): Promise<unknown> {
   try {
     const response = await outcome;
     response.config = config;
@@ -124,7 +139,11 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
     isFlying = false;
     const { response } = outcome;
     if (!response) throw (failure = outcome as { error: unknown }).error;
-    const answer = { status: response.status, headers: toHeaders(response.headers), clone: () => new Response(bodyOf(response.data)) };
+    const answer = {
+      status: response.status,
+      headers: toHeaders(response.headers),
+      clone: () => new Response(bodyOf(response.data)),
+    };
     outcomes.set(answer, outcome);
     return answer;
   };
@@ -135,7 +154,11 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
       // What is in flight, axios ends itself.
       if (isFlying) return;
       const details = { name: "CanceledError", __CANCEL__: true };
-      reject((cancellation = reason?.__CANCEL__ ? reason : new Made("canceled", "ERR_CANCELED", config, details)));
+      reject(
+        (cancellation = reason?.__CANCEL__
+          ? reason
+          : new Made("canceled", "ERR_CANCELED", config, details)),
+      );
     };
   });
   signal?.addEventListener?.("abort", cancel);
@@ -143,13 +166,18 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
 
   try {
     const call = { input: url.href, headers: new Headers(headers), once: isStream(data), send };
-    const result = await Promise.race([engine.intercept(call), cancelled]).catch((reason: unknown) => {
-      if (reason instanceof Response) return reason;
-      throw failure || cancellation ? reason : makeFailure(reason, config);
-    });
+    const result = await Promise.race([engine.intercept(call), cancelled]).catch(
+      (reason: unknown) => {
+        if (reason instanceof Response) return reason;
+        throw failure || cancellation ? reason : makeFailure(reason, config);
+      },
+    );
     if (result instanceof Response) {
       const { cause } = result as { cause?: unknown };
-      return settle({ ...(await readResponse(result, config)), cause: outcomes.get(cause)?.response }, config);
+      return settle(
+        { ...(await readResponse(result, config)), cause: outcomes.get(cause)?.response },
+        config,
+      );
     }
     const { response, error } = outcomes.get(result)!;
     if (error) throw error;
@@ -172,7 +200,8 @@ function fullUrl({ baseURL, url, allowAbsoluteUrls }: Config): string {
 function toHeaders(values: object | undefined): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(values ?? {})) {
-    for (const item of [value].flat()) if (item != null && item !== false) headers.append(name, `${item}`);
+    for (const item of [value].flat())
+      if (item != null && item !== false) headers.append(name, `${item}`);
   }
   return headers;
 }
@@ -181,7 +210,8 @@ function toHeaders(values: object | undefined): Headers {
 function merge(values: Config = {}, before: Headers, after: Headers): Config {
   // axios has a class of its own for them.
   const merged: Config = Object.create(Object.getPrototypeOf(values));
-  for (const [name, value] of Object.entries(values)) if (before.get(name) === after.get(name)) merged[name] = value;
+  for (const [name, value] of Object.entries(values))
+    if (before.get(name) === after.get(name)) merged[name] = value;
   after.forEach((value, name) => {
     if (before.get(name) !== value) merged[name] = value;
   });
@@ -194,7 +224,10 @@ function isStream(data: any): boolean {
 
 /** For who looks into an answer; a stream is the caller's alone. */
 function bodyOf(data: any): BodyInit | null {
-  const isBinary = typeof data?.arrayBuffer === "function" || data instanceof ArrayBuffer || ArrayBuffer.isView(data);
+  const isBinary =
+    typeof data?.arrayBuffer === "function" ||
+    data instanceof ArrayBuffer ||
+    ArrayBuffer.isView(data);
   if (typeof data === "string" || isBinary) return data;
   return isStream(data) ? null : (JSON.stringify(data) ?? null);
 }
@@ -208,7 +241,14 @@ async function readResponse(response: Response, config: Config): Promise<Config>
     stream: () => response.body,
   };
   const data = await (readers[config.responseType] ?? (() => response.text()))();
-  return { data, status, statusText, headers: Object.fromEntries(response.headers), config, request: undefined };
+  return {
+    data,
+    status,
+    statusText,
+    headers: Object.fromEntries(response.headers),
+    config,
+    request: undefined,
+  };
 }
 
 function settle(response: Config, config: Config): Config {
@@ -237,14 +277,26 @@ class Made {
 }
 
 /** With what code that handles axios' errors looks at. */
-async function toError({ message, code, config, details }: Made, instance: AxiosLike): Promise<Error> {
+async function toError(
+  { message, code, config, details }: Made,
+  instance: AxiosLike,
+): Promise<Error> {
   const Class = await errorClass(instance, "__CANCEL__" in details);
-  const error = Object.assign(new Class(message), { name: "AxiosError", isAxiosError: true, code, config, ...details });
+  const error = Object.assign(new Class(message), {
+    name: "AxiosError",
+    isAxiosError: true,
+    code,
+    config,
+    ...details,
+  });
   const { name, status } = error as Config;
   return Object.assign(error, { toJSON: () => ({ message, name, code, status }) });
 }
 
-/** No instance shows its classes of errors, but throws one of them when it is asked for what cannot be. */
+/**
+ * No instance shows its classes of errors, but throws one of them when it is asked for what cannot
+ * be.
+ */
 async function errorClass(instance: AxiosLike, isCancellation: boolean): Promise<ErrorConstructor> {
   const adapter = isCancellation ? () => Promise.reject(new Error()) : "none of this name";
   const error = await bareOf(instance)

@@ -13,11 +13,13 @@ export interface Options extends FlatConfig {
 /** Names by type. */
 const KNOWN = {
   string:
-    "apiDomain apiBasePath apiGatewayPath appName clientType sessionTokenFrontendDomain sessionTokenBackendDomain " +
+    "apiDomain apiBasePath apiGatewayPath appName clientType sessionTokenFrontendDomain " +
+    "sessionTokenBackendDomain " +
     "tokenTransferMethod interception fallbackUrl",
   number: "sessionExpiredStatusCode invalidClaimStatusCode maxRetryAttemptsForSessionRefresh",
   boolean: "autoAddCredentials isInIframe enableDebugLogs eventsOfOtherTabs",
-  function: "onHandleEvent preAPIHook postAPIHook cookieHandler windowHandler dateProvider lockFactory",
+  function:
+    "onHandleEvent preAPIHook postAPIHook cookieHandler windowHandler dateProvider lockFactory",
   object: "anonymous override experimental",
 };
 
@@ -25,8 +27,14 @@ const KNOWN = {
 export function flatten(config: FlatConfig | RecipeConfig): Options {
   const { appInfo, recipeList, ...rest } = config as RecipeConfig;
   const recipes: Recipe[] = recipeList ?? [];
-  // The peers' recipes hand on all that they have: an `appInfo` of their own making beside flat options, and options that concern them alone.
-  const flat: FlatConfig = Object.assign({}, rest, recipeList && appInfo, ...recipes.map((recipe) => recipe.config));
+  // The peers' recipes hand on all that they have: an `appInfo` of their own making beside flat
+  // options, and options that concern them alone.
+  const flat: FlatConfig = Object.assign(
+    {},
+    rest,
+    recipeList && appInfo,
+    ...recipes.map((recipe) => recipe.config),
+  );
   for (const [name, value] of Object.entries(flat)) {
     const type = Object.entries(KNOWN).find(([, names]) => names.split(" ").includes(name))?.[0];
     if (!type) {
@@ -39,18 +47,29 @@ export function flatten(config: FlatConfig | RecipeConfig): Options {
   return {
     ...flat,
     // supertokens-auth-react throws, where nobody catches it, at events that it does not know.
-    ...("recipeRootStyle" in flat && { onHandleEvent: (event: SessionEvent) => void (/^AN|^T/.test(event.action) || onHandleEvent?.(event)) }),
-    apiBasePath: apiGatewayPath ? `${apiGatewayPath.replace(/\/$/, "")}/${apiBasePath.replace(/^\//, "")}` : apiBasePath,
+    ...("recipeRootStyle" in flat && {
+      onHandleEvent: (event: SessionEvent) =>
+        void (/^AN|^T/.test(event.action) || onHandleEvent?.(event)),
+    }),
+    apiBasePath: apiGatewayPath
+      ? `${apiGatewayPath.replace(/\/$/, "")}/${apiBasePath.replace(/^\//, "")}`
+      : apiBasePath,
     recipe: replaced(flat),
   };
 }
 
 /** What the app replaced, as the host module calls it. */
-function replaced({ override, apiDomain, sessionTokenBackendDomain }: FlatConfig): Record<string, unknown> {
+function replaced({
+  override,
+  apiDomain,
+  sessionTokenBackendDomain,
+}: FlatConfig): Record<string, unknown> {
   const recipe: Partial<RecipeInterface> = overrideWith(override?.functions);
   const decide = recipe.shouldDoInterceptionBasedOnUrl;
   return {
     ...recipe,
-    shouldDoInterceptionBasedOnUrl: decide && ((url: URL) => guarded(() => decide(url.href, apiDomain, sessionTokenBackendDomain))),
+    shouldDoInterceptionBasedOnUrl:
+      decide &&
+      ((url: URL) => guarded(() => decide(url.href, apiDomain, sessionTokenBackendDomain))),
   };
 }

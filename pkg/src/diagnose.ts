@@ -1,6 +1,7 @@
 /**
- * Finds the usual misconfigurations. It only reads: no request here refreshes, ends or begins a session. Those that carry the visitor's cookies
- * go to the key set, or ask for permission first by headers that only a server for this website allows.
+ * Finds the usual misconfigurations. It only reads: no request here refreshes, ends or begins a
+ * session. Those that carry the visitor's cookies go to the key set, or ask for permission first by
+ * headers that only a server for this website allows.
  */
 
 /** Something that keeps sessions from working. */
@@ -59,18 +60,36 @@ const TOLERANCE = 60_000;
 const headers = { rid: "anti-csrf", "st-auth-mode": "cookie", "fdi-version": "4.2" };
 const KEYS = "/jwt/jwks.json";
 const REFRESH = "/session/refresh";
-const TOKEN_HEADERS = "front-token, st-anonymous-front-token, anti-csrf, st-access-token, st-refresh-token";
+const TOKEN_HEADERS =
+  "front-token, st-anonymous-front-token, anti-csrf, st-access-token, st-refresh-token";
 
 /** Everything that is wrong; nothing when all is well. */
 export async function diagnose(given: Given): Promise<Diagnosis[]> {
-  const { origin, pathname } = given.refreshUrl ? new URL(given.refreshUrl) : { origin: "", pathname: "" };
-  const context: Context = { ...given, apiDomain: origin, apiBasePath: pathname.replace(REFRESH, "") };
+  const { origin, pathname } = given.refreshUrl
+    ? new URL(given.refreshUrl)
+    : { origin: "", pathname: "" };
+  const context: Context = {
+    ...given,
+    apiDomain: origin,
+    apiBasePath: pathname.replace(REFRESH, ""),
+  };
   const found = [wasm(context), secureContext(), cookies()];
   if (origin) {
     const calls = earlierCalls(context);
-    found.push(wideDomain(context), await hiddenHeaders(context, calls), crossSite(context, calls), ...(await api(context)));
+    found.push(
+      wideDomain(context),
+      await hiddenHeaders(context, calls),
+      crossSite(context, calls),
+      ...(await api(context)),
+    );
   } else if (!found[0]) {
-    found.push(diagnosis("NOT_INITIALISED", "init has not been called.", "Call init with your apiDomain when the page starts."));
+    found.push(
+      diagnosis(
+        "NOT_INITIALISED",
+        "init has not been called.",
+        "Call init with your apiDomain when the page starts.",
+      ),
+    );
   }
   return found.filter((item) => item !== undefined);
 }
@@ -79,7 +98,7 @@ function diagnosis(code: Diagnosis["code"], message: string, fix: string): Diagn
   return { code, message, fix };
 }
 
-// --- the page ------------------------------------------------------------------------------------------------------
+// --- the page ------------------------------------------------------------------------------------
 
 function wasm({ isLoaded, reason }: Context): Diagnosis | undefined {
   if (isLoaded && !reason) return undefined;
@@ -88,7 +107,8 @@ function wasm({ isLoaded, reason }: Context): Diagnosis | undefined {
     return diagnosis(
       "WASM_MISSING",
       `This browser has no WebAssembly.${instead}`,
-      "Use a current browser, without the mode that switches WebAssembly off (Lockdown Mode, for example).",
+      "Use a current browser, without the mode that switches WebAssembly off (Lockdown Mode, " +
+        "for example).",
     );
   }
   try {
@@ -104,7 +124,8 @@ function wasm({ isLoaded, reason }: Context): Diagnosis | undefined {
   if (!reason) return undefined;
   return diagnosis(
     "WASM_LATE",
-    `This browser does not make a WebAssembly module of this size at once (${reason}). The first requests to the API waited for it.`,
+    `This browser does not make a WebAssembly module of this size at once (${reason}). The ` +
+      "first requests to the API waited for it.",
     "Nothing, or a newer browser: Chromium can do it from 115 on.",
   );
 }
@@ -113,7 +134,8 @@ function secureContext(): Diagnosis | undefined {
   if (globalThis.isSecureContext !== false) return undefined;
   return diagnosis(
     "INSECURE_CONTEXT",
-    "The page is no secure context, so tabs cannot wait for each other (Web Locks) and tokens cannot be verified (SubtleCrypto).",
+    "The page is no secure context, so tabs cannot wait for each other (Web Locks) and " +
+      "tokens cannot be verified (SubtleCrypto).",
     "Serve the page by https, or from localhost.",
   );
 }
@@ -136,7 +158,8 @@ function cookies(): Diagnosis | undefined {
   return diagnosis(
     "COOKIES_BLOCKED",
     "The browser refuses the cookies of this page.",
-    "Allow cookies for this site. In a frame of another site, set isInIframe: true and serve the page by https; a sandboxed frame needs allow-same-origin.",
+    "Allow cookies for this site. In a frame of another site, set isInIframe: true and serve " +
+      "the page by https; a sandboxed frame needs allow-same-origin.",
   );
 }
 
@@ -150,8 +173,12 @@ function ownCookies(): string {
 
 /** Of whole top-level domains one finds out by a host that is nobody's. */
 function wideDomain({ apiDomain, isOurs }: Context): Diagnosis | undefined {
-  const names = [new URL(apiDomain).hostname, globalThis.location?.hostname ?? ""].map((host) => /\.([a-z][^.]*)$/.exec(host)?.[1]);
-  const name = ["com", ...names].find((name) => name && isOurs?.(`https://nobody-${Math.random().toString(36).slice(2)}.${name}`));
+  const names = [new URL(apiDomain).hostname, globalThis.location?.hostname ?? ""].map(
+    (host) => /\.([a-z][^.]*)$/.exec(host)?.[1],
+  );
+  const name = ["com", ...names].find(
+    (name) => name && isOurs?.(`https://nobody-${Math.random().toString(36).slice(2)}.${name}`),
+  );
   if (!name) return undefined;
   return diagnosis(
     "WIDE_DOMAIN",
@@ -160,44 +187,62 @@ function wideDomain({ apiDomain, isOurs }: Context): Diagnosis | undefined {
   );
 }
 
-// --- what happened so far ------------------------------------------------------------------------------------------
+// --- what happened so far ------------------------------------------------------------------------
 
 type Call = PerformanceResourceTiming & { responseStatus?: number };
 
 const base = ({ apiDomain, apiBasePath }: Context) => apiDomain + apiBasePath;
 
-const isSameOrigin = ({ apiDomain }: Context) => new URL(apiDomain).origin === globalThis.location?.origin;
+const isSameOrigin = ({ apiDomain }: Context) =>
+  new URL(apiDomain).origin === globalThis.location?.origin;
 
 /** Calls of the refresh endpoint on this page; ours have a query. */
 function earlierCalls(context: Context): Call[] {
   return performance.getEntriesByName(base(context) + REFRESH, "resource") as Call[];
 }
 
-/** No browser shows which headers are exposed, but after a successful refresh, what it brought must be stored. */
+/**
+ * No browser shows which headers are exposed, but after a successful refresh, what it brought must
+ * be stored.
+ */
 async function hiddenHeaders(context: Context, calls: Call[]): Promise<Diagnosis | undefined> {
   const text = await (context.cookies ?? ownCookies)();
   const changed = parseFloat(/(?:^|; *)st-last-access-token-update=([^;]*)/.exec(text)?.[1] ?? "0");
-  const isHidden = ({ responseStatus, startTime }: Call) => responseStatus === 200 && !(changed >= performance.timeOrigin + startTime - 1);
+  const isHidden = ({ responseStatus, startTime }: Call) =>
+    responseStatus === 200 && !(changed >= performance.timeOrigin + startTime - 1);
   if (isSameOrigin(context) || !calls.some(isHidden)) return undefined;
   return diagnosis(
     "HEADERS_NOT_EXPOSED",
-    `${base(context)}${REFRESH} answered 200, but the page could not read the front-token that came with it.`,
-    `Have the API send Access-Control-Expose-Headers: ${TOKEN_HEADERS}; and see that no proxy removes these headers.`,
+    `${base(context)}${REFRESH} answered 200, but the page could not read the front-token ` +
+      "that came with it.",
+    `Have the API send Access-Control-Expose-Headers: ${TOKEN_HEADERS}; and see that no ` +
+      "proxy removes these headers.",
   );
 }
 
-/** After a refusal nothing is refreshed before there is a session again: refused twice, a session did not get as far as the next request. */
+/**
+ * After a refusal nothing is refreshed before there is a session again: refused twice, a session
+ * did not get as far as the next request.
+ */
 function crossSite({ apiDomain }: Context, calls: Call[]): Diagnosis | undefined {
   if (!globalThis.location?.hostname) return undefined;
   const api = new URL(apiDomain);
-  const isLocal = [api, location].every(({ hostname }) => /^(localhost|[\d.]+|\[.*)$/.test(hostname));
+  const isLocal = [api, location].every(({ hostname }) =>
+    /^(localhost|[\d.]+|\[.*)$/.test(hostname),
+  );
   if (siteOf(api) === siteOf(location) || isLocal) return undefined;
   const isLost = calls.filter(({ responseStatus }) => responseStatus === 401).length > 1;
-  if (api.protocol === "https:" && (!isLost || calls.some(({ responseStatus }) => responseStatus === 200))) return undefined;
+  if (
+    api.protocol === "https:" &&
+    (!isLost || calls.some(({ responseStatus }) => responseStatus === 200))
+  )
+    return undefined;
   return diagnosis(
     "CROSS_SITE_COOKIES",
-    `The page (${location.origin}) and the API (${api.origin}) are different sites, and browsers keep cookies with SameSite=lax from going between them.`,
-    'Serve both by https from one domain (app.example.com and api.example.com); or have the API set SameSite=none; or use tokenTransferMethod: "header".',
+    `The page (${location.origin}) and the API (${api.origin}) are different sites, and ` +
+      "browsers keep cookies with SameSite=lax from going between them.",
+    "Serve both by https from one domain (app.example.com and api.example.com); or have the " +
+      'API set SameSite=none; or use tokenTransferMethod: "header".',
   );
 }
 
@@ -206,7 +251,7 @@ function siteOf({ protocol, hostname }: URL | Location): string {
   return protocol + hostname.split(".").slice(-2).join(".");
 }
 
-// --- the API -------------------------------------------------------------------------------------------------------
+// --- the API -------------------------------------------------------------------------------------
 
 async function api(context: Context): Promise<(Diagnosis | undefined)[]> {
   const url = base(context);
@@ -216,12 +261,15 @@ async function api(context: Context): Promise<(Diagnosis | undefined)[]> {
   const bare = { credentials: "omit" } as const;
 
   let keys = await ask(KEYS, allowed);
-  // Servers of SuperTokens give the key set to everybody, and for that reason to nobody with credentials.
+  // Servers of SuperTokens give the key set to everybody, and for that reason to nobody with
+  // credentials.
   if (!keys) {
     keys = await ask(KEYS, bare);
     if (!(await ask(REFRESH, allowed))) {
       if (isSameOrigin(context) || !(keys ?? (await ask(KEYS, { ...bare, mode: "no-cors" })))) {
-        const fix = "Is apiDomain right, is the API running, does connect-src of the page's content security policy name it, and is it https if the page is?";
+        const fix =
+          "Is apiDomain right, is the API running, does connect-src of the page's content " +
+          "security policy name it, and is it https if the page is?";
         return [diagnosis("UNREACHABLE", `The browser cannot reach ${url}.`, fix)];
       }
       if (await ask(REFRESH, { ...bare, headers })) {
@@ -229,22 +277,41 @@ async function api(context: Context): Promise<(Diagnosis | undefined)[]> {
           diagnosis(
             "CORS_CREDENTIALS",
             `${url} does not allow ${origin} to send credentials.`,
-            `Have the API send Access-Control-Allow-Credentials: true, and Access-Control-Allow-Origin: ${origin} in place of *.`,
+            "Have the API send Access-Control-Allow-Credentials: true, and " +
+              `Access-Control-Allow-Origin: ${origin} in place of *.`,
           ),
         ];
       }
       if (await ask(REFRESH, bare)) {
-        const fix = `Have the API answer OPTIONS requests with Access-Control-Allow-Headers: content-type, authorization, anti-csrf, st-anonymous-mode, ${Object.keys(headers).join(", ")}.`;
-        return [diagnosis("CORS_HEADERS", `${url} does not allow the headers of the SDK in requests of ${origin}.`, fix)];
+        const fix =
+          "Have the API answer OPTIONS requests with Access-Control-Allow-Headers: " +
+          "content-type, authorization, anti-csrf, st-anonymous-mode, " +
+          `${Object.keys(headers).join(", ")}.`;
+        return [
+          diagnosis(
+            "CORS_HEADERS",
+            `${url} does not allow the headers of the SDK in requests of ${origin}.`,
+            fix,
+          ),
+        ];
       }
-      const fix = `Have the API send Access-Control-Allow-Origin: ${origin} with all its answers, errors and OPTIONS included.`;
+      const fix =
+        `Have the API send Access-Control-Allow-Origin: ${origin} with all its answers, errors ` +
+        "and OPTIONS included.";
       return [diagnosis("CORS_ORIGIN", `${url} answers, but does not let ${origin} read it.`, fix)];
     }
   }
-  return [await wrongApi(url, keys, () => ask(REFRESH, { ...bare, headers })), await clock(context, keys)];
+  return [
+    await wrongApi(url, keys, () => ask(REFRESH, { ...bare, headers })),
+    await clock(context, keys),
+  ];
 }
 
-async function send({ fetch }: Context, url: string, init: RequestInit): Promise<Response | undefined> {
+async function send(
+  { fetch }: Context,
+  url: string,
+  init: RequestInit,
+): Promise<Response | undefined> {
   try {
     return await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE), ...init });
   } catch {
@@ -252,20 +319,36 @@ async function send({ fetch }: Context, url: string, init: RequestInit): Promise
   }
 }
 
-/** A server that has the session routes has the key set, or says of the other route that it wants something else than a GET. */
-async function wrongApi(url: string, keys: Response | undefined, route: () => Promise<Response | undefined>): Promise<Diagnosis | undefined> {
-  const body: unknown = await keys?.clone().json().catch(() => undefined);
-  if (!keys || (keys.ok && Array.isArray((body as { keys?: unknown } | null | undefined)?.keys))) return undefined;
+/**
+ * A server that has the session routes has the key set, or says of the other route that it wants
+ * something else than a GET.
+ */
+async function wrongApi(
+  url: string,
+  keys: Response | undefined,
+  route: () => Promise<Response | undefined>,
+): Promise<Diagnosis | undefined> {
+  const body: unknown = await keys
+    ?.clone()
+    .json()
+    .catch(() => undefined);
+  if (!keys || (keys.ok && Array.isArray((body as { keys?: unknown } | null | undefined)?.keys)))
+    return undefined;
   const status = (await route())?.status ?? 404;
   if (status !== 404 && status >= 300) return undefined;
   return diagnosis(
     "WRONG_API",
-    `${url} has no session routes: ${KEYS} gives no key set (${keys.status}), and ${REFRESH} is not there either.`,
-    "apiDomain and apiBasePath of init must be those of the back end. Is its session middleware in place?",
+    `${url} has no session routes: ${KEYS} gives no key set (${keys.status}), and ${REFRESH} ` +
+      "is not there either.",
+    "apiDomain and apiBasePath of init must be those of the back end. Is its session " +
+      "middleware in place?",
   );
 }
 
-async function clock(context: Context, answer: Response | undefined): Promise<Diagnosis | undefined> {
+async function clock(
+  context: Context,
+  answer: Response | undefined,
+): Promise<Diagnosis | undefined> {
   let now = Date.now();
   let date = answer?.headers.get("date");
   // Other origins hide it; the page's own server will do.
@@ -283,6 +366,7 @@ async function clock(context: Context, answer: Response | undefined): Promise<Di
   return diagnosis(
     "CLOCK_OFF",
     `The clock of this device is ${minutes} min ${skew > 0 ? "ahead of" : "behind"} the server's.`,
-    "Set the clocks of both by the network. Sessions go on, but the age of tokens and claims is only estimated.",
+    "Set the clocks of both by the network. Sessions go on, but the age of tokens and claims " +
+      "is only estimated.",
   );
 }

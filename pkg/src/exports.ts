@@ -1,8 +1,16 @@
 /** What every entry has, but for `init`. */
 export { BooleanClaim } from "./claims/booleanClaim.js";
-export { PrimitiveArrayClaim, type PrimitiveArrayClaimConfig } from "./claims/primitiveArrayClaim.js";
+export {
+  PrimitiveArrayClaim,
+  type PrimitiveArrayClaimConfig,
+} from "./claims/primitiveArrayClaim.js";
 export { PrimitiveClaim, type PrimitiveClaimConfig } from "./claims/primitiveClaim.js";
-export type { ClaimValidationError, ClaimValidationResult, SessionClaim, SessionClaimValidator } from "./claims/types.js";
+export type {
+  ClaimValidationError,
+  ClaimValidationResult,
+  SessionClaim,
+  SessionClaimValidator,
+} from "./claims/types.js";
 export type { Diagnosis } from "./diagnose.js";
 export type { RecipeInterface } from "./recipe.js";
 export type * from "./types.js";

@@ -1,6 +1,6 @@
 /**
- * The bytes of a text that `xtask/src/inline.rs` wrote. The 87 characters from `#` to `~` that need no escape anywhere stand for
- * 0 to 86; a space in front adds 87, an exclamation mark 174.
+ * The bytes of a text that `xtask/src/inline.rs` wrote. The 87 characters from `#` to `~` that need
+ * no escape anywhere stand for 0 to 86; a space in front adds 87, an exclamation mark 174.
  */
 export function decode(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);

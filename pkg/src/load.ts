@@ -1,5 +1,14 @@
 import { synchronise } from "./generated/browser/handlers.js";
-import { bare, connect, findOurs, intercept as onward, makeError as make, notify, urlOf, within } from "./generated/browser/host.js";
+import {
+  bare,
+  connect,
+  findOurs,
+  intercept as onward,
+  makeError as make,
+  notify,
+  urlOf,
+  within,
+} from "./generated/browser/host.js";
 import { attach, operate } from "./generated/browser/tasks.js";
 import type { SessionError } from "./types.js";
 
@@ -21,22 +30,31 @@ function ready({ m, t }: WebAssembly.Exports): void {
 }
 
 /**
- * Makes the module and calls `begin`: at once, if the browser lets us, and then what `begin` throws is thrown here. Else the requests that
- * `isOursMeanwhile` finds, and the functions, wait for that.
+ * Makes the module and calls `begin`: at once, if the browser lets us, and then what `begin` throws
+ * is thrown here. Else the requests that `isOursMeanwhile` finds, and the functions, wait for that.
  */
-export function load(source: Source, address: string | undefined, begin: () => void, isOursMeanwhile: (url: URL) => boolean): void {
+export function load(
+  source: Source,
+  address: string | undefined,
+  begin: () => void,
+  isOursMeanwhile: (url: URL) => boolean,
+): void {
   let module: BufferSource | WebAssembly.Module | undefined;
   if (!loaded && !coming) {
     try {
       module = source();
-      const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
+      const compiled =
+        module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
       ready(new WebAssembly.Instance(compiled).exports);
     } catch (cause) {
       reason = cause;
       coming = import("./late.js")
         .then((late) => late.instantiate(module, address))
         .then(ready, (cause) => {
-          throw (loaded = makeError("NO_WASM", `sessions need WebAssembly (${reason}) or fallback.js (${cause})`));
+          throw (loaded = makeError(
+            "NO_WASM",
+            `sessions need WebAssembly (${reason}) or fallback.js (${cause})`,
+          ));
         });
     }
   }
@@ -45,16 +63,26 @@ export function load(source: Source, address: string | undefined, begin: () => v
     connect(() => false, bare);
     console.error(error);
   });
-  connect(isOursMeanwhile, (call) => arrival!.then(() => (findOurs(urlOf(call)) ? onward : bare)(call)));
+  connect(isOursMeanwhile, (call) =>
+    arrival!.then(() => (findOurs(urlOf(call)) ? onward : bare)(call)),
+  );
 }
 
-/** Does an operation, by its number, or calls what needs the module. Events and hooks get `userContext`. */
-export async function call<T>(operation: number | (() => Promise<unknown>), userContext: unknown = {}): Promise<T> {
+/**
+ * Does an operation, by its number, or calls what needs the module. Events and hooks get
+ * `userContext`.
+ */
+export async function call<T>(
+  operation: number | (() => Promise<unknown>),
+  userContext: unknown = {},
+): Promise<T> {
   if (arrival) await arrival;
   if (loaded === "ready") {
     // Others may have written since.
     await synchronise();
-    return (await within(userContext, () => (typeof operation === "number" ? operate(operation) : operation()))) as T;
+    return (await within(userContext, () =>
+      typeof operation === "number" ? operate(operation) : operation(),
+    )) as T;
   }
   throw loaded ?? makeError("NOT_INITIALISED", "init function not called");
 }

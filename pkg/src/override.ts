@@ -15,7 +15,10 @@ export function layered<T extends object>(original: T, override: Override<T> | u
 function layer<T extends object>(below: T, override: Override<T> | undefined, top: T): T {
   if (!override) return below;
   let under = below;
-  const call = (name: string) => (...args: unknown[]) => (under as Record<string, (...args: unknown[]) => unknown>)[name]?.apply(top, args);
+  const call =
+    (name: string) =>
+    (...args: unknown[]) =>
+      (under as Record<string, (...args: unknown[]) => unknown>)[name]?.apply(top, args);
   const view = Object.fromEntries(Object.keys(below).map((name) => [name, call(name)])) as T;
   const builder: Builder<T> = {
     override(functions) {

@@ -1,33 +1,58 @@
 /** The functions that an app can override, and those in force. */
 import { clockSkew } from "./generated/browser/handlers.js";
-import { findOurs, intercept, isOursByRule, lock, modifyFetch, say } from "./generated/browser/host.js";
+import {
+  findOurs,
+  intercept,
+  isOursByRule,
+  lock,
+  modifyFetch,
+  say,
+} from "./generated/browser/host.js";
 import { deriveXhr, isXhrOurs } from "./generated/browser/xhr.js";
 import { EXISTS, PAYLOAD, SIGN_OUT, USER_ID } from "./generated/browser/tasks.js";
 import { call } from "./load.js";
 import { layered, type Override } from "./override.js";
 import type { ClaimValidationError, SessionClaimValidator } from "./claims/types.js";
 
-/** The functions that an override can replace. `userContext` is whatever the app passed, `{}` by default. */
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that overrides of the peers are written against */
+/**
+ * The functions that an override can replace. `userContext` is whatever the app passed, `{}` by
+ * default.
+ */
+/* eslint-disable @typescript-eslint/no-explicit-any --
+   the types that overrides of the peers are written against */
 export type RecipeInterface = {
-  addFetchInterceptorsAndReturnModifiedFetch: (input: { originalFetch: any; userContext: any }) => typeof fetch;
+  addFetchInterceptorsAndReturnModifiedFetch: (input: {
+    originalFetch: any;
+    userContext: any;
+  }) => typeof fetch;
   addXMLHttpRequestInterceptor: (input: { userContext: any }) => void;
   addAxiosInterceptors: (input: { axiosInstance: any; userContext: any }) => void;
   getUserId: (input: { userContext: any }) => Promise<string>;
   getAccessTokenPayloadSecurely: (input: { userContext: any }) => Promise<any>;
   doesSessionExist: (input: { userContext: any }) => Promise<boolean>;
   signOut: (input: { userContext: any }) => Promise<void>;
-  getInvalidClaimsFromResponse(input: { response: { data: any } | Response; userContext: any }): Promise<ClaimValidationError[]>;
-  validateClaims: (input: { claimValidators: SessionClaimValidator[]; userContext: any }) => Promise<ClaimValidationError[]>;
+  getInvalidClaimsFromResponse(input: {
+    response: { data: any } | Response;
+    userContext: any;
+  }): Promise<ClaimValidationError[]>;
+  validateClaims: (input: {
+    claimValidators: SessionClaimValidator[];
+    userContext: any;
+  }) => Promise<ClaimValidationError[]>;
   getGlobalClaimValidators(input: {
     claimValidatorsAddedByOtherRecipes: SessionClaimValidator[];
     userContext: any;
   }): SessionClaimValidator[];
   /**
-   * `toCheckUrl` is absolute: relative ones are resolved against the document before they are judged. The original judges by the domains
-   * that `init` was given, which are what it is called with.
+   * `toCheckUrl` is absolute: relative ones are resolved against the document before they are
+   * judged. The original judges by the domains that `init` was given, which are what it is called
+   * with.
    */
-  shouldDoInterceptionBasedOnUrl(toCheckUrl: string, apiDomain: string, sessionTokenBackendDomain: string | undefined): boolean;
+  shouldDoInterceptionBasedOnUrl(
+    toCheckUrl: string,
+    apiDomain: string,
+    sessionTokenBackendDomain: string | undefined,
+  ): boolean;
   /** Milliseconds by which the server's clock is ahead. */
   calculateClockSkewInMillis(params: { accessTokenPayload: any; responseHeaders: Headers }): number;
 };
@@ -47,7 +72,10 @@ const original: RecipeInterface = {
     } else {
       const axios = import("./axios.js");
       axiosInstance.interceptors.request.use(async (config: unknown) =>
-        (await axios).intercepted(config as Record<string, unknown>, axiosInstance, { findOurs, intercept }),
+        (await axios).intercepted(config as Record<string, unknown>, axiosInstance, {
+          findOurs,
+          intercept,
+        }),
       );
     }
   },
@@ -55,12 +83,17 @@ const original: RecipeInterface = {
   getAccessTokenPayloadSecurely: asks(PAYLOAD),
   doesSessionExist: asks(EXISTS),
   signOut: asks(SIGN_OUT),
-  getInvalidClaimsFromResponse: async ({ response }) => (await import("./validation.js")).invalidClaims(response),
+  getInvalidClaimsFromResponse: async ({ response }) =>
+    (await import("./validation.js")).invalidClaims(response),
   async validateClaims({ claimValidators, userContext }) {
     const payload = () => current.getAccessTokenPayloadSecurely({ userContext });
-    return (await import("./validation.js")).validateClaims(claimValidators, userContext, { payload, lock });
+    return (await import("./validation.js")).validateClaims(claimValidators, userContext, {
+      payload,
+      lock,
+    });
   },
-  getGlobalClaimValidators: ({ claimValidatorsAddedByOtherRecipes }) => claimValidatorsAddedByOtherRecipes,
+  getGlobalClaimValidators: ({ claimValidatorsAddedByOtherRecipes }) =>
+    claimValidatorsAddedByOtherRecipes,
   shouldDoInterceptionBasedOnUrl: (url) => isOursByRule(url),
   calculateClockSkewInMillis: clockSkew,
 };
@@ -71,8 +104,12 @@ let current = original;
 export const implementation = (): RecipeInterface => current;
 
 /** Puts the app's functions in force, and returns those that it replaced. */
-export function overrideWith(functions: Override<RecipeInterface> | undefined): Partial<RecipeInterface> {
+export function overrideWith(
+  functions: Override<RecipeInterface> | undefined,
+): Partial<RecipeInterface> {
   current = layered(original, functions);
   const names = Object.keys(original) as (keyof RecipeInterface)[];
-  return functions ? Object.fromEntries(names.map((name) => [name, current[name].bind(current)])) : {};
+  return functions
+    ? Object.fromEntries(names.map((name) => [name, current[name].bind(current)]))
+    : {};
 }

@@ -1,7 +1,16 @@
 /** The functions of the SDK. Those that the peers have behave as there. */
 import { flatten, type Options } from "./config.js";
 import { choose, give, handlers, staying } from "./generated/browser/handlers.js";
-import { hasWindow, isOursByRule, nativeFetch, patchFetch, refreshUrl, say, sessionFetch, subscribe as listen } from "./generated/browser/host.js";
+import {
+  hasWindow,
+  isOursByRule,
+  nativeFetch,
+  patchFetch,
+  refreshUrl,
+  say,
+  sessionFetch,
+  subscribe as listen,
+} from "./generated/browser/host.js";
 import {
   ACCESS_TOKEN,
   ANONYMOUS_ID,
@@ -22,14 +31,17 @@ import type { Diagnosis } from "./diagnose.js";
 import type { FlatConfig, RecipeConfig, Snapshot } from "./types.js";
 import type { OverrideValidators } from "./wanted.js";
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+/* eslint-disable @typescript-eslint/no-explicit-any --
+   the types that users of the peers compile against */
 
 /** Whatever the app wants its hooks and overrides to know. Default `{}`. */
 export interface UserContext {
   userContext?: any;
 }
 
-const contextOf = (input?: UserContext): { userContext: any } => ({ userContext: input?.userContext ?? {} });
+const contextOf = (input?: UserContext): { userContext: any } => ({
+  userContext: input?.userContext ?? {},
+});
 
 /** Axios instances that were given before `init`. */
 const waiting: (() => void)[] = [];
@@ -40,7 +52,9 @@ let started: Options | undefined;
 /** The `init` of an entry that has the WebAssembly module from `source`. */
 export function initFrom(source: Source, config: FlatConfig | RecipeConfig): void {
   // Test runners have pages without some of them.
-  const missing = hasWindow() ? ["fetch", "TextDecoder"].find((name) => !(name in globalThis)) : "window";
+  const missing = hasWindow()
+    ? ["fetch", "TextDecoder"].find((name) => !(name in globalThis))
+    : "window";
   if (missing) throw makeError("NO_WINDOW", `There is no ${missing}`);
   const before = started;
   if (before && "recipeList" in config) return say("again");
@@ -57,17 +71,22 @@ export function initFrom(source: Source, config: FlatConfig | RecipeConfig): voi
   const { apiDomain, sessionTokenBackendDomain } = options;
   // Nearly: the module judges once more.
   const isOurs = ({ hostname }: URL) =>
-    apiDomain?.split(/[/:]+/).includes(hostname) || (!!sessionTokenBackendDomain && `.${hostname}`.endsWith(sessionTokenBackendDomain));
+    apiDomain?.split(/[/:]+/).includes(hostname) ||
+    (!!sessionTokenBackendDomain && `.${hostname}`.endsWith(sessionTokenBackendDomain));
   load(source, options.fallbackUrl, start, isOurs);
   if (!isReady()) {
     give(options);
-    // No fragment has a space in it: those that say that they are not ours wait, too, until the module sees it.
+    // No fragment has a space in it: those that say that they are not ours wait, too, until the
+    // module sees it.
     patchFetch("", " ");
     patchXhr(options.sessionExpiredStatusCode ?? 401);
   }
 }
 
-/** `before` are the options that these replace. Requests under way go on; `fetch`, listeners and other tabs notice nothing. */
+/**
+ * `before` are the options that these replace. Requests under way go on; `fetch`, listeners and
+ * other tabs notice nothing.
+ */
 function startWith(options: Options, before?: Options): void {
   if (before) staying(stop);
   const wrong = begin(options);
@@ -86,7 +105,10 @@ export function dispose(): void {
   started = undefined;
 }
 
-/** Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and refreshes an expired session. */
+/**
+ * Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and
+ * refreshes an expired session.
+ */
 export function doesSessionExist(input?: UserContext): Promise<boolean> {
   return implementation().doesSessionExist(contextOf(input));
 }
@@ -106,12 +128,17 @@ export function getUserId(input?: UserContext): Promise<string> {
   return implementation().getUserId(contextOf(input));
 }
 
-/** The payload of the access token, refreshed if it has expired. Rejects when there is no session. */
+/**
+ * The payload of the access token, refreshed if it has expired. Rejects when there is no session.
+ */
 export function getAccessTokenPayloadSecurely(input?: UserContext): Promise<any> {
   return implementation().getAccessTokenPayloadSecurely(contextOf(input));
 }
 
-/** The token of the session if scripts have it: in header mode, or where the back end shows it. Refreshed if it has expired. */
+/**
+ * The token of the session if scripts have it: in header mode, or where the back end shows it.
+ * Refreshed if it has expired.
+ */
 export function getAccessToken(input?: UserContext): Promise<string | undefined> {
   return call(ACCESS_TOKEN, input?.userContext);
 }
@@ -126,23 +153,36 @@ export function signOut(input?: UserContext): Promise<void> {
   return implementation().signOut(contextOf(input));
 }
 
-/** Switches anonymous sessions on or off at run time, for example when the visitor agrees or takes it back. */
+/**
+ * Switches anonymous sessions on or off at run time, for example when the visitor agrees or takes
+ * it back.
+ */
 export function setAnonymousSessions(enabled: boolean): Promise<void> {
   return call(SWITCH_OFF + +enabled);
 }
 
-/** Gives the visitor another anonymousId, for good. Rejects with the answer of a server that cannot. */
+/**
+ * Gives the visitor another anonymousId, for good. Rejects with the answer of a server that cannot.
+ */
 export function forgetAnonymousId(): Promise<void> {
   return call(FORGET);
 }
 
 /**
- * Drives the `/refresh-session` page of a server-rendered app: refreshes, then goes to where `?redirectBack=` says, or to `loginPath` when
- * there is no user session. Goes to this origin and to `allowedOrigins` only. Rejects when the server cannot be reached.
+ * Drives the `/refresh-session` page of a server-rendered app: refreshes, then goes to where
+ * `?redirectBack=` says, or to `loginPath` when there is no user session. Goes to this origin and
+ * to `allowedOrigins` only. Rejects when the server cannot be reached.
  */
-export async function refreshSessionPage(options: { loginPath: string; allowedOrigins?: string[] }): Promise<void> {
+export async function refreshSessionPage(options: {
+  loginPath: string;
+  allowedOrigins?: string[];
+}): Promise<void> {
   const page = await import("./generated/browser/page.js");
-  return page.refreshSessionPage(attemptRefreshingSession(), options.loginPath, options.allowedOrigins ?? []);
+  return page.refreshSessionPage(
+    attemptRefreshingSession(),
+    options.loginPath,
+    options.allowedOrigins ?? [],
+  );
 }
 
 /** What is known now, without asking anybody. */
@@ -163,9 +203,15 @@ export const fetch: typeof globalThis.fetch = (input, init) =>
   });
 
 /** The value of a claim, or `undefined`. Rejects when there is no session. */
-export async function getClaimValue<T>(input: { claim: SessionClaim<T>; userContext?: any }): Promise<T | undefined> {
+export async function getClaimValue<T>(input: {
+  claim: SessionClaim<T>;
+  userContext?: any;
+}): Promise<T | undefined> {
   const { userContext } = contextOf(input);
-  return input.claim.getValueFromPayload(await getAccessTokenPayloadSecurely({ userContext }), userContext);
+  return input.claim.getValueFromPayload(
+    await getAccessTokenPayloadSecurely({ userContext }),
+    userContext,
+  );
 }
 
 /** What a back end holds against a request that it answered with 403, if it says so. */
@@ -176,19 +222,31 @@ export function getInvalidClaimsFromResponse(input: {
   return implementation().getInvalidClaimsFromResponse({ ...input, ...contextOf(input) });
 }
 
-/** Checks the claims of the session, and has those refreshed that are too old. Resolves to what is not as it should be. */
-export async function validateClaims(override?: OverrideValidators, userContext: any = {}): Promise<ClaimValidationError[]> {
+/**
+ * Checks the claims of the session, and has those refreshed that are too old. Resolves to what is
+ * not as it should be.
+ */
+export async function validateClaims(
+  override?: OverrideValidators,
+  userContext: any = {},
+): Promise<ClaimValidationError[]> {
   return (await import("./validation.js")).validate(implementation(), override, userContext);
 }
 
-/** Has an axios instance send the visitor's session, if `XMLHttpRequest` does not do so already. May be called before `init`. */
+/**
+ * Has an axios instance send the visitor's session, if `XMLHttpRequest` does not do so already. May
+ * be called before `init`.
+ */
 export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}): void {
   const add = (): void => implementation().addAxiosInterceptors({ axiosInstance, userContext });
   if (started) add();
   else waiting.push(add);
 }
 
-/** Looks for the usual mistakes in the set-up of page, API and server, and says how to put them right. Empty when there are none. */
+/**
+ * Looks for the usual mistakes in the set-up of page, API and server, and says how to put them
+ * right. Empty when there are none.
+ */
 export async function diagnose(): Promise<Diagnosis[]> {
   return (await import("./diagnose.js")).diagnose({
     refreshUrl,

@@ -1,5 +1,6 @@
 /**
- * The same, with the WebAssembly module in a file of its own: smaller where a bundler or a server can send that file as it is.
+ * The same, with the WebAssembly module in a file of its own: smaller where a bundler or a server
+ * can send that file as it is.
  *
  * ```ts
  * import { init, load } from "passerby/slim";
@@ -19,10 +20,12 @@ let compiled: Source | undefined;
 const SMALLEST = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
 
 /**
- * Compiles `passerby.wasm`: a response that has it, its bytes, or what was compiled before. Rejects when it is something else. Where there
- * is no WebAssembly, `init` takes the stand-in.
+ * Compiles `passerby.wasm`: a response that has it, its bytes, or what was compiled before. Rejects
+ * when it is something else. Where there is no WebAssembly, `init` takes the stand-in.
  */
-export async function load(source: Response | PromiseLike<Response> | BufferSource | WebAssembly.Module): Promise<void> {
+export async function load(
+  source: Response | PromiseLike<Response> | BufferSource | WebAssembly.Module,
+): Promise<void> {
   const given = await source;
   const bytes = given instanceof Response ? await given.arrayBuffer() : given;
   try {
@@ -39,6 +42,7 @@ export async function load(source: Response | PromiseLike<Response> | BufferSour
 
 /** As the `init` of the package's root. Throws before `load` is done. */
 export function init(config: FlatConfig | RecipeConfig): void {
-  if (!compiled) throw makeError("NO_WASM", "await load(fetch(<address of passerby.wasm>)) before init");
+  if (!compiled)
+    throw makeError("NO_WASM", "await load(fetch(<address of passerby.wasm>)) before init");
   initFrom(compiled, config);
 }

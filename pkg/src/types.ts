@@ -6,7 +6,8 @@ import type { DateProviderInput } from "./utils/dateProvider.js";
 import type { LockFactory } from "./utils/lockFactory.js";
 import type { WindowHandlerInput } from "./utils/windowHandler.js";
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+/* eslint-disable @typescript-eslint/no-explicit-any --
+   the types that users of the peers compile against */
 
 /** What `onHandleEvent` receives. Everything is stored before it is called. */
 export type SessionEvent = {
@@ -24,7 +25,10 @@ export type SessionEvent = {
         | "REFRESH_SESSION"
         | "SIGN_OUT"
         | "TOKEN_THEFT_DETECTED"
-        /** The browser refused the cookie of a user session: it is too large, or cookies are blocked. Comes in place of other events. */
+        /**
+         * The browser refused the cookie of a user session: it is too large, or cookies are
+         * blocked. Comes in place of other events.
+         */
         | "TOKEN_NOT_STORED"
         // In the peers' types, for their user interface. Never fired here.
         | "SESSION_ALREADY_EXISTS";
@@ -67,22 +71,34 @@ export interface SessionConfig {
   /** Whether the page runs in an iframe of another site. Default false. */
   isInIframe?: boolean;
   /** Called with each event. What it throws goes to the console and no further. */
-  // A method, here and below: callbacks that were written for fewer events, or for the peers' builder, fit too.
+  // A method, here and below: callbacks that were written for fewer events, or for the peers'
+  // builder, fit too.
   onHandleEvent?(event: SessionEvent): void;
-  /** Whether `onHandleEvent` hears of what happens in other tabs, too. Each event then has a `tab`. Default false. */
+  /**
+   * Whether `onHandleEvent` hears of what happens in other tabs, too. Each event then has a `tab`.
+   * Default false.
+   */
   eventsOfOtherTabs?: boolean;
   /**
-   * Changes the calls of refresh and sign-out. What it throws goes to the caller; after 20 seconds it counts as broken. Default: they stay
-   * as they are.
+   * Changes the calls of refresh and sign-out. An error that it throws goes to the caller; after 20
+   * seconds it counts as broken. Default: they stay as they are.
    */
   preAPIHook?: (context: PreAPIHookContext) => Promise<{ url: string; requestInit: RequestInit }>;
-  /** Called with a copy of each good answer to those, and waited for up to 20 seconds. What it throws goes to the console. Default: nothing. */
+  /**
+   * Called with a copy of each good answer to those, and waited for up to 20 seconds. An error that
+   * it throws goes to the console. Default: nothing.
+   */
   postAPIHook?: (context: PreAPIHookContext & { fetchResponse: Response }) => Promise<void>;
   /** Functions of the SDK that the app does in its own way. Default: none. */
-  override?: { functions?(original: RecipeInterface, builder: Builder<RecipeInterface>): RecipeInterface };
+  override?: {
+    functions?(original: RecipeInterface, builder: Builder<RecipeInterface>): RecipeInterface;
+  };
   /** Makes the lock over all tabs. Default: the browser's, where it has one. */
   lockFactory?: LockFactory;
-  /** `none`: nothing in the page is replaced, and `Session.fetch` carries the session. Default: `fetch` and `XMLHttpRequest` do. */
+  /**
+   * `none`: nothing in the page is replaced, and `Session.fetch` carries the session. Default:
+   * `fetch` and `XMLHttpRequest` do.
+   */
   interception?: "none";
 }
 
@@ -95,8 +111,9 @@ export interface PlatformConfig {
   /** In place of the clock that follows the server's. */
   dateProvider?: DateProviderInput;
   /**
-   * Where `dist/fallback.js` of this package is: the module as JavaScript, which only browsers without WebAssembly load, and those whose page
-   * forbids it. Default: where a bundler puts it, and for the script tag the folder of `passerby.global.js`.
+   * Where `dist/fallback.js` of this package is: the module as JavaScript, which only browsers
+   * without WebAssembly load, and those whose page forbids it. Default: where a bundler puts it,
+   * and for the script tag the folder of `passerby.global.js`.
    */
   fallbackUrl?: string;
   /** Whether to print what the SDK does, without tokens and ids. Default false. */
@@ -105,20 +122,31 @@ export interface PlatformConfig {
 
 /** How the app wants anonymous sessions. */
 export interface AnonymousConfig {
-  /** Whether visitors get one. Default true. With false, none is made until `setAnonymousSessions(true)`. */
+  /**
+   * Whether visitors get one. Default true. With false, none is made until
+   * `setAnonymousSessions(true)`.
+   */
   enabled?: boolean;
   /**
-   * For a back end that knows nothing of anonymous sessions: a URL that answers `{ "token": "<jwt>" }` to a `POST`. The token is kept, sent as
-   * `Authorization: Bearer` when there is no user session, and made anew when it fails. A claim `anonymousId` in it is the visitor's id.
+   * For a back end that knows nothing of anonymous sessions: a URL that answers
+   * `{ "token": "<jwt>" }` to a `POST`. The token is kept, sent as `Authorization: Bearer` when
+   * there is no user session, and made anew when it fails. A claim `anonymousId` in it is the
+   * visitor's id.
    */
   endpoint?: string;
-  /** The key set that the tokens of `endpoint` are verified with (RS256 or ES256). Default: they are not verified here. */
+  /**
+   * The key set that the tokens of `endpoint` are verified with (RS256 or ES256). Default: they are
+   * not verified here.
+   */
   jwks?: string;
 }
 
 /** Where the API is. */
 export interface ApiConfig {
-  /** Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP addresses. */
+  /**
+   * Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP
+   * addresses.
+   */
   apiDomain: string;
   /** Path below which the session routes are. Default `/auth`. */
   apiBasePath?: string;
@@ -146,7 +174,10 @@ export interface RecipeConfig extends PlatformConfig {
   anonymous?: AnonymousConfig;
 }
 
-/** What is known in this browser, without asking anybody. The same object until something changes. */
+/**
+ * The state that is known in this browser, without asking anybody. The same object until something
+ * changes.
+ */
 export type Snapshot = Readonly<
   | { state: "unknown" | "none" }
   | {
@@ -161,15 +192,18 @@ export type Snapshot = Readonly<
 >;
 
 /**
- * What a caller of `fetch` gets whose session could not be refreshed: the refresh endpoint's answer, as with the peers, and in `cause` the API's own.
- * `XMLHttpRequest` has the latter in a property of the same name, as far as `Pick<Response, "status" | "headers" | "clone">`, and axios in
- * `error.response.cause`.
+ * The answer that a caller of `fetch` gets when the session could not be refreshed: the refresh
+ * endpoint's answer, as with the peers, and in `cause` the API's own. `XMLHttpRequest` has the
+ * latter in a property of the same name, as far as
+ * `Pick<Response, "status" | "headers" | "clone">`, and axios in `error.response.cause`.
  */
 export interface RefreshAnswer extends Response {
   readonly cause: Response;
 }
 
-/** Errors of the SDK itself; those of the network and of the server reach the caller as they are. */
+/**
+ * Errors of the SDK itself; those of the network and of the server reach the caller as they are.
+ */
 export interface SessionError extends Error {
   name: "SessionError";
   code:

@@ -1,10 +1,16 @@
-/** The work of `validateClaims` and `getInvalidClaimsFromResponse`. A module of its own, because few pages need it. */
+/**
+ * The work of `validateClaims` and `getInvalidClaimsFromResponse`. A module of its own, because few
+ * pages need it.
+ */
 
 import type { ClaimValidationError, SessionClaimValidator } from "./claims/types.js";
 import type { RecipeInterface } from "./recipe.js";
 import { type OverrideValidators, wanted } from "./wanted.js";
 
-/** What an app asks for: by the functions in force, which come to {@link validateClaims} where something is wanted. */
+/**
+ * The validation that an app asks for: by the functions in force, which come to {@link
+ * validateClaims} where something is wanted.
+ */
 export async function validate(
   recipe: RecipeInterface,
   override: OverrideValidators | undefined,
@@ -18,7 +24,10 @@ export async function validate(
 export interface Access {
   /** The access token payload, refreshed if it has expired; rejects without a session. */
   payload(): Promise<unknown>;
-  /** The release function once the lock is ours; nothing when it could not be had within `timeoutMs` milliseconds. */
+  /**
+   * The release function once the lock is ours; nothing when it could not be had within `timeoutMs`
+   * milliseconds.
+   */
   lock(name: string, timeoutMs: number): Promise<(() => void) | undefined>;
 }
 
@@ -28,8 +37,9 @@ const LOCK = "CLAIM_REFRESH_LOCK";
 const PATIENCE = 5000;
 
 /**
- * Refreshes the claims that need it, and then says which validators are not content. Parallel calls refresh a claim once: who had to wait
- * for the lock asks again. A refresh that fails goes to the console; the validator then judges what is there.
+ * Refreshes the claims that need it, and then says which validators are not content. Parallel calls
+ * refresh a claim once: who had to wait for the lock asks again. A refresh that fails goes to the
+ * console; the validator then judges what is there.
  */
 export async function validateClaims(
   validators: readonly SessionClaimValidator[],
@@ -67,15 +77,23 @@ export async function validateClaims(
 }
 
 /**
- * An age limit below the threshold of the clock is an error of the app's, and validators throw for it. That must not take the page's
- * protection down: we say so in the console, and refresh as by the lowest limit that works. Not by the one that was asked for, because each
- * refresh changes the payload, upon which apps validate anew: with clocks that differ by some seconds, for ever.
+ * An age limit below the threshold of the clock is an error of the app's, and validators throw for
+ * it. That must not take the page's protection down: we say so in the console, and refresh as by
+ * the lowest limit that works. Not by the one that was asked for, because each refresh changes the
+ * payload, upon which apps validate anew: with clocks that differ by some seconds, for ever.
  */
-async function needsRefresh(validator: SessionClaimValidator, payload: unknown, userContext: unknown): Promise<boolean> {
+async function needsRefresh(
+  validator: SessionClaimValidator,
+  payload: unknown,
+  userContext: unknown,
+): Promise<boolean> {
   try {
     return await validator.shouldRefresh(payload, userContext);
   } catch (error) {
-    const { message, shouldRefresh } = Object(error) as { message?: string; shouldRefresh?: boolean };
+    const { message, shouldRefresh } = Object(error) as {
+      message?: string;
+      shouldRefresh?: boolean;
+    };
     if (!/DateProvider threshold/.test(`${message}`)) throw error;
     console.error(`The claim "${validator.id}":`, error);
     // Validators of `supertokens-web-js` throw the same, without the answer.
@@ -83,9 +101,15 @@ async function needsRefresh(validator: SessionClaimValidator, payload: unknown, 
   }
 }
 
-/** The errors in a refusal for want of a claim. `undefined`, whatever the type says, when the body has none; rejects if it is no JSON. */
-export async function invalidClaims(response: Response | { data: unknown }): Promise<ClaimValidationError[]> {
+/**
+ * The errors in a refusal for want of a claim. `undefined`, whatever the type says, when the body
+ * has none; rejects if it is no JSON.
+ */
+export async function invalidClaims(
+  response: Response | { data: unknown },
+): Promise<ClaimValidationError[]> {
   if (!("data" in response)) return (await response.clone().json())?.claimValidationErrors;
-  const { data } = response as { data: any }; // eslint-disable-line @typescript-eslint/no-explicit-any -- of the app's making
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- of the app's making
+  const { data } = response as { data: any };
   return (typeof data === "string" ? JSON.parse(data) : data)?.claimValidationErrors;
 }

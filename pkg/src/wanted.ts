@@ -2,21 +2,35 @@
 import { SessionClaimValidatorStore } from "./utils/sessionClaimValidatorStore.js";
 import type { SessionClaimValidator } from "./claims/types.js";
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+/* eslint-disable @typescript-eslint/no-explicit-any --
+   the types that users of the peers compile against */
 
 /** Chooses the validators for one call, from those that hold everywhere. */
-export type OverrideValidators = (globalClaimValidators: SessionClaimValidator[], userContext: any) => SessionClaimValidator[];
+export type OverrideValidators = (
+  globalClaimValidators: SessionClaimValidator[],
+  userContext: any,
+) => SessionClaimValidator[];
 
-/** What other recipes want, as the app's overrides change it, as `override` changes it for this call. */
+/**
+ * The demands of other recipes, as the app's overrides change it, as `override` changes it for this
+ * call.
+ */
 export function wanted(
-  recipe: { getGlobalClaimValidators(input: { claimValidatorsAddedByOtherRecipes: SessionClaimValidator[]; userContext: any }): SessionClaimValidator[] },
+  recipe: {
+    getGlobalClaimValidators(input: {
+      claimValidatorsAddedByOtherRecipes: SessionClaimValidator[];
+      userContext: any;
+    }): SessionClaimValidator[];
+  },
   override: OverrideValidators | undefined,
   userContext: any,
 ): SessionClaimValidator[] {
   const validators = recipe.getGlobalClaimValidators({
-    claimValidatorsAddedByOtherRecipes: SessionClaimValidatorStore.getClaimValidatorsAddedByOtherRecipes(),
+    claimValidatorsAddedByOtherRecipes:
+      SessionClaimValidatorStore.getClaimValidatorsAddedByOtherRecipes(),
     userContext,
   });
-  // An override that returns nothing changes nothing: silently wanting nothing of a session would open doors.
+  // An override that returns nothing changes nothing: silently wanting nothing of a session would
+  // open doors.
   return override?.(validators, userContext) ?? validators;
 }

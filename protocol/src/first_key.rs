@@ -1,16 +1,20 @@
-//! The key that a browser names a visitor by who has no session yet: 22 to 64 visible ASCII characters, at random.
+//! The key that a browser names a visitor by who has no session yet: 22 to 64 visible ASCII
+//! characters, at random.
 //!
-//! A server that is asked more than once, because its first answer was lost or because tabs asked side by side, makes the same anonymousId
-//! of the same key. Within a *period*, and with a secret of its own: who saw a key, in a log or on a shared device, can neither
-//! tell the id nor bring it back later.
+//! A server that is asked more than once, because its first answer was lost or because tabs asked
+//! side by side, makes the same anonymousId of the same key. Within a *period*, and with a secret
+//! of its own: who saw a key, in a log or on a shared device, can neither tell the id nor bring it
+//! back later.
 //!
-//! A key may end in `.` and the epoch minutes of its making, in decimal: `k2Xp0vT9sQ4mZ7bL1cR8wd.29400000`. Its period is that minute, and
-//! it counts for a day. A key that does not say when it was made has the server's day as its period, so that what it names changes
-//! at midnight (UTC).
+//! A key may end in `.` and the epoch minutes of its making, in decimal:
+//! `k2Xp0vT9sQ4mZ7bL1cR8wd.29400000`. Its period is that minute, and it counts for a day. A key
+//! that does not say when it was made has the server's day as its period, so that what it names
+//! changes at midnight (UTC).
 
 use core::ops::RangeInclusive;
 
-/// How long keys are, in characters. Shorter ones could be those of many, longer ones are up to something.
+/// How long keys are, in characters. Shorter ones could be those of many, longer ones are up to
+/// something.
 pub const LENGTH: RangeInclusive<usize> = 22..=64;
 
 /// How old a key may be, and how far ahead of the server's clock, in milliseconds.
@@ -24,8 +28,8 @@ pub fn is_key(text: &str) -> bool {
     LENGTH.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// A number that goes into the derivation of the id beside the key. `None` when the key is too old, and its id is to be a random one. `now`
-/// in epoch milliseconds.
+/// A number that goes into the derivation of the id beside the key. `None` when the key is too old,
+/// and its id is to be a random one. `now` in epoch milliseconds.
 #[must_use]
 pub fn period(key: &str, now: u64) -> Option<u64> {
     let minutes = key.rsplit_once('.').and_then(|(_, text)| {
@@ -33,7 +37,9 @@ pub fn period(key: &str, now: u64) -> Option<u64> {
         is_number.then(|| text.parse::<u64>().ok()).flatten()
     });
     match minutes {
-        Some(minutes) => (minutes.saturating_mul(MINUTE_MS).abs_diff(now) <= MAX_AGE_MS).then_some(minutes),
+        Some(minutes) => {
+            (minutes.saturating_mul(MINUTE_MS).abs_diff(now) <= MAX_AGE_MS).then_some(minutes)
+        }
         None => Some(now / MAX_AGE_MS),
     }
 }
@@ -65,7 +71,12 @@ mod tests {
 
     #[test]
     fn a_key_without_a_time_has_the_servers_day() {
-        for key in ["1094861636-4294967295-2717908991-77", "k2Xp0vT9sQ4mZ7bL1cR8wd.", "k2Xp0vT9sQ4mZ7bL1cR.8wd", ""] {
+        for key in [
+            "1094861636-4294967295-2717908991-77",
+            "k2Xp0vT9sQ4mZ7bL1cR8wd.",
+            "k2Xp0vT9sQ4mZ7bL1cR.8wd",
+            "",
+        ] {
             assert_eq!(period(key, 7 * DAY), Some(7), "{key}");
             assert_eq!(period(key, 8 * DAY - 1), Some(7), "{key}");
             assert_eq!(period(key, 8 * DAY), Some(8), "{key}");

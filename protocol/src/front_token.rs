@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::names::MAX_COOKIE_BYTES;
 
-/// The part of a session that the browser may know. It is never signed: a server trusts nothing in it.
+/// The part of a session that the browser may know. It is never signed: a server trusts nothing in
+/// it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FrontToken {
     /// Primary user id, or `G-` and the anonymousId.
@@ -40,10 +41,13 @@ impl fmt::Display for FrontTokenError {
         match self {
             Self::TooLarge { bytes } => write!(
                 f,
-                "the front token is {bytes} bytes long, and browsers keep cookies up to {MAX_COOKIE_BYTES} bytes only; make the payload smaller"
+                "the front token is {bytes} bytes long, and browsers keep cookies up to \
+                 {MAX_COOKIE_BYTES} bytes only; make the payload smaller"
             ),
             Self::NotBase64 => f.write_str("the front token is not base64"),
-            Self::NotJson => f.write_str("the front token is not a JSON object with uid, ate and up"),
+            Self::NotJson => {
+                f.write_str("the front token is not a JSON object with uid, ate and up")
+            }
         }
     }
 }
@@ -112,8 +116,14 @@ mod tests {
         assert_eq!(FrontToken::decode("%%%"), Err(FrontTokenError::NotBase64));
         assert_eq!(FrontToken::decode(""), Err(FrontTokenError::NotJson));
         assert_eq!(FrontToken::decode("bm90IGpzb24="), Err(FrontTokenError::NotJson));
-        assert_eq!(FrontToken::decode(&STANDARD.encode(r#"{"uid":"u","ate":"soon","up":{}}"#)), Err(FrontTokenError::NotJson));
-        assert_eq!(FrontToken::decode(&STANDARD.encode(r#"{"uid":"u","ate":1,"up":[]}"#)), Err(FrontTokenError::NotJson));
+        assert_eq!(
+            FrontToken::decode(&STANDARD.encode(r#"{"uid":"u","ate":"soon","up":{}}"#)),
+            Err(FrontTokenError::NotJson)
+        );
+        assert_eq!(
+            FrontToken::decode(&STANDARD.encode(r#"{"uid":"u","ate":1,"up":[]}"#)),
+            Err(FrontTokenError::NotJson)
+        );
     }
 
     #[test]
@@ -122,12 +132,20 @@ mod tests {
         let error = large.encode(front_cookie::FRONT_TOKEN).unwrap_err();
         assert!(matches!(error, FrontTokenError::TooLarge { bytes } if bytes > MAX_COOKIE_BYTES));
         assert!(error.to_string().contains("4096"));
-        assert!(matches!(FrontToken::decode(&"A".repeat(5000)), Err(FrontTokenError::TooLarge { .. })));
+        assert!(matches!(
+            FrontToken::decode(&"A".repeat(5000)),
+            Err(FrontTokenError::TooLarge { .. })
+        ));
     }
 
     proptest! {
         #[test]
-        fn round_trips(uid in ".{0,40}", ate in any::<u64>(), key in ".{0,20}", value in ".{0,100}") {
+        fn round_trips(
+            uid in ".{0,40}",
+            ate in any::<u64>(),
+            key in ".{0,20}",
+            value in ".{0,100}",
+        ) {
             let mut up = Map::new();
             up.insert(key, Value::String(value));
             let before = FrontToken { uid, ate, up };

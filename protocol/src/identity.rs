@@ -1,11 +1,12 @@
-//! Which anonymousId a visitor has, and whether a session may be made, where a request brings tokens of both kinds.
+//! Which anonymousId a visitor has, and whether a session may be made, where a request brings
+//! tokens of both kinds.
 //!
 //! Both rules are pure, so that the server and a simulation of many browsers share them.
 
 use alloc::{borrow::ToOwned, string::String};
 
-/// The visitor by the tokens of a user session: an access token or a refresh token of ours, valid, expired or of a session that has
-/// ended.
+/// The visitor by the tokens of a user session: an access token or a refresh token of ours, valid,
+/// expired or of a session that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserTokens<'a> {
     /// The session's anonymousId; the record's where there is a record.
@@ -52,24 +53,33 @@ pub enum PriorIdentity {
 
 /// Decides who the visitor is.
 ///
-/// User tokens name the session that was in use last, so their id counts, and an anonymous token with the same id is a leftover: what it
-/// holds went into the user session long ago. There are two exceptions. An anonymous token with the same id that is newer came after the
-/// user session. And one with another id in a cookie that is bound to this host was set by this host, while the user
+/// User tokens name the session that was in use last, so their id counts, and an anonymous token
+/// with the same id is a leftover: what it holds went into the user session long ago. There are two
+/// exceptions. An anonymous token with the same id that is newer came after the user session. And
+/// one with another id in a cookie that is bound to this host was set by this host, while the user
 /// tokens beside it can have been planted.
 #[must_use]
-pub fn prior_identity(user: Option<&UserTokens<'_>>, anonymous: &AnonymousToken<'_>) -> PriorIdentity {
+pub fn prior_identity(
+    user: Option<&UserTokens<'_>>,
+    anonymous: &AnonymousToken<'_>,
+) -> PriorIdentity {
     let (anonymous_id, bound_to_host) = match *anonymous {
         AnonymousToken::None => {
-            return user.map_or(PriorIdentity::Unknown, |user| PriorIdentity::Id(user.anonymous_id.to_owned()));
+            return user.map_or(PriorIdentity::Unknown, |user| {
+                PriorIdentity::Id(user.anonymous_id.to_owned())
+            });
         }
-        AnonymousToken::Expired { anonymous_id, bound_to_host } | AnonymousToken::Valid { anonymous_id, bound_to_host, .. } => {
+        AnonymousToken::Expired { anonymous_id, bound_to_host }
+        | AnonymousToken::Valid { anonymous_id, bound_to_host, .. } => {
             (anonymous_id, bound_to_host)
         }
     };
     let counts = match user {
         None => true,
         Some(user) if user.anonymous_id == anonymous_id => match (anonymous, user.issued_at) {
-            (AnonymousToken::Valid { issued_at, .. }, Some(user_issued_at)) => *issued_at > user_issued_at,
+            (AnonymousToken::Valid { issued_at, .. }, Some(user_issued_at)) => {
+                *issued_at > user_issued_at
+            }
             _ => false,
         },
         Some(user) => bound_to_host && user.by_cookie,
@@ -84,8 +94,8 @@ pub fn prior_identity(user: Option<&UserTokens<'_>>, anonymous: &AnonymousToken<
 /// The facts of a request that could get an anonymous session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MintFacts {
-    /// A script made it that can read the answer: no page load, no image, no stream, and of the API's own origin or of one that is
-    /// trusted.
+    /// A script made it that can read the answer: no page load, no image, no stream, and of the
+    /// API's own origin or of one that is trusted.
     pub is_read_by_script: bool,
     /// A page load, where the app wants these to make sessions.
     pub is_wanted_page: bool,
@@ -117,11 +127,15 @@ pub enum Mint {
     Stranger,
 }
 
-/// Decides whether a request without a usable session gets an anonymous one. `known` when the visitor's id is known.
+/// Decides whether a request without a usable session gets an anonymous one. `known` when the
+/// visitor's id is known.
 #[must_use]
 pub fn mint_decision(request: &MintFacts, rules: &MintRules, known: bool) -> Mint {
     let keeps_an_id = known && request.ends_session;
-    if !rules.enabled || request.is_off || !(request.is_read_by_script || request.is_wanted_page || keeps_an_id) {
+    if !rules.enabled
+        || request.is_off
+        || !(request.is_read_by_script || request.is_wanted_page || keeps_an_id)
+    {
         Mint::Forbidden
     } else if known {
         Mint::Known
@@ -162,16 +176,41 @@ mod tests {
             ("a guest", None, valid(ADA, 1, false), Session),
             ("a guest of long ago", None, expired(ADA, false), id(ADA)),
             ("a user", user(ADA, Some(9), true), AnonymousToken::None, id(ADA)),
-            ("the guest's late answer, from before", user(ADA, Some(9), true), valid(ADA, 5, true), id(ADA)),
+            (
+                "the guest's late answer, from before",
+                user(ADA, Some(9), true),
+                valid(ADA, 5, true),
+                id(ADA),
+            ),
             ("in the same second", user(ADA, Some(9), true), valid(ADA, 9, true), id(ADA)),
-            ("the user's late answer, after the end", user(ADA, Some(9), true), valid(ADA, 10, false), Session),
+            (
+                "the user's late answer, after the end",
+                user(ADA, Some(9), true),
+                valid(ADA, 10, false),
+                Session,
+            ),
             ("the same in header mode", user(ADA, Some(9), false), valid(ADA, 10, false), Session),
-            ("a refresh token that does not say when", user(ADA, None, true), valid(ADA, 10, true), id(ADA)),
+            (
+                "a refresh token that does not say when",
+                user(ADA, None, true),
+                valid(ADA, 10, true),
+                id(ADA),
+            ),
             ("planted anonymous cookie", user(ADA, Some(9), true), valid(EVE, 99, false), id(ADA)),
             ("planted, and expired", user(ADA, Some(9), true), expired(EVE, false), id(ADA)),
             ("planted user cookies", user(EVE, Some(99), true), valid(ADA, 1, true), Session),
-            ("planted user cookies, own token expired", user(EVE, Some(99), true), expired(ADA, true), id(ADA)),
-            ("user tokens in a header cannot be planted", user(ADA, Some(9), false), valid(EVE, 99, true), id(ADA)),
+            (
+                "planted user cookies, own token expired",
+                user(EVE, Some(99), true),
+                expired(ADA, true),
+                id(ADA),
+            ),
+            (
+                "user tokens in a header cannot be planted",
+                user(ADA, Some(9), false),
+                valid(EVE, 99, true),
+                id(ADA),
+            ),
             ("expired beside the same user", user(ADA, Some(9), true), expired(ADA, true), id(ADA)),
         ] {
             assert_eq!(prior_identity(user.as_ref(), &anonymous), expected, "{case}");
@@ -180,14 +219,21 @@ mod tests {
 
     #[test]
     fn a_session_is_made_as_the_table_says() {
-        let script =
-            MintFacts { is_read_by_script: true, is_wanted_page: false, is_off: false, has_key: false, ends_session: false };
-        let (named, off) = (MintFacts { has_key: true, ..script }, MintFacts { is_off: true, ..script });
+        let script = MintFacts {
+            is_read_by_script: true,
+            is_wanted_page: false,
+            is_off: false,
+            has_key: false,
+            ends_session: false,
+        };
+        let (named, off) =
+            (MintFacts { has_key: true, ..script }, MintFacts { is_off: true, ..script });
         let page = MintFacts { is_read_by_script: false, is_wanted_page: true, ..script };
         let image = MintFacts { is_read_by_script: false, ..named };
         let form = MintFacts { ends_session: true, ..image };
         let open = MintRules { enabled: true, only_with_key: false };
-        let (strict, closed) = (MintRules { only_with_key: true, ..open }, MintRules { enabled: false, ..open });
+        let (strict, closed) =
+            (MintRules { only_with_key: true, ..open }, MintRules { enabled: false, ..open });
         for (case, request, rules, known, expected) in [
             ("a script", script, open, false, Mint::Stranger),
             ("a script of somebody known", script, open, true, Mint::Known),
@@ -201,22 +247,39 @@ mod tests {
             ("nobody who reads it, known", image, open, true, Mint::Forbidden),
             ("a form that signs out", form, strict, true, Mint::Known),
             ("a form that signs out, without a known id", form, open, false, Mint::Forbidden),
-            ("a form that signs out, no consent", MintFacts { is_off: true, ..form }, open, true, Mint::Forbidden),
+            (
+                "a form that signs out, no consent",
+                MintFacts { is_off: true, ..form },
+                open,
+                true,
+                Mint::Forbidden,
+            ),
         ] {
             assert_eq!(mint_decision(&request, &rules, known), expected, "{case}");
         }
     }
 
     proptest! {
-        /// Whatever is planted, a visitor keeps an id: their own host-bound one, or that of tokens that scripts sent.
+        /// Whatever is planted, a visitor keeps an id: their own host-bound one, or that of tokens
+        /// that scripts sent.
         #[test]
-        fn what_cannot_be_planted_counts(issued_at in any::<u64>(), user_issued_at in any::<Option<u64>>(), is_valid: bool) {
+        fn what_cannot_be_planted_counts(
+            issued_at in any::<u64>(),
+            user_issued_at in any::<Option<u64>>(),
+            is_valid: bool,
+        ) {
             let own = if is_valid { valid(ADA, issued_at, true) } else { expired(ADA, true) };
             let planted = user(EVE, user_issued_at, true);
-            prop_assert_ne!(prior_identity(planted.as_ref(), &own), PriorIdentity::Id(EVE.to_owned()));
+            prop_assert_ne!(
+                prior_identity(planted.as_ref(), &own),
+                PriorIdentity::Id(EVE.to_owned())
+            );
             let planted = if is_valid { valid(EVE, issued_at, false) } else { expired(EVE, false) };
             let own = user(ADA, user_issued_at, true);
-            prop_assert_eq!(prior_identity(own.as_ref(), &planted), PriorIdentity::Id(ADA.to_owned()));
+            prop_assert_eq!(
+                prior_identity(own.as_ref(), &planted),
+                PriorIdentity::Id(ADA.to_owned())
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rules of Passerby sessions, without I/O.
 //!
-//! Everything in this crate is a pure function or a state transition: no clock, no cookies, no network. The browser SDK and the
-//! server read the world, ask this crate, and carry out its answer. The protocol is that of SuperTokens' sessions, with additions for
-//! anonymous ones.
+//! Everything in this crate is a pure function or a state transition: no clock, no cookies, no
+//! network. The browser SDK and the server read the world, ask this crate, and carry out its
+//! answer. The protocol is that of SuperTokens' sessions, with additions for anonymous ones.
 #![no_std]
 
 extern crate alloc;

@@ -8,16 +8,19 @@ pub mod cookie {
     pub const REFRESH_TOKEN: &str = "sRefreshToken";
     /// Legacy: never set any more; its presence forces "try refresh token", and refresh clears it.
     pub const ID_REFRESH_TOKEN: &str = "sIdRefreshToken";
-    /// The token of an anonymous session, path `/`. Default name; the server can be configured to use another.
+    /// The token of an anonymous session, path `/`. Default name; the server can be configured to
+    /// use another.
     pub const ANONYMOUS_TOKEN: &str = "sAnonymousToken";
-    /// Goes before the name of the anonymous cookie where the configuration allows it: browsers then take the cookie from this host
-    /// only, over HTTPS, and no sub-domain can plant one (RFC 6265bis, section 4.1.3.2).
+    /// Goes before the name of the anonymous cookie where the configuration allows it: browsers
+    /// then take the cookie from this host only, over HTTPS, and no sub-domain can plant one (RFC
+    /// 6265bis, section 4.1.3.2).
     pub const HOST_PREFIX: &str = "__Host-";
 }
 
 /// Cookies that the browser SDK writes, readable by scripts.
 pub mod front_cookie {
-    /// Epoch milliseconds of the last change of the session as a decimal string; alone it is the tombstone.
+    /// Epoch milliseconds of the last change of the session as a decimal string; alone it is the
+    /// tombstone.
     pub const LAST_UPDATE: &str = "st-last-access-token-update";
     /// The front token of the user session.
     pub const FRONT_TOKEN: &str = "sFrontToken";
@@ -53,14 +56,17 @@ pub mod header {
     pub const RID: &str = "rid";
     /// Request: `cookie` or `header`, the transfer method wished for new sessions.
     pub const AUTH_MODE: &str = "st-auth-mode";
-    /// Request: [`super::ANONYMOUS_OFF`] while the app has switched anonymous sessions off (no consent yet). The server then mints
-    /// none, and removes one that is still there. Request of a visitor who has no session yet, where the app expects anonymous ones: a key
-    /// that names him until he has, for a server that is asked more than once because its first answer was lost, or because tabs asked
-    /// side by side. The same key makes the same anonymousId within a day, see [`first_key`](crate::first_key). 22 to 64 visible ASCII
-    /// characters that the browser makes at random, and drops when it has a session. Response: [`super::ANONYMOUS_LIMITED`].
+    /// Request: [`super::ANONYMOUS_OFF`] while the app has switched anonymous sessions off (no
+    /// consent yet). The server then mints none, and removes one that is still there. Request of a
+    /// visitor who has no session yet, where the app expects anonymous ones: a key that names him
+    /// until he has, for a server that is asked more than once because its first answer was lost,
+    /// or because tabs asked side by side. The same key makes the same anonymousId within a day,
+    /// see [`first_key`](crate::first_key). 22 to 64 visible ASCII characters that the browser
+    /// makes at random, and drops when it has a session. Response: [`super::ANONYMOUS_LIMITED`].
     pub const ANONYMOUS_MODE: &str = "st-anonymous-mode";
-    /// Request: anything, and of a refresh call of a visitor who has nothing, where the app says nothing of anonymous sessions, also
-    /// [`super::FIRST_KEY_TYPE`] and the key. A back end that knows nothing of them allows this header and need not read it.
+    /// Request: anything, and of a refresh call of a visitor who has nothing, where the app says
+    /// nothing of anonymous sessions, also [`super::FIRST_KEY_TYPE`] and the key. A back end that
+    /// knows nothing of them allows this header and need not read it.
     pub const ACCEPT: &str = "accept";
     /// Request: versions of the browser-to-SDK interface, comma-joined.
     pub const FDI_VERSION: &str = "fdi-version";
@@ -72,8 +78,9 @@ pub const REMOVE: &str = "remove";
 /// Value of [`header::ANONYMOUS_MODE`] in requests without consent.
 pub const ANONYMOUS_OFF: &str = "off";
 
-/// Value of [`header::ANONYMOUS_MODE`] in responses: the visitor should have got an anonymous session, and did not, because too many
-/// were made for his address or the app refused. A later request may get one.
+/// Value of [`header::ANONYMOUS_MODE`] in responses: the visitor should have got an anonymous
+/// session, and did not, because too many were made for his address or the app refused. A later
+/// request may get one.
 pub const ANONYMOUS_LIMITED: &str = "limited";
 
 /// Before the key in [`header::ACCEPT`].
@@ -113,10 +120,12 @@ pub const JWKS_PATH: &str = "/jwt/jwks.json";
 /// Path below `apiBasePath` of the document that tells where the public keys are (`GET`).
 pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
-/// Claim of access and anonymous tokens: the id that a visitor keeps through every login and logout (UUID).
+/// Claim of access and anonymous tokens: the id that a visitor keeps through every login and logout
+/// (UUID).
 pub const CLAIM_ANONYMOUS_ID: &str = "anonymousId";
 /// Claim of anonymous tokens, always `true`.
 pub const CLAIM_IS_ANONYMOUS: &str = "isAnonymous";
 
-/// Largest cookie that browsers keep: name plus value, in bytes (RFC 6265, section 6.1, and what browsers enforce).
+/// Largest cookie that browsers keep: name plus value, in bytes (RFC 6265, section 6.1, and what
+/// browsers enforce).
 pub const MAX_COOKIE_BYTES: usize = 4096;

@@ -1,4 +1,5 @@
-//! The contents of access tokens and anonymous tokens, and the rules for an app's own claims in them.
+//! The contents of access tokens and anonymous tokens, and the rules for an app's own claims in
+//! them.
 
 use alloc::{
     borrow::ToOwned,
@@ -10,10 +11,14 @@ use serde_json::{Map, Value};
 
 use crate::{
     front_token::{FrontToken, FrontTokenError},
-    names::{ANONYMOUS_UID_PREFIX, CLAIM_ANONYMOUS_ID, CLAIM_IS_ANONYMOUS, MAX_COOKIE_BYTES, front_cookie},
+    names::{
+        ANONYMOUS_UID_PREFIX, CLAIM_ANONYMOUS_ID, CLAIM_IS_ANONYMOUS, MAX_COOKIE_BYTES,
+        front_cookie,
+    },
 };
 
-/// Claims that belong to the protocol, in either kind of token. An app can neither set nor remove them.
+/// Claims that belong to the protocol, in either kind of token. An app can neither set nor remove
+/// them.
 pub const PROTECTED_CLAIMS: [&str; 13] = [
     "sub",
     "rsub",
@@ -33,10 +38,12 @@ pub const PROTECTED_CLAIMS: [&str; 13] = [
 /// The only tenant so far.
 pub const TENANT: &str = "public";
 
-/// An upper bound of what a JWT of ours is longer than its base64 payload: header (at most 84 bytes), RS256 signature, dots.
+/// An upper bound of what a JWT of ours is longer than its base64 payload: header (at most 84
+/// bytes), RS256 signature, dots.
 const JWT_OVERHEAD: usize = 112 + 342 + 2;
 
-/// How many objects and arrays a value may lie in, the payload itself among them. `serde_json` writes any number, and reads 127.
+/// How many objects and arrays a value may lie in, the payload itself among them. `serde_json`
+/// writes any number, and reads 127.
 pub const MAX_DEPTH: usize = 100;
 
 /// Why an app's payload is refused.
@@ -68,22 +75,29 @@ impl fmt::Display for PayloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Protected { claim } => {
-                write!(f, "the claim `{claim}` belongs to the protocol and cannot be changed; use another name")
+                write!(
+                    f,
+                    "the claim `{claim}` belongs to the protocol and cannot be changed; use \
+                     another name"
+                )
             }
             Self::TooLarge { bytes } => write!(
                 f,
-                "with this payload the session's cookie would take {bytes} bytes, and browsers keep cookies up to {MAX_COOKIE_BYTES} bytes only; \
+                "with this payload the session's cookie would take {bytes} bytes, and browsers \
+                 keep cookies up to {MAX_COOKIE_BYTES} bytes only; \
                  keep large data on the server, under the user id or the anonymousId"
             ),
             Self::OverLimit { bytes, limit } => write!(
                 f,
-                "the payload takes {bytes} bytes, and this server allows {limit} (`max_payload`); keep large data on the server, under the \
+                "the payload takes {bytes} bytes, and this server allows {limit} (`max_payload`); \
+                 keep large data on the server, under the \
                  user id or the anonymousId"
             ),
             Self::TooDeep => {
                 write!(
                     f,
-                    "a value lies in more than {MAX_DEPTH} objects or arrays, and could not be read again; make it flatter"
+                    "a value lies in more than {MAX_DEPTH} objects or arrays, and could not be \
+                     read again; make it flatter"
                 )
             }
         }
@@ -98,7 +112,8 @@ pub fn is_protected(claim: &str) -> bool {
     PROTECTED_CLAIMS.contains(&claim)
 }
 
-/// The payload that an app gives at creation: protected claims are dropped silently, and so are `null`s.
+/// The payload that an app gives at creation: protected claims are dropped silently, and so are
+/// `null`s.
 #[must_use]
 pub fn without_protected(mut payload: Map<String, Value>) -> Map<String, Value> {
     payload.retain(|claim, value| !is_protected(claim) && !value.is_null());
@@ -109,7 +124,10 @@ pub fn without_protected(mut payload: Map<String, Value>) -> Map<String, Value> 
 ///
 /// # Errors
 /// [`PayloadError::Protected`] when the update names a protected claim.
-pub fn merge(mut current: Map<String, Value>, update: Map<String, Value>) -> Result<Map<String, Value>, PayloadError> {
+pub fn merge(
+    mut current: Map<String, Value>,
+    update: Map<String, Value>,
+) -> Result<Map<String, Value>, PayloadError> {
     if let Some(claim) = update.keys().find(|claim| is_protected(claim)) {
         return Err(PayloadError::Protected { claim: claim.clone() });
     }
@@ -137,7 +155,11 @@ pub fn check_depth(object: &Map<String, Value>) -> Result<(), PayloadError> {
             _ => false,
         }
     }
-    if object.values().any(|value| is_deeper(value, MAX_DEPTH)) { Err(PayloadError::TooDeep) } else { Ok(()) }
+    if object.values().any(|value| is_deeper(value, MAX_DEPTH)) {
+        Err(PayloadError::TooDeep)
+    } else {
+        Ok(())
+    }
 }
 
 /// The claims of a user's access token, version 5. Times in epoch seconds.
@@ -157,7 +179,8 @@ pub struct AccessClaims {
     pub refresh_token_hash1: String,
     /// SHA-256 of the refresh token it was obtained with; `None` at creation and once promoted.
     pub parent_refresh_token_hash1: Option<String>,
-    /// `antiCsrfToken`: what the `anti-csrf` header of requests must say, where the server asks for it.
+    /// `antiCsrfToken`: what the `anti-csrf` header of requests must say, where the server asks for
+    /// it.
     pub anti_csrf_token: Option<String>,
     /// The id that the visitor had before and will have after the user session.
     pub anonymous_id: String,
@@ -179,13 +202,17 @@ impl AccessClaims {
         set("iss", self.issuer.as_str().into());
         set("sessionHandle", self.session_handle.as_str().into());
         set("refreshTokenHash1", self.refresh_token_hash1.as_str().into());
-        set("parentRefreshTokenHash1", self.parent_refresh_token_hash1.as_deref().map_or(Value::Null, Value::from));
+        set(
+            "parentRefreshTokenHash1",
+            self.parent_refresh_token_hash1.as_deref().map_or(Value::Null, Value::from),
+        );
         set("antiCsrfToken", self.anti_csrf_token.as_deref().map_or(Value::Null, Value::from));
         set(CLAIM_ANONYMOUS_ID, self.anonymous_id.as_str().into());
         payload
     }
 
-    /// Reads what [`AccessClaims::to_payload`] wrote; `None` when it is the payload of anything else.
+    /// Reads what [`AccessClaims::to_payload`] wrote; `None` when it is the payload of anything
+    /// else.
     #[must_use]
     pub fn from_payload(payload: Map<String, Value>) -> Option<Self> {
         let session_token_type = payload.get("stt").is_none_or(|stt| stt.as_u64() == Some(0));
@@ -221,9 +248,16 @@ impl AccessClaims {
     /// The front token that goes with the access token.
     ///
     /// # Errors
-    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called `cookie_name`; [`PayloadError::TooDeep`].
+    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called
+    /// `cookie_name`; [`PayloadError::TooDeep`].
     pub fn front_token(&self, cookie_name: &str) -> Result<String, PayloadError> {
-        front_token(self.user_id.clone(), self.expires_at, self.to_payload(), cookie_name, front_cookie::FRONT_TOKEN)
+        front_token(
+            self.user_id.clone(),
+            self.expires_at,
+            self.to_payload(),
+            cookie_name,
+            front_cookie::FRONT_TOKEN,
+        )
     }
 }
 
@@ -238,7 +272,8 @@ pub struct AnonymousClaims {
     pub expires_at: u64,
     /// `iss`.
     pub issuer: String,
-    /// Whether there is a `sub`: `G-` and the anonymousId, which no user id should look like. For services that insist on one.
+    /// Whether there is a `sub`: `G-` and the anonymousId, which no user id should look like. For
+    /// services that insist on one.
     pub has_subject: bool,
     /// The app's own claims.
     pub custom: Map<String, Value>,
@@ -261,10 +296,13 @@ impl AnonymousClaims {
         payload
     }
 
-    /// Reads what [`AnonymousClaims::to_payload`] wrote; `None` when it is the payload of anything else.
+    /// Reads what [`AnonymousClaims::to_payload`] wrote; `None` when it is the payload of anything
+    /// else.
     #[must_use]
     pub fn from_payload(payload: Map<String, Value>) -> Option<Self> {
-        if payload.get(CLAIM_IS_ANONYMOUS)? != &Value::Bool(true) || payload.contains_key("sessionHandle") {
+        if payload.get(CLAIM_IS_ANONYMOUS)? != &Value::Bool(true)
+            || payload.contains_key("sessionHandle")
+        {
             return None;
         }
         let anonymous_id = text(&payload, CLAIM_ANONYMOUS_ID).filter(|id| is_anonymous_id(id))?;
@@ -286,7 +324,8 @@ impl AnonymousClaims {
     /// The announcement that goes with the anonymous token.
     ///
     /// # Errors
-    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called `cookie_name`; [`PayloadError::TooDeep`].
+    /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called
+    /// `cookie_name`; [`PayloadError::TooDeep`].
     pub fn front_token(&self, cookie_name: &str) -> Result<String, PayloadError> {
         front_token(
             anonymous_uid(&self.anonymous_id),
@@ -312,7 +351,9 @@ impl fmt::Debug for AccessClaims {
 /// Claims identify a person; they do not belong into logs.
 impl fmt::Debug for AnonymousClaims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnonymousClaims").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("AnonymousClaims")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -343,11 +384,12 @@ fn front_token(
     if bytes > MAX_COOKIE_BYTES {
         return Err(PayloadError::TooLarge { bytes });
     }
-    FrontToken { uid, ate: expires_at.saturating_mul(1000), up: payload }.encode(front_cookie_name).map_err(|error| match error
-    {
-        FrontTokenError::TooLarge { bytes } => PayloadError::TooLarge { bytes },
-        _ => PayloadError::TooLarge { bytes: json_bytes },
-    })
+    FrontToken { uid, ate: expires_at.saturating_mul(1000), up: payload }
+        .encode(front_cookie_name)
+        .map_err(|error| match error {
+            FrontTokenError::TooLarge { bytes } => PayloadError::TooLarge { bytes },
+            _ => PayloadError::TooLarge { bytes: json_bytes },
+        })
 }
 
 #[cfg(test)]
@@ -395,7 +437,10 @@ mod tests {
 
     #[test]
     fn merge_adds_replaces_and_removes() {
-        let merged = merge(map(json!({"a": 1, "b": 2, "c": {"x": 1}})), map(json!({"a": 3, "b": null, "c": {"y": 1}, "d": 4})));
+        let merged = merge(
+            map(json!({"a": 1, "b": 2, "c": {"x": 1}})),
+            map(json!({"a": 3, "b": null, "c": {"y": 1}, "d": 4})),
+        );
         assert_eq!(merged, Ok(map(json!({"a": 3, "c": {"y": 1}, "d": 4}))));
     }
 
@@ -405,7 +450,10 @@ mod tests {
             for value in [json!("x"), Value::Null] {
                 let mut update = Map::new();
                 update.insert(claim.into(), value);
-                assert_eq!(merge(Map::new(), update), Err(PayloadError::Protected { claim: claim.into() }));
+                assert_eq!(
+                    merge(Map::new(), update),
+                    Err(PayloadError::Protected { claim: claim.into() })
+                );
             }
         }
     }
@@ -457,7 +505,12 @@ mod tests {
 
     #[test]
     fn refuses_other_tenants_and_token_types() {
-        for (claim, value) in [("tId", json!("other")), ("stt", json!(1)), ("sub", json!(1)), ("anonymousId", json!("G-1"))] {
+        for (claim, value) in [
+            ("tId", json!("other")),
+            ("stt", json!(1)),
+            ("sub", json!(1)),
+            ("anonymousId", json!("G-1")),
+        ] {
             let mut payload = access(json!({})).to_payload();
             payload.insert(claim.into(), value);
             assert!(AccessClaims::from_payload(payload).is_none(), "{claim}");
@@ -466,39 +519,58 @@ mod tests {
 
     #[test]
     fn names_the_limit() {
-        let error = anonymous(json!({"cart": "x".repeat(4000)})).front_token(cookie::ANONYMOUS_TOKEN).unwrap_err();
+        let error = anonymous(json!({"cart": "x".repeat(4000)}))
+            .front_token(cookie::ANONYMOUS_TOKEN)
+            .unwrap_err();
         assert!(error.to_string().contains("4096"), "{error}");
         let mut long_user = access(json!({}));
         long_user.user_id = "u".repeat(1500);
-        assert!(matches!(long_user.front_token(cookie::ACCESS_TOKEN), Err(PayloadError::TooLarge { .. })));
+        assert!(matches!(
+            long_user.front_token(cookie::ACCESS_TOKEN),
+            Err(PayloadError::TooLarge { .. })
+        ));
     }
 
     #[test]
     fn debug_output_names_nobody() {
-        let text = alloc::format!("{:?} {:?}", access(json!({"mail": "a@b.c"})), anonymous(json!({})));
+        let text =
+            alloc::format!("{:?} {:?}", access(json!({"mail": "a@b.c"})), anonymous(json!({})));
         assert!(!text.contains("alice") && !text.contains(ID) && !text.contains("a@b.c"));
     }
 
     proptest! {
         #[test]
-        fn access_round_trips(custom in proptest::collection::hash_map(".{0,12}", ".{0,12}", 0..6), parent in proptest::option::of("[0-9a-f]{64}")) {
+        fn access_round_trips(
+            custom in proptest::collection::hash_map(".{0,12}", ".{0,12}", 0..6),
+            parent in proptest::option::of("[0-9a-f]{64}"),
+        ) {
             let mut before = access(json!({}));
-            before.custom = without_protected(custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect());
+            before.custom = without_protected(
+                custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect(),
+            );
             before.parent_refresh_token_hash1 = parent;
             prop_assert_eq!(AccessClaims::from_payload(before.to_payload()), Some(before));
         }
 
         #[test]
-        fn anonymous_round_trips(custom in proptest::collection::hash_map(".{0,12}", any::<i64>(), 0..6), has_subject: bool) {
+        fn anonymous_round_trips(
+            custom in proptest::collection::hash_map(".{0,12}", any::<i64>(), 0..6),
+            has_subject: bool,
+        ) {
             let mut before = AnonymousClaims { has_subject, ..anonymous(json!({})) };
-            before.custom = without_protected(custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect());
+            before.custom = without_protected(
+                custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect(),
+            );
             prop_assert_eq!(AnonymousClaims::from_payload(before.to_payload()), Some(before));
         }
 
         #[test]
-        fn merging_nulls_of_every_key_empties(keys in proptest::collection::vec("[a-z]{1,8}x", 0..10)) {
+        fn merging_nulls_of_every_key_empties(
+            keys in proptest::collection::vec("[a-z]{1,8}x", 0..10),
+        ) {
             let full: Map<String, Value> = keys.iter().map(|key| (key.clone(), json!(1))).collect();
-            let nulls: Map<String, Value> = keys.iter().map(|key| (key.clone(), Value::Null)).collect();
+            let nulls: Map<String, Value> =
+                keys.iter().map(|key| (key.clone(), Value::Null)).collect();
             prop_assert_eq!(merge(full, nulls), Ok(Map::new()));
         }
 
@@ -506,14 +578,30 @@ mod tests {
         fn anything_that_is_accepted_fits(length in 0_usize..6000) {
             let claims = anonymous(json!({"x": "y".repeat(length)}));
             if let Ok(text) = claims.front_token(cookie::ANONYMOUS_TOKEN) {
-                prop_assert!(text.len() + front_cookie::ANONYMOUS_FRONT_TOKEN.len() <= MAX_COOKIE_BYTES);
-                prop_assert!(serde_json::to_vec(&claims.to_payload()).unwrap().len() * 4 / 3 + 342 < MAX_COOKIE_BYTES);
+                prop_assert!(
+                    text.len() + front_cookie::ANONYMOUS_FRONT_TOKEN.len() <= MAX_COOKIE_BYTES
+                );
+                prop_assert!(
+                    serde_json::to_vec(&claims.to_payload()).unwrap().len() * 4 / 3 + 342
+                        < MAX_COOKIE_BYTES
+                );
             }
         }
 
         #[test]
-        fn survives_any_payload(keys in proptest::collection::vec(proptest::sample::select(PROTECTED_CLAIMS.to_vec()), 0..13), value in -3_i64..3) {
-            let payload: Map<String, Value> = keys.into_iter().map(|key| (key.into(), json!(value))).collect::<Vec<(String, Value)>>().into_iter().collect();
+        fn survives_any_payload(
+            keys in proptest::collection::vec(
+                proptest::sample::select(PROTECTED_CLAIMS.to_vec()),
+                0..13,
+            ),
+            value in -3_i64..3,
+        ) {
+            let payload: Map<String, Value> = keys
+                .into_iter()
+                .map(|key| (key.into(), json!(value)))
+                .collect::<Vec<(String, Value)>>()
+                .into_iter()
+                .collect();
             prop_assert!(AccessClaims::from_payload(payload.clone()).is_none());
             prop_assert!(AnonymousClaims::from_payload(payload).is_none());
         }

@@ -13,11 +13,17 @@ pub enum AfterRefusal {
     GiveUp,
 }
 
-/// Decides about a refusal: `now` is the state after it was absorbed, `attempts` the refreshes made for this request so far, `limit`
-/// how many are allowed. `is_expired` says that the server saw the access token of a user session in the request of a visitor: he signed
-/// in by a form, or the answer to his login was lost.
+/// Decides about a refusal: `now` is the state after it was absorbed, `attempts` the refreshes made
+/// for this request so far, `limit` how many are allowed. `is_expired` says that the server saw the
+/// access token of a user session in the request of a visitor: he signed in by a form, or the
+/// answer to his login was lost.
 #[must_use]
-pub fn after_refusal<V: Values>(now: &SessionState<V>, is_expired: bool, attempts: u32, limit: u32) -> AfterRefusal {
+pub fn after_refusal<V: Values>(
+    now: &SessionState<V>,
+    is_expired: bool,
+    attempts: u32,
+    limit: u32,
+) -> AfterRefusal {
     match now {
         _ if attempts >= limit => AfterRefusal::GiveUp,
         SessionState::Authenticated(..) | SessionState::Unknown => AfterRefusal::Refresh,
@@ -37,7 +43,8 @@ pub enum AfterLock {
     Ended,
 }
 
-/// Decides after waiting for the lock: `wanted` was the state when the refresh was asked for, `now` is the state after the wait.
+/// Decides after waiting for the lock: `wanted` was the state when the refresh was asked for, `now`
+/// is the state after the wait.
 #[must_use]
 pub fn after_lock<V: Values>(wanted: &SessionState<V>, now: &SessionState<V>) -> AfterLock {
     match now {
@@ -59,12 +66,13 @@ pub enum Answer {
     Failed,
     /// A success without `front-token`: a proxy stripped it, or CORS does not expose it.
     HeaderMissing,
-    /// A success whose `front-token` the browser did not keep: cookies are blocked, or it is too large for one.
+    /// A success whose `front-token` the browser did not keep: cookies are blocked, or it is too
+    /// large for one.
     NotStored,
 }
 
-/// Reads the answer: `ok` is a status below 300, `announced` says whether it had a readable `front-token`, `now` is the state after it
-/// was absorbed.
+/// Reads the answer: `ok` is a status below 300, `announced` says whether it had a readable
+/// `front-token`, `now` is the state after it was absorbed.
 #[must_use]
 pub fn answer<V: Values>(ok: bool, announced: bool, now: &SessionState<V>) -> Answer {
     match (ok, now) {

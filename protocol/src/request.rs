@@ -5,7 +5,8 @@ use crate::state::{SessionState, Values};
 /// How the app wants anonymous sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnonymousMode {
-    /// The app said nothing: they come from the server or not at all, and the SDK behaves as the peer.
+    /// The app said nothing: they come from the server or not at all, and the SDK behaves as the
+    /// peer.
     Unspecified,
     /// The app expects them from the server.
     On,
@@ -18,9 +19,10 @@ pub enum AnonymousMode {
 /// Between questions that fail, in milliseconds.
 const PAUSE: f64 = 10_000.0;
 
-/// Whether a request of the app may ask at `now` whether there is a session, when the last question failed at `failed`, both in epoch
-/// milliseconds. Those that may not ask are sent as they are, and one that is refused asks then. An endpoint makes no session before the
-/// answer, so with one every request asks.
+/// Whether a request of the app may ask at `now` whether there is a session, when the last question
+/// failed at `failed`, both in epoch milliseconds. Those that may not ask are sent as they are, and
+/// one that is refused asks then. An endpoint makes no session before the answer, so with one every
+/// request asks.
 #[must_use]
 pub fn may_ask(mode: AnonymousMode, now: f64, failed: f64) -> bool {
     // A clock that was set back makes nobody wait for long.
@@ -34,19 +36,20 @@ pub enum Gate {
     Open,
     /// A refresh call that tells whether there is a session.
     Ask,
-    /// Its turn: the first request goes alone, so that the session it brings is the only one that is made.
+    /// Its turn: the first request goes alone, so that the session it brings is the only one that
+    /// is made.
     Lead,
 }
 
-/// Whether a response without announcement, to a request that was sent when the state was `before`, shows that the server makes no
-/// anonymous sessions. One that failed shows nothing.
+/// Whether a response without announcement, to a request that was sent when the state was `before`,
+/// shows that the server makes no anonymous sessions. One that failed shows nothing.
 #[must_use]
 pub fn shows_that_none_are_made<V: Values>(before: &SessionState<V>, status: u16) -> bool {
     before.token().is_none() && status < 500
 }
 
-/// Whether the endpoint has to make an anonymous session. `has_failed` says that the one that is there has expired, or was not signed
-/// by whom it should have been.
+/// Whether the endpoint has to make an anonymous session. `has_failed` says that the one that is
+/// there has expired, or was not signed by whom it should have been.
 #[must_use]
 pub fn is_token_missing<V: Values>(state: &SessionState<V>, has_failed: bool) -> bool {
     match state {
@@ -59,16 +62,29 @@ pub fn is_token_missing<V: Values>(state: &SessionState<V>, has_failed: bool) ->
 
 /// Whether a visitor without session may expect one of the server. `answered` as for [`gate`].
 #[must_use]
-pub fn is_session_due<V: Values>(state: &SessionState<V>, mode: AnonymousMode, answered: bool) -> bool {
+pub fn is_session_due<V: Values>(
+    state: &SessionState<V>,
+    mode: AnonymousMode,
+    answered: bool,
+) -> bool {
     mode == AnonymousMode::On && state.token().is_none() && !answered
 }
 
-/// Decides for a request that is about to be sent. `answered` says that [`shows_that_none_are_made`] was true of an earlier response
-/// on this page.
+/// Decides for a request that is about to be sent. `answered` says that
+/// [`shows_that_none_are_made`] was true of an earlier response on this page.
 #[must_use]
-pub fn gate<V: Values>(state: &SessionState<V>, mode: AnonymousMode, may_ask: bool, answered: bool) -> Gate {
+pub fn gate<V: Values>(
+    state: &SessionState<V>,
+    mode: AnonymousMode,
+    may_ask: bool,
+    answered: bool,
+) -> Gate {
     match (state, mode) {
-        (SessionState::Unknown, AnonymousMode::Unspecified | AnonymousMode::Endpoint) if may_ask => Gate::Ask,
+        (SessionState::Unknown, AnonymousMode::Unspecified | AnonymousMode::Endpoint)
+            if may_ask =>
+        {
+            Gate::Ask
+        }
         // Nobody could be asked, so the answers to the requests themselves may bring the session.
         (SessionState::Unknown, AnonymousMode::Unspecified) if !answered => Gate::Lead,
         _ if is_session_due(state, mode, answered) => Gate::Lead,
@@ -108,9 +124,18 @@ mod tests {
     fn rule_14_an_endpoint_makes_what_the_server_does_not() {
         let gates = states().map(|state| gate(&state, AnonymousMode::Endpoint, true, false));
         assert_eq!(gates, [Gate::Ask, Gate::Open, Gate::Open, Gate::Open]);
-        assert_eq!(states().map(|state| gate(&state, AnonymousMode::Endpoint, false, false)), [Gate::Open; 4]);
-        assert_eq!(states().map(|state| is_token_missing(&state, false)), [false, true, false, false]);
-        assert_eq!(states().map(|state| is_token_missing(&state, true)), [false, true, true, false]);
+        assert_eq!(
+            states().map(|state| gate(&state, AnonymousMode::Endpoint, false, false)),
+            [Gate::Open; 4]
+        );
+        assert_eq!(
+            states().map(|state| is_token_missing(&state, false)),
+            [false, true, false, false]
+        );
+        assert_eq!(
+            states().map(|state| is_token_missing(&state, true)),
+            [false, true, true, false]
+        );
     }
 
     #[test]
@@ -137,7 +162,10 @@ mod tests {
         let failed = 1.7e12;
         let may_ask_at = |now| may_ask(AnonymousMode::Unspecified, now, failed);
         assert!(may_ask(AnonymousMode::Unspecified, failed, 0.0), "nobody has asked yet");
-        assert_eq!([0.0, 9_999.0, 10_000.0].map(|later| may_ask_at(failed + later)), [false, false, true]);
+        assert_eq!(
+            [0.0, 9_999.0, 10_000.0].map(|later| may_ask_at(failed + later)),
+            [false, false, true]
+        );
         assert!(may_ask_at(failed - 3_600_000.0), "the clock was set back");
         assert!(may_ask(AnonymousMode::Endpoint, failed, failed), "the session depends on it");
     }

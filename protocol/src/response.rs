@@ -28,7 +28,8 @@ pub enum Asked {
 /// The body of a refused refresh. A response header, where there is one, counts more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing that the session API would say. A gateway in front of it may have refused the call, so nobody knows.
+    /// Nothing that the session API would say. A gateway in front of it may have refused the call,
+    /// so nobody knows.
     Unclear,
     /// There is no session.
     Ended,
@@ -54,8 +55,8 @@ impl Verdict {
 pub struct Response<V: Values> {
     /// Which request it answers.
     pub asked: Asked,
-    /// Whether anonymous sessions are the server's. If an endpoint of the app makes them, a login leaves them in place, to be
-    /// returned to.
+    /// Whether anonymous sessions are the server's. If an endpoint of the app makes them, a login
+    /// leaves them in place, to be returned to.
     pub anonymous_is_servers: bool,
     /// Whether its status is the one that says "no valid session".
     pub refused: bool,
@@ -92,7 +93,8 @@ impl Change {
     /// Nothing to store, and nothing to tell.
     pub const NOTHING: Self = Self { user: Write::Keep, anonymous: Write::Keep, events: [None; 2] };
 
-    /// The same change after the browser refused the user session's front token: the app is told of that, and of nothing else.
+    /// The same change after the browser refused the user session's front token: the app is told of
+    /// that, and of nothing else.
     #[must_use]
     pub fn refused(self) -> Self {
         Self { user: Write::Keep, events: [Some(Event::TokenNotStored), None], ..self }
@@ -117,18 +119,26 @@ pub struct Last<T> {
     pub issued_at: f64,
 }
 
-/// Whether a token that is about to be stored was just made, so that its `iat` is the server's time.
+/// Whether a token that is about to be stored was just made, so that its `iat` is the server's
+/// time.
 #[must_use]
 pub fn tells_time<V: Values>(last: &Last<V::Text>, new: &Token<V>) -> bool {
     last.issued_at != new.issued_at
 }
 
-/// The meaning of `response` to a request that was sent when the state was `before`, and is read when storage says `now`.
+/// The meaning of `response` to a request that was sent when the state was `before`, and is read
+/// when storage says `now`.
 ///
-/// The two differ when another request, another tab or a sign-out came between. Then an answer about a session that is over
-/// changes nothing: it can neither bring that session back nor end its successor. An answer out of the HTTP cache is as late as can be.
+/// The two differ when another request, another tab or a sign-out came between. Then an answer
+/// about a session that is over changes nothing: it can neither bring that session back nor end its
+/// successor. An answer out of the HTTP cache is as late as can be.
 #[must_use]
-pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, last: &Last<V::Text>, response: &Response<V>) -> Change {
+pub fn absorb<V: Values>(
+    before: &SessionState<V>,
+    now: &Stored<V>,
+    last: &Last<V::Text>,
+    response: &Response<V>,
+) -> Change {
     let state = now.state();
     let (user, user_events) = user_change(before, &state, last, response);
     let signed_in = match user {
@@ -136,9 +146,11 @@ pub fn absorb<V: Values>(before: &SessionState<V>, now: &Stored<V>, last: &Last<
         Write::Remove => false,
         Write::Keep => state.user().is_some(),
     };
-    let (anonymous, anonymous_event) = anonymous_change(signed_in, before, &state, now, response, user == Write::Store);
+    let (anonymous, anonymous_event) =
+        anonymous_change(signed_in, before, &state, now, response, user == Write::Store);
     let events = if user_events[0].is_some() { user_events } else { [anonymous_event, None] };
-    // A user's front token without a mark counts for nothing, and must not come back with the mark of another session.
+    // A user's front token without a mark counts for nothing, and must not come back with the mark
+    // of another session.
     Change { user: if anonymous == Write::Store { Write::Remove } else { user }, anonymous, events }
 }
 
@@ -154,12 +166,14 @@ fn user_change<V: Values>(
     match &response.user {
         Announced::Token(new) => {
             let is_current = id_now == Some(&new.id);
-            // The browser may have lost the front token alone. A refresh that nothing came between finds the session again.
+            // The browser may have lost the front token alone. A refresh that nothing came between
+            // finds the session again.
             let is_found = now.is_unknown() || is_refresh && before.mark() == now.mark();
             // By no clock but the servers': this device's may be off.
             let leeway = match last.id == new.id {
                 false => CLUSTER_SKEW,
-                // One that is over does not go on with a token that it had. Not so if it was the browser that lost it.
+                // One that is over does not go on with a token that it had. Not so if it was the
+                // browser that lost it.
                 true if !is_current && !is_found => -0.5,
                 true => 0.0,
             };
@@ -170,8 +184,10 @@ fn user_change<V: Values>(
             if outdated || over || not_meant {
                 return (Write::Keep, [None; 2]);
             }
-            let updated =
-                now.user().is_some_and(|current| current.payload != new.payload).then_some(Event::AccessTokenPayloadUpdated);
+            let updated = now
+                .user()
+                .is_some_and(|current| current.payload != new.payload)
+                .then_some(Event::AccessTokenPayloadUpdated);
             let created = id_before.is_none().then_some(Event::SessionCreated);
             (Write::Store, if updated.is_some() { [updated, created] } else { [created, None] })
         }
@@ -213,23 +229,29 @@ fn anonymous_change<V: Values>(
     match &response.anonymous {
         // A signed-in session is never replaced by anonymous bootstrap.
         _ if signed_in => {
-            let over = signs_in && response.anonymous_is_servers || matches!(response.anonymous, Announced::Removed);
+            let over = signs_in && response.anonymous_is_servers
+                || matches!(response.anonymous, Announced::Removed);
             (if is_there && over { Write::Remove } else { Write::Keep }, None)
         }
         Announced::Token(new) => {
             let event = match state {
                 SessionState::Anonymous(_, current) if current.id != new.id => {
                     let id_before = before.anonymous().map(|token| &token.id);
-                    // No cache answers a refresh, so what it says while nothing came between is the truth.
+                    // No cache answers a refresh, so what it says while nothing came between is the
+                    // truth.
                     let is_truth = response.asked != Asked::App && before.mark() == state.mark();
-                    // The visitor had that id when they asked, and has another one since; or a cache answers with one that they had.
-                    let is_old = id_before == Some(&new.id) || id_before.is_some() && current.issued_at > new.issued_at;
+                    // The visitor had that id when they asked, and has another one since; or a
+                    // cache answers with one that they had.
+                    let is_old = id_before == Some(&new.id)
+                        || id_before.is_some() && current.issued_at > new.issued_at;
                     if is_old && !is_truth {
                         return (Write::Keep, None);
                     }
                     Some(Event::AnonymousSessionReplaced)
                 }
-                SessionState::Anonymous(_, current) if current.issued_at > new.issued_at => return (Write::Keep, None),
+                SessionState::Anonymous(_, current) if current.issued_at > new.issued_at => {
+                    return (Write::Keep, None);
+                }
                 SessionState::Anonymous(_, current) => {
                     (current.payload != new.payload).then_some(Event::AccessTokenPayloadUpdated)
                 }
@@ -250,24 +272,37 @@ impl<V: Values> Response<V> {
     fn says_removed(&self) -> bool {
         match self.user {
             Announced::Removed => true,
-            Announced::Nothing => self.refused && matches!(self.asked, Asked::Refresh(Verdict::Ended | Verdict::Theft)),
+            Announced::Nothing => {
+                self.refused
+                    && matches!(self.asked, Asked::Refresh(Verdict::Ended | Verdict::Theft))
+            }
             Announced::Token(_) => false,
         }
     }
 }
 
-/// Whether the server has to be asked whose cookies the browser holds, after `change` was made of `response` as by [`absorb`]: it was about
-/// another session than the one that is stored, or was read in another order than the one in which the browser kept its cookies.
+/// Whether the server has to be asked whose cookies the browser holds, after `change` was made of
+/// `response` as by [`absorb`]: it was about another session than the one that is stored, or was
+/// read in another order than the one in which the browser kept its cookies.
 #[must_use]
-pub fn is_contested<V: Values>(before: &SessionState<V>, now: &Stored<V>, response: &Response<V>, change: Change) -> bool {
+pub fn is_contested<V: Values>(
+    before: &SessionState<V>,
+    now: &Stored<V>,
+    response: &Response<V>,
+    change: Change,
+) -> bool {
     let state = now.state();
     let id_now = state.user().map(|token| &token.id);
     // Without its mark nobody can tell which answer a user's front token came with.
-    let is_late = before.mark() != state.mark() || id_now.is_none() && matches!(now.user, Slot::Token(_));
+    let is_late =
+        before.mark() != state.mark() || id_now.is_none() && matches!(now.user, Slot::Token(_));
     let user = match (&response.user, change.user) {
         (Announced::Token(new), write) => {
-            // After another id was wanted, an answer of before brings an access token with the old one.
-            let is_same = |token: &Token<V>| token.id == new.id && V::anonymous_id(token) == V::anonymous_id(new);
+            // After another id was wanted, an answer of before brings an access token with the old
+            // one.
+            let is_same = |token: &Token<V>| {
+                token.id == new.id && V::anonymous_id(token) == V::anonymous_id(new)
+            };
             (write == Write::Keep || is_late) && !now.user.token().is_some_and(is_same)
         }
         (_, Write::Remove) => is_late && !matches!(now.user, Slot::Empty),
@@ -275,9 +310,12 @@ pub fn is_contested<V: Values>(before: &SessionState<V>, now: &Stored<V>, respon
         (_, Write::Store) => false,
     };
     let anonymous = match (&response.anonymous, change.anonymous) {
-        // A server that makes one for a request of a user did not see that user: the browser has lost a cookie. Or it answers a request
-        // of before the login, and leaves a cookie that will count once the user session is over.
-        (Announced::Token(_), _) if change.user == Write::Keep && id_now.is_some() => response.anonymous_is_servers,
+        // A server that makes one for a request of a user did not see that user: the browser has
+        // lost a cookie. Or it answers a request of before the login, and leaves a cookie that will
+        // count once the user session is over.
+        (Announced::Token(_), _) if change.user == Write::Keep && id_now.is_some() => {
+            response.anonymous_is_servers
+        }
         (Announced::Token(new), write) => {
             let is_same = state.anonymous().is_some_and(|current| current.id == new.id);
             change.user != Write::Store && !is_same && (write == Write::Keep || is_late)
@@ -302,7 +340,13 @@ mod tests {
     type TestResponse = Response<Native>;
 
     fn response(asked: Asked, refused: bool) -> TestResponse {
-        Response { asked, anonymous_is_servers: true, refused, user: Announced::Nothing, anonymous: Announced::Nothing }
+        Response {
+            asked,
+            anonymous_is_servers: true,
+            refused,
+            user: Announced::Nothing,
+            anonymous: Announced::Nothing,
+        }
     }
 
     fn app(user: Announced<Token<Native>>, anonymous: Announced<Token<Native>>) -> TestResponse {
@@ -319,7 +363,11 @@ mod tests {
 
     /// Storage after `change`, as a shell would leave it.
     fn apply(now: &mut Stored<Native>, response: &TestResponse, change: Change) {
-        fn write(slot: &mut Slot<Token<Native>>, write: Write, announced: &Announced<Token<Native>>) {
+        fn write(
+            slot: &mut Slot<Token<Native>>,
+            write: Write,
+            announced: &Announced<Token<Native>>,
+        ) {
             match (write, announced) {
                 (Write::Store, Announced::Token(token)) => *slot = Slot::Token(token.clone()),
                 (Write::Store, _) => panic!("nothing was announced that could be stored"),
@@ -397,8 +445,12 @@ mod tests {
     fn a_login_leaves_a_session_of_the_apps_endpoint_to_return_to() {
         let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
         let login = app(Announced::Token(token("s", 2.0)), Announced::Nothing);
-        assert_eq!(run(&mut now, &Response { anonymous_is_servers: false, ..login }), [Event::SessionCreated]);
-        let ended = Response { user: Announced::Removed, ..response(Asked::Refresh(Verdict::Ended), true) };
+        assert_eq!(
+            run(&mut now, &Response { anonymous_is_servers: false, ..login }),
+            [Event::SessionCreated]
+        );
+        let ended =
+            Response { user: Announced::Removed, ..response(Asked::Refresh(Verdict::Ended), true) };
         assert_eq!(run(&mut now, &ended), [ENDED]);
         assert!(matches!(now.state(), SessionState::Anonymous(_, t) if t.id == "a"));
     }
@@ -438,7 +490,10 @@ mod tests {
     #[test]
     fn sign_out_demotes_or_ends() {
         let mut now = signed_in();
-        assert_eq!(run(&mut now, &app(Announced::Removed, Announced::Token(token("a", 9.0)))), [Event::SignOut]);
+        assert_eq!(
+            run(&mut now, &app(Announced::Removed, Announced::Token(token("a", 9.0)))),
+            [Event::SignOut]
+        );
         assert!(matches!(now.state(), SessionState::Anonymous(..)));
         let mut now = signed_in();
         assert_eq!(run(&mut now, &app(Announced::Removed, Announced::Nothing)), [Event::SignOut]);
@@ -462,7 +517,8 @@ mod tests {
     #[test]
     fn a_refused_probe_leaves_a_tombstone_and_no_event() {
         let mut now = stored(None, None, None);
-        let probe = Response { user: Announced::Removed, ..response(Asked::Refresh(Verdict::Ended), true) };
+        let probe =
+            Response { user: Announced::Removed, ..response(Asked::Refresh(Verdict::Ended), true) };
         assert_eq!(run(&mut now, &probe), []);
         assert!(matches!(now.state(), SessionState::None(_)));
     }
@@ -470,7 +526,10 @@ mod tests {
     #[test]
     fn a_refresh_that_finds_a_session_creates_it() {
         let mut now = stored(None, None, None);
-        let found = Response { user: Announced::Token(token("s", 1.0)), ..response(Asked::Refresh(Verdict::Ended), false) };
+        let found = Response {
+            user: Announced::Token(token("s", 1.0)),
+            ..response(Asked::Refresh(Verdict::Ended), false)
+        };
         assert_eq!(run(&mut now, &found), [Event::SessionCreated]);
     }
 
@@ -479,12 +538,18 @@ mod tests {
         let mut now = signed_in();
         assert_eq!(run(&mut now, &app(Announced::Token(token("s", 6.0)), Announced::Nothing)), []);
         let updated = with_payload(token("s", 6.0), 7);
-        assert_eq!(run(&mut now, &app(Announced::Token(updated), Announced::Nothing)), [Event::AccessTokenPayloadUpdated]);
+        assert_eq!(
+            run(&mut now, &app(Announced::Token(updated), Announced::Nothing)),
+            [Event::AccessTokenPayloadUpdated]
+        );
 
         let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
         assert_eq!(run(&mut now, &app(Announced::Nothing, Announced::Token(token("a", 2.0)))), []);
         let updated = with_payload(token("a", 3.0), 7);
-        assert_eq!(run(&mut now, &app(Announced::Nothing, Announced::Token(updated))), [Event::AccessTokenPayloadUpdated]);
+        assert_eq!(
+            run(&mut now, &app(Announced::Nothing, Announced::Token(updated))),
+            [Event::AccessTokenPayloadUpdated]
+        );
     }
 
     #[test]
@@ -497,7 +562,10 @@ mod tests {
     #[test]
     fn switched_off_removes() {
         let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
-        assert_eq!(run(&mut now, &app(Announced::Nothing, Announced::Removed)), [Event::AnonymousSessionRemoved]);
+        assert_eq!(
+            run(&mut now, &app(Announced::Nothing, Announced::Removed)),
+            [Event::AnonymousSessionRemoved]
+        );
         assert!(matches!(now.state(), SessionState::None(_)));
         assert_eq!(run(&mut now, &app(Announced::Nothing, Announced::Removed)), []);
     }
@@ -544,13 +612,18 @@ mod tests {
     #[test]
     fn a_session_that_the_browser_lost_comes_back_as_it_was() {
         let now = stored(None, None, None);
-        let found = Response { user: Announced::Token(token("s", 5.0)), ..response(Asked::Refresh(Verdict::Ended), false) };
+        let found = Response {
+            user: Announced::Token(token("s", 5.0)),
+            ..response(Asked::Refresh(Verdict::Ended), false)
+        };
         assert!(absorb(&now.state(), &now, &latest("s", 5.0), &found).writes());
     }
 
     #[test]
     fn a_token_of_an_earlier_session_replaces_none_though_clocks_of_servers_differ() {
-        for now in [stored(Some(2.0), Some(token("t", 1000.0)), None), stored(Some(2.0), None, None)] {
+        for now in
+            [stored(Some(2.0), Some(token("t", 1000.0)), None), stored(Some(2.0), None, None)]
+        {
             let stores = |issued_at| {
                 let answer = app(Announced::Token(token("s", issued_at)), Announced::Nothing);
                 absorb(&now.state(), &now, &latest("t", 1000.0), &answer).writes()
@@ -587,17 +660,30 @@ mod tests {
 
     #[test]
     fn a_refresh_commits_to_no_other_session() {
-        let answer = Response { user: Announced::Token(token("s", 9.0)), ..response(Asked::Refresh(Verdict::Ended), false) };
+        let answer = Response {
+            user: Announced::Token(token("s", 9.0)),
+            ..response(Asked::Refresh(Verdict::Ended), false)
+        };
         let unknown = stored(None, None, None).state();
         let now = stored(Some(2.0), Some(token("t", 6.0)), None);
         assert!(!absorb(&unknown, &now, &last(&now), &answer).writes());
         assert!(!absorb(&signed_in().state(), &now, &last(&now), &answer).writes());
         // The last of two logins wins, as it does for the cookies that scripts cannot see.
-        assert!(absorb(&unknown, &now, &last(&now), &app(Announced::Token(token("s", 9.0)), Announced::Nothing)).writes());
+        assert!(
+            absorb(
+                &unknown,
+                &now,
+                &last(&now),
+                &app(Announced::Token(token("s", 9.0)), Announced::Nothing)
+            )
+            .writes()
+        );
     }
 
     fn any_token() -> impl Strategy<Value = Token<Native>> {
-        ("[a-c]", 0..5u8, 0..3u8).prop_map(|(id, issued_at, payload)| with_payload(token(&id, issued_at.into()), payload))
+        ("[a-c]", 0..5u8, 0..3u8).prop_map(|(id, issued_at, payload)| {
+            with_payload(token(&id, issued_at.into()), payload)
+        })
     }
 
     fn any_announced() -> impl Strategy<Value = Announced<Token<Native>>> {
@@ -611,15 +697,21 @@ mod tests {
     fn any_response() -> impl Strategy<Value = TestResponse> {
         let asked = prop_oneof![
             Just(Asked::App),
-            any::<bool>().prop_map(|theft| Asked::Refresh(if theft { Verdict::Theft } else { Verdict::Ended }))
+            any::<bool>().prop_map(|theft| Asked::Refresh(if theft {
+                Verdict::Theft
+            } else {
+                Verdict::Ended
+            }))
         ];
-        (asked, any::<bool>(), any_announced(), any_announced()).prop_map(|(asked, refused, user, anonymous)| Response {
-            asked,
-            anonymous_is_servers: true,
-            refused,
-            user,
-            anonymous,
-        })
+        (asked, any::<bool>(), any_announced(), any_announced()).prop_map(
+            |(asked, refused, user, anonymous)| Response {
+                asked,
+                anonymous_is_servers: true,
+                refused,
+                user,
+                anonymous,
+            },
+        )
     }
 
     impl core::fmt::Debug for TestResponse {
@@ -631,14 +723,24 @@ mod tests {
                     Announced::Token(t) => alloc::format!("{}@{}#{}", t.id, t.issued_at, t.payload),
                 }
             }
-            write!(f, "{:?} refused={} user={} anonymous={}", self.asked, self.refused, text(&self.user), text(&self.anonymous))
+            write!(
+                f,
+                "{:?} refused={} user={} anonymous={}",
+                self.asked,
+                self.refused,
+                text(&self.user),
+                text(&self.anonymous)
+            )
         }
     }
 
     proptest! {
         /// Responses arrive in any order, each to a request sent in any earlier state.
         #[test]
-        fn any_sequence_keeps_the_promises(steps in proptest::collection::vec((any_response(), any::<prop::sample::Index>()), 1..30)) {
+        fn any_sequence_keeps_the_promises(
+            steps in
+                proptest::collection::vec((any_response(), any::<prop::sample::Index>()), 1..30),
+        ) {
             let mut now = stored(None, None, None);
             let mut history = alloc::vec![now.state()];
             let mut known = last(&now);
@@ -651,12 +753,19 @@ mod tests {
 
                 if now.user.token().is_some() {
                     let latest = last(&now);
-                    prop_assert!(latest.id != known.id || latest.issued_at >= known.issued_at, "a session went back in time");
+                    prop_assert!(
+                        latest.id != known.id || latest.issued_at >= known.issued_at,
+                        "a session went back in time"
+                    );
                     known = latest;
                 }
 
                 // One session at most, and none is invented.
-                prop_assert!(is.user().is_none() || change.user != Write::Store || now.anonymous.token().is_none());
+                prop_assert!(
+                    is.user().is_none()
+                        || change.user != Write::Store
+                        || now.anonymous.token().is_none()
+                );
                 prop_assert_eq!(change.writes(), was_marked(&was) != was_marked(&is));
                 // Anonymous bootstrap never ends a signed-in session.
                 if was.user().is_some() && is.user().is_none() {
@@ -666,18 +775,37 @@ mod tests {
                 for event in change.events.into_iter().flatten() {
                     let fits = match event {
                         Event::SessionCreated => before.user().is_none() && is.user().is_some(),
-                        Event::AnonymousSessionCreated => was.token().is_none() && matches!(is, SessionState::Anonymous(..)),
-                        Event::AnonymousSessionReplaced =>
-                            matches!((&was, &is), (SessionState::Anonymous(_, a), SessionState::Anonymous(_, b)) if a.id != b.id),
-                        Event::AnonymousSessionRemoved => was.user().is_none() && matches!(is, SessionState::None(_)),
-                        Event::AccessTokenPayloadUpdated => is.token().is_some() && was.token().map(|t| t.payload) != is.token().map(|t| t.payload),
-                        Event::SignOut | Event::Unauthorised { .. } | Event::TokenTheftDetected => was.user().is_some() && is.user().is_none(),
+                        Event::AnonymousSessionCreated => {
+                            was.token().is_none() && matches!(is, SessionState::Anonymous(..))
+                        }
+                        Event::AnonymousSessionReplaced => {
+                            matches!(
+                                (&was, &is),
+                                (SessionState::Anonymous(_, a), SessionState::Anonymous(_, b))
+                                    if a.id != b.id
+                            )
+                        }
+                        Event::AnonymousSessionRemoved => {
+                            was.user().is_none() && matches!(is, SessionState::None(_))
+                        }
+                        Event::AccessTokenPayloadUpdated => {
+                            is.token().is_some()
+                                && was.token().map(|t| t.payload) != is.token().map(|t| t.payload)
+                        }
+                        Event::SignOut | Event::Unauthorised { .. } | Event::TokenTheftDetected => {
+                            was.user().is_some() && is.user().is_none()
+                        }
                         Event::RefreshSession | Event::TokenNotStored => false,
                     };
                     prop_assert!(fits, "{event:?}: {was:?} -> {is:?}");
                 }
                 // A user session that ended was told of, once.
-                let told = change.events.iter().flatten().filter(|e| matches!(e, Event::SignOut | Event::Unauthorised { .. })).count();
+                let told = change
+                    .events
+                    .iter()
+                    .flatten()
+                    .filter(|e| matches!(e, Event::SignOut | Event::Unauthorised { .. }))
+                    .count();
                 prop_assert_eq!(told, usize::from(was.user().is_some() && is.user().is_none()));
                 history.push(is);
             }
@@ -687,7 +815,9 @@ mod tests {
     fn was_marked(state: &SessionState<Native>) -> Option<Mark> {
         match state {
             SessionState::Unknown => None,
-            SessionState::None(m) | SessionState::Anonymous(m, _) | SessionState::Authenticated(m, _) => Some(*m),
+            SessionState::None(m)
+            | SessionState::Anonymous(m, _)
+            | SessionState::Authenticated(m, _) => Some(*m),
         }
     }
 }

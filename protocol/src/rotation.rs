@@ -1,19 +1,22 @@
 //! The meaning of a presented refresh token.
 //!
-//! The server keeps the *current* refresh token of a session (as a hash), and the *former* ones: those that were current and were replaced
-//! a short while ago. A refresh hands out a child and leaves the current token as it is; the child becomes current when it is first
-//! used. So an answer that never arrives costs nothing.
+//! The server keeps the *current* refresh token of a session (as a hash), and the *former* ones:
+//! those that were current and were replaced a short while ago. A refresh hands out a child and
+//! leaves the current token as it is; the child becomes current when it is first used. So an answer
+//! that never arrives costs nothing.
 //!
-//! A slow answer costs nothing either. Tabs and networks are slow, so a token stays acceptable for a *grace* after it was replaced, and
-//! so does every child that was made of it at about that time. A token that is used later than that, after its child was used,
-//! was copied.
+//! A slow answer costs nothing either. Tabs and networks are slow, so a token stays acceptable for
+//! a *grace* after it was replaced, and so does every child that was made of it at about that time.
+//! A token that is used later than that, after its child was used, was copied.
 
 use alloc::vec::Vec;
 
-/// How long a token stays acceptable after it was replaced, in milliseconds, unless the server is told otherwise.
+/// How long a token stays acceptable after it was replaced, in milliseconds, unless the server is
+/// told otherwise.
 pub const DEFAULT_GRACE_MS: u64 = 30_000;
 
-/// How many former tokens are kept at most; that many tabs may have answers of their own within one grace.
+/// How many former tokens are kept at most; that many tabs may have answers of their own within one
+/// grace.
 pub const MAX_FORMERS: usize = 32;
 
 /// The judgement of a presented token.
@@ -21,14 +24,15 @@ pub const MAX_FORMERS: usize = 32;
 pub enum Rotation {
     /// It is the current token. Issue a child; nothing to store.
     Current,
-    /// It is a child of the current token, or came with a slow answer, and is used for the first time. [`Lineage::promote`] makes it the
-    /// current one; push the session's expiry.
+    /// It is a child of the current token, or came with a slow answer, and is used for the first
+    /// time. [`Lineage::promote`] makes it the current one; push the session's expiry.
     Promote,
-    /// It was replaced a moment ago. For a refresh token: issue a child of it; nothing to store. For an access token: it stays valid until
-    /// it expires and is not renewed.
+    /// It was replaced a moment ago. For a refresh token: issue a child of it; nothing to store.
+    /// For an access token: it stays valid until it expires and is not renewed.
     Replaced,
-    /// None of these. For a refresh token: it was used again after its child was used, so somebody else has a copy; end the session. For
-    /// an access token: another took over; it stays valid until it expires and is not renewed.
+    /// None of these. For a refresh token: it was used again after its child was used, so somebody
+    /// else has a copy; end the session. For an access token: another took over; it stays valid
+    /// until it expires and is not renewed.
     Theft,
 }
 
@@ -73,20 +77,30 @@ impl<Hash: PartialEq> Lineage<Hash> {
         if presented.parent == Some(&self.current) {
             return Rotation::Promote;
         }
-        // Whichever way a clock was off, more than the grace apart is more than the grace apart. No grace is no moment either.
-        let is_close = |replaced_at: u64, time: u64| grace > 0 && time.abs_diff(replaced_at) <= grace;
+        // Whichever way a clock was off, more than the grace apart is more than the grace apart. No
+        // grace is no moment either.
+        let is_close =
+            |replaced_at: u64, time: u64| grace > 0 && time.abs_diff(replaced_at) <= grace;
         // It had its turn, so it is no slow answer.
         if let Some(former) = self.formers.iter().find(|former| former.hash == *presented.hash) {
-            return if is_close(former.replaced_at, now) { Rotation::Replaced } else { Rotation::Theft };
+            return if is_close(former.replaced_at, now) {
+                Rotation::Replaced
+            } else {
+                Rotation::Theft
+            };
         }
-        // When the token was made counts, not when it is used: the visitor of a slow answer may come back tomorrow.
+        // When the token was made counts, not when it is used: the visitor of a slow answer may
+        // come back tomorrow.
         let made_at = presented.issued_at.unwrap_or(now);
-        let is_parent = |former: &Former<Hash>| presented.parent == Some(&former.hash) && is_close(former.replaced_at, made_at);
+        let is_parent = |former: &Former<Hash>| {
+            presented.parent == Some(&former.hash) && is_close(former.replaced_at, made_at)
+        };
         if self.formers.iter().any(is_parent) { Rotation::Promote } else { Rotation::Theft }
     }
 
-    /// Judges the refresh token that an access token came with. One of a slow answer takes no other's place: the browser may hold the refresh
-    /// token of another answer beside it, which would then be one that was replaced.
+    /// Judges the refresh token that an access token came with. One of a slow answer takes no
+    /// other's place: the browser may hold the refresh token of another answer beside it, which
+    /// would then be one that was replaced.
     #[must_use]
     pub fn judge_by_access(&self, presented: &Presented<'_, Hash>) -> Rotation {
         if *presented.hash == self.current {
@@ -135,12 +149,20 @@ mod tests {
 
     impl Server {
         fn new() -> (Self, Token) {
-            let server = Self { lineage: Lineage { current: 0, formers: Vec::new() }, next: 1, grace: GRACE };
+            let server = Self {
+                lineage: Lineage { current: 0, formers: Vec::new() },
+                next: 1,
+                grace: GRACE,
+            };
             (server, Token { hash: 0, parent: None, issued_at: 0 })
         }
 
         fn judge(&self, token: &Token, now: u64) -> Rotation {
-            let presented = Presented { hash: &token.hash, parent: token.parent.as_ref(), issued_at: Some(token.issued_at) };
+            let presented = Presented {
+                hash: &token.hash,
+                parent: token.parent.as_ref(),
+                issued_at: Some(token.issued_at),
+            };
             self.lineage.judge(&presented, now, self.grace)
         }
 
@@ -167,23 +189,60 @@ mod tests {
 
     #[test]
     fn follows_the_table() {
-        let lineage = Lineage { current: 2, formers: alloc::vec![Former { hash: 1, replaced_at: 100_000 }] };
+        let lineage =
+            Lineage { current: 2, formers: alloc::vec![Former { hash: 1, replaced_at: 100_000 }] };
         let judge = |hash: u32, parent: Option<u32>, issued_at: Option<u64>, now: u64| {
-            lineage.judge(&Presented { hash: &hash, parent: parent.as_ref(), issued_at }, now, GRACE)
+            lineage.judge(
+                &Presented { hash: &hash, parent: parent.as_ref(), issued_at },
+                now,
+                GRACE,
+            )
         };
         for (case, judged, expected) in [
             ("the current one", judge(2, Some(1), Some(0), 900_000), Rotation::Current),
             ("a child of it", judge(3, Some(2), Some(0), 900_000), Rotation::Promote),
             ("the one before, at once", judge(1, None, Some(0), 100_000), Rotation::Replaced),
-            ("the one before, within the grace", judge(1, None, Some(0), 130_000), Rotation::Replaced),
+            (
+                "the one before, within the grace",
+                judge(1, None, Some(0), 130_000),
+                Rotation::Replaced,
+            ),
             ("the one before, later", judge(1, None, Some(0), 130_001), Rotation::Theft),
-            ("a sibling of about the same time", judge(4, Some(1), Some(80_000), 110_000), Rotation::Promote),
-            ("the same, used the next day", judge(4, Some(1), Some(80_000), 86_500_000), Rotation::Promote),
-            ("a sibling made within the grace", judge(4, Some(1), Some(129_000), 86_500_000), Rotation::Promote),
-            ("a sibling made long before", judge(4, Some(1), Some(69_999), 110_000), Rotation::Theft),
-            ("a sibling made long after", judge(4, Some(1), Some(130_001), 140_000), Rotation::Theft),
-            ("a sibling that does not say, at once", judge(4, Some(1), None, 110_000), Rotation::Promote),
-            ("a sibling that does not say, later", judge(4, Some(1), None, 130_001), Rotation::Theft),
+            (
+                "a sibling of about the same time",
+                judge(4, Some(1), Some(80_000), 110_000),
+                Rotation::Promote,
+            ),
+            (
+                "the same, used the next day",
+                judge(4, Some(1), Some(80_000), 86_500_000),
+                Rotation::Promote,
+            ),
+            (
+                "a sibling made within the grace",
+                judge(4, Some(1), Some(129_000), 86_500_000),
+                Rotation::Promote,
+            ),
+            (
+                "a sibling made long before",
+                judge(4, Some(1), Some(69_999), 110_000),
+                Rotation::Theft,
+            ),
+            (
+                "a sibling made long after",
+                judge(4, Some(1), Some(130_001), 140_000),
+                Rotation::Theft,
+            ),
+            (
+                "a sibling that does not say, at once",
+                judge(4, Some(1), None, 110_000),
+                Rotation::Promote,
+            ),
+            (
+                "a sibling that does not say, later",
+                judge(4, Some(1), None, 130_001),
+                Rotation::Theft,
+            ),
             ("of another line", judge(5, Some(6), Some(100_000), 100_000), Rotation::Theft),
             ("of no line", judge(5, None, Some(100_000), 100_000), Rotation::Theft),
         ] {
@@ -193,15 +252,19 @@ mod tests {
 
     #[test]
     fn without_a_grace_only_the_current_one_and_its_children_count() {
-        let lineage = Lineage { current: 2, formers: alloc::vec![Former { hash: 1, replaced_at: 5 }] };
-        let judge = |hash: u32, parent| lineage.judge(&Presented { hash: &hash, parent, issued_at: Some(5) }, 5, 0);
+        let lineage =
+            Lineage { current: 2, formers: alloc::vec![Former { hash: 1, replaced_at: 5 }] };
+        let judge = |hash: u32, parent| {
+            lineage.judge(&Presented { hash: &hash, parent, issued_at: Some(5) }, 5, 0)
+        };
         assert_eq!(judge(2, Some(&1)), Rotation::Current);
         assert_eq!(judge(3, Some(&2)), Rotation::Promote);
         assert_eq!(judge(1, None), Rotation::Theft, "the parent after its child was used");
         assert_eq!(judge(4, Some(&1)), Rotation::Theft, "a sibling of the promoted child");
     }
 
-    /// Two copies of one session, each of which goes its own way: found out as soon as both were used after the grace.
+    /// Two copies of one session, each of which goes its own way: found out as soon as both were
+    /// used after the grace.
     #[test]
     fn two_holders_are_found_out() {
         let (mut server, token) = Server::new();
@@ -218,9 +281,12 @@ mod tests {
     }
 
     proptest! {
-        /// One holder who always uses the newest token received is never taken for a thief, whatever answers get lost.
+        /// One holder who always uses the newest token received is never taken for a thief,
+        /// whatever answers get lost.
         #[test]
-        fn a_lost_answer_is_harmless(steps in proptest::collection::vec((any::<bool>(), 0_u64..5_000_000), 0..50)) {
+        fn a_lost_answer_is_harmless(
+            steps in proptest::collection::vec((any::<bool>(), 0_u64..5_000_000), 0..50),
+        ) {
             let (mut server, mut held) = Server::new();
             let mut now = 0;
             for (lost, wait) in steps {
@@ -233,13 +299,18 @@ mod tests {
             }
         }
 
-        /// One browser with many tabs and slow answers: each answer arrives within the grace or never, in whatever order, and puts its token
-        /// over the one that is there. Nobody is a thief. Tabs refresh when the token has run out, so not twice within seconds.
+        /// One browser with many tabs and slow answers: each answer arrives within the grace or
+        /// never, in whatever order, and puts its token over the one that is there. Nobody is a
+        /// thief. Tabs refresh when the token has run out, so not twice within seconds.
         #[test]
         fn a_slow_answer_is_harmless(
             rounds in proptest::collection::vec(
-                // The delays of the answers of the tabs that see the expired token, and when each tab asked.
-                (proptest::collection::vec((0_u64..8_000, 0_u64..20_000, any::<bool>()), 1..5), 60_000_u64..100_000_000),
+                // The delays of the answers of the tabs that see the expired token, and when each
+                // tab asked.
+                (
+                    proptest::collection::vec((0_u64..8_000, 0_u64..20_000, any::<bool>()), 1..5),
+                    60_000_u64..100_000_000,
+                ),
                 0..20,
             ),
         ) {
@@ -250,8 +321,16 @@ mod tests {
                 // All ask with the token that is there when the first one notices.
                 let mut answers: Vec<(usize, Token)> = Vec::new();
                 let before = held;
-                let mut events: Vec<(u64, usize, bool)> = tabs.iter().enumerate().map(|(tab, (asked, ..))| (now + asked, tab, true)).collect();
-                events.extend(tabs.iter().enumerate().map(|(tab, (asked, delay, _))| (now + asked + delay, tab, false)));
+                let mut events: Vec<(u64, usize, bool)> = tabs
+                    .iter()
+                    .enumerate()
+                    .map(|(tab, (asked, ..))| (now + asked, tab, true))
+                    .collect();
+                events.extend(
+                    tabs.iter()
+                        .enumerate()
+                        .map(|(tab, (asked, delay, _))| (now + asked + delay, tab, false)),
+                );
                 events.sort_unstable();
                 for (time, tab, asks) in events {
                     let lost = tabs[tab].2;
@@ -259,7 +338,9 @@ mod tests {
                         let answer = server.refresh(&before, time);
                         prop_assert!(answer.is_ok(), "false alarm at {time}");
                         answers.extend(answer.ok().map(|token| (tab, token)));
-                    } else if let Some((_, token)) = answers.iter().find(|(of, _)| !lost && *of == tab) {
+                    } else if let Some((_, token)) =
+                        answers.iter().find(|(of, _)| !lost && *of == tab)
+                    {
                         held = *token;
                         // The app goes on with what is there now.
                         prop_assert_ne!(server.uses(&held, time), Rotation::Theft, "at {}", time);
@@ -271,7 +352,11 @@ mod tests {
 
         /// Once a descendant was used and the grace is over, none of its ancestors is accepted.
         #[test]
-        fn reuse_after_the_grace_is_always_theft(generations in 2_usize..30, pick in any::<proptest::sample::Index>(), after in 1_u64..1_000_000_000) {
+        fn reuse_after_the_grace_is_always_theft(
+            generations in 2_usize..30,
+            pick in any::<proptest::sample::Index>(),
+            after in 1_u64..1_000_000_000,
+        ) {
             let (mut server, token) = Server::new();
             let mut used = alloc::vec![token];
             for generation in 1..generations {
@@ -285,7 +370,8 @@ mod tests {
             prop_assert_eq!(server.refresh(&old, now).unwrap_err(), Rotation::Theft);
         }
 
-        /// A copy that was taken, refreshed and laid aside is found out when it is used after the owner went on.
+        /// A copy that was taken, refreshed and laid aside is found out when it is used after the
+        /// owner went on.
         #[test]
         fn a_copy_that_waited_is_theft(wait in GRACE + 1..1_000_000_000_u64) {
             let (mut server, owner) = Server::new();

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// How the host holds what the rules only compare: `String`s natively, JavaScript values in the browser.
+/// How the host holds what the rules only compare: `String`s natively, JavaScript values in the
+/// browser.
 pub trait Values {
     /// An identifier: a session handle or an anonymousId.
     type Text: Clone + PartialEq;
@@ -27,13 +28,14 @@ pub struct Token<V: Values> {
     pub payload: V::Payload,
 }
 
-/// When the stored state last changed: epoch milliseconds, made unique by whoever writes it (see [`Mark::after`]).
+/// When the stored state last changed: epoch milliseconds, made unique by whoever writes it (see
+/// [`Mark::after`]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mark(pub f64);
 
 impl Mark {
-    /// The mark of a change at `now` (epoch milliseconds). Two changes in one millisecond, or a clock set back, must not look
-    /// like none.
+    /// The mark of a change at `now` (epoch milliseconds). Two changes in one millisecond, or a
+    /// clock set back, must not look like none.
     #[must_use]
     pub fn after(previous: Option<Self>, now: f64) -> Self {
         match previous {
@@ -76,7 +78,8 @@ pub struct Stored<V: Values> {
 
 /// The session of the visitor, as far as this browser knows. Exactly one of these holds.
 pub enum SessionState<V: Values> {
-    /// Nothing is known: first visit, or the browser dropped what it knew. The server has to be asked.
+    /// Nothing is known: first visit, or the browser dropped what it knew. The server has to be
+    /// asked.
     Unknown,
     /// There is no session, and the server said so.
     None(Mark),
@@ -95,12 +98,17 @@ impl<V: Values> Stored<V> {
 
     /// The state that this storage amounts to.
     ///
-    /// A token that cannot be read counts as lost, not as "no session": the server still knows, and one call brings it back.
+    /// A token that cannot be read counts as lost, not as "no session": the server still knows, and
+    /// one call brings it back.
     #[must_use]
     pub fn state(&self) -> SessionState<V> {
         match (self.changed, &self.user, &self.anonymous) {
-            (Some(changed), Slot::Token(user), _) => SessionState::Authenticated(changed, user.clone()),
-            (None, Slot::Token(_), _) | (_, Slot::Unreadable, _) | (_, Slot::Empty, Slot::Unreadable) => SessionState::Unknown,
+            (Some(changed), Slot::Token(user), _) => {
+                SessionState::Authenticated(changed, user.clone())
+            }
+            (None, Slot::Token(_), _)
+            | (_, Slot::Unreadable, _)
+            | (_, Slot::Empty, Slot::Unreadable) => SessionState::Unknown,
             (changed, Slot::Empty, Slot::Token(anonymous)) => {
                 SessionState::Anonymous(changed.unwrap_or(Mark(0.0)), anonymous.clone())
             }
@@ -135,11 +143,14 @@ impl<V: Values> SessionState<V> {
         }
     }
 
-    /// The mark of this state, which no other state has, before or after it; `None` of a state that nobody wrote.
+    /// The mark of this state, which no other state has, before or after it; `None` of a state that
+    /// nobody wrote.
     pub fn mark(&self) -> Option<Mark> {
         match self {
             Self::Unknown => None,
-            Self::None(mark) | Self::Anonymous(mark, _) | Self::Authenticated(mark, _) => Some(*mark),
+            Self::None(mark) | Self::Anonymous(mark, _) | Self::Authenticated(mark, _) => {
+                Some(*mark)
+            }
         }
     }
 
@@ -163,7 +174,8 @@ pub enum Event {
     SessionCreated,
     /// The session has another payload now.
     AccessTokenPayloadUpdated,
-    /// The browser refused to keep the front token of a user session, so that nobody here can know of it.
+    /// The browser refused to keep the front token of a user session, so that nobody here can know
+    /// of it.
     TokenNotStored,
     /// The user session was refreshed.
     RefreshSession,
@@ -200,7 +212,12 @@ impl Event {
 // Derived implementations would ask for bounds on `V` itself.
 impl<V: Values> Clone for Token<V> {
     fn clone(&self) -> Self {
-        Self { id: self.id.clone(), issued_at: self.issued_at, expires_at: self.expires_at, payload: self.payload.clone() }
+        Self {
+            id: self.id.clone(),
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+            payload: self.payload.clone(),
+        }
     }
 }
 
@@ -253,7 +270,10 @@ mod tests {
         assert_eq!(kind(&stored(Some(1.0), None, None)), "none");
         assert_eq!(kind(&stored(Some(1.0), None, Some(token("a", 1.0)))), "anonymous");
         assert_eq!(kind(&stored(Some(1.0), Some(token("s", 1.0)), None)), "authenticated");
-        assert_eq!(kind(&stored(Some(1.0), Some(token("s", 1.0)), Some(token("a", 1.0)))), "authenticated");
+        assert_eq!(
+            kind(&stored(Some(1.0), Some(token("s", 1.0)), Some(token("a", 1.0)))),
+            "authenticated"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Access tokens as a SuperTokens core issues them for back-end SDKs: no anonymousId, and the issuer is the back end's
-//! own claim.
+//! Access tokens as a SuperTokens core issues them for back-end SDKs: no anonymousId, and the
+//! issuer is the back end's own claim.
 
 use alloc::{
     borrow::ToOwned,
@@ -32,10 +32,12 @@ pub enum StockVersion {
 }
 
 impl StockVersion {
-    /// The version of the tokens for a back end that speaks this core driver interface, such as `5.4`. Who says nothing gets the newest.
+    /// The version of the tokens for a back end that speaks this core driver interface, such as
+    /// `5.4`. A back end that says nothing gets the newest.
     #[must_use]
     pub fn for_interface(version: Option<&str>) -> Self {
-        let major = version.and_then(|version| version.trim().split('.').next()?.parse::<u32>().ok());
+        let major =
+            version.and_then(|version| version.trim().split('.').next()?.parse::<u32>().ok());
         if major.is_some_and(|major| major < 4) { Self::V4 } else { Self::V5 }
     }
 
@@ -94,7 +96,8 @@ impl StockClaims {
         payload
     }
 
-    /// Reads what [`StockClaims::to_payload`] wrote, in either version; `None` when it is the payload of anything else.
+    /// Reads what [`StockClaims::to_payload`] wrote, in either version; `None` when it is the
+    /// payload of anything else.
     #[must_use]
     pub fn from_payload(mut payload: Map<String, Value>) -> Option<Self> {
         let text = |claim: &str| Some(payload.get(claim)?.as_str()?.to_string());
@@ -141,7 +144,10 @@ mod tests {
             refresh_token_hash1: "aa".into(),
             parent_refresh_token_hash1: None,
             anti_csrf_token: None,
-            custom: Map::from_iter([("iss".into(), json!("https://api.example.com/auth")), ("anonymousId".into(), json!("x"))]),
+            custom: Map::from_iter([
+                ("iss".into(), json!("https://api.example.com/auth")),
+                ("anonymousId".into(), json!("x")),
+            ]),
         }
     }
 
@@ -171,7 +177,9 @@ mod tests {
 
     #[test]
     fn other_payloads_are_refused() {
-        for (claim, value) in [("stt", json!(1)), ("sub", json!(1)), ("exp", json!("2")), ("antiCsrfToken", json!(3))] {
+        for (claim, value) in
+            [("stt", json!(1)), ("sub", json!(1)), ("exp", json!("2")), ("antiCsrfToken", json!(3))]
+        {
             let mut payload = claims().to_payload(StockVersion::V5);
             payload.insert(claim.into(), value);
             assert!(StockClaims::from_payload(payload).is_none(), "{claim}");
@@ -180,11 +188,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn protected_claims_never_come_from_the_back_end(keys in proptest::collection::vec(proptest::sample::select(vec!["sub", "exp", "rsub", "role"]), 0..6)) {
+        fn protected_claims_never_come_from_the_back_end(
+            keys in proptest::collection::vec(
+                proptest::sample::select(vec!["sub", "exp", "rsub", "role"]),
+                0..6,
+            ),
+        ) {
             let mut evil = claims();
             evil.custom.extend(keys.into_iter().map(|key| (key.into(), json!("evil"))));
             let payload = evil.to_payload(StockVersion::V5);
-            prop_assert!(STOCK_PROTECTED_CLAIMS.iter().all(|claim| payload.get(*claim) != Some(&json!("evil"))));
+            prop_assert!(
+                STOCK_PROTECTED_CLAIMS
+                    .iter()
+                    .all(|claim| payload.get(*claim) != Some(&json!("evil")))
+            );
         }
     }
 }

@@ -25,7 +25,11 @@ pub(crate) fn with_payload(mut token: Token<Native>, payload: u8) -> Token<Nativ
     token
 }
 
-pub(crate) fn stored(changed: Option<f64>, user: Option<Token<Native>>, anonymous: Option<Token<Native>>) -> Stored<Native> {
+pub(crate) fn stored(
+    changed: Option<f64>,
+    user: Option<Token<Native>>,
+    anonymous: Option<Token<Native>>,
+) -> Stored<Native> {
     let slot = |token: Option<Token<Native>>| token.map_or(Slot::Empty, Slot::Token);
     Stored { changed: changed.map(Mark), user: slot(user), anonymous: slot(anonymous) }
 }

@@ -1,7 +1,8 @@
-//! Requests per second, through the whole layer and an axum router, in memory. Measures and prints; asserts nothing about speed.
+//! Requests per second, through the whole layer and an axum router, in memory. Measures and prints;
+//! asserts nothing about speed.
 //!
-//! `cargo bench --package passerby-server` for SQLite; with `DATABASE=postgres://…` for PostgreSQL as well. Every line is one
-//! client after another, and then 32 at once.
+//! `cargo bench --package passerby-server` for SQLite; with `DATABASE=postgres://…` for PostgreSQL
+//! as well. Every line is one client after another, and then 32 at once.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
@@ -19,7 +20,8 @@ use axum::{
 use futures_util::{StreamExt as _, stream};
 use http::{Request, Response, header};
 use passerby_server::{
-    KeyAlgorithm, PostgresStore, Principal, Sessions, SqliteStore, User, Visitor, VisitorError, store::SessionStore,
+    KeyAlgorithm, PostgresStore, Principal, Sessions, SqliteStore, User, Visitor, VisitorError,
+    store::SessionStore,
 };
 use tower::ServiceExt as _;
 
@@ -28,7 +30,10 @@ const AT_ONCE: usize = 32;
 
 fn app(sessions: &Sessions) -> Router {
     Router::new()
-        .route("/api/any", get(|principal: Principal| async move { principal.anonymous_id().len().to_string() }))
+        .route(
+            "/api/any",
+            get(|principal: Principal| async move { principal.anonymous_id().len().to_string() }),
+        )
         .route("/api/user", get(|user: User| async move { user.user_id().to_owned() }))
         .route(
             "/api/login",
@@ -52,7 +57,10 @@ async fn send(app: &Router, method: &str, path: &str, cookies: &str) -> Response
 
 fn cookies(response: &Response<Body>) -> String {
     let lines = response.headers().get_all(header::SET_COOKIE).iter();
-    lines.map(|line| line.to_str().unwrap().split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
+    lines
+        .map(|line| line.to_str().unwrap().split(';').next().unwrap())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Does it for a while, and says how often it could.
@@ -76,7 +84,13 @@ async fn line<F: Future>(name: &str, what: impl Fn() -> F) {
 
 /// The actions of visitors, on this database.
 async fn database<S: SessionStore + Clone>(name: &str, store: S) {
-    let sessions = Sessions::builder().api_domain("http://localhost:3000").mint_limit(None).store(store).build().await.unwrap();
+    let sessions = Sessions::builder()
+        .api_domain("http://localhost:3000")
+        .mint_limit(None)
+        .store(store)
+        .build()
+        .await
+        .unwrap();
     let app = app(&sessions);
     let visitor = cookies(&send(&app, "GET", "/api/any", "").await);
     let user = cookies(&send(&app, "POST", "/api/login", "").await);
@@ -85,7 +99,8 @@ async fn database<S: SessionStore + Clone>(name: &str, store: S) {
     line(&format!("user verify, {name}"), || send(&app, "GET", "/api/user", &user)).await;
     line(&format!("sign in, {name}"), || send(&app, "POST", "/api/login", "")).await;
     line(&format!("refresh, {name}"), || send(&app, "POST", "/auth/session/refresh", &user)).await;
-    // The whole turn of a session: the first use of the new token makes it the current one, and is what writes.
+    // The whole turn of a session: the first use of the new token makes it the current one, and is
+    // what writes.
     let mut signed_in = Vec::new();
     for _ in 0..AT_ONCE {
         signed_in.push(cookies(&send(&app, "POST", "/api/login", "").await));
@@ -105,12 +120,16 @@ async fn database<S: SessionStore + Clone>(name: &str, store: S) {
 async fn memory(algorithm: KeyAlgorithm) {
     let folder = tempfile::TempDir::new().unwrap();
     let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
-    let builder = Sessions::builder().api_domain("http://localhost:3000").mint_limit(None).anonymous_algorithm(algorithm);
+    let builder = Sessions::builder()
+        .api_domain("http://localhost:3000")
+        .mint_limit(None)
+        .anonymous_algorithm(algorithm);
     let sessions = builder.store(store).build().await.unwrap();
     let app = app(&sessions);
     let visitor = cookies(&send(&app, "GET", "/api/any", "").await);
     line(&format!("anonymous mint, {algorithm:?}"), || send(&app, "GET", "/api/any", "")).await;
-    line(&format!("anonymous verify, {algorithm:?}"), || send(&app, "GET", "/api/any", &visitor)).await;
+    line(&format!("anonymous verify, {algorithm:?}"), || send(&app, "GET", "/api/any", &visitor))
+        .await;
     if algorithm == KeyAlgorithm::Rs256 {
         line("key set", || send(&app, "GET", "/auth/jwt/jwks.json", "")).await;
     }
@@ -118,7 +137,12 @@ async fn memory(algorithm: KeyAlgorithm) {
 
 #[tokio::main]
 async fn main() {
-    println!("{:44} {:>10} {:>10}", "requests per second", "one client", format!("{AT_ONCE} at once"));
+    println!(
+        "{:44} {:>10} {:>10}",
+        "requests per second",
+        "one client",
+        format!("{AT_ONCE} at once")
+    );
     let bare = Router::new().route("/api/any", get(|| async { "36" }));
     line("the same router without the layer", || send(&bare, "GET", "/api/any", "")).await;
     memory(KeyAlgorithm::Rs256).await;
@@ -126,7 +150,9 @@ async fn main() {
     let folder = tempfile::TempDir::new().unwrap();
     database("SQLite", SqliteStore::open(folder.path().join("sessions.db")).await.unwrap()).await;
     match std::env::var("DATABASE") {
-        Ok(address) => database("PostgreSQL", PostgresStore::connect(&address).await.unwrap()).await,
+        Ok(address) => {
+            database("PostgreSQL", PostgresStore::connect(&address).await.unwrap()).await
+        }
         Err(_) => println!("PostgreSQL: not asked, because DATABASE is not set"),
     }
 }

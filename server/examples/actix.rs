@@ -1,11 +1,15 @@
-//! The same in actix-web. `cargo run --example actix --features actix`, then ask `http://localhost:3000/api/me` in a script.
+//! The same in actix-web. `cargo run --example actix --features actix`, then ask
+//! `http://localhost:3000/api/me` in a script.
 
 use actix_web::{App, HttpServer, web};
 use passerby_server::{Principal, Sessions, SqliteStore, User, Visitor, VisitorError};
 use serde_json::json;
 
 async fn me(principal: Principal) -> web::Json<serde_json::Value> {
-    web::Json(json!({ "visitor": principal.anonymous_id(), "signedIn": matches!(principal, Principal::User(_)) }))
+    web::Json(json!({
+        "visitor": principal.anonymous_id(),
+        "signedIn": matches!(principal, Principal::User(_)),
+    }))
 }
 
 async fn login(visitor: Visitor) -> Result<String, VisitorError> {
@@ -20,9 +24,14 @@ async fn orders(user: User) -> String {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     actix_web::rt::System::new().block_on(async {
-        let listener = std::net::TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:3000"))?;
+        let listener = std::net::TcpListener::bind(
+            std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:3000"),
+        )?;
         let origin = format!("http://localhost:{}", listener.local_addr()?.port());
-        let store = SqliteStore::open(std::env::temp_dir().join(format!("passerby-actix-{}.db", std::process::id()))).await?;
+        let store = SqliteStore::open(
+            std::env::temp_dir().join(format!("passerby-actix-{}.db", std::process::id())),
+        )
+        .await?;
         let sessions = Sessions::builder().api_domain(origin).store(store).build().await?;
         let app = move || {
             App::new()

@@ -1,5 +1,5 @@
-//! Pages rendered on the server with askama, and the same route for scripts. `cargo run --example ssr`, then open
-//! `http://localhost:3000`.
+//! Pages rendered on the server with askama, and the same route for scripts.
+//! `cargo run --example ssr`, then open `http://localhost:3000`.
 
 use std::net::SocketAddr;
 
@@ -22,15 +22,24 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn response(&self) -> Response {
-        self.render().map_or_else(|error| error.to_string().into_response(), |html| Html(html).into_response())
+        self.render().map_or_else(
+            |error| error.to_string().into_response(),
+            |html| Html(html).into_response(),
+        )
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = tokio::net::TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    let listener = tokio::net::TcpListener::bind(
+        std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:3000"),
+    )
+    .await?;
     let origin = format!("http://localhost:{}", listener.local_addr()?.port());
-    let store = SqliteStore::open(std::env::temp_dir().join(format!("passerby-ssr-{}.db", std::process::id()))).await?;
+    let store = SqliteStore::open(
+        std::env::temp_dir().join(format!("passerby-ssr-{}.db", std::process::id())),
+    )
+    .await?;
     let sessions = Sessions::builder().api_domain(origin).store(store).build().await?;
     let app = Router::new()
         .route("/", get(home))
@@ -51,9 +60,12 @@ async fn home(visitor: Visitor) -> Response {
     Page { name: &name, line: "Rendered on the server." }.response()
 }
 
-/// A page and an API in one: who has to refresh or to sign in is redirected, or told 401, as the request wants it.
+/// A page and an API in one: who has to refresh or to sign in is redirected, or told 401, as the
+/// request wants it.
 async fn orders(user: PageUser, headers: HeaderMap) -> Response {
-    let wants_html = headers.get("accept").is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")));
+    let wants_html = headers
+        .get("accept")
+        .is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")));
     if wants_html {
         Page { name: user.user_id(), line: "No orders yet." }.response()
     } else {
@@ -61,7 +73,8 @@ async fn orders(user: PageUser, headers: HeaderMap) -> Response {
     }
 }
 
-/// Real apps serve the SDK's `refreshSessionPage()` here, which refreshes, comes back, or leads to the login page.
+/// Real apps serve the SDK's `refreshSessionPage()` here, which refreshes, comes back, or leads to
+/// the login page.
 async fn refresh_session() -> Redirect {
     Redirect::to("/")
 }

@@ -1,6 +1,6 @@
-//! A server that nobody can hold busy by being slow. `axum::serve` has no time-outs: half a request head, or a body that comes byte by byte,
-//! keeps a connection for as long as its sender likes. Not needed behind a proxy that has some.
-//! `cargo run --example timeouts`.
+//! A server that nobody can hold busy by being slow. `axum::serve` has no time-outs: half a request
+//! head, or a body that comes byte by byte, keeps a connection for as long as its sender likes. Not
+//! needed behind a proxy that has some. `cargo run --example timeouts`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -23,7 +23,8 @@ use tower_http::timeout::TimeoutLayer;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let listener = TcpListener::bind(arguments.next().as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    let listener =
+        TcpListener::bind(arguments.next().as_deref().unwrap_or("127.0.0.1:3000")).await?;
     let limit = Duration::from_secs(arguments.next().map_or(Ok(30), |seconds| seconds.parse())?);
     let origin = format!("http://localhost:{}", listener.local_addr()?.port());
     let sessions = Sessions::builder().api_domain(origin).store(MemoryStore::new()).build().await?;
@@ -37,18 +38,26 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn me(principal: Principal) -> Json<Value> {
-    Json(json!({ "visitor": principal.anonymous_id(), "signedIn": matches!(principal, Principal::User(_)) }))
+    Json(json!({
+        "visitor": principal.anonymous_id(),
+        "signedIn": matches!(principal, Principal::User(_)),
+    }))
 }
 
 /// In place of `axum::serve`.
-async fn serve(listener: TcpListener, app: Router, head: Duration) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve(
+    listener: TcpListener,
+    app: Router,
+    head: Duration,
+) -> Result<(), Box<dyn std::error::Error>> {
     let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).header_read_timeout(head);
     loop {
         let (stream, client) = listener.accept().await?;
         // What limits new sessions by client looks here.
         let app = app.clone().layer(Extension(ConnectInfo::<SocketAddr>(client)));
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).into_owned();
+        let connection =
+            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).into_owned();
         tokio::spawn(async move {
             // That a client hung up is its own affair.
             let _ = connection.await;

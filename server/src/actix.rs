@@ -1,5 +1,5 @@
-//! The middleware for actix-web. Its requests and responses are of another version of the `http` crate; heads are copied, bodies left
-//! alone.
+//! The middleware for actix-web. Its requests and responses are of another version of the `http`
+//! crate; heads are copied, bodies left alone.
 
 use std::{
     convert::Infallible,
@@ -18,7 +18,9 @@ use actix_web::{
     http::header::{HeaderMap as ActixHeaders, HeaderName as ActixName, HeaderValue as ActixValue},
 };
 use axum::{body::Bytes, extract::ConnectInfo};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts,
+};
 use serde_json::Value;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::csrf::CsrfLayer;
@@ -38,10 +40,15 @@ use crate::{
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # actix_web::rt::System::new().block_on(async {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// let middleware: ActixSessions = sessions.actix();
 /// let me = |principal: Principal| async move { principal.anonymous_id().to_owned() };
-/// let app = test::init_service(App::new().wrap(middleware).route("/api/me", web::get().to(me))).await;
+/// let app =
+///     test::init_service(App::new().wrap(middleware).route("/api/me", web::get().to(me))).await;
 /// let first_visit = test::TestRequest::get().uri("/api/me").to_request();
 /// let response = test::call_service(&app, first_visit).await;
 /// assert_eq!(response.status(), 200);
@@ -63,7 +70,11 @@ pub struct ActixSessions(Sessions);
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # actix_web::rt::System::new().block_on(async {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// // No route of the app's: the service answers.
 /// let app = test::init_service(App::new().wrap(sessions.actix())).await;
 /// let keys = test::TestRequest::get().uri("/auth/jwt/jwks.json").to_request();
@@ -81,9 +92,10 @@ pub struct ActixSessionsService<S> {
 }
 
 impl Sessions {
-    /// The middleware for actix-web's `App::wrap`; [`Sessions::layer`] is the same for tower. Handlers extract [`Visitor`], [`User`],
-    /// [`CheckedUser`] and [`Principal`]; what may be absent, and pages, are read from [`Visitor::principal`]. For a website on another
-    /// origin use the crate `actix-cors`.
+    /// The middleware for actix-web's `App::wrap`; [`Sessions::layer`] is the same for tower.
+    /// Handlers extract [`Visitor`], [`User`], [`CheckedUser`] and [`Principal`]; what may be
+    /// absent, and pages, are read from [`Visitor::principal`]. For a website on another origin use
+    /// the crate `actix-cors`.
     ///
     /// ```no_run
     /// use actix_web::{App, HttpServer, web};
@@ -91,12 +103,15 @@ impl Sessions {
     ///
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
     /// let store = SqliteStore::open("sessions.db").await?;
-    /// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(store).build().await?;
+    /// let sessions =
+    ///     Sessions::builder().api_domain("http://localhost:3000").store(store).build().await?;
     /// let me = |principal: Principal| async move { principal.anonymous_id().to_owned() };
-    /// HttpServer::new(move || App::new().wrap(sessions.actix()).route("/api/me", web::get().to(me)))
-    ///     .bind("127.0.0.1:3000")?
-    ///     .run()
-    ///     .await?;
+    /// HttpServer::new(move || {
+    ///     App::new().wrap(sessions.actix()).route("/api/me", web::get().to(me))
+    /// })
+    /// .bind("127.0.0.1:3000")?
+    /// .run()
+    /// .await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -146,7 +161,9 @@ where
             }
             let visitor = match begin(&sessions, &parts).await {
                 Begun::Answered(response) => {
-                    return Ok(request.into_response(json_response(response)).map_into_right_body());
+                    return Ok(request
+                        .into_response(json_response(response))
+                        .map_into_right_body());
                 }
                 Begun::Visitor(visitor) => visitor,
             };
@@ -168,10 +185,14 @@ where
 
 /// The head of a request. `None` for one that could not be sent either.
 fn parts_of(request: &ServiceRequest) -> Option<Parts> {
-    let mut copy = Request::builder().method(request.method().as_str()).uri(request.uri().to_string());
+    let mut copy =
+        Request::builder().method(request.method().as_str()).uri(request.uri().to_string());
     let headers = copy.headers_mut()?;
     for (name, value) in request.headers() {
-        headers.append(HeaderName::from_bytes(name.as_ref()).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+        headers.append(
+            HeaderName::from_bytes(name.as_ref()).ok()?,
+            HeaderValue::from_bytes(value.as_bytes()).ok()?,
+        );
     }
     if let Some(address) = request.peer_addr() {
         copy = copy.extension(ConnectInfo::<SocketAddr>(address));
@@ -182,7 +203,8 @@ fn parts_of(request: &ServiceRequest) -> Option<Parts> {
 /// The layer's rule, asked with nothing behind it.
 async fn refused_as_cross_origin(sessions: &Sessions, parts: &Parts) -> Option<HttpResponse> {
     let csrf: CsrfLayer<CrossOrigin> = sessions.csrf().clone().with_rejection_response(CrossOrigin);
-    let let_through = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
+    let let_through =
+        service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
     let mut asked = parts.clone();
     sessions.exempt().hide(&mut asked);
     let Ok(response) = csrf.layer(let_through).oneshot(Request::from_parts(asked, ())).await;
@@ -207,7 +229,9 @@ fn json_response(response: Response<Value>) -> HttpResponse {
 fn attach(sessions: &Sessions, visitor: &Visitor, headers: &mut ActixHeaders) {
     let mut copy = Response::new(());
     for (name, value) in headers.iter() {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_ref()), HeaderValue::from_bytes(value.as_bytes())) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_ref()), HeaderValue::from_bytes(value.as_bytes()))
+        {
             copy.headers_mut().append(name, value);
         }
     }
@@ -226,13 +250,16 @@ fn replace_headers(headers: &mut ActixHeaders, new: &HeaderMap) {
 }
 
 fn append(headers: &mut ActixHeaders, name: &HeaderName, value: &HeaderValue) {
-    if let (Ok(name), Ok(value)) = (ActixName::from_bytes(name.as_str().as_bytes()), ActixValue::from_bytes(value.as_bytes())) {
+    if let (Ok(name), Ok(value)) =
+        (ActixName::from_bytes(name.as_str().as_bytes()), ActixValue::from_bytes(value.as_bytes()))
+    {
         headers.append(name, value);
     }
 }
 
 fn status(status: StatusCode) -> actix_web::http::StatusCode {
-    actix_web::http::StatusCode::from_u16(status.as_u16()).unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR)
+    actix_web::http::StatusCode::from_u16(status.as_u16())
+        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 impl ResponseError for SessionRejection {
@@ -253,7 +280,9 @@ impl ResponseError for VisitorError {
 
     fn error_response(&self) -> HttpResponse {
         let (code, body) = self.answer();
-        HttpResponse::build(status(code)).insert_header((header::CACHE_CONTROL.as_str(), "no-store")).json(body)
+        HttpResponse::build(status(code))
+            .insert_header((header::CACHE_CONTROL.as_str(), "no-store"))
+            .json(body)
     }
 }
 
@@ -298,6 +327,8 @@ impl FromRequest for Principal {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let visitor = visitor(request);
-        Box::pin(async move { visitor?.optional_principal().await?.ok_or(SessionRejection::Unauthorised) })
+        Box::pin(async move {
+            visitor?.optional_principal().await?.ok_or(SessionRejection::Unauthorised)
+        })
     }
 }

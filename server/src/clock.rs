@@ -26,7 +26,8 @@ pub(crate) struct Clock {
 pub(crate) struct Moment {
     /// Epoch milliseconds.
     pub(crate) ms: u64,
-    /// The clock has just jumped ahead. A session that seems to have expired may be all right when somebody sets the clock.
+    /// The clock has just jumped ahead. A session that seems to have expired may be all right when
+    /// somebody sets the clock.
     pub(crate) is_doubtful: bool,
 }
 
@@ -41,7 +42,8 @@ impl Clock {
         steady: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Self {
         let clock = Self::new(now);
-        let seen = Mutex::new(Seen { ms: clock.now_ms(), steady_ms: millis(steady()), jumped_at: None });
+        let seen =
+            Mutex::new(Seen { ms: clock.now_ms(), steady_ms: millis(steady()), jumped_at: None });
         Self { jumps: Some(Arc::new(Jumps { steady: Box::new(steady), seen })), ..clock }
     }
 
@@ -198,7 +200,8 @@ pub(crate) mod tests {
     fn a_clock_of_the_app_is_taken_at_its_word() {
         let shown = Arc::new(AtomicU64::new(YEAR));
         let now = shown.clone();
-        let clock = Clock::new(move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::SeqCst)));
+        let clock =
+            Clock::new(move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::SeqCst)));
         shown.fetch_add(YEAR, Ordering::SeqCst);
         assert!(!clock.moment().is_doubtful);
     }

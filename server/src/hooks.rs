@@ -19,7 +19,10 @@ use crate::{
 /// # use tower::ServiceExt as _;
 ///
 /// # static CALLED: std::sync::OnceLock<()> = std::sync::OnceLock::new();
-/// async fn cart_of(guest: AnonymousSession, _user_id: String) -> Result<Map<String, Value>, HookError> {
+/// async fn cart_of(
+///     guest: AnonymousSession,
+///     _user_id: String,
+/// ) -> Result<Map<String, Value>, HookError> {
 ///     # let _ = CALLED.set(());
 ///     let cart = guest.payload().get("cart").ok_or("the guest has no cart")?;
 ///     Ok(Map::from_iter([("cart".to_owned(), cart.clone())]))
@@ -27,7 +30,8 @@ use crate::{
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
+/// # let builder =
+/// #     Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.on_sign_in(cart_of).build().await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
@@ -87,7 +91,10 @@ impl Hooks {
         }));
     }
 
-    pub(crate) fn set_after_sign_out(&mut self, policy: impl Fn(&UserSession) -> AfterSignOut + Send + Sync + 'static) {
+    pub(crate) fn set_after_sign_out(
+        &mut self,
+        policy: impl Fn(&UserSession) -> AfterSignOut + Send + Sync + 'static,
+    ) {
         self.after_sign_out = Some(Arc::new(policy));
     }
 
@@ -97,7 +104,11 @@ impl Hooks {
     }
 
     /// The payload for the new user session. A failing hook never stops a login.
-    pub(crate) async fn upgrade(&self, session: AnonymousSession, user_id: &str) -> Map<String, Value> {
+    pub(crate) async fn upgrade(
+        &self,
+        session: AnonymousSession,
+        user_id: &str,
+    ) -> Map<String, Value> {
         match &self.on_sign_in {
             None => Map::new(),
             Some(hook) => carried_or_empty(hook(session, user_id.to_owned()).await, "on_sign_in"),
@@ -113,9 +124,13 @@ impl Hooks {
     }
 }
 
-fn carried_or_empty(carried: Result<Map<String, Value>, HookError>, hook: &'static str) -> Map<String, Value> {
+fn carried_or_empty(
+    carried: Result<Map<String, Value>, HookError>,
+    hook: &'static str,
+) -> Map<String, Value> {
     carried.unwrap_or_else(|error| {
-        tracing::warn!(hook, %error, "the app's hook failed; going on without what it would have carried over");
+        tracing::warn!(hook, %error, "the app's hook failed; going on without what it would have \
+            carried over");
         Map::new()
     })
 }

@@ -1,8 +1,17 @@
-//! The server half of Passerby: every visitor of a web app has a session, anonymous from the first request, authenticated after login.
+//! The server half of Passerby: every visitor of a web app has a session, anonymous from the first
+//! request, authenticated after login.
 //!
 //! ```no_run
-//! use axum::{Json, Router, extract::OriginalUri, response::{Html, IntoResponse, Response}, routing::{get, post}};
-//! use passerby_server::{Principal, SessionRejection, Sessions, SqliteStore, User, Visitor, VisitorError, redirect_to_refresh};
+//! use axum::{
+//!     Json, Router,
+//!     extract::OriginalUri,
+//!     response::{Html, IntoResponse, Response},
+//!     routing::{get, post},
+//! };
+//! use passerby_server::{
+//!     Principal, SessionRejection, Sessions, SqliteStore, User, Visitor, VisitorError,
+//!     redirect_to_refresh,
+//! };
 //! use serde_json::{Map, Value, json};
 //! use std::net::SocketAddr;
 //!
@@ -32,11 +41,16 @@
 //!     Ok(())
 //! }
 //!
-//! /// Either kind of session. On API routes a new visitor has one from the first request on; a visitor without one gets 401.
+//! /// Either kind of session. On API routes a new visitor has one from the first request on; a
+//! /// visitor without one gets 401.
 //! async fn me(principal: Principal) -> Json<Value> {
 //!     Json(match &principal {
-//!         Principal::Anonymous(visitor) => json!({ "visitor": visitor.anonymous_id(), "cart": visitor.payload().get("cart") }),
-//!         Principal::User(user) => json!({ "user": user.user_id(), "cart": user.payload().get("cart") }),
+//!         Principal::Anonymous(visitor) => {
+//!             json!({ "visitor": visitor.anonymous_id(), "cart": visitor.payload().get("cart") })
+//!         }
+//!         Principal::User(user) => {
+//!             json!({ "user": user.user_id(), "cart": user.payload().get("cart") })
+//!         }
 //!     })
 //! }
 //!
@@ -56,8 +70,12 @@
 //!     format!("orders of {}", user.user_id())
 //! }
 //!
-//! /// A page rendered on the server: verified without side effects; who must refresh or sign in is sent to `/refresh-session`.
-//! async fn dashboard(user: Result<User, SessionRejection>, OriginalUri(uri): OriginalUri) -> Response {
+//! /// A page rendered on the server: verified without side effects; who must refresh or sign in is
+//! /// sent to `/refresh-session`.
+//! async fn dashboard(
+//!     user: Result<User, SessionRejection>,
+//!     OriginalUri(uri): OriginalUri,
+//! ) -> Response {
 //!     match user {
 //!         Ok(user) => Html(format!("<h1>Hello {}</h1>", user.user_id())).into_response(),
 //!         Err(_) => redirect_to_refresh(&uri),
@@ -65,9 +83,10 @@
 //! }
 //! ```
 //!
-//! The layer answers `POST /auth/session/refresh`, `POST /auth/signout`, `POST /auth/anonymous/forget`,
-//! `GET /auth/jwt/jwks.json` and `GET /auth/.well-known/openid-configuration` itself. On the wire it speaks the
-//! SuperTokens session protocol, so stock SuperTokens web clients work with it too.
+//! The layer answers `POST /auth/session/refresh`, `POST /auth/signout`,
+//! `POST /auth/anonymous/forget`, `GET /auth/jwt/jwks.json` and
+//! `GET /auth/.well-known/openid-configuration` itself. On the wire it speaks the SuperTokens
+//! session protocol, so stock SuperTokens web clients work with it too.
 //!
 //! # Which extractor
 //! | the handler needs | extractor | otherwise |
@@ -82,18 +101,23 @@
 //! | to render a page | `Result<User, SessionRejection>` and [`redirect_to_refresh`] | – |
 //!
 //! # Stores
-//! [`MemoryStore`] is for tests and first steps, and [`SqliteStore`] keeps everything in one file. A [store of your own](store::SessionStore) is a
-//! trait away, and its conformance suite is the cargo feature `store-conformance`.
+//! [`MemoryStore`] is for tests and first steps, and [`SqliteStore`] keeps everything in one file.
+//! A [store of your own](store::SessionStore) is a trait away, and its conformance suite is the
+//! cargo feature `store-conformance`.
 //!
-//! With the cargo feature `postgres`, `PostgresStore` takes the place of [`SqliteStore`], and any number of processes share sessions and
-//! keys. While the database is away, visitors stay anonymous as they were, valid access tokens stay good, and whatever needs the
-//! database is answered 503; nothing is cleared, and nothing needs a restart. [`Sessions::prune_every`] removes expired sessions.
+//! With the cargo feature `postgres`, `PostgresStore` takes the place of [`SqliteStore`], and any
+//! number of processes share sessions and keys. While the database is away, visitors stay anonymous
+//! as they were, valid access tokens stay good, and whatever needs the database is answered 503;
+//! nothing is cleared, and nothing needs a restart. [`Sessions::prune_every`] removes expired
+//! sessions.
 //!
 //! # What happens when
-//! A visitor without a session gets an anonymous one with the first request that a script makes (`fetch`, not a page load), and the handler
-//! of that request sees it. [`Visitor::sign_in`] ends it and starts a user session with the same anonymousId; the end of the user session, by
-//! [sign-out](Visitor::sign_out), expiry, [revocation](Sessions::revoke_session) or theft of a refresh token, gives the visitor an anonymous
-//! session with that id again, in the very response that tells so.
+//! A visitor without a session gets an anonymous one with the first request that a script makes
+//! (`fetch`, not a page load), and the handler of that request sees it. [`Visitor::sign_in`] ends
+//! it and starts a user session with the same anonymousId; the end of the user session, by
+//! [sign-out](Visitor::sign_out), expiry, [revocation](Sessions::revoke_session) or theft of a
+//! refresh token, gives the visitor an anonymous session with that id again, in the very response
+//! that tells so.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "actix")]
@@ -128,8 +152,8 @@ pub use self::{
     engine::{EngineError, JwtKey, KeyAlgorithm, SessionInformation},
     hooks::HookError,
     http::{
-        AnonymousVisitor, AntiCsrf, CheckedUser, CrossOrigin, PageUser, SessionRejection, SessionsLayer, SessionsService, User,
-        Visitor, VisitorError, redirect_to_refresh,
+        AnonymousVisitor, AntiCsrf, CheckedUser, CrossOrigin, PageUser, SessionRejection,
+        SessionsLayer, SessionsService, User, Visitor, VisitorError, redirect_to_refresh,
     },
     mint::{MintLimit, MintRequest},
     principal::{AnonymousSession, Principal, UserSession},

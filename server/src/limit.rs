@@ -13,8 +13,9 @@ pub(crate) enum Client {
     V6(u64, u32),
 }
 
-/// A /64 is what one customer gets at least; many get a /56 or a /48, and could use a new /64 with each request. These have ten and a
-/// hundred times what one /64 has, because they may as well be many customers.
+/// A /64 is what one customer gets at least; many get a /56 or a /48, and could use a new /64 with
+/// each request. These have ten and a hundred times what one /64 has, because they may as well be
+/// many customers.
 const NETWORKS: [(u32, u64); 3] = [(64, 1), (56, 10), (48, 100)];
 
 impl Client {
@@ -24,18 +25,26 @@ impl Client {
             IpAddr::V4(address) => vec![(Self::V4(address), 1)],
             IpAddr::V6(address) => match address.segments() {
                 // 6to4: a /48 for each IPv4 address.
-                [0x2002, high, low, ..] => vec![(Self::V4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))), 1)],
+                [0x2002, high, low, ..] => {
+                    vec![(Self::V4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))), 1)]
+                }
                 [a, b, c, d, ..] => {
-                    let network = [a, b, c, d].into_iter().fold(0, |bits, part| (bits << 16) | u64::from(part));
+                    let network = [a, b, c, d]
+                        .into_iter()
+                        .fold(0, |bits, part| (bits << 16) | u64::from(part));
                     let first = |bits: u32| network >> (64 - bits) << (64 - bits);
-                    NETWORKS.into_iter().map(|(bits, times)| (Self::V6(first(bits), bits), times)).collect()
+                    NETWORKS
+                        .into_iter()
+                        .map(|(bits, times)| (Self::V6(first(bits), bits), times))
+                        .collect()
                 }
             },
         }
     }
 }
 
-/// A token bucket, kept as one number: the time at which it is full again (the generic cell rate algorithm). Times in microseconds.
+/// A token bucket, kept as one number: the time at which it is full again (the generic cell rate
+/// algorithm). Times in microseconds.
 #[derive(Clone, Copy, Debug)]
 struct Rate {
     /// How much time one token takes to come back.
@@ -51,10 +60,13 @@ impl Rate {
         Self { interval: (full / burst.max(1)).max(1), full }
     }
 
-    /// The time at which the bucket is full again: once a token was taken, or as it is when there is none left.
+    /// The time at which the bucket is full again: once a token was taken, or as it is when there
+    /// is none left.
     fn take(self, full_at: Option<u64>, now: u64) -> Result<u64, u64> {
-        // Capped, so that a clock that was set back locks nobody out for longer than a bucket takes to fill.
-        let full_at = full_at.map_or(now, |full_at| full_at.clamp(now, now.saturating_add(self.full)));
+        // Capped, so that a clock that was set back locks nobody out for longer than a bucket takes
+        // to fill.
+        let full_at =
+            full_at.map_or(now, |full_at| full_at.clamp(now, now.saturating_add(self.full)));
         let next = full_at.saturating_add(self.interval);
         if next <= now.saturating_add(self.full) { Ok(next) } else { Err(full_at) }
     }
@@ -86,9 +98,10 @@ impl Budget {
 
 /// A bucket per client.
 ///
-/// Memory is bounded by two generations of clients: when the younger one is full, it becomes the older one, and the former older one is
-/// forgotten. A client that comes back in time moves to the younger one. Being forgotten means a full bucket, so an attacker gains by
-/// it only what many addresses can take anyway.
+/// Memory is bounded by two generations of clients: when the younger one is full, it becomes the
+/// older one, and the former older one is forgotten. A client that comes back in time moves to the
+/// younger one. Being forgotten means a full bucket, so an attacker gains by it only what many
+/// addresses can take anyway.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     burst: u64,
@@ -101,11 +114,17 @@ pub(crate) struct Limiter {
 impl Limiter {
     /// `burst` at once, and as many again per `per_ms`, remembered for at most `clients`.
     pub(crate) fn new(burst: u64, per_ms: u64, clients: usize) -> Self {
-        Self { burst: burst.max(1), per_ms, generation: (clients / 2).max(1), younger: HashMap::new(), older: HashMap::new() }
+        Self {
+            burst: burst.max(1),
+            per_ms,
+            generation: (clients / 2).max(1),
+            younger: HashMap::new(),
+            older: HashMap::new(),
+        }
     }
 
-    /// Takes a token; `false` when there is none left for this address, or for one of the networks that it is of. `now_ms` in epoch
-    /// milliseconds.
+    /// Takes a token; `false` when there is none left for this address, or for one of the networks
+    /// that it is of. `now_ms` in epoch milliseconds.
     pub(crate) fn take(&mut self, address: IpAddr, now_ms: u64) -> bool {
         let now = now_ms.saturating_mul(1000);
         let mut taken = Vec::new();
@@ -160,19 +179,36 @@ mod tests {
         assert_eq!(of("203.0.113.1"), of("::ffff:203.0.113.1"));
         assert_eq!(of("203.0.113.1"), of("2002:cb00:7101:ffff::9"), "6to4");
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff:ffff:ffff:ffff"));
-        let networks = |text: &str| of(text).into_iter().map(|(client, _)| client).collect::<Vec<_>>();
-        let (home, room, other) = (networks("2001:db8:1:200::1"), networks("2001:db8:1:2ff::1"), networks("2001:db8:1:300::1"));
-        assert_eq!([home[0] == room[0], home[1] == room[1], home[2] == room[2]], [false, true, true], "of one /56");
-        assert_eq!([home[0] == other[0], home[1] == other[1], home[2] == other[2]], [false, false, true], "of one /48");
+        let networks =
+            |text: &str| of(text).into_iter().map(|(client, _)| client).collect::<Vec<_>>();
+        let (home, room, other) = (
+            networks("2001:db8:1:200::1"),
+            networks("2001:db8:1:2ff::1"),
+            networks("2001:db8:1:300::1"),
+        );
+        assert_eq!(
+            [home[0] == room[0], home[1] == room[1], home[2] == room[2]],
+            [false, true, true],
+            "of one /56"
+        );
+        assert_eq!(
+            [home[0] == other[0], home[1] == other[1], home[2] == other[2]],
+            [false, false, true],
+            "of one /48"
+        );
         assert!(networks("2001:db8:2::1")[2] != home[2]);
     }
 
     #[test]
     fn a_new_64_with_each_request_is_no_way_round() {
         let mut limiter = Limiter::new(10, 10_000, 10_000);
-        let home = (0..256).filter(|subnet| limiter.take(client(&format!("2001:db8:1:{subnet:x}::1")), 0)).count();
+        let home = (0..256)
+            .filter(|subnet| limiter.take(client(&format!("2001:db8:1:{subnet:x}::1")), 0))
+            .count();
         assert_eq!(home, 100, "of one /56");
-        let site = (0..20_000).filter(|subnet| limiter.take(client(&format!("2001:db8:1:{:x}::1", 256 + subnet)), 0)).count();
+        let site = (0..20_000)
+            .filter(|subnet| limiter.take(client(&format!("2001:db8:1:{:x}::1", 256 + subnet)), 0))
+            .count();
         assert_eq!(site, 900, "of one /48, with the home");
         assert!(limiter.take(client("2001:db8:2::1"), 0), "others are not hurt");
     }
@@ -180,7 +216,10 @@ mod tests {
     #[test]
     fn a_budget_is_for_all() {
         let mut budget = Budget::new(2, 1000);
-        assert_eq!([0, 0, 0, 499, 500, 500, 1000].map(|now| budget.take(now)), [true, true, false, false, true, false, true]);
+        assert_eq!(
+            [0, 0, 0, 499, 500, 500, 1000].map(|now| budget.take(now)),
+            [true, true, false, false, true, false, true]
+        );
         assert!(budget.take(1_000_000) && budget.take(0), "a clock that is set back stops nobody");
     }
 
@@ -220,7 +259,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn memory_is_bounded(clients in proptest::collection::vec(any::<u32>(), 0..300), capacity in 0_usize..50) {
+        fn memory_is_bounded(
+            clients in proptest::collection::vec(any::<u32>(), 0..300),
+            capacity in 0_usize..50,
+        ) {
             let mut limiter = Limiter::new(5, 50, capacity);
             for client in clients {
                 limiter.take(v4(client), 0);
@@ -229,7 +271,10 @@ mod tests {
         }
 
         #[test]
-        fn never_more_than_the_rate(steps in proptest::collection::vec(0_u64..3000, 1..200), burst in 1_u32..10) {
+        fn never_more_than_the_rate(
+            steps in proptest::collection::vec(0_u64..3000, 1..200),
+            burst in 1_u32..10,
+        ) {
             let mut limiter = Limiter::new(burst.into(), 1000 * u64::from(burst), 10);
             let (mut now, mut allowed) = (0, 0_u64);
             for step in steps {

@@ -1,4 +1,5 @@
-//! Events of sessions, counted through the [`metrics`] facade: nothing is kept or sent unless the app installs a recorder.
+//! Events of sessions, counted through the [`metrics`] facade: nothing is kept or sent unless the
+//! app installs a recorder.
 //!
 //! ```
 //! use metrics_exporter_prometheus::PrometheusBuilder;
@@ -10,7 +11,11 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let recorder = PrometheusBuilder::new().install_recorder()?;
-//! # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+//! # let sessions = Sessions::builder()
+//! #     .api_domain("http://localhost:3000")
+//! #     .store(MemoryStore::new())
+//! #     .build()
+//! #     .await?;
 //! # let app = Router::new().route("/api/me", get(|| async {})).layer(sessions.layer());
 //! let first_visit = Request::get("/api/me").body(Body::empty())?;
 //! app.oneshot(first_visit).await?;
@@ -24,7 +29,8 @@ use metrics::counter;
 /// Name and meaning of every counter.
 ///
 /// ```
-/// // With the crate `metrics-exporter-prometheus`: `describe_counter!` for each, so that the output explains itself.
+/// // With the crate `metrics-exporter-prometheus`: `describe_counter!` for each, so that the
+/// // output explains itself.
 /// for (name, meaning) in passerby_server::metrics::COUNTERS {
 ///     assert!(name.starts_with("passerby_") && !meaning.is_empty());
 /// }
@@ -32,9 +38,15 @@ use metrics::counter;
 pub const COUNTERS: [(&str, &str); 5] = [
     ("passerby_sessions_created_total", "User sessions that were created."),
     ("passerby_sessions_refreshed_total", "Refreshes that were answered with new tokens."),
-    ("passerby_sessions_stolen_total", "Refresh tokens that were used again after their child was used."),
+    (
+        "passerby_sessions_stolen_total",
+        "Refresh tokens that were used again after their child was used.",
+    ),
     ("passerby_sessions_revoked_total", "User sessions that were ended by sign-out or revocation."),
-    ("passerby_anonymous_minted_total", "Anonymous sessions that were made for visitors without any."),
+    (
+        "passerby_anonymous_minted_total",
+        "Anonymous sessions that were made for visitors without any.",
+    ),
 ];
 
 pub(crate) fn session_created() {
@@ -50,7 +62,8 @@ pub(crate) fn theft_detected() {
 }
 
 pub(crate) fn sessions_revoked(sessions: usize) {
-    counter!("passerby_sessions_revoked_total").increment(u64::try_from(sessions).unwrap_or(u64::MAX));
+    counter!("passerby_sessions_revoked_total")
+        .increment(u64::try_from(sessions).unwrap_or(u64::MAX));
 }
 
 pub(crate) fn anonymous_minted() {

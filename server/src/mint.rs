@@ -22,12 +22,13 @@ use crate::{
     limit::{Budget, Limiter},
 };
 
-/// How many new anonymous sessions one client gets: a burst, and as many again in the time that `per` names. A client is an IPv4
-/// address or the /64 of an IPv6 address. A /56 gets ten times as many, a /48 a hundred times. Visitors who are known by an id get ten times
-/// as many new tokens.
+/// How many new anonymous sessions one client gets: a burst, and as many again in the time that
+/// `per` names. A client is an IPv4 address or the /64 of an IPv6 address. A /56 gets ten times as
+/// many, a /48 a hundred times. Visitors who are known by an id get ten times as many new tokens.
 ///
-/// The default, 600 in ten minutes for 100 000 clients, is far above what the visitors behind one shared address need, and far below
-/// what a script can ask for. The clients of the last while take at most about 5 MB.
+/// The default, 600 in ten minutes for 100 000 clients, is far above what the visitors behind one
+/// shared address need, and far below what a script can ask for. The clients of the last while take
+/// at most about 5 MB.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
@@ -40,14 +41,24 @@ use crate::{
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.mint_limit(MintLimit::new(1, Duration::from_secs(60))).build().await?;
-/// let app = Router::new().route("/api/me", get(|visitor: Option<Principal>| async move { visitor.is_some().to_string() })).layer(sessions.layer());
+/// let app = Router::new()
+///     .route(
+///         "/api/me",
+///         get(|visitor: Option<Principal>| async move { visitor.is_some().to_string() }),
+///     )
+///     .layer(sessions.layer());
 /// // The server puts the address there; see `into_make_service_with_connect_info`.
 /// let address = ConnectInfo(SocketAddr::from(([203, 0, 113, 1], 4711)));
-/// let first_visit = || app.clone().oneshot(Request::get("/api/me").extension(address).body(Body::empty()).unwrap());
+/// let first_visit = || {
+///     app.clone().oneshot(Request::get("/api/me").extension(address).body(Body::empty()).unwrap())
+/// };
 /// assert!(first_visit().await?.headers().contains_key("st-anonymous-front-token"));
 /// // Over the limit a request goes on without a session.
 /// let next = first_visit().await?;
-/// assert_eq!((next.status().as_u16(), &next.headers()["st-anonymous-mode"]), (200, &http::HeaderValue::from_static("limited")));
+/// assert_eq!(
+///     (next.status().as_u16(), &next.headers()["st-anonymous-mode"]),
+///     (200, &http::HeaderValue::from_static("limited"))
+/// );
 /// # Ok(())
 /// # }
 /// ```
@@ -65,7 +76,8 @@ impl Default for MintLimit {
 }
 
 impl MintLimit {
-    /// At most `sessions` at once, and as many again per `per`. Both at least one (`per` in milliseconds); less counts as one.
+    /// At most `sessions` at once, and as many again per `per`. Both at least one (`per` in
+    /// milliseconds); less counts as one.
     #[must_use]
     pub fn new(sessions: u32, per: Duration) -> Self {
         Self { sessions, per, ..Self::default() }
@@ -79,7 +91,11 @@ impl MintLimit {
     }
 
     fn limiter(self, times: u64) -> Limiter {
-        Limiter::new(u64::from(self.sessions.max(1)).saturating_mul(times), millis(self.per), self.clients)
+        Limiter::new(
+            u64::from(self.sessions.max(1)).saturating_mul(times),
+            millis(self.per),
+            self.clients,
+        )
     }
 }
 
@@ -97,7 +113,8 @@ impl MintLimit {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MintRequest {
-    /// Whose request it is, if that is known; see [`client_address`](crate::SessionsBuilder::client_address).
+    /// Whose request it is, if that is known; see
+    /// [`client_address`](crate::SessionsBuilder::client_address).
     pub client: Option<IpAddr>,
     /// Method of the request.
     pub method: Method,
@@ -107,13 +124,14 @@ pub struct MintRequest {
     pub headers: HeaderMap,
 }
 
-/// Counts for all whose address cannot be read from the header that should have it. One limit for them, because otherwise a client that makes its
-/// own unreadable would have none.
+/// Counts for all whose address cannot be read from the header that should have it. One limit for
+/// them, because otherwise a client that makes its own unreadable would have none.
 const UNREADABLE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 type AddressOf = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 type IsCrawler = Arc<dyn Fn(&str) -> bool + Send + Sync>;
-type Challenge = Arc<dyn Fn(MintRequest) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+type Challenge =
+    Arc<dyn Fn(MintRequest) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// Where the address of a client comes from.
 #[derive(Clone, Default)]
@@ -183,7 +201,10 @@ impl Counter {
             let burst = u64::from(per_second).saturating_mul(times * BUDGET_SECONDS);
             Mutex::new(Budget::new(burst, BUDGET_SECONDS * 1000))
         };
-        Self { limiter: settings.limit.map(|limit| Mutex::new(limit.limiter(times))), budget: settings.budget.map(budget) }
+        Self {
+            limiter: settings.limit.map(|limit| Mutex::new(limit.limiter(times))),
+            budget: settings.budget.map(budget),
+        }
     }
 }
 
@@ -222,7 +243,10 @@ impl MintPolicy {
         if !self.within_budget(counter, now_ms) {
             return false;
         }
-        let Some(challenge) = self.settings.challenge.as_ref().filter(|_| mint == Mint::Stranger) else { return true };
+        let Some(challenge) = self.settings.challenge.as_ref().filter(|_| mint == Mint::Stranger)
+        else {
+            return true;
+        };
         challenge(MintRequest {
             client,
             method: request.method.clone(),
@@ -235,22 +259,31 @@ impl MintPolicy {
     fn within_budget(&self, counter: &Counter, now_ms: u64) -> bool {
         let Some(budget) = &counter.budget else { return true };
         let allowed = budget.lock().unwrap_or_else(PoisonError::into_inner).take(now_ms);
-        if !allowed && now_ms.abs_diff(self.last_warning.swap(now_ms, Ordering::Relaxed)) >= WARN_EVERY_MS {
-            tracing::warn!("more new anonymous sessions are asked for than `mint_budget` allows; visitors go without for now");
+        if !allowed
+            && now_ms.abs_diff(self.last_warning.swap(now_ms, Ordering::Relaxed)) >= WARN_EVERY_MS
+        {
+            tracing::warn!(
+                "more new anonymous sessions are asked for than `mint_budget` allows; visitors go \
+                 without for now"
+            );
         }
         allowed
     }
 
     fn is_crawler(&self, headers: &HeaderMap) -> bool {
-        let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        let agent = headers
+            .get(header::USER_AGENT)
+            .and_then(|agent| agent.to_str().ok())
+            .unwrap_or_default();
         self.settings.is_crawler.as_ref().is_some_and(|is_crawler| is_crawler(agent))
     }
 
     fn client(&self, request: &Parts) -> Option<IpAddr> {
         match &self.settings.address {
-            ClientAddress::Connection => {
-                request.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
-            }
+            ClientAddress::Connection => request
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|ConnectInfo(address)| address.ip().to_canonical()),
             ClientAddress::Header(name) => last_address(&request.headers, name),
             ClientAddress::Custom(address_of) => address_of(request),
         }
@@ -259,7 +292,8 @@ impl MintPolicy {
     fn within_limit(&self, counter: &Counter, client: Option<IpAddr>, now_ms: u64) -> bool {
         static UNKNOWN: Once = Once::new();
         let Some(limiter) = &counter.limiter else { return true };
-        // Behind a proxy the connection is the proxy's, and one limit for all visitors would shut them out.
+        // Behind a proxy the connection is the proxy's, and one limit for all visitors would shut
+        // them out.
         let counted = match self.settings.address {
             ClientAddress::Connection => client.filter(|client| is_public(*client)),
             ClientAddress::Header(_) => client.or(Some(UNREADABLE)),
@@ -268,8 +302,10 @@ impl MintPolicy {
         let Some(client) = counted else {
             UNKNOWN.call_once(|| {
                 tracing::warn!(
-                    "new anonymous sessions are not limited by client where the client's address is unknown or private; serve with \
-                     `into_make_service_with_connect_info::<SocketAddr>()`, and behind a proxy set `client_address_header`"
+                    "new anonymous sessions are not limited by client where the client's address \
+                     is unknown or private; serve with \
+                     `into_make_service_with_connect_info::<SocketAddr>()`, and behind a proxy set \
+                     `client_address_header`"
                 );
             });
             return true;
@@ -278,7 +314,8 @@ impl MintPolicy {
     }
 }
 
-/// The last address of a list like `X-Forwarded-For`: the one that the nearest proxy wrote. All before it is hearsay.
+/// The last address of a list like `X-Forwarded-For`: the one that the nearest proxy wrote. All
+/// before it is hearsay.
 fn last_address(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
     let list = headers.get_all(name).iter().next_back()?.as_bytes();
     // In bytes, because what stands before it is the client's, and need not be text.
@@ -287,16 +324,24 @@ fn last_address(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
     bare.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-/// Whether an address can be a visitor's on the internet, as opposed to a neighbour's: a proxy, a container, this machine.
+/// Whether an address can be a visitor's on the internet, as opposed to a neighbour's: a proxy, a
+/// container, this machine.
 fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [first, second, ..] = address.octets();
             let shared = first == 100 && (64..128).contains(&second);
-            !(address.is_private() || address.is_loopback() || address.is_link_local() || address.is_unspecified() || shared)
+            !(address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_unspecified()
+                || shared)
         }
         IpAddr::V6(address) => {
-            !(address.is_loopback() || address.is_unspecified() || address.is_unique_local() || address.is_unicast_link_local())
+            !(address.is_loopback()
+                || address.is_unspecified()
+                || address.is_unique_local()
+                || address.is_unicast_link_local())
         }
     }
 }
@@ -330,7 +375,11 @@ mod tests {
             for line in lines {
                 headers.append(&name, HeaderValue::from_bytes(line.as_bytes()).unwrap());
             }
-            assert_eq!(last_address(&headers, &name), expected.map(|text| text.parse().unwrap()), "{lines:?}");
+            assert_eq!(
+                last_address(&headers, &name),
+                expected.map(|text| text.parse().unwrap()),
+                "{lines:?}"
+            );
         }
     }
 

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::clock::system_time;
 
-/// The sender of a request: a visitor with an anonymous session, or a user who is signed in. Exactly one of the two.
+/// The sender of a request: a visitor with an anonymous session, or a user who is signed in.
+/// Exactly one of the two.
 ///
 /// ```
 /// use passerby_server::Principal;
@@ -48,7 +49,8 @@ impl Principal {
         }
     }
 
-    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it is `null`.
+    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it
+    /// is `null`.
     ///
     /// # Errors
     /// When the claim is not of that type.
@@ -57,7 +59,8 @@ impl Principal {
     }
 }
 
-/// The session of a visitor who is not signed in. Lives in a signed token only; nothing of it is stored.
+/// The session of a visitor who is not signed in. Lives in a signed token only; nothing of it is
+/// stored.
 ///
 /// ```
 /// use passerby_server::{AnonymousSession, Sessions};
@@ -68,9 +71,15 @@ impl Principal {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// # let app = Router::new().route("/api/me", get(|| async {})).layer(sessions.layer());
-/// # let first_visit = app.oneshot(Request::get("/api/me").header("st-auth-mode", "header").body(Body::empty())?).await?;
+/// # let first_visit = app
+/// #     .oneshot(Request::get("/api/me").header("st-auth-mode", "header").body(Body::empty())?)
+/// #     .await?;
 /// # let token = first_visit.headers()["st-anonymous-token"].to_str()?;
 /// let guest: AnonymousSession = sessions.verify_anonymous(token).await?;
 /// assert_eq!(guest.anonymous_id().len(), 36);
@@ -97,7 +106,8 @@ impl AnonymousSession {
         &self.claims.custom
     }
 
-    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it is `null`.
+    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it
+    /// is `null`.
     ///
     /// # Errors
     /// When the claim is not of that type.
@@ -132,10 +142,17 @@ impl AnonymousSession {
 /// }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
-/// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
-/// # assert_eq!(app.oneshot(Request::post("/api/login").body(Body::empty())?).await?.status(), 200);
-/// # Ok(())
+/// #     let sessions = Sessions::builder()
+/// #         .api_domain("http://localhost:3000")
+/// #         .store(MemoryStore::new())
+/// #         .build()
+/// #         .await?;
+/// #     let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
+/// #     assert_eq!(
+/// #         app.oneshot(Request::post("/api/login").body(Body::empty())?).await?.status(),
+/// #         200
+/// #     );
+/// #     Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -168,7 +185,8 @@ impl UserSession {
         &self.claims.custom
     }
 
-    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it is `null`.
+    /// One of the app's own claims as a type of the app; `None` when there is no such claim, or it
+    /// is `null`.
     ///
     /// # Errors
     /// When the claim is not of that type.

@@ -15,11 +15,13 @@ const BATCH: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Sessions {
-    /// Starts a task that removes expired sessions now and then every `period`, in small batches. Start it in every process: on PostgreSQL one
-    /// at a time does the work. Failures are logged, and tried again after the next period. It ends with the runtime, or by
+    /// Starts a task that removes expired sessions now and then every `period`, in small batches.
+    /// Start it in every process: on PostgreSQL one at a time does the work. Failures are logged,
+    /// and tried again after the next period. It ends with the runtime, or by
     /// [`JoinHandle::abort`]; dropping the handle does not stop it.
     ///
-    /// Without the task, each login removes a few expired sessions, which keeps the table from growing while people log in.
+    /// Without the task, each login removes a few expired sessions, which keeps the table from
+    /// growing while people log in.
     ///
     /// # Panics
     /// Outside of a tokio runtime, or when `period` is zero.
@@ -33,7 +35,10 @@ impl Sessions {
                 match prune_all(&sessions).await {
                     Ok(0) => {}
                     Ok(removed) => tracing::info!(removed, "expired sessions were removed"),
-                    Err(error) => tracing::warn!(%error, "expired sessions could not be removed; trying again later"),
+                    Err(error) => {
+                        tracing::warn!(%error, "expired sessions could not be removed; trying \
+                            again later")
+                    }
                 }
             }
         })

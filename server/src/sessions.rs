@@ -39,7 +39,11 @@ const PREFLIGHT_CACHE: Duration = Duration::from_secs(3600);
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// # let token = "forged";
 /// let answer = match sessions.verify_anonymous(token).await {
 ///     Ok(visitor) => format!("hello {}", visitor.anonymous_id()),
@@ -57,7 +61,8 @@ pub enum AnonymousTokenError {
     /// It was an anonymous token of ours, and its time is over.
     #[error("the anonymous token has expired")]
     Expired,
-    /// It is not an anonymous token of ours: forged, damaged, of another issuer, or a token of another kind.
+    /// It is not an anonymous token of ours: forged, damaged, of another issuer, or a token of
+    /// another kind.
     #[error("this is not an anonymous token of this server")]
     Invalid,
     /// The keys could not be read.
@@ -65,7 +70,8 @@ pub enum AnonymousTokenError {
     Engine(#[from] EngineError),
 }
 
-/// The sessions of an app: makes the layer, and acts on sessions outside of requests. Cheap to clone; clones share everything.
+/// The sessions of an app: makes the layer, and acts on sessions outside of requests. Cheap to
+/// clone; clones share everything.
 ///
 /// ```
 /// use axum::{Router, body::Body, routing::post};
@@ -76,7 +82,11 @@ pub enum AnonymousTokenError {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// let sessions = Sessions::builder()
+///     .api_domain("http://localhost:3000")
+///     .store(MemoryStore::new())
+///     .build()
+///     .await?;
 /// let login = |visitor: Visitor| async move {
 ///     visitor.sign_in("alice").await?;
 ///     Ok::<_, VisitorError>(())
@@ -90,7 +100,9 @@ pub enum AnonymousTokenError {
 /// assert_eq!(found.user_id, "alice");
 /// let role = Map::from_iter([("role".to_owned(), json!("botanist"))]);
 /// assert!(sessions.merge_into_access_token_payload(&handles[0], &role).await?);
-/// let data = sessions.update_session_data(&handles[0], |data| drop(data.insert("visits".into(), json!(1)))).await?;
+/// let data = sessions
+///     .update_session_data(&handles[0], |data| drop(data.insert("visits".into(), json!(1))))
+///     .await?;
 /// assert_eq!(data, sessions.session_data(&handles[0]).await?);
 /// assert_eq!(sessions.revoke_all_sessions_of_user("alice").await?, handles);
 /// assert!(sessions.session_information(&handles[0]).await?.is_none());
@@ -126,18 +138,20 @@ impl Sessions {
         Self(Arc::new(parts))
     }
 
-    /// The layer for the router, to be added after all routes. It finds out who sent a request, gives new visitors of API routes an
-    /// anonymous session, answers `POST {base}/session/refresh`, `POST {base}/signout`, `POST {base}/anonymous/forget`,
-    /// `GET {base}/jwt/jwks.json` and `GET {base}/.well-known/openid-configuration`, attaches tokens to responses, and refuses
-    /// state-changing requests that other websites send (Fetch Metadata and `Origin`, as in
-    /// [`tower_http::csrf`], whose deployment caveats hold).
+    /// The layer for the router, to be added after all routes. It finds out who sent a request,
+    /// gives new visitors of API routes an anonymous session, answers
+    /// `POST {base}/session/refresh`, `POST {base}/signout`, `POST {base}/anonymous/forget`,
+    /// `GET {base}/jwt/jwks.json` and `GET {base}/.well-known/openid-configuration`, attaches
+    /// tokens to responses, and refuses state-changing requests that other websites send (Fetch
+    /// Metadata and `Origin`, as in [`tower_http::csrf`], whose deployment caveats hold).
     pub fn layer(&self) -> SessionsLayer {
         SessionsLayer::new(self.clone())
     }
 
-    /// CORS for a website on another origin than the API; to be added after [`Sessions::layer`], so that it is outermost. Allows the
-    /// website and the trusted origins, with credentials and the protocol's headers. Response headers with tokens are exposed by
-    /// [`Sessions::layer`], which keeps what the app exposes; `expose_headers` on this layer would overwrite both.
+    /// CORS for a website on another origin than the API; to be added after [`Sessions::layer`], so
+    /// that it is outermost. Allows the website and the trusted origins, with credentials and the
+    /// protocol's headers. Response headers with tokens are exposed by [`Sessions::layer`], which
+    /// keeps what the app exposes; `expose_headers` on this layer would overwrite both.
     pub fn cors(&self) -> CorsLayer {
         let ours = [
             names::header::RID,
@@ -159,8 +173,8 @@ impl Sessions {
             .max_age(PREFLIGHT_CACHE)
     }
 
-    /// Switches anonymous sessions on or off for all visitors, from the next request on. While off, those that visitors still hold are
-    /// removed with the next response.
+    /// Switches anonymous sessions on or off for all visitors, from the next request on. While off,
+    /// those that visitors still hold are removed with the next response.
     pub fn set_anonymous_enabled(&self, enabled: bool) {
         self.0.anonymous_enabled.store(enabled, Ordering::Relaxed);
     }
@@ -171,13 +185,16 @@ impl Sessions {
         self.0.anonymous_enabled.load(Ordering::Relaxed)
     }
 
-    /// Verifies an anonymous token outside of a request that [`Sessions::layer`] sees: in a WebSocket message, a queue, another
-    /// listener. Services without access to the session store verify it with the key set at `{base}/jwt/jwks.json`; see
-    /// `docs/anonymous-sessions.md`.
+    /// Verifies an anonymous token outside of a request that [`Sessions::layer`] sees: in a
+    /// WebSocket message, a queue, another listener. Services without access to the session store
+    /// verify it with the key set at `{base}/jwt/jwks.json`; see `docs/anonymous-sessions.md`.
     ///
     /// # Errors
     /// See [`AnonymousTokenError`].
-    pub async fn verify_anonymous(&self, token: &str) -> Result<AnonymousSession, AnonymousTokenError> {
+    pub async fn verify_anonymous(
+        &self,
+        token: &str,
+    ) -> Result<AnonymousSession, AnonymousTokenError> {
         match self.engine().verify_anonymous(token).await? {
             AnonymousCheck::Valid { session, .. } => Ok(session),
             AnonymousCheck::Expired { .. } => Err(AnonymousTokenError::Expired),
@@ -185,9 +202,11 @@ impl Sessions {
         }
     }
 
-    /// Makes a new static key for anonymous tokens. It signs one minute later, when all processes on the database have read it. Tokens of
-    /// the former key are still accepted, and visitors then get new ones, with the same id, at their next API request. For regular key
-    /// hygiene. After a theft of the key its record must be deleted from the database too: its visitors then get new ids.
+    /// Makes a new static key for anonymous tokens. It signs one minute later, when all processes
+    /// on the database have read it. Tokens of the former key are still accepted, and visitors then
+    /// get new ones, with the same id, at their next API request. For regular key hygiene. After a
+    /// theft of the key its record must be deleted from the database too: its visitors then get new
+    /// ids.
     ///
     /// # Errors
     /// When the key could not be made or stored.
@@ -195,8 +214,8 @@ impl Sessions {
         self.engine().rotate_static_key().await
     }
 
-    /// Ends one session; `false` when there was none. Access tokens stay good until they expire, except for
-    /// [`CheckedUser`](crate::CheckedUser).
+    /// Ends one session; `false` when there was none. Access tokens stay good until they expire,
+    /// except for [`CheckedUser`](crate::CheckedUser).
     ///
     /// # Errors
     /// When the store fails.
@@ -208,7 +227,10 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store fails; sessions before that are ended.
-    pub async fn revoke_sessions<'a>(&self, handles: impl IntoIterator<Item = &'a str>) -> Result<Vec<String>, EngineError> {
+    pub async fn revoke_sessions<'a>(
+        &self,
+        handles: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<String>, EngineError> {
         let mut revoked = Vec::new();
         for handle in handles {
             if self.engine().revoke(handle).await? {
@@ -218,10 +240,11 @@ impl Sessions {
         Ok(revoked)
     }
 
-    /// Validates the claims of a session outside of its requests, as its next access token will tell them. Claims that are missing or too
-    /// old are fetched first and stored; the browser learns of them when it refreshes. Returns the demands that are not
-    /// satisfied, `None` when there is no such session. The
-    /// [global validators](crate::SessionsBuilder::claim_validator) are not asked.
+    /// Validates the claims of a session outside of its requests, as its next access token will
+    /// tell them. Claims that are missing or too old are fetched first and stored; the browser
+    /// learns of them when it refreshes. Returns the demands that are not satisfied, `None` when
+    /// there is no such session. The [global validators](crate::SessionsBuilder::claim_validator)
+    /// are not asked.
     ///
     /// # Errors
     /// [`EngineError::Payload`] when fetched claims do not fit, or when the store fails.
@@ -244,7 +267,10 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn revoke_all_sessions_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
+    pub async fn revoke_all_sessions_of_user(
+        &self,
+        user_id: &str,
+    ) -> Result<Vec<String>, EngineError> {
         self.engine().revoke_all_of_user(user_id).await
     }
 
@@ -260,15 +286,20 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn session_information(&self, handle: &str) -> Result<Option<SessionInformation>, EngineError> {
+    pub async fn session_information(
+        &self,
+        handle: &str,
+    ) -> Result<Option<SessionInformation>, EngineError> {
         self.engine().information(handle).await
     }
 
-    /// Merges into the access token payload of a session from outside of its requests; a `null` removes its key. The browser learns of it
-    /// when it refreshes. `false` when there is no such session.
+    /// Merges into the access token payload of a session from outside of its requests; a `null`
+    /// removes its key. The browser learns of it when it refreshes. `false` when there is no such
+    /// session.
     ///
     /// # Errors
-    /// [`EngineError::Payload`] when the result does not fit or a protected claim is named, or when the store fails.
+    /// [`EngineError::Payload`] when the result does not fit or a protected claim is named, or when
+    /// the store fails.
     pub async fn merge_into_access_token_payload(
         &self,
         handle: &str,
@@ -277,16 +308,21 @@ impl Sessions {
         self.engine().merge_by_handle(handle, update).await
     }
 
-    /// The app's data of a session on the server, which no browser sees. `None` when there is no such session.
+    /// The app's data of a session on the server, which no browser sees. `None` when there is no
+    /// such session.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn session_data(&self, handle: &str) -> Result<Option<Map<String, Value>>, EngineError> {
+    pub async fn session_data(
+        &self,
+        handle: &str,
+    ) -> Result<Option<Map<String, Value>>, EngineError> {
         self.engine().session_data(handle).await
     }
 
-    /// Changes what the app keeps of a session on the server, in one transaction, and returns the outcome; `None` when there is no such
-    /// session. There is no limit to its size but the database's; each refresh reads it, so keep it small.
+    /// Changes what the app keeps of a session on the server, in one transaction, and returns the
+    /// outcome; `None` when there is no such session. There is no limit to its size but the
+    /// database's; each refresh reads it, so keep it small.
     ///
     /// # Errors
     /// When the store fails; [`EngineError::Payload`] when the data are nested too deep.
@@ -298,11 +334,13 @@ impl Sessions {
         self.engine().update_session_data(handle, &mut change).await
     }
 
-    /// Signs a JWT for another service, which verifies it with the key set at `{base}/jwt/jwks.json`. `iat` and `exp` are added, `iss` where
-    /// the payload has none. It is no session: this server never takes it for one.
+    /// Signs a JWT for another service, which verifies it with the key set at
+    /// `{base}/jwt/jwks.json`. `iat` and `exp` are added, `iss` where the payload has none. It is
+    /// no session: this server never takes it for one.
     ///
     /// # Errors
-    /// [`EngineError::Payload`] when the payload has the claim `isAnonymous`; else when the key could not be made or stored.
+    /// [`EngineError::Payload`] when the payload has the claim `isAnonymous`; else when the key
+    /// could not be made or stored.
     ///
     /// # Example
     /// ```
@@ -312,7 +350,11 @@ impl Sessions {
     ///
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+    /// let sessions = Sessions::builder()
+    ///     .api_domain("http://localhost:3000")
+    ///     .store(MemoryStore::new())
+    ///     .build()
+    ///     .await?;
     /// let claims = Map::from_iter([("service".to_owned(), json!("mail"))]);
     /// let token = sessions.create_jwt(claims, Duration::from_secs(60), JwtKey::Static).await?;
     /// assert_eq!(token.split('.').count(), 3);
@@ -330,7 +372,8 @@ impl Sessions {
         self.engine().create_jwt(payload, millis(validity), key).await
     }
 
-    /// Whether sessions can be read and written, for the app's readiness check. Writes a row each time.
+    /// Whether sessions can be read and written, for the app's readiness check. Writes a row each
+    /// time.
     ///
     /// # Errors
     /// When the database does not answer, or nothing can be written.
@@ -338,8 +381,9 @@ impl Sessions {
         self.engine().ready().await
     }
 
-    /// Removes at most `limit` expired sessions from the store, and returns how many there were; 0 also while another process is
-    /// removing some. Expired sessions are refused whether they are removed or not.
+    /// Removes at most `limit` expired sessions from the store, and returns how many there were; 0
+    /// also while another process is removing some. Expired sessions are refused whether they are
+    /// removed or not.
     ///
     /// # Errors
     /// When the store fails.
@@ -350,7 +394,12 @@ impl Sessions {
     /// Writes what happened to the visitor's session into the response.
     pub(crate) fn attach<B>(&self, visitor: &Visitor, mut response: Response<B>) -> Response<B> {
         let now = self.0.clock.now_ms();
-        visitor.take_changes().attach(response.headers_mut(), visitor.facts(), &self.0.cookies, now);
+        visitor.take_changes().attach(
+            response.headers_mut(),
+            visitor.facts(),
+            &self.0.cookies,
+            now,
+        );
         response
     }
 
@@ -364,9 +413,11 @@ impl Sessions {
 
     pub(crate) fn facts_of(&self, request: &request::Parts) -> RequestFacts {
         // A nested router cuts its prefix off, and the browser must come back to the whole address.
-        let uri = request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
+        let uri =
+            request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
         let (method, headers) = (&request.method, &request.headers);
-        RequestFacts::of(method, headers, self.cookies(), self.0.mint.settings()).at(method, headers, uri)
+        RequestFacts::of(method, headers, self.cookies(), self.0.mint.settings())
+            .at(method, headers, uri)
     }
 
     /// Whether a session may be made now that the rules allow. Counts it.
@@ -375,7 +426,10 @@ impl Sessions {
     }
 
     pub(crate) fn mint_rules(&self) -> MintRules {
-        MintRules { enabled: self.anonymous_enabled(), only_with_key: self.0.mint.settings().only_with_key }
+        MintRules {
+            enabled: self.anonymous_enabled(),
+            only_with_key: self.0.mint.settings().only_with_key,
+        }
     }
 
     pub(crate) fn claim_validators(&self) -> &GlobalValidators {

@@ -34,7 +34,8 @@ impl Example {
         let child = Command::new(&program).arg(&address).args(options).stdin(Stdio::null()).spawn();
         let child = child.unwrap_or_else(|error| {
             panic!(
-                "{}: {error}; `cargo build --examples` makes it, and so does `cargo test` without `--test`",
+                "{}: {error}; `cargo build --examples` makes it, and so does `cargo test` without \
+                 `--test`",
                 program.display()
             )
         });
@@ -47,7 +48,8 @@ impl Example {
         example
     }
 
-    /// To connect proves nothing: a program that another test is just starting may have inherited the socket that found the free port.
+    /// To connect proves nothing: a program that another test is just starting may have inherited
+    /// the socket that found the free port.
     fn answers(&self) -> io::Result<usize> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -67,7 +69,12 @@ impl Example {
                 match stream.read(&mut buffer) {
                     Ok(0) => return String::from_utf8(said).unwrap(),
                     Ok(count) => said.extend(&buffer[..count]),
-                    Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    Err(error)
+                        if matches!(
+                            error.kind(),
+                            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                        ) =>
+                    {
                         let _ = stream.write_all(b"x");
                     }
                     Err(_) => return String::from_utf8(said).unwrap(),
@@ -77,13 +84,20 @@ impl Example {
         })
     }
 
-    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> (Response<()>, String) {
-        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (Response<()>, String) {
+        let mut request =
+            Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let response = client.request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap();
+        let response =
+            client.request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         (Response::from_parts(head, ()), String::from_utf8(bytes.to_vec()).unwrap())
@@ -103,7 +117,10 @@ impl Drop for Example {
 
 fn cookies(response: &Response<()>) -> String {
     let lines = response.headers().get_all(header::SET_COOKIE).iter();
-    lines.map(|line| line.to_str().unwrap().split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
+    lines
+        .map(|line| line.to_str().unwrap().split(';').next().unwrap())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 #[tokio::test]
@@ -139,7 +156,10 @@ async fn actix() {
     let (_, body) = example.get("/api/me", &[]).await;
     assert!(body.contains("\"signedIn\":false"), "{body}");
     let (login, _) = example.send(Method::POST, "/api/login", &[]).await;
-    assert_eq!(example.get("/api/orders", &[("cookie", &cookies(&login))]).await.1, "orders of alice");
+    assert_eq!(
+        example.get("/api/orders", &[("cookie", &cookies(&login))]).await.1,
+        "orders of alice"
+    );
     assert_eq!(example.get("/api/orders", &[]).await.0.status(), 401);
 }
 

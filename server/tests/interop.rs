@@ -1,16 +1,23 @@
-//! Other services verify our anonymous tokens from the key set alone: `jose` in Node, PyJWT in Python. The scripts are in `tests/interop`.
+//! Other services verify our anonymous tokens from the key set alone: `jose` in Node, PyJWT in
+//! Python. The scripts are in `tests/interop`.
 //!
-//! And SuperTokens back ends run on our session core: the real `supertokens-node`, `supertokens-python` and `supertokens-golang` with the
-//! frameworks that they are for. The apps, and what exercises them, are in `tests/interop/back-ends`: a browser of few words with every turn
-//! of the protocol, and our SDK in Chromium (`cargo xtask test e2e`, which builds it first).
+//! And SuperTokens back ends run on our session core: the real `supertokens-node`,
+//! `supertokens-python` and `supertokens-golang` with the frameworks that they are for. The apps,
+//! and what exercises them, are in `tests/interop/back-ends`: a browser of few words with every
+//! turn of the protocol, and our SDK in Chromium (`cargo xtask test e2e`, which builds it first).
 //!
-//! Every change has both exercises for Express and FastAPI, and cookie mode in Chromium for the frameworks that cost little more. The rest is
-//! in the module `whole`, which `cargo xtask test` leaves out unless `PASSERBY_BACK_ENDS` is `all`.
+//! Every change has both exercises for Express and FastAPI, and cookie mode in Chromium for the
+//! frameworks that cost little more. The rest is in the module `whole`, which `cargo xtask test`
+//! leaves out unless `PASSERBY_BACK_ENDS` is `all`.
 //!
-//! Needs Node with npm, and Python 3 with venv (for everything also Go); brings the packages itself, as the committed lock files have them.
+//! Needs Node with npm, and Python 3 with venv (for everything also Go); brings the packages
+//! itself, as the committed lock files have them.
 
 #![allow(clippy::unwrap_used, missing_docs)]
-#![allow(clippy::explicit_write, reason = "past the test harness, which keeps what passes to itself")]
+#![allow(
+    clippy::explicit_write,
+    reason = "past the test harness, which keeps what passes to itself"
+)]
 
 use std::{
     fs,
@@ -61,7 +68,8 @@ fn once(folder: &Path, lock_file: &Path, install: impl FnOnce()) {
     }
 }
 
-/// A script of this folder of `tests`, copied beside its packages, so that nothing is written outside of the target directory.
+/// A script of this folder of `tests`, copied beside its packages, so that nothing is written
+/// outside of the target directory.
 fn node(scripts: &str, script: &str) -> Command {
     let (scripts, folder) = (in_tests(scripts), installed(scripts, "node"));
     once(&folder, &scripts.join("package-lock.json"), || {
@@ -69,7 +77,11 @@ fn node(scripts: &str, script: &str) -> Command {
             fs::copy(scripts.join(name), folder.join(name)).unwrap();
         }
         let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
-        must(Command::new(npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder));
+        must(
+            Command::new(npm)
+                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+                .current_dir(&folder),
+        );
     });
     copy_scripts(&scripts, &folder);
     let mut command = Command::new("node");
@@ -93,7 +105,8 @@ fn copy_scripts(from: &Path, to: &Path) {
     }
 }
 
-/// A back end whose framework brings so many packages that they are installed only when everything is asked for.
+/// A back end whose framework brings so many packages that they are installed only when everything
+/// is asked for.
 fn large(script: &str) -> Command {
     const SCRIPTS: &str = "interop/back-ends/large";
     let command = node(SCRIPTS, script);
@@ -109,7 +122,13 @@ fn go() -> Command {
     static BUILD: Once = Once::new();
     BUILD.call_once(|| {
         fs::create_dir_all(&folder).unwrap();
-        must(Command::new("go").args(["build", "-mod=readonly", "-o"]).arg(&program).arg(".").current_dir(source));
+        must(
+            Command::new("go")
+                .args(["build", "-mod=readonly", "-o"])
+                .arg(&program)
+                .arg(".")
+                .current_dir(source),
+        );
     });
     Command::new(program)
 }
@@ -121,7 +140,11 @@ fn python(scripts: &str, script: &str) -> Command {
     once(&folder, &requirements, || {
         let python = if cfg!(windows) { "python" } else { "python3" };
         must(Command::new(python).args(["-m", "venv"]).arg(&folder));
-        must(Command::new(&interpreter).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements));
+        must(
+            Command::new(&interpreter)
+                .args(["-m", "pip", "install", "--quiet", "--requirement"])
+                .arg(&requirements),
+        );
     });
     let mut command = Command::new(interpreter);
     // Scripts import each other where they are, and nothing is written there.
@@ -144,18 +167,26 @@ fn verify_in_python() -> Command {
     python("interop", "verify.py")
 }
 
-/// A server that can be reached, and three tokens of its: of a visitor, of a user, and one that the app made for something else.
+/// A server that can be reached, and three tokens of its: of a visitor, of a user, and one that the
+/// app made for something else.
 async fn server(folder: &TempDir, anonymous_subject: bool) -> (String, [String; 3]) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
-    let sessions = Sessions::builder().api_domain(origin.as_str()).store(store).anonymous_subject(anonymous_subject);
+    let sessions = Sessions::builder()
+        .api_domain(origin.as_str())
+        .store(store)
+        .anonymous_subject(anonymous_subject);
     let sessions = sessions.build().await.unwrap();
     let app = Router::new()
         .route(
             "/api/cart",
             get(|visitor: Visitor, _: Principal| async move {
-                visitor.anonymous().update_payload(Map::from_iter([("cart".to_owned(), json!(["茶"]))])).await.map(drop)
+                visitor
+                    .anonymous()
+                    .update_payload(Map::from_iter([("cart".to_owned(), json!(["茶"]))]))
+                    .await
+                    .map(drop)
             }),
         )
         .route(
@@ -169,14 +200,30 @@ async fn server(folder: &TempDir, anonymous_subject: bool) -> (String, [String; 
     let served = app.clone();
     tokio::spawn(async move { axum::serve(listener, served).await });
     let token = async |path: &str, cookie: &str| {
-        let response = app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
-        let lines = response.headers().get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap());
-        let value = lines.filter_map(|line| line.strip_prefix(cookie)).find(|value| !value.starts_with(';')).unwrap();
+        let response =
+            app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        let lines = response
+            .headers()
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .map(|line| line.to_str().unwrap());
+        let value = lines
+            .filter_map(|line| line.strip_prefix(cookie))
+            .find(|value| !value.starts_with(';'))
+            .unwrap();
         value.split(';').next().unwrap().to_owned()
     };
     let service = Map::from_iter([("sub".to_owned(), json!("alice"))]);
-    let other = sessions.create_jwt(service, Duration::from_secs(60), JwtKey::Static).await.unwrap();
-    (origin, [token("/api/cart", "sAnonymousToken=").await, token("/api/login", "sAccessToken=").await, other])
+    let other =
+        sessions.create_jwt(service, Duration::from_secs(60), JwtKey::Static).await.unwrap();
+    (
+        origin,
+        [
+            token("/api/cart", "sAnonymousToken=").await,
+            token("/api/login", "sAccessToken=").await,
+            other,
+        ],
+    )
 }
 
 async fn verifies_from_the_key_set_alone(verifier: fn() -> Command) {
@@ -185,7 +232,8 @@ async fn verifies_from_the_key_set_alone(verifier: fn() -> Command) {
         let (origin, [anonymous, access, other]) = server(&folder, has_subject).await;
         let issuer = format!("{origin}/auth");
         let verify = |issuer: &str, token: &str| {
-            let arguments = [format!("{origin}/auth/jwt/jwks.json"), issuer.to_owned(), token.to_owned()];
+            let arguments =
+                [format!("{origin}/auth/jwt/jwks.json"), issuer.to_owned(), token.to_owned()];
             tokio::task::spawn_blocking(move || run(verifier().args(arguments)))
         };
         let verified = async |token: &str| {
@@ -264,7 +312,8 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// To connect proves nothing: a program that another test is just starting may have inherited the socket of [`free_port`].
+/// To connect proves nothing: a program that another test is just starting may have inherited the
+/// socket of [`free_port`].
 fn answers(port: u16) -> io::Result<usize> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -299,7 +348,10 @@ impl BackEnd {
         let (running, core) = session_core(&folder, access_token_validity);
         let port = free_port();
         let website = format!("http://localhost:{}", free_port());
-        program.args([&core, &port.to_string()]).env("CORE_API_KEY", "the-key-of-this-test").env("WEBSITE", &website);
+        program
+            .args([&core, &port.to_string()])
+            .env("CORE_API_KEY", "the-key-of-this-test")
+            .env("WEBSITE", &website);
         let program = Running(program.stdout(Stdio::null()).spawn().unwrap());
         assert!(listens(port), "{name} does not listen");
         let api = format!("http://localhost:{port}");
@@ -329,9 +381,13 @@ fn express_on_the_session_core() {
 }
 
 #[test]
-#[ignore = "needs Node, Python and the network at its first run: cargo test --test interop -- --ignored"]
+#[ignore = "needs Node, Python and the network at its first run: \
+            cargo test --test interop -- --ignored"]
 fn fastapi_on_the_session_core() {
-    runs_on_the_session_core("supertokens-python 0.31.4", python("interop/back-ends", "fastapi_app.py"));
+    runs_on_the_session_core(
+        "supertokens-python 0.31.4",
+        python("interop/back-ends", "fastapi_app.py"),
+    );
 }
 
 /// How new sessions travel, and how many tests there are of it.
@@ -350,13 +406,20 @@ fn serves_our_sdk_in_chromium(name: &str, back_end: Command, modes: Modes) {
     assert!(packed.is_file(), "{} is missing; run `cargo xtask test e2e`", packed.display());
     let BackEnd { api, website, .. } = &BackEnd::start(name, back_end, VALIDITY);
     let mut tests = Command::new("node");
-    tests.args(["--test", "--test-reporter=spec", "tests/interop/back-ends/chromium.test.mjs"]).current_dir(root);
+    tests
+        .args(["--test", "--test-reporter=spec", "tests/interop/back-ends/chromium.test.mjs"])
+        .current_dir(root);
     let (modes, passed) = match modes {
         Modes::Both => ("cookie,header", "pass 9\n"),
         Modes::Cookie => ("cookie", "pass 5\n"),
         Modes::Header => ("header", "pass 4\n"),
     };
-    let output = run(tests.envs([("API", api.as_str()), ("WEBSITE", website.as_str()), ("LIFE", VALIDITY), ("MODES", modes)]));
+    let output = run(tests.envs([
+        ("API", api.as_str()),
+        ("WEBSITE", website.as_str()),
+        ("LIFE", VALIDITY),
+        ("MODES", modes),
+    ]));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains(passed), "{name}: {said}");
@@ -365,16 +428,25 @@ fn serves_our_sdk_in_chromium(name: &str, back_end: Command, modes: Modes) {
 #[test]
 #[ignore = "needs the built SDK and Chromium: cargo xtask test e2e"]
 fn our_sdk_in_chromium_with_express() {
-    serves_our_sdk_in_chromium("supertokens-node 24.0.3", node("interop/back-ends", "express.mjs"), Modes::Both);
+    serves_our_sdk_in_chromium(
+        "supertokens-node 24.0.3",
+        node("interop/back-ends", "express.mjs"),
+        Modes::Both,
+    );
 }
 
 #[test]
 #[ignore = "needs the built SDK and Chromium: cargo xtask test e2e"]
 fn our_sdk_in_chromium_with_fastapi() {
-    serves_our_sdk_in_chromium("supertokens-python 0.31.4", python("interop/back-ends", "fastapi_app.py"), Modes::Both);
+    serves_our_sdk_in_chromium(
+        "supertokens-python 0.31.4",
+        python("interop/back-ends", "fastapi_app.py"),
+        Modes::Both,
+    );
 }
 
-/// Both exercises of one more framework. What is named `whole…` is left out of a usual `cargo xtask test`.
+/// Both exercises of one more framework. A test that is named `whole…` is left out of a usual
+/// `cargo xtask test`.
 macro_rules! back_end {
     ($framework:ident, $name:literal, $program:expr, $cookie_mode:ident) => {
         mod $framework {
@@ -402,12 +474,27 @@ macro_rules! back_end {
 }
 
 back_end!(hapi, "Hapi 21.4.10", node("interop/back-ends", "hapi.mjs"), cookie_mode_in_chromium);
-back_end!(fastify, "Fastify 5.12.8", node("interop/back-ends", "fastify.mjs"), cookie_mode_in_chromium);
+back_end!(
+    fastify,
+    "Fastify 5.12.8",
+    node("interop/back-ends", "fastify.mjs"),
+    cookie_mode_in_chromium
+);
 back_end!(koa, "Koa 3.3.0", node("interop/back-ends", "koa.mjs"), cookie_mode_in_chromium);
-back_end!(lambda, "Lambda, middy 6.4.5", node("interop/back-ends", "lambda.mjs"), cookie_mode_in_chromium);
+back_end!(
+    lambda,
+    "Lambda, middy 6.4.5",
+    node("interop/back-ends", "lambda.mjs"),
+    cookie_mode_in_chromium
+);
 back_end!(nestjs, "NestJS 12.5.1", large("nestjs.mjs"), whole_cookie_mode_in_chromium);
 back_end!(loopback, "LoopBack 15.0.16", large("loopback.mjs"), whole_cookie_mode_in_chromium);
-back_end!(flask, "Flask 3.1.3", python("interop/back-ends", "flask_app.py"), whole_cookie_mode_in_chromium);
+back_end!(
+    flask,
+    "Flask 3.1.3",
+    python("interop/back-ends", "flask_app.py"),
+    whole_cookie_mode_in_chromium
+);
 back_end!(django_asgi, "Django 5.2.19, ASGI", django("asgi"), whole_cookie_mode_in_chromium);
 back_end!(django_wsgi, "Django 5.2.19, WSGI", django("wsgi"), whole_cookie_mode_in_chromium);
 back_end!(net_http, "supertokens-golang 0.25.2", go(), whole_cookie_mode_in_chromium);
@@ -420,7 +507,9 @@ fn the_express_guide_brings_the_guests_cart_into_the_account() {
     let (_core, core) = session_core(&folder, "3600");
     // The exercise starts it.
     node("interop/guide", "guest-cart.mjs");
-    let output = run(node("interop/guide", "exercise.mjs").arg(&core).env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
+    let output = run(node("interop/guide", "exercise.mjs")
+        .arg(&core)
+        .env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "OK");
 }
@@ -430,7 +519,9 @@ fn the_express_guide_brings_the_guests_cart_into_the_account() {
 fn roles_and_email_verification_of_supertokens_do_not_stand_in_the_way_of_a_login() {
     let folder = TempDir::new().unwrap();
     let (_core, core) = session_core(&folder, "3600");
-    let output = run(node("interop/guide", "recipes.mjs").arg(&core).env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
+    let output = run(node("interop/guide", "recipes.mjs")
+        .arg(&core)
+        .env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "OK");
 }
@@ -443,11 +534,16 @@ fn roles_of_the_apps_own_are_a_claim_of_the_session() {
     let document = include_str!("../../docs/server.md");
     let start = program.find("/** Stand for your database. */").unwrap();
     let shown = &program[start..program.find("const onlyAdmins").unwrap()];
-    assert!(document.contains(shown.trim()), "docs/server.md shows other roles than tests/interop/guide/roles.mjs");
+    assert!(
+        document.contains(shown.trim()),
+        "docs/server.md shows other roles than tests/interop/guide/roles.mjs"
+    );
 
     let folder = TempDir::new().unwrap();
     let (_core, core) = session_core(&folder, "3600");
-    let output = run(node("interop/guide", "roles.mjs").arg(&core).env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
+    let output = run(node("interop/guide", "roles.mjs")
+        .arg(&core)
+        .env("SUPERTOKENS_API_KEY", "the-key-of-this-test"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "OK");
 }

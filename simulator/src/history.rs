@@ -43,7 +43,11 @@ impl History {
         let is_ours = random.u8(..4) > 0;
         let setting = Setting {
             is_ours,
-            mode: if is_ours && random.u8(..4) > 0 { AnonymousMode::On } else { AnonymousMode::Unspecified },
+            mode: if is_ours && random.u8(..4) > 0 {
+                AnonymousMode::On
+            } else {
+                AnonymousMode::Unspecified
+            },
             has_locks: random.u8(..4) > 0,
             has_channel: random.u8(..4) > 0,
             in_headers: random.u8(..4) == 0,
@@ -75,7 +79,9 @@ impl History {
 
     /// A shorter one that fails in the same way.
     pub(crate) fn shortened(&self) -> Self {
-        let kind = |history: &Self| history.run(false).fault.map(|fault| fault.chars().take(2).collect::<String>());
+        let kind = |history: &Self| {
+            history.run(false).fault.map(|fault| fault.chars().take(2).collect::<String>())
+        };
         let wanted = kind(self);
         let mut best = self.clone();
         let mut size = best.steps.len().div_ceil(2).max(1);
@@ -102,7 +108,9 @@ fn step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
     let any = random.u8(..);
     match random.u8(..100) {
         0..50 => Step::Happen(any),
-        50..64 => Step::Request(any, [Route::Public, Route::Users, Route::Public][random.usize(..3)]),
+        50..64 => {
+            Step::Request(any, [Route::Public, Route::Users, Route::Public][random.usize(..3)])
+        }
         64..70 => Step::Request(any, Route::Login(random.u32(1..3))),
         70..73 => Step::Operate(any, Operation::SignOut),
         73..75 => Step::Operate(any, Operation::Exists),
@@ -119,8 +127,11 @@ fn step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
         96 => Step::Revoke,
         97 => [Step::Down, Step::Up][random.usize(..2)],
         98 => Step::Drop(any),
-        _ => [Step::ReplaceKey, Step::Operate(any, Operation::Switch(false)), Step::Operate(any, Operation::Switch(true))]
-            [random.usize(..3)],
+        _ => [
+            Step::ReplaceKey,
+            Step::Operate(any, Operation::Switch(false)),
+            Step::Operate(any, Operation::Switch(true)),
+        ][random.usize(..3)],
     }
 }
 
@@ -156,7 +167,8 @@ fn take(world: &mut World, step: Step) {
                 if matches!(operation, Operation::Switch(_)) {
                     world.is_meddled = true;
                     world.has_switched = true;
-                    // Each tab has its own consent, so the app tells all of them, and those that will open.
+                    // Each tab has its own consent, so the app tells all of them, and those that
+                    // will open.
                     world.setting.mode = match operation {
                         Operation::Switch(true) => AnonymousMode::On,
                         _ => AnonymousMode::Off,
@@ -216,8 +228,9 @@ fn take(world: &mut World, step: Step) {
             match number % 6 {
                 0 => {
                     jar.access = None;
-                    // A stock back end answers as to anybody. Ours makes an anonymous session, which shows it, unless the answer that
-                    // tells of it is one to a request of before the login.
+                    // A stock back end answers as to anybody. Ours makes an anonymous session,
+                    // which shows it, unless the answer that tells of it is one to a request of
+                    // before the login.
                     world.has_lost_front |= !world.setting.is_ours;
                     world.has_unread_cookies |= !world.pending.is_empty();
                 }
@@ -240,9 +253,10 @@ fn take(world: &mut World, step: Step) {
 /// Whether that is what the tab said.
 fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool) -> bool {
     match (told, saw) {
-        (SessionState::Authenticated(_, token), Principal::User { handle, .. } | Principal::Expired(handle)) => {
-            token.id == handle
-        }
+        (
+            SessionState::Authenticated(_, token),
+            Principal::User { handle, .. } | Principal::Expired(handle),
+        ) => token.id == handle,
         (SessionState::Anonymous(_, token), Principal::Anonymous(id)) => token.id == id,
         (SessionState::None(_) | SessionState::Unknown, Principal::Nobody) => true,
         // The server has made one for this request.
@@ -281,11 +295,15 @@ fn check(world: &mut World) {
                 world.fail(|| format!("f: a request of tab {tab} is never sent"));
                 return;
             };
-            let nobody_asks = world.has_lost_front && (world.setting.mode != AnonymousMode::On || world.has_switched);
-            let is_strict = !world.has_unread_cookies && !nobody_asks && (!world.is_meddled || round == 3);
+            let nobody_asks = world.has_lost_front
+                && (world.setting.mode != AnonymousMode::On || world.has_switched);
+            let is_strict =
+                !world.has_unread_cookies && !nobody_asks && (!world.is_meddled || round == 3);
             if is_strict && !agree(&told, saw, round == 3 && !world.has_switched) {
                 let detail = told.token().map(|token| token.id);
-                world.fail(|| format!("a: tab {tab} says {told:?} {detail:?}, and the server sees {saw:?}"));
+                world.fail(|| {
+                    format!("a: tab {tab} says {told:?} {detail:?}, and the server sees {saw:?}")
+                });
                 return;
             }
             id = match saw {

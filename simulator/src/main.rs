@@ -58,7 +58,10 @@ fn main() -> ExitCode {
     });
     match failed.into_inner() {
         u64::MAX => {
-            println!("{seeds} histories from seed {from}: nothing is wrong ({:.1} s)", start.elapsed().as_secs_f64());
+            println!(
+                "{seeds} histories from seed {from}: nothing is wrong ({:.1} s)",
+                start.elapsed().as_secs_f64()
+            );
             ExitCode::SUCCESS
         }
         seed => tell(seed),

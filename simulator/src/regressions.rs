@@ -39,14 +39,39 @@ fn login(tab: u8, user: u32) -> Step {
 #[test]
 fn a_login_that_was_under_way_does_not_bring_a_forgotten_id_back() {
     let forget = Operate(121, Operation::Forget);
-    holds(OURS, &[Open, login(7, 1), Happen(45), Happen(205), Happen(244), Happen(250), forget, login(71, 1)]);
+    holds(
+        OURS,
+        &[
+            Open,
+            login(7, 1),
+            Happen(45),
+            Happen(205),
+            Happen(244),
+            Happen(250),
+            forget,
+            login(71, 1),
+        ],
+    );
 }
 
 #[test]
 fn nor_does_a_login_in_another_tab_that_hears_of_nothing() {
     let alone = Setting { has_locks: false, has_channel: false, ..OURS };
     let (visit, forget) = (Request(201, Route::Public), Operate(98, Operation::Forget));
-    holds(alone, &[visit, Happen(64), Happen(118), Happen(23), Happen(127), forget, Happen(34), Open, login(233, 1)]);
+    holds(
+        alone,
+        &[
+            visit,
+            Happen(64),
+            Happen(118),
+            Happen(23),
+            Happen(127),
+            forget,
+            Happen(34),
+            Open,
+            login(233, 1),
+        ],
+    );
 }
 
 #[test]
@@ -125,8 +150,18 @@ fn a_sign_out_that_another_of_this_tab_made_needless_is_told_before_it_ends() {
 fn a_lost_anonymous_session_is_asked_for_though_another_refresh_is_under_way() {
     let (refresh, sign_out) = (Operate(47, Operation::Refresh), Operate(20, Operation::SignOut));
     let visit = Request(83, Route::Public);
-    let steps =
-        [refresh, Happen(200), Happen(10), visit, Happen(233), sign_out, Happen(53), Happen(197), Happen(86), Happen(15)];
+    let steps = [
+        refresh,
+        Happen(200),
+        Happen(10),
+        visit,
+        Happen(233),
+        sign_out,
+        Happen(53),
+        Happen(197),
+        Happen(86),
+        Happen(15),
+    ];
     holds(Setting { skew: -86_400_000.0, ..OURS }, &[&steps[..], &[Drop(58)]].concat());
 }
 
@@ -157,7 +192,12 @@ fn a_front_token_without_its_mark_does_not_come_back_with_an_anonymous_session()
 fn a_user_whose_mark_was_lost_is_asked_for_where_an_anonymous_session_is_announced() {
     holds(
         Setting { has_locks: false, skew: 3_600_000.0, ..OURS },
-        &[vec![login(119, 2), Open, Request(25, Route::Public)], happen(&[160, 173, 188, 246, 17]), vec![Drop(29)]].concat(),
+        &[
+            vec![login(119, 2), Open, Request(25, Route::Public)],
+            happen(&[160, 173, 188, 246, 17]),
+            vec![Drop(29)],
+        ]
+        .concat(),
     );
 }
 
@@ -259,7 +299,11 @@ fn a_refusal_that_removes_a_front_token_without_its_mark_is_asked_about() {
     holds(
         OURS,
         &[
-            vec![Operate(224, Operation::Switch(false)), Operate(168, Operation::SignOut), Request(139, Route::Public)],
+            vec![
+                Operate(224, Operation::Switch(false)),
+                Operate(168, Operation::SignOut),
+                Request(139, Route::Public),
+            ],
             happen(&[105, 61, 178, 3, 32, 86]),
             vec![Freeze(95), Open],
             happen(&[81, 109]),

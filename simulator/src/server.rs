@@ -154,7 +154,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(is_ours: bool, rotates: bool) -> Self {
-        Self { is_ours, rotates, sessions: BTreeMap::new(), key: 0, next: 2, is_down: false, refreshes: Vec::new() }
+        Self {
+            is_ours,
+            rotates,
+            sessions: BTreeMap::new(),
+            key: 0,
+            next: 2,
+            is_down: false,
+            refreshes: Vec::new(),
+        }
     }
 
     /// An odd number that nobody had.
@@ -174,10 +182,23 @@ impl Server {
         self.sessions.clear();
     }
 
-    fn tokens(&mut self, handle: u32, number: u32, parent: Option<u32>, now: Time) -> Option<(Access, Refresh)> {
+    fn tokens(
+        &mut self,
+        handle: u32,
+        number: u32,
+        parent: Option<u32>,
+        now: Time,
+    ) -> Option<(Access, Refresh)> {
         let Session { user, anonymous_id, .. } = *self.sessions.get(&handle)?;
-        let access =
-            Access { handle, user, anonymous_id, refresh: number, parent, issued_at: now, expires_at: now + ACCESS_LIFE };
+        let access = Access {
+            handle,
+            user,
+            anonymous_id,
+            refresh: number,
+            parent,
+            issued_at: now,
+            expires_at: now + ACCESS_LIFE,
+        };
         Some((access, Refresh { handle, anonymous_id, number, parent, issued_at: now }))
     }
 
@@ -190,9 +211,11 @@ impl Server {
             Route::Refresh => self.refresh(credentials, now),
             _ => self.api(route, credentials, now),
         };
-        // An anonymous cookie beside a user session stays: an answer that removed it could come after one that gave the visitor
-        // their anonymous session back. The end of the session replaces it, with its payload.
-        let is_users = matches!(reply.saw, Principal::User { .. }) || matches!(reply.access, Put::Set(_));
+        // An anonymous cookie beside a user session stays: an answer that removed it could come
+        // after one that gave the visitor their anonymous session back. The end of the session
+        // replaces it, with its payload.
+        let is_users =
+            matches!(reply.saw, Principal::User { .. }) || matches!(reply.access, Put::Set(_));
         if self.is_ours && credentials.off && !is_users && credentials.anonymous.is_some() {
             reply.anonymous = Put::Clear;
             reply.announces = None;
@@ -206,7 +229,14 @@ impl Server {
     }
 
     /// A visitor without a user session gets their own session again if `repeats`, or a new one.
-    fn anonymous(&mut self, reply: &mut Reply, credentials: &Credentials, known: Option<u32>, repeats: bool, now: Time) {
+    fn anonymous(
+        &mut self,
+        reply: &mut Reply,
+        credentials: &Credentials,
+        known: Option<u32>,
+        repeats: bool,
+        now: Time,
+    ) {
         if !self.is_ours || credentials.off {
             return;
         }
@@ -256,22 +286,38 @@ impl Server {
                 if rotation.is_some() {
                     reply.message = Some("token theft detected");
                 }
-                let known = self.sessions.remove(&presented.handle).map(|session| session.anonymous_id);
+                let known =
+                    self.sessions.remove(&presented.handle).map(|session| session.anonymous_id);
                 reply.clear_user();
-                self.anonymous(&mut reply, credentials, known.or(Some(presented.anonymous_id)), true, now);
+                self.anonymous(
+                    &mut reply,
+                    credentials,
+                    known.or(Some(presented.anonymous_id)),
+                    true,
+                    now,
+                );
                 reply
             }
             Some(rotation) => {
                 self.refreshes.push(presented.number);
                 let number = self.odd();
-                if let (Rotation::Promote, Some(session)) = (rotation, self.sessions.get_mut(&presented.handle)) {
+                if let (Rotation::Promote, Some(session)) =
+                    (rotation, self.sessions.get_mut(&presented.handle))
+                {
                     session.lineage.promote(presented.number, now as u64, DEFAULT_GRACE_MS);
                 }
-                let Some((access, refresh)) = self.tokens(presented.handle, number, Some(presented.number), now) else {
+                let Some((access, refresh)) =
+                    self.tokens(presented.handle, number, Some(presented.number), now)
+                else {
                     return reply;
                 };
-                let saw = Principal::User { handle: access.handle, anonymous_id: access.anonymous_id };
-                Reply { access: Put::Set(access), refresh: Put::Set(refresh), ..Reply::new(200, saw, credentials.in_headers) }
+                let saw =
+                    Principal::User { handle: access.handle, anonymous_id: access.anonymous_id };
+                Reply {
+                    access: Put::Set(access),
+                    refresh: Put::Set(refresh),
+                    ..Reply::new(200, saw, credentials.in_headers)
+                }
             }
         }
     }
@@ -293,7 +339,10 @@ impl Server {
             } else {
                 match self.look_up(&access, asks_database, now) {
                     Some(new) => {
-                        reply.saw = Principal::User { handle: access.handle, anonymous_id: access.anonymous_id };
+                        reply.saw = Principal::User {
+                            handle: access.handle,
+                            anonymous_id: access.anonymous_id,
+                        };
                         if let Some(new) = new {
                             reply.access = Put::Set(new);
                         }
@@ -330,7 +379,12 @@ impl Server {
     }
 
     /// Whether the session is there: nothing if it is not, and perhaps another access token.
-    fn look_up(&mut self, access: &Access, asks_database: bool, now: Time) -> Option<Option<Access>> {
+    fn look_up(
+        &mut self,
+        access: &Access,
+        asks_database: bool,
+        now: Time,
+    ) -> Option<Option<Access>> {
         let promotes = access.parent.is_some() && !self.is_down;
         if !asks_database && !promotes {
             return Some(None);
@@ -339,8 +393,11 @@ impl Server {
         if !promotes {
             return Some(None);
         }
-        let token =
-            Presented { hash: &access.refresh, parent: access.parent.as_ref(), issued_at: Some(access.issued_at as u64) };
+        let token = Presented {
+            hash: &access.refresh,
+            parent: access.parent.as_ref(),
+            issued_at: Some(access.issued_at as u64),
+        };
         match session.lineage.judge_by_access(&token) {
             Rotation::Promote => {
                 session.lineage.promote(access.refresh, now as u64, DEFAULT_GRACE_MS);
@@ -351,12 +408,20 @@ impl Server {
         }
     }
 
-    fn login(&mut self, user: u32, credentials: &Credentials, over: Option<u32>, mut reply: Reply, now: Time) -> Reply {
+    fn login(
+        &mut self,
+        user: u32,
+        credentials: &Credentials,
+        over: Option<u32>,
+        mut reply: Reply,
+        now: Time,
+    ) -> Reply {
         let known = match reply.saw {
             Principal::User { handle, anonymous_id } => {
                 let session = self.sessions.get(&handle);
-                let (is_other, known) =
-                    session.map_or((false, anonymous_id), |session| (session.user != user, session.anonymous_id));
+                let (is_other, known) = session.map_or((false, anonymous_id), |session| {
+                    (session.user != user, session.anonymous_id)
+                });
                 if self.is_ours && is_other {
                     self.sessions.remove(&handle);
                 }
@@ -396,7 +461,10 @@ impl Server {
     ) -> Reply {
         match route {
             Route::SignOut => {
-                let known = self.sessions.remove(&handle).map_or(anonymous_id, |session| session.anonymous_id);
+                let known = self
+                    .sessions
+                    .remove(&handle)
+                    .map_or(anonymous_id, |session| session.anonymous_id);
                 reply.clear_user();
                 let id = if self.rotates { self.id(None) } else { known };
                 self.anonymous(&mut reply, credentials, Some(id), true, now);
@@ -414,10 +482,15 @@ impl Server {
                     parent: presented.parent.as_ref(),
                     issued_at: Some(presented.issued_at as u64),
                 };
-                let judged = self.sessions.get(&handle).map(|session| session.lineage.judge_by_access(&token));
+                let judged = self
+                    .sessions
+                    .get(&handle)
+                    .map(|session| session.lineage.judge_by_access(&token));
                 if matches!(judged, Some(Rotation::Current | Rotation::Promote)) {
                     // A child, so that an answer that is lost costs nothing.
-                    if let Some((access, refresh)) = self.tokens(handle, number, Some(presented.refresh), now) {
+                    if let Some((access, refresh)) =
+                        self.tokens(handle, number, Some(presented.refresh), now)
+                    {
                         reply.access = Put::Set(access);
                         reply.refresh = Put::Set(refresh);
                     }

@@ -1,4 +1,5 @@
-//! Tokens as the simulated servers make them. Nothing is signed: what cannot be forged is not forged here.
+//! Tokens as the simulated servers make them. Nothing is signed: what cannot be forged is not
+//! forged here.
 
 use passerby_protocol::state::{Token, Values};
 

@@ -1,8 +1,10 @@
-//! A world in which time passes and things happen in any order: one browser with its tabs, the network, a back end.
+//! A world in which time passes and things happen in any order: one browser with its tabs, the
+//! network, a back end.
 
 use passerby_protocol::{
     machine::{
-        Action, Answer, Bearer, Call, Config, Failure, Kept, LockName, Machine, Message, Operation, Outcome, TaskId, Wish,
+        Action, Answer, Bearer, Call, Config, Failure, Kept, LockName, Machine, Message, Operation,
+        Outcome, TaskId, Wish,
     },
     request::AnonymousMode,
     response::{Verdict, Write},
@@ -82,13 +84,16 @@ pub(crate) struct World {
     /// Whether the visitor's id may be another one now.
     pub(crate) may_change_id: bool,
     pub(crate) has_thief: bool,
-    /// Whether a forgetting was under way beside another one or a refresh. Both bring a refresh token of the same parent, and if the browser
-    /// uses both and a later answer is lost, the server cannot tell it from two holders. Not mended.
+    /// Whether a forgetting was under way beside another one or a refresh. Both bring a refresh
+    /// token of the same parent, and if the browser uses both and a later answer is lost, the
+    /// server cannot tell it from two holders. Not mended.
     pub(crate) has_crossed: bool,
     pub(crate) has_switched: bool,
-    /// Whether the visitor deleted the front token and left the tombstone: only where the app expects anonymous sessions, somebody asks.
+    /// Whether the visitor deleted the front token and left the tombstone: only where the app
+    /// expects anonymous sessions, somebody asks.
     pub(crate) has_lost_front: bool,
-    /// Whether the browser took cookies of an answer that no script read. Until an answer shows it, the SDK cannot know.
+    /// Whether the browser took cookies of an answer that no script read. Until an answer shows it,
+    /// the SDK cannot know.
     pub(crate) has_unread_cookies: bool,
     /// Whether a visitor may have been signed out by a late answer of an earlier session.
     pub(crate) first_id: Option<u32>,
@@ -144,11 +149,16 @@ impl World {
         }
     }
 
-    // --- tabs --------------------------------------------------------------------------------------------------------
+    // --- tabs ------------------------------------------------------------------------------------
 
     pub(crate) fn open_tab(&mut self) {
-        let config =
-            Config { has_endpoint: false, verifies: false, expired_status: 401, invalid_claim_status: 403, retry_limit: 10 };
+        let config = Config {
+            has_endpoint: false,
+            verifies: false,
+            expired_status: 401,
+            invalid_claim_status: 403,
+            retry_limit: 10,
+        };
         self.browser.tabs.push(Tab::new(Machine::new(config, self.setting.mode)));
         let tab = self.browser.tabs.len() - 1;
         self.say(|| format!("tab {tab} opens"));
@@ -208,7 +218,10 @@ impl World {
         let machine = &mut self.browser.tabs[tab].machine;
         if operation == Operation::Forget {
             let state = machine.state(&view);
-            if let Some(id) = state.token().and_then(<crate::tokens::Sim as passerby_protocol::state::Values>::anonymous_id) {
+            if let Some(id) = state
+                .token()
+                .and_then(<crate::tokens::Sim as passerby_protocol::state::Values>::anonymous_id)
+            {
                 self.forgotten.push(id);
             }
         }
@@ -220,7 +233,10 @@ impl World {
         let tab = &mut self.browser.tabs[tab];
         tab.next += 1;
         let ends_before = tab.ends;
-        tab.tasks.insert(tab.next, Meta { call: None, route, reply: None, has_caller: true, ends_before });
+        tab.tasks.insert(
+            tab.next,
+            Meta { call: None, route, reply: None, has_caller: true, ends_before },
+        );
         tab.next
     }
 
@@ -256,10 +272,13 @@ impl World {
                     Call::Refresh => Route::Refresh,
                     Call::SignOut => Route::SignOut,
                     Call::Forget => Route::Forget,
-                    Call::Endpoint => return self.fail(|| "an endpoint is called that there is not".into()),
+                    Call::Endpoint => {
+                        return self.fail(|| "an endpoint is called that there is not".into());
+                    }
                 };
                 self.meta(tab, task).call = Some(call);
-                let wants_key = key_in_accept || matches!(headers.wish, Wish::Key | Wish::KeyIfSameOrigin);
+                let wants_key =
+                    key_in_accept || matches!(headers.wish, Wish::Key | Wish::KeyIfSameOrigin);
                 if wants_key && self.browser.jar.key.is_none() {
                     self.next_key += 1;
                     self.browser.jar.key = Some(self.next_key);
@@ -275,14 +294,19 @@ impl World {
                 };
                 match headers.bearer {
                     Bearer::Access => credentials.access = credentials.access.or(jar.own_access),
-                    Bearer::Refresh => credentials.refresh = credentials.refresh.or(jar.own_refresh),
-                    Bearer::Anonymous => credentials.anonymous = credentials.anonymous.or(jar.own_anonymous),
+                    Bearer::Refresh => {
+                        credentials.refresh = credentials.refresh.or(jar.own_refresh)
+                    }
+                    Bearer::Anonymous => {
+                        credentials.anonymous = credentials.anonymous.or(jar.own_anonymous)
+                    }
                 }
                 self.say(|| format!("  tab {tab} sends {route:?} (task {task})"));
                 let due = if timeout > 0.0 { self.now + timeout } else { f64::INFINITY };
                 let stage = Stage::Outbound;
                 let sent = self.now;
-                let flight = Flight { tab, task, route, credentials, sent, due, stage, was_given_up: false };
+                let flight =
+                    Flight { tab, task, route, credentials, sent, due, stage, was_given_up: false };
                 self.pending.push(Pending::Flight(Box::new(flight)));
             }
             Action::Abort { task } => {
@@ -310,19 +334,31 @@ impl World {
                 let due = self.now + after;
                 self.browser.tabs[tab].timers.push((due, task));
             }
-            Action::StopTimer { task } => self.browser.tabs[tab].timers.retain(|(_, timer)| *timer != task),
-            Action::ReadMessage { task } => self.pending.push(Pending::Local(tab, task, Local::Message)),
+            Action::StopTimer { task } => {
+                self.browser.tabs[tab].timers.retain(|(_, timer)| *timer != task)
+            }
+            Action::ReadMessage { task } => {
+                self.pending.push(Pending::Local(tab, task, Local::Message))
+            }
             Action::ReadClaims { task } | Action::ShowAnswer { task } => {
                 self.pending.push(Pending::Local(tab, task, Local::Done));
             }
-            Action::ReadSignOut { task } => self.pending.push(Pending::Local(tab, task, Local::Hooked)),
+            Action::ReadSignOut { task } => {
+                self.pending.push(Pending::Local(tab, task, Local::Hooked))
+            }
             Action::Store { task, storing } => {
                 let reply = self.meta(tab, task).reply;
                 self.store(tab, reply, storing);
                 let view = self.browser.view(tab, self.now);
-                self.browser.tabs[tab].machine.written(task, Kept { user: true, anonymous: true }, &view);
+                self.browser.tabs[tab].machine.written(
+                    task,
+                    Kept { user: true, anonymous: true },
+                    &view,
+                );
             }
-            Action::Verify { .. } => self.fail(|| "a signature is checked that there is not".into()),
+            Action::Verify { .. } => {
+                self.fail(|| "a signature is checked that there is not".into())
+            }
             Action::Fire { event, .. } => self.fire(tab, event),
             Action::Settle { task, outcome } => self.settle(tab, task, outcome),
             Action::Free { task } => {
@@ -331,7 +367,8 @@ impl World {
             Action::ForgetKey => self.browser.jar.key = None,
             Action::Notify => {
                 for other in 0..self.browser.tabs.len() {
-                    if other != tab && self.browser.has_channel && self.browser.tabs[other].is_open {
+                    if other != tab && self.browser.has_channel && self.browser.tabs[other].is_open
+                    {
                         self.pending.push(Pending::Hint(other));
                     }
                 }
@@ -339,9 +376,17 @@ impl World {
         }
     }
 
-    fn store(&mut self, tab: usize, reply: Option<Reply>, storing: passerby_protocol::machine::Storing) {
+    fn store(
+        &mut self,
+        tab: usize,
+        reply: Option<Reply>,
+        storing: passerby_protocol::machine::Storing,
+    ) {
         let jar = &mut self.browser.jar;
-        let before = (jar.front.as_ref().map(|token| token.id), jar.anonymous_front.as_ref().map(|token| token.id));
+        let before = (
+            jar.front.as_ref().map(|token| token.id),
+            jar.anonymous_front.as_ref().map(|token| token.id),
+        );
         if let Some(reply) = reply.filter(|reply| reply.in_headers) {
             if storing.keeps_user_tokens {
                 match reply.access {
@@ -360,11 +405,15 @@ impl World {
             }
         }
         let tokens = reply.map(|reply| (reply.user_front(), reply.anonymous_front()));
-        if let (Write::Store, Some((_, passerby_protocol::response::Announced::Token(token)))) = (storing.anonymous, &tokens) {
+        if let (Write::Store, Some((_, passerby_protocol::response::Announced::Token(token)))) =
+            (storing.anonymous, &tokens)
+        {
             jar.anonymous_front = Some(token.clone());
         }
         match (storing.user, &tokens) {
-            (Write::Store, Some((passerby_protocol::response::Announced::Token(token), _))) => jar.front = Some(token.clone()),
+            (Write::Store, Some((passerby_protocol::response::Announced::Token(token), _))) => {
+                jar.front = Some(token.clone())
+            }
             (Write::Remove, _) => {
                 jar.front = None;
                 jar.own_access = None;
@@ -382,9 +431,15 @@ impl World {
         if storing.forgets_key {
             jar.key = None;
         }
-        let after = (jar.front.as_ref().map(|token| token.id), jar.anonymous_front.as_ref().map(|token| token.id));
+        let after = (
+            jar.front.as_ref().map(|token| token.id),
+            jar.anonymous_front.as_ref().map(|token| token.id),
+        );
         self.say(|| {
-            format!("  tab {tab} stores: user {:?} -> {:?}, anonymous {:?} -> {:?}", before.0, after.0, before.1, after.1)
+            format!(
+                "  tab {tab} stores: user {:?} -> {:?}, anonymous {:?} -> {:?}",
+                before.0, after.0, before.1, after.1
+            )
         });
     }
 
@@ -423,7 +478,11 @@ impl World {
             return self.fail(|| format!("f: tab {tab} settles task {task} twice"));
         };
         let Tab { ends, has_told_end, .. } = self.browser.tabs[tab];
-        if meta.call == Some(Call::SignOut) && outcome == Outcome::Undefined && ends == meta.ends_before && !has_told_end {
+        if meta.call == Some(Call::SignOut)
+            && outcome == Outcome::Undefined
+            && ends == meta.ends_before
+            && !has_told_end
+        {
             self.fail(|| format!("d: tab {tab} signed out, and never heard of it"));
         }
         if meta.call == Some(Call::Forget) && outcome != Outcome::Undefined {
@@ -434,7 +493,7 @@ impl World {
         }
     }
 
-    // --- locks -------------------------------------------------------------------------------------------------------
+    // --- locks -----------------------------------------------------------------------------------
 
     fn grant(&mut self, name: LockName) {
         let lock = self.browser.lock(name);
@@ -445,9 +504,10 @@ impl World {
         }
     }
 
-    // --- the network -------------------------------------------------------------------------------------------------
+    // --- the network -----------------------------------------------------------------------------
 
-    /// The shell aborts the call: of an answer that has not come to this browser yet, no cookie is stored.
+    /// The shell aborts the call: of an answer that has not come to this browser yet, no cookie is
+    /// stored.
     fn give_up(&mut self, tab: usize, task: TaskId) {
         for pending in &mut self.pending {
             if let Pending::Flight(flight) = pending
@@ -457,7 +517,9 @@ impl World {
             }
         }
         self.pending.retain(|pending| match pending {
-            Pending::Flight(flight) => !flight.was_given_up || matches!(flight.stage, Stage::Outbound),
+            Pending::Flight(flight) => {
+                !flight.was_given_up || matches!(flight.stage, Stage::Outbound)
+            }
             _ => true,
         });
     }
@@ -465,8 +527,13 @@ impl World {
     /// The events that can happen next.
     pub(crate) fn choices(&self) -> Vec<usize> {
         let can = |pending: &Pending| match pending {
-            Pending::Local(tab, ..) | Pending::Granted(tab, _) | Pending::Hint(tab) => !self.browser.tabs[*tab].is_frozen,
-            Pending::Flight(flight) => !(matches!(flight.stage, Stage::Unread(_)) && self.browser.tabs[flight.tab].is_frozen),
+            Pending::Local(tab, ..) | Pending::Granted(tab, _) | Pending::Hint(tab) => {
+                !self.browser.tabs[*tab].is_frozen
+            }
+            Pending::Flight(flight) => {
+                !(matches!(flight.stage, Stage::Unread(_))
+                    && self.browser.tabs[flight.tab].is_frozen)
+            }
         };
         (0..self.pending.len()).filter(|index| can(&self.pending[*index])).collect()
     }
@@ -482,7 +549,8 @@ impl World {
             Pending::Flight(flight) => self.fly(flight),
             Pending::Local(tab, task, local) => {
                 let view = self.browser.view(tab, self.now);
-                let message = self.browser.tabs[tab].tasks.get(&task).and_then(|meta| meta.reply?.message);
+                let message =
+                    self.browser.tabs[tab].tasks.get(&task).and_then(|meta| meta.reply?.message);
                 let machine = &mut self.browser.tabs[tab].machine;
                 match local {
                     Local::Hooked => machine.hooked(task, true, &view),
@@ -518,12 +586,17 @@ impl World {
                 self.has_crossed |= makes_token(route)
                     && self.pending.iter().any(|pending| {
                         matches!(pending, Pending::Flight(other)
-                            if makes_token(other.route) && (route, other.route) != (Route::Refresh, Route::Refresh))
+                            if makes_token(other.route)
+                                && (route, other.route) != (Route::Refresh, Route::Refresh))
                     });
                 let reply = self.server.serve(route, &flight.credentials, self.now);
                 self.say(|| {
                     let who = reply.saw;
-                    format!("  the server answers tab {tab}'s {route:?} (task {task}) with {} to {who:?}", reply.status)
+                    format!(
+                        "  the server answers tab {tab}'s {route:?} (task {task}) with {} to \
+                         {who:?}",
+                        reply.status
+                    )
                 });
                 if !flight.was_given_up {
                     flight.stage = Stage::Inbound(reply);
@@ -531,7 +604,9 @@ impl World {
                 }
             }
             Stage::Inbound(reply) => {
-                self.say(|| format!("  the browser gets the answer to tab {tab}'s {route:?} (task {task})"));
+                self.say(|| {
+                    format!("  the browser gets the answer to tab {tab}'s {route:?} (task {task})")
+                });
                 self.browser.jar.take_cookies(&reply);
                 self.note_id(&reply);
                 flight.stage = Stage::Unread(reply);
@@ -547,7 +622,8 @@ impl World {
             status: reply.status,
             ok: reply.status < 300,
             limited: false,
-            has_tokens: reply.in_headers && (reply.access, reply.refresh) != (Put::Leave, Put::Leave),
+            has_tokens: reply.in_headers
+                && (reply.access, reply.refresh) != (Put::Leave, Put::Leave),
             user: reply.user_front(),
             anonymous: reply.anonymous_front(),
         };
@@ -573,7 +649,8 @@ impl World {
         self.is_meddled |= route == Route::Refresh;
         if let Stage::Inbound(reply) | Stage::Unread(reply) = stage {
             // The server may have ended a session, and nobody heard of that.
-            self.is_meddled |= (reply.access, reply.anonymous) != (Put::Leave, Put::Leave) || reply.ends;
+            self.is_meddled |=
+                (reply.access, reply.anonymous) != (Put::Leave, Put::Leave) || reply.ends;
             let is_sdks = matches!(route, Route::SignOut | Route::Forget | Route::Refresh);
             let puts = (reply.access, reply.anonymous) != (Put::Leave, Put::Leave);
             self.has_unread_cookies |= matches!(stage, Stage::Unread(_)) && puts && !is_sdks;
@@ -587,18 +664,27 @@ impl World {
         }
     }
 
-    // --- time --------------------------------------------------------------------------------------------------------
+    // --- time ------------------------------------------------------------------------------------
 
     /// When something is due.
     fn next_due(&self) -> Option<Time> {
         let tabs = self.browser.tabs.iter().enumerate();
-        let timers = tabs.filter(|(_, tab)| !tab.is_frozen).flat_map(|(_, tab)| tab.timers.iter().map(|(due, _)| *due));
+        let timers = tabs
+            .filter(|(_, tab)| !tab.is_frozen)
+            .flat_map(|(_, tab)| tab.timers.iter().map(|(due, _)| *due));
         let calls = self.pending.iter().filter_map(|pending| match pending {
-            Pending::Flight(flight) if !flight.was_given_up && !self.browser.tabs[flight.tab].is_frozen => Some(flight.due),
+            Pending::Flight(flight)
+                if !flight.was_given_up && !self.browser.tabs[flight.tab].is_frozen =>
+            {
+                Some(flight.due)
+            }
             _ => None,
         });
-        let locks = [&self.browser.refresh_lock, &self.browser.leader_lock].into_iter().flat_map(|lock| lock.waiting.iter());
-        let locks = locks.filter(|(tab, ..)| !self.browser.tabs[*tab].is_frozen).map(|(_, _, due)| *due);
+        let locks = [&self.browser.refresh_lock, &self.browser.leader_lock]
+            .into_iter()
+            .flat_map(|lock| lock.waiting.iter());
+        let locks =
+            locks.filter(|(tab, ..)| !self.browser.tabs[*tab].is_frozen).map(|(_, _, due)| *due);
         timers.chain(calls).chain(locks).filter(|due| due.is_finite()).min_by(f64::total_cmp)
     }
 
@@ -619,7 +705,9 @@ impl World {
             if self.browser.tabs[tab].is_frozen {
                 continue;
             }
-            while let Some(index) = self.browser.tabs[tab].timers.iter().position(|(due, _)| *due <= now) {
+            while let Some(index) =
+                self.browser.tabs[tab].timers.iter().position(|(due, _)| *due <= now)
+            {
                 let (_, task) = self.browser.tabs[tab].timers.remove(index);
                 let view = self.browser.view(tab, now);
                 self.browser.tabs[tab].machine.timer(task, &view);
@@ -627,7 +715,9 @@ impl World {
             }
             for name in [LockName::Refresh, LockName::Leader] {
                 let waiting = &mut self.browser.lock(name).waiting;
-                while let Some(index) = waiting.iter().position(|(at, _, due)| *at == tab && *due <= now) {
+                while let Some(index) =
+                    waiting.iter().position(|(at, _, due)| *at == tab && *due <= now)
+                {
                     let (_, task, _) = waiting.remove(index);
                     self.pending.push(Pending::Granted(tab, task));
                 }
@@ -635,7 +725,9 @@ impl World {
         }
         let late = self.pending.iter().position(|pending| {
             matches!(pending, Pending::Flight(flight)
-                if flight.due <= now && !flight.was_given_up && !self.browser.tabs[flight.tab].is_frozen)
+                if flight.due <= now
+                    && !flight.was_given_up
+                    && !self.browser.tabs[flight.tab].is_frozen)
         });
         if let Some(Pending::Flight(flight)) = late.map(|index| self.pending[index].clone()) {
             self.say(|| format!("  tab {}'s task {} takes too long", flight.tab, flight.task));
@@ -665,14 +757,20 @@ impl World {
         self.fail(|| "f: it never ends".into());
     }
 
-    /// The principal that the server sees in the next request, and the state that the tab tells, before the request or when it is sent.
-    pub(crate) fn ask_who(&mut self, tab: usize, at_sending: bool) -> Option<(SessionState<crate::tokens::Sim>, Principal)> {
+    /// The principal that the server sees in the next request, and the state that the tab tells,
+    /// before the request or when it is sent.
+    pub(crate) fn ask_who(
+        &mut self,
+        tab: usize,
+        at_sending: bool,
+    ) -> Option<(SessionState<crate::tokens::Sim>, Principal)> {
         let mut told = self.browser.state(tab, self.now);
         self.request(tab, Route::Who);
         // Until the server has it.
         for _ in 0..200 {
             let index = self.pending.iter().position(|pending| {
-                matches!(pending, Pending::Flight(flight) if flight.route == Route::Who && matches!(flight.stage, Stage::Outbound))
+                matches!(pending, Pending::Flight(flight)
+                    if flight.route == Route::Who && matches!(flight.stage, Stage::Outbound))
             });
             if let Some(index) = index {
                 // It may have asked before it went.

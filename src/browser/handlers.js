@@ -1,37 +1,73 @@
 // Parts that an app may put in the place of the browser's own: cookies, window, clock and locks.
 
-/** @typedef {{ getCookie(): Promise<string>, setCookie(text: string): Promise<void> }} CookieHandler */
 /**
  * @typedef {{
- *   key(index: number): Promise<string | null>, keySync(index: number): string | null,
- *   getItem(key: string): Promise<string | null>, getItemSync(key: string): string | null,
- *   clear(): Promise<void>, clearSync(): void,
- *   removeItem(key: string): Promise<void>, removeItemSync(key: string): void,
- *   setItem(key: string, value: string): Promise<void>, setItemSync(key: string, value: string): void,
+ *   getCookie(): Promise<string>,
+ *   setCookie(text: string): Promise<void>,
+ * }} CookieHandler
+ */
+/**
+ * @typedef {{
+ *   key(index: number): Promise<string | null>,
+ *   keySync(index: number): string | null,
+ *   getItem(key: string): Promise<string | null>,
+ *   getItemSync(key: string): string | null,
+ *   clear(): Promise<void>,
+ *   clearSync(): void,
+ *   removeItem(key: string): Promise<void>,
+ *   removeItemSync(key: string): void,
+ *   setItem(key: string, value: string): Promise<void>,
+ *   setItemSync(key: string, value: string): void,
  * }} StorageHandler
  */
 /**
  * @typedef {{
- *   history: { replaceState(data: any, unused: string, url?: string | null): void, getState(): any },
- *   location: {
- *     getHref(): string, setHref(href: string): void, getSearch(): string, getHash(): string, getPathName(): string,
- *     assign(url: string | URL): void, getOrigin(): string, getHostName(): string, getHost(): string,
+ *   history: {
+ *     replaceState(data: any, unused: string, url?: string | null): void,
+ *     getState(): any,
  *   },
- *   getDocument(): Document, localStorage: StorageHandler, sessionStorage: StorageHandler, getWindowUnsafe(): typeof window,
+ *   location: {
+ *     getHref(): string,
+ *     setHref(href: string): void,
+ *     getSearch(): string,
+ *     getHash(): string,
+ *     getPathName(): string,
+ *     assign(url: string | URL): void,
+ *     getOrigin(): string,
+ *     getHostName(): string,
+ *     getHost(): string,
+ *   },
+ *   getDocument(): Document,
+ *   localStorage: StorageHandler,
+ *   sessionStorage: StorageHandler,
+ *   getWindowUnsafe(): typeof window,
  * }} WindowHandler
  */
 /**
  * Times are in milliseconds where the name does not say seconds.
  * @typedef {{
- *   now(): number, getThresholdInSeconds(): number, setThresholdInSeconds(seconds: number): void,
- *   getClientClockSkewInMillis(): number, setClientClockSkewInMillis(skew: number): void,
+ *   now(): number,
+ *   getThresholdInSeconds(): number,
+ *   setThresholdInSeconds(seconds: number): void,
+ *   getClientClockSkewInMillis(): number,
+ *   setClientClockSkewInMillis(skew: number): void,
  * }} DateProvider
  */
-/** @typedef {{ acquireLock(key: string, timeout?: number): Promise<boolean>, releaseLock(key: string): Promise<void> | void }} Lock */
+/**
+ * @typedef {{
+ *   acquireLock(key: string, timeout?: number): Promise<boolean>,
+ *   releaseLock(key: string): Promise<void> | void,
+ * }} Lock
+ */
 
 /**
  * The hook that is asked before and after a call of a session route.
- * @typedef {{ action: "REFRESH_SESSION" | "SIGN_OUT", url: string, requestInit: RequestInit, userContext: any }} HookContext
+ * @typedef {{
+ *   action: "REFRESH_SESSION" | "SIGN_OUT",
+ *   url: string,
+ *   requestInit: RequestInit,
+ *   userContext: any,
+ * }} HookContext
  */
 /**
  * The options of `init` that Rust has no use for. Of `recipe`, only what the app replaced.
@@ -43,9 +79,15 @@
  *   eventsOfOtherTabs?: boolean,
  *   onHandleEvent?: (event: any) => void,
  *   recipe?: {
- *     addFetchInterceptorsAndReturnModifiedFetch?: (input: { originalFetch: any, userContext: any }) => typeof fetch,
+ *     addFetchInterceptorsAndReturnModifiedFetch?: (input: {
+ *       originalFetch: any,
+ *       userContext: any,
+ *     }) => typeof fetch,
  *     addXMLHttpRequestInterceptor?: (input: { userContext: any }) => void,
- *     calculateClockSkewInMillis?: (input: { accessTokenPayload: any, responseHeaders: Headers }) => number,
+ *     calculateClockSkewInMillis?: (input: {
+ *       accessTokenPayload: any,
+ *       responseHeaders: Headers,
+ *     }) => number,
  *     shouldDoInterceptionBasedOnUrl?: (url: string) => boolean,
  *     getInvalidClaimsFromResponse?: (input: { response: any, userContext: any }) => Promise<any>,
  *   },
@@ -93,7 +135,8 @@ function storage(area) {
   /** @type {any} */
   const handler = {};
   for (const name of ["key", "getItem", "clear", "removeItem", "setItem"]) {
-    const sync = (/** @type {unknown[]} */ ...args) => /** @type {any} */ (window)[area][name](...args);
+    const sync = (/** @type {unknown[]} */ ...args) =>
+      /** @type {any} */ (window)[area][name](...args);
     handler[`${name}Sync`] = sync;
     handler[name] = async (/** @type {unknown[]} */ ...args) => sync(...args);
   }
@@ -107,7 +150,12 @@ let threshold = 7;
 
 /**
  * The handlers in force.
- * @type {{ cookies: CookieHandler, window: WindowHandler, date: DateProvider, lock?: () => Promise<Lock> | Lock }}
+ * @type {{
+ *   cookies: CookieHandler,
+ *   window: WindowHandler,
+ *   date: DateProvider,
+ *   lock?: () => Promise<Lock> | Lock,
+ * }}
  */
 export const handlers = {
   cookies: {
@@ -177,7 +225,11 @@ let writes = Promise.resolve();
 /** Which were decided on. @type {{ [name in keyof typeof handlers]?: true }} */
 export const chosen = {};
 
-/** Decides on a handler, for good: the first to come wins. @param {keyof typeof handlers} name @param {any} [input] */
+/**
+ * Decides on a handler, for good: the first to come wins.
+ * @param {keyof typeof handlers} name
+ * @param {any} [input]
+ */
 export function choose(name, input) {
   if (chosen[name]) return;
   chosen[name] = true;
@@ -186,7 +238,10 @@ export function choose(name, input) {
   if (name === "cookies") custom = handlers.cookies;
 }
 
-/** Reads the app's cookies anew; rejects with what its handler throws. Nothing to do for the browser's own. */
+/**
+ * Reads the app's cookies anew; rejects with what its handler throws. Nothing to do for the
+ * browser's own.
+ */
 export const synchronise = () =>
   custom &&
   (async () => {
@@ -224,14 +279,19 @@ export function writeCookie(name, value, attributes) {
   writes.catch(() => {});
 }
 
-/** Calls back once everything is written, at once where the browser does it. @param {() => void} callback */
-export const onceWritten = (callback) => void (custom ? writes.catch(() => {}).then(callback) : callback());
+/**
+ * Calls back once everything is written, at once where the browser does it.
+ * @param {() => void} callback
+ */
+export const onceWritten = (callback) =>
+  void (custom ? writes.catch(() => {}).then(callback) : callback());
 
 /** The server's time, in epoch milliseconds. */
 export const serverNow = () => guarded(() => handlers.date.now(), Date.now());
 
 /** @param {{ accessTokenPayload: any }} input @returns {number} milliseconds */
-export const clockSkew = ({ accessTokenPayload: { iat } }) => (typeof iat === "number" ? iat * 1000 - Date.now() : 0);
+export const clockSkew = ({ accessTokenPayload: { iat } }) =>
+  typeof iat === "number" ? iat * 1000 - Date.now() : 0;
 
 /**
  * A front token comes with a token that was just made, so its `iat` (seconds) is the server's time.
@@ -239,5 +299,9 @@ export const clockSkew = ({ accessTokenPayload: { iat } }) => (typeof iat === "n
  */
 export function setClock({ headers }, { up }) {
   const calculate = given.recipe?.calculateClockSkewInMillis ?? clockSkew;
-  guarded(() => handlers.date.setClientClockSkewInMillis(calculate({ accessTokenPayload: up, responseHeaders: headers })));
+  guarded(() =>
+    handlers.date.setClientClockSkewInMillis(
+      calculate({ accessTokenPayload: up, responseHeaders: headers }),
+    ),
+  );
 }

@@ -1,17 +1,41 @@
-// The one place that touches the browser. It reads, writes and converts; what to do is decided in Rust.
+// The one place that touches the browser. It reads, writes and converts; what to do is decided in
+// Rust.
 
-import { cookieText, custom, given, guarded, handlers, onceWritten, stays, synchronise, writeCookie } from "./handlers.js";
+import {
+  cookieText,
+  custom,
+  given,
+  guarded,
+  handlers,
+  onceWritten,
+  stays,
+  synchronise,
+  writeCookie,
+} from "./handlers.js";
 import { parseUrl } from "./scope.js";
 
 /**
  * A parsed front token. `id` is the session handle, or the anonymousId of an anonymous session;
  * `numbers` are what the machine sees of it.
- * @typedef {{ raw: string, id: unknown, uid: string, iat: number, ate: number, anonymousId: unknown, up: Record<string, unknown>, numbers: number[] }} FrontToken
+ * @typedef {{
+ *   raw: string,
+ *   id: unknown,
+ *   uid: string,
+ *   iat: number,
+ *   ate: number,
+ *   anonymousId: unknown,
+ *   up: Record<string, unknown>,
+ *   numbers: number[],
+ * }} FrontToken
  */
 
-// --- on whose behalf -----------------------------------------------------------------------------------------------
+// --- on whose behalf -----------------------------------------------------------------------------
 
-/** The `userContext` of the caller for whom something is done; nothing while the `fetch` beneath is called. @type {unknown} */
+/**
+ * The `userContext` of the caller for whom something is done; nothing while the `fetch` beneath is
+ * called.
+ * @type {unknown}
+ */
 let caller = {};
 
 export const currentCaller = () => caller;
@@ -44,7 +68,7 @@ export function connect(decide, send, look = hear) {
   hear = look;
 }
 
-// --- stored state --------------------------------------------------------------------------------------------------
+// --- stored state --------------------------------------------------------------------------------
 
 /** The attributes that cookies are written with, as configured. */
 let attributes = "";
@@ -62,7 +86,11 @@ let latest = "";
 /** Their values. @type {Record<string, string | undefined>} */
 let values = {};
 
-/** The last non-empty cookie of that name, as the peers read it. @param {string} name @param {string} [text] of all */
+/**
+ * The last non-empty cookie of that name, as the peers read it.
+ * @param {string} name
+ * @param {string} [text] of all
+ */
 export function getCookie(name, text = cookieText()) {
   if (text !== latest) {
     latest = text;
@@ -96,13 +124,26 @@ export function decode(raw) {
     if (jwt && !signature) return false;
     // The alphabet of either base64.
     const bytes = atob((jwt ?? text).replace(/-/g, "+").replace(/_/g, "/"));
-    const json = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0))));
-    const { uid, ate, up } = jwt ? { uid: `G-${json.anonymousId ?? ""}`, ate: json.exp * 1000, up: json } : json;
+    const json = JSON.parse(
+      new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0))),
+    );
+    const { uid, ate, up } = jwt
+      ? { uid: `G-${json.anonymousId ?? ""}`, ate: json.exp * 1000, up: json }
+      : json;
     const { iat, sessionHandle, anonymousId } = up;
     const id = sessionHandle ?? anonymousId ?? (jwt ? (json.sub ?? raw) : uid);
     const issued = +iat || 0;
-    const numbers = [numberOf(id), issued, +ate, numberOf(canonical(up)), anonymousId === undefined ? 0 : numberOf(anonymousId)];
-    return ate >= 0 && typeof up === "object" && { raw, uid, ate: +ate, up, iat: issued, anonymousId, id, numbers };
+    const numbers = [
+      numberOf(id),
+      issued,
+      +ate,
+      numberOf(canonical(up)),
+      anonymousId === undefined ? 0 : numberOf(anonymousId),
+    ];
+    return (
+      ate >= 0 &&
+      typeof up === "object" && { raw, uid, ate: +ate, up, iat: issued, anonymousId, id, numbers }
+    );
   } catch {
     return false;
   }
@@ -121,21 +162,35 @@ function numberOf(value) {
 const canonical = (up) =>
   // An anonymous token is renewed now and then without being changed.
   JSON.stringify(up.isAnonymous ? { ...up, iat: 0, exp: 0 } : up, (_, item) =>
-    item && typeof item === "object" && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort()) : item,
+    item && typeof item === "object" && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort())
+      : item,
   );
 
-// --- requests ------------------------------------------------------------------------------------------------------
+// --- requests ------------------------------------------------------------------------------------
 
 /**
- * `send`, where there is one, sends it in place of `fetch`, and comes to what is used of a response.
+ * `send`, where there is one, sends it in place of `fetch`, and comes to what is used of a
+ * response.
  * @typedef {Pick<Response, "status" | "headers" | "clone">} Answer
  * @typedef {(headers: Headers, addCredentials: boolean) => Promise<Answer>} Send
- * @typedef {{ input: RequestInfo | URL, init?: RequestInit, headers: Headers, once: boolean, send?: Send, hook?: Hook, end?: () => void }} Call
+ * @typedef {{
+ *   input: RequestInfo | URL,
+ *   init?: RequestInit,
+ *   headers: Headers,
+ *   once: boolean,
+ *   send?: Send,
+ *   hook?: Hook,
+ *   end?: () => void,
+ * }} Call
  * @typedef {Pick<import("./handlers.js").HookContext, "action" | "userContext">} Hook
  */
 /** @typedef {import("./scope.js").Url} Url */
 
-/** On a patched `fetch`, and on `window`, where apps of SuperTokens look for it: what we send with, for the time being the browser's own. */
+/**
+ * On a patched `fetch`, and on `window`, where apps of SuperTokens look for it: what we send with,
+ * for the time being the browser's own.
+ */
 const BENEATH = "__supertokensOriginalFetch";
 
 /** With the visitor's session, patched or not. @type {typeof fetch} */
@@ -146,29 +201,39 @@ let original;
 let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
-/** From one start to the next: another library may have put ours of an earlier one beneath its own. */
+/**
+ * From one start to the next: another library may have put ours of an earlier one beneath its own.
+ */
 let era = 0;
 
 /** Empty before `init`. */
 export let refreshUrl = "";
 /** The URL if requests to it are ours. @type {(url: string | URL) => Url | false | undefined} */
 export let findOurs;
-/** Whether requests to it are ours as `init` was told, whatever an override says. @type {(url: string) => boolean} */
+/**
+ * Whether requests to it are ours as `init` was told, whatever an override says.
+ * @type {(url: string) => boolean}
+ */
 export let isOursByRule;
 /** Sends with the visitor's session. @type {(call: Call) => Promise<Answer>} */
 export let intercept;
 
-/** @param {string} url of the refresh endpoint @param {string} except in the fragment of a URL: leave this request alone */
+/**
+ * @param {string} url of the refresh endpoint
+ * @param {string} except in the fragment of a URL: leave this request alone
+ */
 export function patchFetch(url, except = "superTokensDoNotDoInterception") {
   refreshUrl = url;
   const { recipe, interception } = given;
-  const decide = recipe?.shouldDoInterceptionBasedOnUrl ?? ((/** @type {any} */ url) => isOurs(url));
+  const decide =
+    recipe?.shouldDoInterceptionBasedOnUrl ?? ((/** @type {any} */ url) => isOurs(url));
   isOursByRule = (text) => {
     const url = parseUrl(text);
     return !!url && isOurs(url);
   };
   findOurs = (text) => {
-    // A request that somebody's `fetch` makes by XMLHttpRequest, or by another one, is ours already.
+    // A request that somebody's `fetch` makes by XMLHttpRequest, or by another one, is ours
+    // already.
     const url = !!caller && parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
@@ -191,14 +256,25 @@ export function modifyFetch({ originalFetch }) {
   const mine = era;
   /** @type {typeof fetch} */
   const modified = function fetch(input, init) {
-    if (mine !== era || !arguments.length || !findOurs(input instanceof Request ? input.url : input)) {
-      return beneath.apply(window, /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)));
+    if (
+      mine !== era ||
+      !arguments.length ||
+      !findOurs(input instanceof Request ? input.url : input)
+    ) {
+      return beneath.apply(
+        window,
+        /** @type {Parameters<typeof fetch>} */ (/** @type {unknown} */ (arguments)),
+      );
     }
     return new Promise((done, fail) => {
       const signal = init?.signal ?? /** @type {Partial<Request>} */ (input)?.signal;
       // Honoured while the request waits for another one, too.
       const end = new AbortController();
-      signal?.addEventListener("abort", () => fail(signal.reason ?? new DOMException("The request was aborted", "AbortError")), end);
+      signal?.addEventListener(
+        "abort",
+        () => fail(signal.reason ?? new DOMException("The request was aborted", "AbortError")),
+        end,
+      );
       intercept(prepare(input, init))
         .finally(() => end.abort())
         .then(/** @type {any} */ (done), fail);
@@ -241,15 +317,23 @@ export function makePost(url) {
   return prepare(url, { method: "POST", credentials: "include" });
 }
 
-/** Code that few visitors need. It imports nothing, because what it shared with the entry would have to become a third file. */
-export const rare = async () => (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
+/**
+ * Code that few visitors need. It imports nothing, because what it shared with the entry would have
+ * to become a third file.
+ */
+export const rare = async () =>
+  (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
 
 /**
  * Writes to the console, in words that few need.
- * @param {"again" | "imitated" | "log" | "needless" | "refused" | "spent"} what @param {any} [detail] @param {any} [time]
+ * @param {"again" | "imitated" | "log" | "needless" | "refused" | "spent"} what
+ * @param {any} [detail]
+ * @param {any} [time]
  */
 export function say(what, detail, time) {
-  rare().then((its) => its[what](detail, time)).catch(() => {});
+  rare()
+    .then((its) => its[what](detail, time))
+    .catch(() => {});
 }
 
 /** @param {string} message without tokens and ids */
@@ -263,7 +347,9 @@ function debug(message) {
  */
 export async function hooked(call, action) {
   const userContext = caller;
-  return given.preAPIHook || given.postAPIHook ? (await rare()).hooked(call, { action, userContext }) : call;
+  return given.preAPIHook || given.postAPIHook
+    ? (await rare()).hooked(call, { action, userContext })
+    : call;
 }
 
 /** @param {Call} call @param {Response} response */
@@ -272,8 +358,13 @@ export async function answered(call, response) {
 }
 
 /**
- * The result of a promise, or that of `instead` after so many milliseconds. Its timer ends with it: frameworks wait for timers.
- * @template T, U @param {T} value @param {number} milliseconds @param {() => U} [instead] @returns {Promise<Awaited<T> | Awaited<U>>}
+ * The result of a promise, or that of `instead` after so many milliseconds. Its timer ends with it:
+ * frameworks wait for timers.
+ * @template T, U
+ * @param {T} value
+ * @param {number} milliseconds
+ * @param {() => U} [instead]
+ * @returns {Promise<Awaited<T> | Awaited<U>>}
  */
 function limited(value, milliseconds, instead) {
   /** @type {number | undefined} */
@@ -282,16 +373,27 @@ function limited(value, milliseconds, instead) {
   return Promise.race([value, late]).finally(() => clearTimeout(timer));
 }
 
-/** @param {Headers} headers @param {string} name @param {string | undefined} value @param {boolean} [replace] */
+/**
+ * @param {Headers} headers
+ * @param {string} name
+ * @param {string | undefined} value
+ * @param {boolean} [replace]
+ */
 export function setHeader(headers, name, value, replace) {
   try {
     if (value && (replace || !headers.has(name))) headers.set(name, value);
   } catch {
-    // A script that can write cookies can write a value that no header takes: the request goes without it.
+    // A script that can write cookies can write a value that no header takes: the request goes
+    // without it.
   }
 }
 
-/** @param {Call} call @param {Headers} headers @param {boolean} addCredentials @param {number} timeout milliseconds */
+/**
+ * @param {Call} call
+ * @param {Headers} headers
+ * @param {boolean} addCredentials
+ * @param {number} timeout milliseconds
+ */
 export async function send(call, headers, addCredentials, timeout) {
   debug("send a request");
   if (call.send) return call.send(headers, addCredentials);
@@ -305,9 +407,15 @@ export async function send(call, headers, addCredentials, timeout) {
   const abort = new AbortController();
   call.end = () => abort.abort();
   if (timeout) complete.signal = abort.signal;
-  const sent = within(0, () => (/** @type {any} */ (window)[BENEATH] ?? original).call(window, isRequest ? input.clone() : input, complete));
+  const sent = within(0, () => {
+    const beneath = /** @type {any} */ (window)[BENEATH] ?? original;
+    return beneath.call(window, isRequest ? input.clone() : input, complete);
+  });
   // An abandoned call must leave no cookies.
-  const giveUp = () => (abort.abort(), Promise.reject(makeError("REFRESH_FAILED", "No answer in time")));
+  const giveUp = () => (
+    abort.abort(),
+    Promise.reject(makeError("REFRESH_FAILED", "No answer in time"))
+  );
   return timeout ? limited(sent, timeout, giveUp) : sent;
 }
 
@@ -331,7 +439,8 @@ export async function checkClaims(response) {
   const userContext = caller;
   try {
     // Anything else is the app's own, and may be large.
-    if (response.headers.get("content-type")?.includes("json")) await (await rare()).checkClaims(response, userContext);
+    if (response.headers.get("content-type")?.includes("json"))
+      await (await rare()).checkClaims(response, userContext);
   } catch {
     // A refusal of the app's own.
   }
@@ -339,7 +448,9 @@ export async function checkClaims(response) {
 
 /**
  * The release function once the lock is ours; nothing when it could not be had in time.
- * @param {string} name @param {number} timeout milliseconds @returns {Promise<(() => void) | undefined>}
+ * @param {string} name
+ * @param {number} timeout milliseconds
+ * @returns {Promise<(() => void) | undefined>}
  */
 export function lock(name, timeout) {
   return new Promise((done) => {
@@ -347,7 +458,8 @@ export function lock(name, timeout) {
     const options = { signal: abort.signal, factory: handlers.lock, timeout };
     const request = async () => {
       // Those of a page that nobody looks at yet wait for that.
-      const isNative = !handlers.lock && navigator.locks && !(/** @type {any} */ (document).prerendering);
+      const isNative =
+        !handlers.lock && navigator.locks && !(/** @type {any} */ (document).prerendering);
       const locks = isNative ? navigator.locks : await import("./locks.js");
       await locks.request(name, options, async () => {
         await caughtUp();
@@ -363,17 +475,20 @@ export function lock(name, timeout) {
 const FIRST = "passerby-first";
 
 /**
- * Names a visitor who has no session yet, until they have one. In storage and not in a cookie, which a sub-domain could plant.
+ * Names a visitor who has no session yet, until they have one. In storage and not in a cookie,
+ * which a sub-domain could plant.
  * @param {Headers} headers @param {string} name @param {string} prefix
  */
 export function setFirstKey(headers, name, prefix) {
   const { localStorage } = handlers.window;
   try {
     let key = localStorage.getItemSync(FIRST);
-    if (!key) localStorage.setItemSync(FIRST, (key = crypto.getRandomValues(new Uint8Array(16)).join("-")));
+    if (!key)
+      localStorage.setItemSync(FIRST, (key = crypto.getRandomValues(new Uint8Array(16)).join("-")));
     setHeader(headers, name, prefix + key, false);
   } catch {
-    // Storage is full or denied: a server that is asked twice makes two sessions, and the last one stays.
+    // Storage is full or denied: a server that is asked twice makes two sessions, and the last one
+    // stays.
   }
 }
 
@@ -385,7 +500,7 @@ export function forgetFirstKey() {
   }
 }
 
-// --- the app -------------------------------------------------------------------------------------------------------
+// --- the app -------------------------------------------------------------------------------------
 
 /** @type {Set<() => void>} */
 const listeners = new Set();
@@ -396,8 +511,9 @@ let seen;
 let snapshot = {};
 
 /**
- * What a script of another tab wrote may come later than its message and its lock: the browser's processes hear of cookies in their own
- * time. The store of cookies answers after that. `false` where there is none.
+ * A cookie that a script of another tab wrote may come later than its message and its lock: the
+ * browser's processes hear of cookies in their own time. The store of cookies answers after that.
+ * `false` where there is none.
  */
 async function caughtUp() {
   try {
@@ -429,14 +545,18 @@ function hint() {
 /** This tab. */
 const TAB = Math.random().toString(36).slice(2);
 
-/** Stored state is the truth; a message is only a hint to look again, and what events the others had. */
+/**
+ * Stored state is the truth; a message is only a hint to look again, and what events the others
+ * had.
+ */
 export function listen() {
   try {
     channel ??= new BroadcastChannel("passerby");
     // Node's would keep a test runner from ending.
     /** @type {any} */ (channel).unref?.();
     channel.onmessage = async ({ data }) => {
-      // `setCookie` of the other tab read back what it wrote, which sends it on its way before the message.
+      // `setCookie` of the other tab read back what it wrote, which sends it on its way before the
+      // message.
       if (!(await caughtUp())) await new Promise((done) => setTimeout(done, 50));
       hint();
       if (data && given.eventsOfOtherTabs) guarded(() => given.onHandleEvent?.(data));
@@ -449,9 +569,13 @@ export function listen() {
   addEventListener("visibilitychange", look);
 }
 
-/** A page that was kept for "back", or a tab that was not looked at, missed what happened. @param {Event} event */
+/**
+ * A page that was kept for "back", or a tab that was not looked at, missed what happened.
+ * @param {Event} event
+ */
 function look(event) {
-  if (/** @type {PageTransitionEvent} */ (event).persisted ?? !document.hidden) void caughtUp().then(hint);
+  if (/** @type {PageTransitionEvent} */ (event).persisted ?? !document.hidden)
+    void caughtUp().then(hint);
 }
 
 export function changed() {
@@ -473,10 +597,16 @@ export function tell(event) {
   debug(`event ${event.action}`);
   const shared = { ...event, userContext: {}, tab: TAB };
   if (given.eventsOfOtherTabs) channel?.postMessage(shared);
-  onceWritten(() => guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event)));
+  onceWritten(() =>
+    guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event)),
+  );
 }
 
-/** The same object until something changes. @param {string} state @param {FrontToken | undefined} token */
+/**
+ * The same object until something changes.
+ * @param {string} state
+ * @param {FrontToken | undefined} token
+ */
 export function takeSnapshot(state, token) {
   if (seen?.state !== state || seen.token !== token) {
     seen = { state, token };

@@ -1,11 +1,17 @@
-// Locks that are not the browser's: the app's own, or transactions where it has none (pages that are no secure context, and browsers before
-// Web Locks). Few apps need them, so the npm package loads this when it does.
+// Locks that are not the browser's: the app's own, or transactions where it has none (pages that
+// are no secure context, and browsers before Web Locks). Few apps need them, so the npm package
+// loads this when it does.
 
 /**
- * What `navigator.locks.request` does: `held` is called once nobody else in any tab of this origin holds that name, which it holds until its
- * promise is fulfilled. Settles without that when the lock cannot be had.
+ * Does what `navigator.locks.request` does: `held` is called once nobody else in any tab of this
+ * origin holds that name, which it holds until its promise is fulfilled. Settles without that when
+ * the lock cannot be had.
  * @param {string} name
- * @param {{ signal: AbortSignal, factory?: (typeof import("./handlers.js").handlers)["lock"], timeout: number }} options milliseconds
+ * @param {{
+ *   signal: AbortSignal,
+ *   factory?: (typeof import("./handlers.js").handlers)["lock"],
+ *   timeout: number,
+ * }} options milliseconds
  * @param {() => Promise<unknown>} held
  */
 export async function request(name, { signal, factory, timeout }, held) {
@@ -26,7 +32,8 @@ function transact(name, signal, held) {
       const database = opening.result;
       const store = database.transaction(name, "readwrite").objectStore(name);
       let isOver = false;
-      // A transaction lasts as long as something is asked of it, and until then no other one begins, unless its tab is gone.
+      // A transaction lasts as long as something is asked of it, and until then no other one
+      // begins, unless its tab is gone.
       const hold = () => {
         if (!isOver) return (store.get(0).onsuccess = hold);
         database.close();

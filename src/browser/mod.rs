@@ -1,5 +1,6 @@
-//! The modules in JavaScript, as the Rust API calls them. They touch the browser, which has URL, JSON, base64 and cookie code that would cost
-//! kilobytes here; what to do is decided by the session machine.
+//! The modules in JavaScript, as the Rust API calls them. They touch the browser, which has URL,
+//! JSON, base64 and cookie code that would cost kilobytes here; what to do is decided by the
+//! session machine.
 
 use core::cell::Cell;
 
@@ -84,7 +85,9 @@ pub(crate) fn connect() {
     if IS_CONNECTED.replace(true) {
         return;
     }
-    let turn = Closure::<dyn Fn(i32, i32, i32) -> u32>::new(|what, task, number| shell::turn(what, task, number) as u32);
+    let turn = Closure::<dyn Fn(i32, i32, i32) -> u32>::new(|what, task, number| {
+        shell::turn(what, task, number) as u32
+    });
     attach(&wasm_bindgen::memory(), &turn);
     turn.forget();
 }

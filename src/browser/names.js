@@ -1,4 +1,5 @@
-// Names on the wire and in storage, and texts. `protocol/src/names.rs` explains the former; a test compares the two.
+// Names on the wire and in storage, and texts. `protocol/src/names.rs` explains the former; a test
+// compares the two.
 
 export const COOKIE_LAST_UPDATE = "st-last-access-token-update";
 export const COOKIE_FRONT_TOKEN = "sFrontToken";
@@ -56,12 +57,20 @@ export const FAULTS = [
   ["BAD_CONFIG", "Please provide a valid URL path as apiBasePath, like /auth"],
   [
     "BAD_CONFIG",
-    "Please provide a valid sessionScope: sessionTokenFrontendDomain and sessionTokenBackendDomain are domains, like .example.com",
+    "Please provide a valid sessionScope: sessionTokenFrontendDomain and " +
+      "sessionTokenBackendDomain are domains, like .example.com",
   ],
-  ["BAD_CONFIG", "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the same"],
+  [
+    "BAD_CONFIG",
+    "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the same",
+  ],
   ["BAD_CONFIG", "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0"],
   ["NO_SESSION", "No session exists"],
   ["REFRESH_FAILED", "Could not refresh session"],
-  ["FRONT_TOKEN_MISSING", "The 'front-token' header is missing from a successful refresh-session response: see what diagnose() finds"],
+  [
+    "FRONT_TOKEN_MISSING",
+    "The 'front-token' header is missing from a successful refresh-session response: see " +
+      "what diagnose() finds",
+  ],
   ["NOT_FORGOTTEN", "The server did not forget the anonymousId"],
 ];

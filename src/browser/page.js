@@ -1,7 +1,9 @@
-// A whole `/refresh-session` page of a server-rendered app. The npm package loads it when it is first called.
+// A whole `/refresh-session` page of a server-rendered app. The npm package loads it when it is
+// first called.
 
 /**
- * Goes back to where `?redirectBack=` says if the refresh gave a user session, else to the login page, which gets the same.
+ * Goes back to where `?redirectBack=` says if the refresh gave a user session, else to the login
+ * page, which gets the same.
  * @param {Promise<boolean>} attempt of a refresh
  * @param {string} loginPath @param {string[]} allowedOrigins
  */
@@ -28,8 +30,9 @@ export async function refreshSessionPage(attempt, loginPath, allowedOrigins) {
 }
 
 /**
- * Only to a page of the web, of this origin or of one that the app listed. The origin alone does not tell: `blob:` has the one of its maker,
- * and `javascript:` an opaque one, as sandboxed pages have.
+ * Only to a page of the web, of this origin or of one that the app listed. The origin alone does
+ * not tell: `blob:` has the one of its maker, and `javascript:` an opaque one, as sandboxed pages
+ * have.
  * @param {URL} url @param {string} ownOrigin @param {string[]} allowedOrigins
  */
 export function mayFollow({ protocol, origin }, ownOrigin, allowedOrigins) {

@@ -1,10 +1,16 @@
-// Code that few visitors need, loaded when one does: the app's hooks, refusals for claims, a refused refresh by XMLHttpRequest, and texts.
+// Code that few visitors need, loaded when one does: the app's hooks, refusals for claims, a
+// refused refresh by XMLHttpRequest, and texts.
 
-/** Milliseconds until an answer that never ends is handed over before it is known what it refuses. */
+/**
+ * Milliseconds until an answer that never ends is handed over before it is known what it refuses.
+ */
 const BODY_TIMEOUT = 1000;
 
 /** The members that `fetch` reads of its second argument, but for the headers. */
-const MEMBERS = "method,body,mode,credentials,cache,redirect,referrer,referrerPolicy,integrity,keepalive,signal,duplex,priority".split(",");
+const MEMBERS = (
+  "method,body,mode,credentials,cache,redirect,referrer,referrerPolicy,integrity,keepalive," +
+  "signal,duplex,priority"
+).split(",");
 
 /** Milliseconds until a hook of the app that hangs is no longer waited for. */
 const HOOK_TIMEOUT = 20000;
@@ -16,7 +22,8 @@ const HOOK_TIMEOUT = 20000;
  * @param {(value: unknown, milliseconds: number) => Promise<any>} limited
  * @param {(response: Pick<Response, "clone">) => Promise<any>} body
  * @param {(code: string, text: string) => Error} makeError
- * @param {(event: { action: string, userContext: unknown, [detail: string]: unknown }) => void} tell
+ * @param {(event: { action: string, userContext: unknown, [detail: string]: unknown }) => void}
+ *   tell
  */
 export const make = (given, prepare, limited, body, makeError, tell) => ({
   /** @param {import("./host.js").Call} call @param {import("./host.js").Hook} hook */
@@ -28,7 +35,11 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     let made = context;
     if (given.preAPIHook) {
       made = await limited(given.preAPIHook(context), HOOK_TIMEOUT);
-      if (!made?.url) throw makeError("BAD_HOOK", `preAPIHook did not return { url, requestInit } for ${hook.action}`);
+      if (!made?.url)
+        throw makeError(
+          "BAD_HOOK",
+          `preAPIHook did not return { url, requestInit } for ${hook.action}`,
+        );
     }
     return { ...prepare(made.url, made.requestInit), hook };
   },
@@ -36,7 +47,12 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
   /** @param {import("./host.js").Call} call @param {Response} response */
   async answered({ input, init, headers, hook }, response) {
     if (!given.postAPIHook || !hook) return;
-    const context = { ...hook, url: `${input}`, requestInit: { ...init, headers }, fetchResponse: response.clone() };
+    const context = {
+      ...hook,
+      url: `${input}`,
+      requestInit: { ...init, headers },
+      fetchResponse: response.clone(),
+    };
     try {
       await limited(given.postAPIHook(context), HOOK_TIMEOUT);
     } catch (error) {
@@ -45,20 +61,34 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     }
   },
 
-  /** A copy of an object that is not plain: members that it inherits or computes count as well. @param {any} init @returns {RequestInit} */
-  members: (init) => Object.fromEntries(MEMBERS.filter((name) => init[name] !== undefined).map((name) => [name, init[name]])),
+  /**
+   * A copy of an object that is not plain: members that it inherits or computes count as well.
+   * @param {any} init
+   * @returns {RequestInit}
+   */
+  members: (init) =>
+    Object.fromEntries(
+      MEMBERS.filter((name) => init[name] !== undefined).map((name) => [name, init[name]]),
+    ),
 
   /** @param {import("./host.js").Answer} response @param {unknown} userContext */
   checkClaims(response, userContext) {
     const check = async () => {
       const read = given.recipe?.getInvalidClaimsFromResponse;
-      const claimValidationErrors = read ? await read({ response, userContext }) : (await body(response))?.claimValidationErrors;
-      if (claimValidationErrors) tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
+      const claimValidationErrors = read
+        ? await read({ response, userContext })
+        : (await body(response))?.claimValidationErrors;
+      if (claimValidationErrors)
+        tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
     };
     return limited(check(), BODY_TIMEOUT);
   },
 
-  /** The refresh endpoint's answer, to be given in place of the API's. @param {any} response @param {string} type */
+  /**
+   * The refresh endpoint's answer, to be given in place of the API's.
+   * @param {any} response
+   * @param {string} type
+   */
   async read(response, type) {
     const { headers, status, statusText, url, cause } = response;
     const responseText = await response.clone().text();
@@ -68,18 +98,34 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     } catch {
       // Neither JSON nor a document.
     }
-    return { headers, status, statusText, responseURL: url, responseText, responseXML: null, response: body, cause };
+    return {
+      headers,
+      status,
+      statusText,
+      responseURL: url,
+      responseText,
+      responseXML: null,
+      response: body,
+      cause,
+    };
   },
 
-  /** The error of a back end that refuses a sign-out. @param {string} code @param {string | undefined} message */
+  /**
+   * The error of a back end that refuses a sign-out.
+   * @param {string} code
+   * @param {string | undefined} message
+   */
   refusal: (code, message) =>
-    Object.assign(makeError(code, message ?? "No Error Message Provided"), { isSuperTokensGeneralError: true }),
+    Object.assign(makeError(code, message ?? "No Error Message Provided"), {
+      isSuperTokensGeneralError: true,
+    }),
 
   /** @param {string | undefined} url @param {number | undefined} attempts */
   tooMany: (url, attempts) =>
     makeError(
       "TOO_MANY_RETRIES",
-      `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} times in vain ` +
+      `Received a 401 response from ${url}. Attempted to refresh the session ${attempts} ` +
+        "times in vain " +
         "(maxRetryAttemptsForSessionRefresh)",
     ),
 
@@ -88,12 +134,20 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     console.warn("SuperTokens was already initialized: this init changes nothing");
   },
 
-  /** At the start with what settings. @param {string} message without tokens and ids @param {number} time */
+  /**
+   * At the start with what settings.
+   * @param {string} message without tokens and ids
+   * @param {number} time
+   */
   log(message, time) {
-    const shown = (/** @type {unknown} */ value) => (typeof value === "function" ? "given" : JSON.stringify(value));
+    const shown = (/** @type {unknown} */ value) =>
+      typeof value === "function" ? "given" : JSON.stringify(value);
     const settings = () => Object.entries(given).map(([name, value]) => `${name} ${shown(value)}`);
     const text = message === "init" ? `init: ${settings().join(", ")}` : message;
-    console.log(`com.supertokens {t: "${new Date(time).toISOString()}", message: "${text}", supertokens-website-ver: "passerby"}`);
+    console.log(
+      `com.supertokens {t: "${new Date(time).toISOString()}", message: "${text}", ` +
+        `supertokens-website-ver: "passerby"}`,
+    );
   },
 
   /** Of an axios instance. */
@@ -103,7 +157,9 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
 
   /** Of the class. */
   imitated() {
-    console.warn("XMLHttpRequest is not the browser's, and carries no session: have it replaced after init");
+    console.warn(
+      "XMLHttpRequest is not the browser's, and carries no session: have it replaced after init",
+    );
   },
 
   /** Of a body. */
@@ -114,7 +170,8 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
   /** Of a cookie. @param {string} name */
   refused(name) {
     console.warn(
-      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, blocked, or in an iframe ` +
+      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, ` +
+        "blocked, or in an iframe " +
         "without isInIframe?)",
     );
   },

@@ -1,13 +1,21 @@
-// Which URLs are ours: what the domains and the path of the configuration mean (reference 3.2), and whose a request is (reference 4.1).
+// Which URLs are ours: what the domains and the path of the configuration mean (reference 3.2), and
+// whose a request is (reference 4.1).
 
 /** @typedef {URL & { path: string, isIpv4: boolean }} Url */
 
-/** Resolved against the document, as `fetch` does. @param {string | URL} text @returns {Url | undefined} */
+/**
+ * Resolved against the document, as `fetch` does.
+ * @param {string | URL} text
+ * @returns {Url | undefined}
+ */
 export function parseUrl(text) {
   try {
     const url = new URL(text, document.baseURI);
     // A URL parser lets a host end in a number only if it is an IPv4 address.
-    return Object.assign(url, { path: url.pathname.replace(/\/$/, ""), isIpv4: /(^|\.)\d+$/.test(url.hostname) });
+    return Object.assign(url, {
+      path: url.pathname.replace(/\/$/, ""),
+      isIpv4: /(^|\.)\d+$/.test(url.hostname),
+    });
   } catch {
     return undefined;
   }
@@ -22,7 +30,11 @@ const withoutDot = (text) => text.replace(/^\./, "");
 /** @param {string} text */
 const tidy = (text) => text.trim().toLowerCase();
 
-/** The URL of a domain, for example `https://api.example.com`; `undefined` for "not a valid domain name". @param {string} input */
+/**
+ * The URL of a domain, for example `https://api.example.com`; `undefined` for "not a valid domain
+ * name".
+ * @param {string} input
+ */
 export function domain(input) {
   let text = tidy(input);
   if (isWeb(text)) return parseUrl(text);
@@ -34,8 +46,8 @@ export function domain(input) {
 }
 
 /**
- * The host of a domain, behind a leading dot if it had one; `undefined` for "not a valid scope". IPv4 addresses and names of one label, as
- * localhost is, have no dot in front.
+ * The host of a domain, behind a leading dot if it had one; `undefined` for "not a valid scope".
+ * IPv4 addresses and names of one label, as localhost is, have no dot in front.
  * @param {string} input
  */
 export function scope(input) {
@@ -46,7 +58,10 @@ export function scope(input) {
   return url && (hasDot ? "." : "") + url.hostname;
 }
 
-/** A path without a slash at its end, empty for the root; `undefined` for "not a valid URL path". @param {string} input */
+/**
+ * A path without a slash at its end, empty for the root; `undefined` for "not a valid URL path".
+ * @param {string} input
+ */
 export function path(input) {
   if (isWeb(tidy(input))) return parseUrl(input)?.path;
   const isPath = input[0] === "/";
@@ -56,11 +71,15 @@ export function path(input) {
 }
 
 /**
- * Whether a request to `url` is ours: its host is the API's (any port and scheme of the web, as with the peer), or `backend`, as `scope` made
- * it, is its host or a parent of it.
+ * Whether a request to `url` is ours: its host is the API's (any port and scheme of the web, as
+ * with the peer), or `backend`, as `scope` made it, is its host or a parent of it.
  * @param {Url} url @param {string} apiHost @param {string | undefined} backend
  */
 export function isInScope({ origin, hostname, isIpv4 }, apiHost, backend) {
   const bare = backend && withoutDot(backend);
-  return isWeb(origin) && (hostname === apiHost || (!!bare && (hostname === bare || (!isIpv4 && hostname.endsWith(`.${bare}`)))));
+  return (
+    isWeb(origin) &&
+    (hostname === apiHost ||
+      (!!bare && (hostname === bare || (!isIpv4 && hostname.endsWith(`.${bare}`)))))
+  );
 }

@@ -1,5 +1,6 @@
-// This file holds the part of a task that only JavaScript can hold, and does with it as the session machine says. Nothing is decided here. Numbers in
-// place of names are those of `src/shell.rs` and, from 0, of the enumerations in `protocol/src/machine/action.rs`.
+// This file holds the part of a task that only JavaScript can hold, and does with it as the session
+// machine says. Nothing is decided here. Numbers in place of names are those of `src/shell.rs` and,
+// from 0, of the enumerations in `protocol/src/machine/action.rs`.
 
 import { cookieText, give, onceWritten, serverNow, setClock, synchronise } from "./handlers.js";
 import {
@@ -52,7 +53,7 @@ import { patchXhr, restoreXhr } from "./xhr.js";
  * }} Work
  */
 
-// --- the machine ---------------------------------------------------------------------------------------------------
+// --- the machine ---------------------------------------------------------------------------------
 
 /** @type {{ buffer: ArrayBufferLike }} */
 let memory;
@@ -91,7 +92,12 @@ function show(numbers, at = 0) {
   new Float64Array(memory.buffer, address).set(numbers, at);
 }
 
-/** Tells the machine what happened, and does what it then wants. @param {number} what @param {number} [task] @param {number} [number] */
+/**
+ * Tells the machine what happened, and does what it then wants.
+ * @param {number} what
+ * @param {number} [task]
+ * @param {number} [number]
+ */
 function happen(what, task = 0, number = 0) {
   within(works[task]?.caller ?? currentCaller(), () => {
     show(look());
@@ -101,8 +107,13 @@ function happen(what, task = 0, number = 0) {
       const numbers = new Int32Array(action);
       const whose = numbers[1] ?? 0;
       // The last ones are nobody's.
-      const work = (works[(bytes[0] ?? 0) < 16 ? whose : 0] ??= { caller: currentCaller(), release: [] });
-      within(work.caller, () => ACTS[bytes[0] ?? 0]?.(whose, work, [...bytes.slice(8)], new Float64Array(action), numbers));
+      const work = (works[(bytes[0] ?? 0) < 16 ? whose : 0] ??= {
+        caller: currentCaller(),
+        release: [],
+      });
+      within(work.caller, () =>
+        ACTS[bytes[0] ?? 0]?.(whose, work, [...bytes.slice(8)], new Float64Array(action), numbers),
+      );
     }
   });
 }
@@ -112,7 +123,12 @@ const works = {};
 let latest = 0;
 let isStarted = false;
 
-/** @param {number} what @param {number} number @param {import("./host.js").Call} [call] @returns {Promise<any>} */
+/**
+ * @param {number} what
+ * @param {number} number
+ * @param {import("./host.js").Call} [call]
+ * @returns {Promise<any>}
+ */
 function begin(what, number, call) {
   return new Promise((...settlers) => {
     if (!isStarted) throw fault(0);
@@ -140,7 +156,8 @@ export const operate = (operation) => begin(OPERATION, operation);
 export function run(call) {
   // A copy of our token that the caller made would go stale when the request is sent again.
   const { headers, once } = call;
-  if (headers.get(names.HEADER_AUTHORIZATION) === bearer(0)) headers.delete(names.HEADER_AUTHORIZATION);
+  if (headers.get(names.HEADER_AUTHORIZATION) === bearer(0))
+    headers.delete(names.HEADER_AUTHORIZATION);
   return within({}, () => begin(REQUEST, +once, call));
 }
 
@@ -150,7 +167,8 @@ const hear = () => happen(CHANGED);
 /**
  * Goes on with the task once `value` is there, unless it is over.
  * @template T @param {number} task @param {T | Promise<T>} value
- * @param {(value: any, work: Work) => void} onDone @param {(reason: any, work: Work) => void} [onFailure] by default, as without a value
+ * @param {(value: any, work: Work) => void} onDone
+ * @param {(reason: any, work: Work) => void} [onFailure] by default, as without a value
  */
 function when(task, value, onDone, onFailure = (_, work) => onDone(undefined, work)) {
   const work = works[task];
@@ -165,12 +183,16 @@ function when(task, value, onDone, onFailure = (_, work) => onDone(undefined, wo
     .catch((error) => finish(task, false, error));
 }
 
-// --- what it looks at ----------------------------------------------------------------------------------------------
+// --- what it looks at ----------------------------------------------------------------------------
 
 /** The latest tokens that were read, by cookie name. @type {Record<string, FrontToken>} */
 let parsed = {};
 
-/** `undefined` when there is none, `false` when it cannot be read. @param {string} name @param {string} [text] */
+/**
+ * `undefined` when there is none, `false` when it cannot be read.
+ * @param {string} name
+ * @param {string} [text]
+ */
 export function storedToken(name, text) {
   const raw = getCookie(name, text);
   if (!raw) return undefined;
@@ -227,7 +249,7 @@ function hand(task, { user, anonymous }, status, more) {
   happen(ANSWERED, task);
 }
 
-// --- the configuration ---------------------------------------------------------------------------------------------
+// --- the configuration ---------------------------------------------------------------------------
 
 /** Of the session routes. */
 let base = "";
@@ -239,18 +261,29 @@ let endpoint;
 let keySet = "";
 let isOwnOrigin = false;
 
-/** The one that shows the anonymous session. The token of an endpoint is readable, so that nothing else need be kept. */
+/**
+ * The one that shows the anonymous session. The token of an endpoint is readable, so that nothing
+ * else need be kept.
+ */
 let anonymousCookie = "";
 
 /** @param {number} number */
-export const fault = (number) => makeError(.../** @type {[string, string]} */ (names.FAULTS[number]));
+export const fault = (number) =>
+  makeError(.../** @type {[string, string]} */ (names.FAULTS[number]));
 
 /**
- * Starts the SDK with the options of `init`. Returns the number of what is wrong with them, -1 where it was started before, or nothing.
+ * Starts the SDK with the options of `init`. Returns the number of what is wrong with them, -1
+ * where it was started before, or nothing.
  * @param {any} options
  */
 export function start(options) {
-  const { apiDomain, apiBasePath, sessionTokenFrontendDomain, sessionTokenBackendDomain, anonymous } = options;
+  const {
+    apiDomain,
+    apiBasePath,
+    sessionTokenFrontendDomain,
+    sessionTokenBackendDomain,
+    anonymous,
+  } = options;
   const statuses = [options.sessionExpiredStatusCode ?? 401, options.invalidClaimStatusCode ?? 403];
   const limit = options.maxRetryAttemptsForSessionRefresh ?? 10;
   /** @template T @param {any} value @param {(text: string) => T} rule */
@@ -262,7 +295,9 @@ export function start(options) {
   if (!api) return 1;
   const below = text(apiBasePath, path);
   if (below === undefined) return 2;
-  const [frontend, backend] = [sessionTokenFrontendDomain, sessionTokenBackendDomain].map((given) => text(given, (host) => scope(host) ?? 3));
+  const [frontend, backend] = [sessionTokenFrontendDomain, sessionTokenBackendDomain].map((given) =>
+    text(given, (host) => scope(host) ?? 3),
+  );
   if (frontend === 3 || backend === 3) return 3;
 
   give(options);
@@ -296,7 +331,7 @@ export function dispose() {
   connect(() => false, run);
 }
 
-// --- calls ---------------------------------------------------------------------------------------------------------
+// --- calls ---------------------------------------------------------------------------------------
 
 const REFRESH = 1;
 const ENDPOINT = 4;
@@ -304,28 +339,47 @@ const ENDPOINT = 4;
 /** @param {number} call */
 function makeCall(call) {
   if (call === ENDPOINT) return makePost(/** @type {string} */ (endpoint));
-  const made = makePost(base + ["", names.REFRESH_PATH, names.SIGN_OUT_PATH, names.FORGET_PATH][call]);
+  const made = makePost(
+    base + ["", names.REFRESH_PATH, names.SIGN_OUT_PATH, names.FORGET_PATH][call],
+  );
   made.headers.set(names.HEADER_RID, "session");
   made.headers.set(names.HEADER_FDI_VERSION, names.FDI_VERSIONS);
   return made;
 }
 
-/** The value of `authorization`. An access token without its refresh token is one that a cookie back end merely shows. @param {number} which */
+/**
+ * The value of `authorization`. An access token without its refresh token is one that a cookie back
+ * end merely shows.
+ * @param {number} which
+ */
 function bearer(which) {
   const refresh = getCookie(names.REFRESH_TOKEN);
-  const token = which > 1 ? getCookie(names.ANONYMOUS_TOKEN) : which || !refresh ? which && refresh : getCookie(names.ACCESS_TOKEN);
+  const token =
+    which > 1
+      ? getCookie(names.ANONYMOUS_TOKEN)
+      : which || !refresh
+        ? which && refresh
+        : getCookie(names.ACCESS_TOKEN);
   return token ? `Bearer ${token}` : undefined;
 }
 
-/** Adds what the server is to know. @param {Headers} headers @param {number} antiCsrf @param {number} which @param {number} wish */
+/**
+ * Adds what the server is to know.
+ * @param {Headers} headers
+ * @param {number} antiCsrf
+ * @param {number} which
+ * @param {number} wish
+ */
 function decorate(headers, antiCsrf, which, wish) {
   if (antiCsrf) setHeader(headers, names.HEADER_ANTI_CSRF, getCookie(names.COOKIE_ANTI_CSRF), true);
-  // Proof that the sender could set headers, which servers check as their simplest protection against forged requests.
+  // Proof that the sender could set headers, which servers check as their simplest protection
+  // against forged requests.
   setHeader(headers, names.HEADER_RID, "anti-csrf");
   setHeader(headers, names.HEADER_AUTH_MODE, mode, true);
   setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
   if (wish === 1) setHeader(headers, names.HEADER_ANONYMOUS_MODE, names.ANONYMOUS_OFF, true);
-  if (wish === 2 || (wish === 3 && isOwnOrigin)) setFirstKey(headers, names.HEADER_ANONYMOUS_MODE, "");
+  if (wish === 2 || (wish === 3 && isOwnOrigin))
+    setFirstKey(headers, names.HEADER_ANONYMOUS_MODE, "");
 }
 
 /** @param {string} cookie @param {Headers} headers @param {string} [header] an empty one deletes */
@@ -335,7 +389,8 @@ function keep(cookie, headers, header = cookie) {
 }
 
 /**
- * Stores a front token. `false` if the browser refused it; another one than before is of a tab that wrote in the same moment.
+ * Stores a front token. `false` if the browser refused it; another one than before is of a tab that
+ * wrote in the same moment.
  * @param {string} cookie @param {FrontToken | false | undefined} token
  */
 function put(cookie, token) {
@@ -352,8 +407,15 @@ function forget(...cookies) {
 }
 
 /**
- * One function for each action of the machine, in their order. Fields of one byte begin at the ninth; larger ones are where the layout has them.
- * @type {((task: number, work: Work, fields: number[], doubles: Float64Array, numbers: Int32Array) => void)[]}
+ * One function for each action of the machine, in their order. Fields of one byte begin at the
+ * ninth; larger ones are where the layout has them.
+ * @type {((
+ *   task: number,
+ *   work: Work,
+ *   fields: number[],
+ *   doubles: Float64Array,
+ *   numbers: Int32Array,
+ * ) => void)[]}
  */
 const ACTS = [
   function prepare(task, work, [call = 0, antiCsrf = 0, which = 0, wish = 0]) {
@@ -369,7 +431,12 @@ const ACTS = [
       fail(task, HOOKED),
     );
   },
-  function sendCall(task, work, [kind = 0, antiCsrf = 0, which = 0, wish = 0, keyInAccept], doubles) {
+  function sendCall(
+    task,
+    work,
+    [kind = 0, antiCsrf = 0, which = 0, wish = 0, keyInAccept],
+    doubles,
+  ) {
     const call = (work.call ??= makeCall(kind));
     const isOwn = kind === REFRESH || kind === ENDPOINT;
     const headers = isOwn ? call.headers : new Headers(call.headers);
@@ -378,10 +445,13 @@ const ACTS = [
     if (keyInAccept) setFirstKey(headers, names.HEADER_ACCEPT, names.FIRST_KEY_TYPE);
     work.response = work.reason = undefined;
     const sent = send(call, headers, !isOwn && addCredentials, doubles[2] ?? 0);
-    if (kind !== ENDPOINT) return when(task, sent, (response) => take(task, work, response), fail(task, REJECTED));
+    if (kind !== ENDPOINT)
+      return when(task, sent, (response) => take(task, work, response), fail(task, REJECTED));
     when(
       task,
-      sent.then(async (response) => decode(await (await import("./endpoint.js")).tokenOf(/** @type {Response} */ (response)))),
+      sent.then(async (response) =>
+        decode(await (await import("./endpoint.js")).tokenOf(/** @type {Response} */ (response))),
+      ),
       (token) => {
         work.anonymous = token || undefined;
         hand(task, work, 200, 0);
@@ -407,10 +477,18 @@ const ACTS = [
   },
   (_task, { timer }) => clearTimeout(timer),
   function readMessage(task, { response }) {
-    when(task, response && body(response), (json) => happen(MESSAGE, task, names.MESSAGES.indexOf(json?.message)));
+    when(task, response && body(response), (json) =>
+      happen(MESSAGE, task, names.MESSAGES.indexOf(json?.message)),
+    );
   },
-  function store(task, work, [user = 0, anonymous = 0, dropsUnreadable, keepsUserTokens, tellsTime, forgetsKey], doubles) {
-    // In an order that is safe to interrupt: what is new first, the mark that tells others of it last.
+  function store(
+    task,
+    work,
+    [user = 0, anonymous = 0, dropsUnreadable, keepsUserTokens, tellsTime, forgetsKey],
+    doubles,
+  ) {
+    // In an order that is safe to interrupt: what is new first, the mark that tells others of it
+    // last.
     const { response } = work;
     const isRemoved = 1;
     const isStored = 2;
@@ -422,12 +500,19 @@ const ACTS = [
         keep(names.REFRESH_TOKEN, headers);
       }
       if (anonymous === isStored) keep(names.ANONYMOUS_TOKEN, headers);
-      if (user === isStored || anonymous === isStored) keep(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
+      if (user === isStored || anonymous === isStored)
+        keep(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
     }
     const isAnonymousKept = put(anonymousCookie, anonymous === isStored && work.anonymous);
     const isUserKept = put(names.COOKIE_FRONT_TOKEN, user === isStored && work.user);
     // All of them, whichever mode: proxies strip empty token headers.
-    if (user === isRemoved) forget(names.COOKIE_FRONT_TOKEN, names.ACCESS_TOKEN, names.REFRESH_TOKEN, names.COOKIE_ANTI_CSRF);
+    if (user === isRemoved)
+      forget(
+        names.COOKIE_FRONT_TOKEN,
+        names.ACCESS_TOKEN,
+        names.REFRESH_TOKEN,
+        names.COOKIE_ANTI_CSRF,
+      );
     if (anonymous === isRemoved) forget(names.ANONYMOUS_TOKEN);
     if (anonymous === isRemoved || dropsUnreadable) forget(anonymousCookie);
     if (doubles[2]) setCookie(names.COOKIE_LAST_UPDATE, doubles[2]);
@@ -443,7 +528,10 @@ const ACTS = [
     );
   },
   (task, { response }) => when(task, response && checkClaims(response), () => happen(DONE, task)),
-  (task, { call, response }) => when(task, call && answered(call, /** @type {Response} */ (response)), () => happen(DONE, task)),
+  (task, { call, response }) =>
+    when(task, call && answered(call, /** @type {Response} */ (response)), () =>
+      happen(DONE, task),
+    ),
   function readSignOut(task, { response }) {
     // An empty body is fine.
     const read = async () => {
@@ -468,7 +556,7 @@ const fail = (task, what) => (/** @type {unknown} */ reason, /** @type {Work} */
   happen(what, task);
 };
 
-// --- outcomes ------------------------------------------------------------------------------------------------------
+// --- outcomes ------------------------------------------------------------------------------------
 
 /** @param {number} task @param {boolean} ok @param {unknown} value */
 function finish(task, ok, value) {
@@ -478,7 +566,13 @@ function finish(task, ok, value) {
 }
 
 /** Tells the caller. @type {typeof ACTS[0]} */
-function settle(task, { response, reason, call }, [outcome = 0, detail = 0, , , kind, failure = 0], _doubles, numbers) {
+function settle(
+  task,
+  { response, reason, call },
+  [outcome = 0, detail = 0, , , kind, failure = 0],
+  _doubles,
+  numbers,
+) {
   const done = (/** @type {unknown} */ value) => finish(task, true, value);
   const failed = (/** @type {unknown} */ error) => finish(task, false, error);
   /** A refresh's answer in place of the API's, or as an error. @param {boolean} isError */
@@ -488,7 +582,8 @@ function settle(task, { response, reason, call }, [outcome = 0, detail = 0, , , 
     const other = works[numbers[4] ?? 0];
     const result = other?.reason ?? other?.response;
     // Several requests may have waited for it, and a body can be read once.
-    if (!isError && result instanceof Response) return done(Object.assign(result.clone(), { cause: response }));
+    if (!isError && result instanceof Response)
+      return done(Object.assign(result.clone(), { cause: response }));
     failed(result);
   };
   [
@@ -501,7 +596,10 @@ function settle(task, { response, reason, call }, [outcome = 0, detail = 0, , , 
     () => failed(reason),
     () => refreshed(false),
     () => refreshed(true),
-    () => rare().then((its) => its.tooMany(call && urlOf(call), numbers[3])).then(failed, failed),
+    () =>
+      rare()
+        .then((its) => its.tooMany(call && urlOf(call), numbers[3]))
+        .then(failed, failed),
     () => failed(fault(6 + detail)),
     () => done(undefined),
     () => done(!!detail),
@@ -523,10 +621,15 @@ const SNAPSHOTS = ["unknown", "none", "anonymous", "authenticated"];
 
 /** The front token of the session. */
 function known(state = stateNow()) {
-  return (state > 1 && storedToken(state > 2 ? names.COOKIE_FRONT_TOKEN : anonymousCookie)) || undefined;
+  return (
+    (state > 1 && storedToken(state > 2 ? names.COOKIE_FRONT_TOKEN : anonymousCookie)) || undefined
+  );
 }
 
-/** The session as this browser knows it now, without asking anybody; the same object until something changes. */
+/**
+ * The session as this browser knows it now, without asking anybody; the same object until something
+ * changes.
+ */
 export function getSnapshot() {
   // Before `start` nothing is known, whatever the cookies say.
   const state = isStarted ? stateNow() : 0;

@@ -15,13 +15,21 @@ export class Cookies {
   // Takes the place of document.cookie: reads say `text`, writes are kept.
   constructor(text) {
     this.written = [];
-    Object.defineProperty(document, "cookie", { configurable: true, get: () => text, set: (value) => this.written.push(value) });
+    Object.defineProperty(document, "cookie", {
+      configurable: true,
+      get: () => text,
+      set: (value) => this.written.push(value),
+    });
   }
   last() { return this.written.at(-1); }
   end() { delete document.cookie; }
 }
 export class Warnings {
-  constructor() { this.texts = []; this.original = console.warn; console.warn = (text) => this.texts.push(text); }
+  constructor() {
+    this.texts = [];
+    this.original = console.warn;
+    console.warn = (text) => this.texts.push(text);
+  }
   end() { console.warn = this.original; return this.texts; }
 }
 export function replace(object, name, value) {
@@ -33,7 +41,8 @@ export function frontToken(json) {
 }
 export const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 export const databases = () => indexedDB.databases().then(({ length }) => length);
-export const held = (name) => navigator.locks.query().then(({ held }) => held.some((lock) => lock.name === name));
+export const held = (name) =>
+  navigator.locks.query().then(({ held }) => held.some((lock) => lock.name === name));
 "#)]
 extern "C" {
     type Cookies;
@@ -138,7 +147,7 @@ fn descriptor(key: &str, value: &JsValue) -> JsValue {
     descriptor.into()
 }
 
-// --- cookies -------------------------------------------------------------------------------------------------------
+// --- cookies -------------------------------------------------------------------------------------
 
 fn written(domain: &JsValue, is_in_iframe: bool, value: &str) -> String {
     let cookies = Cookies::new(&format!("sFrontToken={value}"));
@@ -152,17 +161,28 @@ fn written(domain: &JsValue, is_in_iframe: bool, value: &str) -> String {
 #[wasm_bindgen_test]
 fn a_cookie_is_written_as_the_peers_write_it() {
     let none = JsValue::UNDEFINED;
-    assert_eq!(written(&none, false, "a=b"), "sFrontToken=a=b;expires=Fri, 31 Dec 9999 23:59:59 GMT;path=/;samesite=lax");
-    assert_eq!(written(&none, true, "x"), "sFrontToken=x;expires=Fri, 31 Dec 9999 23:59:59 GMT;path=/;samesite=none;secure");
+    assert_eq!(
+        written(&none, false, "a=b"),
+        "sFrontToken=a=b;expires=Fri, 31 Dec 9999 23:59:59 GMT;path=/;samesite=lax"
+    );
+    assert_eq!(
+        written(&none, true, "x"),
+        "sFrontToken=x;expires=Fri, 31 Dec 9999 23:59:59 GMT;path=/;samesite=none;secure"
+    );
 }
 
 #[wasm_bindgen_test]
 fn a_domain_is_written_where_it_says_something() {
     let with = |domain: &str| written(&domain.into(), false, "x").contains("domain=");
-    assert!(written(&".example.com".into(), false, "x").ends_with(";domain=.example.com;path=/;samesite=lax"));
+    assert!(
+        written(&".example.com".into(), false, "x")
+            .ends_with(";domain=.example.com;path=/;samesite=lax")
+    );
     assert!(!with("localhost"));
     assert!(!with(""));
-    let own = Reflect::get(&Reflect::get(&window(), &"location".into()).unwrap(), &"hostname".into()).unwrap();
+    let own =
+        Reflect::get(&Reflect::get(&window(), &"location".into()).unwrap(), &"hostname".into())
+            .unwrap();
     assert!(!with(&own.as_string().unwrap()));
 }
 
@@ -221,7 +241,7 @@ async fn a_cookie_that_the_browser_refuses_is_said() {
     assert!(text.contains("passerby-test") && text.contains("4096"), "{text}");
 }
 
-// --- front tokens --------------------------------------------------------------------------------------------------
+// --- front tokens --------------------------------------------------------------------------------
 
 /// The token that storage reads in this cookie value.
 fn read(raw: &str) -> Seen {
@@ -246,20 +266,28 @@ fn payload_of(json: &str) -> JsValue {
 
 #[wasm_bindgen_test]
 fn a_front_token_is_read() {
-    let json = r#"{"uid":"u-1","ate":2000,"up":{"iat":1,"sessionHandle":"s-1","anonymousId":"a-1","name":"Ærø 漢字 🍏"}}"#;
+    let json = concat!(
+        r#"{"uid":"u-1","ate":2000,"up":{"iat":1,"sessionHandle":"s-1","#,
+        r#""anonymousId":"a-1","name":"Ærø 漢字 🍏"}}"#
+    );
     let raw = front_token(json);
     let token = token(&raw);
     assert_eq!(get(&token, "id"), "s-1");
-    assert_eq!((get(&token, "iat").as_f64(), get(&token, "ate").as_f64()), (Some(1.0), Some(2000.0)));
+    assert_eq!(
+        (get(&token, "iat").as_f64(), get(&token, "ate").as_f64()),
+        (Some(1.0), Some(2000.0))
+    );
     assert_eq!(get(&token, "raw"), raw.as_str());
     assert_eq!(get(&get(&token, "up"), "name"), "Ærø 漢字 🍏");
 }
 
 #[wasm_bindgen_test]
 fn a_session_is_known_by_its_handle_then_by_the_anonymous_id_then_by_the_user() {
-    for (up, id) in
-        [(r#"{"sessionHandle":"s","anonymousId":"a"}"#, "s"), (r#"{"anonymousId":"a","isAnonymous":true}"#, "a"), ("{}", "u")]
-    {
+    for (up, id) in [
+        (r#"{"sessionHandle":"s","anonymousId":"a"}"#, "s"),
+        (r#"{"anonymousId":"a","isAnonymous":true}"#, "a"),
+        ("{}", "u"),
+    ] {
         let token = token(&front_token(&format!(r#"{{"uid":"u","ate":1,"up":{up}}}"#)));
         assert_eq!(get(&token, "id"), id);
         assert_eq!(get(&token, "iat"), 0.0, "no iat, no clock");
@@ -299,7 +327,8 @@ fn a_front_token_has_a_time_and_an_object() {
 
 #[wasm_bindgen_test]
 fn the_token_of_a_cookie_follows_the_cookie() {
-    let [first, second] = ["1", "2"].map(|time| front_token(&format!(r#"{{"uid":"u","ate":{time},"up":{{}}}}"#)));
+    let [first, second] =
+        ["1", "2"].map(|time| front_token(&format!(r#"{{"uid":"u","ate":{time},"up":{{}}}}"#)));
     let time = |raw: &str| match read(raw) {
         Seen::Token(token) => get(&token, "ate").as_f64(),
         Seen::Nothing | Seen::Not => None,
@@ -313,7 +342,10 @@ fn the_token_of_a_cookie_follows_the_cookie() {
 #[wasm_bindgen_test]
 fn payloads_are_the_same_whatever_the_order_of_their_keys() {
     let same = |a: &str, b: &str| payload_of(a) == payload_of(b);
-    assert!(same(r#"{"a":1,"b":{"c":[1,{"d":2,"e":3}],"f":null}}"#, r#"{"b":{"f":null,"c":[1,{"e":3,"d":2}]},"a":1}"#));
+    assert!(same(
+        r#"{"a":1,"b":{"c":[1,{"d":2,"e":3}],"f":null}}"#,
+        r#"{"b":{"f":null,"c":[1,{"e":3,"d":2}]},"a":1}"#
+    ));
     assert!(!same(r#"{"a":1}"#, r#"{"a":2}"#));
     assert!(!same(r#"{"a":1}"#, r#"{"a":"1"}"#));
     assert!(!same(r#"{"a":1}"#, r#"{"a":1,"b":null}"#));
@@ -325,8 +357,14 @@ fn payloads_are_the_same_whatever_the_order_of_their_keys() {
 #[wasm_bindgen_test]
 fn an_anonymous_token_that_was_renewed_is_the_same_and_a_user_token_is_not() {
     let same = |a: &str, b: &str| payload_of(a) == payload_of(b);
-    assert!(same(r#"{"isAnonymous":true,"iat":1,"exp":2}"#, r#"{"exp":4,"iat":3,"isAnonymous":true}"#));
-    assert!(!same(r#"{"isAnonymous":true,"iat":1,"cart":1}"#, r#"{"isAnonymous":true,"iat":1,"cart":2}"#));
+    assert!(same(
+        r#"{"isAnonymous":true,"iat":1,"exp":2}"#,
+        r#"{"exp":4,"iat":3,"isAnonymous":true}"#
+    ));
+    assert!(!same(
+        r#"{"isAnonymous":true,"iat":1,"cart":1}"#,
+        r#"{"isAnonymous":true,"iat":1,"cart":2}"#
+    ));
     assert!(!same(r#"{"iat":1}"#, r#"{"iat":2}"#));
 }
 
@@ -340,9 +378,12 @@ fn response(name: &str, value: &str) -> Response {
 
 #[wasm_bindgen_test]
 fn a_response_announces_a_token_its_end_or_nothing() {
-    let announced = |name: &str, value: &str| seen(announced_token(&response(name, value), "front-token"));
+    let announced =
+        |name: &str, value: &str| seen(announced_token(&response(name, value), "front-token"));
     let raw = front_token(r#"{"uid":"u","ate":7,"up":{}}"#);
-    assert!(matches!(announced("Front-Token", &raw), Seen::Token(token) if get(&token, "ate") == 7.0));
+    assert!(
+        matches!(announced("Front-Token", &raw), Seen::Token(token) if get(&token, "ate") == 7.0)
+    );
     assert_eq!(announced("front-token", "remove"), Seen::Not);
     assert_eq!(announced("st-anonymous-front-token", "remove"), Seen::Nothing);
     for malformed in ["", "Remove", "removed", "%%%", "bm90IEpTT04="] {
@@ -350,26 +391,37 @@ fn a_response_announces_a_token_its_end_or_nothing() {
     }
 }
 
-// --- the clock -----------------------------------------------------------------------------------------------------
+// --- the clock -----------------------------------------------------------------------------------
 
-/// A response with a front token that was made `seconds` from now, and by how many milliseconds the clock is ahead after it.
+/// A response with a front token that was made `seconds` from now, and by how many milliseconds the
+/// clock is ahead after it.
 fn skew_after(seconds: f64) -> f64 {
     let now = js_sys::Date::now;
     let issued_at = now() / 1000.0 + seconds;
-    let token = token(&front_token(&format!(r#"{{"uid":"u","ate":1,"up":{{"iat":{issued_at}}}}}"#)));
+    let token =
+        token(&front_token(&format!(r#"{{"uid":"u","ate":1,"up":{{"iat":{issued_at}}}}}"#)));
     set_clock(&response("x", "y"), &token);
     server_now() - now()
 }
 
 fn stored_skew() -> Option<String> {
-    web_sys::window().unwrap().local_storage().unwrap().unwrap().get_item("__st_clockSkewInMillis").unwrap()
+    web_sys::window()
+        .unwrap()
+        .local_storage()
+        .unwrap()
+        .unwrap()
+        .get_item("__st_clockSkewInMillis")
+        .unwrap()
 }
 
 #[wasm_bindgen_test]
 fn the_clock_follows_the_servers_and_what_the_network_takes_does_not_count() {
     let ahead = skew_after(3600.0);
     assert!((ahead - 3_600_000.0).abs() < 1000.0, "{ahead}");
-    assert!(stored_skew().is_some_and(|text| (text.parse::<f64>().unwrap() - 3_600_000.0).abs() < 1000.0));
+    assert!(
+        stored_skew()
+            .is_some_and(|text| (text.parse::<f64>().unwrap() - 3_600_000.0).abs() < 1000.0)
+    );
     assert!(skew_after(-60.0) < -59_000.0);
     assert_eq!(skew_after(5.0), 0.0);
     assert_eq!(stored_skew().as_deref(), Some("0"), "what is used is what is stored");
@@ -386,7 +438,7 @@ fn storage_that_is_denied_does_not_throw_and_the_clock_holds() {
     assert_eq!(skew_after(0.0), 0.0);
 }
 
-// --- locks ---------------------------------------------------------------------------------------------------------
+// --- locks ---------------------------------------------------------------------------------------
 
 /// Nothing for one that was not had.
 fn unlock(release: &JsValue) {
@@ -477,39 +529,53 @@ async fn where_it_has_neither_nothing_waits() {
 
 #[wasm_bindgen_test]
 async fn locks_that_are_denied_hold_nothing_up() {
-    let denied = Function::new_no_args("return { request: async () => { throw new DOMException('denied', 'SecurityError') } }");
+    let denied = Function::new_no_args(
+        "return { request: async () => { throw new DOMException('denied', 'SecurityError') } }",
+    );
     let restore = replace(&navigator(), "locks", &descriptor("get", &denied));
     let release = JsFuture::from(lock("passerby-test-6", 60_000.0)).await.unwrap();
     restore.call0(&JsValue::UNDEFINED).unwrap();
     assert!(release.is_undefined());
 }
 
-// --- the app -------------------------------------------------------------------------------------------------------
+// --- the app -------------------------------------------------------------------------------------
 
 #[wasm_bindgen_test]
 fn a_snapshot_is_the_same_until_state_or_token_change() {
-    let [first, second] = ["1", "2"].map(|time| front_token(&format!(r#"{{"uid":"u","ate":{time},"up":{{}}}}"#)));
+    let [first, second] =
+        ["1", "2"].map(|time| front_token(&format!(r#"{{"uid":"u","ate":{time},"up":{{}}}}"#)));
     let shown = take_snapshot("anonymous", &token(&first));
     assert_eq!(take_snapshot("anonymous", &token(&first)), shown);
     assert_ne!(take_snapshot("authenticated", &token(&first)), shown);
     assert_ne!(take_snapshot("anonymous", &token(&second)), shown);
     let none = take_snapshot("none", &JsValue::UNDEFINED);
     assert_eq!(take_snapshot("none", &JsValue::UNDEFINED), none);
-    assert_eq!(Object::keys(none.unchecked_ref::<Object>()).length(), 1, "a state and nothing else");
+    assert_eq!(
+        Object::keys(none.unchecked_ref::<Object>()).length(),
+        1,
+        "a state and nothing else"
+    );
 }
 
 #[wasm_bindgen_test]
 fn a_listener_may_change_the_listeners() {
     // Calls itself back in, as frameworks that re-render do; each round is one call.
-    let subscriber = Closure::<dyn Fn(Function) -> Function>::new(|listener: Function| subscribe(&listener).unchecked_into());
+    let subscriber = Closure::<dyn Fn(Function) -> Function>::new(|listener: Function| {
+        subscribe(&listener).unchecked_into()
+    });
     let renewing = Function::new_with_args(
         "subscribe",
         "let stop; let calls = 0;
-         const listener = () => { if (++calls > 50) return; stop(); stop = subscribe(() => listener()); };
+         const listener = () => {
+           if (++calls > 50) return;
+           stop();
+           stop = subscribe(() => listener());
+         };
          stop = subscribe(() => listener());
          return () => { stop(); return calls; }",
     );
-    let calls: Function = renewing.call1(&JsValue::UNDEFINED, subscriber.as_ref()).unwrap().unchecked_into();
+    let calls: Function =
+        renewing.call1(&JsValue::UNDEFINED, subscriber.as_ref()).unwrap().unchecked_into();
     changed();
     let calls = calls.call0(&JsValue::UNDEFINED).unwrap();
     assert_eq!(calls, 1);
@@ -530,24 +596,37 @@ fn an_event_is_told_to_the_one_who_wants_it() {
     assert_eq!(seen.length(), 1);
 }
 
-// --- URLs ----------------------------------------------------------------------------------------------------------
+// --- URLs ----------------------------------------------------------------------------------------
 
 #[wasm_bindgen_test]
 fn a_url_is_taken_apart_as_the_browser_does() {
     let url = |text: &str| {
         let url = parse_url(text);
         let text = |key| get(&url, key).as_string().unwrap();
-        (!url.is_undefined()).then(|| (text("origin"), text("hostname"), text("path"), get(&url, "isIpv4").is_truthy()))
+        (!url.is_undefined()).then(|| {
+            (text("origin"), text("hostname"), text("path"), get(&url, "isIpv4").is_truthy())
+        })
     };
-    let expect = |origin: &str, host: &str, path: &str, is_ipv4| Some((origin.into(), host.into(), path.into(), is_ipv4));
+    let expect = |origin: &str, host: &str, path: &str, is_ipv4| {
+        Some((origin.into(), host.into(), path.into(), is_ipv4))
+    };
     assert_eq!(
         url("HTTPS://API.example.com:443/a/b/?q#f"),
         expect("https://api.example.com", "api.example.com", "/a/b", false)
     );
-    assert_eq!(url("http://127.0.0.1:8080/"), expect("http://127.0.0.1:8080", "127.0.0.1", "", true));
-    assert_eq!(url("http://1.example.com/"), expect("http://1.example.com", "1.example.com", "", false));
+    assert_eq!(
+        url("http://127.0.0.1:8080/"),
+        expect("http://127.0.0.1:8080", "127.0.0.1", "", true)
+    );
+    assert_eq!(
+        url("http://1.example.com/"),
+        expect("http://1.example.com", "1.example.com", "", false)
+    );
     assert_eq!(url("http://[::1]:3000/a"), expect("http://[::1]:3000", "[::1]", "/a", false));
-    assert_eq!(url("https://api.example.com//"), expect("https://api.example.com", "api.example.com", "/", false));
+    assert_eq!(
+        url("https://api.example.com//"),
+        expect("https://api.example.com", "api.example.com", "/", false)
+    );
     assert_eq!(url("https://[oops]"), None);
     let own = web_sys::window().unwrap().location().origin().unwrap();
     assert_eq!(url("/x").map(|(origin, ..)| origin), Some(own), "resolved against the document");

@@ -1,13 +1,14 @@
-// XMLHttpRequest with the visitor's session. What is ours goes the way of `fetch`. One native object carries all attempts, and of its
-// events the caller gets those that belong to the final answer. `timeout` counts from the caller's `send` to the end, refresh and all.
+// XMLHttpRequest with the visitor's session. A request of ours goes the way of `fetch`. One native
+// object carries all attempts, and of its events the caller gets those that belong to the final
+// answer. `timeout` counts from the caller's `send` to the end, refresh and all.
 
 import { given, stays } from "./handlers.js";
 import { findOurs, intercept, rare, say } from "./host.js";
 
 /** @typedef {import("./host.js").Answer} Answer */
 /**
- * From one `open` to the next. `isFlying` is true from `send` to `loadend` of the native object; while `isQuiet`, it repeats what the
- * caller saw before.
+ * From one `open` to the next. `isFlying` is true from `send` to `loadend` of the native object;
+ * while `isQuiet`, it repeats what the caller saw before.
  * @typedef {{
  *   shown: number, // the readyState that the caller knows of
  *   held: [Event, number][], // what is not shown yet, each with its readyState
@@ -33,7 +34,8 @@ const MARK = "x-supertokens-xhr-intercepted";
 const FLAG = "__interceptedBySuperTokens";
 
 /** Members that show or hide with the answer; `cause` is ours. */
-const ANSWERS = "readyState,status,statusText,responseURL,response,responseText,responseXML,cause".split(",");
+const ANSWERS =
+  "readyState,status,statusText,responseURL,response,responseText,responseXML,cause".split(",");
 
 /** @type {number} */
 let expired;
@@ -102,20 +104,26 @@ function gate(event) {
 }
 
 /**
- * All of them, because asked for one that CORS hides the browser complains in the console. WebKit goes on giving the list that it was first
- * asked for, of every later answer too; so there one by one, while the object may be used again.
+ * All of them, because asked for one that CORS hides the browser complains in the console. WebKit
+ * goes on giving the list that it was first asked for, of every later answer too; so there one by
+ * one, while the object may be used again.
  * @param {XMLHttpRequest} xhr @param {number} status
  */
 function headersOf(xhr, status) {
   const { getAllResponseHeaders, getResponseHeader } = original.prototype;
   if (status === expired && "XMLHttpRequestProgressEvent" in window) {
-    return Object.assign(new Headers(), { get: (/** @type {string} */ name) => getResponseHeader.call(xhr, name) });
+    return Object.assign(new Headers(), {
+      get: (/** @type {string} */ name) => getResponseHeader.call(xhr, name),
+    });
   }
   const lines = getAllResponseHeaders.call(xhr).matchAll(/(.+?): (.*)/g);
   return new Headers([...lines].map(([, name = "", value = ""]) => [name, value]));
 }
 
-/** The first listener of every upload: what comes after an answer, the caller has seen before. @param {Event} event */
+/**
+ * The first listener of every upload: what comes after an answer, the caller has seen before.
+ * @param {Event} event
+ */
 function hush(event) {
   if (exchanges.get(event.currentTarget)?.answer) event.stopImmediatePropagation();
 }
@@ -131,10 +139,11 @@ function end(xhr, exchange) {
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
 function show(xhr, exchange) {
   // A listener may put an end to it.
-  for (let next; (next = exchange.held.shift()); ) {
+  for (let next; (next = exchange.held.shift());) {
     const [event, state] = next;
     exchange.shown = state;
-    // By what it has, because WebKit's class for these events cannot be constructed, and a frame has classes of its own.
+    // By what it has, because WebKit's class for these events cannot be constructed, and a frame
+    // has classes of its own.
     const Type = "loaded" in event ? ProgressEvent : Event;
     xhr.dispatchEvent(event.isTrusted ? new Type(event.type, event) : event);
   }
@@ -142,7 +151,10 @@ function show(xhr, exchange) {
 
 /**
  * While the native object does nothing.
- * @param {XMLHttpRequest} xhr @param {Exchange} exchange @param {string} type @param {unknown} [error]
+ * @param {XMLHttpRequest} xhr
+ * @param {Exchange} exchange
+ * @param {string} type
+ * @param {unknown} [error]
  */
 function fail(xhr, exchange, type, error) {
   end(xhr, exchange);
@@ -190,8 +202,10 @@ export function deriveXhr() {
   try {
     original = window.XMLHttpRequest;
     patched = derive();
-    // A constructor that others put in its place may make something else, or keep in each object what ours is built on.
-    if ("upload" in original.prototype && new patched() instanceof patched) return void (window.XMLHttpRequest = patched);
+    // A constructor that others put in its place may make something else, or keep in each object
+    // what ours is built on.
+    if ("upload" in original.prototype && new patched() instanceof patched)
+      return void (window.XMLHttpRequest = patched);
   } catch {
     // It is missing, or cannot be derived from.
   }
@@ -274,7 +288,11 @@ function derive() {
           });
         const settled = (/** @type {unknown} */ result) => conclude(this, exchange, result);
         exchange.isPending = true;
-        if (timeout) exchange.timer = setTimeout(() => exchange.isFlying || fail(this, exchange, "timeout"), timeout);
+        if (timeout)
+          exchange.timer = setTimeout(
+            () => exchange.isFlying || fail(this, exchange, "timeout"),
+            timeout,
+          );
         intercept({ ...exchange.call, send }).then(settled, settled);
         isFirst = false;
         if (!exchange.isFlying) this.dispatchEvent(new ProgressEvent("loadstart"));
@@ -288,7 +306,9 @@ function derive() {
           if (exchange) {
             end(this, exchange);
             // A caller that aborts in `load` gets `loadend` all the same.
-            exchange.held = exchange.held[1] ? [] : exchange.held.map(() => [new ProgressEvent("loadend"), 0]);
+            exchange.held = exchange.held[1]
+              ? []
+              : exchange.held.map(() => [new ProgressEvent("loadend"), 0]);
           }
           super.abort();
         }
@@ -300,14 +320,19 @@ function derive() {
         const exchange = exchanges.get(this);
         if (exchange && `${name}`.toLowerCase() === MARK) return "true";
         if (exchange && exchange.shown < 2) return null;
-        return exchange?.instead ? exchange.instead.headers.get(name) : super.getResponseHeader(name);
+        return exchange?.instead
+          ? exchange.instead.headers.get(name)
+          : super.getResponseHeader(name);
       }
 
       getAllResponseHeaders() {
         let lines = super.getAllResponseHeaders();
         const exchange = exchanges.get(this);
         if (!exchange) return lines;
-        if (exchange.instead) lines = [...exchange.instead.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+        if (exchange.instead)
+          lines = [...exchange.instead.headers]
+            .map(([name, value]) => `${name}: ${value}\r\n`)
+            .join("");
         return `${exchange.shown < 2 ? "" : lines}${MARK}: true\r\n`;
       }
 

@@ -5,12 +5,17 @@ import { openShop } from "./support/browser.mjs";
 
 const { test } = await openShop();
 
-const ERRORS = [{ id: "st-ev", reason: { message: "wrong value", expectedValue: true, actualValue: false } }];
+const ERRORS = [
+  { id: "st-ev", reason: { message: "wrong value", expectedValue: true, actualValue: false } },
+];
 
 /** Routes of the app's API that refuse, each in its own way. */
 async function refusing(tab) {
   const bodies = {
-    claim: ["application/json; charset=utf-8", JSON.stringify({ message: "invalid claim", claimValidationErrors: ERRORS })],
+    claim: [
+      "application/json; charset=utf-8",
+      JSON.stringify({ message: "invalid claim", claimValidationErrors: ERRORS }),
+    ],
     own: ["application/json", '{"message":"not yours"}'],
     text: ["text/plain", JSON.stringify({ claimValidationErrors: ERRORS })],
     broken: ["application/json", "{"],
@@ -29,19 +34,23 @@ async function customer(visitor) {
     window.claims = [];
     harness.start({
       anonymous: {},
-      onHandleEvent: ({ action, claimValidationErrors }) => action === "API_INVALID_CLAIM" && window.claims.push(claimValidationErrors),
+      onHandleEvent: ({ action, claimValidationErrors }) =>
+        action === "API_INVALID_CLAIM" && window.claims.push(claimValidationErrors),
     });
   });
   await tab.signIn("Ada");
   return tab;
 }
 
-test("a refusal for want of a claim is told before the answer, whose body stays to be read", async (visitor) => {
-  const tab = await customer(visitor);
-  const { status, body } = await tab.fetch("/api/refuse/claim");
-  assert.deepEqual([status, body.claimValidationErrors], [403, ERRORS]);
-  assert.deepEqual(await tab.run(() => window.claims), [ERRORS]);
-});
+test(
+  "a refusal for want of a claim is told before the answer, " + "whose body stays to be read",
+  async (visitor) => {
+    const tab = await customer(visitor);
+    const { status, body } = await tab.fetch("/api/refuse/claim");
+    assert.deepEqual([status, body.claimValidationErrors], [403, ERRORS]);
+    assert.deepEqual(await tab.run(() => window.claims), [ERRORS]);
+  },
+);
 
 test("over XMLHttpRequest too, whatever the responseType", async (visitor) => {
   const tab = await customer(visitor);
@@ -79,41 +88,72 @@ test("getInvalidClaimsFromResponse reads a Response and an axios response", asyn
     const first = await passerby.getInvalidClaimsFromResponse({ response });
     const data = await response.json();
     const others = [{ data }, { data: JSON.stringify(data) }, { data: {} }];
-    return [first, ...(await Promise.all(others.map((response) => passerby.getInvalidClaimsFromResponse({ response }))))];
+    return [
+      first,
+      ...(await Promise.all(
+        others.map((response) => passerby.getInvalidClaimsFromResponse({ response })),
+      )),
+    ];
   });
   assert.deepEqual(read, [ERRORS, ERRORS, ERRORS, undefined]);
   const broken = await tab.run(async () =>
-    passerby.getInvalidClaimsFromResponse({ response: await fetch("/api/refuse/broken") }).catch(({ name }) => name),
+    passerby
+      .getInvalidClaimsFromResponse({ response: await fetch("/api/refuse/broken") })
+      .catch(({ name }) => name),
   );
   assert.equal(broken, "SyntaxError");
 });
 
-test("getClaimValue and validateClaims look at the real payload; three checks at once refresh a claim once", async (visitor) => {
-  const tab = await customer(visitor);
-  const anonymousId = (await tab.call("getAnonymousId")).value;
-  const result = await tab.run(async () => {
-    let refreshes = 0;
-    const validator = {
-      id: "fresh",
-      refresh: async () => void refreshes++,
-      shouldRefresh: () => refreshes === 0,
-      validate: (payload, { wanted }) => ({ isValid: payload.anonymousId === wanted, reason: { wanted } }),
-    };
-    const claim = { getValueFromPayload: (payload, { key }) => payload[key] };
-    const id = await passerby.getClaimValue({ claim, userContext: { key: "anonymousId" } });
-    const check = (wanted) => passerby.validateClaims((globals) => [...globals, validator], { wanted });
-    const good = await Promise.all([check(id), check(id), check(id)]);
-    const forWeb = await passerby.Session.validateClaims({ overrideGlobalClaimValidators: () => [validator], userContext: { wanted: 7 } });
-    return [id, good, refreshes, forWeb, await passerby.validateClaims()];
-  });
-  assert.deepEqual(result, [anonymousId, [[], [], []], 1, [{ id: "fresh", reason: { wanted: 7 } }], []]);
-});
+test(
+  "getClaimValue and validateClaims look at the real payload; " +
+    "three checks at once refresh a claim once",
+  async (visitor) => {
+    const tab = await customer(visitor);
+    const anonymousId = (await tab.call("getAnonymousId")).value;
+    const result = await tab.run(async () => {
+      let refreshes = 0;
+      const validator = {
+        id: "fresh",
+        refresh: async () => void refreshes++,
+        shouldRefresh: () => refreshes === 0,
+        validate: (payload, { wanted }) => ({
+          isValid: payload.anonymousId === wanted,
+          reason: { wanted },
+        }),
+      };
+      const claim = { getValueFromPayload: (payload, { key }) => payload[key] };
+      const id = await passerby.getClaimValue({ claim, userContext: { key: "anonymousId" } });
+      const check = (wanted) =>
+        passerby.validateClaims((globals) => [...globals, validator], { wanted });
+      const good = await Promise.all([check(id), check(id), check(id)]);
+      const forWeb = await passerby.Session.validateClaims({
+        overrideGlobalClaimValidators: () => [validator],
+        userContext: { wanted: 7 },
+      });
+      return [id, good, refreshes, forWeb, await passerby.validateClaims()];
+    });
+    assert.deepEqual(result, [
+      anonymousId,
+      [[], [], []],
+      1,
+      [{ id: "fresh", reason: { wanted: 7 } }],
+      [],
+    ]);
+  },
+);
 
 test("without a session a check rejects, as the payload does", async (visitor) => {
   const tab = await visitor.tab({ anonymous: { enabled: false } });
   const [name, message] = await tab.run(() =>
     passerby
-      .validateClaims(() => [{ id: "x", refresh: async () => {}, shouldRefresh: () => false, validate: () => ({ isValid: true }) }])
+      .validateClaims(() => [
+        {
+          id: "x",
+          refresh: async () => {},
+          shouldRefresh: () => false,
+          validate: () => ({ isValid: true }),
+        },
+      ])
       .catch(({ name, message }) => [name, message]),
   );
   assert.deepEqual([name, message], ["SessionError", "No session exists"]);

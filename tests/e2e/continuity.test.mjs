@@ -1,4 +1,5 @@
-// Rule 5, seen from the browser: one anonymousId through everything that can happen, in any order, and each event in its place.
+// Rule 5, seen from the browser: one anonymousId through everything that can happen, in any order,
+// and each event in its place.
 //
 // PASSERBY_SEED=<seed> node --test tests/e2e/continuity.test.mjs repeats a sequence that failed.
 // PASSERBY_SECONDS is how long new ones are tried.
@@ -10,7 +11,10 @@ import { mulberry32 } from "./support/random.mjs";
 
 const SEED = Number(process.env.PASSERBY_SEED ?? Date.now() % 1_000_000);
 const TIME = Number(process.env.PASSERBY_SECONDS ?? 20) * 1000;
-/** Steps of a sequence. The first ones are one of each kind, and once the time is up there are no others. */
+/**
+ * Steps of a sequence. The first ones are one of each kind, and once the time is up there are no
+ * others.
+ */
 const LENGTH = 30;
 
 const { test, server } = await openShop();
@@ -67,7 +71,9 @@ class World {
 
   /** The names of those cookies that are there. */
   cookie(...names) {
-    return this.#visitor.context.cookies().then((cookies) => cookies.find(({ name }) => names.includes(name)));
+    return this.#visitor.context
+      .cookies()
+      .then((cookies) => cookies.find(({ name }) => names.includes(name)));
   }
 
   lose(name) {
@@ -86,22 +92,39 @@ class World {
     this.user = this.afterSignOut = undefined;
   }
 
-  /** Everybody agrees on who is there, without any event, and one kind of session holds, in one way. */
+  /**
+   * Everybody agrees on who is there, without any event, and one kind of session holds, in one way.
+   */
   async check() {
     const { anonymousId, user, afterSignOut } = this;
     const state = user ? "authenticated" : "anonymous";
-    const [kept, gone] = user ? [USER_COOKIES, ANONYMOUS_COOKIES] : [ANONYMOUS_COOKIES, USER_COOKIES];
+    const [kept, gone] = user
+      ? [USER_COOKIES, ANONYMOUS_COOKIES]
+      : [ANONYMOUS_COOKIES, USER_COOKIES];
     const names = Object.keys(await this.#visitor.cookies());
-    assert.deepEqual(names.filter((name) => gone.flat().includes(name)), []);
-    assert.equal(kept.filter((way) => way.every((name) => names.includes(name))).length, 1, `one way of ${names}`);
-    assert.equal(names.filter((name) => kept.flat().includes(name)).length, kept[0].length, `nothing else: ${names}`);
+    assert.deepEqual(
+      names.filter((name) => gone.flat().includes(name)),
+      [],
+    );
+    assert.equal(
+      kept.filter((way) => way.every((name) => names.includes(name))).length,
+      1,
+      `one way of ${names}`,
+    );
+    assert.equal(
+      names.filter((name) => kept.flat().includes(name)).length,
+      kept[0].length,
+      `nothing else: ${names}`,
+    );
     for (const tab of this.tabs) {
       const { payload, ...known } = await tab.snapshot();
       assert.deepEqual([known.state, known.anonymousId], [state, anonymousId]);
       assert.equal(payload.afterSignOut, afterSignOut);
     }
     const tab = this.pick(this.tabs);
-    const expected = user ? { kind: "user", userId: user, anonymousId } : { kind: "anonymous", anonymousId };
+    const expected = user
+      ? { kind: "user", userId: user, anonymousId }
+      : { kind: "anonymous", anonymousId };
     assert.deepEqual((await tab.fetch("/api/me")).body, expected);
     assert.equal(await this.account(tab), user ? 200 : 401);
     assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
@@ -111,8 +134,9 @@ class World {
 }
 
 /**
- * What can happen. Each comes to the events that the acting tab must tell, in order; updates of the payload are judged apart, because
- * a user's token changes with each refresh. Those of `NEEDS_USER` happen to customers only.
+ * The things that can happen. Each comes to the events that the acting tab must tell, in order;
+ * updates of the payload are judged apart, because a user's token changes with each refresh. Those
+ * of `NEEDS_USER` happen to customers only.
  */
 const STEPS = {
   async login(world, tab) {
@@ -126,13 +150,17 @@ const STEPS = {
   },
 
   async refresh(world, tab) {
-    assert.deepEqual(await tab.call("attemptRefreshingSession"), { value: world.user !== undefined });
+    assert.deepEqual(await tab.call("attemptRefreshingSession"), {
+      value: world.user !== undefined,
+    });
     return [world.user ? "REFRESH_SESSION" : "UNAUTHORISED(false)"];
   },
 
   async payloadUpdate(world, tab) {
     world.afterSignOut = world.afterSignOut ? undefined : "rotate";
-    const { status } = await tab.post("/api/demo/after-sign-out", { policy: world.afterSignOut ?? "keep" });
+    const { status } = await tab.post("/api/demo/after-sign-out", {
+      policy: world.afterSignOut ?? "keep",
+    });
     assert.equal(status, 204);
     assert.ok((await tab.eventNames()).includes(UPDATED));
     return [];
@@ -160,11 +188,18 @@ const STEPS = {
   async theft(world, tab) {
     const { name, value } = await world.cookie("sRefreshToken", "st-refresh-token");
     const isCookie = name === "sRefreshToken";
-    const headers = isCookie ? { cookie: `${name}=${value}` } : { authorization: `Bearer ${value}`, "st-auth-mode": "header" };
+    const headers = isCookie
+      ? { cookie: `${name}=${value}` }
+      : { authorization: `Bearer ${value}`, "st-auth-mode": "header" };
     const stolen = await server.fetch("/auth/session/refresh", { method: "POST", headers });
     assert.equal(stolen.status, 200);
-    const cookies = stolen.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
-    const loot = isCookie ? { cookie: cookies } : { authorization: `Bearer ${stolen.headers.get("st-access-token")}` };
+    const cookies = stolen.headers
+      .getSetCookie()
+      .map((line) => line.split(";")[0])
+      .join("; ");
+    const loot = isCookie
+      ? { cookie: cookies }
+      : { authorization: `Bearer ${stolen.headers.get("st-access-token")}` };
     assert.equal((await server.fetch("/api/account", { headers: loot })).status, 200);
     await tab.expire();
     await world.findOut(tab);
@@ -203,7 +238,8 @@ const STEPS = {
   },
 
   async deletedFrontCookies(world, tab) {
-    for (const name of ["st-last-access-token-update", "sFrontToken", "sAnonymousFrontToken"]) await world.lose(name);
+    for (const name of ["st-last-access-token-update", "sFrontToken", "sAnonymousFrontToken"])
+      await world.lose(name);
     const { user, anonymousId } = world;
     assert.deepEqual(await tab.snapshot(), { state: "unknown" });
     assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
@@ -241,11 +277,21 @@ async function take(world, name) {
 
   const events = await tab.events();
   const told = events.filter((event) => event.name !== UPDATED);
-  assert.deepEqual(told.map((event) => event.name), expected);
-  const others = await Promise.all(world.tabs.filter((other) => other !== tab).map((other) => other.eventNames()));
+  assert.deepEqual(
+    told.map((event) => event.name),
+    expected,
+  );
+  const others = await Promise.all(
+    world.tabs.filter((other) => other !== tab).map((other) => other.eventNames()),
+  );
   assert.deepEqual(others.flat(), [], "an event is told in the tab where it happened");
   const updates = events.length - told.length;
-  if (!wasUser && !world.user) assert.equal(updates, name === "payloadUpdate" ? 1 : 0, "a guest's payload changes only when the shop changes it");
+  if (!wasUser && !world.user)
+    assert.equal(
+      updates,
+      name === "payloadUpdate" ? 1 : 0,
+      "a guest's payload changes only when the shop changes it",
+    );
   // Inside of the callback it was so already.
   const { anonymousId, user } = world;
   const state = user ? "authenticated" : "anonymous";
@@ -288,12 +334,17 @@ test(
         await world.open();
         await live(world, random, trace, isLate);
       } catch (error) {
-        throw new Error(`PASSERBY_SEED=${seed}, after ${trace.join(", ")}: ${error.message}`, { cause: error });
+        throw new Error(`PASSERBY_SEED=${seed}, after ${trace.join(", ")}: ${error.message}`, {
+          cause: error,
+        });
       }
       tabs = world.tabs;
       sequences++;
     } while (!isLate());
-    t.diagnostic(`${sequences} sequences in ${((Date.now() - start) / 1000).toFixed(1)} s, the first with seed ${SEED}`);
+    t.diagnostic(
+      `${sequences} sequences in ${((Date.now() - start) / 1000).toFixed(1)} s, the first ` +
+        `with seed ${SEED}`,
+    );
   },
   {},
   60_000,

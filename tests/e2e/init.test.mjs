@@ -1,4 +1,5 @@
-// Starting the SDK: what init takes, what it refuses, and what is left of a page where it cannot start.
+// Starting the SDK: what init takes, what it refuses, and what is left of a page where it cannot
+// start.
 
 import assert from "node:assert/strict";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -25,7 +26,11 @@ const ARGUMENTS = { setAnonymousSessions: [true], refreshSessionPage: [{ loginPa
 const rejections = (tab) =>
   tab.run(
     ([names, values]) =>
-      Promise.all(names.map((name) => harness.attempt(name, ...(values[name] ?? [])).then(({ code }) => `${name} ${code}`))),
+      Promise.all(
+        names.map((name) =>
+          harness.attempt(name, ...(values[name] ?? [])).then(({ code }) => `${name} ${code}`),
+        ),
+      ),
     [FUNCTIONS, ARGUMENTS],
   );
 
@@ -33,32 +38,49 @@ const rejections = (tab) =>
 const initError = (tab, build) =>
   tab.run(`(() => {
     const native = window.fetch;
-    try { harness.start((${build})()); } catch (error) { return { ...harness.describe(error), untouched: window.fetch === native }; }
+    try {
+      harness.start((${build})());
+    } catch (error) {
+      return { ...harness.describe(error), untouched: window.fetch === native };
+    }
   })()`);
 
-test("functions before init reject with code NOT_INITIALISED; getSnapshot and subscribe are harmless", async (visitor) => {
-  const tab = await visitor.tab();
-  assert.deepEqual(await rejections(tab), FUNCTIONS.map((name) => `${name} NOT_INITIALISED`));
-  const { message } = await tab.call("doesSessionExist");
-  assert.match(message, /init/);
-  assert.deepEqual(await tab.snapshot(), { state: "unknown" });
-  assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
-  assert.deepEqual(await server.calls(), {});
-});
+test(
+  "functions before init reject with code NOT_INITIALISED; " +
+    "getSnapshot and subscribe are harmless",
+  async (visitor) => {
+    const tab = await visitor.tab();
+    assert.deepEqual(
+      await rejections(tab),
+      FUNCTIONS.map((name) => `${name} NOT_INITIALISED`),
+    );
+    const { message } = await tab.call("doesSessionExist");
+    assert.match(message, /init/);
+    assert.deepEqual(await tab.snapshot(), { state: "unknown" });
+    assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
+    assert.deepEqual(await server.calls(), {});
+  },
+);
 
-test("importing does nothing: fetch is patched by init, at once, and given back by dispose", async (visitor) => {
-  const tab = await visitor.tab();
-  const patched = await tab.run(() => {
-    const native = window.fetch;
-    const before = window.fetch === native && String(native).includes("[native code]");
-    passerby.init({ apiDomain: location.origin, anonymous: {} });
-    const during = window.fetch !== native;
-    passerby.dispose();
-    return [before, during, window.fetch === native];
-  });
-  assert.deepEqual(patched, [true, true, true]);
-  assert.deepEqual(await rejections(tab), FUNCTIONS.map((name) => `${name} NOT_INITIALISED`));
-});
+test(
+  "importing does nothing: fetch is patched by init, " + "at once, and given back by dispose",
+  async (visitor) => {
+    const tab = await visitor.tab();
+    const patched = await tab.run(() => {
+      const native = window.fetch;
+      const before = window.fetch === native && String(native).includes("[native code]");
+      passerby.init({ apiDomain: location.origin, anonymous: {} });
+      const during = window.fetch !== native;
+      passerby.dispose();
+      return [before, during, window.fetch === native];
+    });
+    assert.deepEqual(patched, [true, true, true]);
+    assert.deepEqual(
+      await rejections(tab),
+      FUNCTIONS.map((name) => `${name} NOT_INITIALISED`),
+    );
+  },
+);
 
 test("a request on the line after init carries the session", async (visitor) => {
   const tab = await visitor.tab();
@@ -93,28 +115,43 @@ const REFUSED = [
   ["an apiDomain that is no URL", "() => ({ apiDomain: 'http://[' })", /apiDomain/],
   ["an apiDomain that is no text", "() => ({ apiDomain: 42 })", /apiDomain/],
   ["an apiBasePath that is no path", "() => ({ apiBasePath: 'http://[' })", /apiBasePath/],
-  ["NaN as the retry limit", "() => ({ maxRetryAttemptsForSessionRefresh: NaN })", /maxRetryAttemptsForSessionRefresh/],
-  ["a negative retry limit", "() => ({ maxRetryAttemptsForSessionRefresh: -1 })", /maxRetryAttemptsForSessionRefresh/],
-  ["equal status codes", "() => ({ sessionExpiredStatusCode: 403 })", /sessionExpiredStatusCode and invalidClaimStatusCode/],
+  [
+    "NaN as the retry limit",
+    "() => ({ maxRetryAttemptsForSessionRefresh: NaN })",
+    /maxRetryAttemptsForSessionRefresh/,
+  ],
+  [
+    "a negative retry limit",
+    "() => ({ maxRetryAttemptsForSessionRefresh: -1 })",
+    /maxRetryAttemptsForSessionRefresh/,
+  ],
+  [
+    "equal status codes",
+    "() => ({ sessionExpiredStatusCode: 403 })",
+    /sessionExpiredStatusCode and invalidClaimStatusCode/,
+  ],
 ];
 
-test("init with options that cannot work says what is wrong, and leaves the page as it was", async (visitor) => {
-  const tab = await visitor.tab();
-  const messages = new Map();
-  for (const [what, build, names] of REFUSED) {
-    const { error, code, message, untouched } = await initError(tab, build);
-    assert.deepEqual([error, code, untouched], ["SessionError", "BAD_CONFIG", true], what);
-    assert.match(message, names, what);
-    // Each mistake has a message of its own.
-    assert.equal(messages.get(message) ?? String(names), String(names), what);
-    messages.set(message, String(names));
-  }
-  assert.equal((await tab.fetch("/api/products")).status, 200, "the app's requests go out");
-  assert.equal((await tab.call("doesSessionExist")).code, "NOT_INITIALISED");
-  // And the mistake can be mended.
-  await tab.init({ anonymous: {} });
-  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
-});
+test(
+  "init with options that cannot work says what is wrong, " + "and leaves the page as it was",
+  async (visitor) => {
+    const tab = await visitor.tab();
+    const messages = new Map();
+    for (const [what, build, names] of REFUSED) {
+      const { error, code, message, untouched } = await initError(tab, build);
+      assert.deepEqual([error, code, untouched], ["SessionError", "BAD_CONFIG", true], what);
+      assert.match(message, names, what);
+      // Each mistake has a message of its own.
+      assert.equal(messages.get(message) ?? String(names), String(names), what);
+      messages.set(message, String(names));
+    }
+    assert.equal((await tab.fetch("/api/products")).status, 200, "the app's requests go out");
+    assert.equal((await tab.call("doesSessionExist")).code, "NOT_INITIALISED");
+    // And the mistake can be mended.
+    await tab.init({ anonymous: {} });
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+  },
+);
 
 test("init with unknown options names them in the console, and works", async (visitor) => {
   const tab = await visitor.tab({ anonymous: {}, tokenTransferMetod: "header", onEvent: 1 });
@@ -125,22 +162,28 @@ test("init with unknown options names them in the console, and works", async (vi
   assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
 });
 
-test("a second init in the shape of supertokens-web-js warns and changes nothing", async (visitor) => {
-  const { tab } = await visitor.guest();
-  await tab.run(() => {
-    window.patched = window.fetch;
-    const onHandleEvent = () => (window.calledSecond = true);
-    passerby.init({ appInfo: { apiDomain: "https://elsewhere.example" }, recipeList: [passerby.Session.init({ onHandleEvent })] });
-  });
-  assert.equal((await tab.signIn("Ada")).status, 200);
-  const problems = visitor.takeProblems();
-  assert.equal(problems.length, 1);
-  assert.match(problems[0], /already initialized/);
-  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
-  assert.equal(await tab.run(() => window.calledSecond), undefined);
-  assert.equal(await tab.run(() => window.fetch === window.patched), true);
-  assert.deepEqual(await visitor.cookies(), COOKIES.user);
-});
+test(
+  "a second init in the shape of " + "supertokens-web-js warns and changes nothing",
+  async (visitor) => {
+    const { tab } = await visitor.guest();
+    await tab.run(() => {
+      window.patched = window.fetch;
+      const onHandleEvent = () => (window.calledSecond = true);
+      passerby.init({
+        appInfo: { apiDomain: "https://elsewhere.example" },
+        recipeList: [passerby.Session.init({ onHandleEvent })],
+      });
+    });
+    assert.equal((await tab.signIn("Ada")).status, 200);
+    const problems = visitor.takeProblems();
+    assert.equal(problems.length, 1);
+    assert.match(problems[0], /already initialized/);
+    assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
+    assert.equal(await tab.run(() => window.calledSecond), undefined);
+    assert.equal(await tab.run(() => window.fetch === window.patched), true);
+    assert.deepEqual(await visitor.cookies(), COOKIES.user);
+  },
+);
 
 test("a second init takes effect whole: options, events, hooks, overrides", async (visitor) => {
   const { tab } = await visitor.guest();
@@ -159,13 +202,24 @@ test("a second init takes effect whole: options, events, hooks, overrides", asyn
   });
   assert.equal((await tab.signIn("Ada")).status, 200);
   assert.equal((await tab.call("getUserId")).value, "another");
-  assert.equal(typeof (await tab.call("getAccessToken")).value, "string", "tokens travel in headers now");
+  assert.equal(
+    typeof (await tab.call("getAccessToken")).value,
+    "string",
+    "tokens travel in headers now",
+  );
   assert.equal((await tab.xhr("/api/account")).status, 200);
   await tab.call("signOut");
   assert.deepEqual(await tab.run(() => seen), ["SESSION_CREATED", "SIGN_OUT", "SIGN_OUT"]);
   assert.deepEqual(await tab.eventNames(), [], "nothing for the first");
-  assert.equal(await tab.run(() => window.fetch === patched[0] && window.XMLHttpRequest === patched[1]), true);
-  assert.deepEqual(await tab.run(() => states), ["authenticated", "anonymous"], "and subscribers stay");
+  assert.equal(
+    await tab.run(() => window.fetch === patched[0] && window.XMLHttpRequest === patched[1]),
+    true,
+  );
+  assert.deepEqual(
+    await tab.run(() => states),
+    ["authenticated", "anonymous"],
+    "and subscribers stay",
+  );
 
   // No requests are ours any more but those of the new domain.
   await tab.run(() => passerby.init({ apiDomain: "https://elsewhere.example" }));
@@ -173,27 +227,43 @@ test("a second init takes effect whole: options, events, hooks, overrides", asyn
   assert.equal(request.headers().rid, undefined);
 });
 
-test("what is under way at a second init goes on, and an app that calls it at each navigation has one refresh", async (visitor) => {
-  const { tab, anonymousId } = await visitor.returningCustomer();
-  const seen = await tab.run(async () => {
-    const answers = [];
-    for (let i = 0; i < 5; i++) {
-      harness.start({ anonymous: {} });
-      answers.push(harness.request(`/api/account?${i}`), harness.xhr(`/api/account?xhr${i}`));
-    }
-    return (await Promise.all(answers)).map(({ status, body }) => [status, body.anonymousId].join());
-  });
-  assert.deepEqual([...new Set(seen)], [`200,${anonymousId}`]);
-  assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
-  assert.deepEqual((await tab.eventNames()).filter((name) => name === "REFRESH_SESSION").length, 1);
-});
+test(
+  "what is under way at a second init goes on, " +
+    "and an app that calls it at each navigation has one refresh",
+  async (visitor) => {
+    const { tab, anonymousId } = await visitor.returningCustomer();
+    const seen = await tab.run(async () => {
+      const answers = [];
+      for (let i = 0; i < 5; i++) {
+        harness.start({ anonymous: {} });
+        answers.push(harness.request(`/api/account?${i}`), harness.xhr(`/api/account?xhr${i}`));
+      }
+      return (await Promise.all(answers)).map(({ status, body }) =>
+        [status, body.anonymousId].join(),
+      );
+    });
+    assert.deepEqual([...new Set(seen)], [`200,${anonymousId}`]);
+    assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
+    assert.deepEqual(
+      (await tab.eventNames()).filter((name) => name === "REFRESH_SESSION").length,
+      1,
+    );
+  },
+);
 
 test("a second init with options that cannot work leaves the first in force", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
   const patched = "window.fetch === window.patched";
   await tab.run(() => void (window.patched = window.fetch));
   for (const options of ["{ apiDomain: '' }", "{ maxRetryAttemptsForSessionRefresh: 'x' }"]) {
-    const { code } = await initError(tab, `() => ({ onHandleEvent: null, override: { functions: () => ({ getUserId: async () => "wrong" }) }, ...${options} })`);
+    const { code } = await initError(
+      tab,
+      `() => ({
+        onHandleEvent: null,
+        override: { functions: () => ({ getUserId: async () => "wrong" }) },
+        ...${options}
+      })`,
+    );
     assert.equal(code, "BAD_CONFIG", options);
   }
   assert.equal(await tab.run(patched), true);
@@ -205,43 +275,66 @@ test("a second init with options that cannot work leaves the first in force", as
   assert.equal(await tab.run(patched), false);
 });
 
-test("where the policy forbids WebAssembly, the same code runs as JavaScript, and diagnose() says so", async (visitor) => {
-  const tab = await visitor.tab();
-  await tab.page.goto("/no-wasm.html");
-  await tab.init({ anonymous: {} });
+test(
+  "where the policy forbids WebAssembly, " +
+    "the same code runs as JavaScript, and diagnose() says so",
+  async (visitor) => {
+    const tab = await visitor.tab();
+    await tab.page.goto("/no-wasm.html");
+    await tab.init({ anonymous: {} });
 
-  assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
-  assert.deepEqual(await tab.call("isAnonymous"), { value: true });
-  const { value } = await tab.call("diagnose");
-  assert.deepEqual(value.map(({ code }) => code), ["WASM_BLOCKED"]);
-  assert.match(value[0].fix, /'wasm-unsafe-eval'/);
-  visitor.takeProblems();
-});
+    assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+    assert.deepEqual(await tab.call("isAnonymous"), { value: true });
+    const { value } = await tab.call("diagnose");
+    assert.deepEqual(
+      value.map(({ code }) => code),
+      ["WASM_BLOCKED"],
+    );
+    assert.match(value[0].fix, /'wasm-unsafe-eval'/);
+    visitor.takeProblems();
+  },
+);
 
-test("where the stand-in cannot be had either, the app's requests go out and calls say why", async (visitor) => {
-  await visitor.context.addInitScript(() => delete window.WebAssembly);
-  const tab = await visitor.tab({ anonymous: {}, fallbackUrl: "/nowhere.js" });
-  assert.equal((await tab.fetch("/api/products")).status, 200);
-  assert.deepEqual(await rejections(tab), FUNCTIONS.map((name) => `${name} NO_WASM`));
-  const { message } = await tab.call("doesSessionExist");
-  assert.match(message, /WebAssembly.*fallback\.js.*nowhere/);
-  assert.deepEqual(await tab.snapshot(), { state: "unknown" });
-  await tab.run(() => passerby.dispose());
-  assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
-  assert.ok(visitor.takeProblems().some((problem) => problem.includes("WebAssembly")), "it stands in the console");
-});
+test(
+  "where the stand-in cannot be had either, " + "the app's requests go out and calls say why",
+  async (visitor) => {
+    await visitor.context.addInitScript(() => delete window.WebAssembly);
+    const tab = await visitor.tab({ anonymous: {}, fallbackUrl: "/nowhere.js" });
+    assert.equal((await tab.fetch("/api/products")).status, 200);
+    assert.deepEqual(
+      await rejections(tab),
+      FUNCTIONS.map((name) => `${name} NO_WASM`),
+    );
+    const { message } = await tab.call("doesSessionExist");
+    assert.match(message, /WebAssembly.*fallback\.js.*nowhere/);
+    assert.deepEqual(await tab.snapshot(), { state: "unknown" });
+    await tab.run(() => passerby.dispose());
+    assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
+    assert.ok(
+      visitor.takeProblems().some((problem) => problem.includes("WebAssembly")),
+      "it stands in the console",
+    );
+  },
+);
 
 test("a page without a host name, as a file is one, can start it", async (visitor, t) => {
   const folder = await mkdtemp(join(tmpdir(), "passerby-file-"));
   t.after(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, "page.html"), '<script src="passerby.global.js"></script>');
-  await copyFile(join(import.meta.dirname, "../../pkg/dist/passerby.global.js"), join(folder, "passerby.global.js"));
+  await copyFile(
+    join(import.meta.dirname, "../../pkg/dist/passerby.global.js"),
+    join(folder, "passerby.global.js"),
+  );
   const tab = await visitor.tab();
   await tab.page.goto(`file://${folder}/page.html`);
   const seen = await tab.run((apiDomain) => {
     const native = window.fetch;
     supertokens.init({ apiDomain });
-    return [location.hostname, window.fetch !== native, supertokens.getSnapshot?.().state ?? "unknown"];
+    return [
+      location.hostname,
+      window.fetch !== native,
+      supertokens.getSnapshot?.().state ?? "unknown",
+    ];
   }, server.origin);
   assert.deepEqual(seen, ["", true, "unknown"]);
 });
@@ -257,7 +350,10 @@ test("diagnose() warns of a backend domain that is everybody's", async (visitor)
   for (const sessionTokenBackendDomain of [undefined, "localhost", ".example.com"]) {
     assert.deepEqual(await codes({ sessionTokenBackendDomain }), []);
   }
-  const [code] = await codes({ apiDomain: "https://api.shop.invalid", sessionTokenBackendDomain: ".invalid" });
+  const [code] = await codes({
+    apiDomain: "https://api.shop.invalid",
+    sessionTokenBackendDomain: ".invalid",
+  });
   assert.equal(code, "WIDE_DOMAIN");
   visitor.takeProblems();
 });

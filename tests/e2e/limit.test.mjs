@@ -1,4 +1,5 @@
-// Too many new sessions from one address (rule 13): the request goes on without one, and nobody is stuck.
+// Too many new sessions from one address (rule 13): the request goes on without one, and nobody is
+// stuck.
 
 import assert from "node:assert/strict";
 import { COOKIES, ofRule, openShop } from "./support/browser.mjs";
@@ -18,38 +19,55 @@ async function useUp(address) {
   assert.equal((await response.json()).kind, "anonymous");
 }
 
-test("over the limit, requests go on without a session and without a refresh, and say so", async (visitor) => {
-  await useUp("203.0.113.1");
-  const tab = await visitor.tab(OPTIONS);
+test(
+  "over the limit, requests go on without a session and without a refresh, and say so",
+  async (visitor) => {
+    await useUp("203.0.113.1");
+    const tab = await visitor.tab(OPTIONS);
 
-  const mode = await tab.run(async () => (await fetch("/api/me")).headers.get("st-anonymous-mode"));
+    const mode = await tab.run(async () =>
+      (await fetch("/api/me")).headers.get("st-anonymous-mode"),
+    );
 
-  assert.equal(mode, "limited");
-  const answers = await tab.fetchAll(5, "/api/me");
-  assert.deepEqual(answers.map(({ status, body }) => [status, body.kind]), Array(5).fill([200, "none"]));
-  assert.deepEqual(await server.calls(), { "GET /api/me": 7 });
-  assert.deepEqual(await tab.eventNames(), []);
-  assert.deepEqual(await visitor.cookies(), COOKIES.unknown);
-  assert.deepEqual(await tab.call("doesSessionExist"), { value: false });
-}, from("203.0.113.1"));
+    assert.equal(mode, "limited");
+    const answers = await tab.fetchAll(5, "/api/me");
+    assert.deepEqual(
+      answers.map(({ status, body }) => [status, body.kind]),
+      Array(5).fill([200, "none"]),
+    );
+    assert.deepEqual(await server.calls(), { "GET /api/me": 7 });
+    assert.deepEqual(await tab.eventNames(), []);
+    assert.deepEqual(await visitor.cookies(), COOKIES.unknown);
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: false });
+  },
+  from("203.0.113.1"),
+);
 
-test("over the limit, signing in works, and the visitor keeps the id from then on", async (visitor) => {
-  await useUp("203.0.113.2");
-  const tab = await visitor.tab(OPTIONS);
-  assert.equal((await tab.fetch("/api/me")).body.kind, "none");
+test(
+  "over the limit, signing in works, and the visitor keeps the id from then on",
+  async (visitor) => {
+    await useUp("203.0.113.2");
+    const tab = await visitor.tab(OPTIONS);
+    assert.equal((await tab.fetch("/api/me")).body.kind, "none");
 
-  assert.equal((await tab.signIn("Ada")).status, 200);
+    assert.equal((await tab.signIn("Ada")).status, 200);
 
-  const { anonymousId } = await tab.snapshot();
-  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
-  assert.deepEqual(await tab.call("signOut"), { value: undefined });
-  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
-  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-}, from("203.0.113.2"));
+    const { anonymousId } = await tab.snapshot();
+    assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
+    assert.deepEqual(await tab.call("signOut"), { value: undefined });
+    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  },
+  from("203.0.113.2"),
+);
 
-test("within the limit, and at another address: as ever", async (visitor) => {
-  await useUp("203.0.113.3");
-  const { tab, anonymousId } = await visitor.guest();
-  assert.equal((await tab.fetch("/api/me")).body.anonymousId, anonymousId);
-  assert.equal((await server.calls())[REFRESH], undefined);
-}, from("203.0.113.4"));
+test(
+  "within the limit, and at another address: as ever",
+  async (visitor) => {
+    await useUp("203.0.113.3");
+    const { tab, anonymousId } = await visitor.guest();
+    assert.equal((await tab.fetch("/api/me")).body.anonymousId, anonymousId);
+    assert.equal((await server.calls())[REFRESH], undefined);
+  },
+  from("203.0.113.4"),
+);

@@ -1,4 +1,5 @@
-// A server that makes the anonymous session when the page is loaded (rule 13, `mint_for_navigations`): scripts see nothing of it at first.
+// A server that makes the anonymous session when the page is loaded (rule 13,
+// `mint_for_navigations`): scripts see nothing of it at first.
 
 import assert from "node:assert/strict";
 import { COOKIES, ofRule, openShop } from "./support/browser.mjs";
@@ -14,7 +15,9 @@ async function loaded(visitor) {
   const tab = await visitor.tab();
   // As a page, and one without any script.
   await tab.page.goto("/api/me");
-  const { value } = (await visitor.context.cookies()).find(({ name }) => name === "sAnonymousToken");
+  const { value } = (await visitor.context.cookies()).find(
+    ({ name }) => name === "sAnonymousToken",
+  );
   assert.deepEqual(Object.keys(await visitor.cookies()), ["sAnonymousToken"]);
   await tab.page.goto("/blank.html");
   const { anonymousId } = JSON.parse(Buffer.from(value.split(".")[1], "base64url"));
@@ -22,7 +25,8 @@ async function loaded(visitor) {
   return { tab, anonymousId };
 }
 
-const recovered = (tab) => tab.page.waitForFunction(() => passerby.getSnapshot().state === "anonymous");
+const recovered = (tab) =>
+  tab.page.waitForFunction(() => passerby.getSnapshot().state === "anonymous");
 
 test("the SDK takes over the session of the page with its first requests", async (visitor) => {
   const { tab, anonymousId } = await loaded(visitor);

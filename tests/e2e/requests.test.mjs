@@ -1,4 +1,5 @@
-// The app's own requests: whatever `fetch` takes goes through, arrives whole, and what is none of ours is left alone.
+// The app's own requests: whatever `fetch` takes goes through, arrives whole, and what is none of
+// ours is left alone.
 
 import assert from "node:assert/strict";
 import { COOKIES, openShop } from "./support/browser.mjs";
@@ -23,9 +24,11 @@ const INPUTS = {
   "a URL": () => harness.request(new URL("/api/me", location)),
   "a String object": () => harness.request(new String("/api/me")),
   "an object with toString": () => harness.request({ toString: () => "/api/me" }),
-  "an anchor": () => harness.request(Object.assign(document.createElement("a"), { href: "/api/me" })),
+  "an anchor": () =>
+    harness.request(Object.assign(document.createElement("a"), { href: "/api/me" })),
   "a Request": () => harness.request(new Request("/api/me")),
-  "a Request with init": () => harness.request(new Request("/api/me", { method: "POST" }), { method: "GET" }),
+  "a Request with init": () =>
+    harness.request(new Request("/api/me", { method: "POST" }), { method: "GET" }),
   "a Request as init": () => harness.request("/api/me", new Request("/elsewhere")),
   "null as init": () => harness.request("/api/me", null),
   "headers as a list": () => harness.request("/api/me", { headers: [["x-a", "1"]] }),
@@ -98,18 +101,22 @@ test("a request can be aborted while it waits for the refresh", async (visitor) 
 /** Bodies that must arrive twice, and whole; each is code that runs in the page. */
 const BODIES = {
   "a string": (url) => harness.request(url, { method: "POST", body: "ä\u{1f335}" }),
-  "a Blob": (url) => harness.request(url, { method: "POST", body: new Blob(["ab", "c"], { type: "text/x" }) }),
-  "URLSearchParams": (url) => harness.request(url, { method: "POST", body: new URLSearchParams({ a: "1", b: "ä&" }) }),
-  "bytes": (url) => harness.request(url, { method: "POST", body: new Uint8Array([65, 66, 0, 67]) }),
-  "a Request with a string": (url) => harness.request(new Request(url, { method: "POST", body: "text" })),
-  "a Request with a Blob": (url) => harness.request(new Request(url, { method: "POST", body: new Blob(["blob"]) })),
+  "a Blob": (url) =>
+    harness.request(url, { method: "POST", body: new Blob(["ab", "c"], { type: "text/x" }) }),
+  URLSearchParams: (url) =>
+    harness.request(url, { method: "POST", body: new URLSearchParams({ a: "1", b: "ä&" }) }),
+  bytes: (url) => harness.request(url, { method: "POST", body: new Uint8Array([65, 66, 0, 67]) }),
+  "a Request with a string": (url) =>
+    harness.request(new Request(url, { method: "POST", body: "text" })),
+  "a Request with a Blob": (url) =>
+    harness.request(new Request(url, { method: "POST", body: new Blob(["blob"]) })),
   "a Request with FormData": (url) => {
     const form = new FormData();
     form.set("name", "Ada");
     form.set("file", new File(["content"], "plant.txt"));
     return harness.request(new Request(url, { method: "POST", body: form }));
   },
-  "FormData": (url) => {
+  FormData: (url) => {
     const form = new FormData();
     form.set("name", "Ada");
     form.set("file", new File(["content"], "plant.txt"));
@@ -117,74 +124,100 @@ const BODIES = {
   },
 };
 
-test("bodies arrive whole, before and after a refresh", async (visitor, t) => {
-  const api = await record(t, "localhost");
-  const { tab } = await visitor.customer();
-  for (const [name, request] of Object.entries(BODIES)) {
+test(
+  "bodies arrive whole, before and after a refresh",
+  async (visitor, t) => {
+    const api = await record(t, "localhost");
+    const { tab } = await visitor.customer();
+    for (const [name, request] of Object.entries(BODIES)) {
+      api.refusals = 1;
+      api.requests.splice(0);
+      await visitor.forget();
+
+      const { status, body } = await tab.run(request, api.url);
+
+      const [first, second, ...more] = api.requests.filter(({ method }) => method !== "OPTIONS");
+      assert.equal(status, 200, name);
+      assert.deepEqual(more, []);
+      assert.ok(first.body.length >= 3, `${name}: ${first.body}`);
+      // Each attempt of a form has a boundary of its own.
+      const normal = (text) => text.replace(/-{4}WebKitFormBoundary\w+/g, "boundary");
+      assert.equal(normal(second.body), normal(first.body), name);
+      assert.equal(body, second.body);
+      assert.equal(
+        normal(second.headers["content-type"] ?? ""),
+        normal(first.headers["content-type"] ?? ""),
+        `${name}: the same type`,
+      );
+      assert.deepEqual(await server.calls(), { [REFRESH]: 1 }, name);
+    }
+  },
+  TALKS_TO_OTHERS,
+);
+
+test(
+  "a Request with a body can be sent once more by the app, as its clone",
+  async (visitor, t) => {
+    const api = await record(t, "localhost");
+    const { tab } = await visitor.customer();
     api.refusals = 1;
-    api.requests.splice(0);
-    await visitor.forget();
-
-    const { status, body } = await tab.run(request, api.url);
-
-    const [first, second, ...more] = api.requests.filter(({ method }) => method !== "OPTIONS");
-    assert.equal(status, 200, name);
-    assert.deepEqual(more, []);
-    assert.ok(first.body.length >= 3, `${name}: ${first.body}`);
-    // Each attempt of a form has a boundary of its own.
-    const normal = (text) => text.replace(/-{4}WebKitFormBoundary\w+/g, "boundary");
-    assert.equal(normal(second.body), normal(first.body), name);
-    assert.equal(body, second.body);
-    assert.equal(
-      normal(second.headers["content-type"] ?? ""),
-      normal(first.headers["content-type"] ?? ""),
-      `${name}: the same type`,
+    const answers = await tab.run(async (url) => {
+      const request = new Request(url, { method: "POST", body: new Blob(["once"]) });
+      const copy = request.clone();
+      return [await harness.request(request), await harness.request(copy)];
+    }, api.url);
+    assert.deepEqual(
+      answers.map(({ status, body }) => [status, body]),
+      [
+        [200, "once"],
+        [200, "once"],
+      ],
     );
-    assert.deepEqual(await server.calls(), { [REFRESH]: 1 }, name);
-  }
-}, TALKS_TO_OTHERS);
+  },
+  TALKS_TO_OTHERS,
+);
 
-test("a Request with a body can be sent once more by the app, as its clone", async (visitor, t) => {
-  const api = await record(t, "localhost");
-  const { tab } = await visitor.customer();
-  api.refusals = 1;
-  const answers = await tab.run(async (url) => {
-    const request = new Request(url, { method: "POST", body: new Blob(["once"]) });
-    const copy = request.clone();
-    return [await harness.request(request), await harness.request(copy)];
-  }, api.url);
-  assert.deepEqual(answers.map(({ status, body }) => [status, body]), [[200, "once"], [200, "once"]]);
-}, TALKS_TO_OTHERS);
-
-test("a stream that can be read once only: the refresh is made, the refusal handed over, nothing hangs", async (visitor) => {
-  const { tab } = await visitor.customer();
-  // Chromium sends streams by HTTP/2 only; the answer is given before it comes to that.
-  await tab.page.route("**/api/stream", (route) => route.fulfill({ status: 401, json: { message: "try refresh token" } }));
-  const { status, body } = await tab.run(() =>
-    harness.request("/api/stream", {
-      method: "POST",
-      duplex: "half",
-      body: new ReadableStream({
-        start(controller) {
-          controller.enqueue(new TextEncoder().encode("once"));
-          controller.close();
-        },
+test(
+  "a stream that can be read once only: " +
+    "the refresh is made, the refusal handed over, nothing hangs",
+  async (visitor) => {
+    const { tab } = await visitor.customer();
+    // Chromium sends streams by HTTP/2 only; the answer is given before it comes to that.
+    await tab.page.route("**/api/stream", (route) =>
+      route.fulfill({ status: 401, json: { message: "try refresh token" } }),
+    );
+    const { status, body } = await tab.run(() =>
+      harness.request("/api/stream", {
+        method: "POST",
+        duplex: "half",
+        body: new ReadableStream({
+          start(controller) {
+            controller.enqueue(new TextEncoder().encode("once"));
+            controller.close();
+          },
+        }),
       }),
-    }),
-  );
-  assert.deepEqual([status, body], [401, { message: "try refresh token" }]);
-  assert.deepEqual(visitor.takeProblems(), ["The session was refreshed, but a stream cannot be sent again"]);
-  assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
-  await visitor.forget();
-  assert.equal((await tab.fetch("/api/account")).status, 200);
-  assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
-  assert.deepEqual(await visitor.cookies(), COOKIES.user);
-});
+    );
+    assert.deepEqual([status, body], [401, { message: "try refresh token" }]);
+    assert.deepEqual(visitor.takeProblems(), [
+      "The session was refreshed, but a stream cannot be sent again",
+    ]);
+    assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
+    await visitor.forget();
+    assert.equal((await tab.fetch("/api/account")).status, 200);
+    assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
+    assert.deepEqual(await visitor.cookies(), COOKIES.user);
+  },
+);
 
 test("a stream over HTTP/1 fails as without the SDK", async (visitor) => {
   const tab = await visitor.tab();
   const send = () =>
-    harness.request("/api/cart", { method: "POST", duplex: "half", body: new Blob(["{}"]).stream() });
+    harness.request("/api/cart", {
+      method: "POST",
+      duplex: "half",
+      body: new Blob(["{}"]).stream(),
+    });
   const before = await tab.run(send);
   await tab.init({ anonymous: {} });
   assert.deepEqual(await tab.run(send), before);
@@ -192,26 +225,41 @@ test("a stream over HTTP/1 fails as without the SDK", async (visitor) => {
   assert.equal((await tab.fetch("/api/me")).status, 200);
 });
 
-test("a request to another origin is not touched", async (visitor, t) => {
-  const stranger = await record(t, "127.0.0.1");
-  const { tab } = await visitor.returningCustomer();
-  stranger.refusals = 1;
+test(
+  "a request to another origin is not touched",
+  async (visitor, t) => {
+    const stranger = await record(t, "127.0.0.1");
+    const { tab } = await visitor.returningCustomer();
+    stranger.refusals = 1;
 
-  const refused = await tab.fetch(stranger.url);
-  const posted = await tab.fetch(stranger.url, { method: "POST", body: "text" });
+    const refused = await tab.fetch(stranger.url);
+    const posted = await tab.fetch(stranger.url, { method: "POST", body: "text" });
 
-  assert.equal(refused.status, 401, "its refusals are its own affair");
-  assert.deepEqual([posted.status, posted.body], [200, "text"]);
-  // No preflight either: no header was added that would want one. And with credentials its answer could not be read.
-  assert.deepEqual(stranger.requests.map(({ method }) => method), ["GET", "POST"]);
-  for (const { headers } of stranger.requests) {
-    for (const name of ["rid", "st-auth-mode", "anti-csrf", "authorization", "cookie", "fdi-version"]) {
-      assert.equal(headers[name], undefined, name);
+    assert.equal(refused.status, 401, "its refusals are its own affair");
+    assert.deepEqual([posted.status, posted.body], [200, "text"]);
+    // No preflight either: no header was added that would want one. And with credentials its answer
+    // could not be read.
+    assert.deepEqual(
+      stranger.requests.map(({ method }) => method),
+      ["GET", "POST"],
+    );
+    for (const { headers } of stranger.requests) {
+      for (const name of [
+        "rid",
+        "st-auth-mode",
+        "anti-csrf",
+        "authorization",
+        "cookie",
+        "fdi-version",
+      ]) {
+        assert.equal(headers[name], undefined, name);
+      }
     }
-  }
-  assert.deepEqual(await server.calls(), {});
-  assert.deepEqual(await tab.eventNames(), []);
-}, TALKS_TO_OTHERS);
+    assert.deepEqual(await server.calls(), {});
+    assert.deepEqual(await tab.eventNames(), []);
+  },
+  TALKS_TO_OTHERS,
+);
 
 test("a request marked as not ours is not touched", async (visitor) => {
   const { tab } = await visitor.returningCustomer();
@@ -225,47 +273,73 @@ test("a request marked as not ours is not touched", async (visitor) => {
   assert.deepEqual(await tab.eventNames(), []);
 });
 
-test("an address is resolved before it is judged: what is not ours gets nothing, and a dot makes no stranger", async (visitor, t) => {
-  const stranger = await record(t, "127.0.0.1");
-  const { tab } = await visitor.customer("Ada", { anonymous: {}, tokenTransferMethod: "header" });
-  const { host } = new URL(stranger.url);
-  await tab.fetch(`//${host}/x`);
-  await tab.fetch(`///${host}/x`);
-  await tab.xhr(`//${host}/x`);
-  for (const { headers, method } of stranger.requests) {
-    assert.equal(method, "GET", "no permission was asked for");
-    for (const name of ["rid", "st-auth-mode", "anti-csrf", "authorization", "cookie"]) assert.equal(headers[name], undefined, name);
-  }
-  assert.equal(stranger.requests.length, 3);
+test(
+  "an address is resolved before it is judged: what is not ours gets nothing, and a dot " +
+    "makes no stranger",
+  async (visitor, t) => {
+    const stranger = await record(t, "127.0.0.1");
+    const { tab } = await visitor.customer("Ada", { anonymous: {}, tokenTransferMethod: "header" });
+    const { host } = new URL(stranger.url);
+    await tab.fetch(`//${host}/x`);
+    await tab.fetch(`///${host}/x`);
+    await tab.xhr(`//${host}/x`);
+    for (const { headers, method } of stranger.requests) {
+      assert.equal(method, "GET", "no permission was asked for");
+      for (const name of ["rid", "st-auth-mode", "anti-csrf", "authorization", "cookie"])
+        assert.equal(headers[name], undefined, name);
+    }
+    assert.equal(stranger.requests.length, 3);
 
-  const seen = new Map();
-  visitor.context.on("request", (request) => seen.set(request.url().replace(server.origin, ""), request.headers().rid));
-  await tab.run(async () => {
-    const blob = URL.createObjectURL(new Blob(["x"]));
-    for (const url of [blob, "data:text/plain,x", "data.json", "./a.b", "api/me?next=superTokensDoNotDoInterception"]) await fetch(url);
-  });
-  for (const [url, rid] of seen) assert.equal(rid, /^(blob|data):/.test(url) ? undefined : "anti-csrf", url);
-  assert.deepEqual([...seen.keys()].filter((url) => url.startsWith("/")), ["/data.json", "/a.b", "/api/me?next=superTokensDoNotDoInterception"]);
-}, TALKS_TO_OTHERS);
+    const seen = new Map();
+    visitor.context.on("request", (request) =>
+      seen.set(request.url().replace(server.origin, ""), request.headers().rid),
+    );
+    await tab.run(async () => {
+      const blob = URL.createObjectURL(new Blob(["x"]));
+      for (const url of [
+        blob,
+        "data:text/plain,x",
+        "data.json",
+        "./a.b",
+        "api/me?next=superTokensDoNotDoInterception",
+      ])
+        await fetch(url);
+    });
+    for (const [url, rid] of seen)
+      assert.equal(rid, /^(blob|data):/.test(url) ? undefined : "anti-csrf", url);
+    assert.deepEqual(
+      [...seen.keys()].filter((url) => url.startsWith("/")),
+      ["/data.json", "/a.b", "/api/me?next=superTokensDoNotDoInterception"],
+    );
+  },
+  TALKS_TO_OTHERS,
+);
 
-test("the caller's headers and credentials stay as they are", async (visitor, t) => {
-  const api = await record(t, "localhost");
-  const { tab } = await visitor.customer();
-  const send = (init) => tab.fetch(api.url, init);
-  await send({ headers: { rid: "mine" } });
-  await send({ credentials: "omit" });
-  await send();
-  const [mine, omitted, plain] = api.requests.filter(({ method }) => method === "GET");
-  assert.equal(mine.headers.rid, "mine");
-  assert.equal(omitted.headers.cookie, undefined);
-  assert.match(plain.headers.cookie, /sAccessToken=/);
-  assert.equal(plain.headers.rid, "anti-csrf");
-  assert.equal(plain.headers["st-auth-mode"], "cookie");
-}, TALKS_TO_OTHERS);
+test(
+  "the caller's headers and credentials stay as they are",
+  async (visitor, t) => {
+    const api = await record(t, "localhost");
+    const { tab } = await visitor.customer();
+    const send = (init) => tab.fetch(api.url, init);
+    await send({ headers: { rid: "mine" } });
+    await send({ credentials: "omit" });
+    await send();
+    const [mine, omitted, plain] = api.requests.filter(({ method }) => method === "GET");
+    assert.equal(mine.headers.rid, "mine");
+    assert.equal(omitted.headers.cookie, undefined);
+    assert.match(plain.headers.cookie, /sAccessToken=/);
+    assert.equal(plain.headers.rid, "anti-csrf");
+    assert.equal(plain.headers["st-auth-mode"], "cookie");
+  },
+  TALKS_TO_OTHERS,
+);
 
 test("what we send with has the name that apps of SuperTokens know it by", async (visitor) => {
   const { tab } = await visitor.guest();
-  const sent = (run) => Promise.all([tab.page.waitForRequest("**/api/me*"), tab.run(run)]).then(([request]) => request.headers().rid);
+  const sent = (run) =>
+    Promise.all([tab.page.waitForRequest("**/api/me*"), tab.run(run)]).then(
+      ([request]) => request.headers().rid,
+    );
   assert.equal(await sent(() => fetch("/api/me?with")), "anti-csrf");
   assert.equal(await sent(() => __supertokensOriginalFetch("/api/me?past")), undefined);
   const seen = await tab.run(async () => {
@@ -274,7 +348,17 @@ test("what we send with has the name that apps of SuperTokens know it by", async
     window.__supertokensOriginalFetch = (...values) => (urls.push(values[0]), beneath(...values));
     const { status } = await fetch("/api/me?through");
     passerby.dispose();
-    return { status, urls, isNative: fetch === beneath, isThere: "__supertokensOriginalFetch" in window };
+    return {
+      status,
+      urls,
+      isNative: fetch === beneath,
+      isThere: "__supertokensOriginalFetch" in window,
+    };
   });
-  assert.deepEqual(seen, { status: 200, urls: ["/api/me?through"], isNative: true, isThere: false });
+  assert.deepEqual(seen, {
+    status: 200,
+    urls: ["/api/me?through"],
+    isNative: true,
+    isThere: false,
+  });
 });

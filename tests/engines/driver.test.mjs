@@ -17,24 +17,33 @@ async function tried(act) {
     page = await (await browser.newContext()).newPage();
     return act(page, ++tries, browser);
   };
-  const outcome = await driver.run("a flow", run, () => [page.evaluate("1")]).then(
-    (value) => ({ value }),
-    (error) => ({ error }),
-  );
+  const outcome = await driver
+    .run("a flow", run, () => [page.evaluate("1")])
+    .then(
+      (value) => ({ value }),
+      (error) => ({ error }),
+    );
   await driver.close();
   return { ...outcome, tries, said };
 }
 
-test("a page that no longer answers is given up for a new browser, once, and that is said", async () => {
-  const hang = (page) => page.evaluate("for (;;);");
-  const { value, tries, said } = await tried((page, tries) => (tries === 1 ? hang(page) : "done"));
-  assert.deepEqual([value, tries], ["done", 2]);
-  assert.match(said.join(), /^a flow: the driver failed \(Error: not done in 4000 ms\)/);
-  assert.equal((await tried(hang)).tries, 2);
-});
+test(
+  "a page that no longer answers is given up for a new browser, " + "once, and that is said",
+  async () => {
+    const hang = (page) => page.evaluate("for (;;);");
+    const { value, tries, said } = await tried((page, tries) =>
+      tries === 1 ? hang(page) : "done",
+    );
+    assert.deepEqual([value, tries], ["done", 2]);
+    assert.match(said.join(), /^a flow: the driver failed \(Error: not done in 4000 ms\)/);
+    assert.equal((await tried(hang)).tries, 2);
+  },
+);
 
 test("so are a browser that is gone and a driver that says so", async () => {
-  const gone = await tried((page, tries, browser) => tries === 1 && browser.close().then(() => page.evaluate("1")));
+  const gone = await tried(
+    (page, tries, browser) => tries === 1 && browser.close().then(() => page.evaluate("1")),
+  );
   assert.deepEqual([gone.error, gone.tries], [undefined, 2]);
   const fault = await tried((_, tries) => {
     if (tries === 1) throw new DriverFault("timeout");

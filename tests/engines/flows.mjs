@@ -10,7 +10,11 @@ const isCustomer = (names) => names.includes("sAccessToken") && names.includes("
 /** @type {import("./support/run.mjs").Flow[]} */
 export const flows = [];
 
-/** @param {string} name @param {import("./support/run.mjs").Flow["run"]} run @param {import("./support/run.mjs").Flow["except"]} [except] */
+/**
+ * @param {string} name
+ * @param {import("./support/run.mjs").Flow["run"]} run
+ * @param {import("./support/run.mjs").Flow["except"]} [except]
+ */
 const flow = (name, run, except) => flows.push({ name, run, except });
 
 const ids = (answers) => [...new Set(answers.map(({ body }) => body.anonymousId))];
@@ -23,7 +27,7 @@ const variants = (name, run) => {
   flow(`${name} (transactions)`, (visitor) => run(visitor, WITHOUT_LOCKS));
 };
 
-// --- guests --------------------------------------------------------------------------------------------------------
+// --- guests --------------------------------------------------------------------------------------
 
 flow("init is at once, and the first request brings one anonymous session", async (visitor) => {
   const tab = await visitor.tab();
@@ -43,7 +47,9 @@ flow("init is at once, and the first request brings one anonymous session", asyn
 
 flow("ten first requests at once: one session", async (visitor) => {
   const tab = await visitor.tab({ anonymous: {} });
-  const answers = await tab.run(() => Promise.all(Array.from({ length: 10 }, (_, i) => harness.request(`/api/me?${i}`))));
+  const answers = await tab.run(() =>
+    Promise.all(Array.from({ length: 10 }, (_, i) => harness.request(`/api/me?${i}`))),
+  );
   assert.equal(ids(answers).length, 1);
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
 });
@@ -51,7 +57,10 @@ flow("ten first requests at once: one session", async (visitor) => {
 variants("three tabs with five first requests each: one anonymousId", async (visitor, without) => {
   const tabs = [];
   for (let i = 0; i < 3; i++) tabs.push(await visitor.tab({ anonymous: {} }, without));
-  const call = () => Promise.all(Array.from({ length: 5 }, (_, i) => harness.request(`/api/me?${Math.random()}${i}`)));
+  const call = () =>
+    Promise.all(
+      Array.from({ length: 5 }, (_, i) => harness.request(`/api/me?${Math.random()}${i}`)),
+    );
   const answers = (await Promise.all(tabs.map((tab) => tab.run(call)))).flat();
   assert.equal(ids(answers).length, 1, JSON.stringify(answers));
 });
@@ -82,7 +91,7 @@ flow("front tokens that cannot be read are replaced", async (visitor) => {
   }
 });
 
-// --- customers -----------------------------------------------------------------------------------------------------
+// --- customers -----------------------------------------------------------------------------------
 
 flow("login keeps the id and the cart", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
@@ -90,24 +99,39 @@ flow("login keeps the id and the cart", async (visitor) => {
   assert.equal((await tab.signIn("Ada")).status, 200);
   const { state, userId, anonymousId: kept } = await tab.snapshot();
   assert.deepEqual([state, userId, kept], ["authenticated", "ada", anonymousId]);
-  assert.equal((await tab.fetch("/api/cart")).body.items?.[0]?.quantity ?? (await tab.fetch("/api/cart")).body.lines?.[0]?.quantity, 2);
+  assert.equal(
+    (await tab.fetch("/api/cart")).body.items?.[0]?.quantity ??
+      (await tab.fetch("/api/cart")).body.lines?.[0]?.quantity,
+    2,
+  );
   assert.ok(isCustomer(await visitor.cookieNames()));
 });
 
 flow("expiry: one refresh for twenty requests, by fetch and XMLHttpRequest", async (visitor) => {
   const { tab, anonymousId } = await visitor.returningCustomer();
   const answers = await tab.run(() =>
-    Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 ? harness.request : harness.xhr)(`/api/account?${i}`))),
+    Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        (i % 2 ? harness.request : harness.xhr)(`/api/account?${i}`),
+      ),
+    ),
   );
   assert.deepEqual(statuses(answers), [200]);
   assert.deepEqual(ids(answers), [anonymousId]);
   assert.equal(visitor.refreshes(), 1);
-  assert.deepEqual((await tab.eventNames()).filter((name) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED"), ["REFRESH_SESSION"]);
+  assert.deepEqual(
+    (await tab.eventNames()).filter((name) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED"),
+    ["REFRESH_SESSION"],
+  );
 });
 
 variants("three tabs at expiry: one refresh", async (visitor, without) => {
   const { tab } = await visitor.customer(undefined, without);
-  const tabs = [tab, await visitor.tab({ anonymous: {} }, without), await visitor.tab({ anonymous: {} }, without)];
+  const tabs = [
+    tab,
+    await visitor.tab({ anonymous: {} }, without),
+    await visitor.tab({ anonymous: {} }, without),
+  ];
   await tab.expire();
   await visitor.forget();
   visitor.front.refreshTime = 150;
@@ -116,29 +140,35 @@ variants("three tabs at expiry: one refresh", async (visitor, without) => {
   assert.equal(visitor.refreshes(), 1);
 });
 
-variants("a tab that is closed while it refreshes does not keep the others waiting", async (visitor, without) => {
-  const { tab } = await visitor.customer(undefined, without);
-  const other = await visitor.tab({ anonymous: {} }, without);
-  await tab.expire();
-  visitor.front.refreshTime = 400;
-  await other.run(() => void fetch("/api/account?first").catch(() => {}));
-  while (!visitor.refreshes()) await new Promise((done) => setTimeout(done, 20));
-  const start = Date.now();
-  const [{ status }] = await Promise.all([tab.fetch("/api/account"), other.page.close()]);
-  assert.equal(status, 200);
-  assert.ok(Date.now() - start < 8000, `${Date.now() - start} ms`);
-});
+variants(
+  "a tab that is closed while it refreshes does not keep the others waiting",
+  async (visitor, without) => {
+    const { tab } = await visitor.customer(undefined, without);
+    const other = await visitor.tab({ anonymous: {} }, without);
+    await tab.expire();
+    visitor.front.refreshTime = 400;
+    await other.run(() => void fetch("/api/account?first").catch(() => {}));
+    while (!visitor.refreshes()) await new Promise((done) => setTimeout(done, 20));
+    const start = Date.now();
+    const [{ status }] = await Promise.all([tab.fetch("/api/account"), other.page.close()]);
+    assert.equal(status, 200);
+    assert.ok(Date.now() - start < 8000, `${Date.now() - start} ms`);
+  },
+);
 
-flow("revoked by the back end: anonymous before the app hears of it, with the same id", async (visitor) => {
-  const { tab, anonymousId } = await visitor.customer();
-  await tab.post("/api/demo/revoke");
-  await visitor.forget();
-  assert.equal((await tab.fetch("/api/account")).status, 401);
-  const [{ name, state, anonymousId: kept, answers }] = await tab.events();
-  assert.deepEqual([name, state, kept], ["UNAUTHORISED(true)", "anonymous", anonymousId]);
-  assert.deepEqual(answers, { exists: true, isAnonymous: true, anonymousId });
-  assert.deepEqual(visitor.front.requests, [ACCOUNT, "POST /auth/session/refresh"]);
-});
+flow(
+  "revoked by the back end: anonymous before the app hears of it, with the same id",
+  async (visitor) => {
+    const { tab, anonymousId } = await visitor.customer();
+    await tab.post("/api/demo/revoke");
+    await visitor.forget();
+    assert.equal((await tab.fetch("/api/account")).status, 401);
+    const [{ name, state, anonymousId: kept, answers }] = await tab.events();
+    assert.deepEqual([name, state, kept], ["UNAUTHORISED(true)", "anonymous", anonymousId]);
+    assert.deepEqual(answers, { exists: true, isAnonymous: true, anonymousId });
+    assert.deepEqual(visitor.front.requests, [ACCOUNT, "POST /auth/session/refresh"]);
+  },
+);
 
 flow("theft of a token: told, and anonymous with the same id", async (visitor) => {
   const { tab, anonymousId } = await visitor.customer();
@@ -170,14 +200,18 @@ flow("header mode: login, expiry, refresh, sign-out", async (visitor) => {
 
 flow("/refresh-session goes back with a new token, to this site only", async (visitor) => {
   const { tab } = await visitor.returningCustomer();
-  for (const [back, where] of [["/pages/engine.html%3Fback", "/pages/engine.html"], ["https://elsewhere.example/", "/"], ["//elsewhere.example", "/"]]) {
+  for (const [back, where] of [
+    ["/pages/engine.html%3Fback", "/pages/engine.html"],
+    ["https://elsewhere.example/", "/"],
+    ["//elsewhere.example", "/"],
+  ]) {
     // The page leads on before it is there, which some drivers take for a failure.
     await tab.page.goto(`/pages/refresh.html?redirectBack=${back}`).catch(() => {});
     await tab.page.waitForFunction((where) => location.pathname === where, where);
   }
 });
 
-// --- other tabs ----------------------------------------------------------------------------------------------------
+// --- other tabs ----------------------------------------------------------------------------------
 
 /** What a subscriber of another tab finds each time it is called. */
 async function listening(visitor, without, options = { anonymous: {} }) {
@@ -189,17 +223,23 @@ async function listening(visitor, without, options = { anonymous: {} }) {
   return other;
 }
 
-for (const [name, without] of [["", []], [", without CookieStore", ["cookieStore"]]]) {
-  flow(`other tabs hear of login and sign-out, and then know the new state${name}`, async (visitor) => {
-    const { tab } = await visitor.guest();
-    const other = await listening(visitor, without);
-    for (let round = 0; round < 5; round++) {
-      await tab.signIn("Ada");
-      await other.page.waitForFunction(() => seen.at(-1) === "authenticated");
-      await tab.call("signOut");
-      await other.page.waitForFunction(() => seen.at(-1) === "anonymous");
-    }
-  });
+for (const [name, without] of [
+  ["", []],
+  [", without CookieStore", ["cookieStore"]],
+]) {
+  flow(
+    `other tabs hear of login and sign-out, and then know the new state${name}`,
+    async (visitor) => {
+      const { tab } = await visitor.guest();
+      const other = await listening(visitor, without);
+      for (let round = 0; round < 5; round++) {
+        await tab.signIn("Ada");
+        await other.page.waitForFunction(() => seen.at(-1) === "authenticated");
+        await tab.call("signOut");
+        await other.page.waitForFunction(() => seen.at(-1) === "anonymous");
+      }
+    },
+  );
 }
 
 flow("events of other tabs, for apps that want them", async (visitor) => {
@@ -207,7 +247,11 @@ flow("events of other tabs, for apps that want them", async (visitor) => {
   const { tab } = await visitor.guest(options);
   const other = await visitor.tab(options);
   await tab.signIn("Ada");
-  await other.page.waitForFunction(() => harness.events.some(({ name, state }) => name === "SESSION_CREATED" && state === "authenticated"));
+  await other.page.waitForFunction(() =>
+    harness.events.some(
+      ({ name, state }) => name === "SESSION_CREATED" && state === "authenticated",
+    ),
+  );
 });
 
 flow("back to a page that the browser kept: its subscribers know what changed", async (visitor) => {
@@ -222,13 +266,15 @@ flow("back to a page that the browser kept: its subscribers know what changed", 
   await tab.run(() => document.forms[0].submit()).catch(() => {});
   await tab.page.waitForFunction(() => location.pathname === "/");
   await tab.run(() => history.go(-2)).catch(() => {});
-  await tab.page.waitForFunction(() => location.pathname === "/pages/engine.html" && window.harness);
+  await tab.page.waitForFunction(
+    () => location.pathname === "/pages/engine.html" && window.harness,
+  );
   const isRestored = await tab.run(() => window.isRestored === true);
   if (!isRestored) return;
   await tab.page.waitForFunction(() => shown !== "anonymous");
 });
 
-// --- XMLHttpRequest ------------------------------------------------------------------------------------------------
+// --- XMLHttpRequest ------------------------------------------------------------------------------
 
 flow("XMLHttpRequest of a guest, whose first request it is", async (visitor) => {
   const tab = await visitor.tab({ anonymous: {} });
@@ -237,28 +283,52 @@ flow("XMLHttpRequest of a guest, whose first request it is", async (visitor) => 
   assert.match(trace, /^1 .*loadstart .*4.* load loadend$/);
 });
 
-flow("after a refresh an answer over XMLHttpRequest has its own headers, and every type", async (visitor) => {
-  const { tab } = await visitor.returningCustomer();
-  for (const responseType of ["", "text", "json", "blob", "arraybuffer"]) {
-    visitor.front.refusals = 1;
-    const seen = await tab.run(async (responseType) => {
-      const xhr = new XMLHttpRequest();
-      xhr.open("GET", `/api/echo?type=${encodeURIComponent(responseType === "json" ? "application/json" : "text/csv")}`);
-      xhr.responseType = responseType;
-      xhr.send();
-      await new Promise((done) => (xhr.onloadend = done));
-      const list = xhr.getAllResponseHeaders();
-      const { response } = xhr;
-      const kind = response && response.constructor.name;
-      const text = response instanceof Blob ? await response.text() : response instanceof ArrayBuffer ? new TextDecoder().decode(response) : response;
-      const { method } = typeof text === "string" ? JSON.parse(text) : text;
-      return { status: xhr.status, method, kind, count: /x-total-count: (\S+)/.exec(list)?.[1], type: /content-type: (\S+)/.exec(list)?.[1], of: xhr.getResponseHeader("x-of") };
-    }, responseType);
-    const [kind, type] = { blob: ["Blob", "text/csv"], arraybuffer: ["ArrayBuffer", "text/csv"], json: ["Object", "application/json"] }[responseType] ?? ["String", "text/csv"];
-    assert.deepEqual(seen, { status: 200, method: "GET", kind, count: "42", type, of: null }, responseType);
-  }
-  assert.equal(visitor.front.refusals, 0);
-});
+flow(
+  "after a refresh an answer over XMLHttpRequest has its own headers, and every type",
+  async (visitor) => {
+    const { tab } = await visitor.returningCustomer();
+    for (const responseType of ["", "text", "json", "blob", "arraybuffer"]) {
+      visitor.front.refusals = 1;
+      const seen = await tab.run(async (responseType) => {
+        const xhr = new XMLHttpRequest();
+        const type = responseType === "json" ? "application/json" : "text/csv";
+        xhr.open("GET", `/api/echo?type=${encodeURIComponent(type)}`);
+        xhr.responseType = responseType;
+        xhr.send();
+        await new Promise((done) => (xhr.onloadend = done));
+        const list = xhr.getAllResponseHeaders();
+        const { response } = xhr;
+        const kind = response && response.constructor.name;
+        const text =
+          response instanceof Blob
+            ? await response.text()
+            : response instanceof ArrayBuffer
+              ? new TextDecoder().decode(response)
+              : response;
+        const { method } = typeof text === "string" ? JSON.parse(text) : text;
+        return {
+          status: xhr.status,
+          method,
+          kind,
+          count: /x-total-count: (\S+)/.exec(list)?.[1],
+          type: /content-type: (\S+)/.exec(list)?.[1],
+          of: xhr.getResponseHeader("x-of"),
+        };
+      }, responseType);
+      const [kind, type] = {
+        blob: ["Blob", "text/csv"],
+        arraybuffer: ["ArrayBuffer", "text/csv"],
+        json: ["Object", "application/json"],
+      }[responseType] ?? ["String", "text/csv"];
+      assert.deepEqual(
+        seen,
+        { status: 200, method: "GET", kind, count: "42", type, of: null },
+        responseType,
+      );
+    }
+    assert.equal(visitor.front.refusals, 0);
+  },
+);
 
 flow("abort and time-out of XMLHttpRequest, in flight and during a refresh", async (visitor) => {
   const { tab } = await visitor.returningCustomer();
@@ -267,7 +337,8 @@ flow("abort and time-out of XMLHttpRequest, in flight and during a refresh", asy
       async ([path, what]) => {
         const xhr = new XMLHttpRequest();
         const trace = [];
-        for (const type of ["load", "error", "abort", "timeout", "loadend"]) xhr.addEventListener(type, () => trace.push(type));
+        for (const type of ["load", "error", "abort", "timeout", "loadend"])
+          xhr.addEventListener(type, () => trace.push(type));
         xhr.open("GET", path);
         if (what === "timeout") xhr.timeout = 100;
         xhr.send();
@@ -294,32 +365,41 @@ flow("an upload is sent again whole, and its progress is told", async (visitor) 
   const seen = await tab.run(async () => {
     const xhr = new XMLHttpRequest();
     const uploaded = [];
-    for (const type of ["loadstart", "load", "loadend"]) xhr.upload.addEventListener(type, () => uploaded.push(type));
+    for (const type of ["loadstart", "load", "loadend"])
+      xhr.upload.addEventListener(type, () => uploaded.push(type));
     xhr.open("POST", "/api/echo");
     xhr.send("0123456789".repeat(20_000));
     await new Promise((done) => (xhr.onloadend = done));
     return { status: xhr.status, length: JSON.parse(xhr.responseText).length, uploaded };
   });
-  assert.deepEqual(seen, { status: 200, length: 200_000, uploaded: ["loadstart", "load", "loadend"] });
+  assert.deepEqual(seen, {
+    status: 200,
+    length: 200_000,
+    uploaded: ["loadstart", "load", "loadend"],
+  });
 });
 
-flow("a refused refresh is the answer over XMLHttpRequest; it fails where what that needs cannot be loaded", async (visitor) => {
-  for (const lost of [undefined, "/rare.js"]) {
-    const tab = await visitor.tab(undefined, [], "/pages/slim.html");
-    if (!lost) await tab.signIn("Ada");
-    await tab.post("/api/demo/expire");
-    Object.assign(visitor.front, { lost, refusedWith: 503 });
-    const seen = await tab.run(async () => {
-      const xhr = new XMLHttpRequest();
-      xhr.open("GET", "/api/account");
-      xhr.send();
-      const { type } = await new Promise((done) => (xhr.onload = xhr.onerror = done));
-      return [type, xhr.status, xhr.responseText];
-    });
-    assert.deepEqual(seen, lost ? ["error", 0, ""] : ["load", 503, '{"message":"later"}']);
-    visitor.front.refusedWith = undefined;
-  }
-});
+flow(
+  "a refused refresh is the answer over XMLHttpRequest; it fails where what that needs " +
+    "cannot be loaded",
+  async (visitor) => {
+    for (const lost of [undefined, "/rare.js"]) {
+      const tab = await visitor.tab(undefined, [], "/pages/slim.html");
+      if (!lost) await tab.signIn("Ada");
+      await tab.post("/api/demo/expire");
+      Object.assign(visitor.front, { lost, refusedWith: 503 });
+      const seen = await tab.run(async () => {
+        const xhr = new XMLHttpRequest();
+        xhr.open("GET", "/api/account");
+        xhr.send();
+        const { type } = await new Promise((done) => (xhr.onload = xhr.onerror = done));
+        return [type, xhr.status, xhr.responseText];
+      });
+      assert.deepEqual(seen, lost ? ["error", 0, ""] : ["load", 503, '{"message":"later"}']);
+      visitor.front.refusedWith = undefined;
+    }
+  },
+);
 
 flow("synchronous XMLHttpRequest goes through", async (visitor) => {
   const { tab } = await visitor.guest();
@@ -332,7 +412,7 @@ flow("synchronous XMLHttpRequest goes through", async (visitor) => {
   assert.equal(kind, "anonymous");
 });
 
-// --- fetch ---------------------------------------------------------------------------------------------------------
+// --- fetch ---------------------------------------------------------------------------------------
 
 flow("bodies of every kind are sent again after a refusal", async (visitor) => {
   const { tab } = await visitor.returningCustomer();
@@ -349,32 +429,47 @@ flow("bodies of every kind are sent again after a refusal", async (visitor) => {
   };
   for (const [kind, make] of Object.entries(bodies)) {
     visitor.front.refusals = 1;
-    const { status, body } = await tab.run(`harness.request("/api/echo", { method: "POST", body: (${make})() })`);
+    const { status, body } = await tab.run(
+      `harness.request("/api/echo", { method: "POST", body: (${make})() })`,
+    );
     assert.equal(status, 200, kind);
     assert.match(body.body, /text/, kind);
   }
   visitor.front.refusals = 1;
-  const { body } = await tab.run(() => harness.request(new Request("/api/echo", { method: "PUT", body: "text" })));
+  const { body } = await tab.run(() =>
+    harness.request(new Request("/api/echo", { method: "PUT", body: "text" })),
+  );
   assert.deepEqual([body.method, body.body], ["PUT", "text"]);
 });
 
-flow("options of a request that are inherited or computed count, as the browser reads them", async (visitor) => {
-  const { tab } = await visitor.guest();
-  const seen = await tab.run(async () => {
-    class Options {
-      #body = "payload";
-      get method() {
-        return "POST";
+flow(
+  "options of a request that are inherited or computed count, as the browser reads them",
+  async (visitor) => {
+    const { tab } = await visitor.guest();
+    const seen = await tab.run(async () => {
+      class Options {
+        #body = "payload";
+        get method() {
+          return "POST";
+        }
+        get body() {
+          return this.#body;
+        }
       }
-      get body() {
-        return this.#body;
-      }
-    }
-    const all = [new Options(), Object.create({ method: "DELETE" }), Object.assign(Object.create(null), { method: "PUT", body: "x" }), { method: "PATCH" }];
-    return Promise.all(all.map((options) => harness.request("/api/echo", options)));
-  });
-  assert.deepEqual(seen.map(({ body }) => `${body.method} ${body.body}`), ["POST payload", "DELETE ", "PUT x", "PATCH "]);
-});
+      const all = [
+        new Options(),
+        Object.create({ method: "DELETE" }),
+        Object.assign(Object.create(null), { method: "PUT", body: "x" }),
+        { method: "PATCH" },
+      ];
+      return Promise.all(all.map((options) => harness.request("/api/echo", options)));
+    });
+    assert.deepEqual(
+      seen.map(({ body }) => `${body.method} ${body.body}`),
+      ["POST payload", "DELETE ", "PUT x", "PATCH "],
+    );
+  },
+);
 
 flow("a refusal whose body never ends is handed over", async (visitor) => {
   const { tab } = await visitor.guest();
@@ -398,26 +493,39 @@ flow("a page that is made ready before somebody looks at it waits for no lock", 
 });
 
 for (const without of [[], ["abortReason"], ["abortTimeout"]]) {
-  flow(`a request aborted during a refresh rejects at once, as fetch does${without.length ? `, without ${without}` : ""}`, async (visitor) => {
-    const { tab } = await visitor.returningCustomer(undefined, without);
-    visitor.front.refreshTime = 500;
-    const seen = await tab.run(async () => {
-      const stop = new AbortController();
-      setTimeout(() => stop.abort(), 150);
-      const [aborted, other] = await Promise.all([harness.request("/api/account", { signal: stop.signal }), harness.request("/api/account?other")]);
-      return [aborted.error, other.status];
-    });
-    assert.deepEqual(seen, ["AbortError", 200]);
-  });
+  flow(
+    "a request aborted during a refresh rejects at once, as fetch does" +
+      (without.length ? `, without ${without}` : ""),
+    async (visitor) => {
+      const { tab } = await visitor.returningCustomer(undefined, without);
+      visitor.front.refreshTime = 500;
+      const seen = await tab.run(async () => {
+        const stop = new AbortController();
+        setTimeout(() => stop.abort(), 150);
+        const [aborted, other] = await Promise.all([
+          harness.request("/api/account", { signal: stop.signal }),
+          harness.request("/api/account?other"),
+        ]);
+        return [aborted.error, other.status];
+      });
+      assert.deepEqual(seen, ["AbortError", 200]);
+    },
+  );
 }
 
-// --- browsers that have less ---------------------------------------------------------------------------------------
+// --- browsers that have less ---------------------------------------------------------------------
 
 for (const [name, without] of Object.entries({
   "no BroadcastChannel": ["BroadcastChannel"],
   "localStorage denied": ["localStorage"],
   "IndexedDB denied and no Web Locks": ["indexedDB", "locks"],
-  "all of that, and no CookieStore": ["BroadcastChannel", "localStorage", "indexedDB", "locks", "cookieStore"],
+  "all of that, and no CookieStore": [
+    "BroadcastChannel",
+    "localStorage",
+    "indexedDB",
+    "locks",
+    "cookieStore",
+  ],
 })) {
   flow(`${name}: first visit, login, expiry`, async (visitor) => {
     const { tab, anonymousId } = await visitor.returningCustomer(undefined, without);
@@ -426,7 +534,7 @@ for (const [name, without] of Object.entries({
   });
 }
 
-// --- browsers and pages that do not run WebAssembly, or not at once ------------------------------------------------
+// --- browsers and pages that do not run WebAssembly, or not at once ------------------------------
 
 /** What `diagnose` says of each. */
 const WAYS = { "large modules": "WASM_LATE", WebAssembly: "WASM_MISSING", wasm: "WASM_BLOCKED" };
@@ -436,8 +544,17 @@ for (const [lacks, code] of Object.entries(WAYS)) {
 
   flow(`without ${lacks}: first visit, login, expiry, revocation, sign-out`, async (visitor) => {
     const { tab, anonymousId } = await visitor.returningCustomer(undefined, without);
-    assert.deepEqual((await tab.call("diagnose")).value.map((item) => item.code), [code]);
-    const answers = await tab.run(() => Promise.all([harness.request("/api/account?1"), harness.xhr("/api/account?2"), harness.request("/api/account?3")]));
+    assert.deepEqual(
+      (await tab.call("diagnose")).value.map((item) => item.code),
+      [code],
+    );
+    const answers = await tab.run(() =>
+      Promise.all([
+        harness.request("/api/account?1"),
+        harness.xhr("/api/account?2"),
+        harness.request("/api/account?3"),
+      ]),
+    );
     assert.deepEqual(statuses(answers), [200]);
     assert.deepEqual(ids(answers), [anonymousId]);
     assert.equal(visitor.refreshes(), 1);
@@ -449,54 +566,70 @@ for (const [lacks, code] of Object.entries(WAYS)) {
     assert.equal((await tab.snapshot()).anonymousId, anonymousId);
   });
 
-  flow(`without ${lacks}: init is at once; requests to the API and functions wait`, async (visitor) => {
-    const tab = await visitor.tab(undefined, without);
-    const seen = await tab.run(async () => {
-      const native = fetch;
-      window.states = [];
-      harness.start({ anonymous: {} });
-      passerby.subscribe(() => states.push(passerby.getSnapshot().state));
-      const isPatched = fetch !== native;
-      const [first, second, id] = await Promise.all([
-        harness.request("/api/me?first"),
-        harness.xhr("/api/me?second"),
-        passerby.getAnonymousId(),
-      ]);
-      return { isPatched, before: passerby.getSnapshot().anonymousId, ids: [first.body.anonymousId, second.body.anonymousId, id], events: harness.events.map(({ name }) => name) };
-    });
-    assert.equal(seen.isPatched, true);
-    assert.equal(new Set([...seen.ids, seen.before]).size, 1, JSON.stringify(seen));
-    assert.deepEqual(seen.events, ["ANONYMOUS_SESSION_CREATED"]);
-    assert.deepEqual(await tab.run(() => states), ["unknown", "anonymous"]);
-  });
+  flow(
+    `without ${lacks}: init is at once; requests to the API and functions wait`,
+    async (visitor) => {
+      const tab = await visitor.tab(undefined, without);
+      const seen = await tab.run(async () => {
+        const native = fetch;
+        window.states = [];
+        harness.start({ anonymous: {} });
+        passerby.subscribe(() => states.push(passerby.getSnapshot().state));
+        const isPatched = fetch !== native;
+        const [first, second, id] = await Promise.all([
+          harness.request("/api/me?first"),
+          harness.xhr("/api/me?second"),
+          passerby.getAnonymousId(),
+        ]);
+        return {
+          isPatched,
+          before: passerby.getSnapshot().anonymousId,
+          ids: [first.body.anonymousId, second.body.anonymousId, id],
+          events: harness.events.map(({ name }) => name),
+        };
+      });
+      assert.equal(seen.isPatched, true);
+      assert.equal(new Set([...seen.ids, seen.before]).size, 1, JSON.stringify(seen));
+      assert.deepEqual(seen.events, ["ANONYMOUS_SESSION_CREATED"]);
+      assert.deepEqual(await tab.run(() => states), ["unknown", "anonymous"]);
+    },
+  );
 
-  flow(`without ${lacks}: dispose while the module is on its way, and options that cannot work`, async (visitor) => {
-    const tab = await visitor.tab(undefined, without);
-    const seen = await tab.run(async () => {
-      const native = fetch;
-      harness.start({ anonymous: {} });
-      const waiting = harness.request("/api/me");
-      passerby.dispose();
-      const isBack = fetch === native;
-      const { status } = await waiting;
-      const { code } = await harness.attempt("doesSessionExist");
-      return { isBack, status, code, isStored: document.cookie.includes("sAnonymousFrontToken") };
-    });
-    assert.deepEqual(seen, { isBack: true, status: 200, code: "NOT_INITIALISED", isStored: false });
+  flow(
+    `without ${lacks}: dispose while the module is on its way, and options that cannot work`,
+    async (visitor) => {
+      const tab = await visitor.tab(undefined, without);
+      const seen = await tab.run(async () => {
+        const native = fetch;
+        harness.start({ anonymous: {} });
+        const waiting = harness.request("/api/me");
+        passerby.dispose();
+        const isBack = fetch === native;
+        const { status } = await waiting;
+        const { code } = await harness.attempt("doesSessionExist");
+        return { isBack, status, code, isStored: document.cookie.includes("sAnonymousFrontToken") };
+      });
+      assert.deepEqual(seen, {
+        isBack: true,
+        status: 200,
+        code: "NOT_INITIALISED",
+        isStored: false,
+      });
 
-    const other = await visitor.tab(undefined, without);
-    const refused = await other.run(async () => {
-      harness.start({ apiDomain: `${location.origin}:` });
-      const { status } = await harness.request("/api/products");
-      return [status, (await harness.attempt("doesSessionExist")).code];
-    });
-    assert.deepEqual(refused, [200, "NOT_INITIALISED"]);
-    assert.match((await visitor.takeProblems()).join(), /^SessionError: .*apiDomain/);
-    // And the mistake can be mended.
-    await other.init({ anonymous: {} });
-    assert.equal((await other.fetch("/api/me?mended")).status, 200);
-    assert.equal(typeof (await other.call("getAnonymousId")).value, "string");
-  });
+      const other = await visitor.tab(undefined, without);
+      const refused = await other.run(async () => {
+        harness.start({ apiDomain: `${location.origin}:` });
+        const { status } = await harness.request("/api/products");
+        return [status, (await harness.attempt("doesSessionExist")).code];
+      });
+      assert.deepEqual(refused, [200, "NOT_INITIALISED"]);
+      assert.match((await visitor.takeProblems()).join(), /^SessionError: .*apiDomain/);
+      // And the mistake can be mended.
+      await other.init({ anonymous: {} });
+      assert.equal((await other.fetch("/api/me?mended")).status, 200);
+      assert.equal(typeof (await other.call("getAnonymousId")).value, "string");
+    },
+  );
 
   flow(`without ${lacks}: passerby/slim`, async (visitor) => {
     const tab = await visitor.tab(undefined, without, "/pages/slim.html");
@@ -505,37 +638,51 @@ for (const [lacks, code] of Object.entries(WAYS)) {
     assert.equal((await tab.snapshot()).state, "authenticated");
   });
 
-  flow(`without ${lacks}: the script tag, with the stand-in beside it, elsewhere, and nowhere`, async (visitor) => {
-    const tab = await visitor.tab(undefined, without, "/pages/script.html");
-    assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
-    if (lacks === "large modules") return;
-    const other = await visitor.tab(undefined, without, "/pages/script-elsewhere.html");
-    // It takes its time, which requests to others do not wait for.
-    const isThere = await other.run(async () => {
-      window.ours = harness.request("/api/me?other").then(({ body }) => (window.seen = body));
-      await fetch(`${location.origin.replace("localhost", "127.0.0.1")}/favicon.svg`, { mode: "no-cors" });
-      return "seen" in window;
-    });
-    assert.equal(isThere, false);
-    visitor.front.release();
-    assert.equal((await other.run(() => ours)).kind, "anonymous");
-    assert.equal((await other.snapshot()).state, "anonymous");
-    const last = await visitor.tab(undefined, without, "/pages/script-nowhere.html");
-    assert.equal((await last.fetch("/api/products")).status, 200);
-    const { code, message } = await last.call("doesSessionExist");
-    assert.equal(code, "NO_WASM");
-    assert.match(message, /WebAssembly \(.+\) or fallback\.js \(.+\)/s);
-    const problems = await visitor.takeProblems();
-    assert.ok(problems.length === 1 && /NO_WASM|sessions need WebAssembly/.test(problems[0]), problems.join("\n"));
-  });
+  flow(
+    `without ${lacks}: the script tag, with the stand-in beside it, elsewhere, and nowhere`,
+    async (visitor) => {
+      const tab = await visitor.tab(undefined, without, "/pages/script.html");
+      assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+      if (lacks === "large modules") return;
+      const other = await visitor.tab(undefined, without, "/pages/script-elsewhere.html");
+      // It takes its time, which requests to others do not wait for.
+      const isThere = await other.run(async () => {
+        window.ours = harness.request("/api/me?other").then(({ body }) => (window.seen = body));
+        await fetch(`${location.origin.replace("localhost", "127.0.0.1")}/favicon.svg`, {
+          mode: "no-cors",
+        });
+        return "seen" in window;
+      });
+      assert.equal(isThere, false);
+      visitor.front.release();
+      assert.equal((await other.run(() => ours)).kind, "anonymous");
+      assert.equal((await other.snapshot()).state, "anonymous");
+      const last = await visitor.tab(undefined, without, "/pages/script-nowhere.html");
+      assert.equal((await last.fetch("/api/products")).status, 200);
+      const { code, message } = await last.call("doesSessionExist");
+      assert.equal(code, "NO_WASM");
+      assert.match(message, /WebAssembly \(.+\) or fallback\.js \(.+\)/s);
+      const problems = await visitor.takeProblems();
+      assert.ok(
+        problems.length === 1 && /NO_WASM|sessions need WebAssembly/.test(problems[0]),
+        problems.join("\n"),
+      );
+    },
+  );
 }
 
-flow("a content security policy without 'wasm-unsafe-eval': sessions all the same", async (visitor) => {
-  visitor.front.policy = "script-src 'self'";
-  const { tab, anonymousId } = await visitor.returningCustomer();
-  assert.equal((await tab.fetch("/api/account")).body.anonymousId, anonymousId);
-  assert.deepEqual((await tab.call("diagnose")).value.map(({ code }) => code), ["WASM_BLOCKED"]);
-});
+flow(
+  "a content security policy without 'wasm-unsafe-eval': sessions all the same",
+  async (visitor) => {
+    visitor.front.policy = "script-src 'self'";
+    const { tab, anonymousId } = await visitor.returningCustomer();
+    assert.equal((await tab.fetch("/api/account")).body.anonymousId, anonymousId);
+    assert.deepEqual(
+      (await tab.call("diagnose")).value.map(({ code }) => code),
+      ["WASM_BLOCKED"],
+    );
+  },
+);
 
 flow("a content security policy with it: the module itself", async (visitor) => {
   visitor.front.policy = "script-src 'self' 'wasm-unsafe-eval'";
@@ -552,7 +699,8 @@ flow("a sandboxed frame, where cookies throw: the app's requests go out", async 
 flow("cookies that are no header values fail no request", async (visitor) => {
   const { tab } = await visitor.guest();
   await tab.run(() => {
-    for (const name of ["sAntiCsrf", "st-access-token", "st-refresh-token", "st-anonymous-token"]) document.cookie = `${name}=\u2713; path=/`;
+    for (const name of ["sAntiCsrf", "st-access-token", "st-refresh-token", "st-anonymous-token"])
+      document.cookie = `${name}=\u2713; path=/`;
   });
   assert.equal((await tab.fetch("/api/me")).status, 200);
   await visitor.context.clearCookies({ name: "sAnonymousFrontToken" });
@@ -560,23 +708,33 @@ flow("cookies that are no header values fail no request", async (visitor) => {
   assert.equal((await tab.call("doesSessionExist")).error, undefined);
 });
 
-flow("a module worker: importing has no effect, and init says that there is no window", async (visitor) => {
-  const tab = await visitor.tab();
-  const seen = await tab.run(
-    () =>
-      new Promise((done, fail) => {
-        const worker = new Worker("/pages/worker.js", { type: "module" });
-        worker.onmessage = ({ data }) => done(data);
-        worker.onerror = (event) => fail(new Error(event.message));
-      }),
-  );
-  assert.deepEqual(seen, { code: "NO_WINDOW", exists: "NOT_INITIALISED", disposed: "undefined", isUntouched: true });
-});
+flow(
+  "a module worker: importing has no effect, and init says that there is no window",
+  async (visitor) => {
+    const tab = await visitor.tab();
+    const seen = await tab.run(
+      () =>
+        new Promise((done, fail) => {
+          const worker = new Worker("/pages/worker.js", { type: "module" });
+          worker.onmessage = ({ data }) => done(data);
+          worker.onerror = (event) => fail(new Error(event.message));
+        }),
+    );
+    assert.deepEqual(seen, {
+      code: "NO_WINDOW",
+      exists: "NOT_INITIALISED",
+      disposed: "undefined",
+      isUntouched: true,
+    });
+  },
+);
 
 flow("a module service worker: the same", async (visitor) => {
   const tab = await visitor.tab();
   const seen = await tab.run(async () => {
-    const registration = await navigator.serviceWorker.register("/pages/service-worker.js", { type: "module" });
+    const registration = await navigator.serviceWorker.register("/pages/service-worker.js", {
+      type: "module",
+    });
     const worker = registration.installing ?? registration.waiting ?? registration.active;
     while (worker.state !== "activated") await new Promise((done) => (worker.onstatechange = done));
     const seen = await new Promise((done) => {

@@ -1,4 +1,5 @@
-// What docs/anonymous-sessions.md tells services in Node: verifies a token from the key set alone, and prints whose it is and its claims.
+// The program that docs/anonymous-sessions.md shows to services in Node: verifies a token from the
+// key set alone, and prints whose it is and its claims.
 
 import { createRemoteJWKSet, jwtVerify } from "jose";
 

@@ -1,4 +1,6 @@
-"""What docs/anonymous-sessions.md tells services in Python: verifies a token from the key set alone, and prints whose it is and its claims."""
+"""The program that docs/anonymous-sessions.md shows to services in Python: verifies a token from
+the key set alone, and prints whose it is and its claims.
+"""
 
 import json
 import sys
@@ -8,7 +10,8 @@ import jwt
 key_set, issuer, token = sys.argv[1:]
 
 keys = jwt.PyJWKClient(key_set)
-payload = jwt.decode(token, keys.get_signing_key_from_jwt(token), algorithms=["ES256", "RS256"], issuer=issuer)
+key = keys.get_signing_key_from_jwt(token)
+payload = jwt.decode(token, key, algorithms=["ES256", "RS256"], issuer=issuer)
 is_visitor = payload.get("isAnonymous") is True and "sessionHandle" not in payload
 is_user = "isAnonymous" not in payload and "sub" in payload and "sessionHandle" in payload
 if not is_visitor and not is_user:

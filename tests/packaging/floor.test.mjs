@@ -15,37 +15,59 @@ import { install } from "./support/install.mjs";
 
 const TIMEOUT = 60_000;
 // One process, because it was packed for machines that allow no more.
-const FLAGS = ["--headless", "--remote-debugging-port=0", "--no-sandbox", "--single-process", "--no-zygote", "--use-gl=angle", "--use-angle=swiftshader"];
+const FLAGS = [
+  "--headless",
+  "--remote-debugging-port=0",
+  "--no-sandbox",
+  "--single-process",
+  "--no-zygote",
+  "--use-gl=angle",
+  "--use-angle=swiftshader",
+];
 
 const isSkipped = isLeftOut("floor") || process.platform !== "linux" || process.arch !== "x64";
 const front = isSkipped ? undefined : await Front.start();
 after(() => front?.close());
 
 for (const version of ["103", "114"]) {
-  test(`Chromium ${version}: sessions, a moment later`, { skip: isSkipped, timeout: 3 * TIMEOUT }, async (t) => {
-    const folder = join(await install("floor"), "node_modules", `chromium-${version}`, "bin");
-    const profile = await mkdtemp(join(tmpdir(), "passerby-floor-"));
-    await front.reset();
-    const browser = spawn(await unpack(folder), [...FLAGS, `--user-data-dir=${profile}`, `${front.origin}/pages/floor.html`], { stdio: "ignore" });
-    const gone = new Promise((done) => browser.once("exit", done));
-    t.after(async () => {
-      browser.kill("SIGKILL");
-      await gone;
-      await rm(profile, { recursive: true, force: true });
-    });
-    const seen = await Promise.race([front.result, gone.then((code) => Promise.reject(new Error(`the browser ended with ${code}`))), new Promise((_, fail) => setTimeout(fail, TIMEOUT, new Error("the page told nothing")).unref())]);
-    assert.deepEqual(seen, {
-      isPatched: true,
-      kind: "anonymous",
-      login: 200,
-      user: "ada",
-      statuses: [200, 200],
-      state: "anonymous",
-      isSame: true,
-      found: ["WASM_LATE"],
-      events: ["ANONYMOUS_SESSION_CREATED", "SESSION_CREATED", "REFRESH_SESSION", "SIGN_OUT"],
-    });
-  });
+  test(
+    `Chromium ${version}: sessions, a moment later`,
+    { skip: isSkipped, timeout: 3 * TIMEOUT },
+    async (t) => {
+      const folder = join(await install("floor"), "node_modules", `chromium-${version}`, "bin");
+      const profile = await mkdtemp(join(tmpdir(), "passerby-floor-"));
+      await front.reset();
+      const browser = spawn(
+        await unpack(folder),
+        [...FLAGS, `--user-data-dir=${profile}`, `${front.origin}/pages/floor.html`],
+        { stdio: "ignore" },
+      );
+      const gone = new Promise((done) => browser.once("exit", done));
+      t.after(async () => {
+        browser.kill("SIGKILL");
+        await gone;
+        await rm(profile, { recursive: true, force: true });
+      });
+      const seen = await Promise.race([
+        front.result,
+        gone.then((code) => Promise.reject(new Error(`the browser ended with ${code}`))),
+        new Promise((_, fail) =>
+          setTimeout(fail, TIMEOUT, new Error("the page told nothing")).unref(),
+        ),
+      ]);
+      assert.deepEqual(seen, {
+        isPatched: true,
+        kind: "anonymous",
+        login: 200,
+        user: "ada",
+        statuses: [200, 200],
+        state: "anonymous",
+        isSame: true,
+        found: ["WASM_LATE"],
+        events: ["ANONYMOUS_SESSION_CREATED", "SESSION_CREATED", "REFRESH_SESSION", "SIGN_OUT"],
+      });
+    },
+  );
 }
 
 /** The program, with the libraries that it looks for beside itself. */
@@ -53,7 +75,11 @@ async function unpack(folder) {
   const program = join(folder, "chromium");
   if (await stat(program).catch(() => undefined)) return program;
   await untar(brotliDecompressSync(await readFile(join(folder, "swiftshader.tar.br"))), folder);
-  await pipeline(createReadStream(join(folder, "chromium.br")), createBrotliDecompress(), createWriteStream(`${program}.part`));
+  await pipeline(
+    createReadStream(join(folder, "chromium.br")),
+    createBrotliDecompress(),
+    createWriteStream(`${program}.part`),
+  );
   await chmod(`${program}.part`, 0o755);
   await rename(`${program}.part`, program);
   return program;
@@ -61,10 +87,14 @@ async function unpack(folder) {
 
 /** Plain files of a tape archive. */
 async function untar(bytes, folder) {
-  for (let at = 0; at + 512 <= bytes.length && bytes[at]; ) {
-    const text = (from, length) => bytes.toString("latin1", at + from, at + from + length).split("\0")[0];
+  for (let at = 0; at + 512 <= bytes.length && bytes[at];) {
+    const text = (from, length) =>
+      bytes.toString("latin1", at + from, at + from + length).split("\0")[0];
     const [name, size] = [text(0, 100), parseInt(text(124, 12), 8)];
-    if (text(156, 1) === "0" || text(156, 1) === "") await writeFile(join(folder, name), bytes.subarray(at + 512, at + 512 + size), { mode: 0o755 });
+    if (text(156, 1) === "0" || text(156, 1) === "")
+      await writeFile(join(folder, name), bytes.subarray(at + 512, at + 512 + size), {
+        mode: 0o755,
+      });
     else await mkdir(join(folder, name), { recursive: true });
     at += 512 + Math.ceil(size / 512) * 512;
   }

@@ -1,4 +1,5 @@
-// Hosts that are no browser, or not quite: test runners with a page that they imitate, and programs without any.
+// Hosts that are no browser, or not quite: test runners with a page that they imitate, and programs
+// without any.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -30,12 +31,16 @@ for (const [name, what] of [
   ["nodes-fetch", "with Node's fetch, sessions"],
   ["polyfill", "with a fetch made of XMLHttpRequest, sessions"],
 ]) {
-  test(`Jest, jsdom: ${what}`, { skip }, () => run(process.execPath, script("jest/bin/jest.js"), name));
+  test(`Jest, jsdom: ${what}`, { skip }, () =>
+    run(process.execPath, script("jest/bin/jest.js"), name),
+  );
 }
 
-test("Vitest, jsdom: sessions", { skip }, () => run(process.execPath, script("vitest/vitest.mjs"), "run"));
+test("Vitest, jsdom: sessions", { skip }, () =>
+  run(process.execPath, script("vitest/vitest.mjs"), "run"),
+);
 
-// --- no window -----------------------------------------------------------------------------------------------------
+// --- no window -----------------------------------------------------------------------------------
 
 const notInitialised = { name: "SessionError", code: "NOT_INITIALISED" };
 const expected = {
@@ -49,7 +54,10 @@ const expected = {
   afterInit: [],
 };
 
-/** The program of a package that has one for each kind of machine, which an install script would choose. */
+/**
+ * The program of a package that has one for each kind of machine, which an install script would
+ * choose.
+ */
 function programOf(name, ...path) {
   const { platform, arch } = process;
   const all = {
@@ -64,23 +72,38 @@ for (const [name, path, ...args] of [
   ["bun", ["bin", "bun"]],
   ["deno", ["deno"], "run", "--allow-read"],
 ]) {
-  test(`${name}: no effect, and typed errors`, { skip: skip || process.platform === "win32" }, async () => {
-    const { stdout, stderr } = await run(programOf(name, ...path), ...args, "program.mjs");
-    assert.equal(stderr, "");
-    assert.deepEqual(JSON.parse(stdout), expected);
-  });
+  test(
+    `${name}: no effect, and typed errors`,
+    { skip: skip || process.platform === "win32" },
+    async () => {
+      const { stdout, stderr } = await run(programOf(name, ...path), ...args, "program.mjs");
+      assert.equal(stderr, "");
+      assert.deepEqual(JSON.parse(stdout), expected);
+    },
+  );
 }
 
-test("workerd: no effect, and typed errors", { skip: skip || process.platform === "win32" }, async (t) => {
-  await npm(folder, "run", "build");
-  const program = programOf("workerd", "bin", "workerd");
-  const worker = spawn(program, ["serve", "--control-fd=3", "workerd.capnp"], { cwd: folder, stdio: ["ignore", "pipe", "pipe", "pipe"] });
-  t.after(() => worker.kill());
-  let said = "";
-  for (const stream of [worker.stdout, worker.stderr]) stream.on("data", (text) => (said += text));
-  // It tells there where it listens.
-  const [line] = await Promise.race([once(createInterface(worker.stdio[3]), "line"), once(worker, "exit").then(() => Promise.reject(new Error(said)))]);
-  const answer = await fetch(`http://127.0.0.1:${JSON.parse(line).port}/`);
-  assert.deepEqual(await answer.json(), expected);
-  assert.equal(said, "");
-});
+test(
+  "workerd: no effect, and typed errors",
+  { skip: skip || process.platform === "win32" },
+  async (t) => {
+    await npm(folder, "run", "build");
+    const program = programOf("workerd", "bin", "workerd");
+    const worker = spawn(program, ["serve", "--control-fd=3", "workerd.capnp"], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    });
+    t.after(() => worker.kill());
+    let said = "";
+    for (const stream of [worker.stdout, worker.stderr])
+      stream.on("data", (text) => (said += text));
+    // It tells there where it listens.
+    const [line] = await Promise.race([
+      once(createInterface(worker.stdio[3]), "line"),
+      once(worker, "exit").then(() => Promise.reject(new Error(said))),
+    ]);
+    const answer = await fetch(`http://127.0.0.1:${JSON.parse(line).port}/`);
+    assert.deepEqual(await answer.json(), expected);
+    assert.equal(said, "");
+  },
+);

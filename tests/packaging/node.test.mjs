@@ -13,7 +13,11 @@ for (const [what, file] of [
   ["require", "common.cjs"],
 ]) {
   test(`Node, ${what}: no effect, and typed errors`, async () => {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--require", "./report.cjs", file], { cwd: folder });
+    const { stdout, stderr } = await promisify(execFile)(
+      process.execPath,
+      ["--require", "./report.cjs", file],
+      { cwd: folder },
+    );
     assert.equal(stderr, "");
     const notInitialised = { name: "SessionError", code: "NOT_INITIALISED" };
     assert.deepEqual(JSON.parse(stdout), {

@@ -11,7 +11,9 @@ import { install, npm } from "./support/install.mjs";
 const skip = isLeftOut("published");
 const folder = skip ? "" : await install("published");
 
-test("publint has nothing to say", { skip }, () => npm(folder, "exec", "publint", "--", "--strict", "passerby.tgz"));
+test("publint has nothing to say", { skip }, () =>
+  npm(folder, "exec", "publint", "--", "--strict", "passerby.tgz"),
+);
 
 test("every module has the right types, for every way of resolving it", { skip }, () => {
   // What pages load by its address, and no program by its name.
@@ -19,45 +21,62 @@ test("every module has the right types, for every way of resolving it", { skip }
   return npm(folder, "exec", "attw", "--", "passerby.tgz", "--exclude-entrypoints", ...files);
 });
 
-// --- browsers ------------------------------------------------------------------------------------------------------
+// --- browsers ------------------------------------------------------------------------------------
 
 const ROOT = join(import.meta.dirname, "../..");
 const require = createRequire(join(folder || ROOT, "package.json"));
 const guide = await readFile(join(ROOT, "docs/web.md"), "utf8");
 
-test("every file is of the ECMAScript version that the guide names, and of no older one", { skip }, async () => {
-  const [, stated] = /files are ECMAScript (\d{4})/.exec(guide);
-  const { parse } = require("acorn");
-  const dist = join(folder, "node_modules/passerby/dist");
-  const files = (await readdir(dist, { recursive: true })).filter((name) => name.endsWith(".js"));
-  assert.ok(files.length > 30);
-  const needing = [];
-  for (const name of files) {
-    const text = await readFile(join(dist, name), "utf8");
-    const sourceType = /^cjs|\.global\.js$/.test(name) ? "script" : "module";
-    const parseAs = (ecmaVersion) => parse(text, { ecmaVersion, sourceType });
-    try {
-      parseAs(Number(stated));
-    } catch (cause) {
-      throw new Error(`${name} is not ECMAScript ${stated}`, { cause });
+test(
+  "every file is of the ECMAScript version that the guide names, and of no older one",
+  { skip },
+  async () => {
+    const [, stated] = /files are ECMAScript (\d{4})/.exec(guide);
+    const { parse } = require("acorn");
+    const dist = join(folder, "node_modules/passerby/dist");
+    const files = (await readdir(dist, { recursive: true })).filter((name) => name.endsWith(".js"));
+    assert.ok(files.length > 30);
+    const needing = [];
+    for (const name of files) {
+      const text = await readFile(join(dist, name), "utf8");
+      const sourceType = /^cjs|\.global\.js$/.test(name) ? "script" : "module";
+      const parseAs = (ecmaVersion) => parse(text, { ecmaVersion, sourceType });
+      try {
+        parseAs(Number(stated));
+      } catch (cause) {
+        throw new Error(`${name} is not ECMAScript ${stated}`, { cause });
+      }
+      try {
+        parseAs(stated - 1);
+      } catch {
+        needing.push(name);
+      }
     }
-    try {
-      parseAs(stated - 1);
-    } catch {
-      needing.push(name);
-    }
-  }
-  assert.ok(needing.length, "an older version would do");
-});
+    assert.ok(needing.length, "an older version would do");
+  },
+);
 
 /** What the module asks for, and what all files do; by the names of MDN's compatibility data. */
 const FEATURES = {
-  wasm: ["webassembly.reference-types", "webassembly.bulk-memory-operations", "webassembly.non-trapping-float-to-int-conversions", "api.TextEncoder.encodeInto"],
+  wasm: [
+    "webassembly.reference-types",
+    "webassembly.bulk-memory-operations",
+    "webassembly.non-trapping-float-to-int-conversions",
+    "api.TextEncoder.encodeInto",
+  ],
   script: [
-    ...["operators.optional_chaining", "operators.nullish_coalescing", "operators.import", "builtins.globalThis", "builtins.String.matchAll", "builtins.Object.fromEntries", "builtins.Promise.finally"].map(
-      (name) => `javascript.${name}`,
+    ...[
+      "operators.optional_chaining",
+      "operators.nullish_coalescing",
+      "operators.import",
+      "builtins.globalThis",
+      "builtins.String.matchAll",
+      "builtins.Object.fromEntries",
+      "builtins.Promise.finally",
+    ].map((name) => `javascript.${name}`),
+    ...["AbortController", "Request.signal", "Response.clone", "TextDecoder", "Headers"].map(
+      (name) => `api.${name}`,
     ),
-    ...["AbortController", "Request.signal", "Response.clone", "TextDecoder", "Headers"].map((name) => `api.${name}`),
   ],
 };
 
@@ -65,18 +84,31 @@ test("the oldest browsers are those that the guide and the README name", { skip 
   const data = require("@mdn/browser-compat-data");
   const since = (feature, browser) => {
     const { __compat } = feature.split(".").reduce((object, key) => object[key], data);
-    const whole = [__compat.support[browser]].flat().filter((entry) => entry.version_added && !entry.partial_implementation && !entry.flags);
+    const whole = [__compat.support[browser]]
+      .flat()
+      .filter((entry) => entry.version_added && !entry.partial_implementation && !entry.flags);
     return Math.min(...whole.map((entry) => Number(entry.version_added)));
   };
-  const floor = (features) => ["chrome", "firefox", "safari"].map((browser) => Math.max(...features.map((feature) => since(feature, browser))));
+  const floor = (features) =>
+    ["chrome", "firefox", "safari"].map((browser) =>
+      Math.max(...features.map((feature) => since(feature, browser))),
+    );
   const wasm = floor([...FEATURES.wasm, ...FEATURES.script]);
   const script = floor(FEATURES.script);
-  const row = (name) => new RegExp(`\\| ${name} \\| (.*) \\|`).exec(guide)[1].split(" | ").map((cell) => cell && Number(cell));
-  // Chromium makes large modules at once since 115, as `floor.test.mjs` has it from the browsers themselves.
+  const row = (name) =>
+    new RegExp(`\\| ${name} \\| (.*) \\|`)
+      .exec(guide)[1]
+      .split(" | ")
+      .map((cell) => cell && Number(cell));
+  // Chromium makes large modules at once since 115, as `floor.test.mjs` has it from the browsers
+  // themselves.
   assert.deepEqual(row("WebAssembly, at once"), [115, ...wasm.slice(1)]);
   assert.equal(row("WebAssembly, a moment later")[0], wasm[0]);
   assert.deepEqual(row("without WebAssembly"), script);
   const readme = (await readFile(join(ROOT, "README.md"), "utf8")).replace(/\s+/g, " ");
-  const words = ([chromium, firefox, safari], and) => `Chromium ${chromium}, Firefox ${firefox}${and}Safari ${safari}`;
-  assert.ok(readme.includes(`${words(script, ", ")} and newer`) && readme.includes(words(wasm, " and ")));
+  const words = ([chromium, firefox, safari], and) =>
+    `Chromium ${chromium}, Firefox ${firefox}${and}Safari ${safari}`;
+  assert.ok(
+    readme.includes(`${words(script, ", ")} and newer`) && readme.includes(words(wasm, " and ")),
+  );
 });

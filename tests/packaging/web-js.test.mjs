@@ -1,4 +1,5 @@
-// `supertokens-web-js` as npm has it, with this package in the place of the `supertokens-website` it is built on.
+// `supertokens-web-js` as npm has it, with this package in the place of the `supertokens-website`
+// it is built on.
 
 import { openApp } from "./support/app.mjs";
 import { visit } from "./support/visit.mjs";

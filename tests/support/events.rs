@@ -20,7 +20,9 @@ impl Events {
     /// The function for `on_handle_event`.
     pub(crate) fn handler(&self) -> JsValue {
         let events = self.0.clone();
-        let handler = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| events.borrow_mut().push(describe(&event)));
+        let handler = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
+            events.borrow_mut().push(describe(&event))
+        });
         handler.into_js_value()
     }
 }
@@ -29,6 +31,8 @@ impl Events {
 pub(crate) fn describe(event: &JsValue) -> String {
     let property = |name: &str| Reflect::get(event, &name.into()).expect("an event is an object");
     let action = property("action").as_string().expect("an event has an action");
-    let detail = property("sessionExpiredOrRevoked").as_bool().map_or(String::new(), |flag| format!("({flag})"));
+    let detail = property("sessionExpiredOrRevoked")
+        .as_bool()
+        .map_or(String::new(), |flag| format!("({flag})"));
     format!("{action}{detail} in {}", state())
 }

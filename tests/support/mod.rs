@@ -1,6 +1,8 @@
-//! What the tests share: a page of their own, a scripted server behind `window.fetch`, tokens, and the events that were fired.
+//! The common part of the tests: a page of their own, a scripted server behind `window.fetch`,
+//! tokens, and the events that were fired.
 //!
-//! All tests of a binary share one page; `wasm-bindgen-test` runs them one after the other, and [`Page::fresh`] cleans up before each.
+//! All tests of a binary share one page; `wasm-bindgen-test` runs them one after the other, and
+//! [`Page::fresh`] cleans up before each.
 
 mod events;
 mod later;

@@ -16,14 +16,18 @@ use super::{
 };
 
 fn document() -> HtmlDocument {
-    let document = web_sys::window().and_then(|window| window.document()).expect("these tests run in a page");
+    let document =
+        web_sys::window().and_then(|window| window.document()).expect("these tests run in a page");
     document.unchecked_into()
 }
 
 /// All cookies that scripts can read.
 fn cookies() -> Vec<(String, String)> {
     let text = document().cookie().expect("cookies can be read");
-    text.split("; ").filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect()
+    text.split("; ")
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
 }
 
 pub(crate) fn cookie(name: &str) -> Option<String> {
@@ -37,13 +41,16 @@ pub(crate) fn set_cookie(name: &str, value: &str) {
 /// As a browser that cleans up.
 pub(crate) fn delete_cookies() {
     for (name, _) in cookies() {
-        document().set_cookie(&format!("{name}=;path=/;max-age=0")).expect("cookies can be written");
+        document()
+            .set_cookie(&format!("{name}=;path=/;max-age=0"))
+            .expect("cookies can be written");
     }
 }
 
 /// `state` of the snapshot.
 pub(crate) fn state() -> String {
-    let state = js_sys::Reflect::get(&passerby::snapshot(), &"state".into()).expect("a snapshot is an object");
+    let state = js_sys::Reflect::get(&passerby::snapshot(), &"state".into())
+        .expect("a snapshot is an object");
     state.as_string().expect("a state is a string")
 }
 
@@ -135,11 +142,15 @@ impl Page {
     /// Makes a request and does not wait for its end.
     pub(crate) fn get_later(&self, path: &str) -> Later<Response> {
         let url = format!("{API}{path}");
-        later(async move { Request::get(&url).send().await.unwrap_or_else(|error| panic!("GET {url}: {error}")) })
+        later(async move {
+            Request::get(&url).send().await.unwrap_or_else(|error| panic!("GET {url}: {error}"))
+        })
     }
 
     /// Signs out; what went wrong fails the test.
     pub(crate) async fn sign_out(&self) {
-        passerby::sign_out().await.unwrap_or_else(|error: SessionError| panic!("sign-out: {error}"));
+        passerby::sign_out()
+            .await
+            .unwrap_or_else(|error: SessionError| panic!("sign-out: {error}"));
     }
 }

@@ -108,7 +108,8 @@ impl Reply {
 
     async fn send(self, request: Request) -> Result<JsValue, JsValue> {
         if let Some(gate) = &self.gate {
-            JsFuture::from(Promise::race(&js_sys::Array::of2(&gate.promise, &aborted(&request)))).await?;
+            JsFuture::from(Promise::race(&js_sys::Array::of2(&gate.promise, &aborted(&request))))
+                .await?;
         }
         let status = self.status.ok_or_else(|| js_sys::TypeError::new("Failed to fetch"))?;
         let headers = Headers::new()?;
@@ -170,17 +171,21 @@ impl Server {
     pub(crate) fn install() -> Self {
         let server = Self::default();
         let answering = server.clone();
-        let fetch = Closure::<dyn Fn(JsValue, JsValue) -> Promise>::new(move |input: JsValue, init: JsValue| {
-            let server = answering.clone();
-            future_to_promise(async move { server.answer(&input, &init).await })
-        });
-        js_sys::Reflect::set(&js_sys::global(), &"fetch".into(), fetch.as_ref()).expect("window.fetch can be replaced");
+        let fetch = Closure::<dyn Fn(JsValue, JsValue) -> Promise>::new(
+            move |input: JsValue, init: JsValue| {
+                let server = answering.clone();
+                future_to_promise(async move { server.answer(&input, &init).await })
+            },
+        );
+        js_sys::Reflect::set(&js_sys::global(), &"fetch".into(), fetch.as_ref())
+            .expect("window.fetch can be replaced");
         // What a former test left under way may still call it.
         fetch.forget();
         server
     }
 
-    /// Answers requests to `url` (or to a path of the API) with these, one after the other; the last one stays.
+    /// Answers requests to `url` (or to a path of the API) with these, one after the other; the
+    /// last one stays.
     pub(crate) fn on<const N: usize>(&self, url: &str, replies: [Reply; N]) {
         self.0.script.borrow_mut().insert(url.into(), replies.into());
     }
@@ -206,7 +211,10 @@ impl Server {
 
     /// The one request that arrived there.
     pub(crate) fn one(&self, url: &str) -> Seen {
-        let [seen] = self.seen(url).try_into().unwrap_or_else(|seen: Vec<_>| panic!("{} requests to {url}", seen.len()));
+        let [seen] = self
+            .seen(url)
+            .try_into()
+            .unwrap_or_else(|seen: Vec<_>| panic!("{} requests to {url}", seen.len()));
         seen
     }
 

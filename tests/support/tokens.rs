@@ -30,7 +30,10 @@ pub(crate) struct Token {
 impl Token {
     /// Of a user session that was made when the test began and lives for an hour.
     pub(crate) fn user(session: &str) -> Self {
-        Self::new("alice", &json!({"sub": "alice", "sessionHandle": session, "anonymousId": ANONYMOUS_ID}))
+        Self::new(
+            "alice",
+            &json!({"sub": "alice", "sessionHandle": session, "anonymousId": ANONYMOUS_ID}),
+        )
     }
 
     /// Of an anonymous session.

@@ -1,10 +1,17 @@
-// Compiled, not run: an app that was written against the peers' types compiles against ours, and may hand our functions to code that wants theirs.
+// Compiled, not run: an app that was written against the peers' types compiles against ours, and
+// may hand our functions to code that wants theirs.
 
 import * as website from "supertokens-website";
-import type { CookieHandlerInput, CookieHandlerInterface } from "supertokens-website/utils/cookieHandler/types";
+import type {
+  CookieHandlerInput,
+  CookieHandlerInterface,
+} from "supertokens-website/utils/cookieHandler/types";
 import type { DateProviderInput } from "supertokens-website/utils/dateProvider/types";
 import type { LockFactory } from "supertokens-website/utils/lockFactory/types";
-import type { WindowHandlerInput, WindowHandlerInterface } from "supertokens-website/utils/windowHandler/types";
+import type {
+  WindowHandlerInput,
+  WindowHandlerInterface,
+} from "supertokens-website/utils/windowHandler/types";
 import * as webSession from "supertokens-web-js/recipe/session";
 import type { RecipeEvent, UserInput } from "supertokens-web-js/recipe/session/types";
 
@@ -32,7 +39,12 @@ serves<typeof website.getClaimValue>(ours.getClaimValue);
 serves<typeof website.getInvalidClaimsFromResponse>(ours.getInvalidClaimsFromResponse);
 serves<typeof website.validateClaims>(ours.validateClaims);
 serves<typeof website.addAxiosInterceptors>(ours.addAxiosInterceptors);
-serves<Pick<typeof website.default, "init" | "doesSessionExist" | "signOut" | "getUserId" | "validateClaims">>(ours.default);
+serves<
+  Pick<
+    typeof website.default,
+    "init" | "doesSessionExist" | "signOut" | "getUserId" | "validateClaims"
+  >
+>(ours.default);
 
 serves<typeof webSession.doesSessionExist>(oursSession.doesSessionExist);
 serves<typeof webSession.getUserId>(oursSession.getUserId);
@@ -46,17 +58,38 @@ serves<typeof webSession.validateClaims>(oursSession.validateClaims);
 serves<typeof webSession.addAxiosInterceptors>(oursSession.addAxiosInterceptors);
 
 // What they give us.
-same<ours.RecipeInterface, website.RecipeInterface>((ours) => ours, (theirs) => theirs);
+same<ours.RecipeInterface, website.RecipeInterface>(
+  (ours) => ours,
+  (theirs) => theirs,
+);
 declare const theirConfig: website.InputType;
 declare const theirSessionConfig: UserInput;
 declare const theirListener: (event: RecipeEvent) => void;
 ours.init(theirConfig);
-ours.init({ appInfo: { appName: "Sill", apiDomain: "", apiBasePath: "" }, recipeList: [oursSession.init(theirSessionConfig)] });
+ours.init({
+  appInfo: { appName: "Sill", apiDomain: "", apiBasePath: "" },
+  recipeList: [oursSession.init(theirSessionConfig)],
+});
 oursSession.init({ onHandleEvent: theirListener, override: theirConfig.override });
 
-same<cookies.CookieHandlerInterface, CookieHandlerInterface>((ours) => ours, (theirs) => theirs);
-same<cookies.CookieHandlerInput, CookieHandlerInput>((ours) => ours, (theirs) => theirs);
-same<windows.WindowHandlerInterface, WindowHandlerInterface>((ours) => ours, (theirs) => theirs);
-same<windows.WindowHandlerInput, WindowHandlerInput>((ours) => ours, (theirs) => theirs);
-same<dates.DateProviderInput, DateProviderInput>((ours) => ours, (theirs) => theirs);
+same<cookies.CookieHandlerInterface, CookieHandlerInterface>(
+  (ours) => ours,
+  (theirs) => theirs,
+);
+same<cookies.CookieHandlerInput, CookieHandlerInput>(
+  (ours) => ours,
+  (theirs) => theirs,
+);
+same<windows.WindowHandlerInterface, WindowHandlerInterface>(
+  (ours) => ours,
+  (theirs) => theirs,
+);
+same<windows.WindowHandlerInput, WindowHandlerInput>(
+  (ours) => ours,
+  (theirs) => theirs,
+);
+same<dates.DateProviderInput, DateProviderInput>(
+  (ours) => ours,
+  (theirs) => theirs,
+);
 serves<locks.LockFactory>({} as LockFactory);

@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./support/load.mjs";
 
-const { BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, DateProviderReference, dateProvider } = await load(
-  "claims/booleanClaim.ts",
-  "claims/primitiveArrayClaim.ts",
-  "claims/primitiveClaim.ts",
-  "utils/dateProvider.ts",
-);
+const { BooleanClaim, PrimitiveArrayClaim, PrimitiveClaim, DateProviderReference, dateProvider } =
+  await load(
+    "claims/booleanClaim.ts",
+    "claims/primitiveArrayClaim.ts",
+    "claims/primitiveClaim.ts",
+    "utils/dateProvider.ts",
+  );
 
 const NOW = 1_800_000_000_000;
 const AGE = 100;
@@ -22,7 +23,8 @@ const claims = {
   array: new PrimitiveArrayClaim(config),
 };
 
-// Made before there is a clock, as modules of apps do. [class, validator, argument or none, right value, wrong value, fields of reasons]
+// Made before there is a clock, as modules of apps do. [class, validator, argument or none, right
+// value, wrong value, fields of reasons]
 const KINDS = [
   ["primitive", "hasValue", ["a"], "a", "b", ["expectedValue"]],
   ["primitive", "hasValue", [1], 1, "1", ["expectedValue"]],
@@ -33,12 +35,21 @@ const KINDS = [
   ["array", "includes", ["a"], ["b", "a"], ["b"], ["expectedToInclude"]],
   ["array", "excludes", ["a"], ["b"], ["b", "a"], ["expectedToNotInclude"]],
   ["array", "includesAll", [["a", "b"]], ["c", "b", "a"], ["a", "c"], ["expectedToInclude"]],
-  ["array", "includesAny", [["a", "b"]], ["c", "b"], ["c"], ["expectedToInclude", "expectedToIncludeAtLeastOneOf"]],
+  [
+    "array",
+    "includesAny",
+    [["a", "b"]],
+    ["c", "b"],
+    ["c"],
+    ["expectedToInclude", "expectedToIncludeAtLeastOneOf"],
+  ],
   ["array", "excludesAll", [["a", "b"]], ["c"], ["c", "b"], ["expectedToNotInclude"]],
 ].map(([kind, name, args, right, wrong, [missing, field = missing]]) => {
   const make = (...rest) => claims[kind].validators[name](...args, ...rest);
   return {
-    title: `${kind} ${name}(${args.map((arg) => JSON.stringify(arg)).join()}) of ${JSON.stringify(right)}`,
+    title:
+      `${kind} ${name}(${args.map((arg) => JSON.stringify(arg)).join()}) of ` +
+      `${JSON.stringify(right)}`,
     make,
     early: [make(), make(AGE)],
     expected: args.length > 0 ? args[0] : name === "isTrue",
@@ -58,11 +69,26 @@ DateProviderReference.init(() => ({
   getThresholdInSeconds: () => clock.threshold,
 }));
 
-for (const { title, make, early, expected, isArray, takesId, right, wrong, missing, field } of KINDS) {
+for (const {
+  title,
+  make,
+  early,
+  expected,
+  isArray,
+  takesId,
+  right,
+  wrong,
+  missing,
+  field,
+} of KINDS) {
   test(`${title}: validate`, async () => {
     const isValid = { isValid: true };
     const not = (reason) => ({ isValid: false, reason });
-    const absent = not({ message: "value does not exist", [missing]: expected, actualValue: undefined });
+    const absent = not({
+      message: "value does not exist",
+      [missing]: expected,
+      actualValue: undefined,
+    });
     const rows = [
       [undefined, undefined, absent],
       [{}, undefined, absent],
@@ -74,7 +100,11 @@ for (const { title, make, early, expected, isArray, takesId, right, wrong, missi
       [payload(right), 99, not({ message: "expired", ageInSeconds: AGE, maxAgeInSeconds: 99 })],
       [payload(wrong), 99, not({ message: "expired", ageInSeconds: AGE, maxAgeInSeconds: 99 })],
       [payload(wrong), AGE, not({ message: "wrong value", [field]: expected, actualValue: wrong })],
-      [payload(wrong), undefined, not({ message: "wrong value", [field]: expected, actualValue: wrong })],
+      [
+        payload(wrong),
+        undefined,
+        not({ message: "wrong value", [field]: expected, actualValue: wrong }),
+      ],
     ];
     for (const [given, maxAge, result] of rows) {
       const answer = make(maxAge).validate(given, {});
@@ -106,9 +136,16 @@ for (const { title, make, early, expected, isArray, takesId, right, wrong, missi
   });
 
   test(`${title}: a limit below the clock's threshold throws, one that equals it does not`, () => {
-    const message = "maxAgeInSeconds must be greater than or equal to the DateProvider threshold value -> 7";
-    assert.throws(() => make(6.9).shouldRefresh(payload(right), {}), { message, shouldRefresh: true });
-    assert.throws(() => make(0).shouldRefresh(payload(right, 7), {}), { message, shouldRefresh: false });
+    const message =
+      "maxAgeInSeconds must be greater than or equal to the DateProvider threshold value -> 7";
+    assert.throws(() => make(6.9).shouldRefresh(payload(right), {}), {
+      message,
+      shouldRefresh: true,
+    });
+    assert.throws(() => make(0).shouldRefresh(payload(right, 7), {}), {
+      message,
+      shouldRefresh: false,
+    });
     assert.throws(() => make(0).shouldRefresh({}, {}), { message, shouldRefresh: true });
     assert.equal(make(7).shouldRefresh(payload(right), {}), true);
     clock.threshold = 6;
@@ -123,7 +160,11 @@ for (const { title, make, early, expected, isArray, takesId, right, wrong, missi
 }
 
 test("a list that is none counts as absent", async () => {
-  const absent = { message: "value does not exist", expectedToInclude: "a", actualValue: undefined };
+  const absent = {
+    message: "value does not exist",
+    expectedToInclude: "a",
+    actualValue: undefined,
+  };
   for (const v of [null, "abc", 1, {}]) {
     const validator = claims.array.validators.includes("a");
     assert.equal(validator.shouldRefresh(payload(v), {}), true);
@@ -135,7 +176,10 @@ test("the claim's own age limit, where a validator has none", () => {
   for (const Claim of [PrimitiveClaim, BooleanClaim, PrimitiveArrayClaim]) {
     const claim = new Claim({ ...config, defaultMaxAgeInSeconds: 50 });
     assert.equal(claim.defaultMaxAgeInSeconds, 50);
-    const make = (maxAge) => (Claim === PrimitiveArrayClaim ? claim.validators.includes("a", maxAge) : claim.validators.hasValue("a", maxAge));
+    const make = (maxAge) =>
+      Claim === PrimitiveArrayClaim
+        ? claim.validators.includes("a", maxAge)
+        : claim.validators.hasValue("a", maxAge);
     assert.equal(make().shouldRefresh(payload(["a"], 51), {}), true);
     assert.equal(make().shouldRefresh(payload(["a"], 50), {}), false);
     assert.equal(make(60).shouldRefresh(payload(["a"], 51), {}), false);
@@ -148,7 +192,8 @@ test("value and time of a payload", () => {
   for (const claim of Object.values(claims)) {
     const values = (given) => [claim.getValueFromPayload(given), claim.getLastFetchedTime(given)];
     assert.deepEqual(values({ c: { v: ["a"], t: 5 } }), [["a"], 5]);
-    for (const given of [undefined, null, {}, { c: null }, { d: { v: 1, t: 1 } }]) assert.deepEqual(values(given), [undefined, undefined]);
+    for (const given of [undefined, null, {}, { c: null }, { d: { v: 1, t: 1 } }])
+      assert.deepEqual(values(given), [undefined, undefined]);
   }
 });
 
@@ -166,7 +211,9 @@ test("subclasses: what they override is asked, also when compiled to ES5", async
       return super.getValueFromPayload(given)?.toUpperCase();
     }
   }
-  assert.deepEqual(await new Upper(config).validators.hasValue("A").validate(payload("a"), {}), { isValid: true });
+  assert.deepEqual(await new Upper(config).validators.hasValue("A").validate(payload("a"), {}), {
+    isValid: true,
+  });
 
   for (const Base of [PrimitiveClaim, BooleanClaim, PrimitiveArrayClaim]) {
     // What TypeScript makes of `class Old extends Base` for ES5.
@@ -180,7 +227,10 @@ test("subclasses: what they override is asked, also when compiled to ES5", async
     Old.prototype.old = () => true;
     const claim = new Old(config);
     assert.ok(claim instanceof Old && claim instanceof Base);
-    assert.deepEqual([claim.old(), claim.validators.isOld(), claim.getValueFromPayload(payload(["a"]))], [true, "c", ["a"]]);
+    assert.deepEqual(
+      [claim.old(), claim.validators.isOld(), claim.getValueFromPayload(payload(["a"]))],
+      [true, "c", ["a"]],
+    );
   }
   assert.ok(claims.boolean instanceof PrimitiveClaim);
   assert.throws(() => PrimitiveClaim(config), TypeError);

@@ -1,4 +1,4 @@
-// What the documents point at is there: files, headings, and the tests that they name.
+// The documents point at things that are there: files, headings, and the tests that they name.
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
@@ -7,8 +7,17 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const IN_DOCS = ["docs", "docs/decisions"].flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`));
-const DOCUMENTS = [...IN_DOCS, "README.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md", "benches/README.md"]
+const IN_DOCS = ["docs", "docs/decisions"].flatMap((folder) =>
+  readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`),
+);
+const DOCUMENTS = [
+  ...IN_DOCS,
+  "README.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "RELEASING.md",
+  "benches/README.md",
+]
   .filter((name) => name.endsWith(".md"))
   .map((name) => ({ name, text: readFileSync(join(ROOT, name), "utf8") }));
 
@@ -20,7 +29,8 @@ const anchorOf = (heading) =>
     .trim()
     .replace(/ /g, "-");
 
-const anchorsOf = (text) => [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading));
+const anchorsOf = (text) =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading));
 
 test("every link of a document leads somewhere", () => {
   const broken = [];
@@ -29,7 +39,8 @@ test("every link of a document leads somewhere", () => {
       if (/^[a-z]+:/.test(target)) continue;
       const [path, anchor] = target.split("#");
       const file = path ? resolve(ROOT, dirname(name), path) : join(ROOT, name);
-      const isThere = existsSync(file) && (!anchor || anchorsOf(readFileSync(file, "utf8")).includes(anchor));
+      const isThere =
+        existsSync(file) && (!anchor || anchorsOf(readFileSync(file, "utf8")).includes(anchor));
       if (!isThere) broken.push(`${name}: ${target}`);
     }
   }
@@ -38,24 +49,37 @@ test("every link of a document leads somewhere", () => {
 
 /** The file that a document means: by its path, or by its name in `tests/e2e`. */
 function testFile(name) {
-  const found = [name, `tests/e2e/${name}`, `server/tests/it/${name}`].map((path) => resolve(ROOT, path)).find(existsSync);
+  const found = [name, `tests/e2e/${name}`, `server/tests/it/${name}`]
+    .map((path) => resolve(ROOT, path))
+    .find(existsSync);
   return found && relative(ROOT, found);
 }
 
-/** A test may be named by the beginning of its name, and one that runs for each of a list by what all of those have. */
+/**
+ * A test may be named by the beginning of its name, and one that runs for each of a list by what
+ * all of those have. The pieces of a long name are joined.
+ */
 function namesIn(file) {
-  const text = readFileSync(join(ROOT, file), "utf8");
+  const text = readFileSync(join(ROOT, file), "utf8").replace(/(["`]) \+\s+\1/g, "");
   const rust = [...text.matchAll(/\bfn (\w+)/g)].map(([, name]) => name);
-  const quoted = [...text.matchAll(/"((?:[^"\\\n]|\\.)+)"/g)].map(([, name]) => name.replace(/\\(.)/g, "$1"));
-  const pieces = [...text.matchAll(/`([^`\n]+)`/g)].flatMap(([, name]) => name.split(/\$\{[^}]*\}/));
+  const quoted = [...text.matchAll(/"((?:[^"\\\n]|\\.)+)"/g)].map(([, name]) =>
+    name.replace(/\\(.)/g, "$1"),
+  );
+  const pieces = [...text.matchAll(/`([^`\n]+)`/g)].flatMap(([, name]) =>
+    name.split(/\$\{[^}]*\}/),
+  );
   return (cited) =>
-    rust.includes(cited) || quoted.some((name) => name.startsWith(cited)) || pieces.some((piece) => piece.includes(cited));
+    rust.includes(cited) ||
+    quoted.some((name) => name.startsWith(cited)) ||
+    pieces.some((piece) => piece.includes(cited));
 }
 
 /** Whether the parts are names, some of which hold commas themselves. */
 function isList(parts, has) {
   if (parts.length === 0) return true;
-  return parts.some((_, i) => has(parts.slice(0, i + 1).join(", ")) && isList(parts.slice(i + 1), has));
+  return parts.some(
+    (_, i) => has(parts.slice(0, i + 1).join(", ")) && isList(parts.slice(i + 1), has),
+  );
 }
 
 test("every test that the table of compatibility names is there", () => {
@@ -70,7 +94,10 @@ test("every test that the table of compatibility names is there", () => {
     }
     count++;
     // A sentence may follow the names.
-    const sentence = names.replace(/\. .*$/s, "").trim().replace(/\.$/, "");
+    const sentence = names
+      .replace(/\. .*$/s, "")
+      .trim()
+      .replace(/\.$/, "");
     if (!isList(sentence.split(", "), namesIn(file))) missing.push(`${cited}: ${sentence}`);
   }
   assert.deepEqual(missing, [], `${count} names`);

@@ -1,4 +1,5 @@
-// What the domains and the path of the configuration mean, whose a request is, and where a redirect may lead.
+// The meaning of the domains and the path of the configuration, whose a request is, and where a
+// redirect may lead.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -120,7 +121,11 @@ test("our URLs are those of the peers", () => {
     ["data:text/plain,x", "https://api.example.com", undefined, false],
   ]) {
     const host = api ? parseUrl(api).hostname : "";
-    assert.equal(isInScope(parseUrl(url), host, backend && scope(backend)), expected, `${url} ${api} ${backend}`);
+    assert.equal(
+      isInScope(parseUrl(url), host, backend && scope(backend)),
+      expected,
+      `${url} ${api} ${backend}`,
+    );
   }
 });
 
@@ -141,5 +146,8 @@ test("redirects stay at home", () => {
     const target = new URL(url);
     assert.equal(mayFollow(target, own, isListed ? [target.origin] : []), expected, url);
   }
-  assert.ok(!mayFollow(new URL("javascript:alert(1)"), "null", []), "an opaque origin is not that of a sandboxed page");
+  assert.ok(
+    !mayFollow(new URL("javascript:alert(1)"), "null", []),
+    "an opaque origin is not that of a sandboxed page",
+  );
 });

@@ -15,7 +15,10 @@ const log = mock.method(console, "error", () => {});
 beforeEach(() => log.mock.resetCalls());
 DateProviderReference.init(() => ({ now: () => 1_000_000, getThresholdInSeconds: () => 7 }));
 
-/** A session with a payload, and a lock as a browser has it: one at a time, in order. `trace` is what happened. */
+/**
+ * A session with a payload, and a lock as a browser has it: one at a time, in order. `trace` is
+ * what happened.
+ */
 function session(payload = {}) {
   const trace = [];
   let tail = Promise.resolve();
@@ -68,14 +71,27 @@ test("nothing to refresh: no lock; errors in the order of the validators", async
 
 test("an asynchronous validator without a reason", async () => {
   const { access, wants } = session({ a: 1 });
-  const never = wants("a", { shouldRefresh: async () => false, validate: async () => ({ isValid: false }) });
-  assert.deepEqual(await validateClaims([never], context, access), [{ id: "a", reason: undefined }]);
+  const never = wants("a", {
+    shouldRefresh: async () => false,
+    validate: async () => ({ isValid: false }),
+  });
+  assert.deepEqual(await validateClaims([never], context, access), [
+    { id: "a", reason: undefined },
+  ]);
 });
 
 test("all refreshes, only where needed, come before the first validation", async () => {
   const { access, trace, wants } = session({ b: 1 });
   assert.deepEqual(await validateClaims([wants("a"), wants("b"), wants("c")], context, access), []);
-  assert.deepEqual(trace, ["lock", "refresh a", "refresh c", "release", "validate a", "validate b", "validate c"]);
+  assert.deepEqual(trace, [
+    "lock",
+    "refresh a",
+    "refresh c",
+    "release",
+    "validate a",
+    "validate b",
+    "validate c",
+  ]);
 });
 
 test("a refresh that makes another one needless", async () => {
@@ -87,7 +103,9 @@ test("a refresh that makes another one needless", async () => {
 
 test("three at once: one refresh", async () => {
   const { access, trace, wants } = session();
-  const results = await Promise.all([1, 2, 3].map(() => validateClaims([wants("a")], context, access)));
+  const results = await Promise.all(
+    [1, 2, 3].map(() => validateClaims([wants("a")], context, access)),
+  );
   assert.deepEqual(results, [[], [], []]);
   assert.equal(trace.filter((entry) => entry === "refresh a").length, 1);
   assert.equal(trace.filter((entry) => entry === "release").length, 3);
@@ -118,30 +136,40 @@ for (const [how, refresh] of [
   });
 }
 
-test("without a session, and with a validator that throws, it rejects; the lock is given back", async () => {
-  const { access, trace, wants } = session();
-  const bad = () => Promise.reject(new Error("No session exists"));
-  await assert.rejects(validateClaims([wants("a")], context, { ...access, payload: bad }), { message: "No session exists" });
-  assert.deepEqual(trace, []);
+test(
+  "without a session, and with a validator that throws, " + "it rejects; the lock is given back",
+  async () => {
+    const { access, trace, wants } = session();
+    const bad = () => Promise.reject(new Error("No session exists"));
+    await assert.rejects(validateClaims([wants("a")], context, { ...access, payload: bad }), {
+      message: "No session exists",
+    });
+    assert.deepEqual(trace, []);
 
-  const error = new Error("mine");
-  let asked = 0;
-  const shouldRefresh = () => {
-    if (asked++) throw error;
-    return true;
-  };
-  await assert.rejects(validateClaims([wants("a", { shouldRefresh })], context, access), error);
-  assert.deepEqual(trace, ["lock", "release"]);
-  for (const thrown of [error, null, undefined, "text", 1]) {
-    const raise = () => {
-      throw thrown;
+    const error = new Error("mine");
+    let asked = 0;
+    const shouldRefresh = () => {
+      if (asked++) throw error;
+      return true;
     };
-    await validateClaims([wants("b", { shouldRefresh: raise })], context, access).then(assert.fail, (reason) => assert.equal(reason, thrown));
-    await validateClaims([wants("b", { shouldRefresh: () => false, validate: raise })], context, access).then(assert.fail, (reason) =>
-      assert.equal(reason, thrown),
-    );
-  }
-});
+    await assert.rejects(validateClaims([wants("a", { shouldRefresh })], context, access), error);
+    assert.deepEqual(trace, ["lock", "release"]);
+    for (const thrown of [error, null, undefined, "text", 1]) {
+      const raise = () => {
+        throw thrown;
+      };
+      await validateClaims([wants("b", { shouldRefresh: raise })], context, access).then(
+        assert.fail,
+        (reason) => assert.equal(reason, thrown),
+      );
+      await validateClaims(
+        [wants("b", { shouldRefresh: () => false, validate: raise })],
+        context,
+        access,
+      ).then(assert.fail, (reason) => assert.equal(reason, thrown));
+    }
+  },
+);
 
 for (const [age, refreshes, errors] of [
   [undefined, 1, []],
@@ -160,18 +188,29 @@ for (const [age, refreshes, errors] of [
     const validator = new BooleanClaim({ id: "b", refresh }).validators.isTrue(1);
     assert.deepEqual(await validateClaims([validator], context, access), errors);
     assert.equal(count, refreshes);
-    assert.match(String(log.mock.calls[0].arguments[1]), /maxAgeInSeconds must be greater than or equal to .* -> 7$/);
+    assert.match(
+      String(log.mock.calls[0].arguments[1]),
+      /maxAgeInSeconds must be greater than or equal to .* -> 7$/,
+    );
   });
 }
 
-test("the same of a validator of another package: it is not refreshed, and then judges", async () => {
-  const { access, trace, wants } = session();
-  const shouldRefresh = () => {
-    throw new Error("refetchTimeOnFalseInSeconds must be greater than or equal to the DateProvider threshold value -> 7");
-  };
-  assert.deepEqual(await validateClaims([wants("a", { shouldRefresh })], context, access), [{ id: "a", reason: { id: "a" } }]);
-  assert.deepEqual(trace, ["validate a"]);
-});
+test(
+  "the same of a validator of another package: " + "it is not refreshed, and then judges",
+  async () => {
+    const { access, trace, wants } = session();
+    const shouldRefresh = () => {
+      throw new Error(
+        "refetchTimeOnFalseInSeconds must be greater than or equal to the DateProvider " +
+          "threshold value -> 7",
+      );
+    };
+    assert.deepEqual(await validateClaims([wants("a", { shouldRefresh })], context, access), [
+      { id: "a", reason: { id: "a" } },
+    ]);
+    assert.deepEqual(trace, ["validate a"]);
+  },
+);
 
 test("the claims in a refusal", async () => {
   const claimValidationErrors = [{ id: "st-ev", reason: { message: "wrong value" } }];
@@ -179,17 +218,20 @@ test("the claims in a refusal", async () => {
   const response = new Response(text, { status: 403 });
   assert.deepEqual(await invalidClaims(response), claimValidationErrors);
   assert.equal(await response.text(), text, "the caller can read it");
-  for (const data of [text, JSON.parse(text)]) assert.deepEqual(await invalidClaims({ data }), claimValidationErrors);
+  for (const data of [text, JSON.parse(text)])
+    assert.deepEqual(await invalidClaims({ data }), claimValidationErrors);
 
   for (const body of ["{}", "[]", "null", "1", '"text"']) {
     assert.equal(await invalidClaims(new Response(body)), undefined);
     assert.equal(await invalidClaims({ data: body }), undefined);
   }
-  for (const data of [undefined, null, 0, {}, []]) assert.equal(await invalidClaims({ data }), undefined);
+  for (const data of [undefined, null, 0, {}, []])
+    assert.equal(await invalidClaims({ data }), undefined);
   for (const body of ["", "<html>", "{"]) {
     await assert.rejects(invalidClaims(new Response(body)), SyntaxError);
     await assert.rejects(invalidClaims({ data: body }), SyntaxError);
   }
   await assert.rejects(invalidClaims(new Response()), SyntaxError);
-  for (const nothing of [undefined, null, "text"]) await assert.rejects(invalidClaims(nothing), TypeError);
+  for (const nothing of [undefined, null, "text"])
+    await assert.rejects(invalidClaims(nothing), TypeError);
 });

@@ -1,5 +1,5 @@
-//! The shop's API. A guest's cart lives in the guest's session, a customer's in the shop's books; the `on_sign_in` hook carries
-//! it over (see [`crate::shop::sessions`]).
+//! The shop's API. A guest's cart lives in the guest's session, a customer's in the shop's books;
+//! the `on_sign_in` hook carries it over (see [`crate::shop::sessions`]).
 
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -82,7 +82,10 @@ async fn set_quantity(
         Some(Principal::Anonymous(guest)) => {
             let mut cart = guest_cart(&guest);
             cart.set(&product_id, quantity)?;
-            visitor.anonymous().update_payload(Map::from_iter([(CART.to_owned(), cart.to_payload())])).await?;
+            visitor
+                .anonymous()
+                .update_payload(Map::from_iter([(CART.to_owned(), cart.to_payload())]))
+                .await?;
             cart
         }
         Some(Principal::User(user)) => shop.customers.change_cart(user.user_id(), |cart| {
@@ -104,7 +107,10 @@ struct Login {
     password: String,
 }
 
-async fn login(visitor: Visitor, body: Result<Json<Login>, JsonRejection>) -> Result<Json<Value>, ApiError> {
+async fn login(
+    visitor: Visitor,
+    body: Result<Json<Login>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
     let Json(Login { name, password }) = body?;
     let (name, user_id) = (name.trim(), user_id(&name));
     if user_id.is_empty() || name.chars().count() > LONGEST_NAME {
@@ -113,19 +119,27 @@ async fn login(visitor: Visitor, body: Result<Json<Login>, JsonRejection>) -> Re
     if password != DEMO_PASSWORD {
         return Err(ApiError::Password);
     }
-    let user = visitor.sign_in_with(&user_id, Map::from_iter([(NAME.to_owned(), name.into())])).await?;
+    let user =
+        visitor.sign_in_with(&user_id, Map::from_iter([(NAME.to_owned(), name.into())])).await?;
     Ok(Json(json!({ "userId": user.user_id(), "name": name })))
 }
 
 async fn account(State(shop): State<Shop>, user: User) -> Json<Value> {
     let orders = shop.customers.orders(user.user_id()).len();
-    Json(json!({ "userId": user.user_id(), "name": name_of(&user), "anonymousId": user.anonymous_id(), "orders": orders }))
+    Json(json!({
+        "userId": user.user_id(),
+        "name": name_of(&user),
+        "anonymousId": user.anonymous_id(),
+        "orders": orders,
+    }))
 }
 
 async fn me(principal: Option<Principal>) -> Json<Value> {
     Json(match &principal {
         None => json!({ "kind": "none" }),
-        Some(Principal::Anonymous(guest)) => json!({ "kind": "anonymous", "anonymousId": guest.anonymous_id() }),
+        Some(Principal::Anonymous(guest)) => {
+            json!({ "kind": "anonymous", "anonymousId": guest.anonymous_id() })
+        }
         Some(Principal::User(user)) => {
             json!({ "kind": "user", "anonymousId": user.anonymous_id(), "userId": user.user_id() })
         }

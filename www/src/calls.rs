@@ -1,4 +1,5 @@
-//! Counts the requests that reached the server, by method and path. The end-to-end tests ask for it.
+//! Counts the requests that reached the server, by method and path. The end-to-end tests ask for
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,10 @@ impl Calls {
             calls.lock().clear();
             StatusCode::NO_CONTENT
         }
-        Router::new().route(PATH, get(read)).route(&format!("{PATH}/reset"), post(reset)).with_state(self.clone())
+        Router::new()
+            .route(PATH, get(read))
+            .route(&format!("{PATH}/reset"), post(reset))
+            .with_state(self.clone())
     }
 
     /// The middleware that counts.
@@ -45,7 +49,11 @@ impl Calls {
         }
         let mut counters = self.lock();
         let key = format!("{method} {path}");
-        let key = if counters.len() < MOST_PATHS || counters.contains_key(&key) { key } else { REST.to_owned() };
+        let key = if counters.len() < MOST_PATHS || counters.contains_key(&key) {
+            key
+        } else {
+            REST.to_owned()
+        };
         *counters.entry(key).or_default() += 1;
     }
 
@@ -61,10 +69,19 @@ mod tests {
     #[test]
     fn counts_by_method_and_path_but_not_itself() {
         let calls = Calls::default();
-        for (method, path) in [("GET", "/a"), ("GET", "/a"), ("POST", "/a"), ("GET", PATH), ("POST", "/api/demo/calls/reset")] {
+        for (method, path) in [
+            ("GET", "/a"),
+            ("GET", "/a"),
+            ("POST", "/a"),
+            ("GET", PATH),
+            ("POST", "/api/demo/calls/reset"),
+        ] {
             calls.add(method, path);
         }
-        assert_eq!(calls.lock().iter().map(|(key, n)| (key.as_str(), *n)).collect::<Vec<_>>(), [("GET /a", 2), ("POST /a", 1)]);
+        assert_eq!(
+            calls.lock().iter().map(|(key, n)| (key.as_str(), *n)).collect::<Vec<_>>(),
+            [("GET /a", 2), ("POST /a", 1)]
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::catalogue::{self, PRODUCTS};
 /// As many of one plant as one may have.
 pub const MOST_OF_ONE: u32 = 20;
 
-/// How many of which product. Never holds a product that is not sold, nor a quantity of 0 or above [`MOST_OF_ONE`].
+/// How many of which product. Never holds a product that is not sold, nor a quantity of 0 or above
+/// [`MOST_OF_ONE`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Cart(BTreeMap<&'static str, u32>);
@@ -33,8 +34,8 @@ impl Cart {
     /// # Errors
     /// When the product is not sold, or not in that quantity. The cart is then as before.
     pub fn set(&mut self, product_id: &str, quantity: u32) -> Result<(), CartError> {
-        let product =
-            catalogue::find(product_id).ok_or_else(|| CartError::UnknownProduct(product_id.chars().take(40).collect()))?;
+        let product = catalogue::find(product_id)
+            .ok_or_else(|| CartError::UnknownProduct(product_id.chars().take(40).collect()))?;
         match quantity {
             0 => drop(self.0.remove(product.id)),
             1..=MOST_OF_ONE => drop(self.0.insert(product.id, quantity)),
@@ -62,7 +63,9 @@ impl Cart {
     pub fn from_payload(value: Option<&Value>) -> Self {
         let mut cart = Self::default();
         for (id, quantity) in value.and_then(Value::as_object).into_iter().flatten() {
-            if let Some(quantity) = quantity.as_u64().and_then(|quantity| u32::try_from(quantity).ok()) {
+            if let Some(quantity) =
+                quantity.as_u64().and_then(|quantity| u32::try_from(quantity).ok())
+            {
                 // SessionRejection entries are those to leave out.
                 let _ = cart.set(id, quantity);
             }
@@ -213,7 +216,10 @@ mod tests {
     fn the_view_has_sums_and_the_order_of_the_shelf() {
         let view = cart(&[("cactus", 2), ("monstera", 1)]).view();
         assert_eq!((view.count, view.total), (3, 4200));
-        assert_eq!(view.lines.iter().map(|line| line.product_id).collect::<Vec<_>>(), ["monstera", "cactus"]);
+        assert_eq!(
+            view.lines.iter().map(|line| line.product_id).collect::<Vec<_>>(),
+            ["monstera", "cactus"]
+        );
         assert_eq!(money(4205), "€42.05");
     }
 }

@@ -61,7 +61,10 @@ impl Customers {
 
     /// The customer's orders, newest first.
     pub fn orders(&self, user_id: &str) -> Vec<Order> {
-        self.lock().get(user_id).map(|customer| customer.orders.iter().rev().cloned().collect()).unwrap_or_default()
+        self.lock()
+            .get(user_id)
+            .map(|customer| customer.orders.iter().rev().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// A panic while the lock was held leaves the book as it was: nothing here breaks off halfway.
@@ -70,7 +73,8 @@ impl Customers {
     }
 }
 
-/// The user id for a name as typed: the same name, however spaced and capitalised, is the same customer.
+/// The user id for a name as typed: the same name, however spaced and capitalised, is the same
+/// customer.
 #[must_use]
 pub fn user_id(name: &str) -> String {
     name.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join("-")

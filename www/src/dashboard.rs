@@ -22,11 +22,18 @@ struct Dashboard<'a> {
     orders: Vec<Order>,
 }
 
-/// `GET /dashboard`. Only verifies; who has to refresh or to sign in first is sent to `/refresh-session`.
-pub async fn page(State(shop): State<Shop>, user: Result<User, SessionRejection>, OriginalUri(uri): OriginalUri) -> Response {
+/// `GET /dashboard`. Only verifies; who has to refresh or to sign in first is sent to
+/// `/refresh-session`.
+pub async fn page(
+    State(shop): State<Shop>,
+    user: Result<User, SessionRejection>,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
     let user = match user {
         Ok(user) => user,
-        Err(SessionRejection::Unauthorised | SessionRejection::TryRefresh) => return redirect_to_refresh(&uri),
+        Err(SessionRejection::Unauthorised | SessionRejection::TryRefresh) => {
+            return redirect_to_refresh(&uri);
+        }
         Err(other) => return other.into_response(),
     };
     let dashboard = Dashboard {

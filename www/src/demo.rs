@@ -1,4 +1,5 @@
-//! Parts of a demo that do not belong into an app: ways to break one's own session, and to choose what becomes of it.
+//! Parts of a demo that do not belong into an app: ways to break one's own session, and to choose
+//! what becomes of it.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -46,7 +47,11 @@ pub fn after_sign_out(user: &UserSession) -> AfterSignOut {
 /// The choice, for the payload of the visitor's next session.
 #[must_use]
 pub fn carried_choice(payload: &Map<String, Value>) -> Map<String, Value> {
-    payload.get_key_value(AFTER_SIGN_OUT).map(|(name, value)| (name.clone(), value.clone())).into_iter().collect()
+    payload
+        .get_key_value(AFTER_SIGN_OUT)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .into_iter()
+        .collect()
 }
 
 #[derive(Deserialize)]
@@ -61,7 +66,8 @@ struct Choice {
     policy: Policy,
 }
 
-/// Kept in the session's payload, so that each visitor has a choice of their own, and every tab sees it.
+/// Kept in the session's payload, so that each visitor has a choice of their own, and every tab
+/// sees it.
 async fn choose_after_sign_out(
     visitor: Visitor,
     principal: Option<Principal>,
@@ -93,34 +99,46 @@ async fn sign_in_by_form(visitor: Visitor) -> Result<Redirect, ApiError> {
     Ok(Redirect::to("/"))
 }
 
-/// The session ends in the database, as when a customer is locked out. The access token expires with the same answer, so that the
-/// browser notices at its next request and not within the hour.
-async fn revoke(State(shop): State<Shop>, visitor: Visitor, user: User) -> Result<Json<Value>, ApiError> {
+/// The session ends in the database, as when a customer is locked out. The access token expires
+/// with the same answer, so that the browser notices at its next request and not within the hour.
+async fn revoke(
+    State(shop): State<Shop>,
+    visitor: Visitor,
+    user: User,
+) -> Result<Json<Value>, ApiError> {
     let revoked = shop.sessions.revoke_session(user.handle()).await?;
     visitor.expire_access_token().await?;
     Ok(Json(json!({ "revoked": revoked })))
 }
 
-/// Somebody got hold of a copy of this visitor's refresh token, and uses it before the visitor does. The visitor's browser is told
-/// nothing; it finds out when it next refreshes, and so does the server.
+/// Somebody got hold of a copy of this visitor's refresh token, and uses it before the visitor
+/// does. The visitor's browser is told nothing; it finds out when it next refreshes, and so does
+/// the server.
 async fn steal(State(shop): State<Shop>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let stolen = cookies.flat_map(|value| value.split(';')).find_map(|cookie| cookie.trim().strip_prefix(REFRESH_COOKIE));
+    let stolen = cookies
+        .flat_map(|value| value.split(';'))
+        .find_map(|cookie| cookie.trim().strip_prefix(REFRESH_COOKIE));
     let child = refresh_as_thief(&shop.sessions, stolen.ok_or(ApiError::NothingToSteal)?).await?;
     // Only once the child has been used, too, its parent counts as used up.
     refresh_as_thief(&shop.sessions, &child).await?;
     Ok(Json(json!({ "stolen": true })))
 }
 
-/// A refresh call from another computer: the cookie is all it has in common with the visitor. Gives the new refresh token.
+/// A refresh call from another computer: the cookie is all it has in common with the visitor. Gives
+/// the new refresh token.
 async fn refresh_as_thief(sessions: &Sessions, token: &str) -> Result<String, ApiError> {
-    let cookie = HeaderValue::try_from(format!("{REFRESH_COOKIE}{token}")).map_err(|_| ApiError::NothingToSteal)?;
-    let mut request = Request::post(REFRESH).body(Body::empty()).map_err(|_| ApiError::NothingToSteal)?;
+    let cookie = HeaderValue::try_from(format!("{REFRESH_COOKIE}{token}"))
+        .map_err(|_| ApiError::NothingToSteal)?;
+    let mut request =
+        Request::post(REFRESH).body(Body::empty()).map_err(|_| ApiError::NothingToSteal)?;
     request.headers_mut().insert(COOKIE, cookie);
     let server = Router::new().route(REFRESH, post(StatusCode::NOT_FOUND)).layer(sessions.layer());
     let Ok(response) = server.oneshot(request).await;
-    let cookies = response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let token =
-        cookies.filter_map(|cookie| cookie.strip_prefix(REFRESH_COOKIE)?.split(';').next()).find(|token| !token.is_empty());
+    let cookies =
+        response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let token = cookies
+        .filter_map(|cookie| cookie.strip_prefix(REFRESH_COOKIE)?.split(';').next())
+        .find(|token| !token.is_empty());
     token.map(str::to_owned).ok_or(ApiError::NothingToSteal)
 }

@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::api::LONGEST_NAME;
 use crate::cart::CartError;
 
-/// Answered as `{"message": …}`. None of the shop's own is a 401: to the browser that means "the session is over".
+/// Answered as `{"message": …}`. None of the shop's own is a 401: to the browser that means "the
+/// session is over".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
@@ -56,7 +57,10 @@ impl IntoResponse for ApiError {
             Self::Body(ref rejection) => rejection.status(),
             Self::Cart(_) | Self::Name => StatusCode::BAD_REQUEST,
             Self::Password => StatusCode::FORBIDDEN,
-            Self::NoSession | Self::NoSessionToChooseFor | Self::EmptyCart | Self::NothingToSteal => StatusCode::CONFLICT,
+            Self::NoSession
+            | Self::NoSessionToChooseFor
+            | Self::EmptyCart
+            | Self::NothingToSteal => StatusCode::CONFLICT,
         };
         (status, Json(json!({ "message": self.to_string() }))).into_response()
     }

@@ -1,5 +1,5 @@
-//! Sill, the demo shop of Passerby: a guest's cart that survives the login, a dashboard that the server renders, and buttons that
-//! break the session in every way worth watching.
+//! Sill, the demo shop of Passerby: a guest's cart that survives the login, a dashboard that the
+//! server renders, and buttons that break the session in every way worth watching.
 
 pub mod api;
 pub mod calls;

@@ -31,9 +31,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
         writeln!(io::stdout(), "{USAGE}")?;
         return Ok(());
     };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
-        .await
-        .map_err(|error| format!("cannot listen on port {}: {error}. Choose another with --port", options.port))?;
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(|error| {
+            format!("cannot listen on port {}: {error}. Choose another with --port", options.port)
+        })?;
     let origin = format!("http://localhost:{}", listener.local_addr()?.port());
     let customers = Arc::new(Customers::default());
     let sessions = shop::sessions(&origin, &options, customers.clone()).await?;

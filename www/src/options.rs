@@ -12,14 +12,17 @@ Sill, the demo shop of Passerby.
 Usage: passerby-www [options]
 
   --port N                       port on localhost; 0 takes any free one (default 3000)
-  --database FILE                SQLite file, made when missing (default: sill.db in the temp directory)
+  --database FILE                SQLite file, made when missing (default: sill.db in the temp
+                                 directory)
   --web DIR                      the built front end (default www/web/dist)
   --access-token-validity SECS   life of an access token (default 3600)
-  --refresh-grace SECS           how long a refresh token stays acceptable after another took its place (default 0, so that
-                                 the theft in the session panel shows at once; the server's default is 30)
+  --refresh-grace SECS           how long a refresh token stays acceptable after another took its
+                                 place (default 0, so that the theft in the session panel shows at
+                                 once; the server's default is 30)
   --mint-for-navigations         page loads make anonymous sessions, too, and not API requests only
-  --mint-limit N                 at most N new anonymous sessions an hour from one address, as the proxy in front writes it
-                                 to X-Forwarded-For (default: the server's limit, by the address of the connection)
+  --mint-limit N                 at most N new anonymous sessions an hour from one address, as the
+                                 proxy in front writes it to X-Forwarded-For (default: the server's
+                                 limit, by the address of the connection)
   --no-anonymous-sessions        visitors get none, and lose those they have
   --anti-csrf-tokens             requests that change something must carry an anti-CSRF token
   --help                         this text";
@@ -69,7 +72,9 @@ impl Options {
     ///
     /// # Errors
     /// On an unknown option, and on a value that is missing or out of range.
-    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, lexopt::Error> {
+    pub fn parse(
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Option<Self>, lexopt::Error> {
         let mut options = Self::default();
         let mut parser = Parser::from_args(arguments);
         while let Some(argument) = parser.next()? {
@@ -77,7 +82,9 @@ impl Options {
                 Arg::Long("port") => options.port = parser.value()?.parse()?,
                 Arg::Long("database") => options.database = parser.value()?.into(),
                 Arg::Long("web") => options.web = parser.value()?.into(),
-                Arg::Long("access-token-validity") => options.access_token_validity = parser.value()?.parse_with(validity)?,
+                Arg::Long("access-token-validity") => {
+                    options.access_token_validity = parser.value()?.parse_with(validity)?
+                }
                 Arg::Long("refresh-grace") => options.refresh_grace = parser.value()?.parse()?,
                 Arg::Long("mint-for-navigations") => options.mint_for_navigations = true,
                 Arg::Long("mint-limit") => options.mint_limit = Some(parser.value()?.parse()?),
@@ -113,7 +120,15 @@ mod tests {
 
     #[test]
     fn reads_all_options() {
-        let arguments = ["--port", "0", "--database=/tmp/x.db", "--web", "dist", "--access-token-validity", "3"];
+        let arguments = [
+            "--port",
+            "0",
+            "--database=/tmp/x.db",
+            "--web",
+            "dist",
+            "--access-token-validity",
+            "3",
+        ];
         let flags = [
             "--refresh-grace",
             "9",

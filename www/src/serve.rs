@@ -12,12 +12,16 @@ use tokio::sync::oneshot;
 /// How long requests that are under way may take when the server stops.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Answers requests until told to `stop`, then finishes those that are under way, within reason. Each request knows the address of its
-/// client, by which new anonymous sessions are limited.
+/// Answers requests until told to `stop`, then finishes those that are under way, within reason.
+/// Each request knows the address of its client, by which new anonymous sessions are limited.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let (stopping, stopped) = oneshot::channel();
     let told = async move {
         stop.await;
@@ -50,13 +54,18 @@ mod tests {
     async fn a_request_knows_the_address_of_its_client() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let server = listener.local_addr().unwrap();
-        let router =
-            Router::new().route("/", get(|ConnectInfo(client): ConnectInfo<SocketAddr>| async move { client.to_string() }));
+        let router = Router::new().route(
+            "/",
+            get(|ConnectInfo(client): ConnectInfo<SocketAddr>| async move { client.to_string() }),
+        );
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(serve(listener, router, async { drop(stopped.await) }));
 
         let mut connection = TcpStream::connect(server).await.unwrap();
-        connection.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+        connection
+            .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).await.unwrap();
 

@@ -53,12 +53,16 @@ pub enum StartError {
 ///
 /// # Errors
 /// When the database cannot be used.
-pub async fn sessions(origin: &str, options: &Options, customers: Arc<Customers>) -> Result<Sessions, StartError> {
+pub async fn sessions(
+    origin: &str,
+    options: &Options,
+    customers: Arc<Customers>,
+) -> Result<Sessions, StartError> {
     let builder = match options.mint_limit {
         None => Sessions::builder(),
-        Some(sessions) => {
-            Sessions::builder().mint_limit(MintLimit::new(sessions, HOUR)).client_address_header("x-forwarded-for")
-        }
+        Some(sessions) => Sessions::builder()
+            .mint_limit(MintLimit::new(sessions, HOUR))
+            .client_address_header("x-forwarded-for"),
     };
     let sessions = builder
         .api_domain(origin)
@@ -68,7 +72,8 @@ pub async fn sessions(origin: &str, options: &Options, customers: Arc<Customers>
         .anonymous_enabled(options.anonymous_sessions)
         .mint_for_navigations(options.mint_for_navigations)
         .anti_csrf(if options.anti_csrf_tokens { AntiCsrf::ViaToken } else { AntiCsrf::None })
-        // The guest becomes a customer, in whatever way: the plants move into the customer's cart. The access token says how many.
+        // The guest becomes a customer, in whatever way: the plants move into the customer's cart.
+        // The access token says how many.
         .on_sign_in(move |guest, user_id| {
             let brought = api::guest_cart(&guest);
             customers.change_cart(&user_id, |cart| cart.merge(&brought));
@@ -85,11 +90,16 @@ pub async fn sessions(origin: &str, options: &Options, customers: Arc<Customers>
     Ok(sessions)
 }
 
-/// All routes: pages and files without sessions, API and dashboard with them, and the counters around everything.
+/// All routes: pages and files without sessions, API and dashboard with them, and the counters
+/// around everything.
 ///
 /// # Errors
 /// When the front end in `web` has not been built.
-pub fn router(sessions: &Sessions, customers: Arc<Customers>, web: &Path) -> Result<Router, StartError> {
+pub fn router(
+    sessions: &Sessions,
+    customers: Arc<Customers>,
+    web: &Path,
+) -> Result<Router, StartError> {
     let shop = Shop { sessions: sessions.clone(), customers, shell: Arc::new(Shell::read(web)?) };
     let calls = Calls::default();
     let with_session = Router::new()
@@ -100,7 +110,10 @@ pub fn router(sessions: &Sessions, customers: Arc<Customers>, web: &Path) -> Res
         .route("/api/{*rest}", any(nothing))
         .route("/auth/{*rest}", any(nothing))
         .layer(sessions.layer())
-        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
         .with_state(shop);
     let app = site::with_security_headers(site::routes(web).merge(with_session));
     Ok(app.layer(middleware::from_fn_with_state(calls.clone(), Calls::count)).merge(calls.routes()))

@@ -4,15 +4,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{Redirect, Response};
 use axum::routing::get;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// Only what the shop serves itself; `wasm-unsafe-eval` is what compiling WebAssembly is called here.
-const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; \
+/// Only what the shop serves itself; `wasm-unsafe-eval` is what compiling WebAssembly is called
+/// here.
+const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; \
+    base-uri 'none'; \
                       form-action 'self'; frame-ancestors 'none'";
 
 /// Files whose names change with their content.
@@ -28,7 +32,10 @@ const SLOT: &str = "<!-- ssr -->";
 #[non_exhaustive]
 pub enum SiteError {
     /// Not built, or not where it was looked for.
-    #[error("cannot read {path}: {source}. Build the front end with `cargo xtask build`, or name it with --web")]
+    #[error(
+        "cannot read {path}: {source}. Build the front end with `cargo xtask build`, or name it \
+         with --web"
+    )]
     Missing {
         /// The file.
         path: PathBuf,
@@ -54,7 +61,8 @@ impl Shell {
     /// When the front end is not built, or the file has no slot.
     pub fn read(web: &Path) -> Result<Self, SiteError> {
         let path = web.join("dashboard.html");
-        let html = std::fs::read_to_string(&path).map_err(|source| SiteError::Missing { path: path.clone(), source })?;
+        let html = std::fs::read_to_string(&path)
+            .map_err(|source| SiteError::Missing { path: path.clone(), source })?;
         let (before, after) = html.split_once(SLOT).ok_or(SiteError::NoSlot(path))?;
         Ok(Self { before: before.to_owned(), after: after.to_owned() })
     }
@@ -68,19 +76,26 @@ impl Shell {
 
 /// Pages and files.
 pub fn routes(web: &Path) -> Router {
-    let assets = Router::new().nest_service("/assets", ServeDir::new(web.join("assets"))).layer(cache(FOREVER));
+    let assets = Router::new()
+        .nest_service("/assets", ServeDir::new(web.join("assets")))
+        .layer(cache(FOREVER));
     let files = Router::new()
         .route_service("/login", ServeFile::new(web.join("login.html")))
         .route_service("/refresh-session", ServeFile::new(web.join("refresh-session.html")))
         .route("/dashboard.html", get(|| async { Redirect::permanent("/dashboard") }))
-        .fallback_service(ServeDir::new(web).fallback(get(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })))
+        .fallback_service(
+            ServeDir::new(web)
+                .fallback(get(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })),
+        )
         .layer(cache(ASK_AGAIN));
     files.merge(assets)
 }
 
 /// Adds the security headers to everything `router` answers.
 pub fn with_security_headers(router: Router) -> Router {
-    let header = |name: HeaderName, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    let header = |name: HeaderName, value| {
+        SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+    };
     router
         .layer(header(CONTENT_SECURITY_POLICY, POLICY))
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -88,7 +103,9 @@ pub fn with_security_headers(router: Router) -> Router {
 }
 
 /// For files that are there, changed or not. What is missing may appear.
-fn cache(value: &'static str) -> SetResponseHeaderLayer<impl Fn(&Response) -> Option<HeaderValue> + Clone> {
+fn cache(
+    value: &'static str,
+) -> SetResponseHeaderLayer<impl Fn(&Response) -> Option<HeaderValue> + Clone> {
     SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, move |response: &Response| {
         let is_error = response.status().is_client_error() || response.status().is_server_error();
         Some(HeaderValue::from_static(if is_error { ASK_AGAIN } else { value }))
@@ -107,6 +124,9 @@ mod tests {
         std::fs::write(&path, "<main></main>").unwrap();
         assert!(matches!(Shell::read(web.path()), Err(SiteError::NoSlot(_))));
         std::fs::write(&path, format!("<main>{SLOT}</main>")).unwrap();
-        assert_eq!(Shell::read(web.path()).unwrap().around("<h1>Hi</h1>"), "<main><h1>Hi</h1></main>");
+        assert_eq!(
+            Shell::read(web.path()).unwrap().around("<h1>Hi</h1>"),
+            "<main><h1>Hi</h1></main>"
+        );
     }
 }

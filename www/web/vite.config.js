@@ -4,13 +4,18 @@ import { defineConfig } from "vite";
 
 const here = import.meta.dirname;
 
-/** Replaces `<!-- include NAME -->` with `partials/NAME.html`: the header and the panel are written once. */
+/**
+ * Replaces `<!-- include NAME -->` with `partials/NAME.html`: the header and the panel are written
+ * once.
+ */
 const partials = {
   name: "partials",
   transformIndexHtml: {
     order: "pre",
     handler: (html) =>
-      html.replace(/<!-- include (\w+) -->/g, (_, name) => readFileSync(resolve(here, "partials", `${name}.html`), "utf8")),
+      html.replace(/<!-- include (\w+) -->/g, (_, name) =>
+        readFileSync(resolve(here, "partials", `${name}.html`), "utf8"),
+      ),
   },
 };
 
@@ -23,7 +28,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     rollupOptions: {
       // dashboard.html is a shell: the demo server puts the rendered page into it.
-      input: ["index", "login", "dashboard", "refresh-session"].map((page) => resolve(here, `${page}.html`)),
+      input: ["index", "login", "dashboard", "refresh-session"].map((page) =>
+        resolve(here, `${page}.html`),
+      ),
     },
   },
   // `npx vite` beside a running demo server, for work on the looks.

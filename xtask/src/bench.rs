@@ -1,4 +1,5 @@
-//! Passerby beside its peers: what is measured is built, what measures is brought, and `benches/run.mjs` does the rest.
+//! Passerby beside its peers: what is measured is built, what measures is brought, and
+//! `benches/run.mjs` does the rest.
 
 use std::path::PathBuf;
 
@@ -24,7 +25,9 @@ pub(crate) fn bench(words: &[&str]) -> Result<()> {
     if measures("browser") || measures("server") {
         let programs = build_servers()?;
         let program = |name: &str| programs.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        command.env("PASSERBY_BENCHES", program("passerby-benches")).env("PASSERBY_CORE", program("passerby-server"));
+        command
+            .env("PASSERBY_BENCHES", program("passerby-benches"))
+            .env("PASSERBY_CORE", program("passerby-server"));
     }
     if measures("browser") {
         command.env("PASSERBY_CHROMIUM", setup::browser()?.chromium);
@@ -46,7 +49,9 @@ fn asked<'a>(words: &[&'a str]) -> Result<Vec<&'a str>> {
             "--quick" => {}
             "--sessions" if words.next().is_some_and(|count| count.parse::<u64>().is_ok()) => {}
             part if PARTS.contains(&part) => parts.push(part),
-            other => bail!("{other:?} is no part of the benchmark and no option of it; see `cargo xtask help`"),
+            other => bail!(
+                "{other:?} is no part of the benchmark and no option of it; see `cargo xtask help`"
+            ),
         }
     }
     Ok(parts)

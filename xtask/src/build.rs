@@ -30,7 +30,8 @@ pub(crate) enum Sizes {
 const WASM_OPT: [&str; 22] = [
     // The stack ends there, and ours is nowhere near its end.
     "--low-memory-unused",
-    // Several times: each finds what another made possible, and control flow made anew is smaller than the compiler's.
+    // Several times: each finds what another made possible, and control flow made anew is smaller
+    // than the compiler's.
     "-Oz",
     "--flatten",
     "--rereloop",
@@ -85,7 +86,8 @@ fn build_with(tools: &Tools, sizes: Sizes) -> Result<PathBuf> {
 
 /// The Rust crate as a WebAssembly module with the exports that the package's source knows.
 fn compile(tools: &Tools) -> Result<PathBuf> {
-    // On the command line and not in the manifest: a crate that is a Rust library as well is built without LTO.
+    // On the command line and not in the manifest: a crate that is a Rust library as well is built
+    // without LTO.
     run(tools.wasm.cargo().current_dir(paths::root()).args([
         "rustc",
         "--package=passerby",
@@ -97,7 +99,8 @@ fn compile(tools: &Tools) -> Result<PathBuf> {
         "--features=npm",
     ]))?;
     let target = paths::target()?;
-    let compiled = fs::read(target.join("wasm32-unknown-unknown").join("wasm").join("passerby.wasm"))?;
+    let compiled =
+        fs::read(target.join("wasm32-unknown-unknown").join("wasm").join("passerby.wasm"))?;
     let folder = target.join("npm");
     fs::create_dir_all(&folder)?;
     let wasm = folder.join("compiled.wasm");
@@ -105,19 +108,25 @@ fn compile(tools: &Tools) -> Result<PathBuf> {
     Ok(wasm)
 }
 
-/// The parts that the package calls (`pkg/src/load.ts`): the name in the crate, and the name that visitors download.
+/// The parts that the package calls (`pkg/src/load.ts`): the name in the crate, and the name that
+/// visitors download.
 const EXPORTS: [(&str, &str); 2] = [("memory", "m"), ("turn", "t")];
 
 /// The smallest module. Seconds long, so it is skipped when its input is that of the last time.
 fn optimise(input: &Path) -> Result<PathBuf> {
     let folder = paths::target()?.join("npm").join("optimised");
-    let (wasm, seen, flags) = (folder.join("passerby.wasm"), folder.join("input.wasm"), folder.join("flags"));
+    let (wasm, seen, flags) =
+        (folder.join("passerby.wasm"), folder.join("input.wasm"), folder.join("flags"));
     let how = format!("{WASM_OPT:?}\n{}", paths::read(&paths::root().join("package-lock.json"))?);
     let same = |seen: &Path, now: &[u8]| fs::read(seen).is_ok_and(|seen| seen == now);
     let bytes = fs::read(input)?;
     if !(same(&seen, &bytes) && same(&flags, how.as_bytes())) {
         paths::emptied(&folder)?;
-        run(node(paths::node_bin("binaryen", "wasm-opt")).args(WASM_OPT).arg(input).arg("-o").arg(&wasm))?;
+        run(node(paths::node_bin("binaryen", "wasm-opt"))
+            .args(WASM_OPT)
+            .arg(input)
+            .arg("-o")
+            .arg(&wasm))?;
         paths::write(&flags, how)?;
         paths::write(&seen, bytes)?;
     }
@@ -148,20 +157,26 @@ const WASM2JS: [&str; 6] = [
     "--enable-nontrapping-float-to-int",
 ];
 
-/// The same module as JavaScript. Seconds long, so it is skipped when its input is that of the last time.
+/// The same module as JavaScript. Seconds long, so it is skipped when its input is that of the last
+/// time.
 fn stand_in(input: &Path) -> Result<()> {
     let folder = paths::target()?.join("npm");
     let (script, seen) = (folder.join("plain.js"), folder.join("plain.seen"));
     let bytes = fs::read(input)?;
     if !fs::read(&seen).is_ok_and(|seen| seen == bytes) || !script.exists() {
-        run(node(paths::node_bin("binaryen", "wasm2js")).args(WASM2JS).arg(input).arg("-o").arg(&script))?;
+        run(node(paths::node_bin("binaryen", "wasm2js"))
+            .args(WASM2JS)
+            .arg(input)
+            .arg("-o")
+            .arg(&script))?;
         paths::write(&seen, bytes)?;
     }
     let generated = paths::pkg().join("src").join("generated");
     paths::write(&generated.join("fallback.js"), fallback::adapt(&paths::read(&script)?)?)?;
     paths::write(
         &generated.join("fallback.d.ts"),
-        "/** The exports of the WebAssembly module. */\nexport function make(): WebAssembly.Exports;\n",
+        "/** The exports of the WebAssembly module. */\nexport function make(): \
+         WebAssembly.Exports;\n",
     )
 }
 
@@ -174,23 +189,33 @@ fn pack() -> Result<PathBuf> {
         }
     }
     let printed = output(npm().current_dir(&pkg).args(["pack", "--silent", "--ignore-scripts"]))?;
-    let tarball = printed.lines().last().map(|name| pkg.join(name.trim())).filter(|path| path.is_file());
-    tarball.with_context(|| format!("npm pack did not print the name of its tarball but: {printed}"))
+    let tarball =
+        printed.lines().last().map(|name| pkg.join(name.trim())).filter(|path| path.is_file());
+    tarball
+        .with_context(|| format!("npm pack did not print the name of its tarball but: {printed}"))
 }
 
 /// Prints what visitors download, and fails when it is more than the budget.
 fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
-    let row = |name: &str, size: &Size| say(&format!("{name:<34}{:>9}{:>9}{:>9}", size.raw, size.gzip, size.brotli));
+    let row = |name: &str, size: &Size| {
+        say(&format!("{name:<34}{:>9}{:>9}{:>9}", size.raw, size.gzip, size.brotli))
+    };
     say(&format!("\n{:<34}{:>9}{:>9}{:>9}", "bytes", "raw", "gzip -9", "brotli"));
     row("WebAssembly", &sizes::measure(wasm)?);
     let whole = bundles::weigh("./src/index.ts")?;
     row("JavaScript without it", &bundles::weigh_without(text)?);
     row("passerby, all of it but on demand", &whole);
-    row("its stand-in without WebAssembly", &sizes::measure(&paths::pkg().join("dist").join("fallback.js"))?);
+    row(
+        "its stand-in without WebAssembly",
+        &sizes::measure(&paths::pkg().join("dist").join("fallback.js"))?,
+    );
     row("supertokens-website, all of it", &bundles::weigh("supertokens-website")?);
     say(&format!("by {}, wasm-bindgen and wasm-opt as pinned\n", tools.wasm.describe()));
     if whole.brotli > BUDGET {
-        bail!("the default entry is {} bytes with brotli, and the budget is {BUDGET}", whole.brotli);
+        bail!(
+            "the default entry is {} bytes with brotli, and the budget is {BUDGET}",
+            whole.brotli
+        );
     }
     Ok(())
 }
@@ -201,7 +226,10 @@ fn weigh_entries(tools: &Tools, wasm: &Path, sizes: Sizes) -> Result<()> {
     for entry in bundles::ENTRIES {
         entries.push((entry.to_owned(), bundles::weigh_entry(entry)?));
     }
-    entries.push(("passerby.global.js".to_owned(), sizes::measure(&paths::pkg().join("dist").join("passerby.global.js"))?));
+    entries.push((
+        "passerby.global.js".to_owned(),
+        sizes::measure(&paths::pkg().join("dist").join("passerby.global.js"))?,
+    ));
     entries.push(("passerby.wasm".to_owned(), sizes::measure(wasm)?));
     let figures = Figures { compiler: tools.wasm.describe(), entries };
     match sizes {
@@ -215,7 +243,9 @@ fn copy_folder(from: &Path, to: &Path, extension: &str) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let source = entry?.path();
-        if let Some(name) = source.file_name().filter(|_| source.extension().is_some_and(|it| it == extension)) {
+        if let Some(name) =
+            source.file_name().filter(|_| source.extension().is_some_and(|it| it == extension))
+        {
             fs::copy(&source, to.join(name))?;
         }
     }

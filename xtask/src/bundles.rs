@@ -14,7 +14,8 @@ use crate::{
     sizes::{self, Size},
 };
 
-/// The modules that apps import, as they stand in `pkg/src` and, with other extensions, in `pkg/dist`.
+/// The modules that apps import, as they stand in `pkg/src` and, with other extensions, in
+/// `pkg/dist`.
 pub(crate) const ENTRIES: [&str; 13] = [
     "index",
     "slim",
@@ -32,7 +33,8 @@ pub(crate) const ENTRIES: [&str; 13] = [
 ];
 
 /// How all of them are bundled.
-const FLAGS: [&str; 5] = ["--bundle", "--minify", "--target=es2020", "--legal-comments=none", "--log-level=warning"];
+const FLAGS: [&str; 5] =
+    ["--bundle", "--minify", "--target=es2020", "--legal-comments=none", "--log-level=warning"];
 
 /// The modules that stay files of their own even in bundles that are one file.
 const APART: &str = "--external:./fallback.js";
@@ -48,12 +50,27 @@ pub(crate) fn make() -> Result<()> {
         "--outDir",
         "dist",
     ]))?;
-    // One file for each source: bundlers take what an app uses, and load the rest when it is first used.
+    // One file for each source: bundlers take what an app uses, and load the rest when it is first
+    // used.
     let mut transform = node(paths::node_bin("esbuild", "esbuild"));
-    transform.current_dir(paths::pkg()).args(sources(&paths::pkg().join("src"))?).args(["--outbase=src", "--outdir=dist"]);
-    run(transform.args(["--format=esm", "--target=es2020", "--legal-comments=none", "--log-level=warning"]))?;
-    // The stand-in by itself, because the script tag has it beside itself, and others load it alone.
-    run(esbuild().args(["src/fallback.ts", "--format=esm", "--outfile=dist/fallback.js", "--allow-overwrite"]))?;
+    transform
+        .current_dir(paths::pkg())
+        .args(sources(&paths::pkg().join("src"))?)
+        .args(["--outbase=src", "--outdir=dist"]);
+    run(transform.args([
+        "--format=esm",
+        "--target=es2020",
+        "--legal-comments=none",
+        "--log-level=warning",
+    ]))?;
+    // The stand-in by itself, because the script tag has it beside itself, and others load it
+    // alone.
+    run(esbuild().args([
+        "src/fallback.ts",
+        "--format=esm",
+        "--outfile=dist/fallback.js",
+        "--allow-overwrite",
+    ]))?;
     fs::remove_file(dist.join("generated").join("fallback.js"))?;
     run(esbuild().args([
         "src/index.ts",
@@ -86,7 +103,8 @@ fn esbuild() -> std::process::Command {
     command
 }
 
-/// The modules for `require`, in a folder that says that they are. They share one file, because they share one state.
+/// The modules for `require`, in a folder that says that they are. They share one file, because
+/// they share one state.
 fn common_js(dist: &Path) -> Result<()> {
     let folder = dist.join("cjs");
     let name = |entry: &str| entry.replace('/', "_");
@@ -95,7 +113,12 @@ fn common_js(dist: &Path) -> Result<()> {
         Ok::<_, std::fmt::Error>(all)
     })?;
     paths::write(&paths::pkg().join("src").join("generated").join("all.ts"), all)?;
-    run(esbuild().args(["src/generated/all.ts", "--format=cjs", "--outfile=dist/cjs/all.js", APART]))?;
+    run(esbuild().args([
+        "src/generated/all.ts",
+        "--format=cjs",
+        "--outfile=dist/cjs/all.js",
+        APART,
+    ]))?;
     run(esbuild().args(["src/fallback.ts", "--format=cjs", "--outfile=dist/cjs/fallback.js"]))?;
     paths::write(&folder.join("package.json"), "{ \"type\": \"commonjs\" }\n")?;
     for entry in ENTRIES {
@@ -109,7 +132,9 @@ fn common_js(dist: &Path) -> Result<()> {
             "Object.assign(exports, entry);".to_owned(),
         ];
         // In so many words, because tools that compare types with code look for it.
-        if paths::read(&paths::pkg().join("src").join(format!("{entry}.ts")))?.contains("\nexport default ") {
+        if paths::read(&paths::pkg().join("src").join(format!("{entry}.ts")))?
+            .contains("\nexport default ")
+        {
             lines.push("exports.default = entry.default;".to_owned());
         }
         paths::write(&path, lines.join("\n") + "\n")?;
@@ -133,8 +158,9 @@ fn copy_declarations(from: &Path, dist: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The download of visitors of an app that imports the default export of this module, which has all functions. A module that is loaded when it
-/// is first used is not among it, nor are the classes of claims, which apps import by name.
+/// The download of visitors of an app that imports the default export of this module, which has all
+/// functions. A module that is loaded when it is first used is not among it, nor are the classes of
+/// claims, which apps import by name.
 pub(crate) fn weigh(module: &str) -> Result<Size> {
     weigh_import("all", module)
 }
@@ -148,18 +174,34 @@ fn weigh_import(what: &str, module: &str) -> Result<Size> {
     let folder = paths::target()?.join("npm").join("weighed");
     paths::emptied(&folder)?;
     let app = paths::pkg().join("src").join("generated").join("weighed.ts");
-    let path = if module.starts_with('.') { module.replace("./src/", "../").replace(".ts", ".js") } else { module.to_owned() };
-    paths::write(&app, format!("import {what} from \"{path}\";\n(globalThis as any).all = all;\n"))?;
-    output(esbuild().arg(&app).args(["--format=esm", "--splitting"]).arg(format!("--outdir={}", folder.display())))?;
+    let path = if module.starts_with('.') {
+        module.replace("./src/", "../").replace(".ts", ".js")
+    } else {
+        module.to_owned()
+    };
+    paths::write(
+        &app,
+        format!("import {what} from \"{path}\";\n(globalThis as any).all = all;\n"),
+    )?;
+    output(
+        esbuild()
+            .arg(&app)
+            .args(["--format=esm", "--splitting"])
+            .arg(format!("--outdir={}", folder.display())),
+    )?;
     fs::remove_file(app)?;
-    files_of(&folder, "weighed.js", Vec::new())?.iter().try_fold(Size::default(), |sum, file| Ok(sum + sizes::measure(file)?))
+    files_of(&folder, "weighed.js", Vec::new())?
+        .iter()
+        .try_fold(Size::default(), |sum, file| Ok(sum + sizes::measure(file)?))
 }
 
-/// The part of the bundle that was weighed last without the module's text: the glue, the host module, the entry modules.
+/// The part of the bundle that was weighed last without the module's text: the glue, the host
+/// module, the entry modules.
 pub(crate) fn weigh_without(text: &str) -> Result<Size> {
     let folder = paths::target()?.join("npm").join("weighed");
     let script = paths::read(&folder.join("weighed.js"))?;
-    let (before, after) = script.split_once(text).context("the bundle does not hold the module as it was written")?;
+    let (before, after) =
+        script.split_once(text).context("the bundle does not hold the module as it was written")?;
     let rest = folder.join("rest.js");
     paths::write(&rest, format!("{before}{after}"))?;
     sizes::measure(&rest)
@@ -174,8 +216,12 @@ fn files_of(folder: &Path, name: &str, mut known: Vec<PathBuf>) -> Result<Vec<Pa
     let text = paths::read(&path)?;
     known.push(path);
     for part in text.split("from\"./").chain(text.split(";import\"./")).skip(1) {
-        if let Some((chunk, _)) = part.split_once("\"").filter(|(chunk, _)| chunk.ends_with(".js") && !chunk.contains('/')) {
-            known = files_of(folder, chunk, known).with_context(|| format!("{name} imports {chunk}"))?;
+        if let Some((chunk, _)) = part
+            .split_once("\"")
+            .filter(|(chunk, _)| chunk.ends_with(".js") && !chunk.contains('/'))
+        {
+            known = files_of(folder, chunk, known)
+                .with_context(|| format!("{name} imports {chunk}"))?;
         }
     }
     Ok(known)

@@ -34,9 +34,18 @@ pub(crate) fn demo(port: Port) -> Result<()> {
     let port = choose(port)?;
     let database = paths::target()?.join("demo").join("demo.db");
     fs::create_dir_all(database.with_file_name(""))?;
-    say(&format!("\nThe shop is open: http://localhost:{port}   (Ctrl-C closes it; its database is {})\n", database.display()));
+    say(&format!(
+        "\nThe shop is open: http://localhost:{port}   (Ctrl-C closes it; its database is {})\n",
+        database.display()
+    ));
     let mut command = Command::new(server);
-    command.arg("--port").arg(port.to_string()).arg("--database").arg(database).arg("--web").arg(web);
+    command
+        .arg("--port")
+        .arg(port.to_string())
+        .arg("--database")
+        .arg(database)
+        .arg("--web")
+        .arg(web);
     become_it(command)
 }
 
@@ -45,10 +54,18 @@ pub(crate) fn build_web(tarball: &Path) -> Result<PathBuf> {
     step("build the demo's web app", || {
         let web = paths::web();
         setup::install_npm_packages(&web)?;
-        // The same as `npm install <tarball>`. npm itself would also write the tarball's checksum, new with every build, into the lock file.
+        // The same as `npm install <tarball>`. npm itself would also write the tarball's checksum,
+        // new with every build, into the lock file.
         let package = web.join("node_modules").join("passerby");
         paths::emptied(&package)?;
-        output(Command::new("tar").arg("-xzf").arg(tarball).arg("-C").arg(&package).arg("--strip-components=1"))?;
+        output(
+            Command::new("tar")
+                .arg("-xzf")
+                .arg(tarball)
+                .arg("-C")
+                .arg(&package)
+                .arg("--strip-components=1"),
+        )?;
         run(npm().args(["run", "--silent", "build"]).current_dir(&web))?;
         Ok(web.join("dist"))
     })
@@ -58,15 +75,24 @@ pub(crate) fn build_web(tarball: &Path) -> Result<PathBuf> {
 pub(crate) fn build_server() -> Result<PathBuf> {
     step("build the demo's server", || {
         run(cargo().current_dir(paths::root()).args(["build", "--package=passerby-www"]))?;
-        Ok(paths::target()?.join("debug").join(format!("passerby-www{}", std::env::consts::EXE_SUFFIX)))
+        Ok(paths::target()?
+            .join("debug")
+            .join(format!("passerby-www{}", std::env::consts::EXE_SUFFIX)))
     })
 }
 
 /// The program `passerby-server`. As its tests build it, so that nothing is compiled twice.
 pub(crate) fn build_core() -> Result<PathBuf> {
     step("build the session core", || {
-        run(cargo().current_dir(paths::root()).args(["test", "--package=passerby-server", "--test=interop", "--no-run"]))?;
-        Ok(paths::target()?.join("debug").join(format!("passerby-server{}", std::env::consts::EXE_SUFFIX)))
+        run(cargo().current_dir(paths::root()).args([
+            "test",
+            "--package=passerby-server",
+            "--test=interop",
+            "--no-run",
+        ]))?;
+        Ok(paths::target()?
+            .join("debug")
+            .join(format!("passerby-server{}", std::env::consts::EXE_SUFFIX)))
     })
 }
 
@@ -75,12 +101,14 @@ fn choose(port: Port) -> Result<u16> {
     match port {
         Port::Exactly(port) if free(port) => Ok(port),
         Port::Exactly(port) => bail!("port {port} is taken"),
-        Port::FreeFrom(first) => (first..first.saturating_add(100)).find(|&port| free(port)).context("no free port"),
+        Port::FreeFrom(first) => {
+            (first..first.saturating_add(100)).find(|&port| free(port)).context("no free port")
+        }
     }
 }
 
-/// On Unix this process turns into the server: Ctrl-C, the exit code and the end of it all are the server's own, and nobody is left
-/// behind.
+/// On Unix this process turns into the server: Ctrl-C, the exit code and the end of it all are the
+/// server's own, and nobody is left behind.
 #[cfg(unix)]
 fn become_it(mut command: Command) -> Result<()> {
     use std::os::unix::process::CommandExt;

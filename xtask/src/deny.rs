@@ -19,7 +19,9 @@ pub(crate) fn deny() -> Result<()> {
     check_that_it_refuses(&program)?;
     run(cargo_deny(&program).args(["check", "licenses", "bans", "sources"]))?;
     if let Err(error) = run_within(FETCH_LIMIT, cargo_deny(&program).args(["fetch", "db"])) {
-        say(&format!("advisories were not checked, because their list cannot be had here: {error:#}"));
+        say(&format!(
+            "advisories were not checked, because their list cannot be had here: {error:#}"
+        ));
         return Ok(());
     }
     run(cargo_deny(&program).args(["check", "--disable-fetch", "advisories"]))
@@ -32,7 +34,8 @@ fn cargo_deny(program: &Path) -> Command {
     command
 }
 
-/// A check that has never refused anything may be one that cannot: without our list of licences nothing may pass.
+/// A check that has never refused anything may be one that cannot: without our list of licences
+/// nothing may pass.
 fn check_that_it_refuses(program: &Path) -> Result<()> {
     let nothing = paths::target()?.join("deny-nothing-allowed.toml");
     paths::write(&nothing, "[licenses]\nallow = []\n")?;

@@ -1,4 +1,5 @@
-//! Of a module's exports, those that the package uses, under names of one letter. The compiler adds others, which would keep what nobody uses.
+//! Of a module's exports, those that the package uses, under names of one letter. The compiler adds
+//! others, which would keep what nobody uses.
 
 use anyhow::{Context, Result, bail};
 
@@ -22,7 +23,9 @@ pub(crate) fn only(wasm: &[u8], wanted: &[(&str, &str)]) -> Result<Vec<u8>> {
             let name = text(&mut reader)?;
             let (kind, index) = (reader.byte()?, reader.number()?);
             if let Some((_, new)) = wanted.iter().find(|(old, _)| old.as_bytes() == name) {
-                kept.push([leb(new.len()), new.as_bytes().to_vec(), vec![kind], leb(index)].concat());
+                kept.push(
+                    [leb(new.len()), new.as_bytes().to_vec(), vec![kind], leb(index)].concat(),
+                );
             }
         }
         if kept.len() != wanted.len() {
@@ -67,13 +70,17 @@ mod tests {
             section.extend(name.bytes());
             section.extend([0, *index]);
         }
-        [b"\0asm\x01\0\0\0\x01\x03abc\x07".as_slice(), &leb(section.len()), &section, b"\x0a\x01z"].concat()
+        [b"\0asm\x01\0\0\0\x01\x03abc\x07".as_slice(), &leb(section.len()), &section, b"\x0a\x01z"]
+            .concat()
     }
 
     #[test]
     fn what_is_wanted_is_renamed_and_the_rest_goes() -> Result<()> {
         let long = "n".repeat(200);
-        let made = only(&module(&[("memory", 1), (&long, 2), ("turn", 3)]), &[("memory", "m"), ("turn", "t")])?;
+        let made = only(
+            &module(&[("memory", 1), (&long, 2), ("turn", 3)]),
+            &[("memory", "m"), ("turn", "t")],
+        )?;
         assert_eq!(made, module(&[("m", 1), ("t", 3)]));
         Ok(())
     }

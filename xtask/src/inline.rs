@@ -1,14 +1,18 @@
-//! WebAssembly as JavaScript text, so that an app gets Passerby with one import, one request and no bundler settings.
+//! WebAssembly as JavaScript text, so that an app gets Passerby with one import, one request and no
+//! bundler settings.
 //!
-//! Base64 would do, but it moves byte boundaries, and gzip and brotli no longer find what repeats. Here every byte becomes one
-//! character or two, always the same: the 87 lowest values, which are most of a module, one character each, the others one of
-//! two escape characters and a second one. No character needs an escape in a JavaScript string of any kind, in HTML or in
-//! a template. `CONTRIBUTING.md` has the measurement; `pkg/src/inline.ts` reads the text.
+//! Base64 would do, but it moves byte boundaries, and gzip and brotli no longer find what repeats.
+//! Here every byte becomes one character or two, always the same: the 87 lowest values, which are
+//! most of a module, one character each, the others one of two escape characters and a second one.
+//! No character needs an escape in a JavaScript string of any kind, in HTML or in a template.
+//! `CONTRIBUTING.md` has the measurement; `pkg/src/inline.ts` reads the text.
 
 use anyhow::{Context, Result};
 
-/// Printable ASCII without `"`, `$`, `'`, `<`, `\` and `` ` ``; its first two characters are the escapes.
-const ALPHABET: &[u8; 89] = b" !#%&()*+,-./0123456789:;=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}~";
+/// Printable ASCII without `"`, `$`, `'`, `<`, `\` and `` ` ``; its first two characters are the
+/// escapes.
+const ALPHABET: &[u8; 89] =
+    b" !#%&()*+,-./0123456789:;=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}~";
 
 /// How many byte values are one character.
 const DIRECT: usize = ALPHABET.len() - 2;
@@ -67,12 +71,14 @@ mod tests {
 
     #[test]
     fn common_bytes_are_one_character_and_every_byte_its_own_text() {
-        let texts: std::collections::BTreeSet<String> = (0..=255u8).map(|byte| encode(&[byte])).collect();
+        let texts: std::collections::BTreeSet<String> =
+            (0..=255u8).map(|byte| encode(&[byte])).collect();
         assert_eq!(texts.len(), 256);
         assert_eq!(encode(&[0, 86, 87, 173, 174, 255]), "#~ # ~!#!y");
     }
 
-    /// The real decoder, in Node, whose type stripping is not in Node 20: esbuild takes the types out.
+    /// The real decoder, in Node, whose type stripping is not in Node 20: esbuild takes the types
+    /// out.
     #[test]
     fn the_decoder_of_the_package_reads_it() -> anyhow::Result<()> {
         let esbuild = crate::paths::node_bin("esbuild", "esbuild");
@@ -87,7 +93,10 @@ mod tests {
             "--global-name=inline",
         ]))?;
         let bytes: Vec<u8> = (0..=255u8).chain((0..=255).rev()).collect();
-        let script = format!("{decoder}; process.stdout.write(inline.decode(\"{}\").join())", encode(&bytes));
+        let script = format!(
+            "{decoder}; process.stdout.write(inline.decode(\"{}\").join())",
+            encode(&bytes)
+        );
         let read = crate::run::output(Command::new("node").args(["-e", &script]))?;
         let expected: Vec<String> = bytes.iter().map(u8::to_string).collect();
         assert_eq!(read, expected.join(","));

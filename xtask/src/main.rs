@@ -22,17 +22,23 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 const HELP: &str = "\
-cargo xtask setup                       bring the tools that are missing (every other command does so too)
-cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it weighs
-cargo xtask build --record              the same, and its sizes become those that later builds are compared with
-cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free port
+cargo xtask setup                       bring the tools that are missing (every other command does
+                                        so too)
+cargo xtask build                       the npm package: pkg/passerby-<version>.tgz, and what it
+                                        weighs
+cargo xtask build --record              the same, and its sizes become those that later builds are
+                                        compared with
+cargo xtask demo [--port N]             the demo shop, on http://localhost:3000 or the next free
+                                        port
 cargo xtask test [native|wasm|e2e|engines|packaging]
                                         all tests, or those of one level
 cargo xtask simulate [--seeds N] [--from SEED] [--seed SEED]
                                         random orders of events, in a world without I/O
-cargo xtask deny                        licences, bans and sources of the crates we depend on; advisories where they can be had
+cargo xtask deny                        licences, bans and sources of the crates we depend on;
+                                        advisories where they can be had
 cargo xtask bench [sizes|browser|server] [--quick] [--sessions N]
-                                        Passerby beside its peers; --quick shows that it works, its numbers say little";
+                                        Passerby beside its peers; --quick shows that it works, its
+                                        numbers say little";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

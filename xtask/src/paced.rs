@@ -1,8 +1,10 @@
-//! A SOCKS proxy (RFC 1928) that opens one connection after the other, between the browser and wasm-bindgen's test server.
+//! A SOCKS proxy (RFC 1928) that opens one connection after the other, between the browser and
+//! wasm-bindgen's test server.
 //!
-//! That server (wasm-bindgen-test-runner 0.2.129 with tiny_http 0.12) counts a thread as free until it has woken up. Of six connections at
-//! once, as many as a browser opens for the modules of a page, the fifth and sixth may be given to threads that are taken, and wait until
-//! the browser gives up: nearly every fifth page never came, before any test had begun.
+//! That server (wasm-bindgen-test-runner 0.2.129 with tiny_http 0.12) counts a thread as free until
+//! it has woken up. Of six connections at once, as many as a browser opens for the modules of a
+//! page, the fifth and sixth may be given to threads that are taken, and wait until the browser
+//! gives up: nearly every fifth page never came, before any test had begun.
 
 use std::{
     io::{self, Read, Write},
@@ -11,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-/// Long enough for a thread to wake up on a busy machine, and nothing that six connections would make felt.
+/// Long enough for a thread to wake up on a busy machine, and nothing that six connections would
+/// make felt.
 const PACE: Duration = Duration::from_millis(50);
 
 /// Listens on a free port, which it returns, for as long as this program runs.

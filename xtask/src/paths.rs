@@ -22,13 +22,15 @@ pub(crate) fn web() -> PathBuf {
     root().join("www").join("web")
 }
 
-/// Cargo's target directory, wherever the developer keeps it: this program lies in its `debug` folder.
+/// Cargo's target directory, wherever the developer keeps it: this program lies in its `debug`
+/// folder.
 pub(crate) fn target() -> Result<PathBuf> {
     let exe = env::current_exe()?;
     exe.ancestors().nth(2).map(Path::to_path_buf).context("xtask must be run as `cargo xtask`")
 }
 
-/// A program of the dev tools in the root's `package.json`, as its JavaScript file: `node <file>` works on every system.
+/// A program of the dev tools in the root's `package.json`, as its JavaScript file: `node <file>`
+/// works on every system.
 pub(crate) fn node_bin(package: &str, name: &str) -> PathBuf {
     root().join("node_modules").join(package).join("bin").join(name)
 }
@@ -46,7 +48,9 @@ pub(crate) fn cache() -> Result<PathBuf> {
 /// The first file called `name` in the folders of `PATH`.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let name = format!("{name}{}", env::consts::EXE_SUFFIX);
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&name)).find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(&name))
+        .find(|path| path.is_file())
 }
 
 /// A new, empty folder at `path`.

@@ -46,7 +46,10 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Like [`run`], for at most `limit`: downloads on a machine without network must not hang.
 pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
     say(&format!("$ {}", shown(command)));
-    let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("cannot start `{}`", shown(command)))?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", shown(command)))?;
     let Some(status) = wait(&mut child, limit)? else {
         child.kill()?;
         child.wait()?;
@@ -55,12 +58,16 @@ pub(crate) fn run_within(limit: Duration, command: &mut Command) -> Result<()> {
     check(command, status)
 }
 
-/// Runs the command silently and returns its standard output; what it said goes into the error when it fails.
+/// Runs the command silently and returns its standard output; what it said goes into the error when
+/// it fails.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output =
-        command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{}`", command.get_program().display()))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start `{}`", command.get_program().display()))?;
     if !output.status.success() {
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (out, err) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         bail!("`{}` failed ({})\n{out}{err}", shown(command), output.status);
     }
     Ok(String::from_utf8(output.stdout)?)

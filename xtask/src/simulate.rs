@@ -26,6 +26,8 @@ pub(crate) fn gate() -> Result<()> {
     let count = HISTORIES.to_string();
     simulate(&["--seeds", &count])?;
     // Never twice the same, and below what a JavaScript number holds.
-    let fresh = SystemTime::now().duration_since(UNIX_EPOCH).map_or(HISTORIES, |time| time.as_secs() * HISTORIES / 1_000);
+    let fresh = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(HISTORIES, |time| time.as_secs() * HISTORIES / 1_000);
     simulate(&["--seeds", &FRESH.to_string(), "--from", &fresh.to_string()])
 }

@@ -26,7 +26,11 @@ impl Add for Size {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { raw: self.raw + other.raw, gzip: self.gzip + other.gzip, brotli: self.brotli + other.brotli }
+        Self {
+            raw: self.raw + other.raw,
+            gzip: self.gzip + other.gzip,
+            brotli: self.brotli + other.brotli,
+        }
     }
 }
 
@@ -41,7 +45,9 @@ console.log(file.length, gzipSync(file, { level: 9 }).length, brotliCompressSync
 pub(crate) fn measure(file: &Path) -> Result<Size> {
     let line = output(Command::new("node").args(["-e", SCRIPT]).arg(file))?;
     let numbers: Vec<usize> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-    let &[raw, gzip, brotli] = numbers.as_slice() else { None.context("unexpected answer of node")? };
+    let &[raw, gzip, brotli] = numbers.as_slice() else {
+        None.context("unexpected answer of node")?
+    };
     Ok(Size { raw, gzip, brotli })
 }
 
@@ -52,12 +58,14 @@ pub(crate) struct Figures {
     pub(crate) entries: Vec<(String, Size)>,
 }
 
-/// How much more than its last committed figure an entry may be: a hundredth, or for the smallest, where that is nothing, these bytes.
+/// How much more than its last committed figure an entry may be: a hundredth, or for the smallest,
+/// where that is nothing, these bytes.
 const GROWTH: usize = 100;
 const AT_LEAST: usize = 16;
 
 const HEAD: &str = "\
-# What visitors download of an app that imports all of an entry point: bytes raw, with gzip -9, with brotli.
+# What visitors download of an app that imports all of an entry point: bytes raw, with gzip -9, \
+with brotli.
 # `cargo xtask build` compares with these figures; `cargo xtask build --record` writes them.
 ";
 
@@ -67,19 +75,30 @@ impl Figures {
         paths::pkg().join("sizes.txt")
     }
 
-    /// Prints the differences from the committed figures. Fails when an entry has grown by more than it may, and the compiler is theirs.
+    /// Prints the differences from the committed figures. Fails when an entry has grown by more
+    /// than it may, and the compiler is theirs.
     pub(crate) fn compare(&self) -> Result<()> {
         let before = Self::parse(&paths::read(&Self::file())?)?;
-        say(&format!("{:<34}{:>16}{:>16}{:>16}", "bytes (against last committed)", "raw", "gzip -9", "brotli"));
+        say(&format!(
+            "{:<34}{:>16}{:>16}{:>16}",
+            "bytes (against last committed)", "raw", "gzip -9", "brotli"
+        ));
         for (name, now) in &self.entries {
             say(&match before.of(name) {
                 Some(then) => {
-                    let cell = |now: usize, then: usize| format!("{now} ({:+})", now.cast_signed() - then.cast_signed());
-                    let [raw, gzip, brotli] =
-                        [cell(now.raw, then.raw), cell(now.gzip, then.gzip), cell(now.brotli, then.brotli)];
+                    let cell = |now: usize, then: usize| {
+                        format!("{now} ({:+})", now.cast_signed() - then.cast_signed())
+                    };
+                    let [raw, gzip, brotli] = [
+                        cell(now.raw, then.raw),
+                        cell(now.gzip, then.gzip),
+                        cell(now.brotli, then.brotli),
+                    ];
                     format!("{name:<34}{raw:>16}{gzip:>16}{brotli:>16}")
                 }
-                None => format!("{name:<34}{:>16}{:>16}{:>16}   new", now.raw, now.gzip, now.brotli),
+                None => {
+                    format!("{name:<34}{:>16}{:>16}{:>16}   new", now.raw, now.gzip, now.brotli)
+                }
             });
         }
         say(&format!("figures by {}\n", before.compiler));
@@ -89,7 +108,10 @@ impl Figures {
         }
         let grown = self.grown(&before);
         if !grown.is_empty() {
-            bail!("grew by more than 1 %: {}; if that is worth it, `cargo xtask build --record`", grown.join(", "));
+            bail!(
+                "grew by more than 1 %: {}; if that is worth it, `cargo xtask build --record`",
+                grown.join(", ")
+            );
         }
         Ok(())
     }
@@ -107,9 +129,14 @@ impl Figures {
     fn grown(&self, before: &Self) -> Vec<&str> {
         let limit = |then: usize| then + (then / GROWTH).max(AT_LEAST);
         let fits = |now: &Size, then: &Size| {
-            now.raw <= limit(then.raw) && now.gzip <= limit(then.gzip) && now.brotli <= limit(then.brotli)
+            now.raw <= limit(then.raw)
+                && now.gzip <= limit(then.gzip)
+                && now.brotli <= limit(then.brotli)
         };
-        let too_large = self.entries.iter().filter(|(name, now)| !before.of(name).is_some_and(|then| fits(now, then)));
+        let too_large = self
+            .entries
+            .iter()
+            .filter(|(name, now)| !before.of(name).is_some_and(|then| fits(now, then)));
         too_large.map(|(name, _)| name.as_str()).collect()
     }
 
@@ -123,13 +150,24 @@ impl Figures {
 
     fn parse(text: &str) -> Result<Self> {
         let mut lines = text.lines().filter(|line| !line.starts_with('#'));
-        let compiler = lines.next().and_then(|line| line.strip_prefix("by ")).context("the figures name no compiler")?;
+        let compiler = lines
+            .next()
+            .and_then(|line| line.strip_prefix("by "))
+            .context("the figures name no compiler")?;
         let entry = |line: &str| {
             let words: Vec<&str> = line.split(' ').collect();
-            let &[name, raw, gzip, brotli] = words.as_slice() else { bail!("{line:?} is not a valid line of figures") };
-            Ok((name.to_owned(), Size { raw: raw.parse()?, gzip: gzip.parse()?, brotli: brotli.parse()? }))
+            let &[name, raw, gzip, brotli] = words.as_slice() else {
+                bail!("{line:?} is not a valid line of figures")
+            };
+            Ok((
+                name.to_owned(),
+                Size { raw: raw.parse()?, gzip: gzip.parse()?, brotli: brotli.parse()? },
+            ))
         };
-        Ok(Self { compiler: compiler.to_owned(), entries: lines.map(entry).collect::<Result<_>>()? })
+        Ok(Self {
+            compiler: compiler.to_owned(),
+            entries: lines.map(entry).collect::<Result<_>>()?,
+        })
     }
 }
 
@@ -138,7 +176,10 @@ mod tests {
     use super::*;
 
     fn figures(entries: &[(&str, usize, usize, usize)]) -> Figures {
-        let entries = entries.iter().map(|&(name, raw, gzip, brotli)| (name.to_owned(), Size { raw, gzip, brotli })).collect();
+        let entries = entries
+            .iter()
+            .map(|&(name, raw, gzip, brotli)| (name.to_owned(), Size { raw, gzip, brotli }))
+            .collect();
         Figures { compiler: "rustc 1.95.0".to_owned(), entries }
     }
 
@@ -155,7 +196,11 @@ mod tests {
         let before = figures(&[("index", 50_000, 21_000, 19_000)]);
         assert!(figures(&[("index", 50_500, 21_210, 19_190)]).grown(&before).is_empty());
         for size in [(50_501, 21_000, 19_000), (50_000, 21_211, 19_000), (50_000, 21_000, 19_191)] {
-            assert_eq!(figures(&[("index", size.0, size.1, size.2)]).grown(&before), ["index"], "{size:?}");
+            assert_eq!(
+                figures(&[("index", size.0, size.1, size.2)]).grown(&before),
+                ["index"],
+                "{size:?}"
+            );
         }
     }
 

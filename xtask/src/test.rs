@@ -32,7 +32,8 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 5] = [Self::Native, Self::Wasm, Self::EndToEnd, Self::Engines, Self::Packaging];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Native, Self::Wasm, Self::EndToEnd, Self::Engines, Self::Packaging];
 
     fn name(self) -> &'static str {
         match self {
@@ -99,7 +100,12 @@ const BACK_ENDS: &str = "PASSERBY_BACK_ENDS";
 
 fn interop() -> Command {
     let mut command = cargo();
-    command.current_dir(paths::root()).args(["test", "--package=passerby-server", "--test=interop", "--"]);
+    command.current_dir(paths::root()).args([
+        "test",
+        "--package=passerby-server",
+        "--test=interop",
+        "--",
+    ]);
     if env::var_os(BACK_ENDS).is_none_or(|asked| asked != "all") {
         command.args(["--skip", LONG]);
     }
@@ -111,15 +117,24 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
     let settings = paths::read(&paths::root().join("webdriver.json"))?;
     let here = paths::target()?.join("webdriver.json");
     let path = browser.chromium.to_string_lossy().replace('\\', "\\\\");
-    let proxied =
-        format!(r#""--headless", "--proxy-server=socks5://127.0.0.1:{}", "--proxy-bypass-list=<-loopback>""#, paced::proxy()?);
-    paths::write(&here, settings.replace("/usr/bin/chromium", &path).replace(r#""--headless""#, &proxied))?;
+    let proxied = format!(
+        concat!(
+            r#""--headless", "--proxy-server=socks5://127.0.0.1:{}", "#,
+            r#""--proxy-bypass-list=<-loopback>""#
+        ),
+        paced::proxy()?
+    );
+    paths::write(
+        &here,
+        settings.replace("/usr/bin/chromium", &path).replace(r#""--headless""#, &proxied),
+    )?;
     run(tools
         .wasm
         .cargo()
         .current_dir(paths::root())
         .args(["test", "--package=passerby", "--tests", "--target=wasm32-unknown-unknown"])
-        // The manifest has dependencies optimised, for the server's sake. Here that would cost minutes and save nothing.
+        // The manifest has dependencies optimised, for the server's sake. Here that would cost
+        // minutes and save nothing.
         .args(["--config", "profile.dev.package.'*'.opt-level=0"])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tools.bindgen.test_runner())
         .env("CHROMEDRIVER", &browser.driver)
@@ -128,14 +143,17 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
 
 /// Everything that runs without a browser, or only has to compile.
 fn package() -> Result<()> {
-    run(node(paths::node_bin("typescript", "tsc")).current_dir(paths::root()).args(["--project", "tests/types"]))?;
+    run(node(paths::node_bin("typescript", "tsc"))
+        .current_dir(paths::root())
+        .args(["--project", "tests/types"]))?;
     run(Command::new("node").arg("--test").args(test_files("unit")?).current_dir(paths::root()))
 }
 
 /// By name, because Node 20 takes no pattern.
 fn test_files(folder: &str) -> Result<Vec<PathBuf>> {
     let folder = paths::root().join("tests").join(folder);
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let entries =
+        fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
@@ -162,7 +180,12 @@ impl Shop {
     fn build() -> Result<Self> {
         let browser = setup::browser()?;
         let (_, tarball) = build::build()?;
-        Ok(Self { browser, web: demo::build_web(&tarball)?, server: demo::build_server()?, core: demo::build_core()? })
+        Ok(Self {
+            browser,
+            web: demo::build_web(&tarball)?,
+            server: demo::build_server()?,
+            core: demo::build_core()?,
+        })
     }
 
     /// Runs the tests of a folder.
@@ -182,7 +205,9 @@ impl Shop {
             command.env("PASSERBY_FIREFOX", firefox);
         }
         if let Some(webkit) = &engines.webkit {
-            command.env("PASSERBY_WEBKIT", &webkit.browser).env("PASSERBY_WEBKIT_DRIVER", &webkit.driver);
+            command
+                .env("PASSERBY_WEBKIT", &webkit.browser)
+                .env("PASSERBY_WEBKIT_DRIVER", &webkit.driver);
         }
         run(&mut command)
     }
@@ -203,7 +228,9 @@ impl Shop {
 
     /// Our SDK with SuperTokens back ends on the session core.
     fn with_other_back_ends(&self) -> Result<()> {
-        run(interop().args(["--ignored", IN_CHROMIUM]).env("PASSERBY_CHROMIUM", &self.browser.chromium))
+        run(interop()
+            .args(["--ignored", IN_CHROMIUM])
+            .env("PASSERBY_CHROMIUM", &self.browser.chromium))
     }
 }
 

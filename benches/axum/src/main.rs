@@ -1,4 +1,5 @@
-//! Small axum apps that the benchmark puts under load. `benches/README.md` says what is measured with them.
+//! Small axum apps that the benchmark puts under load. `benches/README.md` says what is measured
+//! with them.
 
 mod fill;
 
@@ -15,13 +16,16 @@ use axum::{
     routing::{get, post},
 };
 use lexopt::{Arg, Parser, ValueExt as _};
-use passerby_server::{PostgresStore, Principal, Sessions, SqliteStore, User, Visitor, VisitorError};
+use passerby_server::{
+    PostgresStore, Principal, Sessions, SqliteStore, User, Visitor, VisitorError,
+};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
 
 const USAGE: &str = "\
-passerby-benches bare|passerby|tower-sessions [--port N] [--origin URL] [--database FILE|postgres://…] [--no-anonymous] [--mint-limits]
+passerby-benches bare|passerby|tower-sessions [--port N] [--origin URL] \
+                 [--database FILE|postgres://…] [--no-anonymous] [--mint-limits]
 passerby-benches fill --database FILE|postgres://… --sessions N";
 
 #[derive(Default)]
@@ -88,13 +92,14 @@ async fn user(user: User) -> String {
     user.user_id().to_owned()
 }
 
-/// Passerby's layer, as an app has it. Nothing is left out but the limits of new sessions, which this benchmark exceeds on purpose, and these
-/// only where they are not what is measured.
+/// Passerby's layer, as an app has it. Nothing is left out but the limits of new sessions, which
+/// this benchmark exceeds on purpose, and these only where they are not what is measured.
 async fn passerby(address: &str, options: Options) -> Result<Router, Box<dyn Error>> {
     let builder = Sessions::builder()
         .api_domain(options.origin.as_deref().unwrap_or(address))
         .anonymous_enabled(!options.without_anonymous);
-    let builder = if options.with_mint_limits { builder } else { builder.mint_limit(None).mint_budget(None) };
+    let builder =
+        if options.with_mint_limits { builder } else { builder.mint_limit(None).mint_budget(None) };
     let database = options.database.ok_or(USAGE)?;
     let builder = if fill::is_postgres(&database) {
         builder.store(PostgresStore::connect(&database).await?)

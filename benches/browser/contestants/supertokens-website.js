@@ -7,7 +7,9 @@ export const questions = {
   getAccessTokenPayloadSecurely: () => session.getAccessTokenPayloadSecurely(),
 };
 
-/** As the SuperTokens documentation has it: a guest's token is fetched first, and the app sends it. */
+/**
+ * As the SuperTokens documentation has it: a guest's token is fetched first, and the app sends it.
+ */
 export async function firstRequest() {
   const { token } = await (await fetch("/create-anonymous-session", { method: "POST" })).json();
   return (await fetch("/any", { headers: { authorization: `Bearer ${token}` } })).text();

@@ -1,4 +1,5 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+/* eslint-disable @typescript-eslint/no-explicit-any --
+   the types that users of the peers compile against */
 import { dateProvider } from "../utils/dateProvider.js";
 import type { ClaimValidationResult, SessionClaimValidator } from "./types.js";
 
@@ -12,7 +13,10 @@ export type ClaimConfig = {
   defaultMaxAgeInSeconds?: number;
 };
 
-/** What one kind of validator wants of a value: `field` names the expectation in the reason, `missing` where there is no value. */
+/**
+ * The demand of one kind of validator on a value: `field` names the expectation in the reason,
+ * `missing` where there is no value.
+ */
 export interface Rule<Value> {
   field: string;
   missing?: string;
@@ -43,7 +47,10 @@ export class Claim<ValueType> {
   }
 }
 
-/** A validator of that claim. The clock is asked when it is used, so that validators can be made before `init`. */
+/**
+ * A validator of that claim. The clock is asked when it is used, so that validators can be made
+ * before `init`.
+ */
 export function makeValidator<Value>(
   claim: Claim<Value>,
   { field, missing = field, expected, isMet }: Rule<Value>,
@@ -60,10 +67,13 @@ export function makeValidator<Value>(
     refresh: (userContext) => claim.refresh(userContext),
     shouldRefresh(payload, userContext) {
       const isStale = (seconds: number) =>
-        claim.getValueFromPayload(payload, userContext) === undefined || age(payload, userContext) > seconds;
+        claim.getValueFromPayload(payload, userContext) === undefined ||
+        age(payload, userContext) > seconds;
       const threshold = dateProvider().getThresholdInSeconds();
       if (limit !== undefined && limit < threshold) {
-        const text = `maxAgeInSeconds must be greater than or equal to the DateProvider threshold value -> ${threshold}`;
+        const text =
+          "maxAgeInSeconds must be greater than or equal to the DateProvider threshold value " +
+          `-> ${threshold}`;
         // By the answer that the lowest limit would have given, `validateClaims` goes on.
         throw Object.assign(new Error(text), { shouldRefresh: isStale(threshold) });
       }
@@ -71,10 +81,14 @@ export function makeValidator<Value>(
     },
     validate(payload, userContext) {
       const actualValue = claim.getValueFromPayload(payload, userContext);
-      if (actualValue === undefined) return wrong({ message: "value does not exist", [missing]: expected, actualValue });
+      if (actualValue === undefined)
+        return wrong({ message: "value does not exist", [missing]: expected, actualValue });
       const ageInSeconds = age(payload, userContext);
-      if (limit !== undefined && ageInSeconds > limit) return wrong({ message: "expired", ageInSeconds, maxAgeInSeconds: limit });
-      return isMet(actualValue) ? { isValid: true } : wrong({ message: "wrong value", [field]: expected, actualValue });
+      if (limit !== undefined && ageInSeconds > limit)
+        return wrong({ message: "expired", ageInSeconds, maxAgeInSeconds: limit });
+      return isMet(actualValue)
+        ? { isValid: true }
+        : wrong({ message: "wrong value", [field]: expected, actualValue });
     },
   };
 }

@@ -1,4 +1,5 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+/* eslint-disable @typescript-eslint/no-explicit-any --
+   the types that users of the peers compile against */
 import { callable } from "./callable.js";
 import { Claim, makeValidator, type ClaimConfig, type Rule } from "./claim.js";
 import type { SessionClaimValidator } from "./types.js";
@@ -10,8 +11,14 @@ const EXCLUDE = "expectedToNotInclude";
 
 class PrimitiveArray<ValueType> extends Claim<ValueType[]> {
   validators = {
-    includes: validator(this, (val: ValueType) => ({ field: INCLUDE, isMet: (value) => value.includes(val) })),
-    excludes: validator(this, (val: ValueType) => ({ field: EXCLUDE, isMet: (value) => !value.includes(val) })),
+    includes: validator(this, (val: ValueType) => ({
+      field: INCLUDE,
+      isMet: (value) => value.includes(val),
+    })),
+    excludes: validator(this, (val: ValueType) => ({
+      field: EXCLUDE,
+      isMet: (value) => !value.includes(val),
+    })),
     includesAll: validator(this, (vals: ValueType[]) => ({
       field: INCLUDE,
       isMet: (value) => vals.every((val) => value.includes(val)),
@@ -41,7 +48,10 @@ function validator<ValueType, Expected>(
   return (expected, maxAge, id) => {
     const made = makeValidator(claim, { ...rule(expected), expected }, maxAge, id);
     // As the peers have it: this kind answers with a promise.
-    return { ...made, validate: async (payload, userContext) => made.validate(payload, userContext) };
+    return {
+      ...made,
+      validate: async (payload, userContext) => made.validate(payload, userContext),
+    };
   };
 }
 

@@ -8,7 +8,12 @@ class Primitive<ValueType> extends Claim<ValueType> {
   validators = {
     /** Exactly this value. */
     hasValue: (val: ValueType, maxAgeInSeconds?: number, id?: string): SessionClaimValidator =>
-      makeValidator(this, { field: "expectedValue", expected: val, isMet: (value) => value === val }, maxAgeInSeconds, id),
+      makeValidator(
+        this,
+        { field: "expectedValue", expected: val, isMet: (value) => value === val },
+        maxAgeInSeconds,
+        id,
+      ),
   };
 }
 

@@ -1,4 +1,5 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+/* eslint-disable @typescript-eslint/no-explicit-any --
+   the types that users of the peers compile against */
 
 /** Whether a claim is as wanted; if not, why. */
 export type ClaimValidationResult = { isValid: true } | { isValid: false; reason?: any };
@@ -14,7 +15,10 @@ export type SessionClaimValidator = {
   /** Whether the payload's value is missing or too old to be judged. */
   shouldRefresh(accessTokenPayload: any, userContext: any): Promise<boolean> | boolean;
   /** Judges the payload as it is. */
-  validate(accessTokenPayload: any, userContext: any): Promise<ClaimValidationResult> | ClaimValidationResult;
+  validate(
+    accessTokenPayload: any,
+    userContext: any,
+  ): Promise<ClaimValidationResult> | ClaimValidationResult;
 };
 
 /** A named value in the access token payload. */

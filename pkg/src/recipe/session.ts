@@ -5,9 +5,17 @@ import type { Recipe, SessionConfig } from "../types.js";
 import type { OverrideValidators } from "../wanted.js";
 
 export { BooleanClaim } from "../claims/booleanClaim.js";
-export { PrimitiveArrayClaim, type PrimitiveArrayClaimConfig } from "../claims/primitiveArrayClaim.js";
+export {
+  PrimitiveArrayClaim,
+  type PrimitiveArrayClaimConfig,
+} from "../claims/primitiveArrayClaim.js";
 export { PrimitiveClaim, type PrimitiveClaimConfig } from "../claims/primitiveClaim.js";
-export type { ClaimValidationError, ClaimValidationResult, SessionClaim, SessionClaimValidator } from "../claims/types.js";
+export type {
+  ClaimValidationError,
+  ClaimValidationResult,
+  SessionClaim,
+  SessionClaimValidator,
+} from "../claims/types.js";
 export type { RecipeInterface } from "../recipe.js";
 export type { SessionConfig as UserInput } from "../types.js";
 export {
@@ -28,7 +36,10 @@ export {
 /** What goes into the `recipeList` of `init`. */
 export const init = (config: SessionConfig = {}): Recipe => ({ recipeId: "session", config });
 
-/** Checks the claims of the session, and has those refreshed that are too old. Resolves to what is not as it should be. */
+/**
+ * Checks the claims of the session, and has those refreshed that are too old. Resolves to what is
+ * not as it should be.
+ */
 export function validateClaims(
   input: { overrideGlobalClaimValidators?: OverrideValidators } & UserContext = {},
 ): Promise<ClaimValidationError[]> {

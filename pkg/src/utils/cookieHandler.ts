@@ -20,7 +20,8 @@ export default class CookieHandlerReference {
 
   /** Throws before `init`, this one's or the SDK's. */
   static getReferenceOrThrow(): CookieHandlerReference {
-    if (!chosen.cookies) throw new Error("SuperTokensCookieHandler must be initialized before calling this method.");
+    if (!chosen.cookies)
+      throw new Error("SuperTokensCookieHandler must be initialized before calling this method.");
     return new CookieHandlerReference();
   }
 }

@@ -27,7 +27,8 @@ export default class DateProviderReference {
 
   /** Throws before `init`, this one's or the SDK's. */
   static getReferenceOrThrow(): DateProviderReference {
-    if (!chosen.date) throw new Error("SuperTokensDateProvider must be initialized before calling this method.");
+    if (!chosen.date)
+      throw new Error("SuperTokensDateProvider must be initialized before calling this method.");
     return new DateProviderReference();
   }
 }

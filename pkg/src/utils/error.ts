@@ -6,7 +6,8 @@ export class STGeneralError extends Error {
     super(message);
   }
 
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the type that users of the peers compile against
+  // The type that users of the peers compile against.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   static isThisError(err: any): err is STGeneralError {
     return err?.isSuperTokensGeneralError === true;
   }

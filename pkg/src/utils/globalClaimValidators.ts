@@ -1,14 +1,18 @@
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+/* eslint-disable @typescript-eslint/no-explicit-any --
+   the types that users of the peers compile against */
 import type { SessionClaimValidator } from "../claims/types.js";
 import { implementation } from "../recipe.js";
 import { wanted } from "../wanted.js";
 
 /**
- * What every session has to fulfil: what other recipes want, as the app's overrides change it, as `override` changes it for this call.
- * `userContext` is `{}` by default.
+ * The demands that every session has to fulfil: those of other recipes, as the app's overrides
+ * change it, as `override` changes it for this call. `userContext` is `{}` by default.
  */
 export function getGlobalClaimValidators(
-  overrideGlobalClaimValidators?: (globalClaimValidators: SessionClaimValidator[], userContext: any) => SessionClaimValidator[],
+  overrideGlobalClaimValidators?: (
+    globalClaimValidators: SessionClaimValidator[],
+    userContext: any,
+  ) => SessionClaimValidator[],
   userContext: any = {},
 ): SessionClaimValidator[] {
   return wanted(implementation(), overrideGlobalClaimValidators, userContext);

@@ -20,7 +20,8 @@ export default class LockFactoryReference {
 
   /** Throws before `init`, this one's or the SDK's. */
   static getReferenceOrThrow(): LockFactoryReference {
-    if (!chosen.lock) throw new Error("SuperTokensLockReference must be initialized before calling this method.");
+    if (!chosen.lock)
+      throw new Error("SuperTokensLockReference must be initialized before calling this method.");
     return new LockFactoryReference();
   }
 }

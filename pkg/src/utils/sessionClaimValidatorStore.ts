@@ -8,7 +8,10 @@ export class SessionClaimValidatorStore {
     added.push(builder);
   };
 
-  /** In the order in which they were added. A copy, so that nobody who changes it changes it for all. */
+  /**
+   * In the order in which they were added. A copy, so that nobody who changes it changes it for
+   * all.
+   */
   static getClaimValidatorsAddedByOtherRecipes = (): SessionClaimValidator[] => [...added];
 }
 

@@ -1,6 +1,7 @@
 import { choose, chosen, handlers } from "../generated/browser/handlers.js";
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- the types that users of the peers compile against */
+/* eslint-disable @typescript-eslint/no-explicit-any --
+   the types that users of the peers compile against */
 /** As `Storage`, with promises and without. */
 export type StorageHandler = {
   key: (index: number) => Promise<string | null>;
@@ -50,7 +51,8 @@ export default class WindowHandlerReference {
 
   /** Throws before `init`, this one's or the SDK's. */
   static getReferenceOrThrow(): WindowHandlerReference {
-    if (!chosen.window) throw new Error("SuperTokensWindowHandler must be initialized before calling this method.");
+    if (!chosen.window)
+      throw new Error("SuperTokensWindowHandler must be initialized before calling this method.");
     return new WindowHandlerReference();
   }
 }

@@ -1,6 +1,7 @@
 //! What the session machine has its shell do.
 //!
-//! All of it has a layout that the language fixes: the browser's shell is JavaScript, and reads an action where it stands in memory.
+//! All of it has a layout that the language fixes: the browser's shell is JavaScript, and reads an
+//! action where it stands in memory.
 
 use super::TaskId;
 use crate::{response::Write, state::Event};
@@ -17,11 +18,13 @@ pub enum Call {
     SignOut,
     /// The endpoint that gives the visitor another anonymousId.
     Forget,
-    /// The app's endpoint that makes anonymous tokens. `authorization` carries the stored one, if there is one.
+    /// The app's endpoint that makes anonymous tokens. `authorization` carries the stored one, if
+    /// there is one.
     Endpoint,
 }
 
-/// The stored token that `authorization` carries. No header is set where there is none, or where the caller set one.
+/// The stored token that `authorization` carries. No header is set where there is none, or where
+/// the caller set one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Bearer {
@@ -85,7 +88,8 @@ pub struct Storing {
     pub tells_time: bool,
     /// Whether the visitor no longer needs the key of a first visit.
     pub forgets_key: bool,
-    /// The new mark, in epoch milliseconds. It is written last, so that what it stands for is there.
+    /// The new mark, in epoch milliseconds. It is written last, so that what it stands for is
+    /// there.
     pub mark: f64,
 }
 
@@ -127,7 +131,8 @@ pub enum Outcome {
     AnswerAsError,
     /// An error: what the task's own call or hook rejected with.
     Rejection,
-    /// The refresh's answer in place of the API's, or an error that it rejected with. The API's answer where there is nothing to say.
+    /// The refresh's answer in place of the API's, or an error that it rejected with. The API's
+    /// answer where there is nothing to say.
     Refresh(Reason),
     /// The same as an error.
     RefreshAsError(Reason),
@@ -139,7 +144,8 @@ pub enum Outcome {
     Undefined,
     /// A yes or a no.
     Is(bool),
-    /// A property of the stored front token, of the user session or else of the anonymous one; `undefined` where it has none.
+    /// A property of the stored front token, of the user session or else of the anonymous one;
+    /// `undefined` where it has none.
     Property(Property),
     /// The token of header mode that belongs to the session.
     Token(Bearer),
@@ -157,7 +163,8 @@ pub enum Property {
     Payload,
 }
 
-/// One thing to do. The shell does them in the order in which it gets them, and reports what came of those that say so.
+/// One thing to do. The shell does them in the order in which it gets them, and reports what came
+/// of those that say so.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(u8)]
 pub enum Action {
@@ -228,7 +235,8 @@ pub enum Action {
         /// What.
         storing: Storing,
     },
-    /// Check the signature of the anonymous token: the stored one, or the one that the endpoint answered with; report `verified`.
+    /// Check the signature of the anonymous token: the stored one, or the one that the endpoint
+    /// answered with; report `verified`.
     Verify {
         /// Whose.
         task: TaskId,
@@ -245,7 +253,8 @@ pub enum Action {
         /// Whose.
         task: TaskId,
     },
-    /// Read the body of an answer to a sign-out; report `hooked`, as a failure where the back end says one.
+    /// Read the body of an answer to a sign-out; report `hooked`, as a failure where the back end
+    /// says one.
     ReadSignOut {
         /// Whose.
         task: TaskId,

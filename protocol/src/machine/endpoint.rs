@@ -1,4 +1,5 @@
-//! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the tokens.
+//! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the
+//! tokens.
 
 use super::{Action, Answer, Bearer, Call, Cause, Headers, Kind, Machine, Step, Task, View, Wish};
 use crate::{
@@ -11,9 +12,14 @@ use crate::{
 const CALL_TIMEOUT: f64 = 5_000.0;
 
 impl<V: Values> Machine<V> {
-    /// Has the task wait until there is an anonymous session, or none can be had; the next request tries again then. `false` when there
-    /// is nothing to wait for. The caller sets the step.
-    pub(super) fn want_creation(&mut self, task: &mut Task<V>, tells: bool, view: &View<V>) -> bool {
+    /// Has the task wait until there is an anonymous session, or none can be had; the next request
+    /// tries again then. `false` when there is nothing to wait for. The caller sets the step.
+    pub(super) fn want_creation(
+        &mut self,
+        task: &mut Task<V>,
+        tells: bool,
+        view: &View<V>,
+    ) -> bool {
         if self.mode != AnonymousMode::Endpoint {
             return false;
         }
@@ -21,7 +27,9 @@ impl<V: Values> Machine<V> {
         if self.creation.is_none() {
             let state = self.state(view);
             let needs_look = match &state {
-                SessionState::Anonymous(_, token) => self.config.verifies || Self::is_expired(token, view),
+                SessionState::Anonymous(_, token) => {
+                    self.config.verifies || Self::is_expired(token, view)
+                }
                 SessionState::None(_) => true,
                 SessionState::Unknown | SessionState::Authenticated(..) => false,
             };
@@ -39,7 +47,12 @@ impl<V: Values> Machine<V> {
         true
     }
 
-    pub(super) fn advance_creation(&mut self, task: &mut Task<V>, cause: Cause<V>, view: &View<V>) -> bool {
+    pub(super) fn advance_creation(
+        &mut self,
+        task: &mut Task<V>,
+        cause: Cause<V>,
+        view: &View<V>,
+    ) -> bool {
         match (task.step, cause) {
             (Step::Begin, Cause::Begun) => self.look_at_token(task, view),
             (Step::Turn, Cause::Turn(leads)) => {
@@ -72,12 +85,16 @@ impl<V: Values> Machine<V> {
     fn look_at_token(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         task.before = self.state(view);
         match &task.before {
-            SessionState::Anonymous(_, token) if !Self::is_expired(token, view) && self.config.verifies => {
+            SessionState::Anonymous(_, token)
+                if !Self::is_expired(token, view) && self.config.verifies =>
+            {
                 task.step = Step::Verify;
                 self.act(Action::Verify { task: task.id, answered: false });
                 true
             }
-            SessionState::Anonymous(_, token) => self.judge_token(task, Self::is_expired(token, view), view),
+            SessionState::Anonymous(_, token) => {
+                self.judge_token(task, Self::is_expired(token, view), view)
+            }
             _ => self.judge_token(task, false, view),
         }
     }
@@ -92,7 +109,13 @@ impl<V: Values> Machine<V> {
         task.step = Step::Answer;
         // A failed token goes along: the endpoint may take its id over, once it has verified it.
         let headers = Headers { anti_csrf: false, bearer: Bearer::Anonymous, wish: Wish::Nothing };
-        self.act(Action::Send { task: task.id, call: Call::Endpoint, headers, key_in_accept: false, timeout: CALL_TIMEOUT });
+        self.act(Action::Send {
+            task: task.id,
+            call: Call::Endpoint,
+            headers,
+            key_in_accept: false,
+            timeout: CALL_TIMEOUT,
+        });
         true
     }
 
@@ -114,9 +137,13 @@ impl<V: Values> Machine<V> {
     fn keep_token(&mut self, task: &mut Task<V>, answer: Answer<V>, view: &View<V>) -> bool {
         // Meanwhile they may have been switched off, or what was there forgotten.
         let state = self.state(view);
-        let is_same = task.before.anonymous().map(|token| &token.payload) == state.anonymous().map(|token| &token.payload);
-        let is_wanted = self.mode == AnonymousMode::Endpoint && self.creation == Some(task.id) && is_same;
-        let Announced::Token(token) = answer.anonymous else { return self.end_creation(task, view) };
+        let is_same = task.before.anonymous().map(|token| &token.payload)
+            == state.anonymous().map(|token| &token.payload);
+        let is_wanted =
+            self.mode == AnonymousMode::Endpoint && self.creation == Some(task.id) && is_same;
+        let Announced::Token(token) = answer.anonymous else {
+            return self.end_creation(task, view);
+        };
         if !is_wanted {
             return self.end_creation(task, view);
         }

@@ -1,11 +1,11 @@
-//! The first request of a new visitor goes alone, in this tab and over all tabs, so that the session it brings is the only one that is
-//! made. Others wait for it.
+//! The first request of a new visitor goes alone, in this tab and over all tabs, so that the
+//! session it brings is the only one that is made. Others wait for it.
 
 use super::{Action, Cause, LockName, Machine, Step, Task, View};
 use crate::state::Values;
 
-/// How long a request waits for another one, in milliseconds: that could be one that takes for ever, and a second session for the visitor
-/// is better than no answer.
+/// How long a request waits for another one, in milliseconds: that could be one that takes for
+/// ever, and a second session for the visitor is better than no answer.
 const TIMEOUT: f64 = 5_000.0;
 
 impl<V: Values> Machine<V> {
@@ -46,7 +46,10 @@ impl<V: Values> Machine<V> {
     }
 
     /// The task that has waited longest among those.
-    pub(super) fn next_waiting(&self, is_meant: impl Fn(&Task<V>) -> bool) -> Option<super::TaskId> {
+    pub(super) fn next_waiting(
+        &self,
+        is_meant: impl Fn(&Task<V>) -> bool,
+    ) -> Option<super::TaskId> {
         let waiting = self.tasks.iter().filter(|task| is_meant(task));
         waiting.map(|task| task.id).min_by_key(|id| id.unsigned_abs())
     }

@@ -1,12 +1,15 @@
-//! The session machine of one tab: everything that decides in which order things happen, without doing any of it.
+//! The session machine of one tab: everything that decides in which order things happen, without
+//! doing any of it.
 //!
-//! A shell hands in what happened ([`Machine::request`], [`Machine::answered`], [`Machine::changed`] and the others, each with a
-//! [`View`] of storage and clocks) and carries out the [`Action`]s that [`Machine::next_action`] gives it, in that order, until there
-//! are no more. The machine does no I/O, has no clock and waits for nothing, so that a simulator can try any order of events.
+//! A shell hands in what happened ([`Machine::request`], [`Machine::answered`],
+//! [`Machine::changed`] and the others, each with a [`View`] of storage and clocks) and carries out
+//! the [`Action`]s that [`Machine::next_action`] gives it, in that order, until there are no more.
+//! The machine does no I/O, has no clock and waits for nothing, so that a simulator can try any
+//! order of events.
 //!
-//! `request.rs` is the way of one request, from the call to the response. `refresh.rs` is the one refresh of this tab, `operation.rs` what
-//! an app can ask or do, `endpoint.rs` anonymous sessions of a back end that knows nothing of them, `leader.rs` the first request of a
-//! new visitor.
+//! `request.rs` is the way of one request, from the call to the response. `refresh.rs` is the one
+//! refresh of this tab, `operation.rs` what an app can ask or do, `endpoint.rs` anonymous sessions
+//! of a back end that knows nothing of them, `leader.rs` the first request of a new visitor.
 
 mod action;
 mod endpoint;
@@ -24,11 +27,14 @@ pub use operation::Operation;
 
 use crate::{
     request::{AnonymousMode, shows_that_none_are_made},
-    response::{Announced, Asked, Change, Last, Response, Verdict, Write, absorb, is_contested, tells_time},
+    response::{
+        Announced, Asked, Change, Last, Response, Verdict, Write, absorb, is_contested, tells_time,
+    },
     state::{Event, Mark, SessionState, Slot, Stored, Token, Values},
 };
 
-/// Names a task. The shell chooses a new positive number for each that it starts; the machine's own are negative.
+/// Names a task. The shell chooses a new positive number for each that it starts; the machine's own
+/// are negative.
 pub type TaskId = i32;
 
 /// What the app configured, as far as the order of events depends on it.
@@ -74,7 +80,8 @@ pub struct Answer<V: Values> {
     pub has_tokens: bool,
     /// The front token of the user session, as announced.
     pub user: Announced<Token<V>>,
-    /// The front token of the anonymous session, as announced; of an answer of the app's endpoint, the token in its body.
+    /// The front token of the anonymous session, as announced; of an answer of the app's endpoint,
+    /// the token in its body.
     pub anonymous: Announced<Token<V>>,
 }
 
@@ -90,7 +97,8 @@ pub enum Message {
 /// What became of an order to store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Whether the browser kept the user session's front token, or another tab wrote another one in the same moment.
+    /// Whether the browser kept the user session's front token, or another tab wrote another one in
+    /// the same moment.
     pub user: bool,
     /// The same of the anonymous session's.
     pub anonymous: bool,
@@ -203,7 +211,8 @@ struct Task<V: Values> {
     is_once: bool,
     /// Whether creating an anonymous session is told.
     tells: bool,
-    /// Whether it led, and its answer may have brought nothing to a visitor whose session the server knows.
+    /// Whether it led, and its answer may have brought nothing to a visitor whose session the
+    /// server knows.
     recovers: bool,
     /// Whether its call says that the app does not want anonymous sessions.
     says_off: bool,
@@ -234,11 +243,13 @@ pub struct Machine<V: Values> {
     doubt_failed_at: f64,
     /// The token because of which the server was asked: its id and `iat`.
     doubted: Option<(V::Text, f64)>,
-    /// The server said that there is no session, and that is not to be written down: the app has no consent for anything.
+    /// The server said that there is no session, and that is not to be written down: the app has no
+    /// consent for anything.
     none_unwritten: bool,
     /// The session whose end this tab told the app of last.
     ended: Option<V::Text>,
-    /// The anonymousIds that the visitor wanted to be forgotten. A request that was under way may bring one back.
+    /// The anonymousIds that the visitor wanted to be forgotten. A request that was under way may
+    /// bring one back.
     forgotten: Vec<V::Text>,
     /// A front token that is over, and that the browser would not delete: its id and `iat`.
     undeleted: Option<(V::Text, f64)>,
@@ -282,8 +293,8 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// Takes another configuration over, and knows nothing any more. Tasks under way go on by it, and tasks that begin
-    /// later do not wait for them.
+    /// Takes another configuration over, and knows nothing any more. Tasks under way go on by it,
+    /// and tasks that begin later do not wait for them.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode) {
         self.config = config;
         self.mode = mode;
@@ -300,8 +311,8 @@ impl<V: Values> Machine<V> {
         self.creation = None;
     }
 
-    /// The page has started with the configuration. Where anonymous sessions are off, nobody else would remove what is left of them in
-    /// this browser alone.
+    /// The page has started with the configuration. Where anonymous sessions are off, nobody else
+    /// would remove what is left of them in this browser alone.
     pub fn started(&mut self, view: &View<V>) {
         if self.mode != AnonymousMode::Off {
             return;
@@ -373,7 +384,7 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    // --- what happens ------------------------------------------------------------------------------------------------
+    // --- what happens ----------------------------------------------------------------------------
 
     /// The app makes a request. `is_once` says that its body is a stream.
     pub fn request(&mut self, task: TaskId, is_once: bool, view: &View<V>) {
@@ -396,9 +407,11 @@ impl<V: Values> Machine<V> {
         self.resume(task, Cause::Hooked(ok), view);
     }
 
-    /// The lock is there, or cannot be had in time. Locks only save calls, and the rules hold without.
+    /// The lock is there, or cannot be had in time. Locks only save calls, and the rules hold
+    /// without.
     pub fn locked(&mut self, task: TaskId, view: &View<V>) {
-        let is_turn = self.tasks.iter().any(|candidate| candidate.id == task && candidate.step == Step::Turn);
+        let is_turn =
+            self.tasks.iter().any(|candidate| candidate.id == task && candidate.step == Step::Turn);
         self.resume(task, if is_turn { Cause::Turn(true) } else { Cause::Locked }, view);
     }
 
@@ -440,7 +453,7 @@ impl<V: Values> Machine<V> {
         self.resume(task, Cause::Done, view);
     }
 
-    // --- tasks -------------------------------------------------------------------------------------------------------
+    // --- tasks -----------------------------------------------------------------------------------
 
     fn begin(&mut self, id: TaskId, kind: Kind, is_once: bool, view: &View<V>) {
         // A number that is taken would be two tasks.
@@ -493,7 +506,8 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// Goes on with a task until it waits for something, or is over. What it did not wait for changes nothing.
+    /// Goes on with a task until it waits for something, or is over. An input that it did not wait
+    /// for changes nothing.
     fn advance(&mut self, mut task: Task<V>, cause: Cause<V>, view: &View<V>) {
         let goes_on = match task.kind {
             Kind::Request(_) => self.advance_request(&mut task, cause, view),
@@ -525,7 +539,8 @@ impl<V: Values> Machine<V> {
         false
     }
 
-    /// Tells the app that a user session was required, unless it heard of the end of this very session already.
+    /// Tells the app that a user session was required, unless it heard of the end of this very
+    /// session already.
     fn fire_unauthorised(&mut self, task: &Task<V>) {
         if !self.was_told_of_the_end(task.before.user().map(|token| &token.id)) {
             self.fire(task.id, Event::Unauthorised { expired_or_revoked: false });
@@ -540,17 +555,24 @@ impl<V: Values> Machine<V> {
         token.expires_at < view.server_now
     }
 
-    // --- answers -----------------------------------------------------------------------------------------------------
+    // --- answers ---------------------------------------------------------------------------------
 
     /// Works out what the answer means, and has it stored. `false` when there is nothing to store.
-    fn commit(&mut self, task: &mut Task<V>, answer: &Answer<V>, asked: Asked, view: &View<V>) -> bool {
+    fn commit(
+        &mut self,
+        task: &mut Task<V>,
+        answer: &Answer<V>,
+        asked: Asked,
+        view: &View<V>,
+    ) -> bool {
         let copy = |announced: &Announced<Token<V>>| match announced {
             Announced::Token(token) => Announced::Token(token.clone()),
             Announced::Removed => Announced::Removed,
             Announced::Nothing => Announced::Nothing,
         };
         // Asked for before they were switched off; the next response removes what came with it.
-        let is_unwanted = self.mode == AnonymousMode::Off && matches!(answer.anonymous, Announced::Token(_));
+        let is_unwanted =
+            self.mode == AnonymousMode::Off && matches!(answer.anonymous, Announced::Token(_));
         if is_unwanted {
             // Its cookie is there, should they be switched on before that.
             self.doubt(view);
@@ -573,17 +595,21 @@ impl<V: Values> Machine<V> {
             },
         };
         // Others than the first request go because this was shown already.
-        let may_show = (task.leads || task.kind == Kind::Refresh) && self.state(view).token().is_none();
+        let may_show =
+            (task.leads || task.kind == Kind::Refresh) && self.state(view).token().is_none();
         if may_show
             && shows_that_none_are_made(&task.before, answer.status)
             && matches!(announced.anonymous, Announced::Nothing)
         {
             self.no_anonymous_support = true;
         } else if matches!(announced.anonymous, Announced::Token(_)) {
-            // The answer that looked like that was to a visitor whose session this browser had lost sight of.
+            // The answer that looked like that was to a visitor whose session this browser had lost
+            // sight of.
             self.no_anonymous_support = false;
         }
-        if matches!(announced.anonymous, Announced::Token(_)) || matches!(announced.user, Announced::Token(_)) {
+        if matches!(announced.anonymous, Announced::Token(_))
+            || matches!(announced.user, Announced::Token(_))
+        {
             self.tasks.iter_mut().for_each(|task| task.is_crossed = true);
         }
         self.store(task, &announced, answer.has_tokens, view)
@@ -597,11 +623,23 @@ impl<V: Values> Machine<V> {
         anonymous: Announced<Token<V>>,
         view: &View<V>,
     ) -> bool {
-        let announced = Response { asked: Asked::App, anonymous_is_servers: true, refused: false, user, anonymous };
+        let announced = Response {
+            asked: Asked::App,
+            anonymous_is_servers: true,
+            refused: false,
+            user,
+            anonymous,
+        };
         self.store(task, &announced, false, view)
     }
 
-    fn store(&mut self, task: &mut Task<V>, announced: &Response<V>, has_tokens: bool, view: &View<V>) -> bool {
+    fn store(
+        &mut self,
+        task: &mut Task<V>,
+        announced: &Response<V>,
+        has_tokens: bool,
+        view: &View<V>,
+    ) -> bool {
         let now = self.stored(view);
         let mut change = absorb(&task.before, &now, &view.latest, announced);
         let is_end = |event: &Event| matches!(event, Event::SignOut | Event::Unauthorised { .. });
@@ -619,7 +657,9 @@ impl<V: Values> Machine<V> {
         // Tokens of header mode are discarded with the front token, and no cookie comes with them.
         if is_contested(&task.before, &now, announced, change) {
             let told = match (&announced.user, &announced.anonymous) {
-                (Announced::Token(token), _) | (_, Announced::Token(token)) => Some((token.id.clone(), token.issued_at)),
+                (Announced::Token(token), _) | (_, Announced::Token(token)) => {
+                    Some((token.id.clone(), token.issued_at))
+                }
                 _ => None,
             };
             // A cache answers with the same token again and again.
@@ -631,10 +671,13 @@ impl<V: Values> Machine<V> {
         let is_clean = now.changed.is_none() && now.is_clean();
         let stores = change.user == Write::Store || change.anonymous == Write::Store;
         // Tokens belong to the front token they come with, and are discarded with it.
-        let is_discarded = change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
+        let is_discarded =
+            change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
         let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
         let tells_time = match &announced.user {
-            Announced::Token(token) => change.user == Write::Store && tells_time(&view.latest, token),
+            Announced::Token(token) => {
+                change.user == Write::Store && tells_time(&view.latest, token)
+            }
             _ => false,
         };
         if change.writes() {
@@ -649,10 +692,13 @@ impl<V: Values> Machine<V> {
             storing: Storing {
                 user: if writes { change.user } else { Write::Keep },
                 anonymous: if writes { change.anonymous } else { Write::Keep },
-                drop_unreadable: writes && matches!(now.anonymous, Slot::Unreadable) && change.anonymous == Write::Keep,
+                drop_unreadable: writes
+                    && matches!(now.anonymous, Slot::Unreadable)
+                    && change.anonymous == Write::Keep,
                 keeps_user_tokens,
                 tells_time,
-                // An app that says nothing of anonymous sessions finds nothing of them where there are none.
+                // An app that says nothing of anonymous sessions finds nothing of them where there
+                // are none.
                 forgets_key: writes && (stores || self.mode == AnonymousMode::Unspecified),
                 mark: if writes { Mark::after(now.changed, view.now).0 } else { 0.0 },
             },
@@ -664,7 +710,9 @@ impl<V: Values> Machine<V> {
     fn note_written(&mut self, task: &mut Task<V>, kept: Kept, view: &View<V>) {
         match (task.change.user, &view.stored.user) {
             // It is over, wherever it comes from: perhaps it was written for another domain.
-            (Write::Remove, Slot::Token(token)) => self.undeleted = Some((token.id.clone(), token.issued_at)),
+            (Write::Remove, Slot::Token(token)) => {
+                self.undeleted = Some((token.id.clone(), token.issued_at))
+            }
             (Write::Remove | Write::Store, _) => self.undeleted = None,
             (Write::Keep, _) => {}
         }
@@ -676,7 +724,8 @@ impl<V: Values> Machine<V> {
         self.act(Action::Notify);
     }
 
-    /// Tells the app of a change, and then does what follows from it: a refresh for a session that is gone is of no use.
+    /// Tells the app of a change, and then does what follows from it: a refresh for a session that
+    /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
         self.fire_all(task.id, task.change);
         self.give_up_refresh(view);

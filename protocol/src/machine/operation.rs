@@ -1,6 +1,9 @@
 //! What an app can ask of the session, or do to it.
 
-use super::{Action, Bearer, Call, Cause, Failure, Headers, Kind, Machine, Outcome, Property, Refreshed, Step, Task, View};
+use super::{
+    Action, Bearer, Call, Cause, Failure, Headers, Kind, Machine, Outcome, Property, Refreshed,
+    Step, Task, View,
+};
 use crate::{
     request::{AnonymousMode, is_session_due},
     response::Announced,
@@ -54,7 +57,9 @@ impl<V: Values> Machine<V> {
                 match operation {
                     Operation::Refresh => self.end_refreshing(task, refreshed, view),
                     Operation::Switch(_) if !self.config.has_endpoint => match refreshed {
-                        Refreshed::Failed(reason) => self.settle(task, Outcome::RefreshAsError(reason), view),
+                        Refreshed::Failed(reason) => {
+                            self.settle(task, Outcome::RefreshAsError(reason), view)
+                        }
                         _ => self.settle(task, Outcome::Undefined, view),
                     },
                     _ => self.create_and_look(task, operation, view),
@@ -82,16 +87,26 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    fn begin_operation(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+    fn begin_operation(
+        &mut self,
+        task: &mut Task<V>,
+        operation: Operation,
+        view: &View<V>,
+    ) -> bool {
         match operation {
             Operation::Refresh => {
-                if task.before.user().is_none() && !task.before.is_unknown() && !self.is_in_doubt(view) {
+                if task.before.user().is_none()
+                    && !task.before.is_unknown()
+                    && !self.is_in_doubt(view)
+                {
                     self.fire_unauthorised(task);
                     return self.settle(task, Outcome::Is(false), view);
                 }
                 self.refresh_in_turn(task, view)
             }
-            Operation::Forget if self.config.has_endpoint => self.remove_endpoint_token(task, operation, view),
+            Operation::Forget if self.config.has_endpoint => {
+                self.remove_endpoint_token(task, operation, view)
+            }
             Operation::Forget => {
                 task.kind = Kind::Request(Call::Forget);
                 task.subject = task.before.token().and_then(V::anonymous_id);
@@ -115,7 +130,8 @@ impl<V: Values> Machine<V> {
                 if self.config.has_endpoint {
                     return self.resolve(task, operation, view);
                 }
-                // What is there is removed, or what is missing is made, by the next response. Be it this one.
+                // The next response removes the session that is there, or makes the one that is
+                // missing. Be it this one.
                 let state = self.state(view);
                 let is_there = matches!(state, SessionState::Anonymous(..));
                 if state.user().is_none() && enabled != is_there {
@@ -127,7 +143,8 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// Refreshes; on behalf of a visitor without session after a request of the app that goes first.
+    /// Refreshes; on behalf of a visitor without session after a request of the app that goes
+    /// first.
     fn refresh_in_turn(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         task.wanted = self.state(view);
         if task.wanted.token().is_none() {
@@ -146,7 +163,12 @@ impl<V: Values> Machine<V> {
         self.create_and_look(task, operation, view)
     }
 
-    fn create_and_look(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+    fn create_and_look(
+        &mut self,
+        task: &mut Task<V>,
+        operation: Operation,
+        view: &View<V>,
+    ) -> bool {
         if self.want_creation(task, true, view) {
             task.step = Step::Endpoint;
             return true;
@@ -157,8 +179,10 @@ impl<V: Values> Machine<V> {
     /// The state is known. An expired session is refreshed where the operation needs a valid one.
     fn look(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
         let state = self.state(view);
-        let refreshes =
-            matches!(operation, Operation::Exists | Operation::Payload | Operation::AccessToken | Operation::SignOut);
+        let refreshes = matches!(
+            operation,
+            Operation::Exists | Operation::Payload | Operation::AccessToken | Operation::SignOut
+        );
         if refreshes && state.user().is_some_and(|token| Self::is_expired(token, view)) {
             return self.want_refresh(task, state, Step::Refresh, view);
         }
@@ -170,15 +194,30 @@ impl<V: Values> Machine<V> {
         let is_there = state.token().is_some();
         let outcome = match (operation, task.failed) {
             (Operation::Exists, failed) => Outcome::Is(is_there && failed.is_none()),
-            (Operation::IsAnonymous, _) => Outcome::Is(matches!(state, SessionState::Anonymous(..))),
+            (Operation::IsAnonymous, _) => {
+                Outcome::Is(matches!(state, SessionState::Anonymous(..)))
+            }
             (Operation::AnonymousId, _) => Outcome::Property(Property::AnonymousId),
-            (Operation::AccessToken, None) if state.user().is_some() => Outcome::Token(Bearer::Access),
+            (Operation::AccessToken, None) if state.user().is_some() => {
+                Outcome::Token(Bearer::Access)
+            }
             (Operation::AccessToken, None) if is_there => Outcome::Token(Bearer::Anonymous),
-            (Operation::AccessToken | Operation::Switch(_) | Operation::Forget | Operation::Refresh, _) => Outcome::Undefined,
-            // Nobody knows whether the session still exists, and saying that it does not would not end it.
-            (Operation::UserId | Operation::Payload | Operation::SignOut, Some(reason)) => Outcome::RefreshAsError(reason),
+            (
+                Operation::AccessToken
+                | Operation::Switch(_)
+                | Operation::Forget
+                | Operation::Refresh,
+                _,
+            ) => Outcome::Undefined,
+            // Nobody knows whether the session still exists, and saying that it does not would not
+            // end it.
+            (Operation::UserId | Operation::Payload | Operation::SignOut, Some(reason)) => {
+                Outcome::RefreshAsError(reason)
+            }
             (Operation::SignOut, None) => return self.begin_sign_out(task, &state, view),
-            (Operation::UserId | Operation::Payload, None) if !is_there => Outcome::Failure(Failure::NoSession),
+            (Operation::UserId | Operation::Payload, None) if !is_there => {
+                Outcome::Failure(Failure::NoSession)
+            }
             (Operation::UserId, None) => Outcome::Property(Property::UserId),
             (Operation::Payload, None) => Outcome::Property(Property::Payload),
         };
@@ -187,7 +226,9 @@ impl<V: Values> Machine<V> {
 
     fn end_refreshing(&mut self, task: &mut Task<V>, refreshed: Refreshed, view: &View<V>) -> bool {
         match refreshed {
-            Refreshed::Retry => self.settle(task, Outcome::Is(self.state(view).user().is_some()), view),
+            Refreshed::Retry => {
+                self.settle(task, Outcome::Is(self.state(view).user().is_some()), view)
+            }
             Refreshed::Ended(_) => {
                 if !task.before.is_unknown() {
                     self.fire_unauthorised(task);
@@ -198,7 +239,12 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    fn begin_sign_out(&mut self, task: &mut Task<V>, state: &SessionState<V>, view: &View<V>) -> bool {
+    fn begin_sign_out(
+        &mut self,
+        task: &mut Task<V>,
+        state: &SessionState<V>,
+        view: &View<V>,
+    ) -> bool {
         if state.user().is_none() {
             self.fire(task.id, Event::SignOut);
             return self.settle(task, Outcome::Undefined, view);
@@ -210,7 +256,12 @@ impl<V: Values> Machine<V> {
     }
 
     /// Of an anonymous session that no server knows.
-    fn remove_endpoint_token(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+    fn remove_endpoint_token(
+        &mut self,
+        task: &mut Task<V>,
+        operation: Operation,
+        view: &View<V>,
+    ) -> bool {
         task.before = self.state(view);
         // One that is being made does not count.
         self.creation = None;
@@ -221,7 +272,12 @@ impl<V: Values> Machine<V> {
         self.go_on_without_tokens(task, operation, view)
     }
 
-    fn go_on_without_tokens(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
+    fn go_on_without_tokens(
+        &mut self,
+        task: &mut Task<V>,
+        operation: Operation,
+        view: &View<V>,
+    ) -> bool {
         match operation {
             Operation::Switch(_) => self.resolve(task, operation, view),
             _ => self.create_and_look(task, operation, view),

@@ -1,8 +1,8 @@
 //! The refresh of this tab: one at a time and, as far as locks can be had, over all tabs.
 
 use super::{
-    Action, Answer, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message, Reason, Refreshed, Step, Task,
-    TaskId, View, Wish,
+    Action, Answer, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message,
+    Reason, Refreshed, Step, Task, TaskId, View, Wish,
 };
 use crate::{
     refresh::{self, AfterLock, after_lock},
@@ -11,15 +11,22 @@ use crate::{
     state::{Event, SessionState, Values},
 };
 
-/// Milliseconds. A tab that the browser froze may hold the lock; the server makes repeated refreshes harmless.
+/// Milliseconds. A tab that the browser froze may hold the lock; the server makes repeated
+/// refreshes harmless.
 const LOCK_TIMEOUT: f64 = 10_000.0;
-/// Milliseconds until a refresh call that hangs is given up. Shorter than the wait for the lock, so that no answer arrives after
-/// others went on without it.
+/// Milliseconds until a refresh call that hangs is given up. Shorter than the wait for the lock, so
+/// that no answer arrives after others went on without it.
 pub(super) const CALL_TIMEOUT: f64 = 8_000.0;
 
 impl<V: Values> Machine<V> {
     /// Has the task wait for a refresh on behalf of `wanted`, at `step`.
-    pub(super) fn want_refresh(&mut self, task: &mut Task<V>, wanted: SessionState<V>, step: Step, view: &View<V>) -> bool {
+    pub(super) fn want_refresh(
+        &mut self,
+        task: &mut Task<V>,
+        wanted: SessionState<V>,
+        step: Step,
+        view: &View<V>,
+    ) -> bool {
         task.shares = self.flight.is_some();
         task.flight = self.flight.unwrap_or_else(|| self.start_refresh(wanted.clone(), view));
         task.wanted = wanted;
@@ -29,7 +36,8 @@ impl<V: Values> Machine<V> {
 
     /// Asks whose cookies the browser holds, when that is in doubt, and nobody else asks already.
     pub(super) fn settle_contest(&mut self, view: &View<V>) {
-        // Nobody waits for this one in any mode, so a server that cannot be reached is left alone for a while.
+        // Nobody waits for this one in any mode, so a server that cannot be reached is left alone
+        // for a while.
         let may_ask = may_ask(AnonymousMode::Unspecified, view.now, self.doubt_failed_at);
         if self.flight.is_none() && self.contested && may_ask {
             self.start_refresh(self.state(view), view);
@@ -45,8 +53,8 @@ impl<V: Values> Machine<V> {
         id
     }
 
-    /// Gives up a refresh on behalf of a session that is no longer the one that is stored: by then its answer may have left cookies, so that
-    /// the server has to be asked whose they are.
+    /// Gives up a refresh on behalf of a session that is no longer the one that is stored: by then
+    /// its answer may have left cookies, so that the server has to be asked whose they are.
     pub(super) fn give_up_refresh(&mut self, view: &View<V>) {
         let state = self.state(view);
         // Of what the browser lost, the answer may bring it back.
@@ -68,28 +76,44 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    pub(super) fn advance_refresh(&mut self, task: &mut Task<V>, cause: Cause<V>, view: &View<V>) -> bool {
+    pub(super) fn advance_refresh(
+        &mut self,
+        task: &mut Task<V>,
+        cause: Cause<V>,
+        view: &View<V>,
+    ) -> bool {
         match (task.step, cause) {
             (Step::Begin, Cause::Begun) => {
                 let before = self.state(view);
                 let headers = self.refresh_headers(&before, view);
                 task.step = Step::Prepare;
-                // Before the lock, because the hook is the app's code. Should the state change until then, nothing is sent.
+                // Before the lock, because the hook is the app's code. Should the state change
+                // until then, nothing is sent.
                 self.act(Action::Prepare { task: task.id, call: Call::Refresh, headers });
                 true
             }
             (Step::Prepare, Cause::Hooked(true)) => {
                 task.step = Step::Lock;
-                self.act(Action::Lock { task: task.id, name: LockName::Refresh, timeout: LOCK_TIMEOUT });
+                self.act(Action::Lock {
+                    task: task.id,
+                    name: LockName::Refresh,
+                    timeout: LOCK_TIMEOUT,
+                });
                 true
             }
-            (Step::Prepare, Cause::Hooked(false)) => self.end_flight(task, Err(Reason::Of(task.id)), view),
+            (Step::Prepare, Cause::Hooked(false)) => {
+                self.end_flight(task, Err(Reason::Of(task.id)), view)
+            }
             (Step::Lock, Cause::Locked) => {
                 task.before = self.state(view);
                 if after_lock(&task.wanted, &task.before) != AfterLock::Call {
                     self.end_call(task);
-                    // Another tab may have found that the session is over: a task that waits for this one finds the anonymous session in place.
-                    if task.wanted.user().is_some() && task.before.user().is_none() && self.want_creation(task, false, view) {
+                    // Another tab may have found that the session is over: a task that waits for
+                    // this one finds the anonymous session in place.
+                    if task.wanted.user().is_some()
+                        && task.before.user().is_none()
+                        && self.want_creation(task, false, view)
+                    {
                         return true;
                     }
                     return self.end_flight(task, Ok(()), view);
@@ -104,7 +128,8 @@ impl<V: Values> Machine<V> {
                     task: task.id,
                     call: Call::Refresh,
                     headers,
-                    key_in_accept: task.before.is_unknown() && self.mode == AnonymousMode::Unspecified,
+                    key_in_accept: task.before.is_unknown()
+                        && self.mode == AnonymousMode::Unspecified,
                     timeout: CALL_TIMEOUT,
                 });
                 true
@@ -146,7 +171,9 @@ impl<V: Values> Machine<V> {
 
     /// A server that knows anonymous sessions gives one back to a visitor who has no other.
     fn refresh_headers(&self, before: &SessionState<V>, view: &View<V>) -> Headers {
-        let is_visitors = !view.has_refresh_token && before.user().is_none() && self.mode != AnonymousMode::Endpoint;
+        let is_visitors = !view.has_refresh_token
+            && before.user().is_none()
+            && self.mode != AnonymousMode::Endpoint;
         let headers = self.headers(before, view);
         Headers {
             bearer: if is_visitors { Bearer::Anonymous } else { Bearer::Refresh },
@@ -156,7 +183,13 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    fn take_refresh(&mut self, task: &mut Task<V>, answer: &Answer<V>, verdict: Verdict, view: &View<V>) -> bool {
+    fn take_refresh(
+        &mut self,
+        task: &mut Task<V>,
+        answer: &Answer<V>,
+        verdict: Verdict,
+        view: &View<V>,
+    ) -> bool {
         task.status = answer.status;
         task.ok = answer.ok;
         task.is_announced = matches!(answer.user, Announced::Token(_));
@@ -190,8 +223,9 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// The browser may hold cookies of another session than the one that is stored. Tokens of header mode are discarded with what
-    /// announced them, so of a session that is known there is no doubt.
+    /// The browser may hold cookies of another session than the one that is stored. Tokens of
+    /// header mode are discarded with what announced them, so of a session that is known there is
+    /// no doubt.
     pub(super) fn doubt(&mut self, view: &View<V>) {
         if !view.has_refresh_token || self.state(view).user().is_none() {
             self.contested = true;
@@ -203,7 +237,10 @@ impl<V: Values> Machine<V> {
         self.end_call(task);
         // Before any event: the app's callbacks may ask for a refresh.
         self.clear_flight(task);
-        if task.before.user().is_some() && self.state(view).user().is_none() && self.want_creation(task, false, view) {
+        if task.before.user().is_some()
+            && self.state(view).user().is_none()
+            && self.want_creation(task, false, view)
+        {
             task.step = Step::EndpointBeforeEvents;
             return true;
         }
@@ -262,7 +299,9 @@ impl<V: Values> Machine<V> {
                     self.tasks.push(waiting);
                     continue;
                 }
-                (AfterLock::Call, Ok(())) => Refreshed::Failed(Reason::Failure(Failure::RefreshFailed)),
+                (AfterLock::Call, Ok(())) => {
+                    Refreshed::Failed(Reason::Failure(Failure::RefreshFailed))
+                }
             };
             self.advance(waiting, Cause::Refreshed(refreshed), view);
         }

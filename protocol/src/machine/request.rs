@@ -1,9 +1,9 @@
-//! One request, from the call to the response: wait until it may go, send it with the visitor's session, take over what the response says,
-//! perhaps refresh and send it again.
+//! One request, from the call to the response: wait until it may go, send it with the visitor's
+//! session, take over what the response says, perhaps refresh and send it again.
 
 use super::{
-    Action, Answer, Call, Cause, Failure, Kind, Machine, Message, Outcome, Reason, Refreshed, Step, Task, View, Wish,
-    refresh::CALL_TIMEOUT,
+    Action, Answer, Call, Cause, Failure, Kind, Machine, Message, Outcome, Reason, Refreshed, Step,
+    Task, View, Wish, refresh::CALL_TIMEOUT,
 };
 use crate::{
     refresh::{AfterRefusal, after_refusal},
@@ -13,7 +13,12 @@ use crate::{
 };
 
 impl<V: Values> Machine<V> {
-    pub(super) fn advance_request(&mut self, task: &mut Task<V>, cause: Cause<V>, view: &View<V>) -> bool {
+    pub(super) fn advance_request(
+        &mut self,
+        task: &mut Task<V>,
+        cause: Cause<V>,
+        view: &View<V>,
+    ) -> bool {
         match (task.step, cause) {
             (Step::Begin, Cause::Begun) => self.admit(task, view),
             (Step::Turn, Cause::Turn(leads)) => {
@@ -39,7 +44,9 @@ impl<V: Values> Machine<V> {
                 self.tell(task, view)
             }
             (Step::EndpointBeforeEvents, Cause::Created) => self.fire_and_judge(task, view),
-            (Step::Message, Cause::Message(message)) => self.refuse(task, message == Message::TryRefresh, view),
+            (Step::Message, Cause::Message(message)) => {
+                self.refuse(task, message == Message::TryRefresh, view)
+            }
             (Step::Claims, Cause::Done) => self.finish(task, Outcome::Answer, view),
             (Step::Refresh, Cause::Refreshed(refreshed)) => self.retry(task, refreshed, view),
             (Step::ShowAnswer, Cause::Done) => {
@@ -48,7 +55,9 @@ impl<V: Values> Machine<V> {
                 true
             }
             (Step::ReadSignOut, Cause::Hooked(true)) => self.end_after_sign_out(task, view),
-            (Step::ReadSignOut, Cause::Hooked(false)) => self.settle(task, Outcome::Rejection, view),
+            (Step::ReadSignOut, Cause::Hooked(false)) => {
+                self.settle(task, Outcome::Rejection, view)
+            }
             (Step::StoreEnd, Cause::Written(kept)) => {
                 self.note_written(task, kept, view);
                 // As after any end: callbacks find the anonymous session in place.
@@ -90,9 +99,11 @@ impl<V: Values> Machine<V> {
         may_ask(self.mode, view.now, self.probe_failed_at)
     }
 
-    /// Whether the browser may hold cookies of another session than the one that is stored, and the server can be asked.
+    /// Whether the browser may hold cookies of another session than the one that is stored, and the
+    /// server can be asked.
     pub(super) fn is_in_doubt(&self, view: &View<V>) -> bool {
-        self.contested && (self.flight.is_some() || may_ask(self.mode, view.now, self.doubt_failed_at))
+        self.contested
+            && (self.flight.is_some() || may_ask(self.mode, view.now, self.doubt_failed_at))
     }
 
     fn send(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
@@ -107,7 +118,9 @@ impl<V: Values> Machine<V> {
                     self.ended = None;
                 }
             }
-            (Call::Forget, Some(token)) if task.subject.is_none() => task.subject = V::anonymous_id(token),
+            (Call::Forget, Some(token)) if task.subject.is_none() => {
+                task.subject = V::anonymous_id(token)
+            }
             _ => {}
         }
         task.is_crossed = false;
@@ -125,7 +138,10 @@ impl<V: Values> Machine<V> {
         task.limited = answer.limited;
         let stores = self.commit(task, answer, Asked::App, view);
         // Another answer with the former id may have left its cookie after this one.
-        if task.kind == Kind::Request(Call::Forget) && task.is_crossed && task.change.events[0].is_some() {
+        if task.kind == Kind::Request(Call::Forget)
+            && task.is_crossed
+            && task.change.events[0].is_some()
+        {
             self.doubt(view);
         }
         if stores {
@@ -135,21 +151,25 @@ impl<V: Values> Machine<V> {
         self.tell(task, view)
     }
 
-    /// Everything is stored: the next request may go, and the app hears of it. When the user session ended, be it in another tab, the
-    /// anonymous one is made first: callbacks find it in place.
+    /// Everything is stored: the next request may go, and the app hears of it. When the user
+    /// session ended, be it in another tab, the anonymous one is made first: callbacks find it in
+    /// place.
     fn tell(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         // A server that says it is limited makes none now, and has no other to give back.
         task.recovers = task.leads && task.status < 500 && !task.limited;
         self.stop_leading(task, view);
-        if task.before.user().is_some() && self.state(view).user().is_none() && self.want_creation(task, false, view) {
+        if task.before.user().is_some()
+            && self.state(view).user().is_none()
+            && self.want_creation(task, false, view)
+        {
             task.step = Step::EndpointBeforeEvents;
             return true;
         }
         self.fire_and_judge(task, view)
     }
 
-    /// After the answer to a first request, which announces nothing to a visitor whose session the server knows: asks once for what this
-    /// browser lost. Nobody waits for it.
+    /// After the answer to a first request, which announces nothing to a visitor whose session the
+    /// server knows: asks once for what this browser lost. Nobody waits for it.
     fn recover(&mut self, view: &View<V>) {
         let state = self.state(view);
         if state.token().is_some() || self.mode != AnonymousMode::On {
@@ -158,7 +178,8 @@ impl<V: Values> Machine<V> {
         if self.flight.is_none() {
             self.start_refresh(state, view);
         } else {
-            // That one is on behalf of another state, and may ask nothing: the next request leads again.
+            // That one is on behalf of another state, and may ask nothing: the next request leads
+            // again.
             self.no_anonymous_support = false;
         }
     }
@@ -177,7 +198,9 @@ impl<V: Values> Machine<V> {
             return self.finish(task, Outcome::Answer, view);
         }
         // Back ends of an endpoint say so of its tokens, too.
-        if matches!(task.before, SessionState::Anonymous(..)) && self.mode != AnonymousMode::Endpoint {
+        if matches!(task.before, SessionState::Anonymous(..))
+            && self.mode != AnonymousMode::Endpoint
+        {
             task.step = Step::Message;
             self.act(Action::ReadMessage { task: task.id });
             return true;
@@ -185,7 +208,8 @@ impl<V: Values> Machine<V> {
         self.refuse(task, false, view)
     }
 
-    /// The server wants a valid session. `is_expired` says that it saw an access token of a user in the request of a visitor.
+    /// The server wants a valid session. `is_expired` says that it saw an access token of a user in
+    /// the request of a visitor.
     fn refuse(&mut self, task: &mut Task<V>, is_expired: bool, view: &View<V>) -> bool {
         match after_refusal(&self.state(view), is_expired, task.attempts, self.config.retry_limit) {
             AfterRefusal::GiveUp => self.settle(task, Outcome::TooManyRetries(task.attempts), view),
@@ -203,7 +227,9 @@ impl<V: Values> Machine<V> {
     fn retry(&mut self, task: &mut Task<V>, refreshed: Refreshed, view: &View<V>) -> bool {
         let reason = match refreshed {
             // The next request of the app will go with the new token.
-            Refreshed::Retry if task.is_once => return self.finish(task, Outcome::AnswerToSpentBody, view),
+            Refreshed::Retry if task.is_once => {
+                return self.finish(task, Outcome::AnswerToSpentBody, view);
+            }
             Refreshed::Retry => {
                 task.has_asked = false;
                 return self.admit(task, view);
@@ -228,23 +254,31 @@ impl<V: Values> Machine<V> {
     /// Hands the outcome to the caller, or to what the machine made the request for.
     fn finish(&mut self, task: &mut Task<V>, outcome: Outcome, view: &View<V>) -> bool {
         match (task.kind, outcome) {
-            (Kind::Request(Call::SignOut), Outcome::Refresh(reason)) if reason != Reason::Nothing => {
+            (Kind::Request(Call::SignOut), Outcome::Refresh(reason))
+                if reason != Reason::Nothing =>
+            {
                 if self.state(view).user().is_none() {
                     return self.tell_of_sign_out(task, view);
                 }
                 self.settle(task, Outcome::RefreshAsError(reason), view)
             }
-            (Kind::Request(Call::SignOut), _) if task.status == self.config.expired_status => self.tell_of_sign_out(task, view),
+            (Kind::Request(Call::SignOut), _) if task.status == self.config.expired_status => {
+                self.tell_of_sign_out(task, view)
+            }
             (Kind::Request(Call::SignOut), _) if task.ok => {
                 task.step = Step::ShowAnswer;
                 self.act(Action::ShowAnswer { task: task.id });
                 true
             }
-            (Kind::Request(Call::Forget), Outcome::Refresh(reason)) if reason != Reason::Nothing => {
+            (Kind::Request(Call::Forget), Outcome::Refresh(reason))
+                if reason != Reason::Nothing =>
+            {
                 self.settle(task, Outcome::RefreshAsError(reason), view)
             }
             (Kind::Request(Call::Forget), _) if task.ok => self.end_after_forgetting(task, view),
-            (Kind::Request(Call::SignOut | Call::Forget), _) => self.settle(task, Outcome::AnswerAsError, view),
+            (Kind::Request(Call::SignOut | Call::Forget), _) => {
+                self.settle(task, Outcome::AnswerAsError, view)
+            }
             _ => self.settle(task, outcome, view),
         }
     }
@@ -296,7 +330,8 @@ impl<V: Values> Machine<V> {
         self.settle(task, Outcome::Undefined, view)
     }
 
-    /// Asks the server once more, when an answer that was under way has brought back what was to be forgotten.
+    /// Asks the server once more, when an answer that was under way has brought back what was to be
+    /// forgotten.
     pub(super) fn forget_again(&mut self, view: &View<V>) {
         let state = self.state(view);
         let id = state.token().and_then(V::anonymous_id);

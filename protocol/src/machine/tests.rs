@@ -7,8 +7,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::testing::{Native, stored, token};
 
-const CONFIG: Config =
-    Config { has_endpoint: false, verifies: true, expired_status: 401, invalid_claim_status: 403, retry_limit: 3 };
+const CONFIG: Config = Config {
+    has_endpoint: false,
+    verifies: true,
+    expired_status: 401,
+    invalid_claim_status: 403,
+    retry_limit: 3,
+};
 
 fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
     let named = |prefix: &str, id: u8| token(&alloc::format!("{prefix}{id}"), f64::from(id));
@@ -42,7 +47,8 @@ fn actions(machine: &mut Machine<Native>) -> Vec<Action> {
     core::iter::from_fn(|| machine.next_action()).collect()
 }
 
-const MODES: [AnonymousMode; 4] = [AnonymousMode::Unspecified, AnonymousMode::On, AnonymousMode::Endpoint, AnonymousMode::Off];
+const MODES: [AnonymousMode; 4] =
+    [AnonymousMode::Unspecified, AnonymousMode::On, AnonymousMode::Endpoint, AnonymousMode::Off];
 
 #[test]
 fn what_no_task_waits_for_changes_nothing() {
@@ -69,7 +75,10 @@ fn an_answer_counts_once() {
     let view = view(1e12, Some(1), None);
     machine.request(1, false, &view);
     machine.request(1, true, &view);
-    assert!(matches!(actions(&mut machine)[..], [Action::Send { task: 1, call: Call::App, .. }]), "one number is one task");
+    assert!(
+        matches!(actions(&mut machine)[..], [Action::Send { task: 1, call: Call::App, .. }]),
+        "one number is one task"
+    );
     machine.answered(1, answer(200, None, false), &view);
     assert_eq!(actions(&mut machine), [Action::Settle { task: 1, outcome: Outcome::Answer }]);
     machine.answered(1, answer(200, None, true), &view);
@@ -117,7 +126,11 @@ fn input() -> impl Strategy<Value = Input> {
         2 => any::<bool>().prop_map(Input::Hooked),
         2 => Just(Input::Locked),
         1 => Just(Input::Timer),
-        4 => (prop_oneof![Just(200), Just(401), Just(403), Just(503)], proptest::option::of(0..3_u8), any::<bool>())
+        4 => (
+            prop_oneof![Just(200), Just(401), Just(403), Just(503)],
+            proptest::option::of(0..3_u8),
+            any::<bool>(),
+        )
             .prop_map(|(status, user, ends)| Input::Answered(status, user, ends)),
         1 => Just(Input::Rejected),
         1 => any::<bool>().prop_map(Input::Message),
@@ -129,13 +142,23 @@ fn input() -> impl Strategy<Value = Input> {
 }
 
 proptest! {
-    /// Any inputs in any order, with clocks that are no numbers: nothing panics, a caller hears once, an event has a task, and what a
-    /// machine wants comes to an end.
+    /// Any inputs in any order, with clocks that are no numbers: nothing panics, a caller hears
+    /// once, an event has a task, and what a machine wants comes to an end.
     #[test]
     fn any_inputs_are_survived(
         mode in 0..4_usize,
-        inputs in proptest::collection::vec((input(), -4..6_i32, prop_oneof![Just(1e12), Just(f64::NAN), Just(-1.0), Just(f64::INFINITY)]), 0..120),
-        users in proptest::collection::vec((proptest::option::of(0..3_u8), proptest::option::of(0..3_u8)), 120),
+        inputs in proptest::collection::vec(
+            (
+                input(),
+                -4..6_i32,
+                prop_oneof![Just(1e12), Just(f64::NAN), Just(-1.0), Just(f64::INFINITY)],
+            ),
+            0..120,
+        ),
+        users in proptest::collection::vec(
+            (proptest::option::of(0..3_u8), proptest::option::of(0..3_u8)),
+            120,
+        ),
     ) {
         let mut machine = Machine::<Native>::new(CONFIG, MODES[mode]);
         let (mut begun, mut settled) = (Vec::new(), Vec::new());
@@ -146,7 +169,9 @@ proptest! {
                     let task = i32::try_from(begun.len()).unwrap_or_default() + 1;
                     begun.push(task);
                     match input {
-                        Input::Operation(number) => machine.operation(task, OPERATIONS[usize::from(number)], &view),
+                        Input::Operation(number) => {
+                            machine.operation(task, OPERATIONS[usize::from(number)], &view)
+                        }
                         _ => machine.request(task, false, &view),
                     }
                 }
@@ -154,11 +179,17 @@ proptest! {
                 Input::Hooked(ok) => machine.hooked(task, ok, &view),
                 Input::Locked => machine.locked(task, &view),
                 Input::Timer => machine.timer(task, &view),
-                Input::Answered(status, user, ends) => machine.answered(task, answer(status, user, ends), &view),
+                Input::Answered(status, user, ends) => {
+                    machine.answered(task, answer(status, user, ends), &view)
+                }
                 Input::Rejected => machine.rejected(task, &view),
                 Input::Message(true) => machine.message(task, Message::TryRefresh, &view),
-                Input::Message(false) => machine.message(task, Message::Other(Verdict::Theft), &view),
-                Input::Written(kept) => machine.written(task, Kept { user: kept, anonymous: kept }, &view),
+                Input::Message(false) => {
+                    machine.message(task, Message::Other(Verdict::Theft), &view)
+                }
+                Input::Written(kept) => {
+                    machine.written(task, Kept { user: kept, anonymous: kept }, &view)
+                }
                 Input::Verified(is_good) => machine.verified(task, is_good, &view),
                 Input::Done => machine.done(task, &view),
                 Input::Configure(mode) => machine.configure(CONFIG, MODES[usize::from(mode)]),
@@ -169,7 +200,10 @@ proptest! {
                 if let Action::Settle { task, .. } = action
                     && task > 0
                 {
-                    prop_assert!(begun.contains(&task) && !settled.contains(&task), "task {task} is settled twice");
+                    prop_assert!(
+                        begun.contains(&task) && !settled.contains(&task),
+                        "task {task} is settled twice"
+                    );
                     settled.push(task);
                 }
             }
@@ -179,7 +213,8 @@ proptest! {
 
 #[test]
 fn with_an_endpoint_a_server_that_cannot_be_reached_is_not_asked_again_and_again() {
-    let mut machine = Machine::<Native>::new(Config { has_endpoint: true, ..CONFIG }, AnonymousMode::Endpoint);
+    let mut machine =
+        Machine::<Native>::new(Config { has_endpoint: true, ..CONFIG }, AnonymousMode::Endpoint);
     let mut view = view(100_000.0, None, None);
     view.stored = stored(None, None, None);
     machine.request(1, false, &view);
@@ -206,8 +241,18 @@ fn actions_lie_in_memory_as_the_browsers_shell_reads_them() {
     use core::mem::offset_of;
     assert_eq!(size_of::<Action>(), 24);
     assert_eq!((size_of::<Outcome>(), size_of::<Reason>(), size_of::<Event>()), (12, 8, 2));
-    assert_eq!([offset_of!(Headers, anti_csrf), offset_of!(Headers, bearer), offset_of!(Headers, wish)], [0, 1, 2]);
-    assert_eq!([offset_of!(Storing, user), offset_of!(Storing, anonymous), offset_of!(Storing, drop_unreadable)], [0, 1, 2]);
+    assert_eq!(
+        [offset_of!(Headers, anti_csrf), offset_of!(Headers, bearer), offset_of!(Headers, wish)],
+        [0, 1, 2]
+    );
+    assert_eq!(
+        [
+            offset_of!(Storing, user),
+            offset_of!(Storing, anonymous),
+            offset_of!(Storing, drop_unreadable)
+        ],
+        [0, 1, 2]
+    );
     assert_eq!([offset_of!(Storing, keeps_user_tokens), offset_of!(Storing, tells_time)], [3, 4]);
     assert_eq!([offset_of!(Storing, forgets_key), offset_of!(Storing, mark)], [5, 8]);
 }

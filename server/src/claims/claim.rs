@@ -19,7 +19,8 @@ use crate::{
 type Fetched = Pin<Box<dyn Future<Output = Result<Option<Value>, HookError>> + Send>>;
 type Fetch = Arc<dyn Fn(UserSession) -> Fetched + Send + Sync>;
 
-/// A value in the payload with the time it was learned: `"key": {"v": value, "t": epoch milliseconds}`.
+/// A value in the payload with the time it was learned:
+/// `"key": {"v": value, "t": epoch milliseconds}`.
 ///
 /// ```
 /// use passerby_server::claims::BooleanClaim;
@@ -43,7 +44,10 @@ pub struct Claim {
 
 impl fmt::Debug for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claim").field("key", &self.key).field("max_age", &self.max_age).finish_non_exhaustive()
+        f.debug_struct("Claim")
+            .field("key", &self.key)
+            .field("max_age", &self.max_age)
+            .finish_non_exhaustive()
     }
 }
 
@@ -82,7 +86,10 @@ impl Claim {
 
     /// Its value in a payload.
     #[must_use]
-    pub fn value<'payload>(&self, payload: &'payload Map<String, Value>) -> Option<&'payload Value> {
+    pub fn value<'payload>(
+        &self,
+        payload: &'payload Map<String, Value>,
+    ) -> Option<&'payload Value> {
         payload.get(self.key())?.get("v").filter(|value| !value.is_null())
     }
 
@@ -92,7 +99,8 @@ impl Claim {
         payload.get(self.key())?.get("t")?.as_u64().map(system_time)
     }
 
-    /// The part of a payload that has this claim with this value: for [`Visitor::sign_in`](crate::Visitor::sign_in) and for merging.
+    /// The part of a payload that has this claim with this value: for
+    /// [`Visitor::sign_in`](crate::Visitor::sign_in) and for merging.
     #[must_use]
     pub fn with_value(&self, value: impl Into<Value>, now: SystemTime) -> Map<String, Value> {
         let time = millis(now.duration_since(UNIX_EPOCH).unwrap_or_default());
@@ -105,9 +113,13 @@ impl Claim {
         Map::from_iter([(self.key().to_owned(), Value::Null)])
     }
 
-    /// Asks the app for the value. `None` when the claim has no source or the source knows no value; what stands in the payload then
-    /// stays.
-    pub(crate) async fn fetch(&self, user: &UserSession, now: SystemTime) -> Result<Option<Map<String, Value>>, HookError> {
+    /// Asks the app for the value. `None` when the claim has no source or the source knows no
+    /// value; what stands in the payload then stays.
+    pub(crate) async fn fetch(
+        &self,
+        user: &UserSession,
+        now: SystemTime,
+    ) -> Result<Option<Map<String, Value>>, HookError> {
         let Some(fetch) = &self.fetch else { return Ok(None) };
         Ok(fetch(user.clone()).await?.map(|value| self.with_value(value, now)))
     }

@@ -35,7 +35,8 @@ pub struct PrimitiveClaim(Claim);
 /// let learned = SystemTime::now();
 /// let payload = verified.with_value(true, learned);
 /// assert!(verified.is_true().validate(&payload, learned).is_ok());
-/// let reason = verified.is_true().validate(&payload, learned + Duration::from_secs(3600)).unwrap_err();
+/// let reason =
+///     verified.is_true().validate(&payload, learned + Duration::from_secs(3600)).unwrap_err();
 /// assert_eq!(reason["message"], "expired");
 /// ```
 #[derive(Clone, Debug)]
@@ -72,7 +73,8 @@ macro_rules! common {
                 self
             }
 
-            /// Where the value comes from. Called when a validator finds none, or one that is too old. `None` leaves the payload as it is.
+            /// Where the value comes from. Called when a validator finds none, or one that is too
+            /// old. `None` leaves the payload as it is.
             #[must_use]
             pub fn fetch<F, Fut, E>(mut self, fetch: F) -> Self
             where
@@ -130,17 +132,35 @@ impl PrimitiveArrayClaim {
     }
 
     /// Asks for all of these values.
-    pub fn includes_all<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> ClaimValidator {
-        ClaimValidator::new(&self.0, Expectation::IncludesAll(values.into_iter().map(Into::into).collect()))
+    pub fn includes_all<V: Into<Value>>(
+        &self,
+        values: impl IntoIterator<Item = V>,
+    ) -> ClaimValidator {
+        ClaimValidator::new(
+            &self.0,
+            Expectation::IncludesAll(values.into_iter().map(Into::into).collect()),
+        )
     }
 
     /// Asks for one of these values at least.
-    pub fn includes_any<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> ClaimValidator {
-        ClaimValidator::new(&self.0, Expectation::IncludesAny(values.into_iter().map(Into::into).collect()))
+    pub fn includes_any<V: Into<Value>>(
+        &self,
+        values: impl IntoIterator<Item = V>,
+    ) -> ClaimValidator {
+        ClaimValidator::new(
+            &self.0,
+            Expectation::IncludesAny(values.into_iter().map(Into::into).collect()),
+        )
     }
 
     /// Asks for none of these values to be there.
-    pub fn excludes_all<V: Into<Value>>(&self, values: impl IntoIterator<Item = V>) -> ClaimValidator {
-        ClaimValidator::new(&self.0, Expectation::ExcludesAll(values.into_iter().map(Into::into).collect()))
+    pub fn excludes_all<V: Into<Value>>(
+        &self,
+        values: impl IntoIterator<Item = V>,
+    ) -> ClaimValidator {
+        ClaimValidator::new(
+            &self.0,
+            Expectation::ExcludesAll(values.into_iter().map(Into::into).collect()),
+        )
     }
 }

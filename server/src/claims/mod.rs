@@ -1,23 +1,25 @@
-//! Claims: facts about a user that stand in the access token with the time they were learned, and validators that ask for them
-//!.
+//! Claims: facts about a user that stand in the access token with the time they were learned, and
+//! validators that ask for them.
 //!
 //! ```
-//! use std::time::Duration;
 //! use passerby_server::claims::{BooleanClaim, PrimitiveArrayClaim};
+//! use std::time::Duration;
 //!
 //! // Asked anew when it is older than ten minutes.
-//! let verified = BooleanClaim::new("st-ev").max_age(Duration::from_secs(600)).fetch(|user| async move {
-//!     // Look `user.user_id()` up in your database here.
-//!     let _ = user;
-//!     Ok::<_, std::io::Error>(Some(true.into()))
-//! });
+//! let verified =
+//!     BooleanClaim::new("st-ev").max_age(Duration::from_secs(600)).fetch(|user| async move {
+//!         // Look `user.user_id()` up in your database here.
+//!         let _ = user;
+//!         Ok::<_, std::io::Error>(Some(true.into()))
+//!     });
 //! let role = PrimitiveArrayClaim::new("st-role");
 //! let (is_verified, is_admin) = (verified.is_true(), role.includes("admin"));
 //! # let _ = (is_verified, is_admin);
 //! ```
 //!
-//! Give validators for all routes to [`SessionsBuilder::claim_validator`](crate::SessionsBuilder::claim_validator), and those of
-//! one route to [`Visitor::require`](crate::Visitor::require).
+//! Give validators for all routes to
+//! [`SessionsBuilder::claim_validator`](crate::SessionsBuilder::claim_validator), and those of one
+//! route to [`Visitor::require`](crate::Visitor::require).
 
 mod claim;
 mod kinds;
@@ -35,7 +37,8 @@ pub use self::{
 };
 use crate::{hooks::HookError, principal::UserSession};
 
-/// A demand on the payload of the access token. Usually a [`ClaimValidator`] that one of the claims makes.
+/// A demand on the payload of the access token. Usually a [`ClaimValidator`] that one of the claims
+/// makes.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -55,7 +58,11 @@ use crate::{hooks::HookError, principal::UserSession};
 ///     fn validate(&self, payload: &Map<String, Value>, _: SystemTime) -> Result<(), Value> {
 ///         match payload.get("age").and_then(Value::as_u64) {
 ///             Some(age) if age >= self.0 => Ok(()),
-///             age => Err(json!({ "message": "too young", "expectedAtLeast": self.0, "actualValue": age })),
+///             age => Err(json!({
+///                 "message": "too young",
+///                 "expectedAtLeast": self.0,
+///                 "actualValue": age,
+///             })),
 ///         }
 ///     }
 /// }
@@ -69,9 +76,14 @@ pub trait SessionClaimValidator: Send + Sync + 'static {
     /// Names it in the body of the refusal, where the browser SDK looks for the claim to refresh.
     fn id(&self) -> &str;
 
-    /// The update of the payload before anything is validated; `None` when the present one is good enough. A `null` removes its key. A
-    /// failure is logged, and validation goes on with what is there.
-    async fn refetch(&self, _user: &UserSession, _now: SystemTime) -> Result<Option<Map<String, Value>>, HookError> {
+    /// The update of the payload before anything is validated; `None` when the present one is good
+    /// enough. A `null` removes its key. A failure is logged, and validation goes on with what is
+    /// there.
+    async fn refetch(
+        &self,
+        _user: &UserSession,
+        _now: SystemTime,
+    ) -> Result<Option<Map<String, Value>>, HookError> {
         Ok(None)
     }
 
@@ -91,13 +103,22 @@ pub trait SessionClaimValidator: Send + Sync + 'static {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
-/// # let app = axum::Router::new().route("/api/login", axum::routing::post(login)).layer(sessions.layer());
+/// # let app = axum::Router::new()
+/// #     .route("/api/login", axum::routing::post(login))
+/// #     .layer(sessions.layer());
 /// # app.oneshot(http::Request::post("/api/login").body(axum::body::Body::empty())?).await?;
 /// # let handle = sessions.session_handles_of_user("alice").await?.remove(0);
 /// let is_admin = PrimitiveArrayClaim::new("st-role").includes("admin");
-/// let invalid: Vec<InvalidClaim> = sessions.validate_claims_of_session(&handle, &[&is_admin]).await?.expect("she is signed in");
+/// let invalid: Vec<InvalidClaim> = sessions
+///     .validate_claims_of_session(&handle, &[&is_admin])
+///     .await?
+///     .expect("she is signed in");
 /// assert_eq!(invalid[0].id, "st-role");
 /// assert_eq!(invalid[0].reason["message"], "value does not exist");
 /// # Ok(())
@@ -152,7 +173,8 @@ pub(crate) fn invalid(
     validators.iter().filter_map(failed).collect()
 }
 
-/// The values that the validators want to know anew, merged in their order. Each sees what those before it found.
+/// The values that the validators want to know anew, merged in their order. Each sees what those
+/// before it found.
 pub(crate) async fn refetched(
     validators: &[&dyn SessionClaimValidator],
     user: &UserSession,
@@ -169,7 +191,9 @@ pub(crate) async fn refetched(
                     update.insert(claim, value);
                 }
             }
-            Err(error) => tracing::warn!(validator = validator.id(), %error, "a claim could not be fetched"),
+            Err(error) => {
+                tracing::warn!(validator = validator.id(), %error, "a claim could not be fetched")
+            }
         }
     }
     update

@@ -43,7 +43,12 @@ pub struct ClaimValidator {
 
 impl ClaimValidator {
     pub(crate) fn new(claim: &Claim, expectation: Expectation) -> Self {
-        Self { claim: claim.clone(), id: claim.key().to_owned(), max_age: claim.default_max_age(), expectation }
+        Self {
+            claim: claim.clone(),
+            id: claim.key().to_owned(),
+            max_age: claim.default_max_age(),
+            expectation,
+        }
     }
 
     /// Another id than the claim's key.
@@ -59,7 +64,11 @@ impl ClaimValidator {
     }
 
     /// `Some` when the value is there and too old.
-    fn too_old(&self, payload: &Map<String, Value>, now: SystemTime) -> Option<(Duration, Duration)> {
+    fn too_old(
+        &self,
+        payload: &Map<String, Value>,
+        now: SystemTime,
+    ) -> Option<(Duration, Duration)> {
         let age = now.duration_since(self.claim.fetched_at(payload)?).unwrap_or_default();
         self.max_age.filter(|limit| age > *limit).map(|limit| (age, limit))
     }
@@ -100,22 +109,35 @@ impl SessionClaimValidator for ClaimValidator {
         &self.id
     }
 
-    async fn refetch(&self, user: &UserSession, now: SystemTime) -> Result<Option<Map<String, Value>>, HookError> {
-        let good_enough = self.claim.value(user.payload()).is_some() && self.too_old(user.payload(), now).is_none();
+    async fn refetch(
+        &self,
+        user: &UserSession,
+        now: SystemTime,
+    ) -> Result<Option<Map<String, Value>>, HookError> {
+        let good_enough = self.claim.value(user.payload()).is_some()
+            && self.too_old(user.payload(), now).is_none();
         if good_enough { Ok(None) } else { self.claim.fetch(user, now).await }
     }
 
     fn validate(&self, payload: &Map<String, Value>, now: SystemTime) -> Result<(), Value> {
         let Some(actual) = self.claim.value(payload) else {
             let (field, expected) = self.expectation.expected(true);
-            return Err(json!({ "message": "value does not exist", field: expected, "actualValue": null }));
+            return Err(
+                json!({ "message": "value does not exist", field: expected, "actualValue": null }),
+            );
         };
         if let Some((age, limit)) = self.too_old(payload, now) {
-            return Err(json!({ "message": "expired", "ageInSeconds": age.as_secs(), "maxAgeInSeconds": limit.as_secs() }));
+            return Err(json!({
+                "message": "expired",
+                "ageInSeconds": age.as_secs(),
+                "maxAgeInSeconds": limit.as_secs(),
+            }));
         }
         if !self.expectation.holds(actual) {
             let (field, expected) = self.expectation.expected(false);
-            return Err(json!({ "message": "wrong value", field: expected, "actualValue": actual }));
+            return Err(
+                json!({ "message": "wrong value", field: expected, "actualValue": actual }),
+            );
         }
         Ok(())
     }
@@ -175,9 +197,16 @@ mod tests {
             let reason = reason(&validator, &payload);
             assert_eq!(reason.is_null(), holds, "{validator:?}");
             assert!(holds || reason.get(field).is_some(), "{reason}");
-            assert_eq!(super::tests::reason(&validator, &Map::new())["message"], "value does not exist");
+            assert_eq!(
+                super::tests::reason(&validator, &Map::new())["message"],
+                "value does not exist"
+            );
             let no_list = roles.with_value("a", NOW);
-            assert_eq!(super::tests::reason(&validator, &no_list)["message"], "wrong value", "{validator:?}");
+            assert_eq!(
+                super::tests::reason(&validator, &no_list)["message"],
+                "wrong value",
+                "{validator:?}"
+            );
         }
         // The peers name the wrong key here.
         let missing = reason(&roles.includes_any(["c"]), &Map::new());
@@ -189,10 +218,25 @@ mod tests {
     fn age_counts_when_there_is_a_limit() {
         let claim = BooleanClaim::new("flag").max_age(Duration::from_secs(10));
         let payload = claim.with_value(true, NOW);
-        let later = |seconds| claim.is_true().validate(&payload, NOW + Duration::from_secs(seconds));
+        let later =
+            |seconds| claim.is_true().validate(&payload, NOW + Duration::from_secs(seconds));
         assert!(later(10).is_ok());
-        assert_eq!(later(12), Err(json!({"message": "expired", "ageInSeconds": 12, "maxAgeInSeconds": 10})));
-        assert!(claim.is_true().max_age(Duration::from_secs(60)).validate(&payload, NOW + Duration::from_secs(12)).is_ok());
-        assert!(BooleanClaim::new("flag").is_true().validate(&payload, NOW + Duration::from_secs(1 << 40)).is_ok());
+        assert_eq!(
+            later(12),
+            Err(json!({"message": "expired", "ageInSeconds": 12, "maxAgeInSeconds": 10}))
+        );
+        assert!(
+            claim
+                .is_true()
+                .max_age(Duration::from_secs(60))
+                .validate(&payload, NOW + Duration::from_secs(12))
+                .is_ok()
+        );
+        assert!(
+            BooleanClaim::new("flag")
+                .is_true()
+                .validate(&payload, NOW + Duration::from_secs(1 << 40))
+                .is_ok()
+        );
     }
 }

@@ -23,7 +23,8 @@ impl Apps {
         Self { stores, times, clock, engines: Mutex::default() }
     }
 
-    /// The engine of this app. Several requests that need a new one wait for the same one; a failure is tried again by the next.
+    /// The engine of this app. Several requests that need a new one wait for the same one; a
+    /// failure is tried again by the next.
     pub(super) async fn get(&self, app_id: &str) -> Result<CoreEngine, EngineError> {
         let cell = {
             let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -36,10 +37,11 @@ impl Apps {
         Ok(cell.get_or_try_init(open).await?.clone())
     }
 
-    /// The engine of an app that was used before, by whatever process. For callers who showed no API key: they must not have keys made for
-    /// apps that they think up.
+    /// The engine of an app that was used before, by whatever process. For callers who showed no
+    /// API key: they must not have keys made for apps that they think up.
     pub(super) async fn known(&self, app_id: &str) -> Result<Option<CoreEngine>, EngineError> {
-        let is_open = self.engines.lock().unwrap_or_else(PoisonError::into_inner).contains_key(app_id);
+        let is_open =
+            self.engines.lock().unwrap_or_else(PoisonError::into_inner).contains_key(app_id);
         if !is_open && self.stores.for_app(app_id).keys().await?.is_empty() {
             return Ok(None);
         }

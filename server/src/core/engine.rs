@@ -1,4 +1,5 @@
-//! Sessions as back-end SDKs know them: the tokens are theirs to send, the rules those of `crate::engine`.
+//! Sessions as back-end SDKs know them: the tokens are theirs to send, the rules those of
+//! `crate::engine`.
 
 use std::sync::Arc;
 
@@ -83,9 +84,15 @@ pub(super) enum Refreshed {
 }
 
 impl CoreEngine {
-    pub(super) async fn open(store: Arc<dyn SessionStore>, times: Times, clock: Clock) -> Result<Self, EngineError> {
+    pub(super) async fn open(
+        store: Arc<dyn SessionStore>,
+        times: Times,
+        clock: Clock,
+    ) -> Result<Self, EngineError> {
         // Back-end SDKs verify RS256 and nothing else.
-        let keys = KeyRing::open(store.clone(), times.rotation_ms, KeyAlgorithm::Rs256, clock.now_ms()).await?;
+        let keys =
+            KeyRing::open(store.clone(), times.rotation_ms, KeyAlgorithm::Rs256, clock.now_ms())
+                .await?;
         Ok(Self { store, keys, times, clock })
     }
 
@@ -148,20 +155,26 @@ impl CoreEngine {
         let now = self.clock.now_ms();
         let Some((claims, key)) = self.claims_of(token).await? else {
             return Ok(Verified::TryRefresh(
-                "the access token was not signed by this core, or by a key that is no longer in use",
+                "the access token was not signed by this core, or by a key that is no longer in \
+                 use",
             ));
         };
         if claims.expires_at <= now / 1000 {
             return Ok(Verified::TryRefresh("the access token has expired"));
         }
-        if anti_csrf.is_some_and(|given| !is_same_secret(given, claims.anti_csrf_token.as_deref())) {
+        if anti_csrf.is_some_and(|given| !is_same_secret(given, claims.anti_csrf_token.as_deref()))
+        {
             return Ok(Verified::TryRefresh("anti-csrf check failed"));
         }
         let own = Hash1::from_claim(&claims.refresh_token_hash1);
         let record = match claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim) {
             None if !check_database => return Ok(Verified::Ok(Box::new(claims), None)),
             None => {
-                let stored = self.store.load(&claims.session_handle).await?.filter(|record| record.expires_at > now);
+                let stored = self
+                    .store
+                    .load(&claims.session_handle)
+                    .await?
+                    .filter(|record| record.expires_at > now);
                 // Another payload by now: the browser shall learn of it.
                 stored.map(|record| (record.payload != claims.custom).then_some(record))
             }
@@ -174,17 +187,25 @@ impl CoreEngine {
                     issued_at: Some(claims.issued_at.saturating_mul(1000)),
                     by_access: true,
                 };
-                let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then).await?.live();
-                // Where another took over, the token stays good until it expires, and is not renewed.
-                judged.map(|(judged, record)| (!matches!(judged, Rotation::Theft | Rotation::Replaced)).then_some(record))
+                let judged =
+                    rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then)
+                        .await?
+                        .live();
+                // Where another took over, the token stays good until it expires, and is not
+                // renewed.
+                judged.map(|(judged, record)| {
+                    (!matches!(judged, Rotation::Theft | Rotation::Replaced)).then_some(record)
+                })
             }
         };
         Ok(match record {
             None => Verified::Unauthorised("the session has ended or was revoked"),
             Some(None) => Verified::Ok(Box::new(claims), None),
             Some(Some(record)) => {
-                let inherited = Inherited { parent: None, anti_csrf: claims.anti_csrf_token.as_deref() };
-                let (renewed, token) = self.access(&record, &own, inherited, &key, version, now, None)?;
+                let inherited =
+                    Inherited { parent: None, anti_csrf: claims.anti_csrf_token.as_deref() };
+                let (renewed, token) =
+                    self.access(&record, &own, inherited, &key, version, now, None)?;
                 Verified::Ok(Box::new(renewed), Some(token))
             }
         })
@@ -216,7 +237,9 @@ impl CoreEngine {
         };
         // The back end is told of a theft, and decides what to do.
         let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
-        let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then).await?.live();
+        let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then)
+            .await?
+            .live();
         let Some((judged, record)) = judged else {
             return Ok(Refreshed::Unauthorised("the session has ended or was revoked"));
         };
@@ -225,15 +248,18 @@ impl CoreEngine {
             return Ok(Refreshed::Theft { handle: record.handle, user_id: record.user_id });
         }
         let made = (anti_csrf.is_some() && expected.is_none()).then(|| Uuid::new_v4().to_string());
-        let inherited =
-            Inherited { parent: Some(&presented), anti_csrf: made.as_deref().or(expected.filter(|_| anti_csrf.is_some())) };
+        let inherited = Inherited {
+            parent: Some(&presented),
+            anti_csrf: made.as_deref().or(expected.filter(|_| anti_csrf.is_some())),
+        };
         let issued = self.issue(&record, inherited, key, version, now).await?;
         metrics::session_refreshed();
         Ok(Refreshed::Ok(Box::new(issued)))
     }
 
-    /// Replaces the payload, `None` keeping it, and issues the access token anew with the same expiry; none where it has expired.
-    /// `None` when the session is gone or the token is none of ours.
+    /// Replaces the payload, `None` keeping it, and issues the access token anew with the same
+    /// expiry; none where it has expired. `None` when the session is gone or the token is none of
+    /// ours.
     pub(super) async fn regenerate(
         &self,
         token: &str,
@@ -242,18 +268,23 @@ impl CoreEngine {
     ) -> Result<Option<(StockClaims, Option<Token>)>, EngineError> {
         let Some((claims, key)) = self.claims_of(token).await? else { return Ok(None) };
         let now = self.clock.now_ms();
-        let Some(record) = self.change(&claims.session_handle, payload, None).await? else { return Ok(None) };
+        let Some(record) = self.change(&claims.session_handle, payload, None).await? else {
+            return Ok(None);
+        };
         if claims.expires_at <= now / 1000 {
             return Ok(Some((StockClaims { custom: record.payload, ..claims }, None)));
         }
         let own = Hash1::from_claim(&claims.refresh_token_hash1);
         let parent = claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let inherited = Inherited { parent: parent.as_ref(), anti_csrf: claims.anti_csrf_token.as_deref() };
-        let (claims, token) = self.access(&record, &own, inherited, &key, version, now, Some(claims.expires_at))?;
+        let inherited =
+            Inherited { parent: parent.as_ref(), anti_csrf: claims.anti_csrf_token.as_deref() };
+        let (claims, token) =
+            self.access(&record, &own, inherited, &key, version, now, Some(claims.expires_at))?;
         Ok(Some((claims, Some(token))))
     }
 
-    /// Replaces the payload, the data, or both; `None` leaves as it is. `None` when the session is gone.
+    /// Replaces the payload, the data, or both; `None` leaves as it is. `None` when the session is
+    /// gone.
     pub(super) async fn change(
         &self,
         handle: &str,
@@ -279,13 +310,20 @@ impl CoreEngine {
         update_live(&*self.store, handle, self.clock.moment(), &mut replace).await
     }
 
-    pub(super) async fn information(&self, handle: &str) -> Result<Option<SessionRecord>, EngineError> {
+    pub(super) async fn information(
+        &self,
+        handle: &str,
+    ) -> Result<Option<SessionRecord>, EngineError> {
         let now = self.clock.now_ms();
         Ok(self.store.load(handle).await?.filter(|record| record.expires_at > now))
     }
 
     /// The handles of a user's sessions; of one tenant, or of all.
-    pub(super) async fn handles_of_user(&self, user_id: &str, tenant_id: Option<&str>) -> Result<Vec<String>, EngineError> {
+    pub(super) async fn handles_of_user(
+        &self,
+        user_id: &str,
+        tenant_id: Option<&str>,
+    ) -> Result<Vec<String>, EngineError> {
         let mut handles = self.store.handles_of_user(user_id, self.clock.now_ms()).await?;
         handles.retain(|handle| tenant_id.is_none_or(|tenant_id| tenant_of(handle) == tenant_id));
         Ok(handles)
@@ -299,7 +337,11 @@ impl CoreEngine {
     }
 
     /// Ends a user's sessions, of one tenant or of all, and returns them.
-    pub(super) async fn revoke_all_of_user(&self, user_id: &str, tenant_id: Option<&str>) -> Result<Vec<String>, EngineError> {
+    pub(super) async fn revoke_all_of_user(
+        &self,
+        user_id: &str,
+        tenant_id: Option<&str>,
+    ) -> Result<Vec<String>, EngineError> {
         let Some(tenant_id) = tenant_id else {
             let revoked = self.store.remove_all_of_user(user_id).await?;
             metrics::sessions_revoked(revoked.len());
@@ -339,13 +381,21 @@ impl CoreEngine {
         }
     }
 
-    /// The claims of an access token whose signature is right, expired or not, and the key of its kind that signs now.
-    async fn claims_of(&self, token: &str) -> Result<Option<(StockClaims, Arc<SigningKey>)>, EngineError> {
+    /// The claims of an access token whose signature is right, expired or not, and the key of its
+    /// kind that signs now.
+    async fn claims_of(
+        &self,
+        token: &str,
+    ) -> Result<Option<(StockClaims, Arc<SigningKey>)>, EngineError> {
         let now = self.clock.now_ms();
         let Some(key_id) = jwt::key_id_for_back_ends(token) else { return Ok(None) };
         let Some(key) = self.keys.verifying_key(&key_id, now).await? else { return Ok(None) };
-        let Some(claims) = jwt::verify(token, &key, None).and_then(StockClaims::from_payload) else { return Ok(None) };
-        let kind = if key_id.starts_with(DYNAMIC_PREFIX) { JwtKey::Dynamic } else { JwtKey::Static };
+        let Some(claims) = jwt::verify(token, &key, None).and_then(StockClaims::from_payload)
+        else {
+            return Ok(None);
+        };
+        let kind =
+            if key_id.starts_with(DYNAMIC_PREFIX) { JwtKey::Dynamic } else { JwtKey::Static };
         Ok(Some((claims, self.key(kind, now).await?)))
     }
 
@@ -364,10 +414,18 @@ impl CoreEngine {
     ) -> Result<Issued, EngineError> {
         let refresh_keys = self.keys.refresh_keys();
         let refresh_key = refresh_keys.first().ok_or(EngineError::NoKey)?;
-        let token = refresh_key.seal(&record.handle, &record.user_id, &record.anonymous_id, inherited, now)?;
+        let token = refresh_key.seal(
+            &record.handle,
+            &record.user_id,
+            &record.anonymous_id,
+            inherited,
+            now,
+        )?;
         let signing = self.key(key, now).await?;
-        let (claims, access) = self.access(record, &Hash1::of(&token), inherited, &signing, version, now, None)?;
-        let refresh = Token { token, created_at: now, expires_at: now.saturating_add(self.times.refresh_ms) };
+        let (claims, access) =
+            self.access(record, &Hash1::of(&token), inherited, &signing, version, now, None)?;
+        let refresh =
+            Token { token, created_at: now, expires_at: now.saturating_add(self.times.refresh_ms) };
         Ok(Issued { claims, access, refresh })
     }
 
@@ -393,16 +451,19 @@ impl CoreEngine {
             anti_csrf_token: inherited.anti_csrf.map(str::to_owned),
             custom: record.payload.clone(),
         };
-        let token = jwt::sign_with_version(Some(version.as_str()), key, &claims.to_payload(version))
-            .map_err(|_| EngineError::Crypto)?;
-        let (created_at, expires_at) = (claims.issued_at.saturating_mul(1000), claims.expires_at.saturating_mul(1000));
+        let token =
+            jwt::sign_with_version(Some(version.as_str()), key, &claims.to_payload(version))
+                .map_err(|_| EngineError::Crypto)?;
+        let (created_at, expires_at) =
+            (claims.issued_at.saturating_mul(1000), claims.expires_at.saturating_mul(1000));
         Ok((claims, Token { token, created_at, expires_at }))
     }
 }
 
 /// A visitor's id, if the back end carries one in the session; else one that nobody sees.
 fn anonymous_id_of(payload: &Map<String, Value>) -> String {
-    let carried = payload.get(CLAIM_ANONYMOUS_ID).and_then(Value::as_str).filter(|id| is_anonymous_id(id));
+    let carried =
+        payload.get(CLAIM_ANONYMOUS_ID).and_then(Value::as_str).filter(|id| is_anonymous_id(id));
     carried.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }
 

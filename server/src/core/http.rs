@@ -32,7 +32,8 @@ This is Passerby's session core, which answers what the Session and JWT recipes 
 GET  /hello, /apiversion, /.well-known/jwks.json, /recipe/jwt/jwks
 POST /recipe/jwt
 POST /recipe/session, GET /recipe/session?sessionHandle=
-POST /recipe/session/verify, /recipe/session/refresh, /recipe/session/regenerate, /recipe/session/remove
+POST /recipe/session/verify, /recipe/session/refresh, /recipe/session/regenerate, \
+/recipe/session/remove
 GET  /recipe/session/user?userId=
 PUT  /recipe/session/data, /recipe/jwt/data
 GET  /user/id, which knows nobody
@@ -42,7 +43,8 @@ each also below /appid-<app>, /<tenant> or both. For other recipes run the Super
 ";
 
 const FOR_BACK_ENDS_ONLY: &str = "\
-This request seems to come from a web page, or under a name that is not known to be this core's, and no API key is configured that could tell.
+This request seems to come from a web page, or under a name that is not known to be this core's, \
+and no API key is configured that could tell.
 Set `api_keys`, or name the core by its address, by a name without dots, or by one of `hosts`.
 ";
 
@@ -63,7 +65,9 @@ impl From<EngineError> for Refusal {
             EngineError::Payload(PayloadError::Protected { .. }) => {
                 Self::BadRequest("The user payload contains protected field".into())
             }
-            EngineError::EmptyUserId | EngineError::UnstorableUserId => Self::BadRequest(error.to_string()),
+            EngineError::EmptyUserId | EngineError::UnstorableUserId => {
+                Self::BadRequest(error.to_string())
+            }
             error => Self::Engine(error),
         }
     }
@@ -73,16 +77,20 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
             Self::BadRequest(what) => (StatusCode::BAD_REQUEST, what).into_response(),
-            Self::ContentType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Invalid content type, send the body as application/json").into_response()
-            }
+            Self::ContentType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Invalid content type, send the body as application/json",
+            )
+                .into_response(),
             Self::ApiKey => (StatusCode::UNAUTHORIZED, "Invalid API key").into_response(),
             Self::Website => (StatusCode::FORBIDDEN, FOR_BACK_ENDS_ONLY).into_response(),
             Self::Unknown => (StatusCode::NOT_FOUND, SUPPORTED).into_response(),
             Self::Engine(error) => {
                 tracing::error!(%error, "a request of a back end failed");
                 let status = match error {
-                    EngineError::Store(_) | EngineError::ClockJumped => StatusCode::SERVICE_UNAVAILABLE,
+                    EngineError::Store(_) | EngineError::ClockJumped => {
+                        StatusCode::SERVICE_UNAVAILABLE
+                    }
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 (status, "the session database failed, try again later").into_response()
@@ -101,13 +109,16 @@ pub(super) async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let mut response = dispatch(&core, &method, &uri, &headers, &body).await.unwrap_or_else(IntoResponse::into_response);
+    let mut response = dispatch(&core, &method, &uri, &headers, &body)
+        .await
+        .unwrap_or_else(IntoResponse::into_response);
     response.extensions_mut().insert(Operation::of(&method, uri.path()));
     response
 }
 
-/// The operation that a request asked for; for logs and metrics, which must not repeat paths and queries. It lies in the extensions of the core's response, and
-/// [`Operation::of`] tells it where another layer answered.
+/// The operation that a request asked for; for logs and metrics, which must not repeat paths and
+/// queries. It lies in the extensions of the core's response, and [`Operation::of`] tells it where
+/// another layer answered.
 ///
 /// ```
 /// use passerby_server::core::Operation;
@@ -168,7 +179,13 @@ fn operation(method: &Method, path: &str) -> &'static str {
     }
 }
 
-async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Answer {
+async fn dispatch(
+    core: &SessionCore,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Answer {
     let Place { app_id, tenant_id, rest } = place(uri.path());
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     // Like the SuperTokens core: a health check and the public keys need no API key.
@@ -179,7 +196,11 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
                 Some(engine) => engine.jwks().await,
                 None => json!({ "keys": [] }),
             };
-            return Ok(([(header::CACHE_CONTROL, HeaderValue::from_static(PUBLIC_CACHING))], Json(keys)).into_response());
+            return Ok((
+                [(header::CACHE_CONTROL, HeaderValue::from_static(PUBLIC_CACHING))],
+                Json(keys),
+            )
+                .into_response());
         }
         _ => {}
     }
@@ -193,12 +214,15 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
         core,
         app_id,
         tenant_id,
-        version: StockVersion::for_interface(headers.get(INTERFACE_VERSION).and_then(|version| version.to_str().ok())),
+        version: StockVersion::for_interface(
+            headers.get(INTERFACE_VERSION).and_then(|version| version.to_str().ok()),
+        ),
         uri,
         body,
     };
     let operation = operation(method, uri.path());
-    // Pages of any website can have a visitor's browser send forms and texts to a core on his machine; JSON they cannot.
+    // Pages of any website can have a visitor's browser send forms and texts to a core on his
+    // machine; JSON they cannot.
     if operation != "unknown" && method != Method::GET && !may_be_json(headers) {
         return Err(Refusal::ContentType);
     }
@@ -230,11 +254,13 @@ async fn dispatch(core: &SessionCore, method: &Method, uri: &Uri, headers: &Head
     }
 }
 
-/// Without a key, a core tells its back ends from pages that a browser of the same network shows: these say where they come from, except where a
-/// page of another host got an address of ours under its own name (DNS rebinding). What a browser sends without any of these, and
-/// without asking, only reads.
+/// Without a key, a core tells its back ends from pages that a browser of the same network shows:
+/// these say where they come from, except where a page of another host got an address of ours under
+/// its own name (DNS rebinding). A request that a browser sends without any of these, and without
+/// asking, only reads.
 fn may_be_a_back_end(core: &SessionCore, uri: &Uri, headers: &HeaderMap) -> bool {
-    let says_where_from = [header::ORIGIN.as_str(), "sec-fetch-site"].iter().any(|name| headers.contains_key(*name));
+    let says_where_from =
+        [header::ORIGIN.as_str(), "sec-fetch-site"].iter().any(|name| headers.contains_key(*name));
     let authority = match headers.get(header::HOST) {
         Some(host) => host.to_str().ok(),
         None => uri.authority().map(|authority| authority.as_str()).or(Some("")),
@@ -246,7 +272,8 @@ fn may_be_a_back_end(core: &SessionCore, uri: &Uri, headers: &HeaderMap) -> bool
 fn may_be_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     types.all(|value| {
-        let essence = value.to_str().ok().and_then(|value| value.split(';').next()).unwrap_or_default();
+        let essence =
+            value.to_str().ok().and_then(|value| value.split(';').next()).unwrap_or_default();
         essence.trim().eq_ignore_ascii_case("application/json")
     })
 }
@@ -355,7 +382,8 @@ impl Call<'_> {
         Ok(self.core.apps().get(self.app_id).await?)
     }
 
-    /// The app, for a request that only reads. Where no key is asked for, reading makes no app: that much a page can have a browser send.
+    /// The app, for a request that only reads. Where no key is asked for, reading makes no app:
+    /// that much a page can have a browser send.
     async fn engine_to_read(&self) -> Result<Option<CoreEngine>, Refusal> {
         if self.core.asks_for_key() {
             return Ok(Some(self.engine().await?));
@@ -364,12 +392,15 @@ impl Call<'_> {
     }
 
     fn input<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        serde_json::from_slice(self.body).map_err(|error| Refusal::BadRequest(format!("Invalid Json Input: {error}")))
+        serde_json::from_slice(self.body)
+            .map_err(|error| Refusal::BadRequest(format!("Invalid Json Input: {error}")))
     }
 
     fn query<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         let query = Query::try_from_uri(self.uri);
-        query.map(|Query(query)| query).map_err(|error| Refusal::BadRequest(format!("Invalid query: {error}")))
+        query
+            .map(|Query(query)| query)
+            .map_err(|error| Refusal::BadRequest(format!("Invalid query: {error}")))
     }
 
     async fn create(&self) -> Answer {
@@ -388,8 +419,13 @@ impl Call<'_> {
 
     async fn verify(&self) -> Answer {
         let input: VerifyInput = self.input()?;
-        let anti_csrf = (input.enable_anti_csrf && input.do_anti_csrf_check).then_some(input.anti_csrf_token.as_deref());
-        let verified = self.engine().await?.verify(&input.access_token, anti_csrf, input.check_database, self.version).await?;
+        let anti_csrf = (input.enable_anti_csrf && input.do_anti_csrf_check)
+            .then_some(input.anti_csrf_token.as_deref());
+        let verified = self
+            .engine()
+            .await?
+            .verify(&input.access_token, anti_csrf, input.check_database, self.version)
+            .await?;
         Ok(match verified {
             Verified::Ok(claims, access) => session_and_token(&claims, access.as_ref()),
             Verified::Unauthorised(why) => refused("UNAUTHORISED", why),
@@ -401,20 +437,31 @@ impl Call<'_> {
         let input: RefreshInput = self.input()?;
         let anti_csrf = input.enable_anti_csrf.then_some(input.anti_csrf_token.as_deref());
         let key = dynamic_unless(input.use_dynamic_signing_key);
-        Ok(match self.engine().await?.refresh(&input.refresh_token, anti_csrf, key, self.version).await? {
-            Refreshed::Ok(issued) => tokens(&issued),
-            Refreshed::Unauthorised(why) => refused("UNAUTHORISED", why),
-            Refreshed::Theft { handle, user_id } => Json(json!({
-                "status": "TOKEN_THEFT_DETECTED",
-                "session": { "handle": handle, "userId": user_id, "recipeUserId": user_id },
-            }))
-            .into_response(),
-        })
+        Ok(
+            match self
+                .engine()
+                .await?
+                .refresh(&input.refresh_token, anti_csrf, key, self.version)
+                .await?
+            {
+                Refreshed::Ok(issued) => tokens(&issued),
+                Refreshed::Unauthorised(why) => refused("UNAUTHORISED", why),
+                Refreshed::Theft { handle, user_id } => Json(json!({
+                    "status": "TOKEN_THEFT_DETECTED",
+                    "session": { "handle": handle, "userId": user_id, "recipeUserId": user_id },
+                }))
+                .into_response(),
+            },
+        )
     }
 
     async fn regenerate(&self) -> Answer {
         let input: RegenerateInput = self.input()?;
-        let regenerated = self.engine().await?.regenerate(&input.access_token, input.payload, self.version).await?;
+        let regenerated = self
+            .engine()
+            .await?
+            .regenerate(&input.access_token, input.payload, self.version)
+            .await?;
         Ok(match regenerated {
             Some((claims, access)) => session_and_token(&claims, access.as_ref()),
             None => no_session(),
@@ -426,11 +473,16 @@ impl Call<'_> {
         let engine = self.engine().await?;
         let revoked = match (input.user_id, input.session_handles) {
             (Some(user_id), None) => {
-                let tenant = (input.revoke_across_all_tenants == Some(false)).then_some(self.tenant_id);
+                let tenant =
+                    (input.revoke_across_all_tenants == Some(false)).then_some(self.tenant_id);
                 engine.revoke_all_of_user(&user_id, tenant).await?
             }
             (None, Some(handles)) => engine.revoke(&handles).await?,
-            _ => return Err(Refusal::BadRequest("Invalid JSON input - use one of userId or sessionHandles array".into())),
+            _ => {
+                return Err(Refusal::BadRequest(
+                    "Invalid JSON input - use one of userId or sessionHandles array".into(),
+                ));
+            }
         };
         Ok(Json(json!({ "status": "OK", "sessionHandlesRevoked": revoked })).into_response())
     }
@@ -448,7 +500,9 @@ impl Call<'_> {
     async fn information(&self) -> Answer {
         let query: HandleQuery = self.query()?;
         let Some(engine) = self.engine_to_read().await? else { return Ok(no_session()) };
-        let Some(record) = engine.information(&query.session_handle).await? else { return Ok(no_session()) };
+        let Some(record) = engine.information(&query.session_handle).await? else {
+            return Ok(no_session());
+        };
         Ok(Json(json!({
             "status": "OK",
             "sessionHandle": record.handle,
@@ -465,13 +519,15 @@ impl Call<'_> {
 
     async fn replace_data(&self) -> Answer {
         let input: DataInput = self.input()?;
-        let changed = self.engine().await?.change(&input.session_handle, None, Some(input.data)).await?;
+        let changed =
+            self.engine().await?.change(&input.session_handle, None, Some(input.data)).await?;
         Ok(if changed.is_some() { status("OK") } else { no_session() })
     }
 
     async fn replace_payload(&self) -> Answer {
         let input: PayloadInput = self.input()?;
-        let changed = self.engine().await?.change(&input.session_handle, Some(input.payload), None).await?;
+        let changed =
+            self.engine().await?.change(&input.session_handle, Some(input.payload), None).await?;
         Ok(if changed.is_some() { status("OK") } else { no_session() })
     }
 
@@ -480,8 +536,16 @@ impl Call<'_> {
         if input.algorithm != "RS256" {
             return Ok(status("UNSUPPORTED_ALGORITHM_ERROR"));
         }
-        let key = if input.use_static_signing_key == Some(false) { JwtKey::Dynamic } else { JwtKey::Static };
-        let jwt = self.engine().await?.create_jwt(input.payload, &input.jwks_domain, input.validity, key).await?;
+        let key = if input.use_static_signing_key == Some(false) {
+            JwtKey::Dynamic
+        } else {
+            JwtKey::Static
+        };
+        let jwt = self
+            .engine()
+            .await?
+            .create_jwt(input.payload, &input.jwks_domain, input.validity, key)
+            .await?;
         Ok(Json(json!({ "status": "OK", "jwt": jwt })).into_response())
     }
 }

@@ -1,12 +1,17 @@
-//! The session core for SuperTokens back ends: the part of the core driver interface that the Session and JWT recipes of
-//! `supertokens-node`, `supertokens-python` and `supertokens-golang` use, on this crate's engine and stores.
+//! The session core for SuperTokens back ends: the part of the core driver interface that the
+//! Session and JWT recipes of `supertokens-node`, `supertokens-python` and `supertokens-golang`
+//! use, on this crate's engine and stores.
 //!
 //! ```no_run
-//! use passerby_server::{SqliteStore, core::{CoreSettings, SessionCore}};
+//! use passerby_server::{
+//!     SqliteStore,
+//!     core::{CoreSettings, SessionCore},
+//! };
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let core = SessionCore::open(SqliteStore::open("core.db").await?, CoreSettings::default()).await?;
+//!     let core =
+//!         SessionCore::open(SqliteStore::open("core.db").await?, CoreSettings::default()).await?;
 //!     // `connectionURI: "http://localhost:3567"` in the back end.
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3567").await?;
 //!     axum::serve(listener, core.router()).await?;
@@ -14,9 +19,10 @@
 //! }
 //! ```
 //!
-//! Keep it where only your back ends reach it: whoever can send it a request can sign in as anybody. Without `api_keys` it refuses what web
-//! pages have browsers send. Apps (`/appid-x/…`) and tenants
-//! come into being with their first request; apps share nothing, and tenants of an app share its keys.
+//! Keep it where only your back ends reach it: whoever can send it a request can sign in as
+//! anybody. Without `api_keys` it refuses what web pages have browsers send. Apps (`/appid-x/…`)
+//! and tenants come into being with their first request; apps share nothing, and tenants of an app
+//! share its keys.
 
 mod apps;
 mod engine;
@@ -45,7 +51,10 @@ use crate::{
 /// use axum::body::{Body, to_bytes};
 /// use passerby_server::core::INTERFACE_VERSIONS;
 /// # use http::Request;
-/// # use passerby_server::{MemoryStore, core::{CoreSettings, SessionCore}};
+/// # use passerby_server::{
+/// #     MemoryStore,
+/// #     core::{CoreSettings, SessionCore},
+/// # };
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]
@@ -53,7 +62,8 @@ use crate::{
 /// # let core = SessionCore::open(MemoryStore::new(), CoreSettings::default()).await?;
 /// // What a back end asks first.
 /// let response = core.router().oneshot(Request::get("/apiversion").body(Body::empty())?).await?;
-/// let answer: serde_json::Value = serde_json::from_slice(&to_bytes(response.into_body(), 1000).await?)?;
+/// let answer: serde_json::Value =
+///     serde_json::from_slice(&to_bytes(response.into_body(), 1000).await?)?;
 /// assert_eq!(answer["versions"], serde_json::json!(INTERFACE_VERSIONS));
 /// # Ok(())
 /// # }
@@ -86,16 +96,18 @@ pub struct CoreSettings {
     pub access_token_validity: Duration,
     /// How long a session lives without being used; at least one second. Default 100 days.
     pub refresh_token_validity: Duration,
-    /// How long a refresh token stays acceptable after another took its place, for slow answers. Default 30 seconds, as cores of today;
-    /// zero as those before.
+    /// How long a refresh token stays acceptable after another took its place, for slow answers.
+    /// Default 30 seconds, as cores of today; zero as those before.
     pub refresh_grace: Duration,
     /// How long a dynamic key signs; at least two minutes. Default 168 hours.
     pub key_rotation: Duration,
-    /// The keys of which back ends must send one in the header `api-key`. Default: none, and no key is asked for.
+    /// The keys of which back ends must send one in the header `api-key`. Default: none, and no key
+    /// is asked for.
     pub api_keys: Vec<String>,
-    /// Names that back ends call this core by, where there is no key: `core.example.com`. Always known are addresses, names without a dot,
-    /// and those that end in `.localhost`, `.local` or `.internal`, because no website can have one. Under any other name a request may be
-    /// that of a web page whose host name was pointed here, and is refused.
+    /// Names that back ends call this core by, where there is no key: `core.example.com`. Always
+    /// known are addresses, names without a dot, and those that end in `.localhost`, `.local` or
+    /// `.internal`, because no website can have one. Under any other name a request may be that of
+    /// a web page whose host name was pointed here, and is refused.
     pub hosts: Vec<String>,
     clock: Clock,
 }
@@ -117,7 +129,10 @@ impl Default for CoreSettings {
 impl CoreSettings {
     /// Another clock than the system's, for tests that want to see tokens expire.
     #[must_use]
-    pub fn clock(mut self, now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static) -> Self {
+    pub fn clock(
+        mut self,
+        now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static,
+    ) -> Self {
         self.clock = Clock::new(now);
         self
     }
@@ -146,7 +161,9 @@ pub enum CoreError {
     #[error("`{0}` is too short; give at least one second, and two minutes for `key_rotation`")]
     TooShort(&'static str),
     /// An API key that nobody could send, or guess at once.
-    #[error("an entry of `api_keys` is empty or has spaces; give texts of visible ASCII characters")]
+    #[error(
+        "an entry of `api_keys` is empty or has spaces; give texts of visible ASCII characters"
+    )]
     BadApiKey,
     /// The keys could not be read or made.
     #[error(transparent)]
@@ -158,7 +175,10 @@ pub enum CoreError {
 /// ```
 /// use axum::body::Body;
 /// use http::Request;
-/// use passerby_server::{MemoryStore, core::{CoreError, CoreSettings, Operation, SessionCore}};
+/// use passerby_server::{
+///     MemoryStore,
+///     core::{CoreError, CoreSettings, Operation, SessionCore},
+/// };
 /// use std::time::Duration;
 /// use tower::ServiceExt as _;
 ///
@@ -176,10 +196,19 @@ pub enum CoreError {
 /// let response = core.router().oneshot(login).await?;
 /// assert_eq!(response.status(), 200);
 /// assert_eq!(response.extensions().get::<Operation>().map(|done| done.name()), Some("create"));
-/// assert_eq!(core.router().oneshot(Request::get("/recipe/session/user?userId=alice").body(Body::empty())?).await?.status(), 401);
+/// assert_eq!(
+///     core.router()
+///         .oneshot(Request::get("/recipe/session/user?userId=alice").body(Body::empty())?)
+///         .await?
+///         .status(),
+///     401
+/// );
 ///
 /// settings.key_rotation = Duration::ZERO;
-/// assert!(matches!(SessionCore::open(store, settings).await, Err(CoreError::TooShort("key_rotation"))));
+/// assert!(matches!(
+///     SessionCore::open(store, settings).await,
+///     Err(CoreError::TooShort("key_rotation"))
+/// ));
 /// # Ok(())
 /// # }
 /// ```
@@ -191,7 +220,8 @@ struct Parts {
     apps: Apps,
     api_keys: Vec<String>,
     hosts: Vec<String>,
-    /// When something was last written for the readiness check. The lock lets one request at a time write.
+    /// When something was last written for the readiness check. The lock lets one request at a time
+    /// write.
     last_ready: tokio::sync::Mutex<Option<Instant>>,
 }
 
@@ -213,7 +243,11 @@ impl SessionCore {
                 return Err(CoreError::TooShort(name));
             }
         }
-        if settings.api_keys.iter().any(|key| key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic())) {
+        if settings
+            .api_keys
+            .iter()
+            .any(|key| key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
             return Err(CoreError::BadApiKey);
         }
         let times = engine::Times {
@@ -237,7 +271,8 @@ impl SessionCore {
         Router::new().fallback(http::answer).with_state(self.clone())
     }
 
-    /// Whether sessions can be read and written, for load balancers. Writes a row, unless that succeeded within the last second.
+    /// Whether sessions can be read and written, for load balancers. Writes a row, unless that
+    /// succeeded within the last second.
     ///
     /// # Errors
     /// When the database does not answer, or nothing can be written.
@@ -288,11 +323,14 @@ impl SessionCore {
         self.admits(given)
     }
 
-    /// Whether this header value opens the door. Takes the same time for every key of the same length.
+    /// Whether this header value opens the door. Takes the same time for every key of the same
+    /// length.
     fn admits(&self, given: Option<&[u8]>) -> bool {
         let keys = &self.0.api_keys;
         let equal = |key: &String| {
-            given.is_some_and(|given| aws_lc_rs::constant_time::verify_slices_are_equal(key.as_bytes(), given).is_ok())
+            given.is_some_and(|given| {
+                aws_lc_rs::constant_time::verify_slices_are_equal(key.as_bytes(), given).is_ok()
+            })
         };
         keys.is_empty() || keys.iter().any(equal)
     }

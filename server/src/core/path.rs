@@ -29,7 +29,9 @@ pub(super) fn place(path: &str) -> Place<'_> {
         None => (DEFAULT_APP, path),
     };
     match first_segment(rest) {
-        Some((tenant_id, rest)) if !rest.is_empty() && is_id(tenant_id) && !ROOTS.contains(&tenant_id) => {
+        Some((tenant_id, rest))
+            if !rest.is_empty() && is_id(tenant_id) && !ROOTS.contains(&tenant_id) =>
+        {
             Place { app_id, tenant_id, rest }
         }
         _ => Place { app_id, tenant_id: TENANT, rest },
@@ -44,7 +46,9 @@ fn first_segment(path: &str) -> Option<(&str, &str)> {
 
 fn is_id(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]

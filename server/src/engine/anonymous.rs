@@ -22,18 +22,21 @@ pub(crate) enum Whose {
     New(Seed),
 }
 
-/// The source of a new visitor's id. Requests of one burst have the same seed, so that they get the same id.
+/// The source of a new visitor's id. Requests of one burst have the same seed, so that they get the
+/// same id.
 ///
-/// An id is derived from a seed with a secret of the server's, so nobody can choose a seed for an id that is somebody's, or tell the id
-/// of a seed that was seen somewhere. A seed counts for a day, so nobody can bring an id back later.
+/// An id is derived from a seed with a secret of the server's, so nobody can choose a seed for an
+/// id that is somebody's, or tell the id of a seed that was seen somewhere. A seed counts for a
+/// day, so nobody can bring an id back later.
 #[derive(Clone)]
 pub(crate) enum Seed {
     /// Nothing.
     Random,
     /// The key that a first visit named itself by.
     Key(String),
-    /// The token that the visitor holds and that nobody can verify any more, because its key is gone. It counts only where a valid one would
-    /// count as much, so that planting it wins nothing over planting a valid one.
+    /// The token that the visitor holds and that nobody can verify any more, because its key is
+    /// gone. It counts only where a valid one would count as much, so that planting it wins nothing
+    /// over planting a valid one.
     Unverifiable(String),
 }
 
@@ -80,7 +83,9 @@ impl Engine {
         };
         let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
         let key = self.keys.static_signing_key(now)?;
-        let token = jwt::sign_aside(TokenKind::Anonymous, key, claims.to_payload()).await.ok_or(EngineError::Crypto)?;
+        let token = jwt::sign_aside(TokenKind::Anonymous, key, claims.to_payload())
+            .await
+            .ok_or(EngineError::Crypto)?;
         if is_new {
             crate::metrics::anonymous_minted();
         }
@@ -99,7 +104,12 @@ impl Engine {
         };
         let keys = self.keys.refresh_keys();
         let secret = keys.first().ok_or(EngineError::NoKey)?;
-        let parts = [kind.as_bytes(), self.settings.issuer.as_bytes(), text.as_bytes(), &period.to_be_bytes()];
+        let parts = [
+            kind.as_bytes(),
+            self.settings.issuer.as_bytes(),
+            text.as_bytes(),
+            &period.to_be_bytes(),
+        ];
         Ok(Uuid::new_v8(secret.derive(&parts)))
     }
 
@@ -115,22 +125,37 @@ impl Engine {
     }
 
     /// The same visitor with the same payload and a new token.
-    pub(crate) async fn renew_anonymous(&self, session: &AnonymousSession) -> Result<IssuedAnonymous, EngineError> {
-        self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), session.claims.custom.clone()).await
+    pub(crate) async fn renew_anonymous(
+        &self,
+        session: &AnonymousSession,
+    ) -> Result<IssuedAnonymous, EngineError> {
+        self.mint_anonymous(
+            Whose::Known(session.claims.anonymous_id.clone()),
+            session.claims.custom.clone(),
+        )
+        .await
     }
 
     /// The same token once more, for a visitor who may have lost the announcement.
-    pub(crate) fn announce_again(&self, session: AnonymousSession, token: &str) -> Result<IssuedAnonymous, EngineError> {
+    pub(crate) fn announce_again(
+        &self,
+        session: AnonymousSession,
+        token: &str,
+    ) -> Result<IssuedAnonymous, EngineError> {
         let front_token = session.claims.front_token(&self.settings.anonymous_cookie)?;
         Ok(IssuedAnonymous { session, token: token.to_owned(), front_token })
     }
 
-    /// The announcement alone, of a token that the browser holds and that need fit no cookie any more.
+    /// The announcement alone, of a token that the browser holds and that need fit no cookie any
+    /// more.
     pub(crate) fn announcement(&self, session: &AnonymousSession) -> Result<String, EngineError> {
         Ok(session.claims.front_token("")?)
     }
 
-    pub(crate) async fn verify_anonymous(&self, token: &str) -> Result<AnonymousCheck, EngineError> {
+    pub(crate) async fn verify_anonymous(
+        &self,
+        token: &str,
+    ) -> Result<AnonymousCheck, EngineError> {
         let payload = self.verified_payload(token, TokenKind::Anonymous).await?;
         Ok(match payload.and_then(AnonymousClaims::from_payload) {
             None => AnonymousCheck::Invalid,
@@ -146,7 +171,8 @@ impl Engine {
 
     fn is_outdated(&self, token: &str, claims: &AnonymousClaims) -> Result<bool, EngineError> {
         let now = self.clock.now_ms();
-        Ok(now.saturating_sub(claims.issued_at.saturating_mul(1000)) >= self.settings.anonymous_renewal_ms
+        Ok(now.saturating_sub(claims.issued_at.saturating_mul(1000))
+            >= self.settings.anonymous_renewal_ms
             || claims.has_subject != self.settings.anonymous_subject
             || match jwt::key_id(token, TokenKind::Anonymous) {
                 Some(id) => self.keys.is_superseded(&id, now)?,

@@ -22,9 +22,11 @@ struct World {
 impl World {
     async fn new() -> Self {
         let (hands, clock) = Hands::new();
-        let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
+        let builder =
+            Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
         let sessions = builder.compared_clock(clock).build().await.unwrap();
-        let (access, refresh) = sessions.engine().create("alice", VISITOR, Map::new(), false).await.unwrap();
+        let (access, refresh) =
+            sessions.engine().create("alice", VISITOR, Map::new(), false).await.unwrap();
         Self { hands, sessions, handle: access.session.handle().to_owned(), refresh: refresh.token }
     }
 
@@ -50,7 +52,8 @@ impl World {
 async fn a_clock_that_is_a_year_ahead_for_a_while_costs_no_session() {
     let mut world = World::new().await;
     world.hands.jump_ahead(YEAR);
-    // Expired sessions are removed by other people's sign-ins, the background task, and the visitor's own requests.
+    // Expired sessions are removed by other people's sign-ins, the background task, and the
+    // visitor's own requests.
     world.sign_in("bob").await;
     assert_eq!(world.sessions.prune(100).await.unwrap(), 0);
     let update = Map::from_iter([("a".to_owned(), json!(1))]);

@@ -24,7 +24,11 @@ pub(crate) const STATIC_PREFIX: &str = "s-";
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// let hour = Duration::from_secs(3600);
 /// let lasting = sessions.create_jwt(Default::default(), 24 * hour, JwtKey::Static).await?;
 /// let short = sessions.create_jwt(Default::default(), hour / 2, JwtKey::Dynamic).await?;
@@ -38,12 +42,13 @@ pub enum JwtKey {
     /// The one that does not rotate: its public part stays in the key set for good.
     #[default]
     Static,
-    /// The one that rotates. Its public part leaves the key set when its successor has signed for as long as an access token is valid,
-    /// so choose a shorter validity than that.
+    /// The one that rotates. Its public part leaves the key set when its successor has signed for
+    /// as long as an access token is valid, so choose a shorter validity than that.
     Dynamic,
 }
 
-/// The two kinds of token we sign. They differ in key and header, so that neither is ever taken for the other.
+/// The two kinds of token we sign. They differ in key and header, so that neither is ever taken for
+/// the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     Access,
@@ -58,8 +63,9 @@ impl TokenKind {
         }
     }
 
-    /// The kind that a token claims to be, before any check; `None` for a text that is not a token of ours at all. Such a text is ignored rather than
-    /// refused, because other software may use the same header.
+    /// The kind that a token claims to be, before any check; `None` for a text that is not a token
+    /// of ours at all. Such a text is ignored rather than refused, because other software may use
+    /// the same header.
     pub(crate) fn claimed_by(token: &str) -> Option<Self> {
         let header = decode_header(token).ok()?;
         if header.extras.inner().contains_key(VERSION) {
@@ -69,7 +75,8 @@ impl TokenKind {
     }
 }
 
-/// The `kid` of a token that says it is of this kind; `None` when its header fits no token of this kind.
+/// The `kid` of a token that says it is of this kind; `None` when its header fits no token of this
+/// kind.
 pub(crate) fn key_id(token: &str, kind: TokenKind) -> Option<String> {
     let header = decode_header(token).ok()?;
     let version = header.extras.inner().get(VERSION);
@@ -80,7 +87,8 @@ pub(crate) fn key_id(token: &str, kind: TokenKind) -> Option<String> {
     header.kid.filter(|kid| version_fits && kid.starts_with(kind.kid_prefix()))
 }
 
-/// `kid` and version of a token that says it is an access token for a SuperTokens back end, which may be signed by either kind of key.
+/// `kid` and version of a token that says it is an access token for a SuperTokens back end, which
+/// may be signed by either kind of key.
 #[cfg(feature = "core")]
 pub(crate) fn key_id_for_back_ends(token: &str) -> Option<String> {
     let header = decode_header(token).ok()?;
@@ -88,8 +96,13 @@ pub(crate) fn key_id_for_back_ends(token: &str) -> Option<String> {
     header.kid.filter(|_| matches!(version, "4" | ACCESS_TOKEN_VERSION))
 }
 
-/// Signs where it does not hold up other requests: an RSA signature takes more than a millisecond, so it is made on a thread for such work.
-pub(crate) async fn sign_aside(kind: TokenKind, key: Arc<SigningKey>, payload: Map<String, Value>) -> Option<String> {
+/// Signs where it does not hold up other requests: an RSA signature takes more than a millisecond,
+/// so it is made on a thread for such work.
+pub(crate) async fn sign_aside(
+    kind: TokenKind,
+    key: Arc<SigningKey>,
+    payload: Map<String, Value>,
+) -> Option<String> {
     if key.algorithm != Algorithm::RS256 {
         return sign(kind, &key, &payload).ok();
     }
@@ -111,7 +124,10 @@ pub(crate) fn sign_with_version(
 }
 
 /// Signs an app's own JWT. Without `version`, so that it is never taken for an access token.
-pub(crate) fn sign_for_app(key: &SigningKey, payload: &Map<String, Value>) -> Result<String, jsonwebtoken::errors::Error> {
+pub(crate) fn sign_for_app(
+    key: &SigningKey,
+    payload: &Map<String, Value>,
+) -> Result<String, jsonwebtoken::errors::Error> {
     sign_with_version(None, key, payload)
 }
 
@@ -124,9 +140,13 @@ pub(crate) fn sign(
     sign_with_version((kind == TokenKind::Access).then_some(ACCESS_TOKEN_VERSION), key, payload)
 }
 
-/// The payload of a token whose signature is right, and its issuer where one is expected. Expiry is the caller's business, because an
-/// expired token still tells the anonymousId.
-pub(crate) fn verify(token: &str, key: &SigningKey, issuer: Option<&str>) -> Option<Map<String, Value>> {
+/// The payload of a token whose signature is right, and its issuer where one is expected. Expiry is
+/// the caller's business, because an expired token still tells the anonymousId.
+pub(crate) fn verify(
+    token: &str,
+    key: &SigningKey,
+    issuer: Option<&str>,
+) -> Option<Map<String, Value>> {
     let mut validation = Validation::new(key.algorithm);
     validation.validate_exp = false;
     validation.validate_aud = false;

@@ -1,8 +1,9 @@
 //! The keys of this server: a dynamic one that rotates, a static one, and one for refresh tokens.
 //!
-//! All processes on one database share them. Whoever first notices that a new dynamic key is due makes it, and the store sees to
-//! it that nobody makes a second one. The others read it while it waits to be used, because each reads the keys again at least once
-//! in [`REREAD_MS`], and a new key signs only [`PUBLISH_AHEAD_MS`] after it was made: from then on everybody signs with it.
+//! All processes on one database share them. Whoever first notices that a new dynamic key is due
+//! makes it, and the store sees to it that nobody makes a second one. The others read it while it
+//! waits to be used, because each reads the keys again at least once in [`REREAD_MS`], and a new
+//! key signs only [`PUBLISH_AHEAD_MS`] after it was made: from then on everybody signs with it.
 
 use std::{
     collections::HashMap,
@@ -34,8 +35,8 @@ use super::{
 };
 use crate::store::{CLOCK_TOLERANCE_MS, KeyKind, KeyRecord, SessionStore, StoreError};
 
-/// A new key is published this long before it signs, because other services keep the key set as long (`PUBLIC_CACHING`), and other
-/// processes of ours half as long.
+/// A new key is published this long before it signs, because other services keep the key set as
+/// long (`PUBLIC_CACHING`), and other processes of ours half as long.
 pub(crate) const PUBLISH_AHEAD_MS: u64 = 60 * 1000;
 /// Keys are read again when they were last read this long ago, before something is signed.
 const REREAD_MS: u64 = PUBLISH_AHEAD_MS / 2;
@@ -52,9 +53,11 @@ const READ_PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
+/// # let builder =
+/// #     Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.anonymous_algorithm(KeyAlgorithm::Rs256).build().await?;
-/// let token = sessions.create_jwt(Default::default(), Duration::from_secs(60), JwtKey::Static).await?;
+/// let token =
+///     sessions.create_jwt(Default::default(), Duration::from_secs(60), JwtKey::Static).await?;
 /// assert_eq!(jsonwebtoken::decode_header(&token)?.alg, jsonwebtoken::Algorithm::RS256);
 /// # Ok(())
 /// # }
@@ -63,7 +66,8 @@ const READ_PATIENCE: Duration = Duration::from_secs(1);
 pub enum KeyAlgorithm {
     /// RSA, 2048 bits. Every JWT library verifies it, and verifying is fast.
     Rs256,
-    /// ECDSA on P-256. Signs many times faster, in tokens that are 256 characters shorter; verifying is a little slower.
+    /// ECDSA on P-256. Signs many times faster, in tokens that are 256 characters shorter;
+    /// verifying is a little slower.
     #[default]
     Es256,
 }
@@ -148,14 +152,21 @@ impl KeyRing {
     }
 
     /// The key that signs access tokens now.
-    pub(crate) async fn access_signing_key(&self, now_ms: u64) -> Result<Arc<SigningKey>, EngineError> {
+    pub(crate) async fn access_signing_key(
+        &self,
+        now_ms: u64,
+    ) -> Result<Arc<SigningKey>, EngineError> {
         self.read_if_older_than(REREAD_MS, now_ms).await;
         self.rotate_if_due(now_ms).await?;
         signing(&self.set().dynamic_keys, now_ms)
     }
 
-    /// The static key that signs now, for tokens that live long. Never waits: keys that may have changed are read in the background.
-    pub(crate) fn static_signing_key(self: &Arc<Self>, now_ms: u64) -> Result<Arc<SigningKey>, EngineError> {
+    /// The static key that signs now, for tokens that live long. Never waits: keys that may have
+    /// changed are read in the background.
+    pub(crate) fn static_signing_key(
+        self: &Arc<Self>,
+        now_ms: u64,
+    ) -> Result<Arc<SigningKey>, EngineError> {
         self.reread_in_background(now_ms);
         signing(&self.set().static_keys, now_ms)
     }
@@ -169,8 +180,13 @@ impl KeyRing {
         }
     }
 
-    /// Whether a newer static key than this one signs now. Processes whose clocks differ do not replace each other's tokens back and forth.
-    pub(crate) fn is_superseded(self: &Arc<Self>, id: &str, now_ms: u64) -> Result<bool, EngineError> {
+    /// Whether a newer static key than this one signs now. Processes whose clocks differ do not
+    /// replace each other's tokens back and forth.
+    pub(crate) fn is_superseded(
+        self: &Arc<Self>,
+        id: &str,
+        now_ms: u64,
+    ) -> Result<bool, EngineError> {
         let signing = self.static_signing_key(now_ms)?;
         let set = self.set();
         let position = |id: &str| set.static_keys.iter().position(|key| key.id == id);
@@ -179,18 +195,25 @@ impl KeyRing {
 
     /// The key with this `kid`, looked for in the store too.
     ///
-    /// Keys that were deleted, as after a theft, are noticed within [`REREAD_MS`] also by a process that only verifies.
-    pub(crate) async fn verifying_key(self: &Arc<Self>, id: &str, now_ms: u64) -> Result<Option<Arc<SigningKey>>, EngineError> {
+    /// Keys that were deleted, as after a theft, are noticed within [`REREAD_MS`] also by a process
+    /// that only verifies.
+    pub(crate) async fn verifying_key(
+        self: &Arc<Self>,
+        id: &str,
+        now_ms: u64,
+    ) -> Result<Option<Arc<SigningKey>>, EngineError> {
         self.reread_in_background(now_ms);
         if let Some(key) = self.set().by_id.get(id) {
             return Ok(Some(key.clone()));
         }
         let arrived = self.lookups.load(Ordering::Acquire);
         let _reading = self.reading.lock().await;
-        // One that ended while we waited has what we came for. Without this, requests would queue up behind a database that is away, each
-        // to ask it again.
+        // One that ended while we waited has what we came for. Without this, requests would queue
+        // up behind a database that is away, each to ask it again.
         let asked_meanwhile = self.lookups.load(Ordering::Acquire) != arrived;
-        if !asked_meanwhile && now_ms.abs_diff(self.last_lookup.load(Ordering::Acquire)) >= RELOAD_COOL_DOWN_MS {
+        if !asked_meanwhile
+            && now_ms.abs_diff(self.last_lookup.load(Ordering::Acquire)) >= RELOAD_COOL_DOWN_MS
+        {
             let started = Instant::now();
             let read = self.read_store(now_ms).await;
             let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -207,23 +230,30 @@ impl KeyRing {
         self.set().refresh_keys.iter().rev().cloned().collect()
     }
 
-    /// The public keys that other services need to verify tokens that are valid now: every static key, and the dynamic keys that
-    /// may have signed within the last `access_validity_ms`. Those in memory when the store cannot be asked.
+    /// The public keys that other services need to verify tokens that are valid now: every static
+    /// key, and the dynamic keys that may have signed within the last `access_validity_ms`. Those
+    /// in memory when the store cannot be asked.
     pub(crate) async fn jwks(&self, now_ms: u64, access_validity_ms: u64) -> Value {
         self.read_if_older_than(RELOAD_COOL_DOWN_MS, now_ms).await;
         let set = self.set();
         // A key signs until its successor does.
         let in_use = |position: usize| {
-            set.dynamic_keys
-                .get(position + 1)
-                .is_none_or(|successor| successor.created_at.saturating_add(PUBLISH_AHEAD_MS + access_validity_ms) >= now_ms)
+            set.dynamic_keys.get(position + 1).is_none_or(|successor| {
+                successor.created_at.saturating_add(PUBLISH_AHEAD_MS + access_validity_ms) >= now_ms
+            })
         };
-        let dynamic_keys = set.dynamic_keys.iter().enumerate().filter(|(position, _)| in_use(*position)).map(|(_, key)| key);
+        let dynamic_keys = set
+            .dynamic_keys
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| in_use(*position))
+            .map(|(_, key)| key);
         let keys: Vec<&Value> = dynamic_keys.chain(&set.static_keys).map(|key| &key.jwk).collect();
         json!({ "keys": keys })
     }
 
-    /// Makes a new static key. It signs when every process had the time to read it; the former ones go on verifying.
+    /// Makes a new static key. It signs when every process had the time to read it; the former ones
+    /// go on verifying.
     pub(crate) async fn rotate_static_key(&self, now_ms: u64) -> Result<(), EngineError> {
         let _reading = self.reading.lock().await;
         self.read_store(now_ms).await?;
@@ -232,10 +262,12 @@ impl KeyRing {
         self.read_store(now_ms).await
     }
 
-    /// The newest is to sign, also when two are made in one millisecond, or by a process whose clock is behind.
+    /// The newest is to sign, also when two are made in one millisecond, or by a process whose
+    /// clock is behind.
     fn next_static(&self, now_ms: u64) -> u64 {
         let set = self.set();
-        newest_believable(&set.static_keys, now_ms).map_or(now_ms, |newest| now_ms.max(newest.created_at.saturating_add(1)))
+        newest_believable(&set.static_keys, now_ms)
+            .map_or(now_ms, |newest| now_ms.max(newest.created_at.saturating_add(1)))
     }
 
     async fn rotate_if_due(&self, now_ms: u64) -> Result<(), EngineError> {
@@ -249,7 +281,8 @@ impl KeyRing {
         // Another process may have rotated already.
         self.read_store(now_ms).await?;
         if self.rotation_due(now_ms) {
-            let key = generate_rsa(KeyKind::Dynamic, format!("{DYNAMIC_PREFIX}{now_ms}"), now_ms).await?;
+            let key =
+                generate_rsa(KeyKind::Dynamic, format!("{DYNAMIC_PREFIX}{now_ms}"), now_ms).await?;
             self.add(key, now_ms.saturating_sub(self.rotation_ms - 1)).await?;
             self.read_store(now_ms).await?;
         }
@@ -258,7 +291,8 @@ impl KeyRing {
 
     fn rotation_due(&self, now_ms: u64) -> bool {
         let set = self.set();
-        newest_believable(&set.dynamic_keys, now_ms).is_none_or(|key| key.created_at.saturating_add(self.rotation_ms) <= now_ms)
+        newest_believable(&set.dynamic_keys, now_ms)
+            .is_none_or(|key| key.created_at.saturating_add(self.rotation_ms) <= now_ms)
     }
 
     fn is_older_than(&self, age_ms: u64, now_ms: u64) -> bool {
@@ -277,11 +311,14 @@ impl KeyRing {
             return;
         }
         let Ok(read) = tokio::time::timeout(READ_PATIENCE, self.read_store(now_ms)).await else {
-            tracing::warn!("the signing keys could not be read again in time; going on with those in memory");
+            tracing::warn!(
+                "the signing keys could not be read again in time; going on with those in memory"
+            );
             return;
         };
         if let Err(error) = read {
-            tracing::warn!(%error, "the signing keys could not be read again; going on with those in memory");
+            tracing::warn!(%error, "the signing keys could not be read again; going on with those \
+                in memory");
         }
     }
 
@@ -289,20 +326,27 @@ impl KeyRing {
         Ok(self.store.add_key_unless_newer(&key, fresh_since).await?)
     }
 
-    /// A failure counts as read, so that a store that is gone is not asked for keys by every request.
+    /// A failure counts as read, so that a store that is gone is not asked for keys by every
+    /// request.
     async fn read_store(&self, now_ms: u64) -> Result<(), EngineError> {
         self.last_read.store(now_ms, Ordering::Release);
         let known = self.set();
         let mut set = KeySet::default();
         for record in self.store.keys().await? {
             match record.kind {
-                KeyKind::Refresh => set.refresh_keys.push(Arc::new(RefreshKey::from_base64(&record.secret)?)),
+                KeyKind::Refresh => {
+                    set.refresh_keys.push(Arc::new(RefreshKey::from_base64(&record.secret)?))
+                }
                 KeyKind::Dynamic | KeyKind::Static => {
                     let key = match known.by_id.get(&record.id) {
                         Some(key) => key.clone(),
                         None => Arc::new(SigningKey::from_record(&record)?),
                     };
-                    let list = if record.kind == KeyKind::Dynamic { &mut set.dynamic_keys } else { &mut set.static_keys };
+                    let list = if record.kind == KeyKind::Dynamic {
+                        &mut set.dynamic_keys
+                    } else {
+                        &mut set.static_keys
+                    };
                     list.push(key.clone());
                     set.by_id.insert(record.id, key);
                 }
@@ -317,14 +361,21 @@ impl KeyRing {
     }
 }
 
-/// The newest key that a clock which is right can have made. Others wait for their time, and nobody waits for them.
+/// The newest key that a clock which is right can have made. Others wait for their time, and nobody
+/// waits for them.
 fn newest_believable(oldest_first: &[Arc<SigningKey>], now_ms: u64) -> Option<&Arc<SigningKey>> {
-    oldest_first.iter().rev().find(|key| key.created_at <= now_ms.saturating_add(CLOCK_TOLERANCE_MS))
+    oldest_first
+        .iter()
+        .rev()
+        .find(|key| key.created_at <= now_ms.saturating_add(CLOCK_TOLERANCE_MS))
 }
 
 /// The newest key that was published long enough ago; at the very start the only one.
 fn signing(oldest_first: &[Arc<SigningKey>], now_ms: u64) -> Result<Arc<SigningKey>, EngineError> {
-    let published = oldest_first.iter().rev().find(|key| key.created_at.saturating_add(PUBLISH_AHEAD_MS) <= now_ms);
+    let published = oldest_first
+        .iter()
+        .rev()
+        .find(|key| key.created_at.saturating_add(PUBLISH_AHEAD_MS) <= now_ms);
     published.or(oldest_first.first()).cloned().ok_or(EngineError::NoKey)
 }
 
@@ -341,7 +392,8 @@ impl SigningKey {
     fn from_record(record: &KeyRecord) -> Result<Self, EngineError> {
         let what = "a signing key is not a PKCS#8 PEM of an RSA or P-256 key";
         let damaged = || EngineError::Store(StoreError::damaged(what));
-        let body: String = record.secret.lines().filter(|line| !line.starts_with("-----")).collect();
+        let body: String =
+            record.secret.lines().filter(|line| !line.starts_with("-----")).collect();
         let der = STANDARD.decode(body).map_err(|error| StoreError::damaged_by(what, error))?;
         if let Ok(pair) = KeyPair::from_pkcs8(&der) {
             return Self::rsa(record, &pair).ok_or_else(damaged);
@@ -383,16 +435,31 @@ impl SigningKey {
             encoding: EncodingKey::from_ec_pem(record.secret.as_bytes()).ok()?,
             decoding: DecodingKey::from_ec_components(&x, &y).ok()?,
             created_at: record.created_at,
-            jwk: json!({ "kty": "EC", "crv": "P-256", "kid": record.id, "x": x, "y": y, "alg": "ES256", "use": "sig" }),
+            jwk: json!({
+                "kty": "EC",
+                "crv": "P-256",
+                "kid": record.id,
+                "x": x,
+                "y": y,
+                "alg": "ES256",
+                "use": "sig",
+            }),
         })
     }
 }
 
 fn pkcs8_pem(der: &[u8]) -> String {
-    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines_of_64(&STANDARD.encode(der)))
+    format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        lines_of_64(&STANDARD.encode(der))
+    )
 }
 
-async fn generate_rsa(kind: KeyKind, id: String, created_at: u64) -> Result<KeyRecord, EngineError> {
+async fn generate_rsa(
+    kind: KeyKind,
+    id: String,
+    created_at: u64,
+) -> Result<KeyRecord, EngineError> {
     // Finding the primes takes a tenth of a second or more.
     let secret = tokio::task::spawn_blocking(|| -> Option<String> {
         let pair = KeyPair::generate(KeySize::Rsa2048).ok()?;
@@ -407,17 +474,22 @@ async fn generate_rsa(kind: KeyKind, id: String, created_at: u64) -> Result<KeyR
 }
 
 fn generate_p256(kind: KeyKind, id: String, created_at: u64) -> Result<KeyRecord, EngineError> {
-    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| EngineError::Crypto)?;
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+        .map_err(|_| EngineError::Crypto)?;
     let der = pair.to_pkcs8v1().map_err(|_| EngineError::Crypto)?;
     Ok(KeyRecord { id, kind, created_at, secret: pkcs8_pem(der.as_ref()) })
 }
 
 fn lines_of_64(text: &str) -> String {
-    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     lines.join("\n")
 }
 
-async fn generate_static(algorithm: KeyAlgorithm, created_at: u64) -> Result<KeyRecord, EngineError> {
+async fn generate_static(
+    algorithm: KeyAlgorithm,
+    created_at: u64,
+) -> Result<KeyRecord, EngineError> {
     let id = format!("{STATIC_PREFIX}{}", Uuid::new_v4());
     match algorithm {
         KeyAlgorithm::Rs256 => generate_rsa(KeyKind::Static, id, created_at).await,

@@ -56,7 +56,11 @@ const SWEEP: u32 = 10;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// # let store = SqliteStore::open(folder.path().join("sessions.db")).await?;
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(store.clone())
+/// #     .build()
+/// #     .await?;
 /// store.close().await;
 /// let error = sessions.revoke_all_sessions_of_user("alice").await.unwrap_err();
 /// assert_eq!(status(&error), 503);
@@ -81,9 +85,12 @@ pub enum EngineError {
     /// The user id has a character that not every store can keep.
     #[error("a user id cannot contain the character U+0000")]
     UnstorableUserId,
-    /// The session seems to have expired, by a clock that has just gone ahead by more than a day. It is kept until the clock is set back, or has
-    /// stayed there for an hour.
-    #[error("the clock jumped ahead, and nobody can tell yet whether the session has expired; check the time of this machine")]
+    /// The session seems to have expired, by a clock that has just gone ahead by more than a day.
+    /// It is kept until the clock is set back, or has stayed there for an hour.
+    #[error(
+        "the clock jumped ahead, and nobody can tell yet whether the session has expired; check \
+         the time of this machine"
+    )]
     ClockJumped,
     /// The app's payload is refused.
     #[error(transparent)]
@@ -92,7 +99,9 @@ pub enum EngineError {
 
 /// Whether both are there and equal. Takes the same time for every text of the same length.
 pub(crate) fn is_same_secret(one: Option<&str>, other: Option<&str>) -> bool {
-    let equal = |one: &str, other: &str| aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes());
+    let equal = |one: &str, other: &str| {
+        aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes())
+    };
     one.zip(other).is_some_and(|(one, other)| equal(one, other).is_ok())
 }
 
@@ -142,7 +151,8 @@ pub(crate) struct IssuedRefresh {
 /// The result of verifying an access token.
 pub(crate) enum AccessCheck {
     Valid(UserSession),
-    /// The visitor should refresh. The session is there when the signature was right, and only the time is over.
+    /// The visitor should refresh. The session is there when the signature was right, and only the
+    /// time is over.
     TryRefresh {
         expired: Option<UserSession>,
     },
@@ -161,7 +171,8 @@ pub(crate) enum DatabaseCheck {
 /// The result of presenting a refresh token.
 pub(crate) enum Refreshed {
     Tokens(Box<IssuedAccess>, IssuedRefresh),
-    /// The session is gone, or the token is none of ours; what it says of the visitor when it was ours.
+    /// The session is gone, or the token is none of ours; what it says of the visitor when it was
+    /// ours.
     Unauthorised(Option<Bearer>),
     /// The token was used again after its child was used. The session has been ended.
     Theft(Bearer),
@@ -184,14 +195,21 @@ pub(crate) struct Bearer {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
-/// # let app = axum::Router::new().route("/api/login", axum::routing::post(login)).layer(sessions.layer());
+/// # let app = axum::Router::new()
+/// #     .route("/api/login", axum::routing::post(login))
+/// #     .layer(sessions.layer());
 /// # app.oneshot(http::Request::post("/api/login").body(axum::body::Body::empty())?).await?;
 /// # let mut lines = 0;
 /// // One line for each place where Alice is signed in.
 /// for handle in sessions.session_handles_of_user("alice").await? {
-///     let found: SessionInformation = sessions.session_information(&handle).await?.expect("it has not expired");
+///     let found: SessionInformation =
+///         sessions.session_information(&handle).await?.expect("it has not expired");
 ///     println!("since {:?}, until {:?}", found.created_at, found.expires_at);
 ///     assert_eq!((found.user_id.as_str(), found.handle), ("alice", handle));
 ///     assert!(found.created_at < found.expires_at);
@@ -219,8 +237,18 @@ pub struct SessionInformation {
 }
 
 impl Engine {
-    pub(crate) async fn new(store: Arc<dyn SessionStore>, settings: EngineSettings, clock: Clock) -> Result<Self, EngineError> {
-        let keys = KeyRing::open(store.clone(), settings.key_rotation_ms, settings.anonymous_algorithm, clock.now_ms()).await?;
+    pub(crate) async fn new(
+        store: Arc<dyn SessionStore>,
+        settings: EngineSettings,
+        clock: Clock,
+    ) -> Result<Self, EngineError> {
+        let keys = KeyRing::open(
+            store.clone(),
+            settings.key_rotation_ms,
+            settings.anonymous_algorithm,
+            clock.now_ms(),
+        )
+        .await?;
         Ok(Self { store, keys, settings, clock })
     }
 
@@ -315,7 +343,11 @@ impl Engine {
 
     /// Verifies an access token without asking the store for the session. Pure: changes nothing.
     pub(crate) async fn verify(&self, token: &str) -> Result<AccessCheck, EngineError> {
-        let Some(claims) = self.verified_payload(token, TokenKind::Access).await?.and_then(AccessClaims::from_payload) else {
+        let Some(claims) = self
+            .verified_payload(token, TokenKind::Access)
+            .await?
+            .and_then(AccessClaims::from_payload)
+        else {
             return Ok(AccessCheck::TryRefresh { expired: None });
         };
         Ok(if claims.expires_at <= self.clock.now_s() {
@@ -325,12 +357,16 @@ impl Engine {
         })
     }
 
-    /// Asks the store whether a session still exists, and promotes the refresh token that was issued with this access token when
-    /// this is its first use.
-    pub(crate) async fn check_database(&self, session: &UserSession) -> Result<DatabaseCheck, EngineError> {
+    /// Asks the store whether a session still exists, and promotes the refresh token that was
+    /// issued with this access token when this is its first use.
+    pub(crate) async fn check_database(
+        &self,
+        session: &UserSession,
+    ) -> Result<DatabaseCheck, EngineError> {
         let claims = &session.claims;
         let now = self.clock.now_ms();
-        let Some(parent) = claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim) else {
+        let Some(parent) = claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim)
+        else {
             let stored = self.store.load(&claims.session_handle).await?;
             return Ok(match stored {
                 Some(record) if record.expires_at > now => DatabaseCheck::Exists,
@@ -350,14 +386,17 @@ impl Engine {
             None => DatabaseCheck::Gone,
             Some((Rotation::Theft | Rotation::Replaced, _)) => DatabaseCheck::Exists,
             Some((Rotation::Current | Rotation::Promote, record)) => {
-                let inherited = Inherited { parent: None, anti_csrf: claims.anti_csrf_token.as_deref() };
-                DatabaseCheck::Promoted(self.issue_access(self.claims_of(&record, &own, inherited, now)).await?)
+                let inherited =
+                    Inherited { parent: None, anti_csrf: claims.anti_csrf_token.as_deref() };
+                DatabaseCheck::Promoted(
+                    self.issue_access(self.claims_of(&record, &own, inherited, now)).await?,
+                )
             }
         })
     }
 
-    /// Exchanges a refresh token for new tokens, with rotation and theft detection. `may_refresh` is asked with the
-    /// token's anti-CSRF token.
+    /// Exchanges a refresh token for new tokens, with rotation and theft detection. `may_refresh`
+    /// is asked with the token's anti-CSRF token.
     pub(crate) async fn refresh(
         &self,
         token: &str,
@@ -387,46 +426,74 @@ impl Engine {
             Judged::Expired(record) => Refreshed::Unauthorised(Some(bearer(record.anonymous_id))),
             Judged::Live(Rotation::Theft, record) => Refreshed::Theft(bearer(record.anonymous_id)),
             Judged::Live(Rotation::Current | Rotation::Promote | Rotation::Replaced, record) => {
-                let inherited = Inherited { parent: Some(&presented), anti_csrf: content.anti_csrf_token.as_deref() };
-                let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, inherited, now)?;
+                let inherited = Inherited {
+                    parent: Some(&presented),
+                    anti_csrf: content.anti_csrf_token.as_deref(),
+                };
+                let child = self.seal_refresh(
+                    &record.handle,
+                    &record.user_id,
+                    &record.anonymous_id,
+                    inherited,
+                    now,
+                )?;
                 let claims = self.claims_of(&record, &Hash1::of(&child.token), inherited, now);
                 Refreshed::Tokens(self.issue_access(claims).await?, child)
             }
         })
     }
 
-    async fn rotate(&self, shown: &Shown<'_>, now: Moment, on_theft: Write) -> Result<Judged, EngineError> {
-        rotate(&*self.store, shown, now, self.rotation_times(), |judged, _| write_of(judged, on_theft)).await
+    async fn rotate(
+        &self,
+        shown: &Shown<'_>,
+        now: Moment,
+        on_theft: Write,
+    ) -> Result<Judged, EngineError> {
+        rotate(&*self.store, shown, now, self.rotation_times(), |judged, _| {
+            write_of(judged, on_theft)
+        })
+        .await
     }
 
     fn rotation_times(&self) -> RotationTimes {
-        RotationTimes { validity_ms: self.settings.refresh_validity_ms, grace_ms: self.settings.refresh_grace_ms }
+        RotationTimes {
+            validity_ms: self.settings.refresh_validity_ms,
+            grace_ms: self.settings.refresh_grace_ms,
+        }
     }
 
-    /// Merges into the payload of a session, in the store only; the browser learns of it at the next refresh. `false` when there is
-    /// no such session.
-    pub(crate) async fn merge_by_handle(&self, handle: &str, update: &Map<String, Value>) -> Result<bool, EngineError> {
+    /// Merges into the payload of a session, in the store only; the browser learns of it at the
+    /// next refresh. `false` when there is no such session.
+    pub(crate) async fn merge_by_handle(
+        &self,
+        handle: &str,
+        update: &Map<String, Value>,
+    ) -> Result<bool, EngineError> {
         Ok(self.merge_stored(handle, update, self.clock.now_ms()).await?.is_some())
     }
 
-    /// Refuses a payload with which the token of a later refresh would be too large: a session must never become one that cannot be
-    /// refreshed.
+    /// Refuses a payload with which the token of a later refresh would be too large: a session must
+    /// never become one that cannot be refreshed.
     fn check_room(&self, record: &SessionRecord, now: u64) -> Result<(), PayloadError> {
         self.check_limit(&record.payload)?;
         // As long as the token that the next refresh makes can be.
         let (placeholder, anti_csrf) = (Hash1::of(""), Uuid::nil().to_string());
         let inherited = Inherited { parent: Some(&placeholder), anti_csrf: Some(&anti_csrf) };
-        self.claims_of(record, &placeholder, inherited, now).front_token(cookie::ACCESS_TOKEN).map(drop)
+        self.claims_of(record, &placeholder, inherited, now)
+            .front_token(cookie::ACCESS_TOKEN)
+            .map(drop)
     }
 
-    /// Refuses a payload that the app gives and does not allow. One that there was before stays good.
+    /// Refuses a payload that the app gives and does not allow. One that there was before stays
+    /// good.
     fn check_limit(&self, payload: &Map<String, Value>) -> Result<(), PayloadError> {
         let Some(limit) = self.settings.max_payload else { return Ok(()) };
         let bytes = serde_json::to_vec(payload).map_or(usize::MAX, |json| json.len());
         if bytes > limit { Err(PayloadError::OverLimit { bytes, limit }) } else { Ok(()) }
     }
 
-    /// Merges into the payload of a session and issues its access token anew, with the same expiry. `None` when the session is gone.
+    /// Merges into the payload of a session and issues its access token anew, with the same expiry.
+    /// `None` when the session is gone.
     pub(crate) async fn merge_online(
         &self,
         session: &UserSession,
@@ -445,9 +512,17 @@ impl Engine {
     }
 
     /// The app's data of a session on the server only. `None` when the session is gone.
-    pub(crate) async fn session_data(&self, handle: &str) -> Result<Option<Map<String, Value>>, EngineError> {
+    pub(crate) async fn session_data(
+        &self,
+        handle: &str,
+    ) -> Result<Option<Map<String, Value>>, EngineError> {
         let now = self.clock.now_ms();
-        Ok(self.store.load(handle).await?.filter(|record| record.expires_at > now).map(|record| record.data))
+        Ok(self
+            .store
+            .load(handle)
+            .await?
+            .filter(|record| record.expires_at > now)
+            .map(|record| record.data))
     }
 
     /// Lets `change` change it, with nobody else writing in between, and returns the outcome.
@@ -491,9 +566,9 @@ impl Engine {
         refused.map_or(Ok(record), |error| Err(error.into()))
     }
 
-    /// Gives a session another anonymousId, and all its tokens anew, because both name the id. The new refresh token is a child of the
-    /// current one, so that a lost response costs nothing; a browser whose session a sibling took over gets none. `None` when
-    /// the session is gone.
+    /// Gives a session another anonymousId, and all its tokens anew, because both name the id. The
+    /// new refresh token is a child of the current one, so that a lost response costs nothing; a
+    /// browser whose session a sibling took over gets none. `None` when the session is gone.
     pub(crate) async fn replace_anonymous_id(
         &self,
         session: &UserSession,
@@ -509,17 +584,35 @@ impl Engine {
             issued_at: Some(session.claims.issued_at.saturating_mul(1000)),
             by_access: true,
         };
-        let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), |_, record| {
-            record.anonymous_id.clone_from(&anonymous_id);
-            Write::Save
-        });
+        let judged = rotate(
+            &*self.store,
+            &shown,
+            self.clock.moment(),
+            self.rotation_times(),
+            |_, record| {
+                record.anonymous_id.clone_from(&anonymous_id);
+                Write::Save
+            },
+        );
         let Some((rotation, record)) = judged.await?.live() else { return Ok(None) };
         if matches!(rotation, Rotation::Theft | Rotation::Replaced) {
-            let claims = AccessClaims { issued_at: now / 1000, anonymous_id, custom: record.payload, ..session.claims.clone() };
+            let claims = AccessClaims {
+                issued_at: now / 1000,
+                anonymous_id,
+                custom: record.payload,
+                ..session.claims.clone()
+            };
             return Ok(Some((self.issue_access(claims).await?, None)));
         }
-        let inherited = Inherited { parent: Some(&own), anti_csrf: session.claims.anti_csrf_token.as_deref() };
-        let child = self.seal_refresh(&record.handle, &record.user_id, &record.anonymous_id, inherited, now)?;
+        let inherited =
+            Inherited { parent: Some(&own), anti_csrf: session.claims.anti_csrf_token.as_deref() };
+        let child = self.seal_refresh(
+            &record.handle,
+            &record.user_id,
+            &record.anonymous_id,
+            inherited,
+            now,
+        )?;
         let claims = self.claims_of(&record, &Hash1::of(&child.token), inherited, now);
         Ok(Some((self.issue_access(claims).await?, Some(child))))
     }
@@ -529,10 +622,19 @@ impl Engine {
         self.keys.rotate_static_key(self.clock.now_ms()).await
     }
 
-    /// The access token of a session anew, already expired, so that the browser refreshes at its next request.
-    pub(crate) async fn expire_access_token(&self, session: &UserSession) -> Result<Box<IssuedAccess>, EngineError> {
+    /// The access token of a session anew, already expired, so that the browser refreshes at its
+    /// next request.
+    pub(crate) async fn expire_access_token(
+        &self,
+        session: &UserSession,
+    ) -> Result<Box<IssuedAccess>, EngineError> {
         let now = self.clock.now_s();
-        self.issue_access(AccessClaims { issued_at: now, expires_at: now, ..session.claims.clone() }).await
+        self.issue_access(AccessClaims {
+            issued_at: now,
+            expires_at: now,
+            ..session.claims.clone()
+        })
+        .await
     }
 
     pub(crate) async fn revoke(&self, handle: &str) -> Result<bool, EngineError> {
@@ -548,7 +650,10 @@ impl Engine {
         Ok(ended)
     }
 
-    pub(crate) async fn revoke_all_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
+    pub(crate) async fn revoke_all_of_user(
+        &self,
+        user_id: &str,
+    ) -> Result<Vec<String>, EngineError> {
         Ok(self.store.remove_all_of_user(user_id).await?)
     }
 
@@ -561,10 +666,15 @@ impl Engine {
         let now = self.clock.now_ms();
         let record = self.store.load(handle).await?.filter(|record| record.expires_at > now);
         // Nobody sees the hash: the claims are never signed.
-        Ok(record.map(|record| UserSession { claims: self.claims_of(&record, &Hash1::of(""), Inherited::default(), now) }))
+        Ok(record.map(|record| UserSession {
+            claims: self.claims_of(&record, &Hash1::of(""), Inherited::default(), now),
+        }))
     }
 
-    pub(crate) async fn information(&self, handle: &str) -> Result<Option<SessionInformation>, EngineError> {
+    pub(crate) async fn information(
+        &self,
+        handle: &str,
+    ) -> Result<Option<SessionInformation>, EngineError> {
         let now = self.clock.now_ms();
         let record = self.store.load(handle).await?.filter(|record| record.expires_at > now);
         Ok(record.map(|record| SessionInformation {
@@ -577,7 +687,13 @@ impl Engine {
         }))
     }
 
-    fn claims_of(&self, record: &SessionRecord, own: &Hash1, inherited: Inherited<'_>, now: u64) -> AccessClaims {
+    fn claims_of(
+        &self,
+        record: &SessionRecord,
+        own: &Hash1,
+        inherited: Inherited<'_>,
+        now: u64,
+    ) -> AccessClaims {
         AccessClaims {
             user_id: record.user_id.clone(),
             session_handle: record.handle.clone(),
@@ -595,7 +711,9 @@ impl Engine {
     async fn issue_access(&self, claims: AccessClaims) -> Result<Box<IssuedAccess>, EngineError> {
         let front_token = claims.front_token(cookie::ACCESS_TOKEN)?;
         let key = self.keys.access_signing_key(self.clock.now_ms()).await?;
-        let token = jwt::sign_aside(TokenKind::Access, key, claims.to_payload()).await.ok_or(EngineError::Crypto)?;
+        let token = jwt::sign_aside(TokenKind::Access, key, claims.to_payload())
+            .await
+            .ok_or(EngineError::Crypto)?;
         Ok(Box::new(IssuedAccess { session: UserSession { claims }, token, front_token }))
     }
 
@@ -619,8 +737,13 @@ impl Engine {
         self.keys.refresh_keys().iter().find_map(|key| key.open(token))
     }
 
-    /// The payload of a token of this kind whose key, signature and issuer are right; expired or not.
-    async fn verified_payload(&self, token: &str, kind: TokenKind) -> Result<Option<Map<String, Value>>, EngineError> {
+    /// The payload of a token of this kind whose key, signature and issuer are right; expired or
+    /// not.
+    async fn verified_payload(
+        &self,
+        token: &str,
+        kind: TokenKind,
+    ) -> Result<Option<Map<String, Value>>, EngineError> {
         let Some(key_id) = jwt::key_id(token, kind) else { return Ok(None) };
         let key = self.keys.verifying_key(&key_id, self.clock.now_ms()).await?;
         Ok(key.and_then(|key| jwt::verify(token, &key, Some(&self.settings.issuer))))

@@ -11,7 +11,8 @@ use crate::{
     store::{Decide, FormerToken, SessionRecord, SessionStore, Write},
 };
 
-/// [`SessionStore::update`] for a session that has not expired. One that has is removed, and there is none.
+/// [`SessionStore::update`] for a session that has not expired. One that has is removed, and there
+/// is none.
 ///
 /// # Errors
 /// [`EngineError::ClockJumped`] when nobody can tell.
@@ -78,8 +79,9 @@ impl Judged {
     }
 }
 
-/// Judges the presented refresh token against the stored ones, and lets `then` say what to do with the record. A token that becomes the
-/// current one has done so by then, and the session lives for its validity from now on.
+/// Judges the presented refresh token against the stored ones, and lets `then` say what to do with
+/// the record. A token that becomes the current one has done so by then, and the session lives for
+/// its validity from now on.
 ///
 /// # Errors
 /// [`EngineError::ClockJumped`] when nobody can tell whether the session has expired.
@@ -98,14 +100,19 @@ pub(crate) async fn rotate(
             return end(moment);
         }
         let mut lineage = lineage_of(record);
-        let presented = Presented { hash: &hash, parent: parent.as_ref(), issued_at: shown.issued_at };
-        let judged =
-            if shown.by_access { lineage.judge_by_access(&presented) } else { lineage.judge(&presented, now, times.grace_ms) };
+        let presented =
+            Presented { hash: &hash, parent: parent.as_ref(), issued_at: shown.issued_at };
+        let judged = if shown.by_access {
+            lineage.judge_by_access(&presented)
+        } else {
+            lineage.judge(&presented, now, times.grace_ms)
+        };
         rotation = Some(judged);
         if judged == Rotation::Promote {
             lineage.promote(hash.clone(), now, times.grace_ms);
             remember(lineage, record);
-            // Never earlier than it was: by a clock that is far behind, the session would be over when somebody sets it.
+            // Never earlier than it was: by a clock that is far behind, the session would be over
+            // when somebody sets it.
             record.expires_at = now.saturating_add(times.validity_ms).max(record.expires_at);
         }
         then(judged, record)
@@ -120,12 +127,21 @@ pub(crate) async fn rotate(
 }
 
 fn lineage_of(record: &SessionRecord) -> Lineage<Hash2> {
-    let former = |token: &FormerToken| Former { hash: Hash2::from_store(&token.hash2), replaced_at: token.replaced_at };
-    Lineage { current: Hash2::from_store(&record.refresh_hash2), formers: record.former_tokens.iter().map(former).collect() }
+    let former = |token: &FormerToken| Former {
+        hash: Hash2::from_store(&token.hash2),
+        replaced_at: token.replaced_at,
+    };
+    Lineage {
+        current: Hash2::from_store(&record.refresh_hash2),
+        formers: record.former_tokens.iter().map(former).collect(),
+    }
 }
 
 fn remember(lineage: Lineage<Hash2>, record: &mut SessionRecord) {
-    let former = |token: Former<Hash2>| FormerToken { hash2: token.hash.into_string(), replaced_at: token.replaced_at };
+    let former = |token: Former<Hash2>| FormerToken {
+        hash2: token.hash.into_string(),
+        replaced_at: token.replaced_at,
+    };
     record.refresh_hash2 = lineage.current.into_string();
     record.former_tokens = lineage.formers.into_iter().map(former).collect();
 }

@@ -24,7 +24,8 @@ pub(crate) fn looks_like_one(text: &str) -> bool {
     text.rsplit_once('.').is_some_and(|(_, version)| version == VERSION)
 }
 
-/// The contents of a refresh token. `anonymousId` is ours: the id must survive when this is the only token that is left.
+/// The contents of a refresh token. `anonymousId` is ours: the id must survive when this is the
+/// only token that is left.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RefreshContent {
@@ -50,14 +51,16 @@ pub(crate) fn tenant_of(session_handle: &str) -> &str {
 pub(crate) struct Inherited<'a> {
     /// The hash of the token it was obtained with; `None` at creation and once promoted.
     pub(crate) parent: Option<&'a Hash1>,
-    /// The same for the whole life of a session, so that tabs that refresh at the same time do not lock each other out.
+    /// The same for the whole life of a session, so that tabs that refresh at the same time do not
+    /// lock each other out.
     pub(crate) anti_csrf: Option<&'a str>,
 }
 
 /// Encrypts and decrypts refresh tokens. AES-256-GCM, so that a token that decrypts was made by us.
 pub(crate) struct RefreshKey {
     tokens: LessSafeKey,
-    /// Another secret, which nobody can tell from tokens: what ids of first visits are derived with.
+    /// Another secret, which nobody can tell from tokens: what ids of first visits are derived
+    /// with.
     ids: hmac::Key,
 }
 
@@ -76,7 +79,10 @@ impl RefreshKey {
         let bytes = STANDARD.decode(text).map_err(|error| StoreError::damaged_by(what, error))?;
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| StoreError::damaged(what))?;
         let ids = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), IDS);
-        Ok(Self { tokens: LessSafeKey::new(key), ids: hmac::Key::new(hmac::HMAC_SHA256, ids.as_ref()) })
+        Ok(Self {
+            tokens: LessSafeKey::new(key),
+            ids: hmac::Key::new(hmac::HMAC_SHA256, ids.as_ref()),
+        })
     }
 
     /// The same bytes for the same parts, and nobody outside can tell which.
@@ -115,7 +121,11 @@ impl RefreshKey {
         };
         let mut sealed = serde_json::to_vec(&content).map_err(|_| EngineError::Crypto)?;
         self.tokens
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(VERSION.as_bytes()), &mut sealed)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(VERSION.as_bytes()),
+                &mut sealed,
+            )
             .map_err(|_| EngineError::Crypto)?;
         Ok([&URL_SAFE_NO_PAD.encode(sealed), nonce_text.as_str(), VERSION].join("."))
     }
@@ -129,8 +139,14 @@ impl RefreshKey {
         }
         let nonce: [u8; NONCE_LEN] = URL_SAFE_NO_PAD.decode(nonce_text).ok()?.try_into().ok()?;
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let json =
-            self.tokens.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(VERSION.as_bytes()), &mut bytes).ok()?;
+        let json = self
+            .tokens
+            .open_in_place(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(VERSION.as_bytes()),
+                &mut bytes,
+            )
+            .ok()?;
         let content: RefreshContent = serde_json::from_slice(json).ok()?;
         (content.nonce == nonce_text && is_anonymous_id(&content.anonymous_id)).then_some(content)
     }
@@ -159,7 +175,8 @@ impl Hash1 {
     }
 }
 
-/// SHA-256 of [`Hash1`] in hex: what the store keeps, so that a stolen database forges no access token's claim.
+/// SHA-256 of [`Hash1`] in hex: what the store keeps, so that a stolen database forges no access
+/// token's claim.
 #[derive(Clone)]
 pub(crate) struct Hash2(String);
 
@@ -212,14 +229,20 @@ mod tests {
     fn opens_what_it_sealed() {
         let key = key();
         let parent = Hash1::of("parent");
-        let token = key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }, 7).unwrap();
+        let token = key
+            .seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }, 7)
+            .unwrap();
         let content = key.open(&token).unwrap();
         assert_eq!((content.session_handle.as_str(), content.user_id.as_str()), ("handle", "user"));
         assert_eq!(content.anonymous_id, ID);
         assert_eq!(content.issued_at, Some(7));
         assert_eq!(content.parent_refresh_token_hash1.as_deref(), Some(parent.as_str()));
         assert!(looks_like_one(&token));
-        assert_ne!(token, key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }, 7).unwrap());
+        assert_ne!(
+            token,
+            key.seal("handle", "user", ID, Inherited { parent: Some(&parent), anti_csrf: None }, 7)
+                .unwrap()
+        );
     }
 
     #[test]
@@ -228,7 +251,16 @@ mod tests {
         assert!(key().open(&token).is_none(), "another key's token");
         let key = key();
         let token = key.seal("handle", "user", ID, Inherited::default(), 7).unwrap();
-        for bad in ["", ".", "..V2", "a.b.V2", "a.b.c.V2", &token.replace(".V2", ".V1"), &format!("{token}.x"), &token[1..]] {
+        for bad in [
+            "",
+            ".",
+            "..V2",
+            "a.b.V2",
+            "a.b.c.V2",
+            &token.replace(".V2", ".V1"),
+            &format!("{token}.x"),
+            &token[1..],
+        ] {
             assert!(key.open(bad).is_none(), "{bad}");
         }
     }
@@ -244,8 +276,14 @@ mod tests {
 
     #[test]
     fn hashes_are_those_of_the_reference() {
-        assert_eq!(Hash1::of("abc").as_str(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(Hash1::of("abc").hash2(), Hash2::from_store(&sha256_hex(Hash1::of("abc").as_str().as_bytes())));
+        assert_eq!(
+            Hash1::of("abc").as_str(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(
+            Hash1::of("abc").hash2(),
+            Hash2::from_store(&sha256_hex(Hash1::of("abc").as_str().as_bytes()))
+        );
         assert_ne!(Hash1::of("abc").hash2(), Hash1::of("abd").hash2());
         assert_ne!(Hash1::of("abc").hash2(), Hash2::from_store(""));
     }

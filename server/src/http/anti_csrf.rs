@@ -1,11 +1,13 @@
-//! The protocol's own protection against requests that other websites send with a visitor's cookies.
+//! The protocol's own protection against requests that other websites send with a visitor's
+//! cookies.
 
 use super::request::{RequestFacts, Transfer};
 use crate::engine::is_same_secret;
 
-/// The proof that a request must show besides its cookies. The layer checks where requests come from (Fetch Metadata and `Origin`) in any case,
-/// which is enough for today's browsers; the other two are for those that send neither, and for parity with a SuperTokens back end.
-/// In header mode nothing is asked, because other websites cannot set headers.
+/// The proof that a request must show besides its cookies. The layer checks where requests come
+/// from (Fetch Metadata and `Origin`) in any case, which is enough for today's browsers; the other
+/// two are for those that send neither, and for parity with a SuperTokens back end. In header mode
+/// nothing is asked, because other websites cannot set headers.
 ///
 /// ```
 /// use passerby_server::{AntiCsrf, Sessions};
@@ -16,7 +18,8 @@ use crate::engine::is_same_secret;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
+/// # let builder =
+/// #     Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.anti_csrf(AntiCsrf::ViaToken).build().await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
 /// # let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
@@ -35,7 +38,8 @@ pub enum AntiCsrf {
     None,
     /// A header that other websites cannot set without asking: `rid`.
     ViaCustomHeader,
-    /// The session's own token in the header `anti-csrf`. Sessions that began under another mode end at their next refresh.
+    /// The session's own token in the header `anti-csrf`. Sessions that began under another mode
+    /// end at their next refresh.
     ViaToken,
 }
 
@@ -45,8 +49,14 @@ impl AntiCsrf {
         self == Self::ViaToken && transfer == Transfer::Cookie
     }
 
-    /// Whether a request may use a session whose tokens came this way and have this anti-CSRF token.
-    pub(crate) fn allows(self, facts: &RequestFacts, transfer: Transfer, token: Option<&str>) -> bool {
+    /// Whether a request may use a session whose tokens came this way and have this anti-CSRF
+    /// token.
+    pub(crate) fn allows(
+        self,
+        facts: &RequestFacts,
+        transfer: Transfer,
+        token: Option<&str>,
+    ) -> bool {
         match self {
             _ if transfer == Transfer::Header => true,
             Self::None => true,

@@ -32,13 +32,14 @@ pub(crate) enum AnonymousChange {
         transfer: Transfer,
         issued: Box<IssuedAnonymous>,
     },
-    /// The browser keeps its token, and the response announces this about it: a front token, or [`REMOVE`] where it holds an announcement alone.
+    /// The browser keeps its token, and the response announces this about it: a front token, or
+    /// [`REMOVE`] where it holds an announcement alone.
     Announce(String),
     Remove,
 }
 
-/// Everything that happened to the visitor's session during one request. A later change takes the place of an earlier one, so that
-/// the browser sees the outcome only.
+/// Everything that happened to the visitor's session during one request. A later change takes the
+/// place of an earlier one, so that the browser sees the outcome only.
 #[derive(Clone, Default)]
 pub(crate) struct Changes {
     pub(crate) user: UserChange,
@@ -48,7 +49,8 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// A new access token for a session that keeps its refresh token, which may itself be new in this response.
+    /// A new access token for a session that keeps its refresh token, which may itself be new in
+    /// this response.
     pub(crate) fn renew_access(&mut self, transfer: Transfer, access: Box<IssuedAccess>) {
         let (refresh, clear_other) = match std::mem::take(&mut self.user) {
             UserChange::Issue { refresh, clear_other, .. } => (refresh, clear_other),
@@ -58,12 +60,19 @@ impl Changes {
     }
 
     /// Writes the changes into the headers of a response, whatever its status.
-    pub(crate) fn attach(self, headers: &mut HeaderMap, facts: &RequestFacts, cookies: &CookieSettings, now_ms: u64) {
+    pub(crate) fn attach(
+        self,
+        headers: &mut HeaderMap,
+        facts: &RequestFacts,
+        cookies: &CookieSettings,
+        now_ms: u64,
+    ) {
         let mut out = Attached { headers, cookies, exposed: Vec::new(), touched: false };
         let has_other_session = !matches!(self.user, UserChange::Keep)
             || matches!(self.anonymous, AnonymousChange::Issue { .. } | AnonymousChange::Remove);
         if has_other_session {
-            // A form signed in or out. The SDK, which hears nothing of it, is to know nothing and ask.
+            // A form signed in or out. The SDK, which hears nothing of it, is to know nothing and
+            // ask.
             for name in &facts.script_cookies {
                 cookies.clear_script(name).into_iter().for_each(|cookie| out.cookie(cookie));
             }
@@ -76,9 +85,15 @@ impl Changes {
                     out.cookie(cookies.clear_legacy());
                 }
                 if clear_other {
-                    out.clear(if transfer == Transfer::Cookie { Transfer::Header } else { Transfer::Cookie });
+                    out.clear(if transfer == Transfer::Cookie {
+                        Transfer::Header
+                    } else {
+                        Transfer::Cookie
+                    });
                 }
-                if let Some(anti_csrf) = access.session.claims.anti_csrf_token.as_deref().filter(|_| refresh.is_some()) {
+                if let Some(anti_csrf) =
+                    access.session.claims.anti_csrf_token.as_deref().filter(|_| refresh.is_some())
+                {
                     out.token(names::header::ANTI_CSRF, anti_csrf);
                 }
                 match transfer {
@@ -101,7 +116,8 @@ impl Changes {
                 out.token(names::header::FRONT_TOKEN, &access.front_token);
             }
             UserChange::Clear => {
-                // The cookies of the request belong to the session that ended. The browser may hold another by now.
+                // The cookies of the request belong to the session that ended. The browser may hold
+                // another by now.
                 if facts.has_user_cookie {
                     out.clear(Transfer::Cookie);
                 }
@@ -117,7 +133,8 @@ impl Changes {
         match self.anonymous {
             AnonymousChange::Keep => {}
             AnonymousChange::Issue { transfer, issued } => {
-                // A token that came the other way would be taken for the visitor's again: with the old payload, or with an id that was forgotten.
+                // A token that came the other way would be taken for the visitor's again: with the
+                // old payload, or with an id that was forgotten.
                 match transfer {
                     Transfer::Cookie => {
                         let expires = issued.session.claims.expires_at.saturating_mul(1000);
@@ -137,7 +154,9 @@ impl Changes {
                 }
                 out.token(names::header::ANONYMOUS_FRONT_TOKEN, &issued.front_token);
             }
-            AnonymousChange::Announce(front_token) => out.token(names::header::ANONYMOUS_FRONT_TOKEN, &front_token),
+            AnonymousChange::Announce(front_token) => {
+                out.token(names::header::ANONYMOUS_FRONT_TOKEN, &front_token)
+            }
             AnonymousChange::Remove => {
                 if facts.has_anonymous_cookie || facts.transfer == Transfer::Cookie {
                     out.cookie(cookies.clear_anonymous());
@@ -180,7 +199,9 @@ impl Attached<'_> {
     }
 
     fn clear_former(&mut self, facts: &RequestFacts) {
-        if let Some(cookie) = self.cookies.clear_former_anonymous().filter(|_| facts.has_former_anonymous_cookie) {
+        if let Some(cookie) =
+            self.cookies.clear_former_anonymous().filter(|_| facts.has_former_anonymous_cookie)
+        {
             self.cookie(cookie);
         }
     }
@@ -238,8 +259,12 @@ mod tests {
     fn exposed_headers_are_merged_name_by_name() {
         let mut headers = HeaderMap::new();
         assert_eq!(expose(&headers, &["front-token"]), "front-token");
-        headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-count, st-anonymous-front-token"));
-        headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Anti-CSRF,"));
+        headers.append(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("x-count, st-anonymous-front-token"),
+        );
+        headers
+            .append(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Anti-CSRF,"));
         assert_eq!(
             expose(&headers, &["front-token", "anti-csrf", "front-token"]),
             "x-count, st-anonymous-front-token, Anti-CSRF, front-token"

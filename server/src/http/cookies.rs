@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderValue, header};
 use passerby_protocol::names::cookie;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// The characters that JavaScript's `encodeURIComponent` leaves alone; the peers' cookie library uses it.
+/// The characters that JavaScript's `encodeURIComponent` leaves alone; the peers' cookie library
+/// uses it.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -37,8 +38,8 @@ pub(crate) enum SameSite {
 pub(crate) struct CookieSettings {
     pub(crate) secure: bool,
     pub(crate) same_site: SameSite,
-    /// Whether browsers keep them apart by the site that the visitor sees in the address bar. Only such cookies reach a page in another site's
-    /// frame where third-party cookies are blocked.
+    /// Whether browsers keep them apart by the site that the visitor sees in the address bar. Only
+    /// such cookies reach a page in another site's frame where third-party cookies are blocked.
     pub(crate) partitioned: bool,
     pub(crate) domain: Option<String>,
     pub(crate) refresh_path: String,
@@ -58,8 +59,13 @@ impl CookieSettings {
         let names = std::iter::once(&self.anonymous_name).chain(&self.former_anonymous_name);
         names
             .flat_map(|name| {
-                let (bound_to_host, former) = (name.starts_with(cookie::HOST_PREFIX), *name != self.anonymous_name);
-                values(headers, name).into_iter().map(move |value| PresentedCookie { value, bound_to_host, former })
+                let (bound_to_host, former) =
+                    (name.starts_with(cookie::HOST_PREFIX), *name != self.anonymous_name);
+                values(headers, name).into_iter().map(move |value| PresentedCookie {
+                    value,
+                    bound_to_host,
+                    former,
+                })
             })
             .collect()
     }
@@ -86,19 +92,26 @@ impl CookieSettings {
         self.set(cookie::REFRESH_TOKEN, "", &self.refresh_path, 0)
     }
 
-    /// Removes what a former configuration left; nothing when none is known. Never touches a cookie of the present one.
+    /// Removes what a former configuration left; nothing when none is known. Never touches a cookie
+    /// of the present one.
     pub(crate) fn clear_older(&self) -> Vec<HeaderValue> {
         let of_before = |domain| Self { domain, partitioned: false, ..self.clone() };
         let elsewhere = self.older_domain.clone().map(of_before);
         // Browsers keep both of a name, one partitioned and one not.
         let unpartitioned = self.partitioned.then(|| of_before(self.domain.clone()));
-        elsewhere.into_iter().chain(unpartitioned).flat_map(|older| [older.clear_access(), older.clear_refresh()]).collect()
+        elsewhere
+            .into_iter()
+            .chain(unpartitioned)
+            .flat_map(|older| [older.clear_access(), older.clear_refresh()])
+            .collect()
     }
 
     /// Removes a cookie that the SDK wrote, with the domain of ours and without.
     pub(crate) fn clear_script(&self, name: &str) -> Vec<HeaderValue> {
         let own = self.domain.is_some().then(|| self.set(name, "", "/", 0));
-        own.into_iter().chain([Self { domain: None, ..self.clone() }.set(name, "", "/", 0)]).collect()
+        own.into_iter()
+            .chain([Self { domain: None, ..self.clone() }.set(name, "", "/", 0)])
+            .collect()
     }
 
     pub(crate) fn clear_anonymous(&self) -> HeaderValue {
@@ -116,13 +129,16 @@ impl CookieSettings {
     fn set(&self, name: &str, value: &str, path: &str, expires_ms: u64) -> HeaderValue {
         let seconds = i64::try_from(expires_ms / 1000).unwrap_or(i64::MAX);
         // Cookie dates have four-digit years.
-        let latest = OffsetDateTime::from_unix_timestamp(253_402_300_799).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let latest = OffsetDateTime::from_unix_timestamp(253_402_300_799)
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let expires = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(latest).min(latest);
         let value = utf8_percent_encode(value, COMPONENT).to_string();
-        // Browsers take such a cookie, also one that clears, only with `Secure` and without `Domain`.
+        // Browsers take such a cookie, also one that clears, only with `Secure` and without
+        // `Domain`.
         let bound_to_host = name.starts_with(cookie::HOST_PREFIX);
         let secure = self.secure || bound_to_host;
-        let cookie = Cookie::build((name, value)).path(path).expires(expires).http_only(true).secure(secure);
+        let cookie =
+            Cookie::build((name, value)).path(path).expires(expires).http_only(true).secure(secure);
         let mut cookie = cookie.partitioned(self.partitioned).same_site(match self.same_site {
             SameSite::Lax => ::cookie::SameSite::Lax,
             SameSite::None => ::cookie::SameSite::None,
@@ -130,7 +146,8 @@ impl CookieSettings {
         if let Some(domain) = self.domain.as_ref().filter(|_| !bound_to_host) {
             cookie = cookie.domain(domain);
         }
-        // Names, paths and domains were checked when the server was configured, and the value is encoded.
+        // Names, paths and domains were checked when the server was configured, and the value is
+        // encoded.
         HeaderValue::from_str(&cookie.build().to_string()).unwrap_or(HeaderValue::from_static(""))
     }
 }
@@ -146,16 +163,19 @@ pub(crate) struct PresentedCookie {
 
 /// No token of ours is longer. What is longer is not looked at, because it costs time.
 pub(crate) const LONGEST_TOKEN: usize = 8192;
-/// Of several cookies of one name so many are looked at. Browsers send those of longer paths and older ones first.
+/// Of several cookies of one name so many are looked at. Browsers send those of longer paths and
+/// older ones first.
 const MOST_OF_A_NAME: usize = 8;
 
-/// The values of the cookies of a request that have exactly this name, in order, percent-decoded. Empty ones count as absent, and so do those
-/// that are too long or too many.
+/// The values of the cookies of a request that have exactly this name, in order, percent-decoded.
+/// Empty ones count as absent, and so do those that are too long or too many.
 pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
     all(headers, name)
         .filter(|value| value.len() <= LONGEST_TOKEN)
         .take(MOST_OF_A_NAME)
-        .map(|value| percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into))
+        .map(|value| {
+            percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into)
+        })
         .collect()
 }
 
@@ -198,12 +218,16 @@ mod tests {
         let text = settings().refresh("a=b+c/d.e_f-g", 1_700_000_000_000);
         assert_eq!(
             text,
-            "sRefreshToken=a%3Db%2Bc%2Fd.e_f-g; HttpOnly; SameSite=Lax; Secure; Path=/auth/session/refresh; Expires=Tue, 14 Nov 2023 22:13:20 GMT"
+            "sRefreshToken=a%3Db%2Bc%2Fd.e_f-g; HttpOnly; SameSite=Lax; Secure; \
+             Path=/auth/session/refresh; Expires=Tue, 14 Nov 2023 22:13:20 GMT"
         );
-        let cleared = CookieSettings { secure: false, domain: Some("example.com".into()), ..settings() }.clear_access();
+        let cleared =
+            CookieSettings { secure: false, domain: Some("example.com".into()), ..settings() }
+                .clear_access();
         assert_eq!(
             cleared,
-            "sAccessToken=; HttpOnly; SameSite=Lax; Path=/; Domain=example.com; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+            "sAccessToken=; HttpOnly; SameSite=Lax; Path=/; Domain=example.com; Expires=Thu, 01 \
+             Jan 1970 00:00:00 GMT"
         );
     }
 
@@ -211,8 +235,8 @@ mod tests {
     fn a_partitioned_cookie_is_cleared_as_one_and_leaves_none_of_before() {
         let (same_site, domain) = (SameSite::None, Some("example.com".to_owned()));
         let embedded = CookieSettings { same_site, domain, partitioned: true, ..settings() };
-        let attributes =
-            "HttpOnly; SameSite=None; Partitioned; Secure; Path=/; Domain=example.com; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+        let attributes = "HttpOnly; SameSite=None; Partitioned; Secure; Path=/; \
+            Domain=example.com; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
         assert_eq!(embedded.clear_access(), format!("sAccessToken=; {attributes}"));
         let older = embedded.clear_older();
         assert_eq!(older[0], format!("sAccessToken=; {}", attributes.replace("Partitioned; ", "")));
@@ -231,8 +255,20 @@ mod tests {
     #[test]
     fn the_anonymous_cookie_asks_for_400_days_at_most() {
         let day = 24 * 3600 * 1000;
-        assert!(settings().anonymous("t", u64::MAX, 0).to_str().unwrap().ends_with("Expires=Fri, 05 Feb 1971 00:00:00 GMT"));
-        assert!(settings().anonymous("t", day, 0).to_str().unwrap().ends_with("Expires=Fri, 02 Jan 1970 00:00:00 GMT"));
+        assert!(
+            settings()
+                .anonymous("t", u64::MAX, 0)
+                .to_str()
+                .unwrap()
+                .ends_with("Expires=Fri, 05 Feb 1971 00:00:00 GMT")
+        );
+        assert!(
+            settings()
+                .anonymous("t", day, 0)
+                .to_str()
+                .unwrap()
+                .ends_with("Expires=Fri, 02 Jan 1970 00:00:00 GMT")
+        );
     }
 
     #[test]
@@ -244,25 +280,41 @@ mod tests {
             ..settings()
         };
         let text = named.clear_anonymous();
-        assert_eq!(text, "__Host-t=; HttpOnly; SameSite=Lax; Secure; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(
+            text,
+            "__Host-t=; HttpOnly; SameSite=Lax; Secure; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 \
+             GMT"
+        );
     }
 
     #[test]
     fn looks_at_no_more_than_a_few_and_none_that_is_too_long() {
         let mut headers = HeaderMap::new();
         let many = (0..700).map(|number| format!("a={number}")).collect::<Vec<_>>().join("; ");
-        headers.append(header::COOKIE, HeaderValue::from_str(&format!("a={}; {many}", "x".repeat(8193))).unwrap());
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_str(&format!("a={}; {many}", "x".repeat(8193))).unwrap(),
+        );
         assert_eq!(values(&headers, "a"), ["0", "1", "2", "3", "4", "5", "6", "7"]);
         let mut long = HeaderMap::new();
-        long.append(header::COOKIE, HeaderValue::from_str(&format!("a={}", "x".repeat(8193))).unwrap());
+        long.append(
+            header::COOKIE,
+            HeaderValue::from_str(&format!("a={}", "x".repeat(8193))).unwrap(),
+        );
         assert!(values(&long, "a").is_empty() && is_there(&long, "a") && !is_there(&long, "b"));
     }
 
     #[test]
     fn reads_exact_names_from_any_number_of_lines() {
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("sAccessToken=a%3D; xsAccessToken=b;sAccessToken=c"));
-        headers.append(header::COOKIE, HeaderValue::from_static("sAccessToken2=d; sAccessToken=; sAccessToken; %=%zz"));
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("sAccessToken=a%3D; xsAccessToken=b;sAccessToken=c"),
+        );
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("sAccessToken2=d; sAccessToken=; sAccessToken; %=%zz"),
+        );
         assert_eq!(values(&headers, "sAccessToken"), ["a=", "c"]);
         // Of other software, as browsers send it.
         let line = b"city=K\xc3\xb6ln; broken=\xff; sAccessToken=e";

@@ -1,5 +1,5 @@
-//! The origins that the check lets through besides websites: packaged apps, whose origins have schemes that it does not know, and forms of
-//! sign-in providers.
+//! The origins that the check lets through besides websites: packaged apps, whose origins have
+//! schemes that it does not know, and forms of sign-in providers.
 
 use http::{HeaderValue, Method, header, request::Parts};
 
@@ -25,8 +25,9 @@ impl Exempt {
     pub(crate) fn hide(&self, parts: &mut Parts) {
         let mut origins = parts.headers.get_all(header::ORIGIN).iter();
         let (Some(origin), None) = (origins.next(), origins.next()) else { return };
-        let posts =
-            |(from, path): &(HeaderValue, String)| from == origin && parts.method == Method::POST && parts.uri.path() == path;
+        let posts = |(from, path): &(HeaderValue, String)| {
+            from == origin && parts.method == Method::POST && parts.uri.path() == path
+        };
         if !self.apps.contains(origin) && !self.forms.iter().any(posts) {
             return;
         }

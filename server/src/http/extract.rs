@@ -11,9 +11,10 @@ use http::request::Parts;
 use super::{refused::SessionRejection, visitor::Visitor};
 use crate::principal::{Principal, UserSession};
 
-/// A signed-in user who satisfies the [global claim validators](crate::SessionsBuilder::claim_validator), told by the access token
-/// alone. A visitor without user session is refused with 401 `unauthorised`, one whose
-/// access token has expired with 401 `try refresh token`; nothing is cleared. After a revocation the token stays good until it
+/// A signed-in user who satisfies the [global claim
+/// validators](crate::SessionsBuilder::claim_validator), told by the access token alone. A visitor
+/// without user session is refused with 401 `unauthorised`, one whose access token has expired with
+/// 401 `try refresh token`; nothing is cleared. After a revocation the token stays good until it
 /// expires; where that is too long, use [`CheckedUser`].
 ///
 /// ```
@@ -24,14 +25,27 @@ use crate::principal::{Principal, UserSession};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// let sessions = Sessions::builder()
+///     .api_domain("http://localhost:3000")
+///     .store(MemoryStore::new())
+///     .build()
+///     .await?;
 /// let app = Router::new()
-///     .route("/api/orders", get(|user: User| async move { format!("orders of {}", user.user_id()) }))
+///     .route(
+///         "/api/orders",
+///         get(|user: User| async move { format!("orders of {}", user.user_id()) }),
+///     )
 ///     .route("/api/password", get(|user: CheckedUser| async move { user.handle().to_owned() }))
 ///     .route("/account", get(|user: PageUser| async move { user.user_id().to_owned() }))
-///     .route("/api/cart", get(|principal: Principal| async move { principal.anonymous_id().to_owned() }))
+///     .route(
+///         "/api/cart",
+///         get(|principal: Principal| async move { principal.anonymous_id().to_owned() }),
+///     )
 ///     .layer(sessions.layer());
-/// let visit = |path: &str, accept: &str| app.clone().oneshot(Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap());
+/// let visit = |path: &str, accept: &str| {
+///     app.clone()
+///         .oneshot(Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap())
+/// };
 ///
 /// // A visitor who has never been here:
 /// assert_eq!(visit("/api/cart", "*/*").await?.status(), 200);
@@ -46,8 +60,9 @@ use crate::principal::{Principal, UserSession};
 #[derive(Clone, Debug)]
 pub struct User(pub UserSession);
 
-/// A signed-in user whose session was looked up in the store, so that a revocation counts at once. Refuses like [`User`]; a revoked
-/// session is cleared, and the visitor is anonymous with the same response.
+/// A signed-in user whose session was looked up in the store, so that a revocation counts at once.
+/// Refuses like [`User`]; a revoked session is cleared, and the visitor is anonymous with the same
+/// response.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -59,7 +74,11 @@ pub struct User(pub UserSession);
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// # let login = |visitor: Visitor| async move { visitor.sign_in("alice").await.map(drop) };
 /// let app = Router::new()
 ///     .route("/api/password", post(|user: CheckedUser| async move { user.user_id().to_owned() }))
@@ -68,7 +87,14 @@ pub struct User(pub UserSession);
 /// # let request = |path: &str| Request::post(path).header("st-auth-mode", "header");
 /// # let signed_in = app.clone().oneshot(request("/api/login").body(Body::empty())?).await?;
 /// # let bearer = format!("Bearer {}", signed_in.headers()["st-access-token"].to_str()?);
-/// # let send = || app.clone().oneshot(request("/api/password").header("authorization", &bearer).body(Body::empty()).unwrap());
+/// # let send = || {
+/// #     app.clone().oneshot(
+/// #         request("/api/password")
+/// #             .header("authorization", &bearer)
+/// #             .body(Body::empty())
+/// #             .unwrap(),
+/// #     )
+/// # };
 /// assert_eq!(send().await?.status(), 200);
 /// sessions.revoke_all_sessions_of_user("alice").await?;
 /// // The access token is still valid: as a `User` she would pass.
@@ -79,8 +105,9 @@ pub struct User(pub UserSession);
 #[derive(Clone, Debug)]
 pub struct CheckedUser(pub UserSession);
 
-/// A signed-in user on a route that serves pages and scripts alike. Who has no valid user session is refused as the request wants it: a
-/// page load is [redirected to `/refresh-session`](crate::redirect_to_refresh), a script gets the 401 or 403 of [`User`].
+/// A signed-in user on a route that serves pages and scripts alike. A visitor without a valid user
+/// session is refused as the request wants it: a page load is [redirected to
+/// `/refresh-session`](crate::redirect_to_refresh), a script gets the 401 or 403 of [`User`].
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -92,10 +119,18 @@ pub struct CheckedUser(pub UserSession);
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// let account = |user: PageUser| async move { format!("account of {}", user.user_id()) };
 /// let app = Router::new().route("/account", get(account)).layer(sessions.layer());
-/// # let visit = |accept: &str| app.clone().oneshot(Request::get("/account").header(header::ACCEPT, accept).body(Body::empty()).unwrap());
+/// # let visit = |accept: &str| {
+/// #     app.clone().oneshot(
+/// #         Request::get("/account").header(header::ACCEPT, accept).body(Body::empty()).unwrap(),
+/// #     )
+/// # };
 /// let page = visit("text/html").await?;
 /// assert!(page.status().is_redirection());
 /// assert_eq!(page.headers()[header::LOCATION], "/refresh-session?redirectBack=%2Faccount");
@@ -180,7 +215,10 @@ impl<S: Sync> FromRequestParts<S> for Principal {
 impl<S: Sync> OptionalFromRequestParts<S> for Principal {
     type Rejection = SessionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionRejection> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Option<Self>, SessionRejection> {
         visitor(parts)?.optional_principal().await
     }
 }

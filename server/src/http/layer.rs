@@ -10,7 +10,9 @@ use axum::body::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use serde_json::json;
 use tower::{Layer, Service};
-use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError, ResponseForProtectionError, ResponseFuture};
+use tower_http::csrf::{
+    Csrf, CsrfLayer, ProtectionError, ResponseForProtectionError, ResponseFuture,
+};
 
 use super::{
     exempt::Exempt,
@@ -20,8 +22,8 @@ use super::{
 };
 use crate::sessions::Sessions;
 
-/// Gives every request its visitor, answers the session endpoints, and attaches tokens to responses. See
-/// [`Sessions::layer`](crate::Sessions::layer).
+/// Gives every request its visitor, answers the session endpoints, and attaches tokens to
+/// responses. See [`Sessions::layer`](crate::Sessions::layer).
 ///
 /// ```
 /// use axum::body::Body;
@@ -42,12 +44,18 @@ use crate::sessions::Sessions;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// let sessions = Sessions::builder()
+///     .api_domain("http://localhost:3000")
+///     .store(MemoryStore::new())
+///     .build()
+///     .await?;
 /// let service = ServiceBuilder::new().layer(sessions.layer()).service(service_fn(greet));
-/// let response = service.clone().oneshot(Request::get("/api/greeting").body(Body::empty())?).await?;
+/// let response =
+///     service.clone().oneshot(Request::get("/api/greeting").body(Body::empty())?).await?;
 /// assert!(response.headers().contains_key(header::SET_COOKIE), "a guest from now on");
 /// // What another website has a visitor's browser send is refused (see `CrossOrigin`).
-/// let forged = Request::post("/api/greeting").header("sec-fetch-site", "cross-site").body(Body::empty())?;
+/// let forged =
+///     Request::post("/api/greeting").header("sec-fetch-site", "cross-site").body(Body::empty())?;
 /// assert_eq!(service.oneshot(forged).await?.status(), 403);
 /// # Ok(())
 /// # }
@@ -69,8 +77,14 @@ pub struct SessionsLayer {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
-/// let app = service_fn(|_: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::from("the app"))) });
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
+/// let app = service_fn(|_: Request<Body>| async {
+///     Ok::<_, std::io::Error>(Response::new(Body::from("the app")))
+/// });
 /// let service: SessionsService<_> = sessions.layer().layer(app);
 /// // Answered before the app is asked.
 /// let keys = service.oneshot(Request::get("/auth/jwt/jwks.json").body(Body::empty())?).await?;
@@ -102,11 +116,14 @@ struct Checked<S> {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let builder = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
+/// # let builder =
+/// #     Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
 /// let sessions = builder.trusted_origin("https://pay.example.com").build().await?;
 /// let app = Router::new().route("/api/paid", post(|| async {})).layer(sessions.layer());
 /// let send = |origin: &str| {
-///     let request = Request::post("/api/paid").header("sec-fetch-site", "cross-site").header("origin", origin);
+///     let request = Request::post("/api/paid")
+///         .header("sec-fetch-site", "cross-site")
+///         .header("origin", origin);
 ///     app.clone().oneshot(request.body(Body::empty()).unwrap())
 /// };
 /// assert_eq!(send("https://pay.example.com").await?.status(), 200);
@@ -127,9 +144,13 @@ impl<S> Layer<S> for SessionsLayer {
     type Service = SessionsService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let csrf: CsrfLayer<CrossOrigin> = self.sessions.csrf().clone().with_rejection_response(CrossOrigin);
+        let csrf: CsrfLayer<CrossOrigin> =
+            self.sessions.csrf().clone().with_rejection_response(CrossOrigin);
         let sessions = self.sessions.clone();
-        SessionsService { checked: csrf.layer(Checked { inner, sessions: sessions.clone() }), sessions }
+        SessionsService {
+            checked: csrf.layer(Checked { inner, sessions: sessions.clone() }),
+            sessions,
+        }
     }
 }
 
@@ -140,7 +161,10 @@ impl<B: From<Bytes>> ResponseForProtectionError<B> for CrossOrigin {
 }
 
 fn cross_origin() -> Response<serde_json::Value> {
-    tracing::debug!("refused a state-changing request from another origin; list it with `trusted_origin` if it is yours");
+    tracing::debug!(
+        "refused a state-changing request from another origin; list it with `trusted_origin` if it \
+         is yours"
+    );
     let mut response = Response::new(json!({ "message": "cross-origin request refused" }));
     *response.status_mut() = StatusCode::FORBIDDEN;
     response
@@ -155,7 +179,8 @@ where
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
-    type Future = ResponseFuture<Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>>;
+    type Future =
+        ResponseFuture<Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.checked.poll_ready(context)
@@ -185,7 +210,8 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let sessions = self.sessions.clone();
-        // The service that was polled ready is the one to call; its fresh clone waits for the next request.
+        // The service that was polled ready is the one to call; its fresh clone waits for the next
+        // request.
         let fresh = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, fresh);
         Box::pin(async move {
@@ -229,6 +255,8 @@ pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Begun 
 
 fn json_response<B: From<Bytes>>(response: Response<serde_json::Value>) -> Response<B> {
     let mut response = response.map(|body| B::from(Bytes::from(body.to_string())));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

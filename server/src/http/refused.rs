@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::claims::InvalidClaim;
 
-/// Why a request that needs a session is refused. As a response: the status and JSON body that clients of the protocol know. Cookies that
-/// must be cleared along with it are attached by the layer.
+/// Why a request that needs a session is refused. As a response: the status and JSON body that
+/// clients of the protocol know. Cookies that must be cleared along with it are attached by the
+/// layer.
 ///
 /// ```
 /// use axum::response::IntoResponse as _;
@@ -19,7 +20,10 @@ use crate::claims::InvalidClaim;
 ///
 /// assert_eq!(SessionRejection::TryRefresh.message(), "try refresh token");
 /// let response = SessionRejection::TryRefresh.into_response();
-/// assert_eq!((response.status().as_u16(), &response.headers()["cache-control"]), (401, &http::HeaderValue::from_static("no-store")));
+/// assert_eq!(
+///     (response.status().as_u16(), &response.headers()["cache-control"]),
+///     (401, &http::HeaderValue::from_static("no-store"))
+/// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -27,20 +31,24 @@ pub enum SessionRejection {
     /// 401 `unauthorised`: there is no session of the kind that is needed, or it has ended.
     #[error("unauthorised")]
     Unauthorised,
-    /// 401 `try refresh token`: the access token has expired or cannot be verified; the browser should refresh and try again.
+    /// 401 `try refresh token`: the access token has expired or cannot be verified; the browser
+    /// should refresh and try again.
     #[error("try refresh token")]
     TryRefresh,
     /// 401 `token theft detected`: a refresh token was used again after its child was used.
     #[error("token theft detected")]
     TokenTheft,
-    /// 403 `invalid claim`: the session is good, but its access token does not satisfy these demands.
+    /// 403 `invalid claim`: the session is good, but its access token does not satisfy these
+    /// demands.
     #[error("invalid claim")]
     InvalidClaims(Vec<InvalidClaim>),
     /// 503: the session store cannot be asked. Nothing is cleared.
     #[error("the session store is not available")]
     Unavailable,
     /// 500: the route is not wrapped by [`Sessions::layer`](crate::Sessions::layer).
-    #[error("this route is not wrapped by `sessions.layer()`; add it to the router, after all routes")]
+    #[error(
+        "this route is not wrapped by `sessions.layer()`; add it to the router, after all routes"
+    )]
     LayerMissing,
 }
 
@@ -52,7 +60,9 @@ impl SessionRejection {
             Self::Unauthorised | Self::TryRefresh | Self::TokenTheft => {
                 StatusCode::from_u16(SESSION_EXPIRED_STATUS).unwrap_or(StatusCode::UNAUTHORIZED)
             }
-            Self::InvalidClaims(_) => StatusCode::from_u16(INVALID_CLAIM_STATUS).unwrap_or(StatusCode::FORBIDDEN),
+            Self::InvalidClaims(_) => {
+                StatusCode::from_u16(INVALID_CLAIM_STATUS).unwrap_or(StatusCode::FORBIDDEN)
+            }
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::LayerMissing => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -25,15 +25,17 @@ pub(crate) enum Transfer {
 /// The facts of a request that matter besides its tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestFacts {
-    /// Made by a script that can read the answer, so that a session may be minted, promoted or removed with it. Loading a page or an image
-    /// never does any of that, nor does a stream: they see what is there.
+    /// Made by a script that can read the answer, so that a session may be minted, promoted or
+    /// removed with it. Loading a page or an image never does any of that, nor does a stream: they
+    /// see what is there.
     pub(crate) is_api: bool,
     /// The facts that decide whether a visitor who has no session gets one.
     pub(crate) mint: MintFacts,
-    /// How a session that is created now shall travel. Cookies unless the request asks for headers: a client that says nothing may be
-    /// one that understands cookies only.
+    /// How a session that is created now shall travel. Cookies unless the request asks for headers:
+    /// a client that says nothing may be one that understands cookies only.
     pub(crate) transfer: Transfer,
-    /// The name that a visitor without a session gave themselves ([`names::header::ANONYMOUS_MODE`]).
+    /// The name that a visitor without a session gave themselves
+    /// ([`names::header::ANONYMOUS_MODE`]).
     pub(crate) anonymous_key: Option<String>,
     /// Not `GET` or `HEAD`, so that anti-CSRF is checked.
     pub(crate) is_unsafe: bool,
@@ -59,48 +61,72 @@ pub(crate) struct RequestFacts {
 }
 
 impl RequestFacts {
-    pub(crate) fn of(method: &Method, headers: &HeaderMap, settings: &CookieSettings, mint: &MintSettings) -> Self {
-        let says = |name: &str, value: &str| text(headers, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value));
+    pub(crate) fn of(
+        method: &Method,
+        headers: &HeaderMap,
+        settings: &CookieSettings,
+        mint: &MintSettings,
+    ) -> Self {
+        let says = |name: &str, value: &str| {
+            text(headers, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value))
+        };
         let anonymous_cookies = settings.anonymous_values(headers);
         let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
         let is_there = |name: &&str| !is_api && cookies::is_there(headers, name);
-        let known = [front_cookie::FRONT_TOKEN, front_cookie::ANONYMOUS_FRONT_TOKEN, front_cookie::LAST_UPDATE];
-        let anonymous_key =
-            text(headers, names::header::ANONYMOUS_MODE).filter(|key| first_key::is_key(key)).map(str::to_owned);
+        let known = [
+            front_cookie::FRONT_TOKEN,
+            front_cookie::ANONYMOUS_FRONT_TOKEN,
+            front_cookie::LAST_UPDATE,
+        ];
+        let anonymous_key = text(headers, names::header::ANONYMOUS_MODE)
+            .filter(|key| first_key::is_key(key))
+            .map(str::to_owned);
         let has_cookie = |name: &str| cookies::is_there(headers, name);
-        let is_user_token =
-            |token: &str| TokenKind::claimed_by(token) == Some(TokenKind::Access) || refresh_token::looks_like_one(token);
+        let is_user_token = |token: &str| {
+            TokenKind::claimed_by(token) == Some(TokenKind::Access)
+                || refresh_token::looks_like_one(token)
+        };
         Self {
             script_cookies: known.into_iter().filter(is_there).collect(),
             is_api,
             mint: MintFacts {
                 is_read_by_script: is_api && mint.readers.include_sender_of(headers),
-                is_wanted_page: mint.for_navigations && *method == Method::GET && shows_a_page(headers),
+                is_wanted_page: mint.for_navigations
+                    && *method == Method::GET
+                    && shows_a_page(headers),
                 is_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
                 has_key: anonymous_key.is_some(),
                 ends_session: false,
             },
-            transfer: if says(names::header::AUTH_MODE, "header") { Transfer::Header } else { Transfer::Cookie },
+            transfer: if says(names::header::AUTH_MODE, "header") {
+                Transfer::Header
+            } else {
+                Transfer::Cookie
+            },
             anonymous_key,
             is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
             anti_csrf: text(headers, names::header::ANTI_CSRF).map(str::to_owned),
             has_rid: headers.contains_key(names::header::RID),
             has_anonymous_cookie: !anonymous_cookies.is_empty(),
             has_former_anonymous_cookie: anonymous_cookies.iter().any(|cookie| cookie.former),
-            has_anonymous_bearer: bearer(headers).and_then(TokenKind::claimed_by) == Some(TokenKind::Anonymous),
+            has_anonymous_bearer: bearer(headers).and_then(TokenKind::claimed_by)
+                == Some(TokenKind::Anonymous),
             has_legacy_cookie: has_cookie(cookie::ID_REFRESH_TOKEN),
             has_user_cookie: has_cookie(cookie::ACCESS_TOKEN) || has_cookie(cookie::REFRESH_TOKEN),
             has_user_bearer: bearer(headers).is_some_and(is_user_token),
             page: None,
-            is_foreign_socket: headers.contains_key(header::SEC_WEBSOCKET_KEY) && !mint.readers.include_sender_of(headers),
+            is_foreign_socket: headers.contains_key(header::SEC_WEBSOCKET_KEY)
+                && !mint.readers.include_sender_of(headers),
         }
     }
 
-    /// For the refresh call, which names a visitor in `Accept` where the client must not send a header of ours. No other request may: every
-    /// website can have a browser send such a header without asking.
+    /// For the refresh call, which names a visitor in `Accept` where the client must not send a
+    /// header of ours. No other request may: every website can have a browser send such a header
+    /// without asking.
     pub(crate) fn with_key_of_accept(mut self, headers: &HeaderMap) -> Self {
         if self.anonymous_key.is_none() {
-            let key = text(headers, names::header::ACCEPT).and_then(|accept| accept.strip_prefix(names::FIRST_KEY_TYPE));
+            let key = text(headers, names::header::ACCEPT)
+                .and_then(|accept| accept.strip_prefix(names::FIRST_KEY_TYPE));
             self.anonymous_key = key.filter(|key| first_key::is_key(key)).map(str::to_owned);
             self.mint.has_key = self.anonymous_key.is_some();
         }
@@ -115,7 +141,8 @@ impl RequestFacts {
     }
 }
 
-/// Whose scripts can read what this server answers: those of its own origin, and of the websites that it serves.
+/// Whose scripts can read what this server answers: those of its own origin, and of the websites
+/// that it serves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readers {
     /// Origins as browsers write them.
@@ -123,8 +150,9 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    /// Browsers send `Origin` with every request of a script to another origin, and say by `Sec-Fetch-Site` where it comes from. A request
-    /// with neither is of the own origin, or of no browser.
+    /// Browsers send `Origin` with every request of a script to another origin, and say by
+    /// `Sec-Fetch-Site` where it comes from. A request with neither is of the own origin, or of no
+    /// browser.
     fn include_sender_of(&self, headers: &HeaderMap) -> bool {
         let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
         let is_listed = origin.is_some_and(|origin| self.origins.iter().any(|ours| ours == origin));
@@ -137,7 +165,8 @@ impl Readers {
     }
 }
 
-/// The origin of the address that the request was sent to, as far as a server behind a proxy can tell.
+/// The origin of the address that the request was sent to, as far as a server behind a proxy can
+/// tell.
 fn is_host_of(origin: &str, headers: &HeaderMap) -> bool {
     let host = origin.split_once("://").map(|(_, host)| host);
     host.is_some() && host == text(headers, header::HOST.as_str())
@@ -147,19 +176,23 @@ fn is_host_of(origin: &str, headers: &HeaderMap) -> bool {
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = text(headers, header::AUTHORIZATION.as_str())?;
     let (scheme, token) = value.split_once(' ')?;
-    Some(token.trim())
-        .filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= LONGEST_TOKEN)
+    Some(token.trim()).filter(|token| {
+        scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= LONGEST_TOKEN
+    })
 }
 
-/// Made by a script that can read the answer. Fetch Metadata tells; without it, who asks for HTML, or first for what pages consist of, is a
-/// browser that loads a page.
+/// Made by a script that can read the answer. Fetch Metadata tells; without it, who asks for HTML,
+/// or first for what pages consist of, is a browser that loads a page.
 ///
-/// `EventSource`, `WebSocket` and `sendBeacon` are a script's, but go beside the first request of a page, without the visitor's key: what
-/// they minted would be a second id, and no script would hear of it.
+/// `EventSource`, `WebSocket` and `sendBeacon` are a script's, but go beside the first request of a
+/// page, without the visitor's key: what they minted would be a second id, and no script would hear
+/// of it.
 fn made_by_script(headers: &HeaderMap) -> bool {
     let first_type = first_accepted(headers);
-    // A script that reads such a stream by `fetch` has the SDK's header, which nobody can give to an `EventSource`.
-    let is_event_source = first_type == "text/event-stream" && !headers.contains_key(names::header::RID);
+    // A script that reads such a stream by `fetch` has the SDK's header, which nobody can give to
+    // an `EventSource`.
+    let is_event_source =
+        first_type == "text/event-stream" && !headers.contains_key(names::header::RID);
     if is_event_source || headers.contains_key(header::SEC_WEBSOCKET_KEY) {
         return false;
     }
@@ -168,7 +201,9 @@ fn made_by_script(headers: &HeaderMap) -> bool {
         (_, Some(destination)) => destination == "empty",
         (Some(_), None) => true,
         (None, None) => {
-            let is_part = ["image/", "text/css", "font/", "video/", "audio/"].iter().any(|part| first_type.starts_with(part));
+            let is_part = ["image/", "text/css", "font/", "video/", "audio/"]
+                .iter()
+                .any(|part| first_type.starts_with(part));
             !is_part && !accepts_html(headers)
         }
     }
@@ -183,16 +218,22 @@ fn loads_a_page(headers: &HeaderMap) -> bool {
     }
 }
 
-/// A page in a tab, which somebody looks at: no frame, and nothing fetched ahead of a click that may never come.
+/// A page in a tab, which somebody looks at: no frame, and nothing fetched ahead of a click that
+/// may never come.
 fn shows_a_page(headers: &HeaderMap) -> bool {
     let ahead = ["sec-purpose", "purpose", "x-moz"]
         .into_iter()
         .any(|name| text(headers, name).is_some_and(|purpose| purpose.contains("prefetch")));
-    !ahead && loads_a_page(headers) && text(headers, "sec-fetch-dest").is_none_or(|destination| destination == "document")
+    !ahead
+        && loads_a_page(headers)
+        && text(headers, "sec-fetch-dest").is_none_or(|destination| destination == "document")
 }
 
 fn accepts_html(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")))
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")))
 }
 
 /// The media type that `Accept` names first; empty when it names none.
@@ -240,7 +281,10 @@ mod tests {
     }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
@@ -252,20 +296,48 @@ mod tests {
             (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], false),
             (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], false),
             (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")], true),
-            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "text/html")], true),
+            (
+                &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "text/html")],
+                true,
+            ),
             (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], false),
             (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "script")], false),
             // `sendBeacon`, `EventSource` and `WebSocket`, with and without Fetch Metadata.
-            (&[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "empty"), ("accept", "*/*")], false),
-            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "text/event-stream")], false),
+            (
+                &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "empty"), ("accept", "*/*")],
+                false,
+            ),
+            (
+                &[
+                    ("sec-fetch-mode", "cors"),
+                    ("sec-fetch-dest", "empty"),
+                    ("accept", "text/event-stream"),
+                ],
+                false,
+            ),
             (&[("accept", "text/event-stream")], false),
             (&[("sec-fetch-mode", "websocket"), ("sec-fetch-dest", "empty")], false),
             (&[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")], false),
             // Other types that scripts may accept.
-            (&[("sec-fetch-mode", "same-origin"), ("sec-fetch-dest", "empty"), ("accept", "image/png")], true),
+            (
+                &[
+                    ("sec-fetch-mode", "same-origin"),
+                    ("sec-fetch-dest", "empty"),
+                    ("accept", "image/png"),
+                ],
+                true,
+            ),
             (&[("accept", "application/json, text/event-stream")], true),
             (&[("accept", "text/event-stream"), ("rid", "anti-csrf")], true),
-            (&[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), ("accept", "text/event-stream"), ("rid", "x")], true),
+            (
+                &[
+                    ("sec-fetch-mode", "cors"),
+                    ("sec-fetch-dest", "empty"),
+                    ("accept", "text/event-stream"),
+                    ("rid", "x"),
+                ],
+                true,
+            ),
             (&[("accept", "application/json, image/*")], true),
             // Images, style sheets, fonts and films without Fetch Metadata.
             (&[("accept", "image/avif,image/webp,*/*;q=0.8")], false),
@@ -277,7 +349,12 @@ mod tests {
         ] {
             assert_eq!(facts(pairs).is_api, is_api, "{pairs:?}");
         }
-        assert!(!may_mint(&RequestFacts::of(&Method::OPTIONS, &HeaderMap::new(), &settings(), &with_pages())));
+        assert!(!may_mint(&RequestFacts::of(
+            &Method::OPTIONS,
+            &HeaderMap::new(),
+            &settings(),
+            &with_pages()
+        )));
     }
 
     #[test]
@@ -291,9 +368,17 @@ mod tests {
             (&[("accept", "image/*")], false),
             (&[("accept", "text/event-stream")], false),
             (&[("sec-fetch-mode", "no-cors")], false),
-            (&[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-purpose", "prefetch;prerender")], false),
+            (
+                &[
+                    ("sec-fetch-mode", "navigate"),
+                    ("sec-fetch-dest", "document"),
+                    ("sec-purpose", "prefetch;prerender"),
+                ],
+                false,
+            ),
         ] {
-            let with_pages = RequestFacts::of(&Method::GET, &headers(pairs), &settings(), &with_pages());
+            let with_pages =
+                RequestFacts::of(&Method::GET, &headers(pairs), &settings(), &with_pages());
             assert_eq!(self::may_mint(&with_pages), may_mint, "{pairs:?}");
             assert_eq!(self::may_mint(&facts(pairs)), facts(pairs).is_api, "{pairs:?}");
         }
@@ -301,11 +386,18 @@ mod tests {
 
     #[test]
     fn sees_the_anonymous_cookie_under_both_names() {
-        for (line, has, has_former) in
-            [("x=1", false, false), ("__Host-t=1", true, false), ("t=1", true, true), ("t=1; __Host-t=1", true, true)]
-        {
+        for (line, has, has_former) in [
+            ("x=1", false, false),
+            ("__Host-t=1", true, false),
+            ("t=1", true, true),
+            ("t=1; __Host-t=1", true, true),
+        ] {
             let facts = facts(&[("cookie", line)]);
-            assert_eq!((facts.has_anonymous_cookie, facts.has_former_anonymous_cookie), (has, has_former), "{line}");
+            assert_eq!(
+                (facts.has_anonymous_cookie, facts.has_former_anonymous_cookie),
+                (has, has_former),
+                "{line}"
+            );
         }
     }
 
@@ -318,7 +410,9 @@ mod tests {
 
     #[test]
     fn only_a_script_that_can_read_the_answer_gets_a_session() {
-        let ours = Readers { origins: vec!["https://www.example.com".into(), "capacitor://localhost".into()] };
+        let ours = Readers {
+            origins: vec!["https://www.example.com".into(), "capacitor://localhost".into()],
+        };
         let settings = MintSettings { readers: ours, ..MintSettings::default() };
         let script = [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")];
         for (pairs, reads) in [
@@ -333,7 +427,10 @@ mod tests {
             (&[("origin", "https://www.example.com")], true),
             (&[("origin", "https://api.example.com"), ("host", "api.example.com")], true),
             (&[("origin", "https://evil.example.com"), ("host", "api.example.com")], false),
-            (&[("origin", "https://www.example.com.evil.example"), ("host", "api.example.com")], false),
+            (
+                &[("origin", "https://www.example.com.evil.example"), ("host", "api.example.com")],
+                false,
+            ),
             (&[("origin", "null"), ("host", "null")], false),
         ] {
             let headers = headers(&[&script[..], pairs].concat());
@@ -351,7 +448,10 @@ mod tests {
         let named = in_the_refresh_call(&[("accept", accept)]);
         assert_eq!((named.anonymous_key.as_deref(), named.mint.has_key), (Some(key), true));
         assert_eq!(in_the_refresh_call(&[("accept", "*/*")]).anonymous_key, None);
-        let both = in_the_refresh_call(&[("accept", accept), ("st-anonymous-mode", "k2Xp0vT9sQ4mZ7bL1cR8wd")]);
+        let both = in_the_refresh_call(&[
+            ("accept", accept),
+            ("st-anonymous-mode", "k2Xp0vT9sQ4mZ7bL1cR8wd"),
+        ]);
         assert_eq!(both.anonymous_key.as_deref(), Some("k2Xp0vT9sQ4mZ7bL1cR8wd"));
     }
 

@@ -1,4 +1,5 @@
-//! Finds out who sent a request: reads its tokens, asks the engine, and notes what the response must carry.
+//! Finds out who sent a request: reads its tokens, asks the engine, and notes what the response
+//! must carry.
 
 use std::cmp::Reverse;
 
@@ -14,7 +15,10 @@ use super::{
     request::{RequestFacts, Transfer, bearer},
 };
 use crate::{
-    engine::{AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, Seed, Whose, jwt::TokenKind},
+    engine::{
+        AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, Seed, Whose,
+        jwt::TokenKind,
+    },
     principal::{AnonymousSession, UserSession},
     sessions::Sessions,
 };
@@ -32,7 +36,9 @@ pub(crate) enum Former {
 impl Former {
     fn of((prior, presented): (PriorIdentity, Option<PresentedAnonymous>)) -> Self {
         match (prior, presented.map(|presented| presented.check)) {
-            (PriorIdentity::Session, Some(AnonymousCheck::Valid { session, .. })) => Self::Anonymous(session),
+            (PriorIdentity::Session, Some(AnonymousCheck::Valid { session, .. })) => {
+                Self::Anonymous(session)
+            }
             (PriorIdentity::Id(id), _) => Self::Id(id),
             (PriorIdentity::Session | PriorIdentity::Unknown, _) => Self::Unknown,
         }
@@ -46,7 +52,8 @@ pub(crate) enum Who {
     Nobody(Former),
     Anonymous(AnonymousSession),
     User(UserSession, Transfer),
-    /// There is an access token, but it cannot be used. The session is there when nothing is wrong but that its time is over.
+    /// There is an access token, but it cannot be used. The session is there when nothing is wrong
+    /// but that its time is over.
     TryRefresh(Former, Option<UserSession>),
     /// The access token is valid, but the session was revoked or has expired.
     Ended(Former),
@@ -81,23 +88,32 @@ pub(crate) struct PresentedAnonymous {
 }
 
 impl PresentedAnonymous {
-    /// Of several tokens the one that ranks highest counts, whatever order they come in. First what it is worth; then how it came: a
-    /// `__Host-` cookie is this host's own doing, a header a script's, with what a sub-domain may have planted; then the newest, because it
-    /// has the latest payload.
+    /// Of several tokens the one that ranks highest counts, whatever order they come in. First what
+    /// it is worth; then how it came: a `__Host-` cookie is this host's own doing, a header a
+    /// script's, with what a sub-domain may have planted; then the newest, because it has the
+    /// latest payload.
     fn rank(&self) -> impl Ord {
         let (worth, issued_at) = match &self.check {
             AnonymousCheck::Valid { session, .. } => (2, session.claims.issued_at),
             AnonymousCheck::Expired { .. } => (1, 0),
             AnonymousCheck::Invalid => (0, 0),
         };
-        (worth, self.bound_to_host, self.transfer == Transfer::Header, issued_at, Reverse(self.token.clone()))
+        (
+            worth,
+            self.bound_to_host,
+            self.transfer == Transfer::Header,
+            issued_at,
+            Reverse(self.token.clone()),
+        )
     }
 
     fn fact(&self) -> AnonymousToken<'_> {
         let bound_to_host = self.bound_to_host;
         match &self.check {
             AnonymousCheck::Invalid => AnonymousToken::None,
-            AnonymousCheck::Expired { anonymous_id } => AnonymousToken::Expired { anonymous_id, bound_to_host },
+            AnonymousCheck::Expired { anonymous_id } => {
+                AnonymousToken::Expired { anonymous_id, bound_to_host }
+            }
             AnonymousCheck::Valid { session, .. } => AnonymousToken::Valid {
                 anonymous_id: session.anonymous_id(),
                 issued_at: session.claims.issued_at,
@@ -151,7 +167,11 @@ enum PresentedAccess {
 }
 
 /// Finds out who sent a request, and mints an anonymous session when there is none and may be one.
-pub(crate) async fn resolve(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> Resolved {
+pub(crate) async fn resolve(
+    sessions: &Sessions,
+    request: &Parts,
+    facts: &RequestFacts,
+) -> Resolved {
     match resolve_or_fail(sessions, request, facts).await {
         Ok(resolved) => resolved,
         Err(error) => {
@@ -161,7 +181,11 @@ pub(crate) async fn resolve(sessions: &Sessions, request: &Parts, facts: &Reques
     }
 }
 
-async fn resolve_or_fail(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> Result<Resolved, EngineError> {
+async fn resolve_or_fail(
+    sessions: &Sessions,
+    request: &Parts,
+    facts: &RequestFacts,
+) -> Result<Resolved, EngineError> {
     let headers = &request.headers;
     let former = async |user: Option<OldUser>| -> Result<Former, EngineError> {
         Ok(Former::of(prior(sessions, headers, facts, user.as_ref()).await?))
@@ -179,7 +203,9 @@ async fn resolve_or_fail(sessions: &Sessions, request: &Parts, facts: &RequestFa
             AccessCheck::Valid(session) if is_forged(sessions, facts, transfer, &session) => {
                 Resolved::of(Who::TryRefresh(Former::Id(session.claims.anonymous_id), None))
             }
-            AccessCheck::Valid(session) => user(sessions, session, transfer, request, facts).await?,
+            AccessCheck::Valid(session) => {
+                user(sessions, session, transfer, request, facts).await?
+            }
         },
         PresentedAccess::None => anonymous(sessions, request, facts).await?,
     })
@@ -203,8 +229,14 @@ fn access_token(headers: &HeaderMap, facts: &RequestFacts) -> PresentedAccess {
 }
 
 /// Whether another website may have made the visitor's browser send it.
-fn is_forged(sessions: &Sessions, facts: &RequestFacts, transfer: Transfer, session: &UserSession) -> bool {
-    facts.is_unsafe && !sessions.anti_csrf().allows(facts, transfer, session.claims.anti_csrf_token.as_deref())
+fn is_forged(
+    sessions: &Sessions,
+    facts: &RequestFacts,
+    transfer: Transfer,
+    session: &UserSession,
+) -> bool {
+    facts.is_unsafe
+        && !sessions.anti_csrf().allows(facts, transfer, session.claims.anti_csrf_token.as_deref())
 }
 
 /// A user whose token is valid, as the database has the session.
@@ -223,25 +255,32 @@ async fn user(
         Former::Id(session.claims.anonymous_id.clone())
     };
     let promotes = facts.is_api && session.claims.parent_refresh_token_hash1.is_some();
-    let who = match if promotes { Some(sessions.engine().check_database(&session).await?) } else { None } {
-        None | Some(DatabaseCheck::Exists) => Who::User(session, transfer),
-        Some(DatabaseCheck::Gone) => Who::Ended(beside.clone()),
-        Some(DatabaseCheck::Promoted(access)) => {
-            let session = access.session.clone();
-            changes.renew_access(transfer, access);
-            Who::User(session, transfer)
-        }
-    };
+    let who =
+        match if promotes { Some(sessions.engine().check_database(&session).await?) } else { None }
+        {
+            None | Some(DatabaseCheck::Exists) => Who::User(session, transfer),
+            Some(DatabaseCheck::Gone) => Who::Ended(beside.clone()),
+            Some(DatabaseCheck::Promoted(access)) => {
+                let session = access.session.clone();
+                changes.renew_access(transfer, access);
+                Who::User(session, transfer)
+            }
+        };
     let beside = match (&who, beside) {
-        // A late answer may have brought it, or somebody planted the user tokens. It stays: an answer that removed it could come after the one
-        // to a sign-out, and take the visitor's new cookie away. The end of the session replaces it, and its payload counts no more.
+        // A late answer may have brought it, or somebody planted the user tokens. It stays: an
+        // answer that removed it could come after the one to a sign-out, and take the visitor's new
+        // cookie away. The end of the session replaces it, and its payload counts no more.
         (Who::User(..), Former::Anonymous(beside)) => Some(beside),
         _ => None,
     };
     Ok(Resolved { who, beside, changes })
 }
 
-async fn anonymous(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -> Result<Resolved, EngineError> {
+async fn anonymous(
+    sessions: &Sessions,
+    request: &Parts,
+    facts: &RequestFacts,
+) -> Result<Resolved, EngineError> {
     let mut resolved = Resolved::of(Who::Nobody(Former::Unknown));
     let changes = &mut resolved.changes;
     if !sessions.anonymous_enabled() || facts.mint.is_off {
@@ -253,20 +292,29 @@ async fn anonymous(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -
     let presented = presented_anonymous(sessions, &request.headers).await?;
     let seed = seed(presented.as_ref(), facts);
     let known_id = match presented {
-        Some(PresentedAnonymous { check: AnonymousCheck::Valid { session, outdated }, transfer, contested, .. }) => {
-            let session = if outdated && facts.is_api && sessions.may_mint(request, Mint::Known).await {
-                renewed(sessions, session, transfer, changes).await
-            } else {
-                // The browser may have been told of another. Its cookies stay: a planted one must not take the place of the visitor's.
-                if contested && facts.is_api {
-                    changes.anonymous = announcement(sessions, &session);
-                }
-                session
-            };
+        Some(PresentedAnonymous {
+            check: AnonymousCheck::Valid { session, outdated },
+            transfer,
+            contested,
+            ..
+        }) => {
+            let session =
+                if outdated && facts.is_api && sessions.may_mint(request, Mint::Known).await {
+                    renewed(sessions, session, transfer, changes).await
+                } else {
+                    // The browser may have been told of another. Its cookies stay: a planted one
+                    // must not take the place of the visitor's.
+                    if contested && facts.is_api {
+                        changes.anonymous = announcement(sessions, &session);
+                    }
+                    session
+                };
             resolved.who = Who::Anonymous(session);
             return Ok(resolved);
         }
-        Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => Some(anonymous_id),
+        Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => {
+            Some(anonymous_id)
+        }
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
     };
     let mint = mint_decision(&facts.mint, &sessions.mint_rules(), known_id.is_some());
@@ -278,7 +326,8 @@ async fn anonymous(sessions: &Sessions, request: &Parts, facts: &RequestFacts) -
     let whose = known_id.map_or(Whose::New(seed), Whose::Known);
     let issued = sessions.engine().mint_anonymous(whose, serde_json::Map::new()).await?;
     resolved.who = Who::Anonymous(issued.session.clone());
-    changes.anonymous = AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) };
+    changes.anonymous =
+        AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) };
     Ok(resolved)
 }
 
@@ -325,7 +374,9 @@ pub(crate) async fn presented_anonymous(
         }
     };
     let mut valid = Vec::new();
-    if let Some(token) = bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous)) {
+    if let Some(token) =
+        bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous))
+    {
         let check = sessions.engine().verify_anonymous(token).await?;
         let token = token.to_owned();
         if let AnonymousCheck::Valid { .. } = check {
@@ -349,8 +400,16 @@ pub(crate) async fn presented_anonymous(
                 valid.push(cookie.value.clone());
             }
         }
-        let (token, bound_to_host, former_name) = (cookie.value, cookie.bound_to_host, cookie.former);
-        consider(PresentedAnonymous { token, transfer: Transfer::Cookie, check, bound_to_host, former_name, contested: false });
+        let (token, bound_to_host, former_name) =
+            (cookie.value, cookie.bound_to_host, cookie.former);
+        consider(PresentedAnonymous {
+            token,
+            transfer: Transfer::Cookie,
+            check,
+            bound_to_host,
+            former_name,
+            contested: false,
+        });
     }
     if let Some(best) = best.as_mut().filter(|best| best.transfer == Transfer::Cookie) {
         best.contested = valid.len() > 1;
@@ -359,10 +418,15 @@ pub(crate) async fn presented_anonymous(
 }
 
 /// The claims of the access cookies whose signature is right, expired or not.
-pub(crate) async fn old_user_of_cookies(sessions: &Sessions, headers: &HeaderMap) -> Result<Option<OldUser>, EngineError> {
+pub(crate) async fn old_user_of_cookies(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+) -> Result<Option<OldUser>, EngineError> {
     for token in cookies::values(headers, cookie::ACCESS_TOKEN) {
         let session = match sessions.engine().verify(&token).await? {
-            AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) } => session,
+            AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) } => {
+                session
+            }
             AccessCheck::TryRefresh { expired: None } => continue,
         };
         return Ok(Some(OldUser::of_session(&session, Transfer::Cookie)));
@@ -370,7 +434,8 @@ pub(crate) async fn old_user_of_cookies(sessions: &Sessions, headers: &HeaderMap
     Ok(None)
 }
 
-/// The visitor whose user session is over or about to be replaced, and the anonymous token that came along.
+/// The visitor whose user session is over or about to be replaced, and the anonymous token that
+/// came along.
 pub(crate) async fn prior(
     sessions: &Sessions,
     headers: &HeaderMap,
@@ -379,8 +444,11 @@ pub(crate) async fn prior(
 ) -> Result<(PriorIdentity, Option<PresentedAnonymous>), EngineError> {
     let allowed = sessions.anonymous_enabled() && !facts.mint.is_off;
     let presented = if allowed { presented_anonymous(sessions, headers).await? } else { None };
-    let said =
-        user.map(|user| UserTokens { anonymous_id: &user.anonymous_id, issued_at: user.issued_at, by_cookie: user.by_cookie });
+    let said = user.map(|user| UserTokens {
+        anonymous_id: &user.anonymous_id,
+        issued_at: user.issued_at,
+        by_cookie: user.by_cookie,
+    });
     let anonymous = presented.as_ref().map_or(AnonymousToken::None, PresentedAnonymous::fact);
     Ok((prior_identity(said.as_ref(), &anonymous), presented))
 }

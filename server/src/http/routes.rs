@@ -47,7 +47,12 @@ impl Route {
     }
 
     /// The whole response, tokens attached.
-    pub(crate) async fn answer(self, sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
+    pub(crate) async fn answer(
+        self,
+        sessions: &Sessions,
+        request: &Parts,
+        facts: RequestFacts,
+    ) -> Response<Value> {
         match self {
             Self::Refresh => refresh(sessions, request, facts).await,
             Self::SignOut => sign_out(sessions, request, facts).await,
@@ -85,9 +90,13 @@ async fn sign_out(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> 
     sessions.attach(&visitor, done_or_refused(done))
 }
 
-/// Somebody planted a second access cookie, or a former configuration left one: each session that can be verified is ended. Refreshing first
-/// would not help, because it finds the same cookies.
-async fn sign_out_of_all(sessions: &Sessions, visitor: &Visitor, tokens: &[String]) -> Result<(), VisitorError> {
+/// Somebody planted a second access cookie, or a former configuration left one: each session that
+/// can be verified is ended. Refreshing first would not help, because it finds the same cookies.
+async fn sign_out_of_all(
+    sessions: &Sessions,
+    visitor: &Visitor,
+    tokens: &[String],
+) -> Result<(), VisitorError> {
     for token in tokens {
         let (AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) }) =
             sessions.engine().verify(token).await?
@@ -129,7 +138,8 @@ fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
     }
 }
 
-/// New tokens for the refresh token; the anonymous session for a visitor whose user session is over.
+/// New tokens for the refresh token; the anonymous session for a visitor whose user session is
+/// over.
 async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     for name in [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN] {
         if cookies::values(&request.headers, name).len() > 1 {
@@ -138,11 +148,17 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
                 return without_older_cookies(cleared);
             }
             tracing::warn!(
-                "a refresh call had several cookies of one name; if a former cookie domain is the cause, set `older_cookie_domain`"
+                "a refresh call had several cookies of one name; if a former cookie domain is the \
+                 cause, set `older_cookie_domain`"
             );
             return with_status(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                json!({ "message": format!("The request contains multiple session cookies. Clear the `{name}` cookies of former domains or paths.") }),
+                json!({
+                    "message": format!(
+                        "The request contains multiple session cookies. Clear the `{name}` cookies \
+                         of former domains or paths."
+                    ),
+                }),
             );
         }
     }
@@ -161,20 +177,29 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
 
 /// The browser is to try again with the cookies that remain.
 fn without_older_cookies(cleared: Vec<HeaderValue>) -> Response<Value> {
-    let mut response =
-        with_status(StatusCode::OK, json!({ "message": "The cookies of a former domain or configuration were removed." }));
+    let mut response = with_status(
+        StatusCode::OK,
+        json!({ "message": "The cookies of a former domain or configuration were removed." }),
+    );
     for cookie in cleared {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
 }
 
-async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> Result<Response<Value>, EngineError> {
+async fn refreshed(
+    sessions: &Sessions,
+    request: &Parts,
+    visitor: &Visitor,
+) -> Result<Response<Value>, EngineError> {
     let headers = &request.headers;
     let cookie = cookies::values(headers, cookie::REFRESH_TOKEN).pop();
-    let from_header = bearer(headers).filter(|token| refresh_token::looks_like_one(token)).map(str::to_owned);
+    let from_header =
+        bearer(headers).filter(|token| refresh_token::looks_like_one(token)).map(str::to_owned);
     let had_both = cookie.is_some() && from_header.is_some();
-    let presented = from_header.map(|token| (token, Transfer::Header)).or(cookie.map(|token| (token, Transfer::Cookie)));
+    let presented = from_header
+        .map(|token| (token, Transfer::Header))
+        .or(cookie.map(|token| (token, Transfer::Cookie)));
     let Some((token, transfer)) = presented else {
         give_back_anonymous(sessions, request, visitor, None).await?;
         return Ok(refusal(&SessionRejection::Unauthorised));
@@ -182,13 +207,21 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
     Ok(
         match sessions
             .engine()
-            .refresh(&token, |anti_csrf| sessions.anti_csrf().allows(visitor.facts(), transfer, anti_csrf))
+            .refresh(&token, |anti_csrf| {
+                sessions.anti_csrf().allows(visitor.facts(), transfer, anti_csrf)
+            })
             .await?
         {
             Refreshed::Tokens(access, refresh) => {
                 let session = access.session.clone();
-                let change = UserChange::Issue { transfer, access, refresh: Some(refresh), clear_other: had_both };
-                let keeps_own = has_own_beside(sessions, request, visitor.facts(), &session, transfer).await?;
+                let change = UserChange::Issue {
+                    transfer,
+                    access,
+                    refresh: Some(refresh),
+                    clear_other: had_both,
+                };
+                let keeps_own =
+                    has_own_beside(sessions, request, visitor.facts(), &session, transfer).await?;
                 visitor.issue(session, transfer, change, keeps_own);
                 crate::metrics::session_refreshed();
                 Response::new(Value::Object(Map::new()))
@@ -200,7 +233,10 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
             }
             Refreshed::Theft(bearer) => {
                 crate::metrics::theft_detected();
-                tracing::warn!("a refresh token was used again after its child was used; the session has been ended");
+                tracing::warn!(
+                    "a refresh token was used again after its child was used; the session has been \
+                     ended"
+                );
                 let user = OldUser::of_bearer(bearer, transfer);
                 give_back_anonymous(sessions, request, visitor, Some(user)).await?;
                 refusal(&SessionRejection::TokenTheft)
@@ -209,7 +245,8 @@ async fn refreshed(sessions: &Sessions, request: &Parts, visitor: &Visitor) -> R
     )
 }
 
-/// Whether the request brought, beside the tokens of this user session, a session of the visitor's own that these tokens must not take away.
+/// Whether the request brought, beside the tokens of this user session, a session of the visitor's
+/// own that these tokens must not take away.
 async fn has_own_beside(
     sessions: &Sessions,
     request: &Parts,
@@ -230,7 +267,8 @@ async fn has_own_beside(
     })
 }
 
-/// Clears the user session that the request presented, and announces the anonymous one that the visitor has now.
+/// Clears the user session that the request presented, and announces the anonymous one that the
+/// visitor has now.
 async fn give_back_anonymous(
     sessions: &Sessions,
     request: &Parts,
@@ -246,10 +284,15 @@ async fn give_back_anonymous(
         Some(user) => Some(user),
         None => resolve::old_user_of_cookies(sessions, &request.headers).await?,
     };
-    let (prior, presented) = resolve::prior(sessions, &request.headers, facts, user.as_ref()).await?;
+    let (prior, presented) =
+        resolve::prior(sessions, &request.headers, facts, user.as_ref()).await?;
     let seed = resolve::seed(presented.as_ref(), facts);
-    let known_id = match (prior, presented.map(|found| (found.check, found.token, found.transfer))) {
-        (PriorIdentity::Session, Some((AnonymousCheck::Valid { session, outdated }, token, transfer))) => {
+    let known_id = match (prior, presented.map(|found| (found.check, found.token, found.transfer)))
+    {
+        (
+            PriorIdentity::Session,
+            Some((AnonymousCheck::Valid { session, outdated }, token, transfer)),
+        ) => {
             let engine = sessions.engine();
             let issued = if outdated && sessions.may_mint(request, Mint::Known).await {
                 engine.renew_anonymous(&session).await
@@ -259,7 +302,8 @@ async fn give_back_anonymous(
             match issued {
                 Ok(issued) => visitor.announce(transfer, issued),
                 Err(error) => {
-                    tracing::warn!(%error, "an anonymous token could not be renewed; the old one stays");
+                    tracing::warn!(%error, "an anonymous token could not be renewed; the old one \
+                        stays");
                     visitor.stay(session);
                 }
             }

@@ -7,14 +7,18 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 const REFRESH_PAGE: &str = "/refresh-session";
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Sends the browser to `/refresh-session`, which refreshes the session and comes back to the page at `uri`; for a page whose
-/// [`User`](crate::User) was [refused](crate::SessionRejection). Only path and query of `uri` are used, so it never leads to another site.
-/// In a nested router pass `OriginalUri`.
+/// Sends the browser to `/refresh-session`, which refreshes the session and comes back to the page
+/// at `uri`; for a page whose [`User`](crate::User) was [refused](crate::SessionRejection). Only
+/// path and query of `uri` are used, so it never leads to another site. In a nested router pass
+/// `OriginalUri`.
 ///
 /// ```
 /// let response = passerby_server::redirect_to_refresh(&"/orders?tab=open".parse()?);
 /// assert_eq!(response.status(), 303);
-/// assert_eq!(response.headers()["location"], "/refresh-session?redirectBack=%2Forders%3Ftab%3Dopen");
+/// assert_eq!(
+///     response.headers()["location"],
+///     "/refresh-session?redirectBack=%2Forders%3Ftab%3Dopen"
+/// );
 /// # Ok::<_, http::uri::InvalidUri>(())
 /// ```
 #[must_use]
@@ -43,14 +47,23 @@ mod tests {
     #[test]
     fn comes_back_to_path_and_query() {
         assert_eq!(location("/dashboard"), "/refresh-session?redirectBack=%2Fdashboard");
-        assert_eq!(location("/a?b=c&d=%20"), "/refresh-session?redirectBack=%2Fa%3Fb%3Dc%26d%3D%2520");
+        assert_eq!(
+            location("/a?b=c&d=%20"),
+            "/refresh-session?redirectBack=%2Fa%3Fb%3Dc%26d%3D%2520"
+        );
         assert_eq!(location("/"), "/refresh-session?redirectBack=%2F");
     }
 
     #[test]
     fn never_leads_elsewhere() {
         assert_eq!(location("https://evil.example/x"), "/refresh-session?redirectBack=%2Fx");
-        assert_eq!(location("http://h//evil.example/x"), "/refresh-session?redirectBack=%2Fevil.example%2Fx");
-        assert_eq!(location("//evil.example/x"), "/refresh-session?redirectBack=%2Fevil.example%2Fx");
+        assert_eq!(
+            location("http://h//evil.example/x"),
+            "/refresh-session?redirectBack=%2Fevil.example%2Fx"
+        );
+        assert_eq!(
+            location("//evil.example/x"),
+            "/refresh-session?redirectBack=%2Fevil.example%2Fx"
+        );
     }
 }

@@ -24,14 +24,16 @@ use super::{
 use crate::{
     claims::{self, Claim, SessionClaimValidator},
     config::AfterSignOut,
-    engine::{DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh, Seed, Whose},
+    engine::{
+        DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh, Seed, Whose,
+    },
     hooks::HookError,
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
 };
 
-/// Why acting on a session failed. As a response: a refusal that clients of the protocol know, 400 for a payload that
-/// cannot be kept, 503 when the store failed, else 500.
+/// Why acting on a session failed. As a response: a refusal that clients of the protocol know, 400
+/// for a payload that cannot be kept, 503 when the store failed, else 500.
 ///
 /// ```
 /// use passerby_server::{Visitor, VisitorError};
@@ -48,12 +50,20 @@ use crate::{
 ///
 /// /// `sub` is a protected claim.
 /// async fn rename(visitor: Visitor) -> Result<(), VisitorError> {
-///     visitor.anonymous().update_payload(Map::from_iter([("sub".to_owned(), "bob".into())])).await.map(drop)
+///     visitor
+///         .anonymous()
+///         .update_payload(Map::from_iter([("sub".to_owned(), "bob".into())]))
+///         .await
+///         .map(drop)
 /// }
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// # let app = Router::new()
 /// #     .route("/api/promote", post(promote))
 /// #     .route("/api/rename", post(rename))
@@ -99,12 +109,16 @@ impl From<EngineError> for VisitorError {
 }
 
 impl VisitorError {
-    /// Status and JSON body of the response. What is no fault of the visitor's is logged, and not told.
+    /// Status and JSON body of the response. An error that is not the visitor's fault is logged,
+    /// and not told.
     pub(crate) fn answer(&self) -> (StatusCode, Value) {
-        let internal = || (StatusCode::INTERNAL_SERVER_ERROR, json!({ "message": "internal error" }));
+        let internal =
+            || (StatusCode::INTERNAL_SERVER_ERROR, json!({ "message": "internal error" }));
         match self {
             Self::Refused(refused) => (refused.status(), refused.body()),
-            Self::Payload(error) => (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() })),
+            Self::Payload(error) => {
+                (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() }))
+            }
             Self::Value { .. } => {
                 tracing::error!(error = %self, "a payload was not changed");
                 internal()
@@ -116,9 +130,10 @@ impl VisitorError {
             Self::Engine(error) => {
                 tracing::error!(%error, "acting on a session failed");
                 match error {
-                    EngineError::Store(_) | EngineError::ClockJumped => {
-                        (SessionRejection::Unavailable.status(), SessionRejection::Unavailable.body())
-                    }
+                    EngineError::Store(_) | EngineError::ClockJumped => (
+                        SessionRejection::Unavailable.status(),
+                        SessionRejection::Unavailable.body(),
+                    ),
                     // Often what a visitor typed.
                     EngineError::EmptyUserId | EngineError::UnstorableUserId => {
                         (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() }))
@@ -146,8 +161,8 @@ impl IntoResponse for VisitorError {
     }
 }
 
-/// The visitor of the current request. Extract it in a handler to sign in, sign out or change what the session holds; the layer
-/// attaches the resulting tokens to the response, whatever its status.
+/// The visitor of the current request. Extract it in a handler to sign in, sign out or change what
+/// the session holds; the layer attaches the resulting tokens to the response, whatever its status.
 ///
 /// ```
 /// use axum::{Json, Router, body::Body, routing::post};
@@ -158,12 +173,22 @@ impl IntoResponse for VisitorError {
 ///
 /// async fn login(visitor: Visitor) -> Result<Json<Value>, VisitorError> {
 ///     // Check the password here. The guest's cart stays his until then.
-///     visitor.anonymous().update_payload(Map::from_iter([("cart".to_owned(), json!(["fern"]))])).await?;
+///     visitor
+///         .anonymous()
+///         .update_payload(Map::from_iter([("cart".to_owned(), json!(["fern"]))]))
+///         .await?;
 ///     let guest = visitor.principal().map(|guest| guest.anonymous_id().to_owned());
 ///     let user = visitor.sign_in("alice").await?;
 ///     assert_eq!(guest.as_deref(), Some(user.anonymous_id()));
-///     let user = visitor.merge_into_access_token_payload(Map::from_iter([("role".to_owned(), json!("botanist"))])).await?;
-///     visitor.update_session_data(|data| drop(data.insert("device".into(), json!("phone")))).await?;
+///     let user = visitor
+///         .merge_into_access_token_payload(Map::from_iter([(
+///             "role".to_owned(),
+///             json!("botanist"),
+///         )]))
+///         .await?;
+///     visitor
+///         .update_session_data(|data| drop(data.insert("device".into(), json!("phone"))))
+///         .await?;
 ///     Ok(Json(user.payload().clone().into()))
 /// }
 ///
@@ -175,8 +200,15 @@ impl IntoResponse for VisitorError {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
-/// let app = Router::new().route("/api/login", post(login)).route("/api/logout", post(out)).layer(sessions.layer());
+/// let sessions = Sessions::builder()
+///     .api_domain("http://localhost:3000")
+///     .store(MemoryStore::new())
+///     .build()
+///     .await?;
+/// let app = Router::new()
+///     .route("/api/login", post(login))
+///     .route("/api/logout", post(out))
+///     .layer(sessions.layer());
 /// let response = app.clone().oneshot(Request::post("/api/login").body(Body::empty())?).await?;
 /// assert_eq!(response.status(), 200);
 /// assert!(response.headers().contains_key("front-token"));
@@ -215,7 +247,8 @@ impl Visitor {
         Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, beside, changes }) }))
     }
 
-    /// The visitor's session; `None` when there is no session, or one that must be refreshed first. Claims are not validated; the extractors do so.
+    /// The visitor's session; `None` when there is no session, or one that must be refreshed first.
+    /// Claims are not validated; the extractors do so.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
         match self.state().who.clone() {
@@ -225,22 +258,28 @@ impl Visitor {
         }
     }
 
-    /// Creates a session for a user: new tokens throughout. The anonymous session ends; its anonymousId lives on in the access token,
-    /// and the `on_sign_in` hook decides what else. A session of another user that the browser held ends, so that no late answer can bring
-    /// it back.
+    /// Creates a session for a user: new tokens throughout. The anonymous session ends; its
+    /// anonymousId lives on in the access token, and the `on_sign_in` hook decides what else. A
+    /// session of another user that the browser held ends, so that no late answer can bring it
+    /// back.
     ///
     /// # Errors
-    /// [`VisitorError::Payload`] when the hook's payload does not fit, [`VisitorError::Engine`] when the session could not be stored. The
-    /// visitor then keeps the session they had.
+    /// [`VisitorError::Payload`] when the hook's payload does not fit, [`VisitorError::Engine`]
+    /// when the session could not be stored. The visitor then keeps the session they had.
     pub async fn sign_in(&self, user_id: &str) -> Result<UserSession, VisitorError> {
         self.sign_in_with(user_id, Map::new()).await
     }
 
-    /// The same as [`sign_in`](Self::sign_in), with a payload that is added to the hook's and wins over it.
+    /// The same as [`sign_in`](Self::sign_in), with a payload that is added to the hook's and wins
+    /// over it.
     ///
     /// # Errors
     /// As [`sign_in`](Self::sign_in).
-    pub async fn sign_in_with(&self, user_id: &str, payload: Map<String, Value>) -> Result<UserSession, VisitorError> {
+    pub async fn sign_in_with(
+        &self,
+        user_id: &str,
+        payload: Map<String, Value>,
+    ) -> Result<UserSession, VisitorError> {
         let (before, beside) = {
             let state = self.state();
             (state.who.clone(), state.beside.clone())
@@ -291,12 +330,14 @@ impl Visitor {
         Ok(session)
     }
 
-    /// Ends the user's session. The visitor is anonymous again with this response, with the same anonymousId unless the server is set to
-    /// [`AfterSignOut::Rotate`]; the `on_sign_out` hook decides what else is kept.
+    /// Ends the user's session. The visitor is anonymous again with this response, with the same
+    /// anonymousId unless the server is set to [`AfterSignOut::Rotate`]; the `on_sign_out` hook
+    /// decides what else is kept.
     ///
     /// # Errors
-    /// [`SessionRejection::Unauthorised`] without a user session, [`SessionRejection::TryRefresh`] when it must be refreshed first,
-    /// [`VisitorError::Engine`] when the store failed; the session then still exists.
+    /// [`SessionRejection::Unauthorised`] without a user session, [`SessionRejection::TryRefresh`]
+    /// when it must be refreshed first, [`VisitorError::Engine`] when the store failed; the session
+    /// then still exists.
     pub async fn sign_out(&self) -> Result<(), VisitorError> {
         let (mut session, _) = self.user_and_transfer().await?;
         // The record's id, because the token's may have been forgotten since.
@@ -307,7 +348,8 @@ impl Visitor {
             AfterSignOut::Keep => Some(session.claims.anonymous_id.clone()),
             AfterSignOut::Rotate => None,
         };
-        let own = self.state().beside.take().filter(|own| own.anonymous_id() != session.anonymous_id());
+        let own =
+            self.state().beside.take().filter(|own| own.anonymous_id() != session.anonymous_id());
         let carried = self.0.sessions.hooks().sign_out(session).await;
         match own {
             Some(own) => self.demote_to(Former::Anonymous(own)).await,
@@ -316,14 +358,16 @@ impl Visitor {
         Ok(())
     }
 
-    /// Ends the visitor's anonymousId for good, for who asks to be forgotten. An anonymous visitor gets a new id and an empty payload, or
-    /// none while anonymous sessions are off. A user stays signed in, with new tokens that name a new id; it is the one that
-    /// he has after the session. What the app keeps under the old id is the app's to erase. Browsers reach the same by
+    /// Ends the visitor's anonymousId for good, for who asks to be forgotten. An anonymous visitor
+    /// gets a new id and an empty payload, or none while anonymous sessions are off. A user stays
+    /// signed in, with new tokens that name a new id; it is the one that he has after the session.
+    /// The app has to erase whatever it keeps under the old id. Browsers reach the same by
     /// `POST {base}/anonymous/forget`.
     ///
     /// # Errors
-    /// [`SessionRejection::TryRefresh`] when the session must be refreshed first, [`SessionRejection::Unauthorised`] when it turned out to be over (the id is
-    /// gone all the same), [`VisitorError::Engine`] when the store failed; the id then still exists.
+    /// [`SessionRejection::TryRefresh`] when the session must be refreshed first,
+    /// [`SessionRejection::Unauthorised`] when it turned out to be over (the id is gone all the
+    /// same), [`VisitorError::Engine`] when the store failed; the id then still exists.
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
         let who = self.state().who.clone();
         if let Who::Nobody(_) | Who::Anonymous(_) = who {
@@ -343,7 +387,8 @@ impl Visitor {
             Some((access, refresh)) => {
                 let session = access.session.clone();
                 let mut state = self.state();
-                let clear_other = matches!(state.changes.user, UserChange::Issue { clear_other: true, .. });
+                let clear_other =
+                    matches!(state.changes.user, UserChange::Issue { clear_other: true, .. });
                 state.changes.user = UserChange::Issue { transfer, access, refresh, clear_other };
                 state.who = Who::User(session, transfer);
                 if self.0.facts.has_anonymous_cookie {
@@ -354,28 +399,37 @@ impl Visitor {
         }
     }
 
-    /// Keeps a value in the session that the visitor has, of either kind: the browser sees it with this response, and later requests
-    /// carry it. `None` or `()` removes the key. [`Principal::get`] reads it. Two requests at the same time that set different keys may lose
+    /// Keeps a value in the session that the visitor has, of either kind: the browser sees it with
+    /// this response, and later requests carry it. `None` or `()` removes the key.
+    /// [`Principal::get`] reads it. Two requests at the same time that set different keys may lose
     /// one of them, because the payload is in the token.
     ///
     /// # Errors
-    /// [`VisitorError::Value`] when the value cannot be JSON, [`VisitorError::Payload`] when the payload does not fit or the key is
-    /// protected, [`VisitorError::Refused`] without a session, or when it was revoked meanwhile.
+    /// [`VisitorError::Value`] when the value cannot be JSON, [`VisitorError::Payload`] when the
+    /// payload does not fit or the key is protected, [`VisitorError::Refused`] without a session,
+    /// or when it was revoked meanwhile.
     pub async fn set(&self, key: &str, value: impl serde::Serialize) -> Result<(), VisitorError> {
-        let value = serde_json::to_value(value).map_err(|source| VisitorError::Value { key: key.to_owned(), source })?;
+        let value = serde_json::to_value(value)
+            .map_err(|source| VisitorError::Value { key: key.to_owned(), source })?;
         let update = Map::from_iter([(key.to_owned(), value)]);
         match self.principal() {
-            Some(Principal::User(_)) => self.merge_into_access_token_payload(update).await.map(drop),
+            Some(Principal::User(_)) => {
+                self.merge_into_access_token_payload(update).await.map(drop)
+            }
             _ => self.anonymous().update_payload(update).await.map(drop),
         }
     }
 
-    /// Merges into the payload of the user's access token: the browser sees it with this response. A `null` removes its key.
+    /// Merges into the payload of the user's access token: the browser sees it with this response.
+    /// A `null` removes its key.
     ///
     /// # Errors
-    /// [`VisitorError::Payload`] when the result does not fit or a protected claim is named; [`VisitorError::Refused`] without a user
-    /// session, or when it was revoked meanwhile.
-    pub async fn merge_into_access_token_payload(&self, update: Map<String, Value>) -> Result<UserSession, VisitorError> {
+    /// [`VisitorError::Payload`] when the result does not fit or a protected claim is named;
+    /// [`VisitorError::Refused`] without a user session, or when it was revoked meanwhile.
+    pub async fn merge_into_access_token_payload(
+        &self,
+        update: Map<String, Value>,
+    ) -> Result<UserSession, VisitorError> {
         let (session, transfer) = self.user_and_transfer().await?;
         match self.0.sessions.engine().merge_online(&session, &update).await? {
             Some(access) => Ok(self.renew(transfer, access)),
@@ -386,7 +440,8 @@ impl Visitor {
     /// The app's data of the user's session on the server, which no browser sees.
     ///
     /// # Errors
-    /// [`VisitorError::Refused`] without a user session, or when it was revoked meanwhile; [`VisitorError::Engine`] when the store failed.
+    /// [`VisitorError::Refused`] without a user session, or when it was revoked meanwhile;
+    /// [`VisitorError::Engine`] when the store failed.
     pub async fn session_data(&self) -> Result<Map<String, Value>, VisitorError> {
         let (session, _) = self.user_and_transfer().await?;
         let data = self.0.sessions.engine().session_data(session.handle()).await?;
@@ -396,7 +451,8 @@ impl Visitor {
         }
     }
 
-    /// Changes what the app keeps of the user's session on the server, in one transaction, and returns the outcome.
+    /// Changes what the app keeps of the user's session on the server, in one transaction, and
+    /// returns the outcome.
     ///
     /// # Errors
     /// As [`Visitor::session_data`]; [`VisitorError::Payload`] when the data are nested too deep.
@@ -405,7 +461,8 @@ impl Visitor {
         mut change: impl FnMut(&mut Map<String, Value>) + Send,
     ) -> Result<Map<String, Value>, VisitorError> {
         let (session, _) = self.user_and_transfer().await?;
-        let data = self.0.sessions.engine().update_session_data(session.handle(), &mut change).await?;
+        let data =
+            self.0.sessions.engine().update_session_data(session.handle(), &mut change).await?;
         match data {
             Some(data) => Ok(data),
             None => Err(self.end(session).await.into()),
@@ -418,8 +475,8 @@ impl Visitor {
         AnonymousVisitor(self)
     }
 
-    /// Issues the access token anew, already expired, so that the browser refreshes at its next request. The session goes on. For
-    /// demonstrations and tests.
+    /// Issues the access token anew, already expired, so that the browser refreshes at its next
+    /// request. The session goes on. For demonstrations and tests.
     ///
     /// # Errors
     /// [`VisitorError::Refused`] without a user session.
@@ -430,33 +487,42 @@ impl Visitor {
         Ok(())
     }
 
-    /// The user, if the access token satisfies these demands and nothing else: the
-    /// [global validators](crate::SessionsBuilder::claim_validator) are not asked. For both, extract a [`User`](crate::User) as well.
-    /// Claims that are missing or too old are fetched first, and the browser gets the new access token with this response; on pages
-    /// nothing is fetched.
+    /// The user, if the access token satisfies these demands and nothing else: the [global
+    /// validators](crate::SessionsBuilder::claim_validator) are not asked. For both, extract a
+    /// [`User`](crate::User) as well. Claims that are missing or too old are fetched first, and the
+    /// browser gets the new access token with this response; on pages nothing is fetched.
     ///
     /// # Errors
-    /// [`SessionRejection::InvalidClaims`] when a demand is not satisfied, [`SessionRejection::Unauthorised`] without a user session,
-    /// [`SessionRejection::TryRefresh`] when it must be refreshed first, [`SessionRejection::Unavailable`] when the store failed.
-    pub async fn require(&self, validators: &[&dyn SessionClaimValidator]) -> Result<UserSession, SessionRejection> {
+    /// [`SessionRejection::InvalidClaims`] when a demand is not satisfied,
+    /// [`SessionRejection::Unauthorised`] without a user session, [`SessionRejection::TryRefresh`]
+    /// when it must be refreshed first, [`SessionRejection::Unavailable`] when the store failed.
+    pub async fn require(
+        &self,
+        validators: &[&dyn SessionClaimValidator],
+    ) -> Result<UserSession, SessionRejection> {
         let (session, transfer) = self.user_and_transfer().await?;
         self.validated(session, transfer, validators).await
     }
 
-    /// The refusal in the form that the request wants: a page load that needs a session, or a fresh access token, is
-    /// [redirected to `/refresh-session`](crate::redirect_to_refresh); everything else is answered as JSON.
+    /// The refusal in the form that the request wants: a page load that needs a session, or a fresh
+    /// access token, is [redirected to `/refresh-session`](crate::redirect_to_refresh); everything
+    /// else is answered as JSON.
     #[must_use]
     pub fn refuse(&self, refused: SessionRejection) -> Response {
         match (&self.0.facts.page, &refused) {
-            (Some(page), SessionRejection::Unauthorised | SessionRejection::TryRefresh) => redirect_to_refresh(page),
+            (Some(page), SessionRejection::Unauthorised | SessionRejection::TryRefresh) => {
+                redirect_to_refresh(page)
+            }
             _ => refused.into_response(),
         }
     }
 
-    /// Fetches a claim and merges it into the payload, whatever its age. What is there stays when the claim's source knows no value.
+    /// Fetches a claim and merges it into the payload, whatever its age. The value that is there
+    /// stays when the claim's source knows none.
     ///
     /// # Errors
-    /// [`VisitorError::Claim`] when the app's source failed; else as [`Visitor::merge_into_access_token_payload`].
+    /// [`VisitorError::Claim`] when the app's source failed; else as
+    /// [`Visitor::merge_into_access_token_payload`].
     pub async fn fetch_and_set_claim(&self, claim: &Claim) -> Result<UserSession, VisitorError> {
         let (session, _) = self.user_and_transfer().await?;
         match claim.fetch(&session, self.0.sessions.now()).await.map_err(VisitorError::Claim)? {
@@ -478,12 +544,18 @@ impl Visitor {
         validators: &[&dyn SessionClaimValidator],
     ) -> Result<UserSession, SessionRejection> {
         let now = self.0.sessions.now();
-        let update = if self.0.facts.is_api { claims::refetched(validators, &session, now).await } else { Map::new() };
+        let update = if self.0.facts.is_api {
+            claims::refetched(validators, &session, now).await
+        } else {
+            Map::new()
+        };
         if !update.is_empty() {
             match self.0.sessions.engine().merge_online(&session, &update).await {
                 Ok(Some(access)) => session = self.renew(transfer, access),
                 Ok(None) => return Err(self.end(session).await),
-                Err(EngineError::Payload(error)) => tracing::warn!(%error, "fetched claims could not be kept"),
+                Err(EngineError::Payload(error)) => {
+                    tracing::warn!(%error, "fetched claims could not be kept")
+                }
                 Err(error) => {
                     tracing::error!(%error, "fetched claims could not be stored");
                     return Err(SessionRejection::Unavailable);
@@ -501,9 +573,11 @@ impl Visitor {
         let checked = if self.0.facts.is_api {
             self.0.sessions.engine().check_database(&session).await
         } else {
-            self.0.sessions.engine().information(session.handle()).await.map(|information| match information {
-                Some(_) => DatabaseCheck::Exists,
-                None => DatabaseCheck::Gone,
+            self.0.sessions.engine().information(session.handle()).await.map(|information| {
+                match information {
+                    Some(_) => DatabaseCheck::Exists,
+                    None => DatabaseCheck::Gone,
+                }
             })
         };
         let session = match checked {
@@ -535,7 +609,8 @@ impl Visitor {
         }
     }
 
-    /// The user session is over: clears it and makes the visitor anonymous, both with this response.
+    /// The user session is over: clears it and makes the visitor anonymous, both with this
+    /// response.
     pub(crate) async fn demote(&self, whose: Whose, carried: Map<String, Value>) {
         self.clear_user();
         self.become_anonymous(whose, carried).await;
@@ -557,7 +632,9 @@ impl Visitor {
     pub(crate) async fn leave(&self) {
         let who = self.state().who.clone();
         match who {
-            Who::TryRefresh(former, _) | Who::Ended(former) | Who::Nobody(former) => self.demote_to(former).await,
+            Who::TryRefresh(former, _) | Who::Ended(former) | Who::Nobody(former) => {
+                self.demote_to(former).await
+            }
             Who::User(..) | Who::Anonymous(_) | Who::Unavailable => self.clear_user(),
         }
     }
@@ -574,7 +651,8 @@ impl Visitor {
             (true, true) => Some(engine.mint_anonymous(whose, carried).await),
             (true, false) => Some(match engine.mint_anonymous(whose.clone(), carried).await {
                 Err(error) => {
-                    tracing::warn!(%error, "going on without what would have been carried into the anonymous session");
+                    tracing::warn!(%error, "going on without what would have been carried into the \
+                        anonymous session");
                     engine.mint_anonymous(whose, Map::new()).await
                 }
                 issued => issued,
@@ -594,7 +672,8 @@ impl Visitor {
         };
     }
 
-    /// The visitor should get an anonymous session, and does not: too many were made, or the app refused.
+    /// The visitor should get an anonymous session, and does not: too many were made, or the app
+    /// refused.
     pub(crate) fn go_without(&self) {
         let removal = self.removal();
         let mut state = self.state();
@@ -606,9 +685,15 @@ impl Visitor {
     /// Whether the visitor has no user session, and may have an anonymous one.
     pub(crate) fn wants_anonymous(&self) -> bool {
         let may_have_one = match self.state().who {
-            Who::Nobody(_) => mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), false),
-            Who::Anonymous(_) => mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), true),
-            Who::User(..) | Who::TryRefresh(..) | Who::Ended(_) | Who::Unavailable => Mint::Forbidden,
+            Who::Nobody(_) => {
+                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), false)
+            }
+            Who::Anonymous(_) => {
+                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), true)
+            }
+            Who::User(..) | Who::TryRefresh(..) | Who::Ended(_) | Who::Unavailable => {
+                Mint::Forbidden
+            }
         };
         may_have_one != Mint::Forbidden
     }
@@ -616,7 +701,11 @@ impl Visitor {
     /// Takes away the anonymous session that the visitor came with, if any.
     fn removal(&self) -> AnonymousChange {
         let facts = &self.0.facts;
-        if facts.has_anonymous_cookie || facts.has_anonymous_bearer { AnonymousChange::Remove } else { AnonymousChange::Keep }
+        if facts.has_anonymous_cookie || facts.has_anonymous_bearer {
+            AnonymousChange::Remove
+        } else {
+            AnonymousChange::Keep
+        }
     }
 
     /// The visitor keeps the anonymous session whose token is `issued`, and hears of it again.
@@ -634,7 +723,8 @@ impl Visitor {
         state.changes.anonymous = announcement;
     }
 
-    /// The visitor has no anonymous session. The browser may hold the announcement of one all the same, if its cookie is gone.
+    /// The visitor has no anonymous session. The browser may hold the announcement of one all the
+    /// same, if its cookie is gone.
     pub(crate) fn announce_none(&self) {
         let mut state = self.state();
         if let AnonymousChange::Keep = state.changes.anonymous {
@@ -642,12 +732,20 @@ impl Visitor {
         }
     }
 
-    /// Notes new tokens of a user session. `keeps_own` when the visitor has a session of their own beside it.
-    pub(crate) fn issue(&self, session: UserSession, transfer: Transfer, change: UserChange, keeps_own: bool) {
+    /// Notes new tokens of a user session. `keeps_own` when the visitor has a session of their own
+    /// beside it.
+    pub(crate) fn issue(
+        &self,
+        session: UserSession,
+        transfer: Transfer,
+        change: UserChange,
+        keeps_own: bool,
+    ) {
         let mut state = self.state();
         state.who = Who::User(session, transfer);
         state.changes.user = change;
-        // One may have been made while the access token was missing, and a browser has one session or the other.
+        // One may have been made while the access token was missing, and a browser has one session
+        // or the other.
         if self.0.facts.has_anonymous_cookie && !keeps_own {
             state.changes.anonymous = AnonymousChange::Remove;
         }
@@ -680,7 +778,8 @@ impl Visitor {
         }
     }
 
-    /// Creates a session; without what the hook carried over when that is what makes it too large, because a hook never stops a login.
+    /// Creates a session; without what the hook carried over when that is what makes it too large,
+    /// because a hook never stops a login.
     async fn create(
         &self,
         user_id: &str,
@@ -696,7 +795,8 @@ impl Visitor {
         carried.extend(payload.clone());
         match engine.create(user_id, anonymous_id, carried, with_anti_csrf).await {
             Err(EngineError::Payload(error)) => {
-                tracing::warn!(%error, "signing in without what `on_sign_in` would have carried over");
+                tracing::warn!(%error, "signing in without what `on_sign_in` would have carried \
+                    over");
                 engine.create(user_id, anonymous_id, payload, with_anti_csrf).await
             }
             created => created,
@@ -707,7 +807,10 @@ impl Visitor {
     async fn end(&self, session: UserSession) -> SessionRejection {
         if self.0.facts.is_api {
             let beside = self.state().beside.take();
-            self.demote_to(beside.map_or(Former::Id(session.claims.anonymous_id), Former::Anonymous)).await;
+            self.demote_to(
+                beside.map_or(Former::Id(session.claims.anonymous_id), Former::Anonymous),
+            )
+            .await;
         }
         SessionRejection::Unauthorised
     }
@@ -729,7 +832,11 @@ impl Visitor {
 ///
 /// ```
 /// use passerby_server::{Visitor, VisitorError};
-/// # use axum::{Router, body::{Body, to_bytes}, routing::post};
+/// # use axum::{
+/// #     Router,
+/// #     body::{Body, to_bytes},
+/// #     routing::post,
+/// # };
 /// # use http::Request;
 /// # use passerby_server::{MemoryStore, Sessions};
 /// use serde_json::{Map, json};
@@ -743,7 +850,11 @@ impl Visitor {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
 /// # let app = Router::new().route("/api/darken", post(darken)).layer(sessions.layer());
 /// let response = app.oneshot(Request::post("/api/darken").body(Body::empty())?).await?;
 /// assert!(response.headers().contains_key("st-anonymous-front-token"));
@@ -755,13 +866,18 @@ impl Visitor {
 pub struct AnonymousVisitor<'a>(&'a Visitor);
 
 impl AnonymousVisitor<'_> {
-    /// Merges into the payload of the anonymous session and issues its token anew. A `null` removes its key.
+    /// Merges into the payload of the anonymous session and issues its token anew. A `null` removes
+    /// its key.
     ///
     /// # Errors
-    /// [`VisitorError::Payload`] when the result does not fit a cookie or a protected claim is named; [`VisitorError::Refused`] when the
-    /// visitor has no anonymous session.
-    // Async like the visitor's methods, so that what may have to wait one day does not change the signature.
-    pub async fn update_payload(&self, update: Map<String, Value>) -> Result<AnonymousSession, VisitorError> {
+    /// [`VisitorError::Payload`] when the result does not fit a cookie or a protected claim is
+    /// named; [`VisitorError::Refused`] when the visitor has no anonymous session.
+    // Async like the visitor's methods, so that what may have to wait one day does not change the
+    // signature.
+    pub async fn update_payload(
+        &self,
+        update: Map<String, Value>,
+    ) -> Result<AnonymousSession, VisitorError> {
         let Visitor(visit) = self.0;
         let Who::Anonymous(session) = self.0.state().who.clone() else {
             return Err(SessionRejection::Unauthorised.into());
@@ -769,7 +885,8 @@ impl AnonymousVisitor<'_> {
         let issued = visit.sessions.engine().update_anonymous(&session, update).await?;
         let session = issued.session.clone();
         let mut state = self.0.state();
-        state.changes.anonymous = AnonymousChange::Issue { transfer: visit.facts.transfer, issued: Box::new(issued) };
+        state.changes.anonymous =
+            AnonymousChange::Issue { transfer: visit.facts.transfer, issued: Box::new(issued) };
         state.who = Who::Anonymous(session.clone());
         Ok(session)
     }

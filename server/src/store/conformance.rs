@@ -1,4 +1,5 @@
-//! The rules for every store. A store that does not pass [`check`] loses sessions or lets somebody in.
+//! The rules for every store. A store that does not pass [`check`] loses sessions or lets somebody
+//! in.
 //!
 //! In the tests of a store of your own, with the cargo feature `store-conformance`:
 //!
@@ -19,7 +20,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{AppStores, FormerToken, KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError, Write};
+use super::{
+    AppStores, FormerToken, KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+};
 
 fn object(value: Value) -> Map<String, Value> {
     match value {
@@ -30,7 +33,9 @@ fn object(value: Value) -> Map<String, Value> {
 
 fn session(handle: &str, user: &str, expires_at: u64) -> SessionRecord {
     let mut session = SessionRecord::new(handle, user, "id", "hash", 1, expires_at);
-    session.payload = object(json!({"name": "李雷", "nested": {"a": [1, null]}, "nothing": "\0", "b": 1, "a": 2}));
+    session.payload = object(
+        json!({"name": "李雷", "nested": {"a": [1, null]}, "nothing": "\0", "b": 1, "a": 2}),
+    );
     session.data = object(json!({"cart": ["\0", "🛒"], "large": "x".repeat(100_000)}));
     session.former_tokens = vec![FormerToken::new("before", u64::MAX)];
     session
@@ -40,8 +45,8 @@ fn key(id: &str, kind: KeyKind, created_at: u64) -> KeyRecord {
     KeyRecord::new(id, kind, created_at, format!("secret of {id}"))
 }
 
-/// Tries everything that the server asks of a store, which must be empty. Use a runtime with several threads, or nothing happens at the same
-/// time.
+/// Tries everything that the server asks of a store, which must be empty. Use a runtime with
+/// several threads, or nothing happens at the same time.
 ///
 /// # Panics
 /// When the store does something else.
@@ -75,9 +80,16 @@ pub async fn check_apps(database: impl AppStores) {
     shop.add_key_unless_newer(&key("s-1", KeyKind::Static, 3), 0).await.unwrap();
     assert!(forum.keys().await.unwrap().is_empty());
     forum.add_key_unless_newer(&key("s-2", KeyKind::Static, 3), 0).await.unwrap();
-    assert_eq!(forum.keys().await.unwrap().len(), 1, "another app's key is no reason to do without");
+    assert_eq!(
+        forum.keys().await.unwrap().len(),
+        1,
+        "another app's key is no reason to do without"
+    );
     // Opened again, an app is the same.
-    assert_eq!(database.for_app("shop").load("one").await.unwrap(), Some(session("one", "alice", 100)));
+    assert_eq!(
+        database.for_app("shop").load("one").await.unwrap(),
+        Some(session("one", "alice", 100))
+    );
     assert_eq!(database.for_app("shop").keys().await.unwrap(), [key("s-1", KeyKind::Static, 3)]);
     assert!(shop.remove("one").await.unwrap());
 }
@@ -86,7 +98,10 @@ async fn creates_and_never_overwrites(store: &impl SessionStore) {
     let first = session("create", "alice", 100);
     store.create(&first).await.unwrap();
     assert_eq!(store.load("create").await.unwrap(), Some(first.clone()));
-    assert!(matches!(store.create(&session("create", "mallory", 999)).await, Err(StoreError::HandleTaken)));
+    assert!(matches!(
+        store.create(&session("create", "mallory", 999)).await,
+        Err(StoreError::HandleTaken)
+    ));
     assert_eq!(store.load("create").await.unwrap(), Some(first));
     for unknown in ["missing", "", "\0", "create\0", "' OR 1=1 --"] {
         assert_eq!(store.load(unknown).await.unwrap(), None);
@@ -99,7 +114,11 @@ async fn creates_and_never_overwrites(store: &impl SessionStore) {
     latest.created_at = u64::MAX;
     store.create(&latest).await.unwrap();
     let read = store.load("latest").await.unwrap().unwrap();
-    assert!(read.expires_at >= i64::MAX.cast_unsigned(), "as late as a database can tell, and not {}", read.expires_at);
+    assert!(
+        read.expires_at >= i64::MAX.cast_unsigned(),
+        "as late as a database can tell, and not {}",
+        read.expires_at
+    );
     assert!(store.remove("latest").await.unwrap());
     assert!(store.remove("create").await.unwrap());
 }
@@ -130,14 +149,23 @@ async fn updates_as_decided(store: &impl SessionStore) {
     assert_eq!(saved.unwrap().refresh_hash2, "new");
     store.update("update", &mut |_| Write::Remove).await.unwrap();
     assert_eq!(store.load("update").await.unwrap(), None);
-    assert_eq!(store.update("update", &mut |_| panic!("there is nothing to decide on")).await.unwrap(), None);
+    assert_eq!(
+        store.update("update", &mut |_| panic!("there is nothing to decide on")).await.unwrap(),
+        None
+    );
 }
 
 async fn lists_and_removes(store: &impl SessionStore) {
-    for (handle, user, expires) in [("l1", "alice", 100), ("l2", "bob", 100), ("l3", "alice", 50), ("l4", "alice", 200)] {
+    for (handle, user, expires) in
+        [("l1", "alice", 100), ("l2", "bob", 100), ("l3", "alice", 50), ("l4", "alice", 200)]
+    {
         store.create(&session(handle, user, expires)).await.unwrap();
     }
-    assert_eq!(store.handles_of_user("alice", 50).await.unwrap(), ["l1", "l4"], "the expired one is not listed");
+    assert_eq!(
+        store.handles_of_user("alice", 50).await.unwrap(),
+        ["l1", "l4"],
+        "the expired one is not listed"
+    );
     assert_eq!(store.handles_of_user("' OR 1=1 --", 0).await.unwrap(), [""; 0]);
     assert!(store.remove("l1").await.unwrap());
     assert!(!store.remove("l1").await.unwrap());
@@ -192,7 +220,10 @@ async fn adds_keys_once(store: Arc<impl SessionStore>) {
         .map(|number| {
             let store = store.clone();
             tokio::spawn(async move {
-                store.add_key_unless_newer(&key(&format!("d-{number}"), KeyKind::Dynamic, 10), 5).await.unwrap();
+                store
+                    .add_key_unless_newer(&key(&format!("d-{number}"), KeyKind::Dynamic, 10), 5)
+                    .await
+                    .unwrap();
             })
         })
         .collect();

@@ -5,14 +5,16 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a store could not do what it was asked.
 ///
-/// A store of your own chooses the variant by what is to be done about it, and hands on the error of its client library:
+/// A store of your own chooses the variant by what is to be done about it, and hands on the error
+/// of its client library:
 ///
 /// ```
 /// use passerby_server::store::StoreError;
 /// use std::{error::Error as _, io};
 ///
 /// fn read() -> Result<Vec<u8>, StoreError> {
-///     Err(io::Error::from(io::ErrorKind::ConnectionRefused)).map_err(|error| StoreError::Unreachable(error.into()))
+///     Err(io::Error::from(io::ErrorKind::ConnectionRefused))
+///         .map_err(|error| StoreError::Unreachable(error.into()))
 /// }
 ///
 /// let error = read().unwrap_err();
@@ -24,7 +26,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum StoreError {
     /// The database file cannot be opened for writing.
     #[error(
-        "the session database `{path}` cannot be written: {source}; check that its folder exists and that this process may write to both"
+        "the session database `{path}` cannot be written: {source}; check that its folder exists \
+         and that this process may write to both"
     )]
     NotWritable {
         /// The file.
@@ -35,9 +38,11 @@ pub enum StoreError {
     /// The database was made by a newer version.
     #[error("the session database cannot be brought to this version's layout: {0}")]
     Migration(#[source] BoxError),
-    /// The database file is gone from its place, or another one lies there. What is written goes where nobody finds it after a restart.
+    /// The database file is gone from its place, or another one lies there. Data that is written
+    /// goes where nobody finds it after a restart.
     #[error(
-        "the session database `{path}` was moved, removed or replaced while in use; restart this process to use what lies there"
+        "the session database `{path}` was moved, removed or replaced while in use; restart this \
+         process to use what lies there"
     )]
     Replaced {
         /// Where it was.
@@ -54,17 +59,24 @@ pub enum StoreError {
         /// Why it cannot be read, where something said so.
         source: Option<BoxError>,
     },
-    /// The address of the database server cannot be read. The message repeats no part of it, because it may hold a password.
-    #[error("the address of the session database is not like `postgres://user:password@host/database`: {0}")]
-    BadAddress(#[source] BoxError),
-    /// The database does not answer, or refuses to talk to us. It is asked again with each request, so this ends by itself.
+    /// The address of the database server cannot be read. The message repeats no part of it,
+    /// because it may hold a password.
     #[error(
-        "the session database cannot be reached: {0}; check that it runs, that it can be reached from here, and its user and password"
+        "the address of the session database is not like `postgres://user:password@host/database`: \
+         {0}"
+    )]
+    BadAddress(#[source] BoxError),
+    /// The database does not answer, or refuses to talk to us. It is asked again with each request,
+    /// so this ends by itself.
+    #[error(
+        "the session database cannot be reached: {0}; check that it runs, that it can be reached \
+         from here, and its user and password"
     )]
     Unreachable(#[source] BoxError),
     /// Something answers at the address, but it is no such database, or one of an unknown version.
     #[error(
-        "what answers at the address of the session database does not speak its language: {0}; check that host and port are those of PostgreSQL 12 or newer"
+        "what answers at the address of the session database does not speak its language: {0}; \
+         check that host and port are those of PostgreSQL 12 or newer"
     )]
     Protocol(#[source] BoxError),
     /// Anything else.

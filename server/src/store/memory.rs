@@ -8,17 +8,23 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write};
+use super::{
+    AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+};
 
-/// Sessions and keys in this process's memory, for tests and first steps. They end with the process, and every visitor gets a new id
-/// then. Clones share what they keep.
+/// Sessions and keys in this process's memory, for tests and first steps. They end with the
+/// process, and every visitor gets a new id then. Clones share what they keep.
 ///
 /// ```
 /// use passerby_server::{MemoryStore, Sessions};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sessions = Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new()).build().await?;
+/// let sessions = Sessions::builder()
+///     .api_domain("http://localhost:3000")
+///     .store(MemoryStore::new())
+///     .build()
+///     .await?;
 /// sessions.ready().await?;
 /// # Ok(())
 /// # }
@@ -81,7 +87,11 @@ impl SessionStore for MemoryStore {
         Ok(self.with(|app| app.sessions.get(handle).cloned()))
     }
 
-    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+    async fn update(
+        &self,
+        handle: &str,
+        decide: Decide<'_>,
+    ) -> Result<Option<SessionRecord>, StoreError> {
         Ok(self.with(|app| {
             let mut session = app.sessions.get(handle)?.clone();
             match decide(&mut session) {
@@ -99,7 +109,11 @@ impl SessionStore for MemoryStore {
 
     async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
         Ok(self.with(|app| {
-            handles.iter().filter_map(|handle| app.sessions.remove(handle)).map(|session| session.handle).collect()
+            handles
+                .iter()
+                .filter_map(|handle| app.sessions.remove(handle))
+                .map(|session| session.handle)
+                .collect()
         }))
     }
 
@@ -112,8 +126,12 @@ impl SessionStore for MemoryStore {
 
     async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
         Ok(self.with(|app| {
-            let live = app.sessions.values().filter(|session| session.user_id == user_id && session.expires_at > now);
-            let mut live: Vec<_> = live.map(|session| (session.created_at, session.handle.clone())).collect();
+            let live = app
+                .sessions
+                .values()
+                .filter(|session| session.user_id == user_id && session.expires_at > now);
+            let mut live: Vec<_> =
+                live.map(|session| (session.created_at, session.handle.clone())).collect();
             live.sort();
             live.into_iter().map(|(_, handle)| handle).collect()
         }))
@@ -121,7 +139,9 @@ impl SessionStore for MemoryStore {
 
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
         let mut apps = self.apps();
-        let expired = apps.values_mut().flat_map(|app| app.sessions.extract_if(|_, session| session.expires_at <= now));
+        let expired = apps
+            .values_mut()
+            .flat_map(|app| app.sessions.extract_if(|_, session| session.expires_at <= now));
         Ok(expired.take(usize::try_from(limit).unwrap_or(usize::MAX)).count() as u64)
     }
 
@@ -133,14 +153,21 @@ impl SessionStore for MemoryStore {
         Ok(self.with(|app| app.keys.clone()))
     }
 
-    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
+    async fn add_key_unless_newer(
+        &self,
+        key: &KeyRecord,
+        fresh_since: u64,
+    ) -> Result<(), StoreError> {
         self.with(|app| {
             let rivals = fresh_since..=key.latest_rival();
-            let is_late =
-                app.keys.iter().any(|other| other.id == key.id || other.kind == key.kind && rivals.contains(&other.created_at));
+            let is_late = app.keys.iter().any(|other| {
+                other.id == key.id || other.kind == key.kind && rivals.contains(&other.created_at)
+            });
             if !is_late {
                 app.keys.push(key.clone());
-                app.keys.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+                app.keys.sort_by(|one, other| {
+                    (one.created_at, &one.id).cmp(&(other.created_at, &other.id))
+                });
             }
         });
         Ok(())

@@ -1,4 +1,5 @@
-//! Where sessions and keys are kept: one trait, and a store for each database behind a cargo feature of its name.
+//! Where sessions and keys are kept: one trait, and a store for each database behind a cargo
+//! feature of its name.
 //!
 //! ```
 //! use passerby_server::{MemoryStore, Sessions, store::SessionStore as _};
@@ -6,7 +7,8 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = MemoryStore::new();
-//! let start = || Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build();
+//! let start =
+//!     || Sessions::builder().api_domain("http://localhost:3000").store(store.clone()).build();
 //! start().await?;
 //! let keys = store.keys().await?;
 //! assert!(!keys.is_empty());
@@ -46,12 +48,16 @@ pub use self::{
 /// The app whose sessions and keys a store keeps unless it is asked for another.
 ///
 /// ```
-/// use passerby_server::{MemoryStore, store::{AppStores as _, DEFAULT_APP, SessionStore as _}};
+/// use passerby_server::{
+///     MemoryStore,
+///     store::{AppStores as _, DEFAULT_APP, SessionStore as _},
+/// };
 /// # use passerby_server::store::SessionRecord;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// # let (handle, visitor) =
+/// #     ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// let store = MemoryStore::new();
 /// store.create(&session).await?;
@@ -69,7 +75,8 @@ pub(crate) const CLOCK_TOLERANCE_MS: u64 = 3600 * 1000;
 /// ```
 /// use passerby_server::store::SessionRecord;
 ///
-/// let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// let (handle, visitor) =
+///     ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// assert!(!format!("{session:?}").contains("alice"), "fit for logs");
 /// // A store of your own may keep it as one text. A later version reads what this one wrote.
@@ -128,7 +135,8 @@ impl SessionRecord {
     }
 }
 
-/// A refresh token that was current until another took its place. It stays acceptable for a moment, because answers can be slow.
+/// A refresh token that was current until another took its place. It stays acceptable for a moment,
+/// because answers can be slow.
 ///
 /// ```
 /// use passerby_server::store::FormerToken;
@@ -158,14 +166,18 @@ impl FormerToken {
 /// It holds a hash of a secret.
 impl fmt::Debug for FormerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FormerToken").field("replaced_at", &self.replaced_at).finish_non_exhaustive()
+        f.debug_struct("FormerToken")
+            .field("replaced_at", &self.replaced_at)
+            .finish_non_exhaustive()
     }
 }
 
 /// A record identifies a person and holds a hash of a secret.
 impl fmt::Debug for SessionRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionRecord").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("SessionRecord")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -233,12 +245,17 @@ pub struct KeyRecord {
 impl KeyRecord {
     /// A key. The time in epoch milliseconds.
     #[must_use]
-    pub fn new(id: impl Into<String>, kind: KeyKind, created_at: u64, secret: impl Into<String>) -> Self {
+    pub fn new(
+        id: impl Into<String>,
+        kind: KeyKind,
+        created_at: u64,
+        secret: impl Into<String>,
+    ) -> Self {
         Self { id: id.into(), kind, created_at, secret: secret.into() }
     }
 
-    /// A key that was created after this time (epoch milliseconds) does not keep this one from being added: it is dated in the
-    /// future, and nobody can wait for it.
+    /// A key that was created after this time (epoch milliseconds) does not keep this one from
+    /// being added: it is dated in the future, and nobody can wait for it.
     #[must_use]
     pub fn latest_rival(&self) -> u64 {
         self.created_at.saturating_add(CLOCK_TOLERANCE_MS)
@@ -247,7 +264,10 @@ impl KeyRecord {
 
 impl fmt::Debug for KeyRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyRecord").field("kind", &self.kind).field("created_at", &self.created_at).finish_non_exhaustive()
+        f.debug_struct("KeyRecord")
+            .field("kind", &self.kind)
+            .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -260,10 +280,13 @@ impl fmt::Debug for KeyRecord {
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let store = MemoryStore::new();
-/// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// # let (handle, visitor) =
+/// #     ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// # store.create(&session).await?;
-/// let mut end_if_old = |session: &mut SessionRecord| if session.created_at < 5_000 { Write::Remove } else { Write::Keep };
+/// let mut end_if_old = |session: &mut SessionRecord| {
+///     if session.created_at < 5_000 { Write::Remove } else { Write::Keep }
+/// };
 /// store.update(&session.handle, &mut end_if_old).await?;
 /// assert_eq!(store.load(&session.handle).await?, None);
 /// # Ok(())
@@ -294,23 +317,32 @@ pub enum Write {
 ///     Some(record)
 /// }
 ///
-/// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// # let (handle, visitor) =
+/// #     ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// # let mut stored = Some(session);
-/// update(&mut stored, &mut |session| { session.expires_at += 500; Write::Save });
+/// update(&mut stored, &mut |session| {
+///     session.expires_at += 500;
+///     Write::Save
+/// });
 /// assert_eq!(stored.expect("it was saved").expires_at, 2_500);
 /// ```
 pub type Decide<'a> = &'a mut (dyn for<'record> FnMut(&'record mut SessionRecord) -> Write + Send);
 
-/// One database for several apps, whose sessions and keys are apart: no app sees, or verifies, anything of another.
+/// One database for several apps, whose sessions and keys are apart: no app sees, or verifies,
+/// anything of another.
 ///
 /// ```
-/// use passerby_server::{MemoryStore, store::{AppStores as _, SessionStore as _}};
+/// use passerby_server::{
+///     MemoryStore,
+///     store::{AppStores as _, SessionStore as _},
+/// };
 /// # use passerby_server::store::SessionRecord;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// # let (handle, visitor) =
+/// #     ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// # let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// let database = MemoryStore::new();
 /// let (shop, forum) = (database.for_app("shop"), database.for_app("forum"));
@@ -325,22 +357,30 @@ pub trait AppStores: fmt::Debug + Send + Sync + 'static {
     fn for_app(&self, app_id: &str) -> Arc<dyn SessionStore>;
 }
 
-/// Where sessions and keys are kept. Every method is one transaction; all of them are safe to call at the same time from any
-/// number of tasks and processes. A time that is later than [`i64::MAX`] may be kept as that.
+/// Where sessions and keys are kept. Every method is one transaction; all of them are safe to call
+/// at the same time from any number of tasks and processes. A time that is later than [`i64::MAX`]
+/// may be kept as that.
 ///
-/// A store of your own implements this trait (with `#[async_trait]`), and passes [the conformance suite](conformance) of the cargo feature
-/// `store-conformance`.
+/// A store of your own implements this trait (with `#[async_trait]`), and passes [the conformance
+/// suite](conformance) of the cargo feature `store-conformance`.
 ///
 /// ```
-/// use passerby_server::{MemoryStore, store::{AppStores as _, SessionRecord, SessionStore, StoreError, Write}};
+/// use passerby_server::{
+///     MemoryStore,
+///     store::{AppStores as _, SessionRecord, SessionStore, StoreError, Write},
+/// };
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = MemoryStore::new();
-/// let (handle, visitor) = ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
+/// let (handle, visitor) =
+///     ("5a0c2f5e-1111-4222-8333-944445555666", "0c2f5e5a-1111-4222-8333-944445555666");
 /// let session = SessionRecord::new(handle, "alice", visitor, "…", 1_000, 2_000);
 /// store.create(&session).await?;
-/// assert!(matches!(store.create(&session).await, Err(StoreError::HandleTaken)), "`create` is not `save`");
+/// assert!(
+///     matches!(store.create(&session).await, Err(StoreError::HandleTaken)),
+///     "`create` is not `save`"
+/// );
 /// let mut prolong = |session: &mut SessionRecord| {
 ///     session.expires_at += 500;
 ///     Write::Save
@@ -364,9 +404,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Reads a session, expired or not.
     async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError>;
 
-    /// Reads a session, lets `decide` change it, and does what `decide` answers, with nobody else writing in between. Returns the
-    /// record as `decide` left it, `None` when there is none. `handle` and `user_id` never change.
-    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError>;
+    /// Reads a session, lets `decide` change it, and does what `decide` answers, with nobody else
+    /// writing in between. Returns the record as `decide` left it, `None` when there is none.
+    /// `handle` and `user_id` never change.
+    async fn update(
+        &self,
+        handle: &str,
+        decide: Decide<'_>,
+    ) -> Result<Option<SessionRecord>, StoreError>;
 
     /// Removes a session; `false` when there was none.
     async fn remove(&self, handle: &str) -> Result<bool, StoreError>;
@@ -380,11 +425,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The handles of a user's sessions that expire after `now` (epoch milliseconds), oldest first.
     async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError>;
 
-    /// Removes at most `limit` sessions that expired at or before `now` (epoch milliseconds), and says how many. Does nothing while
-    /// another process is at it.
+    /// Removes at most `limit` sessions that expired at or before `now` (epoch milliseconds), and
+    /// says how many. Does nothing while another process is at it.
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError>;
 
-    /// Writes something, so that whoever asks learns whether sessions can be kept. `now` in epoch milliseconds.
+    /// Writes something, so that whoever asks learns whether sessions can be kept. `now` in epoch
+    /// milliseconds.
     ///
     /// # Errors
     /// When nothing can be written, or what is written would be lost.
@@ -393,8 +439,13 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// All keys, oldest first.
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Adds a key unless there is one of its kind that was created between `fresh_since` (epoch milliseconds) and
-    /// [`KeyRecord::latest_rival`], so that of
-    /// several processes that notice the need for a new key at the same time only one succeeds. A key with the same id is left as it is.
-    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError>;
+    /// Adds a key unless there is one of its kind that was created between `fresh_since` (epoch
+    /// milliseconds) and [`KeyRecord::latest_rival`], so that of several processes that notice the
+    /// need for a new key at the same time only one succeeds. A key with the same id is left as it
+    /// is.
+    async fn add_key_unless_newer(
+        &self,
+        key: &KeyRecord,
+        fresh_since: u64,
+    ) -> Result<(), StoreError>;
 }

@@ -13,7 +13,8 @@ use sqlx::{
 use super::{
     AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
     sql::{
-        OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to,
+        OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text,
+        object_text, session_from, time_to,
     },
 };
 
@@ -25,20 +26,27 @@ const MIGRATIONS_TABLE: &str = "passerby.migrations";
 const MAX_CONNECTIONS: u32 = 10;
 /// How long a request waits for a connection before it is answered 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The settings of each connection. No statement here takes long; one that does has met a lock whose holder is out of reach.
-const SERVER_SETTINGS: [(&str, &str); 3] =
-    [("lock_timeout", "5s"), ("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "10s")];
+/// The settings of each connection. No statement here takes long; one that does has met a lock
+/// whose holder is out of reach.
+const SERVER_SETTINGS: [(&str, &str); 3] = [
+    ("lock_timeout", "5s"),
+    ("statement_timeout", "30s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+];
 
 /// Names of advisory locks; any numbers that nobody else uses in this database.
 const KEYS_LOCK: i64 = 0x7061_7373_6b65_7973;
 const PRUNE_LOCK: i64 = 0x7061_7373_7072_756e;
 
-const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens \
+const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, \
+    expires_at, payload, data, former_tokens \
                               FROM passerby.sessions WHERE handle = $1 AND app_id = $2";
-const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens \
+const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, \
+    expires_at, payload, data, former_tokens \
                             FROM passerby.sessions WHERE handle = $1 AND app_id = $2 FOR UPDATE";
 
-/// Sessions and keys in the schema `passerby` of a PostgreSQL database (12 or newer), for any number of processes.
+/// Sessions and keys in the schema `passerby` of a PostgreSQL database (12 or newer), for any
+/// number of processes.
 ///
 /// ```no_run
 /// use passerby_server::{PostgresStore, Sessions};
@@ -47,7 +55,8 @@ const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2,
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = PostgresStore::connect("postgres://passerby:secret@db.internal/sessions").await?;
-/// let sessions = Sessions::builder().api_domain("https://api.example.com").store(store).build().await?;
+/// let sessions =
+///     Sessions::builder().api_domain("https://api.example.com").store(store).build().await?;
 /// // In every process; one at a time does the work.
 /// sessions.prune_every(Duration::from_secs(300));
 /// # Ok(())
@@ -60,18 +69,21 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to `postgres://user:password@host/database` (all of libpq's parameters are understood, and the `PG…` variables fill in
-    /// what is missing), makes the schema when it is missing, and brings it up to date. At most 10 connections; a request waits 5
-    /// seconds for one. The user must own the database or have the right to create schemas in it.
+    /// Connects to `postgres://user:password@host/database` (all of libpq's parameters are
+    /// understood, and the `PG…` variables fill in what is missing), makes the schema when it is
+    /// missing, and brings it up to date. At most 10 connections; a request waits 5 seconds for
+    /// one. The user must own the database or have the right to create schemas in it.
     ///
     /// Connections are encrypted when the app enables one of `sqlx`'s `tls-…` features.
     ///
     /// # Errors
-    /// [`StoreError::BadAddress`] when the address is none, [`StoreError::Unreachable`] when nobody answers there,
-    /// [`StoreError::Protocol`] when somebody else does, [`StoreError::Migration`] when the schema comes from a newer version.
+    /// [`StoreError::BadAddress`] when the address is none, [`StoreError::Unreachable`] when nobody
+    /// answers there, [`StoreError::Protocol`] when somebody else does, [`StoreError::Migration`]
+    /// when the schema comes from a newer version.
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
-        let options =
-            PgConnectOptions::from_str(address).map_err(|error| StoreError::BadAddress(error.into()))?.options(SERVER_SETTINGS);
+        let options = PgConnectOptions::from_str(address)
+            .map_err(|error| StoreError::BadAddress(error.into()))?
+            .options(SERVER_SETTINGS);
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -84,8 +96,8 @@ impl PostgresStore {
         Ok(Lease { connection: self.pool.acquire().await.or_store_error()?, is_over: false })
     }
 
-    /// Uses a pool that the app set up, and may use itself. Set its `acquire_timeout` to a few seconds: `sqlx`'s default has
-    /// visitors wait half a minute while the database is away.
+    /// Uses a pool that the app set up, and may use itself. Set its `acquire_timeout` to a few
+    /// seconds: `sqlx`'s default has visitors wait half a minute while the database is away.
     ///
     /// # Errors
     /// As [`PostgresStore::connect`].
@@ -99,7 +111,8 @@ impl PostgresStore {
         Ok(Self { pool, app_id: DEFAULT_APP.into() })
     }
 
-    /// Closes the connections after what is under way has finished. Whatever is asked of the store afterwards fails.
+    /// Closes the connections after what is under way has finished. Whatever is asked of the store
+    /// afterwards fails.
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -114,14 +127,20 @@ async fn update(
 ) -> Result<Option<SessionRecord>, StoreError> {
     let mut transaction = connection.begin().await.or_store_error()?;
     // Nobody else can change what this reads until the transaction ends.
-    let row = sqlx::query(LOCK_SESSION).bind(handle).bind(app_id).fetch_optional(&mut *transaction).await.or_store_error()?;
+    let row = sqlx::query(LOCK_SESSION)
+        .bind(handle)
+        .bind(app_id)
+        .fetch_optional(&mut *transaction)
+        .await
+        .or_store_error()?;
     let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
         return Ok(None);
     };
     let query = match decide(&mut session) {
         Write::Keep => return Ok(Some(session)),
         Write::Save => sqlx::query(
-            "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, payload = $4, data = $5, former_tokens = $6 WHERE handle = $7",
+            "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, \
+             payload = $4, data = $5, former_tokens = $6 WHERE handle = $7",
         )
         .bind(&session.anonymous_id)
         .bind(&session.refresh_hash2)
@@ -130,7 +149,9 @@ async fn update(
         .bind(object_text(&session.data)?)
         .bind(formers_text(&session.former_tokens)?)
         .bind(handle),
-        Write::Remove => sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle),
+        Write::Remove => {
+            sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle)
+        }
     };
     query.execute(&mut *transaction).await.or_store_error()?;
     transaction.commit().await.or_store_error()?;
@@ -138,7 +159,11 @@ async fn update(
 }
 
 /// Removes some of the sessions whose time is over, unless another process does so.
-async fn remove_expired(connection: &mut PgConnection, now: u64, limit: u32) -> Result<u64, StoreError> {
+async fn remove_expired(
+    connection: &mut PgConnection,
+    now: u64,
+    limit: u32,
+) -> Result<u64, StoreError> {
     let mut transaction = connection.begin().await.or_store_error()?;
     let ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
         .bind(PRUNE_LOCK)
@@ -151,7 +176,8 @@ async fn remove_expired(connection: &mut PgConnection, now: u64, limit: u32) -> 
     // A locked session is being ended or renewed by the one who locked it.
     let removed = sqlx::query(
         "DELETE FROM passerby.sessions WHERE handle IN \
-         (SELECT handle FROM passerby.sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+         (SELECT handle FROM passerby.sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 \
+         FOR UPDATE SKIP LOCKED)",
     )
     .bind(time_to(now))
     .bind(i64::from(limit))
@@ -171,10 +197,16 @@ async fn add_key_unless_newer(
 ) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await.or_store_error()?;
     // Two who insert at once would not see each other's row.
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(KEYS_LOCK).execute(&mut *transaction).await.or_store_error()?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(KEYS_LOCK)
+        .execute(&mut *transaction)
+        .await
+        .or_store_error()?;
     sqlx::query(
-        "INSERT INTO passerby.keys (id, kind, created_at, secret, app_id) SELECT $1, $2, $3, $4, $7 WHERE NOT EXISTS \
-         (SELECT 1 FROM passerby.keys WHERE kind = $2 AND created_at BETWEEN $5 AND $6 AND app_id = $7) ON CONFLICT DO NOTHING",
+        "INSERT INTO passerby.keys (id, kind, created_at, secret, app_id) SELECT $1, $2, $3, $4, \
+         $7 WHERE NOT EXISTS \
+         (SELECT 1 FROM passerby.keys WHERE kind = $2 AND created_at BETWEEN $5 AND $6 AND app_id \
+         = $7) ON CONFLICT DO NOTHING",
     )
     .bind(&key.id)
     .bind(kind_text(key.kind))
@@ -189,9 +221,10 @@ async fn add_key_unless_newer(
     transaction.commit().await.or_store_error()
 }
 
-/// A connection for one transaction, which is closed unless it is given back. A client that hangs up ends the request anywhere, also in
-/// the middle of `BEGIN`. Then a transaction is open that the client library does not know of. Whatever went over that connection next would
-/// be a part of it, and go with its `ROLLBACK`.
+/// A connection for one transaction, which is closed unless it is given back. A client that hangs
+/// up ends the request anywhere, also in the middle of `BEGIN`. Then a transaction is open that the
+/// client library does not know of. Whatever went over that connection next would be a part of it,
+/// and go with its `ROLLBACK`.
 struct Lease {
     connection: PoolConnection<Postgres>,
     is_over: bool,
@@ -216,7 +249,8 @@ impl Drop for Lease {
 impl SessionStore for PostgresStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO passerby.sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens, app_id) \
+            "INSERT INTO passerby.sessions (handle, user_id, anonymous_id, refresh_hash2, \
+             created_at, expires_at, payload, data, former_tokens, app_id) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
@@ -239,12 +273,20 @@ impl SessionStore for PostgresStore {
         if unstorable(handle) {
             return Ok(None);
         }
-        let row =
-            sqlx::query(SELECT_SESSION).bind(handle).bind(&*self.app_id).fetch_optional(&self.pool).await.or_store_error()?;
+        let row = sqlx::query(SELECT_SESSION)
+            .bind(handle)
+            .bind(&*self.app_id)
+            .fetch_optional(&self.pool)
+            .await
+            .or_store_error()?;
         row.as_ref().map(session_from).transpose()
     }
 
-    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+    async fn update(
+        &self,
+        handle: &str,
+        decide: Decide<'_>,
+    ) -> Result<Option<SessionRecord>, StoreError> {
         if unstorable(handle) {
             return Ok(None);
         }
@@ -258,23 +300,26 @@ impl SessionStore for PostgresStore {
         if unstorable(handle) {
             return Ok(false);
         }
-        let removed = sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1 AND app_id = $2")
-            .bind(handle)
-            .bind(&*self.app_id)
-            .execute(&self.pool)
-            .await
-            .or_store_error()?;
+        let removed =
+            sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1 AND app_id = $2")
+                .bind(handle)
+                .bind(&*self.app_id)
+                .execute(&self.pool)
+                .await
+                .or_store_error()?;
         Ok(removed.rows_affected() > 0)
     }
 
     async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
         let storable: Vec<&String> = handles.iter().filter(|handle| !unstorable(handle)).collect();
-        let rows = sqlx::query("DELETE FROM passerby.sessions WHERE handle = ANY($1) AND app_id = $2 RETURNING handle")
-            .bind(storable)
-            .bind(&*self.app_id)
-            .fetch_all(&self.pool)
-            .await
-            .or_store_error()?;
+        let rows = sqlx::query(
+            "DELETE FROM passerby.sessions WHERE handle = ANY($1) AND app_id = $2 RETURNING handle",
+        )
+        .bind(storable)
+        .bind(&*self.app_id)
+        .fetch_all(&self.pool)
+        .await
+        .or_store_error()?;
         handles_from(&rows)
     }
 
@@ -282,12 +327,14 @@ impl SessionStore for PostgresStore {
         if unstorable(user_id) {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query("DELETE FROM passerby.sessions WHERE user_id = $1 AND app_id = $2 RETURNING handle")
-            .bind(user_id)
-            .bind(&*self.app_id)
-            .fetch_all(&self.pool)
-            .await
-            .or_store_error()?;
+        let rows = sqlx::query(
+            "DELETE FROM passerby.sessions WHERE user_id = $1 AND app_id = $2 RETURNING handle",
+        )
+        .bind(user_id)
+        .bind(&*self.app_id)
+        .fetch_all(&self.pool)
+        .await
+        .or_store_error()?;
         handles_from(&rows)
     }
 
@@ -296,7 +343,8 @@ impl SessionStore for PostgresStore {
             return Ok(Vec::new());
         }
         let rows = sqlx::query(
-            "SELECT handle FROM passerby.sessions WHERE user_id = $1 AND expires_at > $2 AND app_id = $3 \
+            "SELECT handle FROM passerby.sessions WHERE user_id = $1 AND expires_at > $2 AND \
+             app_id = $3 \
              ORDER BY created_at, handle",
         )
         .bind(user_id)
@@ -317,7 +365,8 @@ impl SessionStore for PostgresStore {
 
     async fn check_writable(&self, now: u64) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO passerby.checks (id, checked_at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET checked_at = EXCLUDED.checked_at",
+            "INSERT INTO passerby.checks (id, checked_at) VALUES (1, $1) ON CONFLICT (id) DO \
+             UPDATE SET checked_at = EXCLUDED.checked_at",
         )
         .bind(time_to(now))
         .execute(&self.pool)
@@ -327,18 +376,25 @@ impl SessionStore for PostgresStore {
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows =
-            sqlx::query("SELECT id, kind, created_at, secret FROM passerby.keys WHERE app_id = $1 ORDER BY created_at, id")
-                .bind(&*self.app_id)
-                .fetch_all(&self.pool)
-                .await
-                .or_store_error()?;
+        let rows = sqlx::query(
+            "SELECT id, kind, created_at, secret FROM passerby.keys WHERE app_id = $1 \
+                ORDER BY created_at, id",
+        )
+        .bind(&*self.app_id)
+        .fetch_all(&self.pool)
+        .await
+        .or_store_error()?;
         rows.iter().map(key_from).collect()
     }
 
-    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
+    async fn add_key_unless_newer(
+        &self,
+        key: &KeyRecord,
+        fresh_since: u64,
+    ) -> Result<(), StoreError> {
         let mut lease = self.lease().await?;
-        let result = add_key_unless_newer(&mut lease.connection, key, fresh_since, &self.app_id).await;
+        let result =
+            add_key_unless_newer(&mut lease.connection, key, fresh_since, &self.app_id).await;
         lease.give_back();
         result
     }

@@ -27,18 +27,30 @@ fn database_error(error: sqlx::Error) -> StoreError {
     use sqlx::Error;
     let unreachable = match &error {
         Error::Protocol(_) => return StoreError::Protocol(error.into()),
-        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
-        // Classes of SQLSTATE: connection, authorisation, no such database, resources, operator intervention.
-        Error::Database(error) => error
-            .code()
-            .is_some_and(|code| ["08", "28", "3D", "53", "57P"].iter().any(|class| code.len() == 5 && code.starts_with(class))),
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed => true,
+        // Classes of SQLSTATE: connection, authorisation, no such database, resources, operator
+        // intervention.
+        Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "28", "3D", "53", "57P"]
+                .iter()
+                .any(|class| code.len() == 5 && code.starts_with(class))
+        }),
         _ => false,
     };
-    if unreachable { StoreError::Unreachable(error.into()) } else { StoreError::Database(error.into()) }
+    if unreachable {
+        StoreError::Unreachable(error.into())
+    } else {
+        StoreError::Database(error.into())
+    }
 }
 
-/// Whether a connection may go back into its pool: only when no transaction is open on it. After a full disk or an I/O error SQLite ends
-/// the transaction by itself. The client library then loses count, and each later transaction on that connection would fail.
+/// Whether a connection may go back into its pool: only when no transaction is open on it. After a
+/// full disk or an I/O error SQLite ends the transaction by itself. The client library then loses
+/// count, and each later transaction on that connection would fail.
 pub(super) async fn is_reusable<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
     // A rollback may be under way; this waits for it.
     connection.ping().await?;
@@ -116,15 +128,18 @@ pub(super) fn kind_text(kind: KeyKind) -> &'static str {
 }
 
 fn json_from<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::damaged_by("a column of JSON is not what it should be", error))
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::damaged_by("a column of JSON is not what it should be", error))
 }
 
 pub(super) fn formers_text(formers: &[FormerToken]) -> Result<String, StoreError> {
-    serde_json::to_string(formers).map_err(|error| StoreError::damaged_by("former tokens cannot be written as JSON", error))
+    serde_json::to_string(formers)
+        .map_err(|error| StoreError::damaged_by("former tokens cannot be written as JSON", error))
 }
 
 pub(super) fn object_text(object: &Map<String, Value>) -> Result<String, StoreError> {
-    serde_json::to_string(object).map_err(|error| StoreError::damaged_by("an object cannot be written as JSON", error))
+    serde_json::to_string(object)
+        .map_err(|error| StoreError::damaged_by("an object cannot be written as JSON", error))
 }
 
 fn time_from(value: i64) -> Result<u64, StoreError> {

@@ -15,9 +15,11 @@ use sqlx::{
 use tokio::time::sleep;
 
 use super::{
-    AppStores, BoxError, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+    AppStores, BoxError, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError,
+    Write,
     sql::{
-        OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text, object_text, session_from, time_to,
+        OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text,
+        object_text, session_from, time_to,
     },
 };
 
@@ -29,7 +31,8 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const SQLITE_BUSY: &str = "5";
 const READERS: u32 = 4;
 
-const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens FROM sessions WHERE handle = ? AND app_id = ?";
+const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, \
+    expires_at, payload, data, former_tokens FROM sessions WHERE handle = ? AND app_id = ?";
 
 /// Sessions and keys in one SQLite file (with its `-wal` and `-shm` beside it), in WAL mode.
 ///
@@ -44,14 +47,17 @@ const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash
 /// // After the server has stopped:
 /// store.close().await;
 ///
-/// let error = SqliteStore::open(folder.path().join("no-such-folder").join("sessions.db")).await.unwrap_err();
+/// let error = SqliteStore::open(folder.path().join("no-such-folder").join("sessions.db"))
+///     .await
+///     .unwrap_err();
 /// assert!(matches!(error, StoreError::NotWritable { .. }));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    // SQLite has one writer at a time. Waiting for it in a queue of ours is fair; waiting in SQLite is polling.
+    // SQLite has one writer at a time. Waiting for it in a queue of ours is fair; waiting in SQLite
+    // is polling.
     writer: SqlitePool,
     readers: SqlitePool,
     file: Arc<OpenFile>,
@@ -94,11 +100,12 @@ impl SqliteStore {
     /// Opens the file, creates it when it is missing, and brings its layout up to date.
     ///
     /// # Errors
-    /// [`StoreError::NotWritable`] when the file or its folder cannot be written, [`StoreError::Migration`] when the file comes
-    /// from a newer version.
+    /// [`StoreError::NotWritable`] when the file or its folder cannot be written,
+    /// [`StoreError::Migration`] when the file comes from a newer version.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let not_writable = |source: BoxError| StoreError::NotWritable { path: path.display().to_string(), source };
+        let not_writable =
+            |source: BoxError| StoreError::NotWritable { path: path.display().to_string(), source };
         create_private(path).map_err(|error| not_writable(error.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -107,22 +114,32 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let writer = connect_writer(&options).await.map_err(|error| not_writable(error.into()))?;
-        // A file that can be read only opens without complaint; the first write finds out. Of several processes that open a new file at
-        // the same time one brings its layout, because the migrator has no lock of its own for SQLite.
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| not_writable(error.into()))?;
+        // A file that can be read only opens without complaint; the first write finds out. Of
+        // several processes that open a new file at the same time one brings its layout, because
+        // the migrator has no lock of its own for SQLite.
+        let mut transaction = writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(|error| not_writable(error.into()))?;
         MIGRATIONS.run(&mut *transaction).await.or_store_error()?;
         transaction.commit().await.map_err(|error| not_writable(error.into()))?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.or_store_error()?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options)
+            .await
+            .or_store_error()?;
         Ok(Self { writer, readers, file: Arc::new(OpenFile::at(path)), app_id: DEFAULT_APP.into() })
     }
 
-    /// Closes the file after what is under way has finished. Whatever is asked of the store afterwards fails.
+    /// Closes the file after what is under way has finished. Whatever is asked of the store
+    /// afterwards fails.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
 
-    /// Begins a transaction that has the write lock from the start, so that what it reads stays true until it commits.
+    /// Begins a transaction that has the write lock from the start, so that what it reads stays
+    /// true until it commits.
     async fn write(&self) -> Result<Transaction<'_, Sqlite>, StoreError> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.or_store_error()
     }
@@ -132,7 +149,8 @@ impl SqliteStore {
 impl SessionStore for SqliteStore {
     async fn create(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let inserted = sqlx::query(
-            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, expires_at, payload, data, former_tokens, app_id) \
+            "INSERT INTO sessions (handle, user_id, anonymous_id, refresh_hash2, created_at, \
+             expires_at, payload, data, former_tokens, app_id) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&session.handle)
@@ -161,7 +179,11 @@ impl SessionStore for SqliteStore {
         row.as_ref().map(session_from).transpose()
     }
 
-    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+    async fn update(
+        &self,
+        handle: &str,
+        decide: Decide<'_>,
+    ) -> Result<Option<SessionRecord>, StoreError> {
         let mut transaction = self.write().await?;
         let row = sqlx::query(SELECT_SESSION)
             .bind(handle)
@@ -175,7 +197,8 @@ impl SessionStore for SqliteStore {
         let query = match decide(&mut session) {
             Write::Keep => return Ok(Some(session)),
             Write::Save => sqlx::query(
-                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload = ?, data = ?, former_tokens = ? WHERE handle = ?",
+                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload \
+                 = ?, data = ?, former_tokens = ? WHERE handle = ?",
             )
             .bind(&session.anonymous_id)
             .bind(&session.refresh_hash2)
@@ -205,7 +228,8 @@ impl SessionStore for SqliteStore {
         let list = serde_json::to_string(handles)
             .map_err(|error| StoreError::damaged_by("handles cannot be written as JSON", error))?;
         let rows = sqlx::query(
-            "DELETE FROM sessions WHERE handle IN (SELECT value FROM json_each(?)) AND app_id = ? RETURNING handle",
+            "DELETE FROM sessions WHERE handle IN (SELECT value FROM json_each(?)) AND app_id = ? \
+             RETURNING handle",
         )
         .bind(list)
         .bind(&*self.app_id)
@@ -216,18 +240,20 @@ impl SessionStore for SqliteStore {
     }
 
     async fn remove_all_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query("DELETE FROM sessions WHERE user_id = ? AND app_id = ? RETURNING handle")
-            .bind(user_id)
-            .bind(&*self.app_id)
-            .fetch_all(&self.writer)
-            .await
-            .or_store_error()?;
+        let rows =
+            sqlx::query("DELETE FROM sessions WHERE user_id = ? AND app_id = ? RETURNING handle")
+                .bind(user_id)
+                .bind(&*self.app_id)
+                .fetch_all(&self.writer)
+                .await
+                .or_store_error()?;
         handles_from(&rows)
     }
 
     async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
-            "SELECT handle FROM sessions WHERE user_id = ? AND expires_at > ? AND app_id = ? ORDER BY created_at, handle",
+            "SELECT handle FROM sessions WHERE user_id = ? AND expires_at > ? AND app_id = ? ORDER \
+             BY created_at, handle",
         )
         .bind(user_id)
         .bind(time_to(now))
@@ -239,13 +265,15 @@ impl SessionStore for SqliteStore {
     }
 
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
-        let removed =
-            sqlx::query("DELETE FROM sessions WHERE handle IN (SELECT handle FROM sessions WHERE expires_at <= ? LIMIT ?)")
-                .bind(time_to(now))
-                .bind(limit)
-                .execute(&self.writer)
-                .await
-                .or_store_error()?;
+        let removed = sqlx::query(
+            "DELETE FROM sessions WHERE handle IN (SELECT handle FROM sessions WHERE \
+                expires_at <= ? LIMIT ?)",
+        )
+        .bind(time_to(now))
+        .bind(limit)
+        .execute(&self.writer)
+        .await
+        .or_store_error()?;
         Ok(removed.rows_affected())
     }
 
@@ -254,7 +282,8 @@ impl SessionStore for SqliteStore {
             return Err(StoreError::Replaced { path: self.file.path.display().to_string() });
         }
         sqlx::query(
-            "INSERT INTO checks (id, checked_at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at",
+            "INSERT INTO checks (id, checked_at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET \
+             checked_at = excluded.checked_at",
         )
         .bind(time_to(now))
         .execute(&self.writer)
@@ -264,18 +293,27 @@ impl SessionStore for SqliteStore {
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = sqlx::query("SELECT id, kind, created_at, secret FROM keys WHERE app_id = ? ORDER BY created_at, id")
-            .bind(&*self.app_id)
-            .fetch_all(&self.readers)
-            .await
-            .or_store_error()?;
+        let rows = sqlx::query(
+            "SELECT id, kind, created_at, secret FROM keys WHERE app_id = ? \
+            ORDER BY created_at, id",
+        )
+        .bind(&*self.app_id)
+        .fetch_all(&self.readers)
+        .await
+        .or_store_error()?;
         rows.iter().map(key_from).collect()
     }
 
-    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
+    async fn add_key_unless_newer(
+        &self,
+        key: &KeyRecord,
+        fresh_since: u64,
+    ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO keys (id, kind, created_at, secret, app_id) SELECT ?1, ?2, ?3, ?4, ?7 WHERE NOT EXISTS \
-             (SELECT 1 FROM keys WHERE kind = ?2 AND created_at BETWEEN ?5 AND ?6 AND app_id = ?7) ON CONFLICT DO NOTHING",
+            "INSERT INTO keys (id, kind, created_at, secret, app_id) SELECT ?1, ?2, ?3, ?4, ?7 \
+             WHERE NOT EXISTS \
+             (SELECT 1 FROM keys WHERE kind = ?2 AND created_at BETWEEN ?5 AND ?6 AND app_id = ?7) \
+             ON CONFLICT DO NOTHING",
         )
         .bind(&key.id)
         .bind(kind_text(key.kind))
@@ -297,7 +335,8 @@ impl AppStores for SqliteStore {
     }
 }
 
-/// Switching a new file to WAL fails at once, instead of waiting, while another process is doing it.
+/// Switching a new file to WAL fails at once, instead of waiting, while another process is doing
+/// it.
 async fn connect_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let give_up = Instant::now() + BUSY_TIMEOUT;
     loop {
@@ -317,7 +356,8 @@ fn is_busy(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == SQLITE_BUSY)
 }
 
-/// Makes the file for this process's user only, because it holds private keys. SQLite gives `-wal` and `-shm` the same mode.
+/// Makes the file for this process's user only, because it holds private keys. SQLite gives `-wal`
+/// and `-shm` the same mode.
 fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);

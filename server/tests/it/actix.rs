@@ -20,14 +20,27 @@ async fn login(visitor: Visitor) -> Result<HttpResponse, VisitorError> {
 }
 
 /// Sends the cookies of a browser, and remembers those that come.
-async fn send<S>(app: &S, cookies: &mut Vec<(String, String)>, request: TestRequest) -> (u16, Value, ServiceResponse)
+async fn send<S>(
+    app: &S,
+    cookies: &mut Vec<(String, String)>,
+    request: TestRequest,
+) -> (u16, Value, ServiceResponse)
 where
-    S: Service<actix_http::Request, Response = ServiceResponse<actix_web::body::EitherBody<BoxBody>>, Error = actix_web::Error>,
+    S: Service<
+            actix_http::Request,
+            Response = ServiceResponse<actix_web::body::EitherBody<BoxBody>>,
+            Error = actix_web::Error,
+        >,
 {
-    let line = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+    let line = cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join("; ");
     let response = app.call(request.insert_header((COOKIE, line)).to_request()).await.unwrap();
     for line in response.headers().get_all(SET_COOKIE) {
-        let (name, value) = line.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+        let (name, value) =
+            line.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
         cookies.retain(|(known, _)| known != name);
         if !value.is_empty() {
             cookies.push((name.to_owned(), value.to_owned()));
@@ -38,7 +51,11 @@ where
     let bytes = to_bytes(body).await.unwrap();
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    (response.status().as_u16(), body, ServiceResponse::new(request, response.set_body(BoxBody::new(()))))
+    (
+        response.status().as_u16(),
+        body,
+        ServiceResponse::new(request, response.set_body(BoxBody::new(()))),
+    )
 }
 
 #[tokio::test]
@@ -47,10 +64,20 @@ async fn the_rules_are_the_same() {
     let app = init_service(
         ActixApp::new()
             .wrap(server.sessions.actix())
-            .route("/api/id", web::get().to(|principal: Principal| async move { principal.anonymous_id().to_owned() }))
+            .route(
+                "/api/id",
+                web::get()
+                    .to(|principal: Principal| async move { principal.anonymous_id().to_owned() }),
+            )
             .route("/api/login", web::post().to(login))
-            .route("/api/user", web::get().to(|user: User| async move { user.user_id().to_owned() }))
-            .route("/api/fresh", web::get().to(|user: CheckedUser| async move { user.user_id().to_owned() }))
+            .route(
+                "/api/user",
+                web::get().to(|user: User| async move { user.user_id().to_owned() }),
+            )
+            .route(
+                "/api/fresh",
+                web::get().to(|user: CheckedUser| async move { user.user_id().to_owned() }),
+            )
             .route("/api/echo", web::post().to(|body: web::Bytes| async move { body })),
     )
     .await;
@@ -78,13 +105,24 @@ async fn the_rules_are_the_same() {
     let cross = post("/api/echo").insert_header(("sec-fetch-site", "cross-site")).set_payload("x");
     assert_eq!(send(&app, &mut cookies, cross).await.0, 403);
     let large = "茶".repeat(10_000);
-    assert_eq!(send(&app, &mut cookies, post("/api/echo").set_payload(large.clone())).await.1, large.as_str());
+    assert_eq!(
+        send(&app, &mut cookies, post("/api/echo").set_payload(large.clone())).await.1,
+        large.as_str()
+    );
 
     server.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
     let (status, _, response) = send(&app, &mut cookies, get("/api/fresh")).await;
     assert_eq!(status, 401);
-    assert_eq!(response.headers().get("front-token").unwrap(), "remove", "a refusal carries the tokens too");
-    assert_eq!(send(&app, &mut cookies, get("/api/id")).await.1, id, "anonymous again, the same visitor");
+    assert_eq!(
+        response.headers().get("front-token").unwrap(),
+        "remove",
+        "a refusal carries the tokens too"
+    );
+    assert_eq!(
+        send(&app, &mut cookies, get("/api/id")).await.1,
+        id,
+        "anonymous again, the same visitor"
+    );
     assert_eq!(send(&app, &mut cookies, get("/auth/jwt/jwks.json")).await.0, 200);
 }
 
@@ -98,5 +136,8 @@ async fn an_error_carries_the_tokens_too() {
     let error = app.call(TestRequest::get().uri("/x").to_request()).await.unwrap_err();
     let response = error.as_response_error().error_response();
     assert_eq!(response.status().as_u16(), 401);
-    assert!(response.headers().contains_key("st-anonymous-front-token") && response.headers().contains_key(SET_COOKIE));
+    assert!(
+        response.headers().contains_key("st-anonymous-front-token")
+            && response.headers().contains_key(SET_COOKIE)
+    );
 }

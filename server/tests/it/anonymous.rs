@@ -15,7 +15,12 @@ async fn rule_1_the_first_api_request_mints_and_the_handler_sees_it() {
     assert_eq!(first.body["id"], first.announced_id());
     assert_eq!(first.body["payload"], json!({}));
     let cookie = first.set_cookie("sAnonymousToken").unwrap();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/;"), "{cookie}");
+    assert!(
+        cookie.contains("HttpOnly")
+            && cookie.contains("SameSite=Lax")
+            && cookie.contains("Path=/;"),
+        "{cookie}"
+    );
     assert!(!cookie.contains("Secure"));
     let token = first.anonymous_front_token();
     assert_eq!(token.up["iss"], format!("{ORIGIN}/auth"));
@@ -58,9 +63,13 @@ async fn rule_2_no_row_is_stored() {
 
 /// How many rows each table of the database has.
 async fn rows(app: &App) -> BTreeMap<String, i64> {
-    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", app.database().display())).await.unwrap();
+    let pool =
+        sqlx::SqlitePool::connect(&format!("sqlite://{}", app.database().display())).await.unwrap();
     let tables: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&pool).await.unwrap();
+        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
     let mut rows = BTreeMap::new();
     for table in tables {
         let count = AssertSqlSafe(format!("SELECT count(*) FROM \"{table}\""));
@@ -75,9 +84,15 @@ async fn rule_13_pages_and_images_mint_nothing() {
     let page = app.browser().open("/any-page").await;
     assert_eq!(page.body["kind"], "none");
     assert!(page.is_silent());
-    let image = app.browser().header("sec-fetch-mode", "no-cors").header("sec-fetch-dest", "image").get("/api/plain").await;
+    let image = app
+        .browser()
+        .header("sec-fetch-mode", "no-cors")
+        .header("sec-fetch-dest", "image")
+        .get("/api/plain")
+        .await;
     assert!(image.is_silent());
-    let old_browser = app.browser().header("accept", "text/html,application/xhtml+xml").get("/any-page").await;
+    let old_browser =
+        app.browser().header("accept", "text/html,application/xhtml+xml").get("/any-page").await;
     assert!(old_browser.is_silent());
 }
 
@@ -96,10 +111,20 @@ const UNHEARD: [&[(&str, &str)]; 7] = [
 async fn rule_13_what_no_script_hears_the_answer_of_mints_renews_and_removes_nothing() {
     let app = App::with(|builder| builder.mint_for_navigations(true)).await;
     for facts in UNHEARD {
-        let with = |browser: &Browser| facts.iter().fold(browser.clone(), |browser, (name, value)| browser.header(name, value));
+        let with = |browser: &Browser| {
+            facts.iter().fold(browser.clone(), |browser, (name, value)| browser.header(name, value))
+        };
         let stranger = with(&app.browser()).get("/api/maybe").await;
-        assert_eq!((&stranger.body["kind"], stranger.is_silent()), (&json!("none"), true), "{facts:?}");
-        assert_eq!(with(&app.browser()).get("/both/x").await.status, 401, "no page that could be sent elsewhere: {facts:?}");
+        assert_eq!(
+            (&stranger.body["kind"], stranger.is_silent()),
+            (&json!("none"), true),
+            "{facts:?}"
+        );
+        assert_eq!(
+            with(&app.browser()).get("/both/x").await.status,
+            401,
+            "no page that could be sent elsewhere: {facts:?}"
+        );
 
         let mut visitor = app.browser();
         let id = visitor.id().await;
@@ -109,13 +134,20 @@ async fn rule_13_what_no_script_hears_the_answer_of_mints_renews_and_removes_not
         app.sessions.set_anonymous_enabled(false);
         assert!(with(&visitor).get("/api/maybe").await.is_silent(), "{facts:?}");
         app.sessions.set_anonymous_enabled(true);
-        assert_eq!(visitor.get("/api/me").await.announced_id(), id, "a script hears of the renewal: {facts:?}");
+        assert_eq!(
+            visitor.get("/api/me").await.announced_id(),
+            id,
+            "a script hears of the renewal: {facts:?}"
+        );
 
         let mut user = app.browser_of("alice").await;
         user.refresh().await;
         let seen = with(&user).get("/api/maybe").await;
         assert_eq!((&seen.body["user"], seen.is_silent()), (&json!("alice"), true), "{facts:?}");
-        assert!(user.get("/api/maybe").await.text("front-token").is_some(), "a script hears of the promotion: {facts:?}");
+        assert!(
+            user.get("/api/maybe").await.text("front-token").is_some(),
+            "a script hears of the promotion: {facts:?}"
+        );
     }
 }
 
@@ -179,7 +211,11 @@ async fn rule_4_refresh_of_a_visitor_repeats_the_announcement() {
     let answer = browser.refresh().await;
     answer.assert_demoted("unauthorised");
     assert_eq!(answer.announced_id(), updated.announced_id());
-    assert_eq!(answer.anonymous_front_token(), updated.anonymous_front_token(), "same id, same payload");
+    assert_eq!(
+        answer.anonymous_front_token(),
+        updated.anonymous_front_token(),
+        "same id, same payload"
+    );
     assert!(answer.set_cookie("sAnonymousToken").is_some(), "the cookie is set again");
 }
 
@@ -215,7 +251,8 @@ async fn two_anonymous_cookies_settle_on_one_that_verifies() {
     let id = browser.id().await;
     let token = browser.cookie("sAnonymousToken").unwrap().to_owned();
     browser.cookies.clear();
-    let mut browser = browser.header("cookie", &format!("sAnonymousToken=planted; sAnonymousToken={token}"));
+    let mut browser =
+        browser.header("cookie", &format!("sAnonymousToken=planted; sAnonymousToken={token}"));
     let answer = browser.get("/api/me").await;
     assert_eq!(answer.body["id"], id);
     assert!(answer.is_silent());
@@ -313,7 +350,11 @@ async fn rule_7_an_expired_user_is_not_replaced_by_an_anonymous_session() {
     app.wait(Duration::from_secs(2 * 3600));
     for path in ["/api/me", "/api/maybe", "/api/user", "/api/fresh"] {
         let answer = browser.get(path).await;
-        assert_eq!((answer.status.as_u16(), answer.message()), (401, "try refresh token"), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.message()),
+            (401, "try refresh token"),
+            "{path}"
+        );
         assert!(answer.is_silent(), "{path}");
     }
     assert!(browser.get("/api/plain").await.is_silent());
@@ -324,21 +365,28 @@ async fn rule_6_carries_what_the_hooks_return() {
     let app = App::with(|builder| {
         builder
             .on_sign_in(|old, user_id| async move {
-                Ok::<_, std::io::Error>(map(
-                    json!({"cart": old.payload().get("cart"), "greeting": format!("hi {user_id}"), "sub": "evil"}),
-                ))
+                Ok::<_, std::io::Error>(map(json!({
+                    "cart": old.payload().get("cart"),
+                    "greeting": format!("hi {user_id}"),
+                    "sub": "evil",
+                })))
             })
-            .on_sign_out(
-                |old| async move { Ok::<_, std::io::Error>(map(json!({"last": old.user_id(), "isAnonymous": false}))) },
-            )
+            .on_sign_out(|old| async move {
+                let kept = json!({"last": old.user_id(), "isAnonymous": false});
+                Ok::<_, std::io::Error>(map(kept))
+            })
     })
     .await;
     let mut browser = app.browser();
     browser.get("/api/me").await;
     browser.post_json("/api/cart", json!({"cart": ["tea"]})).await;
-    let login = browser.post_json("/api/login?user=alice", json!({"greeting": "explicit wins"})).await;
+    let login =
+        browser.post_json("/api/login?user=alice", json!({"greeting": "explicit wins"})).await;
     let up = login.front_token().up;
-    assert_eq!((&up["cart"], &up["greeting"], &up["sub"]), (&json!(["tea"]), &json!("explicit wins"), &json!("alice")));
+    assert_eq!(
+        (&up["cart"], &up["greeting"], &up["sub"]),
+        (&json!(["tea"]), &json!("explicit wins"), &json!("alice"))
+    );
     let out = browser.post(SIGN_OUT).await;
     let up = out.anonymous_front_token().up;
     assert_eq!((&up["last"], &up["isAnonymous"]), (&json!("alice"), &json!(true)));
@@ -346,7 +394,10 @@ async fn rule_6_carries_what_the_hooks_return() {
 
 #[tokio::test]
 async fn rule_6_failing_hooks_stop_nothing() {
-    let app = App::with(|builder| builder.on_sign_in(|_, _| async { Err("no") }).on_sign_out(|_| async { Err("no") })).await;
+    let app = App::with(|builder| {
+        builder.on_sign_in(|_, _| async { Err("no") }).on_sign_out(|_| async { Err("no") })
+    })
+    .await;
     let mut browser = app.browser();
     let id = browser.id().await;
     browser.login("alice").await;
@@ -357,8 +408,10 @@ async fn rule_6_failing_hooks_stop_nothing() {
 
 #[tokio::test]
 async fn an_upgrade_hook_that_returns_too_much_stops_nothing() {
-    let app =
-        App::with(|builder| builder.on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
+    let app = App::with(|builder| {
+        builder.on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })
+    })
+    .await;
     let mut browser = app.browser();
     let id = browser.id().await;
     // Fits the anonymous token, but not the access token, which has more claims of its own.
@@ -372,9 +425,11 @@ async fn an_upgrade_hook_that_returns_too_much_stops_nothing() {
 
 #[tokio::test]
 async fn a_sign_out_hook_that_returns_too_much_stops_nothing() {
-    let app =
-        App::with(|builder| builder.on_sign_out(|_| async { Ok::<_, std::io::Error>(map(json!({"x": "y".repeat(5000)}))) }))
-            .await;
+    let app = App::with(|builder| {
+        builder
+            .on_sign_out(|_| async { Ok::<_, std::io::Error>(map(json!({"x": "y".repeat(5000)}))) })
+    })
+    .await;
     let mut browser = app.browser();
     let id = browser.id().await;
     browser.login("alice").await;

@@ -23,8 +23,8 @@ use http_body_util::BodyExt;
 use jsonwebtoken::EncodingKey;
 use passerby_protocol::front_token::FrontToken;
 use passerby_server::{
-    CheckedUser, KeyAlgorithm, PageUser, Principal, SessionRejection, Sessions, SessionsBuilder, SqliteStore, User, Visitor,
-    VisitorError,
+    CheckedUser, KeyAlgorithm, PageUser, Principal, SessionRejection, Sessions, SessionsBuilder,
+    SqliteStore, User, Visitor, VisitorError,
     claims::PrimitiveArrayClaim,
     redirect_to_refresh,
     store::{KeyRecord, SessionStore},
@@ -81,7 +81,11 @@ pub(crate) async fn store_with_keys_of_a_core<S: SessionStore>(store: S) -> S {
     with_keys(store, &KEYS_OF_A_CORE, KeyAlgorithm::Rs256).await
 }
 
-async fn with_keys<S: SessionStore>(store: S, keys: &OnceCell<Vec<KeyRecord>>, algorithm: KeyAlgorithm) -> S {
+async fn with_keys<S: SessionStore>(
+    store: S,
+    keys: &OnceCell<Vec<KeyRecord>>,
+    algorithm: KeyAlgorithm,
+) -> S {
     let keys = keys
         .get_or_init(|| async {
             let folder = TempDir::new().unwrap();
@@ -120,7 +124,9 @@ impl App {
     }
 
     /// With no key in it yet.
-    pub(crate) async fn in_new_database(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+    pub(crate) async fn in_new_database(
+        configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let store = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
         Self::build(store, Some(Arc::new(folder)), Arc::default(), configure).await
@@ -138,13 +144,17 @@ impl<S: SessionStore + Clone> App<S> {
         Self::build(store, None, Arc::default(), |builder| builder).await
     }
 
-    /// Another process: with its own keys in memory, on another connection to the same database, with the same time.
+    /// Another process: with its own keys in memory, on another connection to the same database,
+    /// with the same time.
     pub(crate) async fn twin(&self, store: S) -> Self {
         Self::build(store, self.folder.clone(), self.skew.clone(), |builder| builder).await
     }
 
     /// The same server after a restart, or with another configuration: same database, same time.
-    pub(crate) async fn restarted(&self, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+    pub(crate) async fn restarted(
+        &self,
+        configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
         Self::build(self.store.clone(), self.folder.clone(), self.skew.clone(), configure).await
     }
 
@@ -170,10 +180,16 @@ impl<S: SessionStore + Clone> App<S> {
     }
 
     pub(crate) fn browser(&self) -> Browser {
-        Browser { router: self.router.clone(), cookies: BTreeMap::new(), headers: HeaderMap::new(), address: None }
+        Browser {
+            router: self.router.clone(),
+            cookies: BTreeMap::new(),
+            headers: HeaderMap::new(),
+            address: None,
+        }
     }
 
-    /// A browser that holds this anonymous token, once for each way in which it can come: cookie and header.
+    /// A browser that holds this anonymous token, once for each way in which it can come: cookie
+    /// and header.
     pub(crate) fn browsers_with(&self, anonymous_token: &str) -> [Browser; 2] {
         let mut by_cookie = self.browser();
         by_cookie.set_cookie("sAnonymousToken", anonymous_token);
@@ -226,7 +242,8 @@ fn router(sessions: &Sessions) -> Router {
         Json(match principal {
             None => json!({ "kind": "none" }),
             Some(Principal::Anonymous(session)) => {
-                json!({ "kind": "anonymous", "id": session.anonymous_id(), "payload": session.payload() })
+                let (id, payload) = (session.anonymous_id(), session.payload());
+                json!({ "kind": "anonymous", "id": id, "payload": payload })
             }
             Some(Principal::User(session)) => json!({
                 "kind": "user",
@@ -257,7 +274,12 @@ fn router(sessions: &Sessions) -> Router {
                 ])
             }),
         )
-        .route("/api/set", post(|visitor: Visitor, Json(cart): Json<Value>| async move { visitor.set("cart", cart).await }))
+        .route(
+            "/api/set",
+            post(|visitor: Visitor, Json(cart): Json<Value>| async move {
+                visitor.set("cart", cart).await
+            }),
+        )
         .route(
             "/api/cart",
             get(|principal: Principal| async move {
@@ -291,13 +313,20 @@ fn router(sessions: &Sessions) -> Router {
         .route(
             "/api/merge",
             post(|visitor: Visitor, Json(update): Json<Map<String, Value>>| async move {
-                visitor.merge_into_access_token_payload(update).await.map(|session| Json(session.payload().clone()))
+                visitor
+                    .merge_into_access_token_payload(update)
+                    .await
+                    .map(|session| Json(session.payload().clone()))
             }),
         )
         .route(
             "/api/cart",
             post(|visitor: Visitor, Json(update): Json<Map<String, Value>>| async move {
-                visitor.anonymous().update_payload(update).await.map(|session| Json(session.payload().clone()))
+                visitor
+                    .anonymous()
+                    .update_payload(update)
+                    .await
+                    .map(|session| Json(session.payload().clone()))
             }),
         )
         .route(
@@ -315,11 +344,22 @@ fn router(sessions: &Sessions) -> Router {
                 visitor.require(&[&is_admin]).await.map(|user| user.user_id().to_owned())
             }),
         )
-        .route("/api/expire", post(|visitor: Visitor| async move { visitor.expire_access_token().await }))
+        .route(
+            "/api/expire",
+            post(|visitor: Visitor| async move { visitor.expire_access_token().await }),
+        )
         // Nested, because the browser must come back to the whole address.
-        .nest("/both", Router::new().fallback(|user: PageUser| async move { user.user_id().to_owned() }))
+        .nest(
+            "/both",
+            Router::new().fallback(|user: PageUser| async move { user.user_id().to_owned() }),
+        )
         .route("/page", get(page))
-        .route("/fresh-page", get(|user: Result<CheckedUser, SessionRejection>| async move { user.map_or("refused", |_| "fresh") }))
+        .route(
+            "/fresh-page",
+            get(|user: Result<CheckedUser, SessionRejection>| async move {
+                user.map_or("refused", |_| "fresh")
+            }),
+        )
         .route("/any-page", get(move |principal: Option<Principal>| async move { seen(principal) }))
         .layer(sessions.layer())
         .layer(sessions.cors())
@@ -342,7 +382,8 @@ async fn page(user: Result<User, SessionRejection>, OriginalUri(uri): OriginalUr
     }
 }
 
-/// A browser: remembers cookies by name, with their path. Checks of every response what must hold of all.
+/// A browser: remembers cookies by name, with their path. Checks of every response what must hold
+/// of all.
 #[derive(Clone)]
 pub(crate) struct Browser {
     router: Router,
@@ -394,7 +435,11 @@ impl Browser {
     /// A page load.
     pub(crate) async fn open(&mut self, path: &str) -> Answer {
         let headers = self.headers.clone();
-        for (name, value) in [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("accept", "text/html,*/*")] {
+        for (name, value) in [
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+            ("accept", "text/html,*/*"),
+        ] {
             self.headers.insert(name, value.parse().unwrap());
         }
         let answer = self.get(path).await;
@@ -422,7 +467,8 @@ impl Browser {
     }
 
     async fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost:3000");
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::HOST, "localhost:3000");
         request.headers_mut().unwrap().extend(self.headers.clone());
         let cookies: Vec<String> = self
             .cookies
@@ -445,8 +491,9 @@ impl Browser {
         }
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let mut answer = Answer::read(response).await;
-        answer.sent_user_cookie =
-            cookies.iter().any(|cookie| ["sAccessToken=", "sRefreshToken="].iter().any(|name| cookie.starts_with(name)));
+        answer.sent_user_cookie = cookies.iter().any(|cookie| {
+            ["sAccessToken=", "sRefreshToken="].iter().any(|name| cookie.starts_with(name))
+        });
         // An anonymous token is no user's.
         answer.sent_bearer = self
             .headers
@@ -474,7 +521,8 @@ impl Browser {
 
 fn is_of_a_user(token: &str) -> bool {
     token.ends_with(".V2")
-        || jsonwebtoken::decode_header(token).is_ok_and(|head| head.kid.is_some_and(|kid| kid.starts_with("d-")))
+        || jsonwebtoken::decode_header(token)
+            .is_ok_and(|head| head.kid.is_some_and(|kid| kid.starts_with("d-")))
 }
 
 /// A response, read to its end.
@@ -494,12 +542,19 @@ impl Answer {
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self { status: parts.status, headers: parts.headers, body, sent_user_cookie: false, sent_bearer: false }
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            sent_user_cookie: false,
+            sent_bearer: false,
+        }
     }
 
     /// What holds of every response: tokens are never cached, and always exposed.
     fn check(&self) {
-        let present: Vec<&str> = TOKEN_HEADERS.into_iter().filter(|name| self.headers.contains_key(*name)).collect();
+        let present: Vec<&str> =
+            TOKEN_HEADERS.into_iter().filter(|name| self.headers.contains_key(*name)).collect();
         if present.is_empty() && !self.headers.contains_key(header::SET_COOKIE) {
             return;
         }
@@ -526,7 +581,9 @@ impl Answer {
     }
 
     pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
-        self.set_cookies().into_iter().find(|line| line.split_once('=').is_some_and(|(key, _)| key == name))
+        self.set_cookies()
+            .into_iter()
+            .find(|line| line.split_once('=').is_some_and(|(key, _)| key == name))
     }
 
     pub(crate) fn cleared(&self, name: &str) -> bool {
@@ -556,22 +613,32 @@ impl Answer {
 
     /// No header about sessions at all.
     pub(crate) fn is_silent(&self) -> bool {
-        self.set_cookies().is_empty() && TOKEN_HEADERS.iter().all(|name| !self.headers.contains_key(*name))
+        self.set_cookies().is_empty()
+            && TOKEN_HEADERS.iter().all(|name| !self.headers.contains_key(*name))
     }
 
-    /// Nothing about sessions but that there is no anonymous one, for a browser that holds the announcement alone.
+    /// Nothing about sessions but that there is no anonymous one, for a browser that holds the
+    /// announcement alone.
     pub(crate) fn says_only_that_there_is_none(&self) -> bool {
-        let said: Vec<_> = TOKEN_HEADERS.iter().filter_map(|name| Some((*name, self.text(name)?))).collect();
+        let said: Vec<_> =
+            TOKEN_HEADERS.iter().filter_map(|name| Some((*name, self.text(name)?))).collect();
         self.set_cookies().is_empty() && said == [("st-anonymous-front-token", "remove")]
     }
 
-    /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous session.
+    /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous
+    /// session.
     pub(crate) fn assert_demoted(&self, message: &str) {
         assert_eq!(self.status, 401);
         assert_eq!(self.message(), message);
-        // What the request presented is cleared, and nothing else: the browser may hold another session by now.
+        // The session that the request presented is cleared, and nothing else: the browser may hold
+        // another session by now.
         for name in ["sAccessToken", "sRefreshToken"] {
-            assert_eq!(self.cleared(name), self.sent_user_cookie, "{name}: {:?}", self.set_cookies());
+            assert_eq!(
+                self.cleared(name),
+                self.sent_user_cookie,
+                "{name}: {:?}",
+                self.set_cookies()
+            );
         }
         assert_eq!(self.text("front-token"), Some("remove"));
         for name in ["st-access-token", "st-refresh-token"] {

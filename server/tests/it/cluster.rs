@@ -1,4 +1,5 @@
-//! A PostgreSQL server of our own: in a temporary folder, on a Unix socket, and gone with the test process, however that ends.
+//! A PostgreSQL server of our own: in a temporary folder, on a Unix socket, and gone with the test
+//! process, however that ends.
 
 use std::{
     fs,
@@ -57,21 +58,38 @@ impl Cluster {
         // In `/tmp`, because the path of a socket has at most 107 bytes.
         let folder = tempfile::Builder::new().prefix("passerby-pg-").tempdir_in("/tmp").unwrap();
         if is_root() {
-            let id = |flag: &str| -> u32 { said(Command::new("id").args([flag, SERVER_USER])).trim().parse().unwrap() };
+            let id = |flag: &str| -> u32 {
+                said(Command::new("id").args([flag, SERVER_USER])).trim().parse().unwrap()
+            };
             std::os::unix::fs::chown(folder.path(), Some(id("-u")), Some(id("-g"))).unwrap();
         }
         let data = folder.path().join("data");
         said(
             as_server_user(&binaries.join("initdb"))
-                .args(["--no-sync", "--auth=trust", "--username=passerby", "--encoding=UTF8", "--locale=C", "--pgdata"])
+                .args([
+                    "--no-sync",
+                    "--auth=trust",
+                    "--username=passerby",
+                    "--encoding=UTF8",
+                    "--locale=C",
+                    "--pgdata",
+                ])
                 .arg(&data),
         );
-        let settings = format!("{SETTINGS}port = {PORT}\nunix_socket_directories = '{}'\n", folder.path().display());
-        let mut file = fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).unwrap();
+        let settings = format!(
+            "{SETTINGS}port = {PORT}\nunix_socket_directories = '{}'\n",
+            folder.path().display()
+        );
+        let mut file =
+            fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).unwrap();
         file.write_all(settings.as_bytes()).unwrap();
         let script = format!(
             "read -r _; {} ; rm -rf '{}'",
-            shell_words(as_server_user(&binaries.join("pg_ctl")).args(["stop", "-m", "immediate", "-s", "-D"]).arg(&data)),
+            shell_words(
+                as_server_user(&binaries.join("pg_ctl"))
+                    .args(["stop", "-m", "immediate", "-s", "-D"])
+                    .arg(&data)
+            ),
             folder.path().display(),
         );
         let guard = Command::new("sh")
@@ -89,7 +107,14 @@ impl Cluster {
     /// Starts the server again.
     pub(crate) fn resume(&self) {
         let log = self.folder.path().join("log");
-        self.control(&["start", "-w", "-t", &START.as_secs().to_string(), "-l", log.to_str().unwrap()]);
+        self.control(&[
+            "start",
+            "-w",
+            "-t",
+            &START.as_secs().to_string(),
+            "-l",
+            log.to_str().unwrap(),
+        ]);
     }
 
     /// Stops the server as a crash would.
@@ -98,7 +123,8 @@ impl Cluster {
     }
 
     fn control(&self, arguments: &[&str]) {
-        // To files and not to pipes: the server inherits them, and reading a pipe would wait for its end.
+        // To files and not to pipes: the server inherits them, and reading a pipe would wait for
+        // its end.
         let status = as_server_user(&self.binaries.join("pg_ctl"))
             .args(arguments)
             .args(["-s", "-D"])
@@ -115,7 +141,10 @@ impl Cluster {
     pub(crate) async fn database(&self) -> String {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(self.binaries.join("createdb"));
-        command.args(["--username=passerby", "--host"]).arg(self.folder.path()).args(["--template=template0", &name]);
+        command
+            .args(["--username=passerby", "--host"])
+            .arg(self.folder.path())
+            .args(["--template=template0", &name]);
         tokio::task::spawn_blocking(move || said(&mut command)).await.unwrap();
         let socket = self.folder.path().display().to_string().replace('/', "%2F");
         format!("postgres://passerby@{socket}:{PORT}/{name}")
@@ -139,12 +168,21 @@ impl Drop for Cluster {
 fn binaries() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut versions: Vec<(u32, PathBuf)> = versions
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter_map(|entry| {
+            Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
+        })
         .filter(|(_, folder)| folder.join("initdb").is_file())
         .collect();
     versions.sort();
-    let on_path = || std::env::split_paths(&std::env::var_os("PATH")?).find(|folder| folder.join("initdb").is_file());
-    versions.pop().map(|(_, folder)| folder).or_else(on_path).expect("PostgreSQL is missing; `cargo xtask setup` installs it")
+    let on_path = || {
+        std::env::split_paths(&std::env::var_os("PATH")?)
+            .find(|folder| folder.join("initdb").is_file())
+    };
+    versions
+        .pop()
+        .map(|(_, folder)| folder)
+        .or_else(on_path)
+        .expect("PostgreSQL is missing; `cargo xtask setup` installs it")
 }
 
 fn is_root() -> bool {

@@ -1,4 +1,5 @@
-//! Two server processes on one database: each test runs two engines, with keys and connections of their own, on either store.
+//! Two server processes on one database: each test runs two engines, with keys and connections of
+//! their own, on either store.
 
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ async fn two_on_sqlite() -> (App, App, TempDir) {
 /// Two pools on one database.
 async fn two_on_postgres() -> (App<PostgresStore>, App<PostgresStore>) {
     let address = cluster::shared().await.database().await;
-    let (first, second) = tokio::join!(PostgresStore::connect(&address), PostgresStore::connect(&address));
+    let (first, second) =
+        tokio::join!(PostgresStore::connect(&address), PostgresStore::connect(&address));
     let first = App::on(store_with_keys(first.unwrap()).await).await;
     let second = first.twin(second.unwrap()).await;
     (first, second)
@@ -50,7 +52,10 @@ async fn refresh_all(browsers: Vec<Browser>) -> Vec<Browser> {
     join_all(calls).await.into_iter().map(Result::unwrap).collect()
 }
 
-async fn fifty_refreshes_end_with_one_session<S: SessionStore + Clone>(first: &App<S>, second: &App<S>) {
+async fn fifty_refreshes_end_with_one_session<S: SessionStore + Clone>(
+    first: &App<S>,
+    second: &App<S>,
+) {
     let servers = [first, second];
     let mut browser = first.browser();
     let id = browser.id().await;
@@ -60,9 +65,9 @@ async fn fifty_refreshes_end_with_one_session<S: SessionStore + Clone>(first: &A
         let children = refresh_all(copies(&browser, 50, servers)).await;
         let newest = children.last().unwrap().clone();
         // All tabs share the cookies of the answer that came last, and use them at once.
-        let uses = copies(&newest, 50, servers)
-            .into_iter()
-            .map(|mut tab| tokio::spawn(async move { (tab.get("/api/fresh").await.status.as_u16(), tab) }));
+        let uses = copies(&newest, 50, servers).into_iter().map(|mut tab| {
+            tokio::spawn(async move { (tab.get("/api/fresh").await.status.as_u16(), tab) })
+        });
         for used in join_all(uses).await {
             let (status, tab) = used.unwrap();
             assert_eq!(status, 200);
@@ -77,9 +82,12 @@ async fn fifty_refreshes_end_with_one_session<S: SessionStore + Clone>(first: &A
     assert_eq!(browser.refresh().await.status, 200);
     assert_eq!(browser.get("/api/fresh").await.status, 200);
     first.wait(AFTER_THE_GRACE);
-    let answers =
-        join_all(copies(&thief, 10, servers).into_iter().map(|mut copy| tokio::spawn(async move { copy.refresh().await })))
-            .await;
+    let answers = join_all(
+        copies(&thief, 10, servers)
+            .into_iter()
+            .map(|mut copy| tokio::spawn(async move { copy.refresh().await })),
+    )
+    .await;
     let mut thefts = 0;
     for answer in answers {
         let answer = answer.unwrap();
@@ -92,7 +100,10 @@ async fn fifty_refreshes_end_with_one_session<S: SessionStore + Clone>(first: &A
     assert_eq!(thief.get("/api/fresh").await.message(), "unauthorised");
 }
 
-async fn children_at_once_are_one_session_and_their_parent_is_none<S: SessionStore + Clone>(first: &App<S>, second: &App<S>) {
+async fn children_at_once_are_one_session_and_their_parent_is_none<S: SessionStore + Clone>(
+    first: &App<S>,
+    second: &App<S>,
+) {
     let servers = [first, second];
     let mut browser = first.browser();
     browser.login("bob").await;
@@ -101,14 +112,25 @@ async fn children_at_once_are_one_session_and_their_parent_is_none<S: SessionSto
     refresh_all(siblings).await;
     assert_eq!(first.sessions.session_handles_of_user("bob").await.unwrap().len(), 1);
     first.wait(AFTER_THE_GRACE);
-    let calls = copies(&browser, 10, servers).into_iter().map(|mut copy| tokio::spawn(async move { copy.refresh().await }));
+    let calls = copies(&browser, 10, servers)
+        .into_iter()
+        .map(|mut copy| tokio::spawn(async move { copy.refresh().await }));
     let answers: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 0);
-    assert_eq!(answers.iter().filter(|answer| answer.message() == "token theft detected").count(), 1);
-    assert!(first.sessions.session_handles_of_user("bob").await.unwrap().is_empty(), "a reuse is always a theft");
+    assert_eq!(
+        answers.iter().filter(|answer| answer.message() == "token theft detected").count(),
+        1
+    );
+    assert!(
+        first.sessions.session_handles_of_user("bob").await.unwrap().is_empty(),
+        "a reuse is always a theft"
+    );
 }
 
-async fn a_revocation_is_seen_by_the_other<S: SessionStore + Clone>(first: &App<S>, second: &App<S>) {
+async fn a_revocation_is_seen_by_the_other<S: SessionStore + Clone>(
+    first: &App<S>,
+    second: &App<S>,
+) {
     let mut browser = first.browser();
     browser.login("carol").await;
     let mut there = browser.moved_to(second);
@@ -119,7 +141,9 @@ async fn a_revocation_is_seen_by_the_other<S: SessionStore + Clone>(first: &App<
 
 async fn rotation_is_shared<S: SessionStore + Clone>(first: &App<S>, second: &App<S>) {
     let servers = [first, second];
-    let key_of = |browser: &Browser| decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap();
+    let key_of = |browser: &Browser| {
+        decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap()
+    };
     let mut browsers = copies(&first.browser(), 8, servers);
     for browser in &mut browsers {
         browser.login("dave").await;
@@ -132,7 +156,10 @@ async fn rotation_is_shared<S: SessionStore + Clone>(first: &App<S>, second: &Ap
     first.wait(Duration::from_secs(169 * 3600));
     let browsers = refresh_all(browsers).await;
     assert_eq!(first.store.keys().await.unwrap().len(), before + 1, "one new key, whoever made it");
-    assert!(browsers.iter().all(|browser| key_of(browser) == old_key), "not used before others can know it");
+    assert!(
+        browsers.iter().all(|browser| key_of(browser) == old_key),
+        "not used before others can know it"
+    );
     for server in servers {
         let set = server.browser().get("/auth/jwt/jwks.json").await.body;
         assert_eq!(set["keys"].as_array().unwrap().len(), 3, "published by both: old, new, static");
@@ -141,7 +168,10 @@ async fn rotation_is_shared<S: SessionStore + Clone>(first: &App<S>, second: &Ap
     let browsers = refresh_all(browsers).await;
     let new_key = key_of(&browsers[0]);
     assert_ne!(new_key, old_key);
-    assert!(browsers.iter().all(|browser| key_of(browser) == new_key), "both processes sign with it");
+    assert!(
+        browsers.iter().all(|browser| key_of(browser) == new_key),
+        "both processes sign with it"
+    );
     assert_eq!(first.store.keys().await.unwrap().len(), before + 1);
     for browser in browsers {
         for server in servers {
@@ -151,7 +181,10 @@ async fn rotation_is_shared<S: SessionStore + Clone>(first: &App<S>, second: &Ap
 }
 
 /// One process rotates while the other has nothing to sign.
-async fn an_idle_process_knows_the_new_key<S: SessionStore + Clone>(first: &App<S>, second: &App<S>) {
+async fn an_idle_process_knows_the_new_key<S: SessionStore + Clone>(
+    first: &App<S>,
+    second: &App<S>,
+) {
     let mut browser = first.browser();
     let id = browser.id().await;
     browser.login("erin").await;
@@ -159,17 +192,28 @@ async fn an_idle_process_knows_the_new_key<S: SessionStore + Clone>(first: &App<
     browser.refresh().await;
     first.wait(Duration::from_secs(61));
     browser.refresh().await;
-    assert_eq!(browser.moved_to(second).get("/api/user").await.body, "erin", "it looks an unknown key up");
+    assert_eq!(
+        browser.moved_to(second).get("/api/user").await.body,
+        "erin",
+        "it looks an unknown key up"
+    );
     assert_eq!(browser.moved_to(second).id().await, id);
     let set = second.browser().get("/auth/jwt/jwks.json").await.body.to_string();
-    assert!(set.contains(&decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap()));
+    assert!(
+        set.contains(&decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap())
+    );
 }
 
 /// By hand, and seen by the other without a restart.
-async fn a_static_key_is_replaced_for_both<S: SessionStore + Clone>(first: &App<S>, second: &App<S>) {
+async fn a_static_key_is_replaced_for_both<S: SessionStore + Clone>(
+    first: &App<S>,
+    second: &App<S>,
+) {
     let mut old = first.browser();
     let id = old.id().await;
-    let key_of = |browser: &Browser| decode_header(browser.cookie("sAnonymousToken").unwrap()).unwrap().kid.unwrap();
+    let key_of = |browser: &Browser| {
+        decode_header(browser.cookie("sAnonymousToken").unwrap()).unwrap().kid.unwrap()
+    };
     first.sessions.rotate_static_key().await.unwrap();
     let mut early = first.browser();
     early.id().await;
@@ -195,7 +239,10 @@ async fn a_static_key_is_replaced_for_both<S: SessionStore + Clone>(first: &App<
     }
 }
 
-async fn expired_sessions_are_pruned_in_batches<S: SessionStore + Clone>(first: &App<S>, second: &App<S>) {
+async fn expired_sessions_are_pruned_in_batches<S: SessionStore + Clone>(
+    first: &App<S>,
+    second: &App<S>,
+) {
     let mut living = first.browser();
     for _ in 0..7 {
         first.browser().login("frank").await;

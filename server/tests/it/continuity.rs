@@ -11,7 +11,8 @@ use crate::app::{App, Browser, FORGET, SIGN_OUT};
 const HOUR: Duration = Duration::from_secs(3600);
 const USERS: [&str; 2] = ["alice", "bob"];
 
-/// What can happen. The browser does what the SDK does: when asked to, it refreshes, and sends the request again.
+/// The things that can happen. The browser does what the SDK does: when asked to, it refreshes, and
+/// sends the request again.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Request,
@@ -61,7 +62,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Forget),
         1 => Just(Step::NewStaticKey),
         1 => Just(Step::NewDynamicKey),
-        2 => any::<bool>().prop_map(|request_in_between| Step::LoseAccessCookie { request_in_between }),
+        2 => any::<bool>()
+            .prop_map(|request_in_between| Step::LoseAccessCookie { request_in_between }),
         2 => Just(Step::Restart),
         1 => Just(Step::Off),
         2 => Just(Step::On),
@@ -94,7 +96,10 @@ impl World {
 
     async fn serve(&mut self, policy: AfterSignOut) {
         let enabled = self.model.enabled;
-        self.app = self.app.restarted(|builder| builder.after_sign_out(policy).anonymous_enabled(enabled)).await;
+        self.app = self
+            .app
+            .restarted(|builder| builder.after_sign_out(policy).anonymous_enabled(enabled))
+            .await;
         self.browser = self.browser.moved_to(&self.app);
     }
 
@@ -103,7 +108,11 @@ impl World {
         let refused = self.browser.refresh().await;
         refused.assert_demoted(message);
         if self.anonymous_allowed() {
-            assert_eq!(Some(refused.announced_id()), self.model.id, "in the very response that ends the session");
+            assert_eq!(
+                Some(refused.announced_id()),
+                self.model.id,
+                "in the very response that ends the session"
+            );
         }
         self.ended();
     }
@@ -147,7 +156,10 @@ impl World {
                 self.refresh_if_asked().await;
                 let path = if self.model.user.is_some() { "/api/merge" } else { "/api/cart" };
                 let answer = self.browser.post_json(path, json!({"cart": [1], "gone": null})).await;
-                assert_eq!(answer.status == 200, self.model.user.is_some() || self.anonymous_allowed());
+                assert_eq!(
+                    answer.status == 200,
+                    self.model.user.is_some() || self.anonymous_allowed()
+                );
             }
             Step::Hours(hours) => self.app.wait(hours * HOUR),
             Step::LongAbsence => {
@@ -216,7 +228,11 @@ impl World {
                     if request_in_between {
                         assert_ne!(self.browser.get("/api/maybe").await.body["kind"], "user");
                     }
-                    assert_eq!(self.browser.refresh().await.status, 200, "the refresh token tells who it is");
+                    assert_eq!(
+                        self.browser.refresh().await.status,
+                        200,
+                        "the refresh token tells who it is"
+                    );
                 }
             }
             Step::Restart => self.serve(AfterSignOut::Keep).await,
@@ -249,11 +265,15 @@ impl World {
         let answer = self.browser.get("/api/maybe").await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let id = answer.body["id"].as_str().map(str::to_owned);
-        let (access, refresh, anonymous) =
-            ["sAccessToken", "sRefreshToken", "sAnonymousToken"].map(|name| self.browser.cookie(name).is_some()).into();
+        let (access, refresh, anonymous) = ["sAccessToken", "sRefreshToken", "sAnonymousToken"]
+            .map(|name| self.browser.cookie(name).is_some())
+            .into();
         match self.model.user {
             Some(user) => {
-                assert_eq!((&answer.body["kind"], &answer.body["user"]), (&json!("user"), &json!(user)));
+                assert_eq!(
+                    (&answer.body["kind"], &answer.body["user"]),
+                    (&json!("user"), &json!(user))
+                );
                 assert!(access && refresh && !anonymous, "one kind holds");
             }
             None if self.anonymous_allowed() => {
@@ -277,7 +297,12 @@ impl World {
 #[test]
 fn rule_5_one_id_through_everything() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = ProptestConfig { cases: 32, failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: 32,
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    };
     TestRunner::new(config)
         .run(&proptest::collection::vec(step(), 1..25), |steps| {
             runtime.block_on(async {

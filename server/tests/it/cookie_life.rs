@@ -14,7 +14,10 @@ const HOST_BOUND: &str = "__Host-sAnonymousToken";
 fn cookie_life(answer: &Answer, app_skew_days: u64) -> u64 {
     let line = answer.set_cookie("sAnonymousToken").unwrap();
     let expires = line.split("; ").find_map(|part| part.strip_prefix("Expires=")).unwrap();
-    let expires = cookie::Cookie::parse(format!("x=y; Expires={expires}")).unwrap().expires_datetime().unwrap();
+    let expires = cookie::Cookie::parse(format!("x=y; Expires={expires}"))
+        .unwrap()
+        .expires_datetime()
+        .unwrap();
     let now = cookie::time::OffsetDateTime::now_utc();
     u64::try_from(((expires - now).whole_seconds() + 3600) / 86_400).unwrap() - app_skew_days
 }
@@ -24,7 +27,8 @@ async fn rule_11_the_cookie_is_renewed_while_the_visitor_keeps_coming() {
     let app = App::new().await;
     let mut browser = app.browser();
     let id = browser.id().await;
-    let before = browser.post_json("/api/cart", json!({"cart": ["tea"]})).await.anonymous_front_token();
+    let before =
+        browser.post_json("/api/cart", json!({"cart": ["tea"]})).await.anonymous_front_token();
     app.wait(99 * DAY);
     assert!(browser.get("/api/me").await.is_silent(), "not a quarter of 400 days yet");
     app.wait(DAY);
@@ -65,13 +69,21 @@ async fn rule_11_no_cookie_asks_for_more_than_400_days() {
     let app = App::new().await;
     assert_eq!(cookie_life(&app.browser().get("/api/me").await, 0), 400);
     let app = App::with(|builder| builder.anonymous_validity(30 * DAY)).await;
-    assert_eq!(cookie_life(&app.browser().get("/api/me").await, 0), 30, "and for no more than the token's life");
+    assert_eq!(
+        cookie_life(&app.browser().get("/api/me").await, 0),
+        30,
+        "and for no more than the token's life"
+    );
 }
 
 #[tokio::test]
 async fn rule_11_the_share_is_configurable_and_of_the_shorter_life() {
     for (configure, quiet, loud) in [
-        ((|builder| builder.anonymous_renewal(0.5)) as fn(SessionsBuilder) -> SessionsBuilder, 199, 201),
+        (
+            (|builder| builder.anonymous_renewal(0.5)) as fn(SessionsBuilder) -> SessionsBuilder,
+            199,
+            201,
+        ),
         (|builder| builder.anonymous_renewal(1.0), 399, 401),
         (|builder| builder.anonymous_validity(40 * DAY), 9, 11),
     ] {
@@ -132,12 +144,20 @@ async fn the_cookie_is_bound_to_its_host_where_the_configuration_allows_it() {
     let mut browser = app.browser();
     let first = browser.get("/api/me").await;
     let line = first.set_cookie(HOST_BOUND).unwrap();
-    assert!(line.contains("; Secure") && line.contains("; Path=/;") && !line.contains("Domain"), "{line}");
+    assert!(
+        line.contains("; Secure") && line.contains("; Path=/;") && !line.contains("Domain"),
+        "{line}"
+    );
     assert_eq!(browser.id().await, first.announced_id());
     assert!(browser.login("alice").await.cleared(HOST_BOUND));
-    let shared = App::with(|builder| builder.api_domain("https://api.example.com").cookie_domain("example.com")).await;
+    let shared = App::with(|builder| {
+        builder.api_domain("https://api.example.com").cookie_domain("example.com")
+    })
+    .await;
     let first = shared.browser().get("/api/me").await;
-    assert!(first.set_cookie("sAnonymousToken").is_some() && first.set_cookie(HOST_BOUND).is_none());
+    assert!(
+        first.set_cookie("sAnonymousToken").is_some() && first.set_cookie(HOST_BOUND).is_none()
+    );
 }
 
 #[tokio::test]
@@ -174,18 +194,27 @@ async fn rule_11_a_token_that_cannot_be_renewed_stays() {
     let id = browser.id().await;
     let mut length = 3000;
     // To within four bytes, which is less than `__Host-` takes.
-    while browser.post_json("/api/cart", json!({ "cart": "x".repeat(length) })).await.status != 200 {
+    while browser.post_json("/api/cart", json!({ "cart": "x".repeat(length) })).await.status != 200
+    {
         length -= 4;
     }
-    for changed in [app.restarted(https).await, app.restarted(|builder| https_as_before(builder).anonymous_subject(true)).await]
-    {
+    for changed in [
+        app.restarted(https).await,
+        app.restarted(|builder| https_as_before(builder).anonymous_subject(true)).await,
+    ] {
         let mut browser = browser.moved_to(&changed);
         for _ in 0..2 {
             let refused = browser.refresh().await;
             refused.assert_demoted("unauthorised");
             assert_eq!(refused.announced_id(), id);
-            assert_eq!(refused.anonymous_front_token().up["cart"].as_str().map(str::len), Some(length));
-            assert!(refused.set_cookie("sAnonymousToken").is_none() && refused.set_cookie(HOST_BOUND).is_none());
+            assert_eq!(
+                refused.anonymous_front_token().up["cart"].as_str().map(str::len),
+                Some(length)
+            );
+            assert!(
+                refused.set_cookie("sAnonymousToken").is_none()
+                    && refused.set_cookie(HOST_BOUND).is_none()
+            );
             let seen = browser.get("/api/me").await;
             assert_eq!((&seen.body["id"], seen.is_silent()), (&json!(id), true));
         }
@@ -209,7 +238,9 @@ async fn off_and_sign_out_leave_no_cookie_under_either_name() {
     browser.get("/api/me").await;
     let token = browser.cookie(HOST_BOUND).unwrap().to_owned();
     app.sessions.set_anonymous_enabled(false);
-    let answer = with_line(&app, &format!("sAnonymousToken={token}; {HOST_BOUND}={token}")).get("/api/plain").await;
+    let answer = with_line(&app, &format!("sAnonymousToken={token}; {HOST_BOUND}={token}"))
+        .get("/api/plain")
+        .await;
     assert!(answer.cleared("sAnonymousToken") && answer.cleared(HOST_BOUND));
 }
 
@@ -224,10 +255,16 @@ async fn other_parts_of_the_app_verify_the_token_themselves() {
     assert_eq!((session.anonymous_id(), &session.payload()["cart"]), (id.as_str(), &json!([1])));
     browser.login("alice").await;
     for other in [&token[1..], "", browser.cookie("sAccessToken").unwrap()] {
-        assert!(matches!(app.sessions.verify_anonymous(other).await, Err(AnonymousTokenError::Invalid)));
+        assert!(matches!(
+            app.sessions.verify_anonymous(other).await,
+            Err(AnonymousTokenError::Invalid)
+        ));
     }
     app.wait(2 * DAY);
-    assert!(matches!(app.sessions.verify_anonymous(&token).await, Err(AnonymousTokenError::Expired)));
+    assert!(matches!(
+        app.sessions.verify_anonymous(&token).await,
+        Err(AnonymousTokenError::Expired)
+    ));
 }
 
 #[tokio::test]

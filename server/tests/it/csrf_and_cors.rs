@@ -13,7 +13,9 @@ async fn website(app: &App) -> Browser {
 }
 
 fn two_origins() -> impl std::future::Future<Output = App> {
-    App::with(|builder| builder.website_domain("http://localhost:4000").trusted_origin("https://appleid.apple.com"))
+    App::with(|builder| {
+        builder.website_domain("http://localhost:4000").trusted_origin("https://appleid.apple.com")
+    })
 }
 
 #[tokio::test]
@@ -21,7 +23,10 @@ async fn other_websites_change_nothing() {
     let app = two_origins().await;
     let browser = website(&app).await;
     for path in ["/api/logout", SIGN_OUT, REFRESH, "/api/login?user=mallory"] {
-        let mut forged = browser.clone().header("origin", "https://evil.example").header("sec-fetch-site", "cross-site");
+        let mut forged = browser
+            .clone()
+            .header("origin", "https://evil.example")
+            .header("sec-fetch-site", "cross-site");
         let answer = forged.post(path).await;
         assert_eq!(answer.status, 403, "{path}");
         assert!(answer.is_silent());
@@ -40,7 +45,8 @@ async fn our_website_and_trusted_origins_may() {
         ("https://appleid.apple.com", "cross-site"),
         ("http://localhost:3000", "same-origin"),
     ] {
-        let mut browser = website(&app).await.header("origin", origin).header("sec-fetch-site", site);
+        let mut browser =
+            website(&app).await.header("origin", origin).header("sec-fetch-site", site);
         assert_eq!(browser.refresh().await.status, 200, "{origin}");
     }
     let mut no_browser = website(&app).await;
@@ -51,7 +57,10 @@ async fn our_website_and_trusted_origins_may() {
 async fn everybody_may_read_the_keys_and_nothing_else() {
     let app = two_origins().await;
     let other = app.browser().header("origin", "https://other.example");
-    assert_eq!(other.clone().get("/auth/jwt/jwks.json").await.text("access-control-allow-origin"), Some("*"));
+    assert_eq!(
+        other.clone().get("/auth/jwt/jwks.json").await.text("access-control-allow-origin"),
+        Some("*")
+    );
     assert_eq!(other.clone().get("/api/me").await.text("access-control-allow-origin"), None);
 }
 
@@ -59,17 +68,30 @@ async fn everybody_may_read_the_keys_and_nothing_else() {
 async fn preflights_are_answered_for_our_website_only() {
     let app = two_origins().await;
     let preflight = |origin: &'static str| {
-        let mut browser = app.browser().header("origin", origin).header("access-control-request-method", "POST").header(
-            "access-control-request-headers",
-            "rid,st-auth-mode,st-anonymous-mode,anti-csrf,fdi-version,authorization,content-type",
-        );
+        let mut browser = app
+            .browser()
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header(
+                "access-control-request-headers",
+                "rid,st-auth-mode,st-anonymous-mode,anti-csrf,fdi-version,\
+                 authorization,content-type",
+            );
         async move { browser.request(Method::OPTIONS, REFRESH).await }
     };
     let answer = preflight("http://localhost:4000").await;
     assert_eq!(answer.text("access-control-allow-origin"), Some("http://localhost:4000"));
     assert_eq!(answer.text("access-control-allow-credentials"), Some("true"));
     let allowed = answer.text("access-control-allow-headers").unwrap();
-    for name in ["rid", "fdi-version", "anti-csrf", "authorization", "st-auth-mode", "st-anonymous-mode", "content-type"] {
+    for name in [
+        "rid",
+        "fdi-version",
+        "anti-csrf",
+        "authorization",
+        "st-auth-mode",
+        "st-anonymous-mode",
+        "content-type",
+    ] {
         assert!(allowed.split(',').any(|allowed| allowed == name), "{name}");
     }
     assert_eq!(preflight("https://evil.example").await.text("access-control-allow-origin"), None);
@@ -89,8 +111,12 @@ async fn via_token_asks_for_the_token_of_the_session() {
     let token = login.text("anti-csrf").unwrap().to_owned();
     assert_eq!(login.front_token().up["antiCsrfToken"], token);
     assert_eq!(browser.get("/api/user").await.body, "alice", "reading needs none");
-    for mut forged in [browser.clone(), with_token(&browser, "x"), with_token(&browser, ""), browser.clone().header("rid", "x")]
-    {
+    for mut forged in [
+        browser.clone(),
+        with_token(&browser, "x"),
+        with_token(&browser, ""),
+        browser.clone().header("rid", "x"),
+    ] {
         let answer = forged.post("/api/maybe").await;
         assert_eq!((answer.status.as_u16(), answer.message()), (401, "try refresh token"));
         assert!(answer.is_silent());
@@ -120,9 +146,11 @@ async fn via_token_asks_nothing_in_header_mode() {
     let mut browser = app.browser().header("st-auth-mode", "header");
     let login = browser.login("alice").await;
     assert_eq!(login.text("anti-csrf"), None);
-    let mut browser = browser.header("authorization", &format!("Bearer {}", login.text("st-access-token").unwrap()));
+    let mut browser = browser
+        .header("authorization", &format!("Bearer {}", login.text("st-access-token").unwrap()));
     assert_eq!(browser.post("/api/maybe").await.body["user"], "alice");
-    let mut browser = browser.header("authorization", &format!("Bearer {}", login.text("st-refresh-token").unwrap()));
+    let mut browser = browser
+        .header("authorization", &format!("Bearer {}", login.text("st-refresh-token").unwrap()));
     assert_eq!(browser.refresh().await.status, 200);
 }
 
@@ -145,8 +173,11 @@ async fn via_custom_header_asks_for_rid() {
 #[tokio::test]
 async fn a_web_socket_of_another_origin_is_refused() {
     let app = App::with(|builder| builder.trusted_origin("https://shop.example.com")).await;
-    let user =
-        app.browser_of("alice").await.header("upgrade", "websocket").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let user = app
+        .browser_of("alice")
+        .await
+        .header("upgrade", "websocket")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     for (origin, site, status) in [
         (Some("https://evil.example.com"), Some("same-site"), 403),
         (Some("https://evil.example.com"), None, 403),
@@ -170,18 +201,32 @@ async fn a_web_socket_of_another_origin_is_refused() {
 /// A packaged app is trusted as the website is.
 #[tokio::test]
 async fn packaged_apps_sign_in_and_read_answers() {
-    let apps = ["capacitor://localhost", "tauri://localhost", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"];
-    let app = App::with(|builder| apps.into_iter().fold(builder, |builder, origin| builder.trusted_origin(origin))).await;
+    let apps = [
+        "capacitor://localhost",
+        "tauri://localhost",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    ];
+    let app = App::with(|builder| {
+        apps.into_iter().fold(builder, |builder, origin| builder.trusted_origin(origin))
+    })
+    .await;
     for (origin, trusted) in apps.map(|origin| (origin, true)).into_iter().chain([
         ("capacitor://localhost.evil", false),
         ("capacitor://LOCALHOST", false),
         ("ionic://localhost", false),
         ("null", false),
     ]) {
-        let mut phone =
-            app.browser().header("origin", origin).header("sec-fetch-site", "cross-site").header("st-auth-mode", "header");
+        let mut phone = app
+            .browser()
+            .header("origin", origin)
+            .header("sec-fetch-site", "cross-site")
+            .header("st-auth-mode", "header");
         let first = phone.get("/api/maybe").await;
-        assert_eq!(first.text("access-control-allow-origin"), trusted.then_some(origin), "{origin}");
+        assert_eq!(
+            first.text("access-control-allow-origin"),
+            trusted.then_some(origin),
+            "{origin}"
+        );
         assert_eq!(first.text("st-anonymous-token").is_some(), trusted, "{origin}");
         let login = phone.post("/api/login?user=alice").await;
         assert_eq!(login.status == 200, trusted, "{origin}");
@@ -192,12 +237,25 @@ async fn packaged_apps_sign_in_and_read_answers() {
 /// A sign-in provider's form, and nothing but the form.
 #[tokio::test]
 async fn a_form_is_accepted_at_its_path_and_opens_nothing_else() {
-    let app = App::with(|builder| builder.accept_form_from("https://appleid.apple.com", "/api/login")).await;
-    let apple = || app.browser().header("origin", "https://appleid.apple.com").header("sec-fetch-site", "cross-site");
+    let app =
+        App::with(|builder| builder.accept_form_from("https://appleid.apple.com", "/api/login"))
+            .await;
+    let apple = || {
+        app.browser()
+            .header("origin", "https://appleid.apple.com")
+            .header("sec-fetch-site", "cross-site")
+    };
     assert_eq!(apple().post("/api/login?user=alice").await.status, 200);
     assert_eq!(apple().post("/api/logout").await.status, 403, "another path");
-    assert_eq!(apple().request(http::Method::PUT, "/api/login").await.status, 403, "another method");
-    let other = app.browser().header("origin", "https://evil.example").header("sec-fetch-site", "cross-site");
+    assert_eq!(
+        apple().request(http::Method::PUT, "/api/login").await.status,
+        403,
+        "another method"
+    );
+    let other = app
+        .browser()
+        .header("origin", "https://evil.example")
+        .header("sec-fetch-site", "cross-site");
     assert_eq!(other.clone().post("/api/login?user=alice").await.status, 403);
     let read = apple().get("/api/maybe").await;
     assert_eq!(read.text("access-control-allow-origin"), None, "its scripts read nothing");

@@ -1,4 +1,5 @@
-//! An app that other websites show in frames. Where third-party cookies are blocked, only partitioned ones reach it.
+//! An app that other websites show in frames. Where third-party cookies are blocked, only
+//! partitioned ones reach it.
 
 use crate::app::{App, ORIGIN};
 
@@ -23,7 +24,10 @@ async fn every_cookie_is_partitioned_also_one_that_is_cleared() {
             assert!(cookie.contains(PARTITIONED), "{cookie}");
         }
         for name in names {
-            assert!(all.iter().any(|cookie| cookie.starts_with(&format!("{name}="))), "{name} in {all:?}");
+            assert!(
+                all.iter().any(|cookie| cookie.starts_with(&format!("{name}="))),
+                "{name} in {all:?}"
+            );
         }
     }
 }
@@ -31,28 +35,42 @@ async fn every_cookie_is_partitioned_also_one_that_is_cleared() {
 #[tokio::test]
 async fn no_cookie_is_partitioned_otherwise() {
     for website in ["https://api.example.com", "https://www.shop.example"] {
-        let app = App::with(|builder| builder.api_domain("https://api.example.com").website_domain(website)).await;
+        let app = App::with(|builder| {
+            builder.api_domain("https://api.example.com").website_domain(website)
+        })
+        .await;
         let mut browser = app.browser();
         for answer in [browser.get("/api/me").await, browser.login("alice").await] {
-            assert!(answer.set_cookies().iter().all(|cookie| !cookie.contains("Partitioned")), "{:?}", answer.set_cookies());
+            assert!(
+                answer.set_cookies().iter().all(|cookie| !cookie.contains("Partitioned")),
+                "{:?}",
+                answer.set_cookies()
+            );
         }
     }
 }
 
-/// A browser that was here before the app was embedded holds cookies of before and sends both. A refresh removes those of before.
+/// A browser that was here before the app was embedded holds cookies of before and sends both. A
+/// refresh removes those of before.
 #[tokio::test]
 async fn cookies_of_before_do_not_stand_in_the_way() {
     let before = App::with(|builder| builder.api_domain("https://chat.example.com")).await;
-    let embedded = before.restarted(|builder| builder.api_domain("https://chat.example.com").embedded(true)).await;
+    let embedded = before
+        .restarted(|builder| builder.api_domain("https://chat.example.com").embedded(true))
+        .await;
     let old = before.browser_of("alice").await;
     let mut new = embedded.browser_of("alice").await;
-    let doubled = ["sAccessToken", "sRefreshToken"]
-        .map(|name| format!("{name}={}; {name}={}", old.cookie(name).unwrap(), new.cookie(name).unwrap()));
+    let doubled = ["sAccessToken", "sRefreshToken"].map(|name| {
+        format!("{name}={}; {name}={}", old.cookie(name).unwrap(), new.cookie(name).unwrap())
+    });
     let mut both = embedded.browser().header("cookie", &doubled.join("; "));
     let answer = both.refresh().await;
     assert_eq!(answer.status, 200);
     assert!(answer.cleared("sAccessToken") && answer.cleared("sRefreshToken"));
-    assert!(answer.set_cookies().iter().all(|cookie| !cookie.contains("Partitioned")), "the new ones stay");
+    assert!(
+        answer.set_cookies().iter().all(|cookie| !cookie.contains("Partitioned")),
+        "the new ones stay"
+    );
     assert_eq!(new.refresh().await.status, 200, "what remains is good");
     // One of before is all there is at first: it is good, and the next one is partitioned.
     let mut moving = old.moved_to(&embedded);
@@ -61,13 +79,19 @@ async fn cookies_of_before_do_not_stand_in_the_way() {
     assert!(moved.set_cookie("sRefreshToken").unwrap().contains(PARTITIONED));
 }
 
-/// The script of a page in a frame reads its answers as any script does: the site around it does not matter.
+/// The script of a page in a frame reads its answers as any script does: the site around it does
+/// not matter.
 #[tokio::test]
 async fn a_frame_of_another_website_gets_a_session_and_that_website_gets_none() {
-    let app = App::with(|builder| builder.api_domain("https://chat.example.com").embedded(true)).await;
+    let app =
+        App::with(|builder| builder.api_domain("https://chat.example.com").embedded(true)).await;
     let script = |site: &str, origin: &str| {
-        let browser = app.browser().header("sec-fetch-mode", "cors").header("sec-fetch-dest", "empty");
-        browser.header("host", "chat.example.com").header("sec-fetch-site", site).header("origin", origin)
+        let browser =
+            app.browser().header("sec-fetch-mode", "cors").header("sec-fetch-dest", "empty");
+        browser
+            .header("host", "chat.example.com")
+            .header("sec-fetch-site", site)
+            .header("origin", origin)
     };
     let framed = script("same-origin", "https://chat.example.com").get("/api/me").await;
     assert!(framed.set_cookie("__Host-sAnonymousToken").is_some());

@@ -1,4 +1,5 @@
-//! What goes wrong below the server: disks that are full, files that vanish. Nothing is lost, and nothing needs a restart.
+//! Things that go wrong below the server: disks that are full, files that vanish. Nothing is lost,
+//! and nothing needs a restart.
 
 use std::{
     fs,
@@ -36,9 +37,10 @@ async fn prolong(store: &impl SessionStore) -> Result<Option<SessionRecord>, Sto
         .await
 }
 
-/// What SQLite does by itself when a disk is full or cannot be read: the statement fails, and the transaction is gone.
-const ENDS_THE_TRANSACTION: &str =
-    "CREATE TRIGGER disk_full BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END";
+/// SQLite does this by itself when a disk is full or cannot be read: the statement fails, and the
+/// transaction is gone.
+const ENDS_THE_TRANSACTION: &str = "CREATE TRIGGER disk_full BEFORE UPDATE ON sessions BEGIN \
+    SELECT RAISE(ROLLBACK, 'database or disk is full'); END";
 
 #[tokio::test]
 async fn sqlite_goes_on_after_a_transaction_that_the_database_ended() {
@@ -46,14 +48,19 @@ async fn sqlite_goes_on_after_a_transaction_that_the_database_ended() {
     let file = folder.path().join("db");
     let store = SqliteStore::open(&file).await.unwrap();
     store.create(&session()).await.unwrap();
-    let mut other = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&file)).await.unwrap();
+    let mut other =
+        SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&file)).await.unwrap();
     sqlx::query(ENDS_THE_TRANSACTION).execute(&mut other).await.unwrap();
     for _ in 0..3 {
         assert!(prolong(&store).await.is_err());
     }
     sqlx::query("DROP TRIGGER disk_full").execute(&mut other).await.unwrap();
     for expected in 11..14 {
-        assert_eq!(prolong(&store).await.unwrap().unwrap().expires_at, expected, "the space is back");
+        assert_eq!(
+            prolong(&store).await.unwrap().unwrap().expires_at,
+            expected,
+            "the space is back"
+        );
     }
 }
 
@@ -89,12 +96,14 @@ async fn postgres_goes_on_after_a_transaction_that_failed() {
     }
 }
 
-/// Requests that were given up in the middle of a transaction, at any point, take no other's row along.
+/// Requests that were given up in the middle of a transaction, at any point, take no other's row
+/// along.
 #[tokio::test]
 async fn postgres_keeps_what_was_answered_after_requests_that_were_given_up() {
     let store = cluster::store().await;
     store.create(&session()).await.unwrap();
-    let named = |number: u64| SessionRecord::new(format!("number {number}"), "alice", "id", "hash", 1, 10);
+    let named =
+        |number: u64| SessionRecord::new(format!("number {number}"), "alice", "id", "hash", 1, 10);
     for number in 0..400 {
         let micros = number * 5;
         let _ = tokio::time::timeout(Duration::from_micros(micros), prolong(&store)).await;
@@ -109,7 +118,10 @@ async fn postgres_keeps_what_was_answered_after_requests_that_were_given_up() {
     }
     for number in 0..400 {
         let handle = named(number).handle;
-        assert!(store.load(&handle).await.unwrap().is_some(), "{handle} was answered, and is not there");
+        assert!(
+            store.load(&handle).await.unwrap().is_some(),
+            "{handle} was answered, and is not there"
+        );
     }
 }
 
@@ -146,12 +158,20 @@ async fn a_locked_database_stops_only_what_must_write_and_nothing_needs_a_restar
     assert_eq!(alice.get("/api/fresh").await.status, 200, "sessions can be read");
     assert_eq!(guest.id().await, id);
     assert_eq!(app.browser().get("/api/me").await.status, 200, "visitors need no database");
-    assert!(start.elapsed() < Duration::from_secs(2), "nobody waits for the lock who does not need it: {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "nobody waits for the lock who does not need it: {:?}",
+        start.elapsed()
+    );
 
-    // One after the other, because there is one writer in the process. Each waits five seconds at most.
+    // One after the other, because there is one writer in the process. Each waits five seconds at
+    // most.
     let (mut merging, mut bob) = (alice.clone(), app.browser());
-    let (merged, signed_in, ready) =
-        tokio::join!(merging.post_json("/api/merge", json!({ "a": 1 })), bob.post("/api/login?user=bob"), app.sessions.ready());
+    let (merged, signed_in, ready) = tokio::join!(
+        merging.post_json("/api/merge", json!({ "a": 1 })),
+        bob.post("/api/login?user=bob"),
+        app.sessions.ready()
+    );
     assert_eq!(merged.status, 503);
     assert!(merged.is_silent(), "nothing is cleared");
     assert_eq!(signed_in.status, 503);
@@ -179,7 +199,8 @@ async fn readiness_notices_a_file_that_was_removed_or_replaced() {
     app.sessions.ready().await.unwrap();
 }
 
-/// A disk that can be filled: a small one of its own, or a limit on the size of files, beyond which writing is an I/O error.
+/// A disk that can be filled: a small one of its own, or a limit on the size of files, beyond which
+/// writing is an I/O error.
 struct SmallDisk {
     folder: TempDir,
     mounted: bool,
@@ -189,7 +210,10 @@ impl SmallDisk {
     /// Where this process may mount.
     fn mounted() -> Option<Self> {
         let folder = TempDir::new().unwrap();
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder.path()).output();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(folder.path())
+            .output();
         let mounted = mount.is_ok_and(|output| output.status.success());
         mounted.then_some(Self { folder, mounted })
     }
@@ -210,9 +234,15 @@ impl SmallDisk {
         }
         let mut shell = Command::new("sh");
         // SIGXFSZ is ignored by what the shell starts: writing fails, and does not kill.
-        let line = format!("trap '' XFSZ; ulimit -S -f 400; exec \"$0\" core --port 0 --database '{}'", database.display());
+        let line = format!(
+            "trap '' XFSZ; ulimit -S -f 400; exec \"$0\" core --port 0 --database '{}'",
+            database.display()
+        );
         shell.args(["-c", &line]).arg(command().get_program());
-        shell.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        shell
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
         Program::spawn(&mut shell)
     }
 
@@ -227,7 +257,9 @@ impl SmallDisk {
         if self.mounted {
             fs::remove_file(filler).unwrap();
         } else {
-            let limit = Command::new("prlimit").args(["--fsize=unlimited", "--pid", &program.id().to_string()]).status();
+            let limit = Command::new("prlimit")
+                .args(["--fsize=unlimited", "--pid", &program.id().to_string()])
+                .status();
             assert!(limit.unwrap().success());
         }
     }
@@ -241,7 +273,12 @@ impl Drop for SmallDisk {
     }
 }
 
-async fn post(client: &HttpClient, program: &Program, path: &str, body: Value) -> (StatusCode, Value) {
+async fn post(
+    client: &HttpClient,
+    program: &Program,
+    path: &str,
+    body: Value,
+) -> (StatusCode, Value) {
     call(client, Method::POST, &format!("{}{path}", program.address), body).await.unwrap()
 }
 
@@ -260,7 +297,8 @@ async fn refresh(client: &HttpClient, program: &Program, session: &Value) -> (St
 async fn a_core_whose_disk_was_full_goes_on_without_a_restart() {
     match SmallDisk::mounted() {
         Some(disk) => goes_on_without_a_restart(disk).await,
-        None => writeln!(io::stderr(), "a full disk: left out, because this process may not mount").unwrap(),
+        None => writeln!(io::stderr(), "a full disk: left out, because this process may not mount")
+            .unwrap(),
     }
 }
 
@@ -281,19 +319,29 @@ async fn goes_on_without_a_restart(disk: SmallDisk) {
     // Fills what the log still had room for.
     let mut full = false;
     for _ in 0..100 {
-        full = full || sign_in(&client, &program, 60_000).await.0 == StatusCode::SERVICE_UNAVAILABLE;
+        full =
+            full || sign_in(&client, &program, 60_000).await.0 == StatusCode::SERVICE_UNAVAILABLE;
     }
     assert!(full, "the disk never was full");
     let mut refused = 0;
     for _ in 0..200 {
         // The first use of a child is written down; then a large change is.
         let verify = json!({
-            "accessToken": child["accessToken"]["token"], "doAntiCsrfCheck": false, "enableAntiCsrf": false, "checkDatabase": true
+            "accessToken": child["accessToken"]["token"],
+            "doAntiCsrfCheck": false,
+            "enableAntiCsrf": false,
+            "checkDatabase": true,
         });
-        refused += u32::from(post(&client, &program, "/recipe/session/verify", verify).await.0.is_server_error());
-        let data = json!({ "sessionHandle": first["session"]["handle"], "userDataInDatabase": { "a": "y".repeat(60_000) } });
+        refused += u32::from(
+            post(&client, &program, "/recipe/session/verify", verify).await.0.is_server_error(),
+        );
+        let data = json!({
+            "sessionHandle": first["session"]["handle"],
+            "userDataInDatabase": { "a": "y".repeat(60_000) },
+        });
         let url = format!("{}/recipe/session/data", program.address);
-        refused += u32::from(call(&client, Method::PUT, &url, data).await.unwrap().0.is_server_error());
+        refused +=
+            u32::from(call(&client, Method::PUT, &url, data).await.unwrap().0.is_server_error());
         if refused > 3 {
             break;
         }
@@ -304,9 +352,17 @@ async fn goes_on_without_a_restart(disk: SmallDisk) {
 
     disk.make_space(&filler, &program);
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(call(&client, Method::GET, &readiness, Value::Null).await.unwrap().0, StatusCode::OK);
+    assert_eq!(
+        call(&client, Method::GET, &readiness, Value::Null).await.unwrap().0,
+        StatusCode::OK
+    );
     let (status, grandchild) = refresh(&client, &program, &child).await;
-    assert_eq!((status, &grandchild["status"]), (StatusCode::OK, &json!("OK")), "{grandchild}\n{}", program.log());
+    assert_eq!(
+        (status, &grandchild["status"]),
+        (StatusCode::OK, &json!("OK")),
+        "{grandchild}\n{}",
+        program.log()
+    );
     assert_eq!(sign_in(&client, &program, 10).await.0, StatusCode::OK);
     if disk.mounted {
         // Below a limit on files, small changes still fit into the log.

@@ -20,7 +20,10 @@ use crate::app::{Answer, App, Browser, stolen};
 /// Header and payload of a token.
 fn parts(token: &str) -> (Value, Map<String, Value>) {
     let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap_or_default());
-    (serde_json::from_slice(&parts.next().unwrap()).unwrap(), serde_json::from_slice(&parts.next().unwrap()).unwrap())
+    (
+        serde_json::from_slice(&parts.next().unwrap()).unwrap(),
+        serde_json::from_slice(&parts.next().unwrap()).unwrap(),
+    )
 }
 
 fn header(value: &Value) -> Header {
@@ -40,13 +43,15 @@ async fn signing_key(app: &App, kind: KeyKind) -> EncodingKey {
 async fn foreign_key(kind: KeyKind, algorithm: KeyAlgorithm) -> EncodingKey {
     let folder = tempfile::TempDir::new().unwrap();
     let store = passerby_server::SqliteStore::open(folder.path().join("db")).await.unwrap();
-    let builder = passerby_server::Sessions::builder().api_domain(crate::app::ORIGIN).store(store.clone());
+    let builder =
+        passerby_server::Sessions::builder().api_domain(crate::app::ORIGIN).store(store.clone());
     builder.anonymous_algorithm(algorithm).build().await.unwrap();
     let keys = store.keys().await.unwrap();
     stolen(keys.iter().find(|key| key.kind == kind).unwrap())
 }
 
-/// The public key as anybody can have it, in the form that a confused verifier would use as a shared secret.
+/// The public key as anybody can have it, in the form that a confused verifier would use as a
+/// shared secret.
 async fn public_pem(app: &App, kind: KeyKind) -> Vec<u8> {
     let keys = app.store.keys().await.unwrap();
     let private = &keys.iter().rfind(|key| key.kind == kind).unwrap().secret;
@@ -54,9 +59,17 @@ async fn public_pem(app: &App, kind: KeyKind) -> Vec<u8> {
     let pkcs8 = STANDARD.decode(body).unwrap();
     let der: PublicKeyX509Der<'_> = match aws_lc_rs::rsa::KeyPair::from_pkcs8(&pkcs8) {
         Ok(pair) => pair.public_key().as_der().unwrap(),
-        Err(_) => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).unwrap().public_key().as_der().unwrap(),
+        Err(_) => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8)
+            .unwrap()
+            .public_key()
+            .as_der()
+            .unwrap(),
     };
-    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der.as_ref())).into_bytes()
+    format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        STANDARD.encode(der.as_ref())
+    )
+    .into_bytes()
 }
 
 /// All forgeries of a token.
@@ -71,23 +84,42 @@ async fn forgeries(app: &App, token: &str) -> Vec<(&'static str, String)> {
     };
     let mut confused = header(&with("alg", json!("HS256")));
     confused.alg = Algorithm::HS256;
-    let hs256 = encode(&confused, &payload, &EncodingKey::from_secret(&public_pem(app, kind).await)).unwrap();
-    let algorithm = if token_header["alg"] == "RS256" { KeyAlgorithm::Rs256 } else { KeyAlgorithm::Es256 };
-    let foreign = encode(&header(&token_header), &payload, &foreign_key(kind, algorithm).await).unwrap();
+    let hs256 =
+        encode(&confused, &payload, &EncodingKey::from_secret(&public_pem(app, kind).await))
+            .unwrap();
+    let algorithm =
+        if token_header["alg"] == "RS256" { KeyAlgorithm::Rs256 } else { KeyAlgorithm::Es256 };
+    let foreign =
+        encode(&header(&token_header), &payload, &foreign_key(kind, algorithm).await).unwrap();
     let own_key = signing_key(app, kind).await;
-    let unknown = encode(&header(&with("kid", json!(format!("{}0", &kid[..2])))), &payload, &own_key).unwrap();
+    let unknown =
+        encode(&header(&with("kid", json!(format!("{}0", &kid[..2])))), &payload, &own_key)
+            .unwrap();
     let mut other_issuer = payload.clone();
     other_issuer.insert("iss".into(), json!("https://evil.example/auth"));
     let mut changed = payload.clone();
     changed.insert("extra".into(), json!(1));
     let signature = token.rsplit('.').next().unwrap();
     vec![
-        ("alg none", format!("{}.{}.", json_part(&with("alg", json!("none"))), json_part(&payload))),
-        ("alg none with signature", format!("{}.{}.{signature}", json_part(&with("alg", json!("none"))), json_part(&payload))),
+        (
+            "alg none",
+            format!("{}.{}.", json_part(&with("alg", json!("none"))), json_part(&payload)),
+        ),
+        (
+            "alg none with signature",
+            format!(
+                "{}.{}.{signature}",
+                json_part(&with("alg", json!("none"))),
+                json_part(&payload)
+            ),
+        ),
         ("HS256 with the public key", hs256),
         ("wrong signature", foreign),
         ("unknown kid", unknown),
-        ("changed payload", format!("{}.{}.{signature}", json_part(&token_header), json_part(&changed))),
+        (
+            "changed payload",
+            format!("{}.{}.{signature}", json_part(&token_header), json_part(&changed)),
+        ),
         ("other issuer", encode(&header(&token_header), &other_issuer, &own_key).unwrap()),
         ("no signature", token[..=token.rfind('.').unwrap()].to_owned()),
         ("garbage", "garbage".to_owned()),
@@ -111,7 +143,11 @@ async fn forged_access_tokens() {
         let mut victim = app.browser();
         victim.set_cookie("sAccessToken", &forged);
         refused_as_user(name, &victim.get("/api/user").await);
-        let as_bearer = app.browser().header("authorization", &format!("Bearer {forged}")).get("/api/user").await;
+        let as_bearer = app
+            .browser()
+            .header("authorization", &format!("Bearer {forged}"))
+            .get("/api/user")
+            .await;
         refused_as_user(name, &as_bearer);
         // A forged token tells no anonymousId either.
         let mut victim = app.browser();
@@ -162,12 +198,21 @@ async fn one_kind_is_never_taken_for_the_other() {
     let answer = swapped.get("/api/me").await;
     assert_eq!(answer.body["kind"], "anonymous");
     assert_ne!(answer.announced_id(), id);
-    assert_eq!(bearer.get("/api/me").await.body["kind"], "user", "the header is of both kinds, and the token tells which");
+    assert_eq!(
+        bearer.get("/api/me").await.body["kind"],
+        "user",
+        "the header is of both kinds, and the token tells which"
+    );
     let [_, mut bearer] = app.browsers_with(&anonymous);
     assert_eq!(bearer.get("/api/user").await.message(), "unauthorised");
 }
 
-async fn accepted(app: &App, kind: KeyKind, header_of: &Value, payload: &Map<String, Value>) -> Answer {
+async fn accepted(
+    app: &App,
+    kind: KeyKind,
+    header_of: &Value,
+    payload: &Map<String, Value>,
+) -> Answer {
     let token = encode(&header(header_of), payload, &signing_key(app, kind).await).unwrap();
     let mut browser: Browser = app.browser();
     browser.set_cookie("sAccessToken", &token);
@@ -183,7 +228,11 @@ async fn key_header_and_payload_must_fit_together() {
     let (anonymous_header, anonymous_payload) = parts(browser.cookie("sAnonymousToken").unwrap());
     browser.login("alice").await;
     let (access_header, access_payload) = parts(browser.cookie("sAccessToken").unwrap());
-    assert_eq!(accepted(&app, KeyKind::Dynamic, &access_header, &access_payload).await.body, "alice", "the test itself works");
+    assert_eq!(
+        accepted(&app, KeyKind::Dynamic, &access_header, &access_payload).await.body,
+        "alice",
+        "the test itself works"
+    );
 
     let mut versioned = anonymous_header.clone();
     versioned["version"] = json!("5");
@@ -205,9 +254,14 @@ async fn key_header_and_payload_must_fit_together() {
     }
 
     // The same where an anonymous token is: what has a session handle is no anonymous token.
-    let token = encode(&header(&anonymous_header), &both, &signing_key(&app, KeyKind::Static).await).unwrap();
+    let token =
+        encode(&header(&anonymous_header), &both, &signing_key(&app, KeyKind::Static).await)
+            .unwrap();
     for mut planted in app.browsers_with(&token) {
-        assert_ne!(planted.get("/api/me").await.announced_id(), anonymous_payload["anonymousId"].as_str().unwrap());
+        assert_ne!(
+            planted.get("/api/me").await.announced_id(),
+            anonymous_payload["anonymousId"].as_str().unwrap()
+        );
     }
 }
 
@@ -241,7 +295,12 @@ async fn huge_and_many_cookies_are_no_session_and_no_harm() {
         (vec![";"; 10_000].join("=") + &own, "user"),
     ] {
         let answer = app.browser().header("cookie", &cookies).get("/api/me").await;
-        assert_eq!((answer.status.as_u16(), answer.body["kind"].as_str()), (200, Some(kind)), "{}", &cookies[..40]);
+        assert_eq!(
+            (answer.status.as_u16(), answer.body["kind"].as_str()),
+            (200, Some(kind)),
+            "{}",
+            &cookies[..40]
+        );
     }
 }
 
@@ -257,5 +316,8 @@ async fn what_would_split_a_header_stays_data() {
     assert_eq!(answer.front_token().uid, "a\r\nset-cookie: x=1\r\n\r\n<b>\u{85}\u{2028}");
     let seen = browser.get("/api/me").await;
     assert_eq!(seen.body["payload"]["k\r\nx: y"], "v\r\nset-cookie: x=1");
-    assert_eq!(browser.refresh().await.front_token().uid, "a\r\nset-cookie: x=1\r\n\r\n<b>\u{85}\u{2028}");
+    assert_eq!(
+        browser.refresh().await.front_token().uid,
+        "a\r\nset-cookie: x=1\r\n\r\n<b>\u{85}\u{2028}"
+    );
 }

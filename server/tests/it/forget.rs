@@ -19,7 +19,9 @@ async fn rule_12_sign_out_keeps_by_default() {
 #[tokio::test]
 async fn rule_12_rotate_gives_the_next_person_a_new_id() {
     let app = App::with(|builder| {
-        builder.after_sign_out(AfterSignOut::Rotate).on_sign_out(|_| async { Ok::<_, std::io::Error>(map(json!({"tip": 1}))) })
+        builder
+            .after_sign_out(AfterSignOut::Rotate)
+            .on_sign_out(|_| async { Ok::<_, std::io::Error>(map(json!({"tip": 1}))) })
     })
     .await;
     for path in [SIGN_OUT, "/api/logout"] {
@@ -94,7 +96,10 @@ async fn rule_12_a_visitor_is_forgotten() {
     assert!(!answer.anonymous_front_token().up.contains_key("cart"));
     assert_eq!(answer.text("cache-control"), Some("no-store"));
     let seen = browser.get("/api/me").await;
-    assert_eq!((&seen.body["id"], &seen.body["payload"]), (&json!(answer.announced_id()), &json!({})));
+    assert_eq!(
+        (&seen.body["id"], &seen.body["payload"]),
+        (&json!(answer.announced_id()), &json!({}))
+    );
     assert!(seen.is_silent());
 }
 
@@ -119,31 +124,52 @@ async fn rule_12_forgetting_in_header_mode() {
     let app = App::new().await;
     let plain = app.browser().header("st-auth-mode", "header");
     let first = plain.clone().get("/api/me").await;
-    let with_token = plain.header("authorization", &format!("Bearer {}", first.text("st-anonymous-token").unwrap()));
+    let with_token = plain
+        .header("authorization", &format!("Bearer {}", first.text("st-anonymous-token").unwrap()));
     let answer = with_token.clone().post(FORGET).await;
     assert_ne!(answer.announced_id(), first.announced_id());
-    assert!(answer.set_cookies().is_empty() && answer.text("st-anonymous-token").is_some_and(|token| !token.is_empty()));
+    assert!(
+        answer.set_cookies().is_empty()
+            && answer.text("st-anonymous-token").is_some_and(|token| !token.is_empty())
+    );
     let off = with_token.header("st-anonymous-mode", "off").post(FORGET).await;
-    assert_eq!((off.text("st-anonymous-token"), off.text("st-anonymous-front-token")), (Some(""), Some("remove")));
+    assert_eq!(
+        (off.text("st-anonymous-token"), off.text("st-anonymous-front-token")),
+        (Some(""), Some("remove"))
+    );
 }
 
 /// The id that a user gets back, however the session ends, once the old one was forgotten.
 #[tokio::test]
 async fn rule_12_a_user_is_forgotten_too() {
     let app = App::new().await;
-    for end in ["sign-out", "revocation", "revocation before the first use", "expiry", "theft", "refresh token only"] {
+    for end in [
+        "sign-out",
+        "revocation",
+        "revocation before the first use",
+        "expiry",
+        "theft",
+        "refresh token only",
+    ] {
         let mut browser = app.browser();
         let id = browser.id().await;
         let login = browser.post_json("/api/login?user=alice", json!({"role": "admin"})).await;
         let handle = login.body["handle"].as_str().unwrap().to_owned();
         let thief = browser.clone();
         let answer = browser.post(FORGET).await;
-        assert_eq!((answer.status.as_u16(), &answer.body), (200, &json!({"status": "OK"})), "{end}");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body),
+            (200, &json!({"status": "OK"})),
+            "{end}"
+        );
         let new_id = answer.front_token().up["anonymousId"].as_str().unwrap().to_owned();
         assert_ne!(new_id, id, "{end}");
         assert_eq!(answer.front_token().up["role"], "admin");
         assert_eq!(answer.front_token().up["sessionHandle"], handle.as_str());
-        assert!(answer.set_cookie("sAccessToken").is_some() && answer.set_cookie("sRefreshToken").is_some());
+        assert!(
+            answer.set_cookie("sAccessToken").is_some()
+                && answer.set_cookie("sRefreshToken").is_some()
+        );
         let stored = app.sessions.session_information(&handle).await.unwrap().unwrap();
         assert_eq!(stored.anonymous_id, new_id);
         if !end.contains("before") {
@@ -161,7 +187,11 @@ async fn rule_12_a_user_is_forgotten_too() {
                 app.wait(Duration::from_secs(31));
                 let theft = thief.clone().refresh().await;
                 theft.assert_demoted("token theft detected");
-                assert_eq!(theft.announced_id(), new_id, "the thief's old token does not bring the old id back");
+                assert_eq!(
+                    theft.announced_id(),
+                    new_id,
+                    "the thief's old token does not bring the old id back"
+                );
                 browser.refresh().await
             }
             _ => {
@@ -210,14 +240,16 @@ async fn rule_12_forgetting_between_refresh_and_first_use() {
     browser.login("alice").await;
     let before = browser.clone();
     browser.refresh().await;
-    let new_id = browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
+    let new_id =
+        browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
     assert_eq!(browser.refresh().await.status, 200);
     assert_eq!(browser.id().await, new_id);
     app.wait(Duration::from_secs(31));
     before.clone().refresh().await.assert_demoted("token theft detected");
 }
 
-/// Two refreshes with one token, the first of which was never used, and is long ago when the other's answer is: this browser's tokens are good until they expire.
+/// Two refreshes with one token, the first of which was never used, and is long ago when the
+/// other's answer is: this browser's tokens are good until they expire.
 #[tokio::test]
 async fn rule_12_forgetting_with_the_tokens_of_a_sibling_that_lost() {
     let app = App::new().await;
@@ -280,8 +312,12 @@ async fn rule_12_other_websites_make_nobody_forgotten() {
     let app = App::new().await;
     let mut browser = app.browser();
     browser.get("/api/me").await;
-    let forged =
-        browser.clone().header("origin", "https://evil.example").header("sec-fetch-site", "cross-site").post(FORGET).await;
+    let forged = browser
+        .clone()
+        .header("origin", "https://evil.example")
+        .header("sec-fetch-site", "cross-site")
+        .post(FORGET)
+        .await;
     assert_eq!(forged.status, 403);
     assert!(forged.is_silent());
 }

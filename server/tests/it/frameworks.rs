@@ -15,7 +15,9 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use crate::{app::App, program::client};
 
 /// A handler of plain hyper: the visitor is in the request's extensions.
-async fn whose(request: Request<hyper::body::Incoming>) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+async fn whose(
+    request: Request<hyper::body::Incoming>,
+) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let visitor = request.extensions().get::<Visitor>().cloned().unwrap();
     let echoed = request.into_body().collect().await.unwrap().to_bytes();
     let who = match visitor.principal() {
@@ -37,29 +39,46 @@ async fn plain_hyper() {
         while let Ok((stream, _)) = listener.accept().await {
             let service = service.clone();
             tokio::spawn(async move {
-                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                let _ = auto::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });
     let body = "\u{0}茶".repeat(50_000);
-    let request = Request::post(format!("http://{address}/x")).body(Full::from(body.clone())).unwrap();
+    let request =
+        Request::post(format!("http://{address}/x")).body(Full::from(body.clone())).unwrap();
     let response = client().request(request).await.unwrap();
-    assert_eq!((response.status(), &response.headers()["x-own"]), (StatusCode::OK, &"kept".parse().unwrap()));
-    let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let text = String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    assert_eq!(
+        (response.status(), &response.headers()["x-own"]),
+        (StatusCode::OK, &"kept".parse().unwrap())
+    );
+    let cookie = response.headers()[header::SET_COOKIE]
+        .to_str()
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    let text = String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec())
+        .unwrap();
     let (id, echoed) = text.split_once(' ').unwrap();
     assert_eq!(echoed, body, "bodies are left alone");
-    let request =
-        Request::post(format!("http://{address}/x")).header(header::COOKIE, cookie).body(Full::from("again")).unwrap();
+    let request = Request::post(format!("http://{address}/x"))
+        .header(header::COOKIE, cookie)
+        .body(Full::from("again"))
+        .unwrap();
     let response = client().request(request).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), format!("{id} again"));
-    let keys = Request::get(format!("http://{address}/auth/jwt/jwks.json")).body(Full::default()).unwrap();
+    let keys =
+        Request::get(format!("http://{address}/auth/jwt/jwks.json")).body(Full::default()).unwrap();
     assert_eq!(client().request(keys).await.unwrap().status(), 200);
 }
 
 /// A gRPC call as it stands on the wire: an empty message.
 fn check(cookie: Option<&str>) -> Request<axum::body::Body> {
-    let mut request = Request::post("/grpc.health.v1.Health/Check").header(header::CONTENT_TYPE, "application/grpc");
+    let mut request = Request::post("/grpc.health.v1.Health/Check")
+        .header(header::CONTENT_TYPE, "application/grpc");
     if let Some(cookie) = cookie {
         request = request.header(header::COOKIE, cookie);
     }
@@ -72,16 +91,24 @@ async fn tonic() {
     let (reporter, _) = tonic_health::server::health_reporter();
     let health = tonic_health::pb::health_server::HealthServer::with_interceptor(
         tonic_health::server::HealthService::from_health_reporter(reporter),
-        |request: tonic::Request<()>| match request.extensions().get::<Visitor>().and_then(Visitor::principal) {
+        |request: tonic::Request<()>| match request
+            .extensions()
+            .get::<Visitor>()
+            .and_then(Visitor::principal)
+        {
             Some(Principal::User(_)) => Ok(request),
             _ => Err(tonic::Status::unauthenticated("users only")),
         },
     );
-    let service = tonic::service::Routes::new(health).into_axum_router().layer(app.sessions.layer());
+    let service =
+        tonic::service::Routes::new(health).into_axum_router().layer(app.sessions.layer());
 
     let refused = service.clone().oneshot(check(None)).await.unwrap();
     assert_eq!(refused.headers()["grpc-status"], "16");
-    assert!(refused.headers().contains_key("st-anonymous-front-token"), "visitors get their session here too");
+    assert!(
+        refused.headers().contains_key("st-anonymous-front-token"),
+        "visitors get their session here too"
+    );
 
     let mut browser = app.browser();
     browser.post_json("/api/login?user=alice", json!({})).await;

@@ -6,10 +6,13 @@ use std::{
 };
 
 use axum::{Json, Router, extract::State, routing::post};
-use passerby_server::{AnonymousSession, BuildError, Principal, Sessions, SqliteStore, Visitor, VisitorError};
+use passerby_server::{
+    AnonymousSession, BuildError, Principal, Sessions, SqliteStore, Visitor, VisitorError,
+};
 use serde_json::{Map, Value, json};
 
-/// Stands for your database: carts by user id. Never by anonymousId, which is no proof of who somebody is.
+/// Stands for your database: carts by user id. Never by anonymousId, which is no proof of who
+/// somebody is.
 #[derive(Clone, Default)]
 struct Accounts(Arc<Mutex<HashMap<String, Vec<String>>>>);
 
@@ -24,7 +27,11 @@ impl Accounts {
 
 /// What a guest sent us, in effect: anything that is no list of texts counts as empty.
 fn guest_cart(guest: &AnonymousSession) -> Vec<String> {
-    guest.payload().get("cart").and_then(|cart| serde_json::from_value(cart.clone()).ok()).unwrap_or_default()
+    guest
+        .payload()
+        .get("cart")
+        .and_then(|cart| serde_json::from_value(cart.clone()).ok())
+        .unwrap_or_default()
 }
 
 async fn add_to_cart(
@@ -39,7 +46,10 @@ async fn add_to_cart(
             let mut cart = guest_cart(&guest);
             cart.push(item);
             // A cart that no cookie can hold is refused: 400, with the limit named.
-            visitor.anonymous().update_payload(Map::from_iter([("cart".to_owned(), json!(cart))])).await?;
+            visitor
+                .anonymous()
+                .update_payload(Map::from_iter([("cart".to_owned(), json!(cart))]))
+                .await?;
             cart
         }
     }))

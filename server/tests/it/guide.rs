@@ -32,7 +32,8 @@ fn the_guides_are_the_programs_that_run_here() {
     let document = include_str!("../../../docs/anonymous-sessions.md");
     let axum = guide(document, "From guest cart to account: axum", "rust,no_run");
     assert_eq!(axum, include_str!("guest_cart.rs"));
-    let express = guide(document, "From guest cart to account: Express with `supertokens-node`", "js");
+    let express =
+        guide(document, "From guest cart to account: Express with `supertokens-node`", "js");
     assert_eq!(express, include_str!("../../../tests/interop/guide/guest-cart.mjs"));
 }
 
@@ -44,11 +45,18 @@ fn the_checks_for_other_services_are_those_that_run_in_their_languages() {
         ("python", include_str!("../../../tests/interop/verify.py")),
     ] {
         // After what is imported, and what this service is told.
-        let (_, check) = script.split_once("\nkeys = ").or_else(|| script.split_once("\nconst keys = ")).unwrap();
+        let (_, check) = script
+            .split_once("\nkeys = ")
+            .or_else(|| script.split_once("\nconst keys = "))
+            .unwrap();
         let (check, _) = check.rsplit_once("\n\n").unwrap();
-        let (_, chapter) = document.split_once("\n## Verifying the token in other services\n").unwrap();
+        let (_, chapter) =
+            document.split_once("\n## Verifying the token in other services\n").unwrap();
         let (_, printed) = chapter.split_once(&format!("\n```{language}\n")).unwrap();
-        assert!(printed.split("```").next().unwrap().ends_with(&format!("{check}\n")), "{language}: another one in the guide");
+        assert!(
+            printed.split("```").next().unwrap().ends_with(&format!("{check}\n")),
+            "{language}: another one in the guide"
+        );
     }
 }
 
@@ -56,11 +64,23 @@ fn the_checks_for_other_services_are_those_that_run_in_their_languages() {
 fn the_next_js_files_of_the_guide_are_those_that_run_in_the_packaging_tests() {
     let document = include_str!("../../../docs/server.md");
     for (name, file) in [
-        ("app/orders/page.jsx", include_str!("../../../tests/packaging/apps/next/app/orders/page.jsx")),
-        ("app/refresh-session/page.jsx", include_str!("../../../tests/packaging/apps/next/app/refresh-session/page.jsx")),
-        ("app/auth/[...path]/route.js", include_str!("../../../tests/packaging/apps/next/app/auth/[...path]/route.js")),
+        (
+            "app/orders/page.jsx",
+            include_str!("../../../tests/packaging/apps/next/app/orders/page.jsx"),
+        ),
+        (
+            "app/refresh-session/page.jsx",
+            include_str!("../../../tests/packaging/apps/next/app/refresh-session/page.jsx"),
+        ),
+        (
+            "app/auth/[...path]/route.js",
+            include_str!("../../../tests/packaging/apps/next/app/auth/[...path]/route.js"),
+        ),
     ] {
-        assert!(document.contains(&format!("\n// {name}\n{file}```\n")), "{name} is another one in docs/server.md");
+        assert!(
+            document.contains(&format!("\n// {name}\n{file}```\n")),
+            "{name} is another one in docs/server.md"
+        );
     }
 }
 
@@ -76,7 +96,8 @@ impl<'a> Visitor<'a> {
     }
 
     async fn post(&mut self, path: &str, body: Value) -> (StatusCode, Value) {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = Request::post(path)
             .header(header::HOST, "localhost:3000")
             .header(header::CONTENT_TYPE, "application/json")
@@ -104,14 +125,18 @@ impl<'a> Visitor<'a> {
     }
 
     async fn login(&mut self) {
-        assert_eq!(self.post("/api/login", Value::Null).await, (StatusCode::OK, serde_json::json!({ "user": "user-1" })));
+        assert_eq!(
+            self.post("/api/login", Value::Null).await,
+            (StatusCode::OK, serde_json::json!({ "user": "user-1" }))
+        );
     }
 }
 
 #[tokio::test]
 async fn the_axum_guide_brings_the_guests_cart_into_the_account() {
     let folder = TempDir::new().unwrap();
-    let shop = guest_cart::open(SqliteStore::open(folder.path().join("sessions.db")).await.unwrap()).await;
+    let shop =
+        guest_cart::open(SqliteStore::open(folder.path().join("sessions.db")).await.unwrap()).await;
     let mut first = Visitor::new(&shop);
     assert_eq!(first.add("fern").await, serde_json::json!(["fern"]));
     assert_eq!(first.add("aloe").await, serde_json::json!(["fern", "aloe"]));
@@ -121,10 +146,17 @@ async fn the_axum_guide_brings_the_guests_cart_into_the_account() {
     let mut second = Visitor::new(&shop);
     assert_eq!(second.add("cactus").await, serde_json::json!(["cactus"]));
     second.login().await;
-    assert_eq!(second.add("pilea").await, serde_json::json!(["fern", "aloe", "ficus", "cactus", "pilea"]));
+    assert_eq!(
+        second.add("pilea").await,
+        serde_json::json!(["fern", "aloe", "ficus", "cactus", "pilea"])
+    );
 
     assert_eq!(second.post("/auth/signout", Value::Null).await.0, StatusCode::OK);
-    assert_eq!(second.add("fern").await, serde_json::json!(["fern"]), "the guest starts with an empty cart");
+    assert_eq!(
+        second.add("fern").await,
+        serde_json::json!(["fern"]),
+        "the guest starts with an empty cart"
+    );
 
     let mut greedy = Visitor::new(&shop);
     let (status, refused) = greedy.post("/api/cart", "x".repeat(5000).into()).await;

@@ -31,7 +31,8 @@ async fn the_whole_way_in_headers() {
     assert!(login.set_cookies().is_empty());
     assert_eq!(login.text("st-anonymous-token"), Some(""));
     assert_eq!(login.text("st-anonymous-front-token"), Some("remove"));
-    let (access, refresh) = (login.text("st-access-token").unwrap(), login.text("st-refresh-token").unwrap());
+    let (access, refresh) =
+        (login.text("st-access-token").unwrap(), login.text("st-refresh-token").unwrap());
     assert_eq!(bearer(&plain, access).get("/api/me").await.body["id"], id);
 
     let refreshed = bearer(&plain, refresh).post(REFRESH).await;
@@ -96,13 +97,20 @@ async fn rule_12_an_anonymous_session_that_changes_its_way_leaves_nothing_behind
     let app = App::new().await;
     for update in [true, false] {
         let change = async |mut browser: Browser| {
-            if update { browser.post_json("/api/cart", json!({"a": 2})).await } else { browser.post(FORGET).await }
+            if update {
+                browser.post_json("/api/cart", json!({"a": 2})).await
+            } else {
+                browser.post(FORGET).await
+            }
         };
         let token = app.browser().header("st-auth-mode", "header").get("/api/me").await;
         let token = token.text("st-anonymous-token").unwrap();
         let to_cookie = change(bearer(&app.browser(), token)).await;
         assert_eq!(to_cookie.text("st-anonymous-token"), Some(""));
-        assert!(to_cookie.set_cookie("sAnonymousToken").is_some() && !to_cookie.cleared("sAnonymousToken"));
+        assert!(
+            to_cookie.set_cookie("sAnonymousToken").is_some()
+                && !to_cookie.cleared("sAnonymousToken")
+        );
 
         let mut browser = app.browser();
         browser.get("/api/me").await;

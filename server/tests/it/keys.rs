@@ -57,7 +57,10 @@ async fn the_key_set_may_be_cached_and_read_by_all() {
             true => ("RSA", "RS256", 6),
             false => ("EC", "ES256", 7),
         };
-        assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&kty.into(), &alg.into(), &"sig".into()));
+        assert_eq!(
+            (&key["kty"], &key["alg"], &key["use"]),
+            (&kty.into(), &alg.into(), &"sig".into())
+        );
         assert_eq!(key.as_object().unwrap().len(), members, "public parts only");
     }
 }
@@ -69,7 +72,9 @@ async fn dynamic_keys_rotate_and_old_ids_stay_readable() {
     let id = browser.id().await;
     browser.login("alice").await;
     let old_token = browser.cookie("sAccessToken").unwrap().to_owned();
-    let key_of = |browser: &Browser| decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap();
+    let key_of = |browser: &Browser| {
+        decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap()
+    };
     let old_key = key_of(&browser);
 
     app.wait(Duration::from_secs(169 * 3600));
@@ -82,7 +87,10 @@ async fn dynamic_keys_rotate_and_old_ids_stay_readable() {
     assert!(verify(&jwks(&mut browser).await, browser.cookie("sAccessToken").unwrap()).is_some());
 
     app.wait(Duration::from_secs(2 * 3600));
-    assert!(verify(&jwks(&mut browser).await, &old_token).is_none(), "a retired key is not published");
+    assert!(
+        verify(&jwks(&mut browser).await, &old_token).is_none(),
+        "a retired key is not published"
+    );
     let mut late = app.browser();
     late.set_cookie("sAccessToken", &old_token);
     assert_eq!(late.get("/api/user").await.message(), "try refresh token");
@@ -126,7 +134,10 @@ async fn rule_5_a_new_static_key_keeps_every_id() {
     let key_of = |token: &str| decode_header(token).unwrap().kid.unwrap();
 
     app.sessions.rotate_static_key().await.unwrap();
-    assert!(visitor.get("/api/me").await.is_silent(), "the new key is published a minute before it signs");
+    assert!(
+        visitor.get("/api/me").await.is_silent(),
+        "the new key is published a minute before it signs"
+    );
     app.wait(Duration::from_secs(61));
     let page = visitor.open("/any-page").await;
     assert_eq!(page.body["id"], id);
@@ -164,7 +175,8 @@ async fn rule_5_other_processes_follow_to_the_new_static_key() {
     assert_eq!(answer.body["id"], id);
     assert!(answer.is_silent(), "no going back and forth between keys");
     let fresh = second.browser().get("/api/me").await;
-    let minted = fresh.set_cookie("sAnonymousToken").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
+    let minted =
+        fresh.set_cookie("sAnonymousToken").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
     assert_eq!(decode_header(minted).unwrap().kid, decode_header(token).unwrap().kid);
 }
 
@@ -176,11 +188,15 @@ async fn an_app_signs_tokens_of_its_own_that_are_no_sessions() {
     let set = jwks(&mut browser).await;
     let payload = map(json!({"sub": "alice", "anonymousId": id, "sessionHandle": "x", "exp": 1}));
     for (key, prefix) in [(JwtKey::Static, "s-"), (JwtKey::Dynamic, "d-")] {
-        let token = app.sessions.create_jwt(payload.clone(), Duration::from_secs(60), key).await.unwrap();
+        let token =
+            app.sessions.create_jwt(payload.clone(), Duration::from_secs(60), key).await.unwrap();
         let header = decode_header(&token).unwrap();
         assert!(header.kid.unwrap().starts_with(prefix));
         let claims = verify(&set, &token).unwrap();
-        assert_eq!((&claims["sub"], &claims["iss"]), (&json!("alice"), &json!(format!("{ORIGIN}/auth"))));
+        assert_eq!(
+            (&claims["sub"], &claims["iss"]),
+            (&json!("alice"), &json!(format!("{ORIGIN}/auth")))
+        );
         assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 60);
         let mut thief = app.browser().header("authorization", &format!("Bearer {token}"));
         assert_eq!(thief.get("/api/user").await.status, 401);
@@ -192,7 +208,9 @@ async fn an_app_signs_tokens_of_its_own_that_are_no_sessions() {
         }
     }
     let anonymous = map(json!({"isAnonymous": true, "anonymousId": id}));
-    assert!(app.sessions.create_jwt(anonymous, Duration::from_secs(60), JwtKey::Static).await.is_err());
+    assert!(
+        app.sessions.create_jwt(anonymous, Duration::from_secs(60), JwtKey::Static).await.is_err()
+    );
     let own = map(json!({"iss": "https://elsewhere.example"}));
     let token = app.sessions.create_jwt(own, Duration::MAX, JwtKey::Static).await.unwrap();
     assert!(decode_header(&token).is_ok(), "a validity without end is one");
@@ -201,7 +219,10 @@ async fn an_app_signs_tokens_of_its_own_that_are_no_sessions() {
 #[tokio::test]
 async fn the_discovery_document_leads_to_the_keys() {
     let answer = App::new().await.browser().get("/auth/.well-known/openid-configuration").await;
-    assert_eq!(answer.body, json!({"issuer": format!("{ORIGIN}/auth"), "jwks_uri": format!("{ORIGIN}{JWKS}")}),);
+    assert_eq!(
+        answer.body,
+        json!({"issuer": format!("{ORIGIN}/auth"), "jwks_uri": format!("{ORIGIN}{JWKS}")}),
+    );
     assert_eq!(answer.text("access-control-allow-origin"), Some("*"));
     assert!(answer.is_silent());
 }
@@ -211,7 +232,8 @@ async fn a_database_of_the_time_of_rs256_moves_to_es256_and_back() {
     let before = started_with(KeyAlgorithm::Rs256).await;
     let mut visitor = before.browser();
     let id = visitor.id().await;
-    let algorithm = |browser: &Browser| decode_header(browser.cookie("sAnonymousToken").unwrap()).unwrap().alg;
+    let algorithm =
+        |browser: &Browser| decode_header(browser.cookie("sAnonymousToken").unwrap()).unwrap().alg;
     let size = visitor.cookie("sAnonymousToken").unwrap().len();
 
     let app = before.restarted(|builder| builder).await;
@@ -227,9 +249,15 @@ async fn a_database_of_the_time_of_rs256_moves_to_es256_and_back() {
     assert!(visitor.cookie("sAnonymousToken").unwrap().len() + 200 < size);
 
     let set = jwks(&mut visitor).await;
-    assert_eq!(verify(&set, visitor.cookie("sAnonymousToken").unwrap()).unwrap()["anonymousId"], id);
+    assert_eq!(
+        verify(&set, visitor.cookie("sAnonymousToken").unwrap()).unwrap()["anonymousId"],
+        id
+    );
     visitor.login("alice").await;
-    assert_eq!(decode_header(visitor.cookie("sAccessToken").unwrap()).unwrap().alg, jsonwebtoken::Algorithm::RS256);
+    assert_eq!(
+        decode_header(visitor.cookie("sAccessToken").unwrap()).unwrap().alg,
+        jsonwebtoken::Algorithm::RS256
+    );
     assert_eq!(visitor.id().await, id);
     let keys = app.store.keys().await.unwrap().len();
     let app = app.restarted(|builder| builder).await;
@@ -253,7 +281,8 @@ async fn a_new_database_begins_with_es256_or_as_it_is_told() {
             None => builder,
         };
         let sessions = builder.build().await.unwrap();
-        let token = sessions.create_jwt(Map::new(), Duration::from_secs(60), JwtKey::Static).await.unwrap();
+        let token =
+            sessions.create_jwt(Map::new(), Duration::from_secs(60), JwtKey::Static).await.unwrap();
         assert_eq!(decode_header(&token).unwrap().alg, expected);
         assert_eq!(store.keys().await.unwrap().len(), 3);
     }
@@ -264,7 +293,8 @@ async fn started_with(algorithm: KeyAlgorithm) -> App {
     App::in_new_database(|builder| builder.anonymous_algorithm(algorithm)).await
 }
 
-/// A process whose clock was a year ahead made a key. It must neither sign for that year, nor keep others from being made.
+/// A process whose clock was a year ahead made a key. It must neither sign for that year, nor keep
+/// others from being made.
 async fn a_key_from_the_future_stops_nothing<S: SessionStore + Clone>(store: S) {
     let app = App::on(store).await;
     let mut browser = app.browser();
@@ -273,7 +303,12 @@ async fn a_key_from_the_future_stops_nothing<S: SessionStore + Clone>(store: S) 
     let made = app.store.keys().await.unwrap();
     let dynamic = made.iter().find(|key| key.kind == KeyKind::Dynamic).unwrap();
     let year = 365 * 24 * 3600 * 1000;
-    let ahead = KeyRecord::new("d-ahead", KeyKind::Dynamic, dynamic.created_at + year, dynamic.secret.clone());
+    let ahead = KeyRecord::new(
+        "d-ahead",
+        KeyKind::Dynamic,
+        dynamic.created_at + year,
+        dynamic.secret.clone(),
+    );
     app.store.add_key_unless_newer(&ahead, u64::MAX).await.unwrap();
     app.wait(Duration::from_secs(169 * 3600));
     assert_eq!(browser.refresh().await.status, 200);
@@ -282,7 +317,11 @@ async fn a_key_from_the_future_stops_nothing<S: SessionStore + Clone>(store: S) 
     assert_ne!(key, "d-ahead");
     app.wait(Duration::from_secs(120));
     assert_eq!(browser.refresh().await.status, 200);
-    assert_ne!(decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap(), key, "the new one signs");
+    assert_ne!(
+        decode_header(browser.cookie("sAccessToken").unwrap()).unwrap().kid.unwrap(),
+        key,
+        "the new one signs"
+    );
     app.sessions.rotate_static_key().await.unwrap();
     assert_eq!(browser.id().await, id);
 }
@@ -295,7 +334,10 @@ async fn a_key_from_the_future_stops_nothing_on_sqlite() {
 
 #[tokio::test]
 async fn a_key_from_the_future_stops_nothing_on_postgres() {
-    a_key_from_the_future_stops_nothing(crate::app::store_with_keys(crate::cluster::store().await).await).await;
+    a_key_from_the_future_stops_nothing(
+        crate::app::store_with_keys(crate::cluster::store().await).await,
+    )
+    .await;
 }
 
 /// A store whose keys take long to read, as one does that is away.
@@ -320,7 +362,11 @@ impl SessionStore for Slow {
     async fn load(&self, handle: &str) -> Result<Option<SessionRecord>, StoreError> {
         self.store.load(handle).await
     }
-    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+    async fn update(
+        &self,
+        handle: &str,
+        decide: Decide<'_>,
+    ) -> Result<Option<SessionRecord>, StoreError> {
         self.store.update(handle, decide).await
     }
     async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
@@ -341,13 +387,17 @@ impl SessionStore for Slow {
     async fn check_writable(&self, now: u64) -> Result<(), StoreError> {
         self.store.check_writable(now).await
     }
-    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
+    async fn add_key_unless_newer(
+        &self,
+        key: &KeyRecord,
+        fresh_since: u64,
+    ) -> Result<(), StoreError> {
         self.store.add_key_unless_newer(key, fresh_since).await
     }
 }
 
-/// Each request names another key, and each could have the database asked. Nobody waits for more than one such question, and who needs none
-/// does not wait at all.
+/// Each request names another key, and each could have the database asked. Nobody waits for more
+/// than one such question, and who needs none does not wait at all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn unknown_keys_do_not_queue_up_behind_a_database_that_is_away() {
     let (store, _folder) = crate::app::store().await;
@@ -385,7 +435,8 @@ async fn a_deleted_key_ends_where_tokens_are_only_verified() {
     let app = App::new().await;
     let alice = app.browser_of("alice").await;
     assert_eq!(alice.clone().get("/api/user").await.status, 200);
-    let database = sqlx::SqlitePool::connect(&format!("sqlite:{}", app.database().display())).await.unwrap();
+    let database =
+        sqlx::SqlitePool::connect(&format!("sqlite:{}", app.database().display())).await.unwrap();
     sqlx::query("DELETE FROM keys WHERE kind = 'dynamic'").execute(&database).await.unwrap();
     app.wait(Duration::from_secs(31));
     let _ = alice.clone().get("/api/user").await;

@@ -1,5 +1,6 @@
-//! Answers that arrive late, and requests that were under way: what they bring into the browser's jar, and what becomes of it. The SDK's part is
-//! elsewhere; here is what the server does with a jar that holds tokens of two sessions.
+//! Answers that arrive late, and requests that were under way: what they bring into the browser's
+//! jar, and what becomes of it. The SDK's part is elsewhere; here is what the server does with a
+//! jar that holds tokens of two sessions.
 
 use std::time::Duration;
 
@@ -11,8 +12,10 @@ const USER_COOKIES: [&str; 2] = ["sAccessToken", "sRefreshToken"];
 
 /// A guest with a cart, whose hooks carry it over.
 async fn app_and_guest() -> (App, Browser, String) {
-    let app =
-        App::with(|builder| builder.on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
+    let app = App::with(|builder| {
+        builder.on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })
+    })
+    .await;
     let mut guest = app.browser();
     let id = guest.id().await;
     guest.post_json("/api/cart", json!({ "cart": ["tea"] })).await;
@@ -61,7 +64,11 @@ async fn a_public_route_answers_an_ended_session_as_a_guest() {
         assert_eq!(browser.post(SIGN_OUT).await.status, 200);
         arrives(&late, &mut browser, &USER_COOKIES);
         let answer = browser.get(path).await;
-        assert_eq!((answer.status.as_u16(), &answer.body["kind"]), (200, &json!("anonymous")), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["kind"]),
+            (200, &json!("anonymous")),
+            "{path}"
+        );
         assert_eq!(answer.body["id"], id.as_str());
         assert_eq!(answer.text("front-token"), Some("remove"));
         assert!(answer.cleared("sAccessToken") && answer.announced_id() == id);
@@ -83,7 +90,10 @@ async fn what_the_guest_has_after_the_sign_out_survives_a_late_refresh() {
     browser.post_json("/api/cart", json!({ "cart": ["soap"] })).await;
     arrives(&late, &mut browser, &USER_COOKIES);
     let answer = browser.get("/api/me").await;
-    assert_eq!((&answer.body["id"], &answer.body["payload"]["cart"]), (&json!(id), &json!(["soap"])));
+    assert_eq!(
+        (&answer.body["id"], &answer.body["payload"]["cart"]),
+        (&json!(id), &json!(["soap"]))
+    );
 }
 
 /// Ada's refresh was under way when Bob signed in; its answer brings her tokens back.
@@ -98,18 +108,23 @@ async fn a_sign_in_over_another_user_ends_that_session() {
             app.wait(Duration::from_secs(2 * 3600));
         }
         browser.login("bob").await;
-        assert!(app.sessions.session_handles_of_user("ada").await.unwrap().is_empty(), "expired: {expired}");
+        assert!(
+            app.sessions.session_handles_of_user("ada").await.unwrap().is_empty(),
+            "expired: {expired}"
+        );
         arrives(&late, &mut browser, &USER_COOKIES);
         assert_ne!(browser.get("/api/maybe").await.body["user"], "ada", "expired: {expired}");
         browser.refresh().await.assert_demoted("unauthorised");
     }
-    // Who signs in again on the same device keeps the other session until it expires: it may be another tab's.
+    // A user who signs in again on the same device keeps the other session until it expires: it may
+    // be another tab's.
     let mut browser = app.browser_of("carol").await;
     browser.login("carol").await;
     assert_eq!(app.sessions.session_handles_of_user("carol").await.unwrap().len(), 2);
 }
 
-/// A guest's answer arrives after the sign-in, and brings the guest's cookie back beside the user session.
+/// A guest's answer arrives after the sign-in, and brings the guest's cookie back beside the user
+/// session.
 #[tokio::test]
 async fn a_guests_late_cookie_beside_a_user_session_is_left_and_its_cart_counts_no_more() {
     let (app, guest, id) = app_and_guest().await;
@@ -118,7 +133,8 @@ async fn a_guests_late_cookie_beside_a_user_session_is_left_and_its_cart_counts_
     arrives(&guest, &mut browser, &["sAnonymousToken"]);
     let answer = browser.get("/api/user").await;
     assert_eq!(answer.body, "ada");
-    // An answer that removed it could come after the one to a sign-out, and take the visitor's new cookie away.
+    // An answer that removed it could come after the one to a sign-out, and take the visitor's new
+    // cookie away.
     assert!(answer.is_silent());
 
     // Nothing was asked in between: the session ends, and the old cart is not there again.
@@ -136,7 +152,10 @@ async fn a_guests_late_cookie_beside_a_user_session_is_left_and_its_cart_counts_
         };
         assert_eq!(answer.announced_id(), id, "{way}");
         assert!(!answer.anonymous_front_token().up.contains_key("cart"), "{way}");
-        assert!(!browser.login("ada").await.front_token().up.contains_key("cart"), "{way}: carried over once");
+        assert!(
+            !browser.login("ada").await.front_token().up.contains_key("cart"),
+            "{way}: carried over once"
+        );
     }
 }
 
@@ -147,8 +166,10 @@ async fn a_burst_with_a_token_that_nobody_can_verify_gets_one_new_id() {
     let (mut visitor, mut other) = (app.browser(), app.browser());
     let (old, of_other) = (visitor.id().await, other.id().await);
     let elsewhere = App::with(|builder| builder.api_base_path("/elsewhere")).await;
-    let database = sqlx::SqlitePool::connect(&format!("sqlite:{}", app.database().display())).await.unwrap();
-    let deleted = sqlx::query("DELETE FROM keys WHERE kind = 'static'").execute(&database).await.unwrap();
+    let database =
+        sqlx::SqlitePool::connect(&format!("sqlite:{}", app.database().display())).await.unwrap();
+    let deleted =
+        sqlx::query("DELETE FROM keys WHERE kind = 'static'").execute(&database).await.unwrap();
     assert!(deleted.rows_affected() > 0);
     let app = app.restarted(|builder| builder).await;
     let (visitor, other) = (visitor.moved_to(&app), other.moved_to(&app));
@@ -160,19 +181,30 @@ async fn a_burst_with_a_token_that_nobody_can_verify_gets_one_new_id() {
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");
     assert!(![&old, &of_other].contains(&&ids[0]));
-    assert_ne!(other.clone().get("/api/me").await.announced_id(), ids[0], "each visitor has another");
+    assert_ne!(
+        other.clone().get("/api/me").await.announced_id(),
+        ids[0],
+        "each visitor has another"
+    );
     // Nobody can tell the id outside: another server makes another of the same token.
     assert_ne!(visitor.moved_to(&elsewhere).get("/api/me").await.announced_id(), ids[0]);
     // Nor does it come back later.
     app.wait(Duration::from_secs(24 * 3600));
     assert_ne!(visitor.clone().get("/api/me").await.announced_id(), ids[0]);
-    // What is no token of ours at all gets a random one, and so does one under the name that any host of the site can use.
+    // A visitor whose token is not ours at all gets a random id, and so does one whose token has
+    // the name that any host of the site can use.
     let mut garbage = app.browser();
     garbage.set_cookie("sAnonymousToken", "garbage");
-    assert_ne!(garbage.clone().get("/api/me").await.announced_id(), garbage.clone().get("/api/me").await.announced_id());
+    assert_ne!(
+        garbage.clone().get("/api/me").await.announced_id(),
+        garbage.clone().get("/api/me").await.announced_id()
+    );
     let mut planted = app.browser();
     planted.set_cookie("__Host-sAnonymousToken", visitor.cookie("sAnonymousToken").unwrap());
-    assert_ne!(planted.clone().get("/api/me").await.announced_id(), planted.clone().get("/api/me").await.announced_id());
+    assert_ne!(
+        planted.clone().get("/api/me").await.announced_id(),
+        planted.clone().get("/api/me").await.announced_id()
+    );
 }
 
 /// A sign-out that was under way while the id was forgotten names the record's id.
@@ -183,19 +215,22 @@ async fn a_sign_out_with_an_older_token_does_not_bring_a_forgotten_id_back() {
     let forgotten = browser.id().await;
     browser.login("ada").await;
     let mut under_way = browser.clone();
-    let new = browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
+    let new =
+        browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
     assert_ne!(new, forgotten);
     assert_eq!(under_way.post(SIGN_OUT).await.announced_id(), new);
     // The same where the session has run out, and its record still tells.
     let mut browser = app.browser();
     browser.login("ada").await;
     let mut lost = browser.clone();
-    let new = browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
+    let new =
+        browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
     app.wait(Duration::from_secs(101 * 24 * 3600));
     assert_eq!(lost.refresh().await.announced_id(), new);
 }
 
-/// A sub-domain plants the cookies of its own user session. What only this host can have set counts.
+/// A sub-domain plants the cookies of its own user session. Only cookies that no other host can
+/// have set count.
 #[tokio::test]
 async fn planted_user_cookies_cost_no_host_bound_session() {
     let app = App::with(|builder| {
@@ -221,7 +256,8 @@ async fn planted_user_cookies_cost_no_host_bound_session() {
     let refused = planted.refresh().await;
     assert_eq!((refused.announced_id(), cart_of(&refused)), (id.clone(), json!(["tea"])));
 
-    // Of a live one: the cookie of this host stays, whatever is asked, and a sign-in or sign-out finds it.
+    // Of a live one: the cookie of this host stays, whatever is asked, and a sign-in or sign-out
+    // finds it.
     let live = app.browser_of("mallory").await;
     let mut planted = victim.clone();
     arrives(&live, &mut planted, &USER_COOKIES);

@@ -1,7 +1,10 @@
 //! The server as a browser meets it: an axum router, a cookie jar, and the rules of the protocol.
 
 #![allow(clippy::unwrap_used, missing_docs)]
-#![allow(clippy::explicit_write, reason = "past the test harness, which keeps what passes to itself")]
+#![allow(
+    clippy::explicit_write,
+    reason = "past the test harness, which keeps what passes to itself"
+)]
 
 mod actix;
 mod anonymous;

@@ -24,7 +24,10 @@ fn two_a_minute(builder: SessionsBuilder) -> SessionsBuilder {
 
 fn is_limited(answer: &Answer) -> bool {
     let limited = answer.text("st-anonymous-mode") == Some("limited");
-    assert_eq!(limited, answer.text("st-anonymous-front-token").is_none_or(|token| token == "remove"));
+    assert_eq!(
+        limited,
+        answer.text("st-anonymous-front-token").is_none_or(|token| token == "remove")
+    );
     limited
 }
 
@@ -41,7 +44,10 @@ async fn rule_13_over_the_limit_the_request_goes_on_without_a_session() {
     assert_eq!(answer.text("cache-control"), Some("no-store"));
     let mut strict = app.browser().at(HOME);
     assert_eq!(strict.get("/api/me").await.message(), "unauthorised");
-    assert!(!is_limited(&app.browser().at("203.0.113.8").get("/api/maybe").await), "another address");
+    assert!(
+        !is_limited(&app.browser().at("203.0.113.8").get("/api/maybe").await),
+        "another address"
+    );
     app.wait(MINUTE / 2);
     assert!(!is_limited(&strict.get("/api/me").await), "a later request gets one");
     assert!(is_limited(&app.browser().at(HOME).get("/api/maybe").await));
@@ -49,7 +55,9 @@ async fn rule_13_over_the_limit_the_request_goes_on_without_a_session() {
 
 #[tokio::test]
 async fn rule_13_who_has_an_id_is_not_limited() {
-    let app = App::with(|builder| two_a_minute(builder).anonymous_validity(Duration::from_secs(1000))).await;
+    let app =
+        App::with(|builder| two_a_minute(builder).anonymous_validity(Duration::from_secs(1000)))
+            .await;
     let mut visitor = app.browser().at(HOME);
     let id = visitor.id().await;
     let mut user = app.browser().at(HOME);
@@ -64,7 +72,11 @@ async fn rule_13_who_has_an_id_is_not_limited() {
     for _ in 0..2 {
         app.browser().at(HOME).get("/api/maybe").await;
     }
-    assert_eq!(visitor.get("/api/me").await.announced_id(), id, "an expired token is not a new visitor");
+    assert_eq!(
+        visitor.get("/api/me").await.announced_id(),
+        id,
+        "an expired token is not a new visitor"
+    );
 }
 
 #[tokio::test]
@@ -76,17 +88,30 @@ async fn rule_13_every_way_to_a_new_id_counts() {
     let refused = app.browser().at(HOME).refresh().await;
     refused.assert_demoted("unauthorised");
     assert!(is_limited(&refused));
-    assert_eq!(refused.text("st-anonymous-front-token"), Some("remove"), "the browser may hold the announcement alone");
+    assert_eq!(
+        refused.text("st-anonymous-front-token"),
+        Some("remove"),
+        "the browser may hold the announcement alone"
+    );
     assert_eq!(refused.set_cookie("sAnonymousToken"), None);
-    let damaged = app.browser().at(HOME).header("cookie", "sAnonymousToken=x").get("/api/maybe").await;
+    let damaged =
+        app.browser().at(HOME).header("cookie", "sAnonymousToken=x").get("/api/maybe").await;
     assert!(is_limited(&damaged));
-    assert_eq!(damaged.text("st-anonymous-front-token"), None, "who asked for something else is not told");
+    assert_eq!(
+        damaged.text("st-anonymous-front-token"),
+        None,
+        "who asked for something else is not told"
+    );
     let forgotten = visitor.post(FORGET).await;
     assert_eq!(forgotten.status, 200);
     assert_eq!(forgotten.text("st-anonymous-mode"), Some("limited"));
     assert!(forgotten.cleared("sAnonymousToken"), "forgotten all the same");
     assert_eq!(forgotten.text("st-anonymous-front-token"), Some("remove"));
-    assert_eq!(app.browser().at(HOME).login("alice").await.status, 200, "signing in is another matter");
+    assert_eq!(
+        app.browser().at(HOME).login("alice").await.status,
+        200,
+        "signing in is another matter"
+    );
 }
 
 #[tokio::test]
@@ -110,13 +135,18 @@ async fn rule_13_an_ipv6_client_is_its_64() {
         ("203.0.113.7", false),
         ("203.0.113.7", true),
     ] {
-        assert_eq!(is_limited(&app.browser().at(address).get("/api/maybe").await), limited, "{address}");
+        assert_eq!(
+            is_limited(&app.browser().at(address).get("/api/maybe").await),
+            limited,
+            "{address}"
+        );
     }
 }
 
 #[tokio::test]
 async fn rule_13_behind_a_proxy_the_proxys_word_counts() {
-    let app = App::with(|builder| two_a_minute(builder).client_address_header("x-forwarded-for")).await;
+    let app =
+        App::with(|builder| two_a_minute(builder).client_address_header("x-forwarded-for")).await;
     let through = |list: &str| app.browser().at("10.0.0.1").header("x-forwarded-for", list);
     for (list, limited) in [
         ("203.0.113.7", false),
@@ -129,14 +159,18 @@ async fn rule_13_behind_a_proxy_the_proxys_word_counts() {
     let unreadable = [Some(&b"\xff"[..]), Some(b"203.0.113.9, unknown"), None, Some(b"\xff, \xff")];
     for (list, limited) in unreadable.into_iter().zip([false, false, true, true]) {
         let mut browser = app.browser().at("10.0.0.1");
-        browser.headers.extend(list.map(|list| (X_FORWARDED_FOR, HeaderValue::from_bytes(list).unwrap())));
+        browser
+            .headers
+            .extend(list.map(|list| (X_FORWARDED_FOR, HeaderValue::from_bytes(list).unwrap())));
         assert_eq!(is_limited(&browser.get("/api/maybe").await), limited, "one client: {list:?}");
     }
     let custom = App::with(|builder| {
-        two_a_minute(builder).client_address(|request| request.headers.get("x-client")?.to_str().ok()?.parse().ok())
+        two_a_minute(builder)
+            .client_address(|request| request.headers.get("x-client")?.to_str().ok()?.parse().ok())
     })
     .await;
-    let answers = [false, false, true].map(|limited| (custom.browser().header("x-client", "10.1.1.1"), limited));
+    let answers = [false, false, true]
+        .map(|limited| (custom.browser().header("x-client", "10.1.1.1"), limited));
     for (mut browser, limited) in answers {
         assert_eq!(is_limited(&browser.get("/api/maybe").await), limited);
     }
@@ -180,15 +214,24 @@ async fn rule_13_the_challenge_may_refuse() {
     assert!(is_limited(&app.browser().at(HOME).get("/api/maybe").await));
     assert!(!is_limited(&app.browser().at(HOME).header("x-proof", "1").get("/api/maybe").await));
     solved.store(true, Ordering::SeqCst);
-    assert!(is_limited(&app.browser().at(HOME).get("/api/maybe").await), "the limit counts what was refused, too");
+    assert!(
+        is_limited(&app.browser().at(HOME).get("/api/maybe").await),
+        "the limit counts what was refused, too"
+    );
 }
 
 #[tokio::test]
 async fn rule_13_known_crawlers_get_none() {
     let app = App::with(|builder| builder.known_crawler(|agent| agent.contains("Googlebot"))).await;
-    let crawler = app.browser().header("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)").get("/api/maybe").await;
+    let crawler = app
+        .browser()
+        .header("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)")
+        .get("/api/maybe")
+        .await;
     assert!(is_limited(&crawler));
-    assert!(!is_limited(&app.browser().header("user-agent", "Mozilla/5.0").get("/api/maybe").await));
+    assert!(!is_limited(
+        &app.browser().header("user-agent", "Mozilla/5.0").get("/api/maybe").await
+    ));
     assert!(!is_limited(&app.browser().get("/api/maybe").await));
 }
 
@@ -201,7 +244,12 @@ async fn rule_13_pages_mint_when_asked_to() {
     assert_eq!(page.body["id"], page.announced_id());
     assert!(browser.open("/any-page").await.is_silent());
     assert_eq!(browser.id().await, page.announced_id());
-    let image = app.browser().header("sec-fetch-mode", "no-cors").header("sec-fetch-dest", "image").get("/api/plain").await;
+    let image = app
+        .browser()
+        .header("sec-fetch-mode", "no-cors")
+        .header("sec-fetch-dest", "image")
+        .get("/api/plain")
+        .await;
     assert!(image.is_silent());
     let ahead = app.browser().header("sec-purpose", "prefetch").open("/any-page").await;
     assert!(ahead.is_silent());
@@ -209,13 +257,19 @@ async fn rule_13_pages_mint_when_asked_to() {
     assert!(off.is_silent());
     let mut user = app.browser();
     user.login("alice").await;
-    assert!(user.open("/any-page").await.is_silent(), "rule 7: a signed-in session is never replaced");
+    assert!(
+        user.open("/any-page").await.is_silent(),
+        "rule 7: a signed-in session is never replaced"
+    );
 }
 
 #[tokio::test]
 async fn rule_1_where_consent_comes_first_a_stranger_names_himself() {
     let app = App::with(|builder| {
-        let builder = builder.mint_only_with_key(true).mint_for_navigations(true).mint_limit(MintLimit::new(4, MINUTE));
+        let builder = builder
+            .mint_only_with_key(true)
+            .mint_for_navigations(true)
+            .mint_limit(MintLimit::new(4, MINUTE));
         builder.anonymous_validity(Duration::from_secs(1000))
     })
     .await;
@@ -224,9 +278,16 @@ async fn rule_1_where_consent_comes_first_a_stranger_names_himself() {
     assert!(stranger().open("/any-page").await.is_silent());
     assert!(stranger().header("cookie", "sAnonymousToken=x").get("/api/maybe").await.is_silent());
     for path in [FORGET, REFRESH] {
-        for mut stranger in [stranger(), stranger().header("cookie", "sAnonymousToken=x; sRefreshToken=x")] {
+        for mut stranger in
+            [stranger(), stranger().header("cookie", "sAnonymousToken=x; sRefreshToken=x")]
+        {
             let answer = stranger.post(path).await;
-            assert!(answer.set_cookie("sAnonymousToken").is_none_or(|_| answer.cleared("sAnonymousToken")), "{path}");
+            assert!(
+                answer
+                    .set_cookie("sAnonymousToken")
+                    .is_none_or(|_| answer.cleared("sAnonymousToken")),
+                "{path}"
+            );
             assert_eq!(stranger.get("/api/maybe").await.body["kind"], "none", "{path}");
         }
     }
@@ -277,25 +338,44 @@ async fn rule_10_who_asks_twice_with_one_key_is_one_visitor() {
     let with_key = |key: &str| app.browser().header("st-anonymous-mode", key);
     let id = with_key(KEY).get("/api/me").await.announced_id();
     assert_eq!(with_key(KEY).get("/api/me").await.announced_id(), id, "the first answer was lost");
-    assert_eq!(with_key(KEY).refresh().await.announced_id(), id, "by way of the refresh endpoint, too");
+    assert_eq!(
+        with_key(KEY).refresh().await.announced_id(),
+        id,
+        "by way of the refresh endpoint, too"
+    );
     let accept = format!("*/*, application/vnd.passerby;key={KEY}");
-    assert_eq!(app.browser().header("accept", &accept).refresh().await.announced_id(), id, "in the other header, too");
-    assert_eq!(with_key(KEY).header("st-auth-mode", "header").get("/api/me").await.announced_id(), id);
+    assert_eq!(
+        app.browser().header("accept", &accept).refresh().await.announced_id(),
+        id,
+        "in the other header, too"
+    );
+    assert_eq!(
+        with_key(KEY).header("st-auth-mode", "header").get("/api/me").await.announced_id(),
+        id
+    );
     let restarted = app.restarted(|builder| builder).await;
-    assert_eq!(restarted.browser().header("st-anonymous-mode", KEY).get("/api/me").await.announced_id(), id);
+    assert_eq!(
+        restarted.browser().header("st-anonymous-mode", KEY).get("/api/me").await.announced_id(),
+        id
+    );
     assert_eq!(uuid::Uuid::parse_str(&id).unwrap().get_version_num(), 8);
 
     let other = KEY.replace("17", "18");
     assert_ne!(with_key(&other).get("/api/me").await.announced_id(), id);
     let elsewhere = App::with(|builder| builder.api_base_path("/elsewhere")).await;
-    assert_ne!(elsewhere.browser().header("st-anonymous-mode", KEY).get("/api/me").await.announced_id(), id);
+    assert_ne!(
+        elsewhere.browser().header("st-anonymous-mode", KEY).get("/api/me").await.announced_id(),
+        id
+    );
 }
 
 #[tokio::test]
 async fn rule_10_a_key_that_many_may_have_is_none() {
     let app = App::new().await;
     for key in ["1", "on", &"k".repeat(65)] {
-        let id = || async { app.browser().header("st-anonymous-mode", key).get("/api/me").await.announced_id() };
+        let id = || async {
+            app.browser().header("st-anonymous-mode", key).get("/api/me").await.announced_id()
+        };
         assert_ne!(id().await, id().await, "{key}");
     }
 }
@@ -322,18 +402,23 @@ async fn rule_10_a_key_changes_nothing_for_who_is_known() {
 #[tokio::test]
 async fn rule_13_asking_again_with_one_key_is_limited_too() {
     let app = App::with(two_a_minute).await;
-    let again = || async { is_limited(&app.browser().at(HOME).header("st-anonymous-mode", KEY).get("/api/maybe").await) };
+    let again = || async {
+        is_limited(&app.browser().at(HOME).header("st-anonymous-mode", KEY).get("/api/maybe").await)
+    };
     assert_eq!([again().await, again().await, again().await], [false, false, true]);
 }
 
-/// A page of another host of the site, or of any site where cookies are sent there: CORS hides the answer from its script, and the browser
-/// would keep the cookie.
+/// A page of another host of the site, or of any site where cookies are sent there: CORS hides the
+/// answer from its script, and the browser would keep the cookie.
 #[tokio::test]
 async fn a_script_that_cannot_read_the_answer_gets_no_session() {
     let app = App::with(|builder| builder.trusted_origin("https://shop.example.com")).await;
     let script = |site: &str, origin: Option<&str>| {
-        let script =
-            app.browser().header("sec-fetch-mode", "cors").header("sec-fetch-dest", "empty").header("sec-fetch-site", site);
+        let script = app
+            .browser()
+            .header("sec-fetch-mode", "cors")
+            .header("sec-fetch-dest", "empty")
+            .header("sec-fetch-site", site);
         match origin {
             Some(origin) => script.header("origin", origin),
             None => script,
@@ -348,10 +433,19 @@ async fn a_script_that_cannot_read_the_answer_gets_no_session() {
         ("cross-site", None, false),
     ] {
         let key = "*/*, application/vnd.passerby;key=attackerattackerattacker";
-        for (name, value) in [("accept", "*/*"), ("accept", key), ("st-anonymous-mode", "attackerattackerattacker")] {
+        for (name, value) in
+            [("accept", "*/*"), ("accept", key), ("st-anonymous-mode", "attackerattackerattacker")]
+        {
             let answer = script(site, origin).header(name, value).get("/api/maybe").await;
-            assert_eq!(answer.set_cookie("sAnonymousToken").is_some(), gets_one, "{site} {origin:?} {value}");
-            assert!(gets_one || (answer.is_silent() && answer.body["kind"] == "none"), "{site} {origin:?} {value}");
+            assert_eq!(
+                answer.set_cookie("sAnonymousToken").is_some(),
+                gets_one,
+                "{site} {origin:?} {value}"
+            );
+            assert!(
+                gets_one || (answer.is_silent() && answer.body["kind"] == "none"),
+                "{site} {origin:?} {value}"
+            );
         }
     }
 }
@@ -360,7 +454,9 @@ async fn a_script_that_cannot_read_the_answer_gets_no_session() {
 #[tokio::test]
 async fn the_key_in_accept_counts_in_the_refresh_call_only() {
     let app = App::new().await;
-    let named = || app.browser().header("accept", "*/*, application/vnd.passerby;key=attackerattackerattacker");
+    let named = || {
+        app.browser().header("accept", "*/*, application/vnd.passerby;key=attackerattackerattacker")
+    };
     let of_key = named().refresh().await.announced_id();
     assert_eq!(named().refresh().await.announced_id(), of_key);
     assert_ne!(named().get("/api/me").await.announced_id(), of_key);
@@ -369,7 +465,8 @@ async fn the_key_in_accept_counts_in_the_refresh_call_only() {
 #[tokio::test]
 async fn a_key_names_its_visitor_for_a_day_and_at_this_server() {
     let app = App::new().await;
-    let minutes = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 60;
+    let minutes =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 60;
     for key in ["k2Xp0vT9sQ4mZ7bL1cR8wd".to_owned(), format!("k2Xp0vT9sQ4mZ7bL1cR8wd.{minutes}")] {
         let named = |app: &App| app.browser().header("st-anonymous-mode", &key);
         let id = named(&app).get("/api/me").await.announced_id();
@@ -377,12 +474,23 @@ async fn a_key_names_its_visitor_for_a_day_and_at_this_server() {
         assert_eq!(named(&app).refresh().await.announced_id(), id);
         let elsewhere = App::with(|builder| builder.api_base_path("/elsewhere")).await;
         assert_ne!(named(&elsewhere).get("/api/me").await.announced_id(), id);
-        let database = sqlx::SqlitePool::connect(&format!("sqlite:{}", elsewhere.database().display())).await.unwrap();
+        let database =
+            sqlx::SqlitePool::connect(&format!("sqlite:{}", elsewhere.database().display()))
+                .await
+                .unwrap();
         sqlx::query("DELETE FROM keys WHERE kind = 'refresh'").execute(&database).await.unwrap();
         let of_other_secret = elsewhere.restarted(|builder| builder).await;
-        assert_ne!(named(&of_other_secret).get("/api/me").await.announced_id(), id, "nobody can tell it without the secret");
+        assert_ne!(
+            named(&of_other_secret).get("/api/me").await.announced_id(),
+            id,
+            "nobody can tell it without the secret"
+        );
         app.wait(Duration::from_secs(24 * 3600 + 61));
-        assert_ne!(named(&app).get("/api/me").await.announced_id(), id, "{key}: it does not come back");
+        assert_ne!(
+            named(&app).get("/api/me").await.announced_id(),
+            id,
+            "{key}: it does not come back"
+        );
         app.set_clock_back();
     }
 }
@@ -400,7 +508,11 @@ async fn renewals_and_known_ids_are_counted() {
         let mut former = app.browser().at(HOME);
         former.set_cookie("__Host-sAnonymousToken", &token);
         let answer = former.get("/api/me").await;
-        assert_eq!((answer.status.as_u16(), &answer.body["id"]), (200, &json!(id)), "who has a token keeps the id");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["id"]),
+            (200, &json!(id)),
+            "who has a token keeps the id"
+        );
         moved += u32::from(answer.set_cookie("sAnonymousToken").is_some());
     }
     assert_eq!(moved, 20, "ten times as many as new ones");

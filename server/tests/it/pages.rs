@@ -26,7 +26,9 @@ async fn others_are_sent_to_refresh_and_come_back() {
         assert_eq!(page.status, 303);
         assert_eq!(
             page.text("location"),
-            Some("/refresh-session?redirectBack=%2Fpage%3Ftab%3Dorders%26next%3D%2F%2Fevil.example")
+            Some(
+                "/refresh-session?redirectBack=%2Fpage%3Ftab%3Dorders%26next%3D%2F%2Fevil.example"
+            )
         );
         assert_eq!(page.text("cache-control"), Some("no-store"));
         assert!(page.is_silent());
@@ -95,7 +97,8 @@ async fn one_route_refuses_pages_and_scripts_each_in_its_way() {
     let mut old = app.browser().header("accept", "text/html");
     assert_eq!(old.get("/both/orders").await.status, 303);
     assert_eq!(old.post("/both/orders").await.status, 401, "what was posted would be lost");
-    let mut image = app.browser().header("sec-fetch-mode", "no-cors").header("sec-fetch-dest", "image");
+    let mut image =
+        app.browser().header("sec-fetch-mode", "no-cors").header("sec-fetch-dest", "image");
     assert_eq!(image.get("/both/orders").await.status, 401);
 }
 
@@ -104,12 +107,19 @@ async fn a_page_never_leads_to_another_site() {
     let mut browser = App::new().await.browser();
     for (path, back) in [
         ("/both//evil.example/x", "%2Fboth%2F%2Fevil.example%2Fx"),
-        ("/both/x?redirectBack=https://evil.example", "%2Fboth%2Fx%3FredirectBack%3Dhttps%3A%2F%2Fevil.example"),
+        (
+            "/both/x?redirectBack=https://evil.example",
+            "%2Fboth%2Fx%3FredirectBack%3Dhttps%3A%2F%2Fevil.example",
+        ),
         ("/both/%5C%5Cevil.example", "%2Fboth%2F%255C%255Cevil.example"),
         ("/both/x?a=%0d%0aset-cookie:x", "%2Fboth%2Fx%3Fa%3D%250d%250aset-cookie%3Ax"),
         ("/both/javascript:alert(1)", "%2Fboth%2Fjavascript%3Aalert%281%29"),
     ] {
         let page = browser.open(path).await;
-        assert_eq!(page.text("location"), Some(format!("/refresh-session?redirectBack={back}").as_str()), "{path}");
+        assert_eq!(
+            page.text("location"),
+            Some(format!("/refresh-session?redirectBack={back}").as_str()),
+            "{path}"
+        );
     }
 }

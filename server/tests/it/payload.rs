@@ -18,7 +18,9 @@ async fn a_merge_is_visible_with_its_response() {
     for kept in ["exp", "sessionHandle", "refreshTokenHash1", "anonymousId", "sub"] {
         assert_eq!(before[kept], after[kept]);
     }
-    assert!(answer.set_cookie("sAccessToken").is_some() && answer.set_cookie("sRefreshToken").is_none());
+    assert!(
+        answer.set_cookie("sAccessToken").is_some() && answer.set_cookie("sRefreshToken").is_none()
+    );
     assert_eq!(browser.refresh().await.front_token().up["name"], "李雷 🛒");
 }
 
@@ -38,7 +40,10 @@ async fn an_offline_merge_is_not_lost_to_an_online_one() {
     let app = App::new().await;
     let mut browser = app.browser();
     let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
-    app.sessions.merge_into_access_token_payload(&handle, &map(json!({"offline": 1}))).await.unwrap();
+    app.sessions
+        .merge_into_access_token_payload(&handle, &map(json!({"offline": 1})))
+        .await
+        .unwrap();
     let answer = browser.post_json("/api/merge", json!({"online": 1})).await;
     assert_eq!(answer.body, json!({"offline": 1, "online": 1}));
 }
@@ -47,7 +52,8 @@ async fn an_offline_merge_is_not_lost_to_an_online_one() {
 async fn rule_3_protected_claims_cannot_be_overwritten() {
     let app = App::new().await;
     let mut browser = app.browser();
-    let evil: Map<String, Value> = PROTECTED_CLAIMS.iter().map(|claim| ((*claim).to_owned(), json!("evil"))).collect();
+    let evil: Map<String, Value> =
+        PROTECTED_CLAIMS.iter().map(|claim| ((*claim).to_owned(), json!("evil"))).collect();
     let id = browser.id().await;
     let login = browser.post_json("/api/login?user=alice", Value::Object(evil)).await;
     assert!(login.front_token().up.values().all(|value| value != "evil"));
@@ -58,7 +64,12 @@ async fn rule_3_protected_claims_cannot_be_overwritten() {
         assert_eq!(answer.status, 400);
         assert!(answer.message().contains(claim), "{}", answer.message());
         assert!(answer.is_silent());
-        assert!(app.sessions.merge_into_access_token_payload(handle, &map(json!({ claim: null }))).await.is_err());
+        assert!(
+            app.sessions
+                .merge_into_access_token_payload(handle, &map(json!({ claim: null })))
+                .await
+                .is_err()
+        );
     }
     let mut visitor = app.browser();
     visitor.get("/api/me").await;
@@ -99,14 +110,26 @@ async fn rule_3_what_no_cookie_can_hold_is_refused_with_the_limit_named() {
     assert!(answer.is_silent());
     assert_eq!(browser.id().await, before);
 
-    let answer = browser.post_json("/api/login?user=alice", json!({"cart": "x".repeat(4000)})).await;
+    let answer =
+        browser.post_json("/api/login?user=alice", json!({"cart": "x".repeat(4000)})).await;
     assert_eq!(answer.status, 400);
-    assert!(app.sessions.session_handles_of_user("alice").await.unwrap().is_empty(), "what cannot be sent is not stored");
+    assert!(
+        app.sessions.session_handles_of_user("alice").await.unwrap().is_empty(),
+        "what cannot be sent is not stored"
+    );
     assert_eq!(browser.id().await, before);
 
     let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
-    assert_eq!(browser.post_json("/api/merge", json!({"cart": "x".repeat(4000)})).await.status, 400);
-    assert!(app.sessions.merge_into_access_token_payload(&handle, &map(json!({"cart": "x".repeat(4000)}))).await.is_err());
+    assert_eq!(
+        browser.post_json("/api/merge", json!({"cart": "x".repeat(4000)})).await.status,
+        400
+    );
+    assert!(
+        app.sessions
+            .merge_into_access_token_payload(&handle, &map(json!({"cart": "x".repeat(4000)})))
+            .await
+            .is_err()
+    );
     assert!(app.sessions.session_information(&handle).await.unwrap().unwrap().payload.is_empty());
 }
 
@@ -124,22 +147,40 @@ async fn what_is_nested_too_deep_to_be_read_again_is_refused() {
     for levels in [MAX_DEPTH + 1, 200, 900] {
         let deep = map(json!({ "deep": nested(levels) }));
         let merged = app.sessions.merge_into_access_token_payload(&handle, &deep).await;
-        assert!(matches!(merged, Err(EngineError::Payload(PayloadError::TooDeep))), "{levels}: {merged:?}");
+        assert!(
+            matches!(merged, Err(EngineError::Payload(PayloadError::TooDeep))),
+            "{levels}: {merged:?}"
+        );
         let updated = app.sessions.update_session_data(&handle, |data| *data = deep.clone()).await;
-        assert!(matches!(updated, Err(EngineError::Payload(PayloadError::TooDeep))), "{levels}: {updated:?}");
+        assert!(
+            matches!(updated, Err(EngineError::Payload(PayloadError::TooDeep))),
+            "{levels}: {updated:?}"
+        );
     }
     assert_eq!(app.sessions.session_data(&handle).await.unwrap(), Some(Map::new()));
     let deepest = map(json!({ "deep": nested(MAX_DEPTH) }));
     assert!(app.sessions.merge_into_access_token_payload(&handle, &deepest).await.unwrap());
-    assert!(app.sessions.update_session_data(&handle, |data| *data = deepest.clone()).await.unwrap().is_some());
+    assert!(
+        app.sessions
+            .update_session_data(&handle, |data| *data = deepest.clone())
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(browser.refresh().await.status, 200);
     assert_eq!(browser.get("/api/me").await.body["payload"], Value::Object(deepest.clone()));
     assert_eq!(app.sessions.session_data(&handle).await.unwrap(), Some(deepest));
 
     let mut visitor = app.browser();
     visitor.get("/api/me").await;
-    assert_eq!(visitor.post_json("/api/cart", json!({ "deep": nested(MAX_DEPTH + 1) })).await.status, 400);
-    assert_eq!(visitor.post_json("/api/cart", json!({ "deep": nested(MAX_DEPTH) })).await.status, 200);
+    assert_eq!(
+        visitor.post_json("/api/cart", json!({ "deep": nested(MAX_DEPTH + 1) })).await.status,
+        400
+    );
+    assert_eq!(
+        visitor.post_json("/api/cart", json!({ "deep": nested(MAX_DEPTH) })).await.status,
+        200
+    );
     assert_eq!(visitor.get("/api/me").await.body["payload"]["deep"], nested(MAX_DEPTH));
     assert_eq!(browser.id().await, id);
 }
@@ -147,19 +188,24 @@ async fn what_is_nested_too_deep_to_be_read_again_is_refused() {
 #[tokio::test]
 async fn the_largest_payload_that_is_accepted_fits_every_cookie() {
     // With the longest signatures that there are.
-    let app = App::in_new_database(|builder| builder.anonymous_algorithm(KeyAlgorithm::Rs256)).await;
+    let app =
+        App::in_new_database(|builder| builder.anonymous_algorithm(KeyAlgorithm::Rs256)).await;
     let mut browser = app.browser();
     browser.get("/api/me").await;
     let (mut fits, mut too_large) = (0_usize, 4096_usize);
     while too_large - fits > 1 {
         let middle = fits.midpoint(too_large);
-        let accepted = browser.post_json("/api/cart", json!({"x": "y".repeat(middle)})).await.status == 200;
+        let accepted =
+            browser.post_json("/api/cart", json!({"x": "y".repeat(middle)})).await.status == 200;
         *(if accepted { &mut fits } else { &mut too_large }) = middle;
     }
     let answer = browser.post_json("/api/cart", json!({"x": "y".repeat(fits)})).await;
     let pair = answer.set_cookie("sAnonymousToken").unwrap().split(';').next().unwrap();
     assert!(pair.len() <= 4096 && pair.len() > 4000, "{}", pair.len());
-    assert!("sAnonymousFrontToken=".len() + answer.text("st-anonymous-front-token").unwrap().len() <= 4096);
+    assert!(
+        "sAnonymousFrontToken=".len() + answer.text("st-anonymous-front-token").unwrap().len()
+            <= 4096
+    );
 }
 
 #[tokio::test]
@@ -169,9 +215,18 @@ async fn a_merge_needs_a_living_session() {
     let id = browser.id().await;
     assert_eq!(browser.post_json("/api/merge", json!({"a": 1})).await.message(), "unauthorised");
     let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
-    assert_eq!(browser.post_json("/api/cart", json!({"a": 1})).await.message(), "unauthorised", "not anonymous any more");
+    assert_eq!(
+        browser.post_json("/api/cart", json!({"a": 1})).await.message(),
+        "unauthorised",
+        "not anonymous any more"
+    );
     app.sessions.revoke_session(&handle).await.unwrap();
-    assert!(!app.sessions.merge_into_access_token_payload(&handle, &map(json!({"a": 1}))).await.unwrap());
+    assert!(
+        !app.sessions
+            .merge_into_access_token_payload(&handle, &map(json!({"a": 1})))
+            .await
+            .unwrap()
+    );
     let answer = browser.post_json("/api/merge", json!({"a": 1})).await;
     answer.assert_demoted("unauthorised");
     assert_eq!(answer.announced_id(), id);
@@ -184,7 +239,8 @@ async fn session_data_stays_on_the_server() {
     assert_eq!(browser.get("/api/data").await.message(), "unauthorised");
     let handle = browser.login("alice").await.body["handle"].as_str().unwrap().to_owned();
     assert_eq!(browser.get("/api/data").await.body, json!({}));
-    let answer = browser.post_json("/api/data", json!({"secret": "x".repeat(10_000), "visits": 1})).await;
+    let answer =
+        browser.post_json("/api/data", json!({"secret": "x".repeat(10_000), "visits": 1})).await;
     assert_eq!(answer.body["visits"], 1);
     assert!(answer.is_silent(), "no token changes");
     assert!(!browser.refresh().await.front_token().up.contains_key("secret"));
@@ -197,7 +253,11 @@ async fn session_data_stays_on_the_server() {
     let changed = app.sessions.update_session_data(&handle, &mut count).await.unwrap();
     assert_eq!(changed, Some(map(json!({"visits": 2}))));
     assert_eq!(app.sessions.session_data(&handle).await.unwrap(), changed);
-    assert_eq!(browser.get("/api/me").await.body["payload"], json!({}), "and apart from the payload");
+    assert_eq!(
+        browser.get("/api/me").await.body["payload"],
+        json!({}),
+        "and apart from the payload"
+    );
 
     app.sessions.revoke_session(&handle).await.unwrap();
     assert_eq!(app.sessions.session_data(&handle).await.unwrap(), None);
@@ -216,14 +276,16 @@ async fn exposed_headers_of_the_app_stay_and_its_caching_does_not() {
     answer.announced_id();
 }
 
-/// A payload that fits at sign-in or at a change must fit at each refresh after that, whose token is longer.
+/// A payload that fits at sign-in or at a change must fit at each refresh after that, whose token
+/// is longer.
 #[tokio::test]
 async fn what_was_accepted_can_be_refreshed() {
     for anti_csrf in [AntiCsrf::None, AntiCsrf::ViaToken] {
         let app = App::with(|builder| builder.anti_csrf(anti_csrf)).await;
         let mut accepted = 0;
         for length in (2100..2450).step_by(5) {
-            let (payload, mut browser, mut merged) = (json!({ "a": "x".repeat(length) }), app.browser(), app.browser());
+            let (payload, mut browser, mut merged) =
+                (json!({ "a": "x".repeat(length) }), app.browser(), app.browser());
             let signed_in = browser.post_json("/api/login?user=alice", payload.clone()).await;
             let other = merged.login("carol").await;
             browser = browser.header("anti-csrf", signed_in.text("anti-csrf").unwrap_or_default());
@@ -231,7 +293,11 @@ async fn what_was_accepted_can_be_refreshed() {
             let changed = merged.post_json("/api/merge", payload).await;
             assert_eq!(signed_in.status == 200, changed.status == 200, "{length}");
             if signed_in.status != 200 {
-                assert_eq!((signed_in.status.as_u16(), changed.status.as_u16()), (400, 400), "{length}");
+                assert_eq!(
+                    (signed_in.status.as_u16(), changed.status.as_u16()),
+                    (400, 400),
+                    "{length}"
+                );
                 continue;
             }
             accepted += 1;
@@ -256,11 +322,15 @@ async fn an_app_may_allow_less_and_what_there_was_before_stays_good() {
     assert_eq!(guest.get("/api/me").await.body["payload"], large(1000));
     assert_eq!(alice.refresh().await.status, 200);
     assert_eq!(alice.get("/api/user").await.status, 200);
-    for refused in [guest.post_json("/api/cart", large(600)).await, alice.post_json("/api/merge", large(600)).await] {
+    for refused in [
+        guest.post_json("/api/cart", large(600)).await,
+        alice.post_json("/api/merge", large(600)).await,
+    ] {
         assert_eq!(refused.status, 400);
         assert!(refused.is_silent(), "the session goes on as it was");
         assert!(
-            refused.message().contains("takes 611 bytes") && refused.message().contains("allows 600"),
+            refused.message().contains("takes 611 bytes")
+                && refused.message().contains("allows 600"),
             "{}",
             refused.message()
         );
@@ -271,13 +341,19 @@ async fn an_app_may_allow_less_and_what_there_was_before_stays_good() {
     assert_eq!(app.browser().post_json("/api/login?user=bob", large(600)).await.status, 400);
 }
 
-/// What the documentation of `max_payload` promises for nginx with its defaults, and for an 8 kB limit on a request's cookies.
+/// The promises that the documentation of `max_payload` makes for nginx with its defaults, and for
+/// an 8 kB limit on a request's cookies.
 #[tokio::test]
 async fn the_recommended_limits_keep_heads_small() {
     let head = |answer: &crate::app::Answer| -> usize {
-        answer.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
+        answer
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
+            .sum()
     };
-    for (limit, most_of_a_response, most_of_a_request) in [(500, 3900, 8000), (1800, 12_000, 8000)] {
+    for (limit, most_of_a_response, most_of_a_request) in [(500, 3900, 8000), (1800, 12_000, 8000)]
+    {
         let app = App::with(|builder| builder.max_payload(limit)).await;
         let payload = json!({ "cart": "x".repeat(limit - 11) });
         let mut browser = app.browser();
@@ -290,7 +366,11 @@ async fn the_recommended_limits_keep_heads_small() {
         assert!(head(&refreshed) < most_of_a_response, "{}", head(&refreshed));
         // What the SDK writes besides.
         let front = refreshed.text("front-token").unwrap().len() + "; sFrontToken=".len();
-        let cookies: usize = browser.cookies.iter().map(|(name, (value, _))| name.len() + value.len() + "; =".len()).sum();
+        let cookies: usize = browser
+            .cookies
+            .iter()
+            .map(|(name, (value, _))| name.len() + value.len() + "; =".len())
+            .sum();
         assert!(cookies + front < most_of_a_request, "{}", cookies + front);
     }
 }
@@ -303,7 +383,10 @@ async fn a_value_is_kept_in_whichever_session_there_is_and_read_as_a_type() {
         if sign_in {
             browser.login("alice").await;
         }
-        assert_eq!(browser.post_json("/api/set", json!({"plants": ["fern"], "count": 2})).await.status, 200);
+        assert_eq!(
+            browser.post_json("/api/set", json!({"plants": ["fern"], "count": 2})).await.status,
+            200
+        );
         let answer = browser.get("/api/cart").await;
         assert_eq!(answer.body, json!({"plants": ["fern"], "count": 2}), "signed in: {sign_in}");
         assert_eq!(browser.post_json("/api/set", json!(null)).await.status, 200);

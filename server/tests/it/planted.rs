@@ -1,4 +1,5 @@
-//! Fixation and forgery with anonymous tokens (issue 4, part 10). Forged signatures are in `forgery.rs`.
+//! Fixation and forgery with anonymous tokens (issue 4, part 10). Forged signatures are in
+//! `forgery.rs`.
 
 use std::time::Duration;
 
@@ -35,7 +36,8 @@ async fn is_no_user(app: &App, token: &str, name: &str) {
         assert_eq!(browser.refresh().await.status, 401);
         assert_eq!(browser.post(SIGN_OUT).await.status, 401);
     }
-    let bearer = app.browser().header("authorization", &format!("Bearer {token}")).get("/api/user").await;
+    let bearer =
+        app.browser().header("authorization", &format!("Bearer {token}")).get("/api/user").await;
     assert_eq!(bearer.status, 401, "{name} as bearer");
 }
 
@@ -49,14 +51,27 @@ async fn rule_7_an_anonymous_token_never_becomes_a_user_session_whatever_it_cont
         ("sub", json!({"sub": "alice"}), false),
         ("sub and rsub", json!({"sub": "alice", "rsub": "alice", "tId": "public"}), false),
         ("sessionHandle", json!({ "sessionHandle": handle }), false),
-        ("everything", json!({"sub": "alice", "rsub": "alice", "sessionHandle": handle, "refreshTokenHash1": "x"}), false),
+        (
+            "everything",
+            json!({
+                "sub": "alice",
+                "rsub": "alice",
+                "sessionHandle": handle,
+                "refreshTokenHash1": "x",
+            }),
+            false,
+        ),
         ("not anonymous", json!({"isAnonymous": false}), false),
         ("anonymous as text", json!({"isAnonymous": "true"}), false),
         ("no id", json!({"anonymousId": "alice"}), false),
         ("year 10000", json!({ "exp": year_10000 }), true),
         ("the end of time", json!({ "exp": u64::MAX, "iat": u64::MAX }), true),
         ("negative exp", json!({ "exp": -1 }), false),
-        ("our sub", json!({"sub": format!("G-{}", payload["anonymousId"].as_str().unwrap())}), true),
+        (
+            "our sub",
+            json!({"sub": format!("G-{}", payload["anonymousId"].as_str().unwrap())}),
+            true,
+        ),
         ("custom claims", json!({"role": "admin", "userId": "alice"}), true),
     ] {
         let mut payload = payload.clone();
@@ -77,7 +92,11 @@ async fn rule_7_an_anonymous_token_never_becomes_a_user_session_whatever_it_cont
 async fn a_foreign_issuer_is_nobody() {
     let app = App::new().await;
     let (_, token, mut payload) = visitor(&app).await;
-    for issuer in [json!("https://evil.example/auth"), json!(null), json!(["http://localhost:3000/auth", "x"])] {
+    for issuer in [
+        json!("https://evil.example/auth"),
+        json!(null),
+        json!(["http://localhost:3000/auth", "x"]),
+    ] {
         payload.insert("iss".into(), issuer.clone());
         let token = signed(&app, &token, &payload).await;
         is_no_user(&app, &token, "foreign issuer").await;
@@ -112,7 +131,7 @@ fn with_cookies(app: &App, tokens: &[&str]) -> Browser {
 }
 
 #[tokio::test]
-async fn of_two_anonymous_cookies_one_is_chosen_whatever_their_order_and_announced_where_both_are_valid() {
+async fn of_two_anonymous_cookies_one_is_chosen_in_any_order_and_announced_where_both_are_valid() {
     let app = App::with(|builder| builder.anonymous_validity(Duration::from_secs(1000))).await;
     let (_, expired, _) = visitor(&app).await;
     app.wait(Duration::from_secs(900));
@@ -130,17 +149,32 @@ async fn of_two_anonymous_cookies_one_is_chosen_whatever_their_order_and_announc
             let answer = with_cookies(&app, tokens).get("/api/me").await;
             assert_eq!(answer.status, 200);
             match expected {
-                Some(id) => assert_eq!((&answer.body["id"], answer.is_silent()), (id, true), "the newest that is valid"),
+                Some(id) => assert_eq!(
+                    (&answer.body["id"], answer.is_silent()),
+                    (id, true),
+                    "the newest that is valid"
+                ),
                 None => assert_eq!(answer.body["id"], answer.announced_id()),
             }
             if tokens.contains(&old.as_str()) {
-                assert_eq!((&answer.body["id"], answer.set_cookies().len()), (new_id, 0), "the cookies stay as they are");
+                assert_eq!(
+                    (&answer.body["id"], answer.set_cookies().len()),
+                    (new_id, 0),
+                    "the cookies stay as they are"
+                );
                 assert!(with_cookies(&app, tokens).open("/any-page").await.is_silent());
                 let bearer = format!("Bearer {old}");
-                let by_header = with_cookies(&app, tokens).header("authorization", &bearer).get("/api/me").await;
+                let by_header = with_cookies(&app, tokens)
+                    .header("authorization", &bearer)
+                    .get("/api/me")
+                    .await;
                 assert!(by_header.is_silent(), "the script itself chose");
             }
-            assert_eq!(with_cookies(&app, tokens).refresh().await.status, 401, "never a server error");
+            assert_eq!(
+                with_cookies(&app, tokens).refresh().await.status,
+                401,
+                "never a server error"
+            );
             assert_eq!(with_cookies(&app, tokens).login("alice").await.status, 200);
         }
     }
@@ -149,14 +183,18 @@ async fn of_two_anonymous_cookies_one_is_chosen_whatever_their_order_and_announc
 #[tokio::test]
 async fn the_newest_of_one_visitors_cookies_has_the_latest_payload() {
     let app = App::new().await;
-    // Several visitors, because the text of a token depends on the id, and must not be what decides.
+    // Several visitors, because the text of a token depends on the id, and must not be what
+    // decides.
     for _ in 0..8 {
         let (mut browser, old, _) = visitor(&app).await;
         app.wait(Duration::from_secs(2));
         browser.post_json("/api/cart", json!({"cart": [1]})).await;
         let new = browser.cookie("sAnonymousToken").unwrap();
         for tokens in [[old.as_str(), new], [new, old.as_str()]] {
-            assert_eq!(with_cookies(&app, &tokens).get("/api/me").await.body["payload"], json!({"cart": [1]}));
+            assert_eq!(
+                with_cookies(&app, &tokens).get("/api/me").await.body["payload"],
+                json!({"cart": [1]})
+            );
         }
     }
 }
@@ -195,6 +233,10 @@ async fn rule_6_a_planted_session_brings_only_what_the_apps_hook_carries() {
     let mut victim = attacker.clone();
     let login = victim.login("victim").await;
     assert!(["role", "cart"].iter().all(|claim| !login.front_token().up.contains_key(*claim)));
-    assert_eq!(attacker.get("/api/user").await.status, 401, "the planted token is worth no more than before");
+    assert_eq!(
+        attacker.get("/api/user").await.status,
+        401,
+        "the planted token is worth no more than before"
+    );
     assert_eq!(attacker.refresh().await.status, 401);
 }

@@ -1,4 +1,5 @@
-//! What only PostgreSQL can show: addresses, migrations, and a server that goes away and comes back.
+//! Things that only PostgreSQL can show: addresses, migrations, and a server that goes away and
+//! comes back.
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,18 @@ use crate::{
 
 #[tokio::test]
 async fn a_wrong_address_is_named_without_its_password() {
-    for address in ["", "sessions.db", "mysql://alice:hunter2@localhost/x", "postgres://alice:hunter2@local host/x"] {
+    for address in [
+        "",
+        "sessions.db",
+        "mysql://alice:hunter2@localhost/x",
+        "postgres://alice:hunter2@local host/x",
+    ] {
         let error = PostgresStore::connect(address).await.unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");
-        assert!(matches!(error, StoreError::BadAddress(_) | StoreError::Unreachable(_)), "{address}: {error:?}");
+        assert!(
+            matches!(error, StoreError::BadAddress(_) | StoreError::Unreachable(_)),
+            "{address}: {error:?}"
+        );
     }
 }
 
@@ -49,9 +58,15 @@ async fn somebody_else_there_is_said_at_start() {
             open.push(stream);
         }
     });
-    let error = PostgresStore::connect(&format!("postgres://alice:hunter2@127.0.0.1:{port}/x")).await.unwrap_err();
+    let error = PostgresStore::connect(&format!("postgres://alice:hunter2@127.0.0.1:{port}/x"))
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Protocol(_)), "{error:?}");
-    assert!(error.to_string().contains("check that host and port") && !error.to_string().contains("hunter2"), "{error}");
+    assert!(
+        error.to_string().contains("check that host and port")
+            && !error.to_string().contains("hunter2"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -66,7 +81,8 @@ async fn an_older_process_goes_on_while_a_newer_one_changes_the_schema() {
         "ALTER TABLE passerby.sessions ADD COLUMN device TEXT NOT NULL DEFAULT 'unknown'",
         "ALTER TABLE passerby.keys ADD COLUMN note TEXT",
         "CREATE TABLE passerby.devices (id TEXT PRIMARY KEY)",
-        "INSERT INTO passerby.migrations (version, description, success, checksum, execution_time) VALUES (9999, '', true, '', 0)",
+        "INSERT INTO passerby.migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, '', true, '', 0)",
     ] {
         sqlx::query(change).execute(&newer).await.unwrap();
     }
@@ -93,7 +109,8 @@ async fn a_schema_from_a_newer_version_is_refused() {
     PostgresStore::connect(&address).await.unwrap().close().await;
     let pool = sqlx::PgPool::connect(&address).await.unwrap();
     sqlx::query(
-        "INSERT INTO passerby.migrations (version, description, success, checksum, execution_time) VALUES (9999, '', true, '', 0)",
+        "INSERT INTO passerby.migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, '', true, '', 0)",
     )
     .execute(&pool)
     .await
@@ -125,7 +142,13 @@ async fn a_server_that_goes_away_costs_no_session_and_is_found_again() {
     assert_eq!(app.browser().post("/api/login?user=bob").await.status, 503);
     assert!(start.elapsed() < Duration::from_secs(15), "nobody waits long: {:?}", start.elapsed());
     let restarted = Sessions::builder().api_domain(ORIGIN).store(app.store.clone()).build().await;
-    assert!(matches!(restarted, Err(BuildError::Engine(EngineError::Store(StoreError::Unreachable(_))))), "{restarted:?}");
+    assert!(
+        matches!(
+            restarted,
+            Err(BuildError::Engine(EngineError::Store(StoreError::Unreachable(_))))
+        ),
+        "{restarted:?}"
+    );
 
     cluster.resume();
     assert_eq!(browser.get("/api/fresh").await.body, "alice");

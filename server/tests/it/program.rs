@@ -75,7 +75,13 @@ impl Program {
     }
 
     fn terminate(&self) {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &self.child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
@@ -110,7 +116,12 @@ pub(crate) fn client() -> HttpClient {
 }
 
 /// Status and body; `None` when the connection broke before there was an answer.
-pub(crate) async fn call(client: &HttpClient, method: Method, url: &str, body: Value) -> Option<(StatusCode, Value)> {
+pub(crate) async fn call(
+    client: &HttpClient,
+    method: Method,
+    url: &str,
+    body: Value,
+) -> Option<(StatusCode, Value)> {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let request = Request::builder().method(method).uri(url).body(Body::from(body)).unwrap();
     let response = client.request(request).await.ok()?;
@@ -122,7 +133,10 @@ pub(crate) async fn call(client: &HttpClient, method: Method, url: &str, body: V
 
 async fn create(program: &Program, user: &str) -> Value {
     let body = json!({ "userId": user, "enableAntiCsrf": false });
-    let (status, body) = call(&client(), Method::POST, &format!("{}/recipe/session", program.address), body).await.unwrap();
+    let (status, body) =
+        call(&client(), Method::POST, &format!("{}/recipe/session", program.address), body)
+            .await
+            .unwrap();
     assert_eq!(status, 200, "{body}");
     body
 }
@@ -145,8 +159,11 @@ async fn health_readiness_and_metrics() {
     assert_eq!(get("/healthz").await.0, 200);
     assert_eq!(get("/readyz").await.0, 200);
     for _ in 0..2 {
-        let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
-        call(&client(), Method::POST, &format!("{}/recipe/session/refresh", program.address), body).await.unwrap();
+        let body =
+            json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
+        call(&client(), Method::POST, &format!("{}/recipe/session/refresh", program.address), body)
+            .await
+            .unwrap();
     }
     let (_, text) = get("/metrics").await;
     let text = text.as_str().unwrap();
@@ -166,15 +183,30 @@ async fn a_database_that_goes_away_and_comes_back_is_no_reason_to_restart() {
     let cluster = crate::cluster::Cluster::start().await;
     let program = Program::start(&cluster.database().await, &[]);
     let session = create(&program, "alice").await;
-    let ready = || async { call(&client(), Method::GET, &format!("{}/readyz", program.address), Value::Null).await.unwrap().0 };
+    let ready = || async {
+        call(&client(), Method::GET, &format!("{}/readyz", program.address), Value::Null)
+            .await
+            .unwrap()
+            .0
+    };
     let refresh = || async {
-        let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
-        call(&client(), Method::POST, &format!("{}/recipe/session/refresh", program.address), body).await.unwrap().0
+        let body =
+            json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
+        call(&client(), Method::POST, &format!("{}/recipe/session/refresh", program.address), body)
+            .await
+            .unwrap()
+            .0
     };
     cluster.crash();
     assert_eq!(ready().await, 503);
     assert_eq!(refresh().await, 503);
-    assert_eq!(call(&client(), Method::GET, &format!("{}/healthz", program.address), Value::Null).await.unwrap().0, 200);
+    assert_eq!(
+        call(&client(), Method::GET, &format!("{}/healthz", program.address), Value::Null)
+            .await
+            .unwrap()
+            .0,
+        200
+    );
     cluster.resume();
     assert_eq!(ready().await, 200);
     assert_eq!(refresh().await, 200);
@@ -183,20 +215,30 @@ async fn a_database_that_goes_away_and_comes_back_is_no_reason_to_restart() {
 #[tokio::test]
 async fn no_token_and_no_id_is_logged() {
     let (_folder, database) = in_folder();
-    let program = Program::start(&database, &[("log", "trace"), ("log_format", "json"), ("api_keys", "key-for-this-test")]);
+    let program = Program::start(
+        &database,
+        &[("log", "trace"), ("log_format", "json"), ("api_keys", "key-for-this-test")],
+    );
     let url = format!("{}/recipe/session", program.address);
-    let request =
-        |body: Value| Request::post(&url).header("api-key", "key-for-this-test").body(Body::from(body.to_string())).unwrap();
+    let request = |body: Value| {
+        Request::post(&url)
+            .header("api-key", "key-for-this-test")
+            .body(Body::from(body.to_string()))
+            .unwrap()
+    };
     let response = client()
-        .request(request(
-            json!({ "userId": "alice-the-user", "enableAntiCsrf": false, "userDataInJWT": { "mail": "a@b.example" } }),
-        ))
+        .request(request(json!({
+            "userId": "alice-the-user",
+            "enableAntiCsrf": false,
+            "userDataInJWT": { "mail": "a@b.example" },
+        })))
         .await
         .unwrap();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     let session: Value = serde_json::from_slice(&bytes).unwrap();
     let handle = session["session"]["handle"].as_str().unwrap();
-    let query = Request::get(format!("{url}?sessionHandle={handle}")).header("api-key", "key-for-this-test");
+    let query = Request::get(format!("{url}?sessionHandle={handle}"))
+        .header("api-key", "key-for-this-test");
     assert_eq!(client().request(query.body(Body::default()).unwrap()).await.unwrap().status(), 200);
     // The log arrives through a pipe.
     let end = Instant::now() + Duration::from_secs(5);
@@ -234,35 +276,66 @@ fn raw(program: &Program, parts: &[&[u8]]) -> String {
 #[tokio::test]
 async fn what_is_too_large_or_too_slow_is_refused() {
     let (_folder, database) = in_folder();
-    let options = [("max_body_bytes", "2048"), ("max_header_bytes", "8192"), ("header_timeout", "1"), ("request_timeout", "1")];
+    let options = [
+        ("max_body_bytes", "2048"),
+        ("max_header_bytes", "8192"),
+        ("header_timeout", "1"),
+        ("request_timeout", "1"),
+    ];
     let program = Program::start(&database, &options);
-    let (status, _) =
-        call(&client(), Method::POST, &format!("{}/recipe/session", program.address), json!({ "userId": "x".repeat(3000) }))
-            .await
-            .unwrap();
+    let (status, _) = call(
+        &client(),
+        Method::POST,
+        &format!("{}/recipe/session", program.address),
+        json!({ "userId": "x".repeat(3000) }),
+    )
+    .await
+    .unwrap();
     assert_eq!(status, 413);
     for head in [format!("cookie: {}\r\n", "c".repeat(1 << 20)), "cookie: a=1\r\n".repeat(10_000)] {
-        let answer = raw(&program, &[b"GET /hello HTTP/1.1\r\nhost: x\r\n", head.as_bytes(), b"\r\n"]);
+        let answer =
+            raw(&program, &[b"GET /hello HTTP/1.1\r\nhost: x\r\n", head.as_bytes(), b"\r\n"]);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     }
     let start = Instant::now();
     let half_a_head = raw(&program, &[b"GET /hello HTTP/1.1\r\nhost:"]);
     assert!(half_a_head.is_empty() || half_a_head.starts_with("HTTP/1.1 408"), "{half_a_head}");
-    let half_a_body =
-        raw(&program, &[b"POST /recipe/session HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{"]);
+    let half_a_body = raw(
+        &program,
+        &[b"POST /recipe/session HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+            content-length: 10\r\n\r\n{"],
+    );
     assert!(half_a_body.starts_with("HTTP/1.1 408"), "{half_a_body}");
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
-    let metrics = call(&client(), Method::GET, &format!("{}/metrics", program.address), Value::Null).await.unwrap().1;
+    let metrics =
+        call(&client(), Method::GET, &format!("{}/metrics", program.address), Value::Null)
+            .await
+            .unwrap()
+            .1;
     for (status, count) in [(413, 1), (408, 1)] {
-        let line = format!("passerby_request_duration_seconds_count{{operation=\"create\",status=\"{status}\"}} {count}");
+        let line = format!(
+            "passerby_request_duration_seconds_count{{operation=\"create\",status=\"{status}\"}} \
+             {count}"
+        );
         assert!(metrics.as_str().unwrap().contains(&line), "{line} is not in\n{metrics}");
     }
     // Two lengths, and a length with chunks: the ways to smuggle a second request in.
-    for lines in ["content-length: 2\r\ncontent-length: 3\r\n", "transfer-encoding: x\r\ncontent-length: 2\r\n"] {
-        let request = format!("POST /recipe/session HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n{{}}");
+    for lines in [
+        "content-length: 2\r\ncontent-length: 3\r\n",
+        "transfer-encoding: x\r\ncontent-length: 2\r\n",
+    ] {
+        let request = format!(
+            "POST /recipe/session HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n{{}}"
+        );
         assert!(raw(&program, &[request.as_bytes()]).starts_with("HTTP/1.1 4"), "{lines}");
     }
-    assert_eq!(call(&client(), Method::GET, &format!("{}/healthz", program.address), Value::Null).await.unwrap().0, 200);
+    assert_eq!(
+        call(&client(), Method::GET, &format!("{}/healthz", program.address), Value::Null)
+            .await
+            .unwrap()
+            .0,
+        200
+    );
 }
 
 #[tokio::test]
@@ -272,7 +345,10 @@ async fn sigterm_finishes_what_is_under_way() {
     let body = br#"{"userId":"alice","enableAntiCsrf":false}"#;
     let mut stream = TcpStream::connect(program.host()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let head = format!("POST /recipe/session HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /recipe/session HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&body[..5]).unwrap();
     // Until the head has been read, the connection counts as idle.
@@ -290,7 +366,10 @@ async fn sigterm_finishes_what_is_under_way() {
     let session: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     let again = Program::start(&database, &[]);
     let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
-    let refreshed = call(&client(), Method::POST, &format!("{}/recipe/session/refresh", again.address), body).await.unwrap();
+    let refreshed =
+        call(&client(), Method::POST, &format!("{}/recipe/session/refresh", again.address), body)
+            .await
+            .unwrap();
     assert_eq!(refreshed.1["status"], "OK", "what was answered is stored");
 }
 
@@ -299,7 +378,9 @@ async fn sigterm_does_not_wait_for_ever() {
     let (_folder, database) = in_folder();
     let mut program = Program::start(&database, &[("shutdown_timeout", "1")]);
     let mut stream = TcpStream::connect(program.host()).unwrap();
-    stream.write_all(b"POST /recipe/session HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{").unwrap();
+    stream
+        .write_all(b"POST /recipe/session HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+        .unwrap();
     std::thread::sleep(Duration::from_millis(300));
     program.terminate();
     assert!(program.ended(Duration::from_secs(5)).unwrap().success());
@@ -312,7 +393,10 @@ fn a_wrong_configuration_is_said_at_start() {
     std::fs::write(&file, "listen = \"127.0.0.1:0\"\nkolor = 1\n").unwrap();
     let file = file.display().to_string();
     let missing = folder.path().join("missing").join("core.db").display().to_string();
-    let nobody = format!("postgres://alice:hunter2@{}/x", folder.path().display().to_string().replace('/', "%2F"));
+    let nobody = format!(
+        "postgres://alice:hunter2@{}/x",
+        folder.path().display().to_string().replace('/', "%2F")
+    );
     for (arguments, part) in [
         (&["core", "--config", file.as_str()][..], "kolor"),
         (&["core", "--config", "/no/such/file"], "/no/such/file"),
@@ -328,10 +412,14 @@ fn a_wrong_configuration_is_said_at_start() {
         assert!(said.contains(part) && !said.contains("hunter2"), "{arguments:?}: {said}");
     }
     let help = command().arg("--help").output().unwrap();
-    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("PASSERBY_SERVER_DATABASE"));
+    assert!(
+        help.status.success()
+            && String::from_utf8_lossy(&help.stdout).contains("PASSERBY_SERVER_DATABASE")
+    );
 }
 
-/// A disk that is full: here a limit on the size of files, which the system enforces as it does a full disk.
+/// A disk that is full: here a limit on the size of files, which the system enforces as it does a
+/// full disk.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_full_disk_is_answered_503_and_ends_nothing() {
@@ -345,21 +433,33 @@ async fn a_full_disk_is_answered_503_and_ends_nothing() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; ulimit -f 1024; exec \"$0\" core --port 0 --database \"$1\""]);
     shell.arg(env!("CARGO_BIN_EXE_passerby-server")).arg(&database);
-    let full = Program::spawn(shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let full =
+        Program::spawn(shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
     let (url, client) = (format!("{}/recipe/session", full.address), client());
-    let login = || call(&client, Method::POST, &url, json!({ "userId": "bob", "enableAntiCsrf": false }));
+    let login =
+        || call(&client, Method::POST, &url, json!({ "userId": "bob", "enableAntiCsrf": false }));
     let mut statuses = Vec::new();
     while statuses.last() != Some(&503) && statuses.len() < 1000 {
         statuses.push(login().await.unwrap().0.as_u16());
     }
-    assert_eq!((statuses.first(), statuses.last()), (Some(&200), Some(&503)), "{} logins", statuses.len());
+    assert_eq!(
+        (statuses.first(), statuses.last()),
+        (Some(&200), Some(&503)),
+        "{} logins",
+        statuses.len()
+    );
     let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
-    let refreshed = call(&client, Method::POST, &format!("{url}/refresh"), body.clone()).await.unwrap().1;
+    let refreshed =
+        call(&client, Method::POST, &format!("{url}/refresh"), body.clone()).await.unwrap().1;
     assert_eq!(refreshed["status"], "OK", "what needs no room goes on");
     drop(full);
 
     let again = Program::start(&database, &[]);
-    let refreshed = call(&client, Method::POST, &format!("{}/recipe/session/refresh", again.address), body).await.unwrap().1;
+    let refreshed =
+        call(&client, Method::POST, &format!("{}/recipe/session/refresh", again.address), body)
+            .await
+            .unwrap()
+            .1;
     assert_eq!(refreshed["status"], "OK", "nothing was damaged");
     create(&again, "bob").await;
 }

@@ -14,7 +14,10 @@ async fn refresh_hands_out_a_child_that_its_first_use_promotes() {
     browser.login("alice").await;
     let refreshed = browser.refresh().await;
     assert_eq!((refreshed.status.as_u16(), &refreshed.body), (200, &json!({})));
-    assert!(refreshed.set_cookie("sAccessToken").is_some() && refreshed.set_cookie("sRefreshToken").is_some());
+    assert!(
+        refreshed.set_cookie("sAccessToken").is_some()
+            && refreshed.set_cookie("sRefreshToken").is_some()
+    );
     assert!(refreshed.front_token().up["parentRefreshTokenHash1"].is_string());
 
     let used = browser.get("/api/plain").await;
@@ -36,7 +39,11 @@ async fn a_lost_answer_is_harmless() {
         browser = before;
     }
     assert_eq!(browser.refresh().await.status, 200);
-    assert_eq!(browser.refresh().await.status, 200, "a child that was never used otherwise promotes itself");
+    assert_eq!(
+        browser.refresh().await.status,
+        200,
+        "a child that was never used otherwise promotes itself"
+    );
     assert_eq!(browser.get("/api/user").await.body, "alice");
 }
 
@@ -65,7 +72,8 @@ async fn a_clock_that_was_ahead_and_is_set_right_ends_nothing() {
             assert_eq!(alice.get("/api/fresh").await.body, "alice");
         }
     }
-    // In that year her session ran out, and Bob's login swept it away. What she was before is signed, and stored nowhere.
+    // In that year her session ran out, and Bob's login swept it away. Her former id is signed, and
+    // stored nowhere.
     alice.refresh().await.assert_demoted("unauthorised");
     assert_eq!(alice.id().await, id);
 }
@@ -76,7 +84,11 @@ async fn the_body_of_a_refresh_is_not_read() {
     let mut browser = app.browser_of("alice").await;
     for content_type in ["text/xml", "application/x-www-form-urlencoded", "nonsense"] {
         browser = browser.header("content-type", content_type);
-        assert_eq!(browser.post_json(REFRESH, json!("<not json>")).await.status, 200, "{content_type}");
+        assert_eq!(
+            browser.post_json(REFRESH, json!("<not json>")).await.status,
+            200,
+            "{content_type}"
+        );
     }
     assert_eq!(browser.post_json(SIGN_OUT, json!("{")).await.status, 200);
 }
@@ -95,14 +107,18 @@ async fn the_parent_after_its_child_was_used_is_theft() {
     let answer = thief.refresh().await;
     answer.assert_demoted("token theft detected");
     assert_eq!(answer.announced_id(), id);
-    assert!(app.sessions.session_information(&handle).await.unwrap().is_none(), "the session has been ended");
+    assert!(
+        app.sessions.session_information(&handle).await.unwrap().is_none(),
+        "the session has been ended"
+    );
 
     let answer = browser.refresh().await;
     answer.assert_demoted("unauthorised");
     assert_eq!(answer.announced_id(), id);
 }
 
-/// A tab on a bad network, and another one that goes on meanwhile: whichever answer arrives last, the session goes on, also tomorrow.
+/// A tab on a bad network, and another one that goes on meanwhile: whichever answer arrives last,
+/// the session goes on, also tomorrow.
 #[tokio::test]
 async fn a_slow_answer_is_harmless() {
     for first_use in [Duration::ZERO, Duration::from_secs(3000), Duration::from_secs(24 * 3600)] {
@@ -117,8 +133,13 @@ async fn a_slow_answer_is_harmless() {
         app.wait(first_use);
         if first_use < Duration::from_secs(3600) {
             let answer = slow.get("/api/user").await;
-            // The browser may hold the refresh token of another answer, so its access token takes no other's place.
-            assert_eq!((answer.status.as_u16(), answer.text("front-token")), (200, None), "{first_use:?}");
+            // The browser may hold the refresh token of another answer, so its access token takes
+            // no other's place.
+            assert_eq!(
+                (answer.status.as_u16(), answer.text("front-token")),
+                (200, None),
+                "{first_use:?}"
+            );
         }
         for _ in 0..3 {
             assert_eq!(slow.refresh().await.status, 200, "{first_use:?}");
@@ -208,7 +229,8 @@ async fn twenty_refreshes_of_one_token_at_once_are_no_theft() {
     assert_eq!(winner.get("/api/user").await.status, 200);
     assert_eq!(winner.refresh().await.status, 200);
     assert_eq!(app.sessions.session_handles_of_user("alice").await.unwrap().len(), 1);
-    // One of the twenty answers that arrived last is as good; their parent is not, once it is out of the grace.
+    // One of the twenty answers that arrived last is as good; their parent is not, once it is out
+    // of the grace.
     assert_eq!(winners[0].refresh().await.status, 200);
     app.wait(AFTER_THE_GRACE);
     parent.refresh().await.assert_demoted("token theft detected");
@@ -271,8 +293,10 @@ async fn garbage_is_refused_calmly() {
 async fn an_access_token_does_not_refresh_and_a_refresh_token_does_not_open() {
     let mut browser = App::new().await.browser();
     browser.login("alice").await;
-    let (access, refresh) =
-        (browser.cookie("sAccessToken").unwrap().to_owned(), browser.cookie("sRefreshToken").unwrap().to_owned());
+    let (access, refresh) = (
+        browser.cookie("sAccessToken").unwrap().to_owned(),
+        browser.cookie("sRefreshToken").unwrap().to_owned(),
+    );
     let mut swapped = browser.clone();
     swapped.set_cookie("sRefreshToken", &access);
     swapped.refresh().await.assert_demoted("unauthorised");

@@ -1,4 +1,5 @@
-//! The session core, as the back-end SDKs call it; on both stores. `tests/interop.rs` runs the real SDKs on it.
+//! The session core, as the back-end SDKs call it; on both stores. `tests/interop.rs` runs the real
+//! SDKs on it.
 
 use std::{
     sync::{
@@ -40,14 +41,28 @@ async fn empty_store() -> (SqliteStore, TempDir) {
 }
 
 async fn postgres() -> Core {
-    open(app::store_with_keys_of_a_core(cluster::store().await).await, None, CoreSettings::default()).await
+    open(
+        app::store_with_keys_of_a_core(cluster::store().await).await,
+        None,
+        CoreSettings::default(),
+    )
+    .await
 }
 
-async fn open<S: SessionStore + AppStores>(store: S, folder: Option<TempDir>, settings: CoreSettings) -> Core {
+async fn open<S: SessionStore + AppStores>(
+    store: S,
+    folder: Option<TempDir>,
+    settings: CoreSettings,
+) -> Core {
     let skew = Arc::new(AtomicU64::new(0));
     let seconds = skew.clone();
-    let settings = settings.clock(move || SystemTime::now() + Duration::from_secs(seconds.load(Ordering::SeqCst)));
-    Core { router: SessionCore::open(store, settings).await.unwrap().router(), skew, _folder: folder }
+    let settings = settings
+        .clock(move || SystemTime::now() + Duration::from_secs(seconds.load(Ordering::SeqCst)));
+    Core {
+        router: SessionCore::open(store, settings).await.unwrap().router(),
+        skew,
+        _folder: folder,
+    }
 }
 
 impl Core {
@@ -86,7 +101,8 @@ impl Core {
     }
 
     async fn refresh(&self, at: &str, session: &Value) -> Value {
-        let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
+        let body =
+            json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
         self.post(&format!("{at}/recipe/session/refresh"), body).await
     }
 
@@ -111,7 +127,8 @@ fn decoded(token: &Value, part: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
 }
 
-/// A back end with `UserRoles.init()` or `EmailVerification.init()` asks at every sign-in, and one that gets no answer signs nobody in.
+/// A back end with `UserRoles.init()` or `EmailVerification.init()` asks at every sign-in, and one
+/// that gets no answer signs nobody in.
 #[tokio::test]
 async fn nobody_has_a_role_and_no_address_is_verified() {
     let core = sqlite().await;
@@ -120,7 +137,8 @@ async fn nobody_has_a_role_and_no_address_is_verified() {
         assert_eq!(roles, json!({ "status": "OK", "roles": [] }));
     }
     assert_eq!(core.get("/recipe/roles").await, json!({ "status": "OK", "roles": [] }));
-    let verified = core.get("/recipe/user/email/verify?userId=alice&email=alice%40example.com").await;
+    let verified =
+        core.get("/recipe/user/email/verify?userId=alice&email=alice%40example.com").await;
     assert_eq!(verified, json!({ "status": "OK", "isVerified": false }));
     // What would change something is refused: it would not be kept.
     for (method, path) in [
@@ -142,7 +160,10 @@ async fn a_session_lives_and_ends(core: &Core) {
     assert_eq!(first["session"]["userDataInJWT"]["iss"], "http://localhost/auth");
     assert!(first.get("antiCsrfToken").is_none());
     let claims = decoded(&first["accessToken"], 1);
-    assert_eq!(claims["exp"].as_u64().unwrap() * 1000, first["accessToken"]["expiry"].as_u64().unwrap());
+    assert_eq!(
+        claims["exp"].as_u64().unwrap() * 1000,
+        first["accessToken"]["expiry"].as_u64().unwrap()
+    );
     assert!(claims.get("anonymousId").is_none(), "a stock core adds no claims");
     assert_eq!(decoded(&first["accessToken"], 0)["version"], "5");
 
@@ -151,14 +172,24 @@ async fn a_session_lives_and_ends(core: &Core) {
     let verified = core.verify("", &second, false).await;
     assert_eq!(decoded(&verified["accessToken"], 1)["parentRefreshTokenHash1"], Value::Null);
     let promoted = json!({ "accessToken": verified["accessToken"] });
-    assert!(core.verify("", &promoted, false).await.get("accessToken").is_none(), "nothing new to send");
+    assert!(
+        core.verify("", &promoted, false).await.get("accessToken").is_none(),
+        "nothing new to send"
+    );
 
     assert_eq!(core.refresh("", &first).await["status"], "OK", "within the grace");
     core.wait(31);
     let stolen = core.refresh("", &first).await;
     assert_eq!(stolen["status"], "TOKEN_THEFT_DETECTED");
-    assert_eq!(stolen["session"], json!({ "handle": first["session"]["handle"], "userId": "alice", "recipeUserId": "alice" }));
-    assert_eq!(core.refresh("", &second).await["status"], "OK", "what to do is the back end's decision");
+    assert_eq!(
+        stolen["session"],
+        json!({ "handle": first["session"]["handle"], "userId": "alice", "recipeUserId": "alice" })
+    );
+    assert_eq!(
+        core.refresh("", &second).await["status"],
+        "OK",
+        "what to do is the back end's decision"
+    );
 
     core.wait(3601);
     assert_eq!(core.verify("", &promoted, false).await["status"], "TRY_REFRESH_TOKEN");
@@ -167,7 +198,10 @@ async fn a_session_lives_and_ends(core: &Core) {
     core.wait(100 * 24 * 3600);
     assert_eq!(core.refresh("", &third).await["status"], "UNAUTHORISED");
     let handle = first["session"]["handle"].as_str().unwrap();
-    assert_eq!(core.get(&format!("/recipe/session?sessionHandle={handle}")).await["status"], "UNAUTHORISED");
+    assert_eq!(
+        core.get(&format!("/recipe/session?sessionHandle={handle}")).await["status"],
+        "UNAUTHORISED"
+    );
 }
 
 #[tokio::test]
@@ -192,22 +226,44 @@ async fn apps_are_apart(core: &Core) {
         assert_eq!(core.verify(at, session, false).await["status"], "TRY_REFRESH_TOKEN", "{at}");
         assert_eq!(core.refresh(at, session).await["status"], "UNAUTHORISED", "{at}");
         let handle = session["session"]["handle"].as_str().unwrap();
-        assert_eq!(core.get(&format!("{at}/recipe/session?sessionHandle={handle}")).await["status"], "UNAUTHORISED");
-        let removed = core.post(&format!("{at}/recipe/session/remove"), json!({ "sessionHandles": [handle] })).await;
+        assert_eq!(
+            core.get(&format!("{at}/recipe/session?sessionHandle={handle}")).await["status"],
+            "UNAUTHORISED"
+        );
+        let removed = core
+            .post(&format!("{at}/recipe/session/remove"), json!({ "sessionHandles": [handle] }))
+            .await;
         assert_eq!(removed["sessionHandlesRevoked"], json!([]));
     }
-    let handles = |path: &'static str| async move { core.get(path).await["sessionHandles"].as_array().unwrap().len() };
+    let handles = |path: &'static str| async move {
+        core.get(path).await["sessionHandles"].as_array().unwrap().len()
+    };
     assert_eq!(handles("/recipe/session/user?userId=alice").await, 1);
     assert_eq!(handles("/appid-x/recipe/session/user?userId=alice").await, 2);
-    assert_eq!(handles("/appid-x/t1/recipe/session/user?userId=alice&fetchAcrossAllTenants=false").await, 1);
-    assert_eq!(handles("/appid-x/t2/recipe/session/user?userId=alice&fetchAcrossAllTenants=false").await, 0);
-    let only =
-        core.post("/appid-x/t1/recipe/session/remove", json!({ "userId": "alice", "revokeAcrossAllTenants": false })).await;
+    assert_eq!(
+        handles("/appid-x/t1/recipe/session/user?userId=alice&fetchAcrossAllTenants=false").await,
+        1
+    );
+    assert_eq!(
+        handles("/appid-x/t2/recipe/session/user?userId=alice&fetchAcrossAllTenants=false").await,
+        0
+    );
+    let only = core
+        .post(
+            "/appid-x/t1/recipe/session/remove",
+            json!({ "userId": "alice", "revokeAcrossAllTenants": false }),
+        )
+        .await;
     assert_eq!(only["sessionHandlesRevoked"], json!([tenant["session"]["handle"]]));
     let all = core.post("/appid-x/recipe/session/remove", json!({ "userId": "alice" })).await;
     assert_eq!(all["sessionHandlesRevoked"], json!([there["session"]["handle"]]));
-    let ids = |keys: Value| keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect::<Vec<_>>();
-    let (mine, other) = (ids(core.get("/.well-known/jwks.json").await), ids(core.get("/appid-x/.well-known/jwks.json").await));
+    let ids = |keys: Value| {
+        keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect::<Vec<_>>()
+    };
+    let (mine, other) = (
+        ids(core.get("/.well-known/jwks.json").await),
+        ids(core.get("/appid-x/.well-known/jwks.json").await),
+    );
     assert!(!mine.is_empty() && mine.iter().all(|id| !other.contains(id)));
     // No API key is needed for this, so nothing may be made for it.
     assert_eq!(core.get("/appid-unheard-of/.well-known/jwks.json").await, json!({ "keys": [] }));
@@ -241,13 +297,21 @@ async fn payload_and_data_are_replaced() {
     let session = core.create("", "alice").await;
     let handle = session["session"]["handle"].as_str().unwrap();
     let put = |path: &'static str, body: Value| core.send(Method::PUT, path, body);
-    let changed = put("/recipe/jwt/data", json!({ "sessionHandle": handle, "userDataInJWT": { "a": null, "b": [1] } })).await;
+    let changed = put(
+        "/recipe/jwt/data",
+        json!({ "sessionHandle": handle, "userDataInJWT": { "a": null, "b": [1] } }),
+    )
+    .await;
     assert_eq!(changed["status"], "OK");
     assert!(core.verify("", &session, false).await.get("accessToken").is_none());
     let verified = core.verify("", &session, true).await;
     assert_eq!(decoded(&verified["accessToken"], 1)["b"], json!([1]));
     assert_eq!(
-        put("/recipe/session/data", json!({ "sessionHandle": handle, "userDataInDatabase": { "n": 1 } })).await["status"],
+        put(
+            "/recipe/session/data",
+            json!({ "sessionHandle": handle, "userDataInDatabase": { "n": 1 } })
+        )
+        .await["status"],
         "OK"
     );
     let information = core.get(&format!("/recipe/session?sessionHandle={handle}")).await;
@@ -261,14 +325,24 @@ async fn payload_and_data_are_replaced() {
     }
 
     let regenerate = |token: &Value| {
-        core.post("/recipe/session/regenerate", json!({ "accessToken": token["token"], "userDataInJWT": { "c": true } }))
+        core.post(
+            "/recipe/session/regenerate",
+            json!({ "accessToken": token["token"], "userDataInJWT": { "c": true } }),
+        )
     };
     let regenerated = regenerate(&session["accessToken"]).await;
-    assert_eq!(regenerated["accessToken"]["expiry"], session["accessToken"]["expiry"], "the same expiry");
+    assert_eq!(
+        regenerated["accessToken"]["expiry"], session["accessToken"]["expiry"],
+        "the same expiry"
+    );
     assert_eq!(decoded(&regenerated["accessToken"], 1)["c"], true);
     core.wait(3601);
     let late = regenerate(&regenerated["accessToken"]).await;
-    assert_eq!((&late["status"], late.get("accessToken")), (&json!("OK"), None), "only the database changes");
+    assert_eq!(
+        (&late["status"], late.get("accessToken")),
+        (&json!("OK"), None),
+        "only the database changes"
+    );
     core.post("/recipe/session/remove", json!({ "sessionHandles": [handle] })).await;
     assert_eq!(regenerate(&regenerated["accessToken"]).await["status"], "UNAUTHORISED");
 }
@@ -285,11 +359,24 @@ async fn anti_csrf_is_checked_where_the_back_end_asks_for_it() {
         (Value::Null, true, "TRY_REFRESH_TOKEN"),
         (Value::Null, false, "OK"),
     ] {
-        let body = json!({ "accessToken": access, "antiCsrfToken": given, "doAntiCsrfCheck": check, "enableAntiCsrf": true });
-        assert_eq!(core.post("/recipe/session/verify", body).await["status"], status, "{given} {check}");
+        let body = json!({
+            "accessToken": access,
+            "antiCsrfToken": given,
+            "doAntiCsrfCheck": check,
+            "enableAntiCsrf": true,
+        });
+        assert_eq!(
+            core.post("/recipe/session/verify", body).await["status"],
+            status,
+            "{given} {check}"
+        );
     }
     let refresh = |given: Value| {
-        let body = json!({ "refreshToken": session["refreshToken"]["token"], "antiCsrfToken": given, "enableAntiCsrf": true });
+        let body = json!({
+            "refreshToken": session["refreshToken"]["token"],
+            "antiCsrfToken": given,
+            "enableAntiCsrf": true,
+        });
         core.post("/recipe/session/refresh", body)
     };
     assert_eq!(refresh(Value::Null).await["status"], "UNAUTHORISED");
@@ -300,14 +387,20 @@ async fn anti_csrf_is_checked_where_the_back_end_asks_for_it() {
 async fn static_keys_and_older_interfaces() {
     let core = sqlite().await;
     let body = json!({ "userId": "alice", "enableAntiCsrf": false, "useDynamicSigningKey": false });
-    let request = Request::post("/recipe/session").header("cdi-version", "3.1").body(Body::from(body.to_string())).unwrap();
+    let request = Request::post("/recipe/session")
+        .header("cdi-version", "3.1")
+        .body(Body::from(body.to_string()))
+        .unwrap();
     let (_, session) = core.call(request).await;
     let header = decoded(&session["accessToken"], 0);
     assert!(header["kid"].as_str().unwrap().starts_with("s-"));
     assert_eq!(header["version"], "4");
     assert!(decoded(&session["accessToken"], 1).get("rsub").is_none());
     let second = core.refresh("", &session).await;
-    assert!(decoded(&second["accessToken"], 0)["kid"].as_str().unwrap().starts_with("d-"), "as the back end is configured now");
+    assert!(
+        decoded(&second["accessToken"], 0)["kid"].as_str().unwrap().starts_with("d-"),
+        "as the back end is configured now"
+    );
     assert_eq!(core.verify("", &session, true).await["status"], "OK");
 }
 
@@ -315,14 +408,23 @@ async fn static_keys_and_older_interfaces() {
 async fn jwts_are_signed_and_are_no_sessions() {
     let core = sqlite().await;
     let make = |algorithm: &'static str, payload: Value| {
-        let body = json!({ "payload": payload, "validity": 60, "algorithm": algorithm, "jwksDomain": "http://localhost", "useStaticSigningKey": true });
+        let body = json!({
+            "payload": payload,
+            "validity": 60,
+            "algorithm": algorithm,
+            "jwksDomain": "http://localhost",
+            "useStaticSigningKey": true,
+        });
         core.post("/recipe/jwt", body)
     };
     assert_eq!(make("HS256", json!({})).await["status"], "UNSUPPORTED_ALGORITHM_ERROR");
     let made = make("RS256", json!({ "anonymousId": "x", "isAnonymous": true })).await;
     let token = json!({ "token": made["jwt"] });
     assert_eq!(decoded(&token, 1)["iss"], "http://localhost");
-    assert_eq!(core.verify("", &json!({ "accessToken": token }), false).await["status"], "TRY_REFRESH_TOKEN");
+    assert_eq!(
+        core.verify("", &json!({ "accessToken": token }), false).await["status"],
+        "TRY_REFRESH_TOKEN"
+    );
 }
 
 #[tokio::test]
@@ -337,18 +439,24 @@ async fn bad_input_is_refused_with_a_reason() {
         ("/recipe/session", r#"{"enableAntiCsrf":false}"#, "userId"),
         ("/recipe/session", r#"{"userId":"","enableAntiCsrf":false}"#, "empty"),
         ("/recipe/session", r#"{"userId":"a\u0000b","enableAntiCsrf":false}"#, "U+0000"),
-        ("/recipe/session", r#"{"userId":"a","enableAntiCsrf":false,"userDataInJWT":{"sub":"b"}}"#, "protected field"),
+        (
+            "/recipe/session",
+            r#"{"userId":"a","enableAntiCsrf":false,"userDataInJWT":{"sub":"b"}}"#,
+            "protected field",
+        ),
         ("/recipe/session/remove", "{}", "use one of"),
         ("/recipe/session/remove", r#"{"userId":"a","sessionHandles":[]}"#, "use one of"),
     ] {
-        let (status, body) = core.call(Request::post(path).body(Body::from(body.to_owned())).unwrap()).await;
+        let (status, body) =
+            core.call(Request::post(path).body(Body::from(body.to_owned())).unwrap()).await;
         assert_eq!(status, 400, "{path}: {body}");
         assert!(body.as_str().unwrap().contains(reason), "{body}");
     }
     let (status, _) = core.call(Request::get("/recipe/session").body(Body::empty()).unwrap()).await;
     assert_eq!(status, 400);
     // A refresh token where an access token is due, and the reverse.
-    let swapped = json!({ "accessToken": session["refreshToken"], "refreshToken": session["accessToken"] });
+    let swapped =
+        json!({ "accessToken": session["refreshToken"], "refreshToken": session["accessToken"] });
     assert_eq!(core.verify("", &swapped, true).await["status"], "TRY_REFRESH_TOKEN");
     assert_eq!(core.refresh("", &swapped).await["status"], "UNAUTHORISED");
     // Characters that would split headers stay data.
@@ -385,11 +493,15 @@ async fn a_body_that_says_it_is_no_json_is_refused() {
     assert_eq!(core.verify("", &session, true).await["status"], "OK", "nothing was revoked");
     let (status, _) = send("/recipe/signup", Method::POST, Some("text/plain")).await;
     assert_eq!(status, 404);
-    let (status, _) = send("/recipe/session/user?userId=alice", Method::GET, Some("text/plain")).await;
+    let (status, _) =
+        send("/recipe/session/user?userId=alice", Method::GET, Some("text/plain")).await;
     assert_eq!(status, 200, "no body is read");
-    for right in
-        [Some("application/json"), Some("application/json; charset=utf-8"), Some("Application/JSON;charset=UTF-8"), None]
-    {
+    for right in [
+        Some("application/json"),
+        Some("application/json; charset=utf-8"),
+        Some("Application/JSON;charset=UTF-8"),
+        None,
+    ] {
         assert_eq!(send("/recipe/session/remove", Method::POST, right).await.0, 200, "{right:?}");
     }
 }
@@ -403,7 +515,9 @@ async fn what_is_not_supported_says_what_is() {
         (Method::DELETE, "/recipe/session"),
         (Method::GET, "/appid-x/users"),
     ] {
-        let (status, body) = core.call(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await;
+        let (status, body) = core
+            .call(Request::builder().method(method).uri(path).body(Body::empty()).unwrap())
+            .await;
         assert_eq!(status, 404, "{path}");
         assert!(body.as_str().unwrap().contains("/recipe/session/verify"), "{body}");
     }
@@ -419,14 +533,24 @@ async fn an_api_key_is_asked_for_where_there_is_one() {
     let mut settings = CoreSettings::default();
     settings.api_keys = vec!["one-key-for-tests".into(), "another-key".into()];
     let core = open(store, Some(folder), settings).await;
-    for (key, status) in [(None, 401), (Some("wrong"), 401), (Some("one-key-for-tests"), 200), (Some("another-key"), 200)] {
+    for (key, status) in [
+        (None, 401),
+        (Some("wrong"), 401),
+        (Some("one-key-for-tests"), 200),
+        (Some("another-key"), 200),
+    ] {
         let mut request = Request::get("/apiversion");
         if let Some(key) = key {
             request = request.header("api-key", key);
         }
         assert_eq!(core.call(request.body(Body::empty()).unwrap()).await.0, status, "{key:?}");
     }
-    let keys = core.router.clone().oneshot(Request::get("/.well-known/jwks.json").body(Body::empty()).unwrap()).await.unwrap();
+    let keys = core
+        .router
+        .clone()
+        .oneshot(Request::get("/.well-known/jwks.json").body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     assert_eq!(
         (keys.status(), &keys.headers()[header::CACHE_CONTROL]),
         (StatusCode::OK, &"max-age=60, must-revalidate".parse().unwrap())
@@ -438,7 +562,10 @@ async fn settings_out_of_range_are_refused() {
     let (store, _folder) = app::store().await;
     let mut short = CoreSettings::default();
     short.key_rotation = Duration::from_secs(119);
-    assert!(matches!(SessionCore::open(store.clone(), short).await, Err(CoreError::TooShort("key_rotation"))));
+    assert!(matches!(
+        SessionCore::open(store.clone(), short).await,
+        Err(CoreError::TooShort("key_rotation"))
+    ));
     let mut keys = CoreSettings::default();
     keys.api_keys = vec![String::new()];
     assert!(matches!(SessionCore::open(store, keys).await, Err(CoreError::BadApiKey)));
@@ -452,7 +579,8 @@ async fn a_database_that_goes_away_is_answered_503() {
     store.close().await;
     assert_eq!(core.verify("", &session, false).await["status"], "OK", "needs no database");
     let body = json!({ "refreshToken": session["refreshToken"]["token"], "enableAntiCsrf": false });
-    let request = Request::post("/recipe/session/refresh").body(Body::from(body.to_string())).unwrap();
+    let request =
+        Request::post("/recipe/session/refresh").body(Body::from(body.to_string())).unwrap();
     assert_eq!(core.call(request).await.0, 503);
 }
 
@@ -462,14 +590,15 @@ async fn a_core_without_a_key_takes_no_orders_from_web_pages() {
     let core = sqlite().await;
     let session = core.create("", "victim").await;
     let body = json!({ "userId": "victim" }).to_string();
-    let send = |method: Method, path: &str, headers: Vec<(&'static str, &'static str)>, body: String| {
-        let mut request = Request::builder().method(method).uri(path);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let sent = core.router.clone().oneshot(request.body(Body::from(body)).unwrap());
-        async move { sent.await.unwrap().status().as_u16() }
-    };
+    let send =
+        |method: Method, path: &str, headers: Vec<(&'static str, &'static str)>, body: String| {
+            let mut request = Request::builder().method(method).uri(path);
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            let sent = core.router.clone().oneshot(request.body(Body::from(body)).unwrap());
+            async move { sent.await.unwrap().status().as_u16() }
+        };
     let remove = "/recipe/session/remove";
     for headers in [
         // Bytes without a type, and JSON that `no-cors` made nothing of: no preflight.
@@ -483,21 +612,42 @@ async fn a_core_without_a_key_takes_no_orders_from_web_pages() {
         vec![("host", "127.0.0.1.evil.example")],
         vec![("host", "passerby.evil.example.")],
     ] {
-        assert_eq!(send(Method::POST, remove, headers.clone(), body.clone()).await, 403, "{headers:?}");
         assert_eq!(
-            send(Method::GET, "/recipe/session/user?userId=victim", headers.clone(), String::new()).await,
+            send(Method::POST, remove, headers.clone(), body.clone()).await,
+            403,
+            "{headers:?}"
+        );
+        assert_eq!(
+            send(Method::GET, "/recipe/session/user?userId=victim", headers.clone(), String::new())
+                .await,
             403,
             "{headers:?}"
         );
     }
-    assert_eq!(core.get("/recipe/session/user?userId=victim").await["sessionHandles"], json!([session["session"]["handle"]]));
+    assert_eq!(
+        core.get("/recipe/session/user?userId=victim").await["sessionHandles"],
+        json!([session["session"]["handle"]])
+    );
     // Reading makes no app, because a browser may say nothing of where it reads from.
-    assert_eq!(core.get("/appid-a/recipe/session/user?userId=victim").await, json!({ "status": "OK", "sessionHandles": [] }));
+    assert_eq!(
+        core.get("/appid-a/recipe/session/user?userId=victim").await,
+        json!({ "status": "OK", "sessionHandles": [] })
+    );
     assert_eq!(core.get("/appid-a/recipe/jwt/jwks").await["keys"], json!([]));
-    for host in
-        ["localhost:3567", "127.0.0.1:3567", "[::1]:3567", "10.0.0.5", "passerby:3567", "core.svc.cluster.local", "db.internal"]
-    {
-        assert_eq!(send(Method::POST, "/recipe/session/remove", vec![("host", host)], body.clone()).await, 200, "{host}");
+    for host in [
+        "localhost:3567",
+        "127.0.0.1:3567",
+        "[::1]:3567",
+        "10.0.0.5",
+        "passerby:3567",
+        "core.svc.cluster.local",
+        "db.internal",
+    ] {
+        assert_eq!(
+            send(Method::POST, "/recipe/session/remove", vec![("host", host)], body.clone()).await,
+            200,
+            "{host}"
+        );
     }
 
     let (mut named, mut locked) = (CoreSettings::default(), CoreSettings::default());
@@ -506,7 +656,9 @@ async fn a_core_without_a_key_takes_no_orders_from_web_pages() {
     for settings in [named, locked] {
         let (store, folder) = empty_store().await;
         let core = open(app::store_with_keys_of_a_core(store).await, Some(folder), settings).await;
-        let request = Request::get("/apiversion").header("host", "Core.example.com:80").header("api-key", "key");
+        let request = Request::get("/apiversion")
+            .header("host", "Core.example.com:80")
+            .header("api-key", "key");
         assert_eq!(core.call(request.body(Body::empty()).unwrap()).await.0, 200);
     }
 }
@@ -522,5 +674,10 @@ async fn many_sessions_of_one_user_end_at_once() {
     assert_eq!(removed["sessionHandlesRevoked"].as_array().unwrap().len(), 15, "of the tenant");
     let rest = core.post("/recipe/session/remove", json!({ "userId": "script" })).await;
     assert_eq!(rest["sessionHandlesRevoked"].as_array().unwrap().len(), 15);
-    assert!(core.get("/recipe/session/user?userId=script").await["sessionHandles"].as_array().unwrap().is_empty());
+    assert!(
+        core.get("/recipe/session/user?userId=script").await["sessionHandles"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -12,8 +12,14 @@ use crate::app::{App, ORIGIN, store};
 #[tokio::test]
 async fn what_is_missing_or_wrong_is_named() {
     let (store, _folder) = store().await;
-    assert!(matches!(Sessions::builder().store(store.clone()).build().await, Err(BuildError::ApiDomainMissing)));
-    assert!(matches!(Sessions::builder().api_domain(ORIGIN).build().await, Err(BuildError::StoreMissing)));
+    assert!(matches!(
+        Sessions::builder().store(store.clone()).build().await,
+        Err(BuildError::ApiDomainMissing)
+    ));
+    assert!(matches!(
+        Sessions::builder().api_domain(ORIGIN).build().await,
+        Err(BuildError::StoreMissing)
+    ));
     let builder = || Sessions::builder().api_domain(ORIGIN).store(store.clone());
     for (bad, name) in [
         (builder().api_domain("not a domain"), "api_domain"),
@@ -33,7 +39,10 @@ async fn what_is_missing_or_wrong_is_named() {
         (builder().client_address_header("x forwarded"), "client_address_header"),
         (builder().access_token_validity(std::time::Duration::ZERO), "access_token_validity"),
         (builder().key_rotation(std::time::Duration::from_secs(119)), "key_rotation"),
-        (builder().api_domain("http://api.example.com").website_domain("http://shop.example"), "api_domain"),
+        (
+            builder().api_domain("http://api.example.com").website_domain("http://shop.example"),
+            "api_domain",
+        ),
     ] {
         let error = bad.build().await.unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
@@ -50,20 +59,28 @@ async fn an_unwritable_database_has_its_own_error() {
         assert!(error.to_string().contains(path.to_str().unwrap()));
     }
     let not_a_database = folder.path().join("notes.txt");
-    std::fs::write(&not_a_database, "These are notes, and not a database, and long enough to have a header. ".repeat(30))
-        .unwrap();
+    std::fs::write(
+        &not_a_database,
+        "These are notes, and not a database, and long enough to have a header. ".repeat(30),
+    )
+    .unwrap();
     assert!(SqliteStore::open(&not_a_database).await.is_err());
     assert!(std::fs::read_to_string(&not_a_database).unwrap().starts_with("These are notes"));
 }
 
-/// The type of a store's error says nothing of its client library. Logs, and an app that wants to know, find its error beneath.
+/// The type of a store's error says nothing of its client library. Logs, and an app that wants to
+/// know, find its error beneath.
 #[tokio::test]
 async fn an_error_of_the_store_keeps_its_source() {
     let (store, _folder) = store().await;
     store.close().await;
     let error = store.load("any").await.unwrap_err();
-    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<sqlx::Error>());
-    assert!(matches!((&error, source), (StoreError::Unreachable(_), Some(sqlx::Error::PoolClosed))), "{error:?}");
+    let source =
+        std::error::Error::source(&error).and_then(|source| source.downcast_ref::<sqlx::Error>());
+    assert!(
+        matches!((&error, source), (StoreError::Unreachable(_), Some(sqlx::Error::PoolClosed))),
+        "{error:?}"
+    );
 }
 
 #[cfg(unix)]
@@ -75,7 +92,12 @@ async fn the_database_is_private() {
     let _store = SqliteStore::open(&path).await.unwrap();
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let entry = entry.unwrap();
-        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.file_name());
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o077,
+            0,
+            "{:?}",
+            entry.file_name()
+        );
     }
 }
 
@@ -139,7 +161,8 @@ async fn an_older_process_goes_on_while_a_newer_one_changes_the_tables() {
         "ALTER TABLE sessions ADD COLUMN device TEXT NOT NULL DEFAULT 'unknown'",
         "ALTER TABLE keys ADD COLUMN note TEXT",
         "CREATE TABLE devices (id TEXT PRIMARY KEY)",
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, '', true, x'', 0)",
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, '', true, x'', 0)",
     ] {
         sqlx::query(change).execute(&newer).await.unwrap();
     }
@@ -154,10 +177,13 @@ async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     store.close().await;
     let path = folder.path().join("sessions.db");
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-    sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, '', true, x'', 0)")
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
+        execution_time) VALUES (9999, '', true, x'', 0)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
     pool.close().await;
     for _ in 0..2 {
         let error = SqliteStore::open(&path).await.unwrap_err();

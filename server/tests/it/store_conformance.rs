@@ -31,7 +31,10 @@ async fn postgres() {
 
 /// A database has no time later than this one, and keeps it in place of any that is.
 async fn keeps_the_latest_time(store: &impl SessionStore) {
-    store.create(&SessionRecord::new("latest", "alice", "id", "hash", u64::MAX, u64::MAX)).await.unwrap();
+    store
+        .create(&SessionRecord::new("latest", "alice", "id", "hash", u64::MAX, u64::MAX))
+        .await
+        .unwrap();
     assert_eq!(store.load("latest").await.unwrap().unwrap().expires_at, i64::MAX.cast_unsigned());
     assert!(store.remove("latest").await.unwrap());
 }
@@ -73,7 +76,11 @@ impl SessionStore for Broken {
         Ok(record)
     }
 
-    async fn update(&self, handle: &str, decide: Decide<'_>) -> Result<Option<SessionRecord>, StoreError> {
+    async fn update(
+        &self,
+        handle: &str,
+        decide: Decide<'_>,
+    ) -> Result<Option<SessionRecord>, StoreError> {
         if matches!(self.fault, Fault::LetsOthersWriteInBetween) {
             let Some(mut record) = self.store.load(handle).await? else { return Ok(None) };
             let write = decide(&mut record);
@@ -98,7 +105,11 @@ impl SessionStore for Broken {
     }
 
     async fn remove_all(&self, handles: &[String]) -> Result<Vec<String>, StoreError> {
-        let some = if matches!(self.fault, Fault::RemovesOneOfSeveral) { &handles[..handles.len().min(1)] } else { handles };
+        let some = if matches!(self.fault, Fault::RemovesOneOfSeveral) {
+            &handles[..handles.len().min(1)]
+        } else {
+            handles
+        };
         self.store.remove_all(some).await
     }
 
@@ -127,8 +138,13 @@ impl SessionStore for Broken {
         self.store.keys().await
     }
 
-    async fn add_key_unless_newer(&self, key: &KeyRecord, fresh_since: u64) -> Result<(), StoreError> {
-        let fresh_since = if matches!(self.fault, Fault::AddsEveryKey) { u64::MAX } else { fresh_since };
+    async fn add_key_unless_newer(
+        &self,
+        key: &KeyRecord,
+        fresh_since: u64,
+    ) -> Result<(), StoreError> {
+        let fresh_since =
+            if matches!(self.fault, Fault::AddsEveryKey) { u64::MAX } else { fresh_since };
         self.store.add_key_unless_newer(key, fresh_since).await
     }
 }
@@ -147,7 +163,8 @@ async fn a_store_that_does_something_else_does_not_pass() {
         Fault::AddsEveryKey,
         Fault::CannotWrite,
     ] {
-        let checked = tokio::spawn(conformance::check(Broken { store: MemoryStore::new(), fault })).await;
+        let checked =
+            tokio::spawn(conformance::check(Broken { store: MemoryStore::new(), fault })).await;
         assert!(checked.is_err_and(|error| error.is_panic()), "{fault:?} passes");
     }
 }

@@ -1,5 +1,5 @@
-//! Two processes on one database. One is killed, or the database goes away, while users sign in, refresh and are signed out. Nothing that was
-//! answered is lost.
+//! Two processes on one database. One is killed, or the database goes away, while users sign in,
+//! refresh and are signed out. Nothing that was answered is lost.
 
 use std::{
     io::{self, Write as _},
@@ -53,7 +53,8 @@ struct Told {
     ended: bool,
 }
 
-/// One user: signs in, and from then on refreshes and changes the payload; ends every third session, and signs in again.
+/// One user: signs in, and from then on refreshes and changes the payload; ends every third
+/// session, and signs in again.
 struct User {
     number: usize,
     bases: [String; 2],
@@ -66,7 +67,8 @@ impl User {
     /// Asks one process, then the other, until there is an answer.
     async fn ask(&self, turn: usize, method: &Method, path: &str, body: &Value) -> Value {
         let start = Instant::now();
-        // As long as a database needs to come back on a busy machine, however quickly each process says that it is away.
+        // As long as a database needs to come back on a busy machine, however quickly each process
+        // says that it is away.
         for attempt in turn.. {
             if start.elapsed() > PATIENCE {
                 break;
@@ -90,20 +92,33 @@ impl User {
     async fn live(self) -> Vec<Told> {
         let (mut all, mut turn) = (Vec::new(), self.number);
         while self.storm.load(Ordering::Acquire) {
-            let body = json!({ "userId": format!("user-{}", self.number), "enableAntiCsrf": false });
+            let body =
+                json!({ "userId": format!("user-{}", self.number), "enableAntiCsrf": false });
             let created = self.ask(turn, &Method::POST, "/recipe/session", &body).await;
             self.counts.created.fetch_add(1, Ordering::Relaxed);
             let handle = created["session"]["handle"].as_str().unwrap().to_owned();
-            let mut told = Told { handle, refresh: created["refreshToken"]["token"].clone(), payload: 0, ended: false };
+            let mut told = Told {
+                handle,
+                refresh: created["refreshToken"]["token"].clone(),
+                payload: 0,
+                ended: false,
+            };
             for _ in 0..5 {
                 turn += 1;
                 let body = json!({ "refreshToken": told.refresh, "enableAntiCsrf": false });
-                let refreshed = self.ask(turn, &Method::POST, "/recipe/session/refresh", &body).await;
+                let refreshed =
+                    self.ask(turn, &Method::POST, "/recipe/session/refresh", &body).await;
                 assert_eq!(refreshed["status"], "OK", "false alarm");
                 told.refresh = refreshed["refreshToken"]["token"].clone();
                 self.counts.refreshed.fetch_add(1, Ordering::Relaxed);
-                let body = json!({ "sessionHandle": told.handle, "userDataInJWT": { "n": told.payload + 1 } });
-                assert_eq!(self.ask(turn, &Method::PUT, "/recipe/jwt/data", &body).await["status"], "OK");
+                let body = json!({
+                    "sessionHandle": told.handle,
+                    "userDataInJWT": { "n": told.payload + 1 },
+                });
+                assert_eq!(
+                    self.ask(turn, &Method::PUT, "/recipe/jwt/data", &body).await["status"],
+                    "OK"
+                );
                 told.payload += 1;
                 self.counts.changed.fetch_add(1, Ordering::Relaxed);
             }
@@ -163,7 +178,16 @@ async fn storm(name: &str, bases: [String; 2], fault: impl AsyncFnOnce(&Counts))
     let users: Vec<_> = (0..USERS)
         .map(|number| {
             let bases = bases.clone();
-            tokio::spawn(User { number, bases, storm: storm.clone(), counts: counts.clone(), client: client() }.live())
+            tokio::spawn(
+                User {
+                    number,
+                    bases,
+                    storm: storm.clone(),
+                    counts: counts.clone(),
+                    client: client(),
+                }
+                .live(),
+            )
         })
         .collect();
     counts.reach(EACH_SIDE).await;
@@ -179,7 +203,10 @@ async fn storm(name: &str, bases: [String; 2], fault: impl AsyncFnOnce(&Counts))
             let url = format!("{second}/recipe/session?sessionHandle={}", told.handle);
             let (_, known) = call(&client, Method::GET, &url, Value::Null).await.unwrap();
             let body = json!({ "refreshToken": told.refresh, "enableAntiCsrf": false });
-            let (_, refreshed) = call(&client, Method::POST, &format!("{second}/recipe/session/refresh"), body).await.unwrap();
+            let (_, refreshed) =
+                call(&client, Method::POST, &format!("{second}/recipe/session/refresh"), body)
+                    .await
+                    .unwrap();
             let expected = if told.ended { "UNAUTHORISED" } else { "OK" };
             let payload_kept = told.ended || known["userDataInJWT"]["n"] == told.payload;
             if known["status"] != expected || refreshed["status"] != expected || !payload_kept {
@@ -190,7 +217,8 @@ async fn storm(name: &str, bases: [String; 2], fault: impl AsyncFnOnce(&Counts))
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     writeln!(
         io::stderr(),
-        "storm ({name}): {USERS} users, 2 processes: {} sign-ins, {} refreshes, {} payload changes, {} sign-outs answered; \
+        "storm ({name}): {USERS} users, 2 processes: {} sign-ins, {} refreshes, {} payload \
+         changes, {} sign-outs answered; \
          {} requests without an answer, asked again; {sessions} sessions checked, {} lost",
         count(&counts.created),
         count(&counts.refreshed),

@@ -9,11 +9,19 @@ use crate::app::{Answer, App, ORIGIN, SIGN_OUT};
 #[tokio::test]
 async fn login_sends_what_the_reference_says() {
     let mut browser = App::new().await.browser();
-    let answer = browser.post_json("/api/login?user=alice", json!({"role": "admin", "sub": "mallory", "gone": null})).await;
+    let answer = browser
+        .post_json(
+            "/api/login?user=alice",
+            json!({"role": "admin", "sub": "mallory", "gone": null}),
+        )
+        .await;
     let access = answer.set_cookie("sAccessToken").unwrap();
     let refresh = answer.set_cookie("sRefreshToken").unwrap();
     assert!(access.contains("; HttpOnly; SameSite=Lax; Path=/; Expires="), "{access}");
-    assert!(refresh.contains("; HttpOnly; SameSite=Lax; Path=/auth/session/refresh; Expires="), "{refresh}");
+    assert!(
+        refresh.contains("; HttpOnly; SameSite=Lax; Path=/auth/session/refresh; Expires="),
+        "{refresh}"
+    );
     let front = answer.front_token();
     assert_eq!(front.uid, "alice");
     let up = front.up;
@@ -43,20 +51,33 @@ async fn login_sends_what_the_reference_says() {
 #[tokio::test]
 async fn cookies_are_secure_on_https() {
     let app = App::with(|builder| {
-        builder.api_domain("https://api.example.com").website_domain("https://www.example.com").cookie_domain("example.com")
+        builder
+            .api_domain("https://api.example.com")
+            .website_domain("https://www.example.com")
+            .cookie_domain("example.com")
     })
     .await;
     let answer = app.browser().login("alice").await;
     for line in answer.set_cookies() {
         assert!(
-            line.contains("; Secure") && line.contains("; SameSite=Lax") && line.contains("; Domain=example.com"),
+            line.contains("; Secure")
+                && line.contains("; SameSite=Lax")
+                && line.contains("; Domain=example.com"),
             "{line}"
         );
     }
-    let app = App::with(|builder| builder.api_domain("https://api.example.com").website_domain("https://shop.example")).await;
+    let app = App::with(|builder| {
+        builder.api_domain("https://api.example.com").website_domain("https://shop.example")
+    })
+    .await;
     let answer = app.browser().login("alice").await;
     for line in answer.set_cookies() {
-        assert!(line.contains("; Secure") && line.contains("; SameSite=None") && !line.contains("Domain"), "{line}");
+        assert!(
+            line.contains("; Secure")
+                && line.contains("; SameSite=None")
+                && !line.contains("Domain"),
+            "{line}"
+        );
     }
 }
 
@@ -87,7 +108,8 @@ async fn tokens_count_on_errors_too() {
 async fn a_form_post_may_sign_in() {
     let mut browser = App::new().await.browser();
     let id = browser.id().await;
-    let mut form = browser.clone().header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+    let mut form =
+        browser.clone().header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
     let answer = form.login("alice").await;
     assert_eq!(answer.front_token().up["anonymousId"], id);
 }
@@ -100,9 +122,11 @@ async fn what_scripts_know_goes_with_a_page_that_signs_in_or_out() {
     for name in ["sAnonymousFrontToken", "st-last-access-token-update", "sFrontToken", "theme"] {
         browser.set_cookie(name, "x");
     }
-    let mut page = browser.clone().header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+    let mut page =
+        browser.clone().header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
     let gone = |answer: &Answer| {
-        let deleted: Vec<_> = answer.set_cookies().into_iter().filter(|line| line.contains("=; ")).collect();
+        let deleted: Vec<_> =
+            answer.set_cookies().into_iter().filter(|line| line.contains("=; ")).collect();
         ["sFrontToken", "sAnonymousFrontToken", "st-last-access-token-update", "theme"]
             .map(|name| deleted.iter().filter(|line| line.starts_with(&format!("{name}="))).count())
     };
@@ -128,14 +152,17 @@ async fn signing_in_again_over_useless_tokens_keeps_the_id() {
     damaged.cookies.insert("sAnonymousToken".into(), anonymous);
     assert_eq!(damaged.login("bob").await.front_token().up["anonymousId"], id);
 
-    let mut twice = app.browser().header("cookie", &format!("sAccessToken=damaged; sAccessToken={token}"));
+    let mut twice =
+        app.browser().header("cookie", &format!("sAccessToken=damaged; sAccessToken={token}"));
     assert_eq!(twice.login("bob").await.front_token().up["anonymousId"], id);
 }
 
 #[tokio::test]
 async fn rule_6_a_useless_access_token_beside_the_anonymous_one_costs_no_cart() {
-    let app =
-        App::with(|builder| builder.on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })).await;
+    let app = App::with(|builder| {
+        builder.on_sign_in(|old, _| async move { Ok::<_, std::io::Error>(old.payload().clone()) })
+    })
+    .await;
     let mut browser = app.browser();
     let id = browser.id().await;
     let mut visitor = browser.clone();
@@ -143,14 +170,17 @@ async fn rule_6_a_useless_access_token_beside_the_anonymous_one_costs_no_cart() 
     leftover.post_json("/api/cart", json!({"cart": ["long carried over"]})).await;
     browser.login("alice").await;
     let own = browser.cookie("sAccessToken").unwrap().to_owned();
-    let foreign = App::with(|builder| builder.api_base_path("/elsewhere")).await.browser_of("alice").await;
+    let foreign =
+        App::with(|builder| builder.api_base_path("/elsewhere")).await.browser_of("alice").await;
     let foreign = foreign.cookie("sAccessToken").unwrap();
     let damaged = &own[..own.len() - 4];
     app.wait(Duration::from_secs(2 * 3600));
     visitor.post_json("/api/cart", json!({"cart": ["tea"]})).await;
 
     let anonymous = visitor.cookie("sAnonymousToken").unwrap();
-    let with = |access: &str| app.browser().header("cookie", &format!("{access}; sAnonymousToken={anonymous}"));
+    let with = |access: &str| {
+        app.browser().header("cookie", &format!("{access}; sAnonymousToken={anonymous}"))
+    };
     for (name, access) in [
         ("expired", format!("sAccessToken={own}")),
         ("foreign", format!("sAccessToken={foreign}")),
@@ -161,17 +191,26 @@ async fn rule_6_a_useless_access_token_beside_the_anonymous_one_costs_no_cart() 
         let up = with(&access).login("bob").await.front_token().up;
         assert_eq!((&up["anonymousId"], &up["cart"]), (&json!(id), &json!(["tea"])), "{name}");
         let mut off = with(&access).header("st-anonymous-mode", "off");
-        assert!(!off.login("bob").await.front_token().up.contains_key("cart"), "{name}: the visitor has none while off");
+        assert!(
+            !off.login("bob").await.front_token().up.contains_key("cart"),
+            "{name}: the visitor has none while off"
+        );
     }
 
-    let late = format!("sAccessToken={own}; sAnonymousToken={}", leftover.cookie("sAnonymousToken").unwrap());
+    let late = format!(
+        "sAccessToken={own}; sAnonymousToken={}",
+        leftover.cookie("sAnonymousToken").unwrap()
+    );
     let up = app.browser().header("cookie", &late).login("alice").await.front_token().up;
     assert_eq!(up["anonymousId"], id);
     assert!(!up.contains_key("cart"), "what went into the user session is not carried over twice");
 
     let mut attacker = app.browser();
     attacker.post_json("/api/cart", json!({"cart": ["poison"]})).await;
-    let planted = format!("sAccessToken={own}; sAnonymousToken={}", attacker.cookie("sAnonymousToken").unwrap());
+    let planted = format!(
+        "sAccessToken={own}; sAnonymousToken={}",
+        attacker.cookie("sAnonymousToken").unwrap()
+    );
     let up = app.browser().header("cookie", &planted).login("alice").await.front_token().up;
     assert_eq!(up["anonymousId"], id, "of the token that is no longer good");
     assert!(!up.contains_key("cart"), "nor is anything carried of somebody else");
@@ -185,7 +224,8 @@ async fn rule_5_a_form_post_signs_in_with_the_id_of_an_expired_token() {
     app.wait(Duration::from_secs(61));
     let form = browser.header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
     assert_eq!(form.clone().login("alice").await.front_token().up["anonymousId"], id);
-    assert_ne!(form.header("st-anonymous-mode", "off").login("alice").await.front_token().up["anonymousId"], id);
+    let token = form.header("st-anonymous-mode", "off").login("alice").await.front_token();
+    assert_ne!(token.up["anonymousId"], id);
 }
 
 #[tokio::test]
@@ -193,8 +233,16 @@ async fn only_the_outcome_of_a_request_is_sent() {
     let app = App::new().await;
     let mut browser = app.browser();
     let answer = browser.post("/api/login-and-merge").await;
-    assert_eq!(answer.set_cookies().len(), 3, "access, refresh, anonymous: {:?}", answer.set_cookies());
-    assert_eq!((&answer.front_token().up["a"], &answer.front_token().up["b"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        answer.set_cookies().len(),
+        3,
+        "access, refresh, anonymous: {:?}",
+        answer.set_cookies()
+    );
+    assert_eq!(
+        (&answer.front_token().up["a"], &answer.front_token().up["b"]),
+        (&json!(1), &json!(2))
+    );
     assert_eq!(browser.get("/api/me").await.body["payload"], json!({"a": 1, "b": 2}));
     let answer = app.browser().post("/api/login-and-out").await;
     assert_eq!(answer.text("front-token"), Some("remove"));
@@ -284,7 +332,10 @@ async fn sessions_are_listed_and_described() {
     let (mut first, mut second) = (app.browser(), app.browser());
     let id = first.id().await;
     let handle =
-        first.post_json("/api/login?user=alice", json!({"role": "admin"})).await.body["handle"].as_str().unwrap().to_owned();
+        first.post_json("/api/login?user=alice", json!({"role": "admin"})).await.body["handle"]
+            .as_str()
+            .unwrap()
+            .to_owned();
     second.login("alice").await;
     let handles = app.sessions.session_handles_of_user("alice").await.unwrap();
     assert_eq!(handles.len(), 2);
@@ -292,7 +343,10 @@ async fn sessions_are_listed_and_described() {
     let information = app.sessions.session_information(&handle).await.unwrap().unwrap();
     assert_eq!((information.user_id.as_str(), information.anonymous_id), ("alice", id));
     assert_eq!(information.payload["role"], "admin");
-    assert_eq!(information.expires_at.duration_since(information.created_at).unwrap(), Duration::from_secs(100 * 24 * 3600));
+    assert_eq!(
+        information.expires_at.duration_since(information.created_at).unwrap(),
+        Duration::from_secs(100 * 24 * 3600)
+    );
     assert_eq!(app.sessions.revoke_all_sessions_of_user("alice").await.unwrap().len(), 2);
     assert!(app.sessions.session_information(&handle).await.unwrap().is_none());
 }
@@ -319,7 +373,8 @@ async fn several_access_cookies_ask_for_a_refresh() {
     browser.login("alice").await;
     let token = browser.cookie("sAccessToken").unwrap().to_owned();
     browser.cookies.clear();
-    let mut browser = browser.header("cookie", &format!("sAccessToken={token}; sAccessToken={token}"));
+    let mut browser =
+        browser.header("cookie", &format!("sAccessToken={token}; sAccessToken={token}"));
     let answer = browser.get("/api/user").await;
     assert_eq!((answer.status.as_u16(), answer.message()), (401, "try refresh token"));
     assert!(answer.is_silent());
@@ -352,8 +407,8 @@ async fn cookies_of_a_former_domain_are_removed_by_a_refresh() {
         let mut browser = app.browser();
         browser.login("alice").await;
         let mut both = browser.clone();
-        let doubled =
-            ["sAccessToken", "sRefreshToken"].map(|name| format!("{name}={}; {name}=old", browser.cookie(name).unwrap()));
+        let doubled = ["sAccessToken", "sRefreshToken"]
+            .map(|name| format!("{name}={}; {name}=old", browser.cookie(name).unwrap()));
         both.cookies.clear();
         let mut both = both.header("cookie", &doubled.join("; "));
         let answer = both.refresh().await;
@@ -371,7 +426,9 @@ async fn cookies_of_a_former_domain_are_removed_by_a_refresh() {
 
 #[tokio::test]
 async fn scripts_get_the_access_token_where_asked() {
-    let app = App::with(|builder| builder.expose_access_token_to_frontend_in_cookie_based_auth(true)).await;
+    let app =
+        App::with(|builder| builder.expose_access_token_to_frontend_in_cookie_based_auth(true))
+            .await;
     let mut browser = app.browser();
     let login = browser.login("alice").await;
     assert_eq!(login.text("st-access-token"), browser.cookie("sAccessToken"));
@@ -389,8 +446,18 @@ async fn several_sessions_are_revoked_by_their_handles() {
     for (browser, user) in [(&mut one, "alice"), (&mut two, "bob"), (&mut three, "bob")] {
         handles.push(browser.login(user).await.body["handle"].as_str().unwrap().to_owned());
     }
-    let revoked =
-        app.sessions.revoke_sessions([handles[0].as_str(), "no-such-handle", handles[1].as_str(), handles[0].as_str()]);
+    let revoked = app.sessions.revoke_sessions([
+        handles[0].as_str(),
+        "no-such-handle",
+        handles[1].as_str(),
+        handles[0].as_str(),
+    ]);
     assert_eq!(revoked.await.unwrap(), handles[..2]);
-    assert_eq!((one.get("/api/fresh").await.status.as_u16(), three.get("/api/fresh").await.status.as_u16()), (401, 200));
+    assert_eq!(
+        (
+            one.get("/api/fresh").await.status.as_u16(),
+            three.get("/api/fresh").await.status.as_u16()
+        ),
+        (401, 200)
+    );
 }

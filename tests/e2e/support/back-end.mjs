@@ -1,6 +1,6 @@
-// A back end that knows nothing of anonymous sessions: Express, a stock session API reduced to its wire, and the one route that the
-// SuperTokens documentation describes for guests. It shares no code with ours. It has the shop's routes, so that visitors of tests can
-// do the same here.
+// A back end that knows nothing of anonymous sessions: Express, a stock session API reduced to its
+// wire, and the one route that the SuperTokens documentation describes for guests. It shares no
+// code with ours. It has the shop's routes, so that visitors of tests can do the same here.
 
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -28,7 +28,9 @@ export class BackEnd {
 
   static async start() {
     const backEnd = new BackEnd();
-    await Promise.all(["RS256", "ES256"].map(async (alg) => (backEnd.keys[alg] = await makeKey(alg))));
+    await Promise.all(
+      ["RS256", "ES256"].map(async (alg) => (backEnd.keys[alg] = await makeKey(alg))),
+    );
     // Once, because it may be built anew meanwhile.
     backEnd.#sdk = bundle();
     backEnd.reset();
@@ -63,14 +65,21 @@ export class BackEnd {
   /** What reached the server, by method and path. */
   calls() {
     const counters = {};
-    for (const { method, path } of this.requests) counters[`${method} ${path}`] = (counters[`${method} ${path}`] ?? 0) + 1;
+    for (const { method, path } of this.requests)
+      counters[`${method} ${path}`] = (counters[`${method} ${path}`] ?? 0) + 1;
     return counters;
   }
 
   /** A guest's token, as `Session.createJWT(payload, validity)` makes it. */
   sign({ alg = "RS256", key = this.keys[alg], claims = {}, validity = 10 * YEARS } = {}) {
     const now = Math.floor(Date.now() / 1000);
-    return new SignJWT({ iss: `${this.origin}/auth`, iat: now, exp: now + validity, anonymousId: randomUUID(), ...claims })
+    return new SignJWT({
+      iss: `${this.origin}/auth`,
+      iat: now,
+      exp: now + validity,
+      anonymousId: randomUUID(),
+      ...claims,
+    })
       .setProtectedHeader({ alg, kid: key.kid, typ: "JWT", version: "5" })
       .sign(key.privateKey);
   }
@@ -79,7 +88,9 @@ export class BackEnd {
     const app = express();
     app.use(express.static(join(import.meta.dirname, "pages")));
     app.get("/passerby.js", (_, response) => response.type("js").send(this.#sdk));
-    app.get("/favicon.svg", (_, response) => response.type("svg").send('<svg xmlns="http://www.w3.org/2000/svg"/>'));
+    app.get("/favicon.svg", (_, response) =>
+      response.type("svg").send('<svg xmlns="http://www.w3.org/2000/svg"/>'),
+    );
     app.use((request, response, next) => {
       const { method, path, headers } = request;
       this.requests.push({ method, path, authorization: headers.authorization });
@@ -89,18 +100,30 @@ export class BackEnd {
     });
     app.use(express.json());
 
-    app.post(ENDPOINT, async (request, response) => response.json({ token: await this.mint(request) }));
-    app.get(KEY_SET, (_, response) => response.set("cache-control", "max-age=3600").json(this.jwks));
+    app.post(ENDPOINT, async (request, response) =>
+      response.json({ token: await this.mint(request) }),
+    );
+    app.get(KEY_SET, (_, response) =>
+      response.set("cache-control", "max-age=3600").json(this.jwks),
+    );
 
     app.get("/api/me", async (request, response) => response.json(await this.#whoIs(request)));
     app.get("/api/products", (_, response) => response.json([]));
     app.get("/api/account", (request, response) => {
       const session = this.#sessionOf(request);
       if (session) response.json({ userId: session.userId });
-      else response.status(401).json({ message: cookie(request, "sAccessToken") ? "try refresh token" : "unauthorised" });
+      else
+        response.status(401).json({
+          message: cookie(request, "sAccessToken") ? "try refresh token" : "unauthorised",
+        });
     });
     app.post("/api/login", (request, response) => {
-      const session = { handle: randomUUID(), userId: request.body.name.toLowerCase(), used: new Set(), isRevoked: false };
+      const session = {
+        handle: randomUUID(),
+        userId: request.body.name.toLowerCase(),
+        used: new Set(),
+        isRevoked: false,
+      };
       this.#sessions.set(session.handle, session);
       this.#issue(response, session);
       response.json({ status: "OK" });
@@ -149,7 +172,11 @@ export class BackEnd {
 
   #issue(response, session) {
     session.accessToken = randomUUID();
-    response.cookie("sAccessToken", `${session.handle}/${session.accessToken}`, { httpOnly: true, sameSite: "lax", encode: String });
+    response.cookie("sAccessToken", `${session.handle}/${session.accessToken}`, {
+      httpOnly: true,
+      sameSite: "lax",
+      encode: String,
+    });
     const refresh = { httpOnly: true, sameSite: "lax", path: REFRESH, encode: String };
     response.cookie("sRefreshToken", `${session.handle}/${randomUUID()}`, refresh);
     response.set("front-token", frontToken(session, HOUR));
@@ -173,7 +200,9 @@ export class BackEnd {
     const token = bearer(request);
     if (!token) return { kind: "nobody" };
     try {
-      const { payload } = await jwtVerify(token, createLocalJWKSet(this.jwks), { issuer: `${this.origin}/auth` });
+      const { payload } = await jwtVerify(token, createLocalJWKSet(this.jwks), {
+        issuer: `${this.origin}/auth`,
+      });
       return { kind: "anonymous", anonymousId: payload.anonymousId };
     } catch (error) {
       return { kind: "rejected", code: error.code };
@@ -185,7 +214,12 @@ export class BackEnd {
 export async function makeKey(alg) {
   const kid = `s-${randomUUID()}`;
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
-  return { kid, privateKey, publicKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: "sig" } };
+  return {
+    kid,
+    privateKey,
+    publicKey,
+    jwk: { ...(await exportJWK(publicKey)), kid, alg, use: "sig" },
+  };
 }
 
 export const idOf = (token) => decodeJwt(token).anonymousId;

@@ -1,4 +1,5 @@
-// A test file's world: one Chromium, one server, and for each test a visitor who has never been here.
+// A test file's world: one Chromium, one server, and for each test a visitor who has never been
+// here.
 
 import assert from "node:assert/strict";
 import { after, test as nodeTest } from "node:test";
@@ -35,7 +36,10 @@ export const COOKIES = {
 };
 
 export function launch() {
-  return chromium.launch({ executablePath: process.env.PASSERBY_CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+  return chromium.launch({
+    executablePath: process.env.PASSERBY_CHROMIUM ?? "/usr/bin/chromium",
+    args: FLAGS,
+  });
 }
 
 /**
@@ -46,7 +50,10 @@ export function openShop(options) {
   return open(Server.start(options));
 }
 
-/** The same with any server. @param {Promise<{ origin: string, forgetCalls(): unknown, close(): unknown }>} starting */
+/**
+ * The same with any server.
+ * @param {Promise<{ origin: string, forgetCalls(): unknown, close(): unknown }>} starting
+ */
 export async function open(starting) {
   const [server, browser] = await Promise.all([starting, launch()]);
   after(() => Promise.all([server.close(), browser.close()]));
@@ -68,7 +75,10 @@ export async function open(starting) {
 }
 
 /** The same tests, named after the rule of the design (section 3) that they are about. */
-export const ofRule = (rule, test) => (name, ...rest) => test(`rule ${rule}: ${name}`, ...rest);
+export const ofRule =
+  (rule, test) =>
+  (name, ...rest) =>
+    test(`rule ${rule}: ${name}`, ...rest);
 
 /** One person with one browser. */
 export class Visitor {
@@ -76,7 +86,10 @@ export class Visitor {
   context;
   /** What pages wrote to the console as warning or error, and what nobody caught. */
   problems = [];
-  /** Requests to the API in the order in which the browser sent them, for example `POST /auth/session/refresh`. */
+  /**
+   * Requests to the API in the order in which the browser sent them, for example
+   * `POST /auth/session/refresh`.
+   */
   requests = [];
   #answers = [];
   #tabs = [];
@@ -88,11 +101,13 @@ export class Visitor {
     context.on("console", (message) => {
       // The browser's own line for every status from 400 up says nothing new.
       const isOfBrowser = message.text().startsWith("Failed to load resource");
-      if (["warning", "error"].includes(message.type()) && !isOfBrowser) this.problems.push(message.text());
+      if (["warning", "error"].includes(message.type()) && !isOfBrowser)
+        this.problems.push(message.text());
     });
     context.on("request", (request) => {
       const { origin, pathname } = new URL(request.url());
-      if (origin === server.origin && /^\/(api|auth)\//.test(pathname)) this.requests.push(`${request.method()} ${pathname}`);
+      if (origin === server.origin && /^\/(api|auth)\//.test(pathname))
+        this.requests.push(`${request.method()} ${pathname}`);
     });
     context.on("response", (response) => this.#answers.push(response));
   }
@@ -150,7 +165,9 @@ export class Visitor {
         ),
       ),
     );
-    return this.#answers.filter((_, index) => brought[index]).map((response) => new URL(response.url()).pathname);
+    return this.#answers
+      .filter((_, index) => brought[index])
+      .map((response) => new URL(response.url()).pathname);
   }
 
   /** Hands over what stands in the console, and so allows it. */
@@ -164,7 +181,10 @@ export class Visitor {
     const names = cookies.map(({ name }) => name);
     assert.equal(new Set(names).size, names.length, `a name twice: ${names}`);
     return Object.fromEntries(
-      cookies.map(({ name, httpOnly, sameSite, path }) => [name, `${httpOnly ? "HttpOnly " : ""}${sameSite} ${path}`]),
+      cookies.map(({ name, httpOnly, sameSite, path }) => [
+        name,
+        `${httpOnly ? "HttpOnly " : ""}${sameSite} ${path}`,
+      ]),
     );
   }
 

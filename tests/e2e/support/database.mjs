@@ -1,4 +1,5 @@
-// What an operator does to the database by hand, and what time does to it. Through Python, because Node 20 reads no SQLite.
+// Things that an operator does to the database by hand, and that time does to it. Through Python,
+// because Node 20 reads no SQLite.
 
 import { execFile } from "node:child_process";
 import { generateKeyPair } from "node:crypto";
@@ -23,24 +24,37 @@ async function change(file, statements) {
 
 /** The time of all sessions of this user is up. */
 export function expireSessions(file, userId) {
-  return change(file, [["UPDATE sessions SET expires_at = ? WHERE user_id = ?", [Date.now() - 1000, userId]]]);
+  return change(file, [
+    ["UPDATE sessions SET expires_at = ? WHERE user_id = ?", [Date.now() - 1000, userId]],
+  ]);
 }
 
 const HOUR = 3_600_000;
 
 /**
- * All keys grow old, and one that was published long enough ago takes their place: a `static` one as if somebody had made it, a `dynamic` one
- * as if the others had signed for long enough. The server has to be started again, or it reads them within half a minute.
+ * All keys grow old, and one that was published long enough ago takes their place: a `static` one
+ * as if somebody had made it, a `dynamic` one as if the others had signed for long enough. The
+ * server has to be started again, or it reads them within half a minute.
  * @param {"static" | "dynamic"} kind
  */
 export async function replaceKey(file, kind) {
-  const { privateKey } = await makeKeys("rsa", { modulusLength: 2048, privateKeyEncoding: { type: "pkcs8", format: "pem" } });
+  const { privateKey } = await makeKeys("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  });
   const madeAt = Date.now() - HOUR;
   await change(file, [
     ["UPDATE keys SET created_at = created_at - ? WHERE kind = ?", [24 * HOUR, kind]],
     // In all else like the one before it.
-    ["CREATE TEMP TABLE made AS SELECT * FROM keys WHERE kind = ? ORDER BY created_at DESC LIMIT 1", [kind]],
-    ["UPDATE made SET id = ?, created_at = ?, secret = ?", [`${kind[0]}-${madeAt}`, madeAt, privateKey]],
+    [
+      "CREATE TEMP TABLE made AS SELECT * FROM keys WHERE kind = ? ORDER BY created_at DESC " +
+        "LIMIT 1",
+      [kind],
+    ],
+    [
+      "UPDATE made SET id = ?, created_at = ?, secret = ?",
+      [`${kind[0]}-${madeAt}`, madeAt, privateKey],
+    ],
     ["INSERT INTO keys SELECT * FROM made", []],
   ]);
 }

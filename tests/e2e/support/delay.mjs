@@ -1,4 +1,5 @@
-// A proxy before the shop that lets everything take its time, and sees which anonymous sessions the server makes.
+// A proxy before the shop that lets everything take its time, and sees which anonymous sessions the
+// server makes.
 
 import { request as send, createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,7 +26,9 @@ export class SlowShop {
     const shop = new SlowShop();
     shop.#random = mulberry32(seed);
     shop.#server = await Server.start();
-    shop.#http = createServer((request, response) => void shop.#forward(request, response).catch(() => response.destroy()));
+    shop.#http = createServer(
+      (request, response) => void shop.#forward(request, response).catch(() => response.destroy()),
+    );
     await new Promise((done) => shop.#http.listen(0, "localhost", done));
     shop.origin = `http://localhost:${shop.#http.address().port}`;
     return shop;
@@ -55,9 +58,13 @@ export class SlowShop {
     if (response.destroyed) return;
     if (this.fails?.(request)) return void response.writeHead(502).end();
     const answer = await new Promise((done, fail) =>
-      send(this.#server.origin + url, { method, headers }, done).once("error", fail).end(body),
+      send(this.#server.origin + url, { method, headers }, done)
+        .once("error", fail)
+        .end(body),
     );
-    const cookies = (answer.headers["set-cookie"] ?? []).map((cookie) => /^sAnonymousToken=([^;]+)/.exec(cookie)?.[1]);
+    const cookies = (answer.headers["set-cookie"] ?? []).map(
+      (cookie) => /^sAnonymousToken=([^;]+)/.exec(cookie)?.[1],
+    );
     for (const token of [...cookies, answer.headers["st-anonymous-token"]]) {
       if (token) this.minted.push(decodeJwt(token).anonymousId);
     }

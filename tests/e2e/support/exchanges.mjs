@@ -1,4 +1,5 @@
-// A back end of few words for comparing XMLHttpRequest with and without the SDK: serves `pages/xhr.html` and the exchanges it talks about.
+// A back end of few words for comparing XMLHttpRequest with and without the SDK: serves
+// `pages/xhr.html` and the exchanges it talks about.
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -32,8 +33,10 @@ const EXCHANGES = {
   json: (response) => response.setHeader("content-type", "application/json").end('{"a":[1,"ä"]}'),
   "not-json": (response) => response.setHeader("content-type", "application/json").end("{"),
   xml: (response) => response.setHeader("content-type", "text/xml").end("<a><b/></a>"),
-  html: (response) => response.setHeader("content-type", "text/html").end("<!doctype html><p>Hello"),
-  latin: (response) => response.setHeader("content-type", "text/plain; charset=utf-8").end(Buffer.from([0xe4, 0x21])),
+  html: (response) =>
+    response.setHeader("content-type", "text/html").end("<!doctype html><p>Hello"),
+  latin: (response) =>
+    response.setHeader("content-type", "text/plain; charset=utf-8").end(Buffer.from([0xe4, 0x21])),
   large: (response) => response.setHeader("content-length", LARGE.length).end(LARGE),
   slow(response) {
     response.write("first ");
@@ -59,7 +62,10 @@ export class Exchanges {
 
   static async start() {
     const exchanges = new Exchanges();
-    const server = createServer((request, response) => void exchanges.#answer(request, response).catch(() => response.destroy()));
+    const server = createServer(
+      (request, response) =>
+        void exchanges.#answer(request, response).catch(() => response.destroy()),
+    );
     exchanges.#server = server;
     await new Promise((done) => server.listen(0, "0.0.0.0", done));
     exchanges.origin = `http://localhost:${server.address().port}`;
@@ -73,22 +79,28 @@ export class Exchanges {
 
   async #answer(request, response) {
     const { pathname } = new URL(request.url, this.origin);
-    if (pathname === "/passerby.js") return void response.setHeader("content-type", "text/javascript").end(SDK);
+    if (pathname === "/passerby.js")
+      return void response.setHeader("content-type", "text/javascript").end(SDK);
     const file = FILES[pathname];
     if (file) return void response.setHeader("content-type", file[0]).end(await readFile(file[1]));
     request.body = Buffer.concat(await request.toArray());
     this.calls.push(`${request.method} ${pathname}`);
     const cookies = request.headers.cookie ?? "";
-    if (pathname === "/auth/session/refresh") setTimeout(() => this.#refresh(cookies, response), REFRESH_TIME);
-    else if (/access=old/.test(cookies)) response.writeHead(401).end('{"message":"try refresh token"}');
+    if (pathname === "/auth/session/refresh")
+      setTimeout(() => this.#refresh(cookies, response), REFRESH_TIME);
+    else if (/access=old/.test(cookies))
+      response.writeHead(401).end('{"message":"try refresh token"}');
     else (EXCHANGES[pathname.slice(3)] ?? nothing)(response, request);
   }
 
   #refresh(cookies, response) {
-    if (!/access=/.test(cookies)) return void response.writeHead(401).end('{"message":"unauthorised"}');
+    if (!/access=/.test(cookies))
+      return void response.writeHead(401).end('{"message":"unauthorised"}');
     const now = Math.floor(Date.now() / 1000);
     const up = { sessionHandle: "s1", iat: now, exp: now + 3600, turn: this.#refreshes++ };
-    const token = Buffer.from(JSON.stringify({ uid: "ada", ate: up.exp * 1000, up })).toString("base64");
+    const token = Buffer.from(JSON.stringify({ uid: "ada", ate: up.exp * 1000, up })).toString(
+      "base64",
+    );
     response.writeHead(200, { "front-token": token, "set-cookie": "access=new; Path=/" }).end("{}");
   }
 }

@@ -29,7 +29,10 @@ export class Tab {
 
   post(path, body) {
     const headers = { "content-type": "application/json" };
-    return this.fetch(path, { method: "POST", ...(body && { headers, body: JSON.stringify(body) }) });
+    return this.fetch(path, {
+      method: "POST",
+      ...(body && { headers, body: JSON.stringify(body) }),
+    });
   }
 
   /** So many requests that start in the same moment. */
@@ -56,7 +59,11 @@ export class Tab {
 
   /** The events so far, in order, each with what an app learns inside of the callback. */
   events() {
-    return this.run(() => Promise.all(harness.events.map(async (event) => ({ ...event, answers: await event.answers }))));
+    return this.run(() =>
+      Promise.all(
+        harness.events.map(async (event) => ({ ...event, answers: await event.answers })),
+      ),
+    );
   }
 
   /** Their names alone, such as `UNAUTHORISED(true)`. */
@@ -80,7 +87,9 @@ export class Tab {
   }
 }
 
-/** An event with what the app has to learn inside of its callback: the visitor is anonymous already. */
+/**
+ * An event with what the app has to learn inside of its callback: the visitor is anonymous already.
+ */
 export const heardByGuest = (name, anonymousId) => ({
   name,
   state: "anonymous",

@@ -1,9 +1,11 @@
-// A second back end, on a port of its own: writes down what arrives, and can ask for a refresh before it answers.
+// A second back end, on a port of its own: writes down what arrives, and can ask for a refresh
+// before it answers.
 
 import { createServer } from "node:http";
 
 /**
- * @param {string} host `localhost` belongs to the shop's session, as any port of the API's host does; `127.0.0.1` is a stranger's.
+ * @param {string} host `localhost` belongs to the shop's session, as any port of the API's host
+ *   does; `127.0.0.1` is a stranger's.
  */
 export async function record(t, host) {
   const requests = [];
@@ -12,9 +14,11 @@ export async function record(t, host) {
     const body = Buffer.concat(await request.toArray());
     const { method, url, headers } = request;
     requests.push({ method, url, headers, body: body.toString() });
-    for (const [name, value] of Object.entries(cors(host, headers))) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(cors(host, headers)))
+      response.setHeader(name, value);
     if (method === "OPTIONS") response.writeHead(204).end();
-    else if (recorder.refusals-- > 0) response.writeHead(401).end('{"message":"try refresh token"}');
+    else if (recorder.refusals-- > 0)
+      response.writeHead(401).end('{"message":"try refresh token"}');
     else response.writeHead(200).end(body);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));

@@ -7,6 +7,11 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 
 /** @param {string} [entry] of `pkg/dist` */
 export function bundle(entry = "index.js") {
-  const { outputFiles } = buildSync({ entryPoints: [join(ROOT, "pkg/dist", entry)], bundle: true, format: "esm", write: false });
+  const { outputFiles } = buildSync({
+    entryPoints: [join(ROOT, "pkg/dist", entry)],
+    bundle: true,
+    format: "esm",
+    write: false,
+  });
   return outputFiles[0].text;
 }

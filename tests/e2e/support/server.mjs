@@ -1,4 +1,5 @@
-// The demo's server as a process of its own: temporary database, free port, and a web folder with the shop and a bare test page.
+// The demo's server as a process of its own: temporary database, free port, and a web folder with
+// the shop and a bare test page.
 
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
@@ -12,7 +13,10 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const PROGRAM = process.env.PASSERBY_SERVER ?? join(ROOT, "target/debug/passerby-www");
 const WEB = process.env.PASSERBY_WEB ?? join(ROOT, "www/web/dist");
 
-/** What was started and made, and is not gone yet: nothing is left behind. @type {Set<import("node:child_process").ChildProcess>} */
+/**
+ * Everything that was started and made, and is not gone yet: nothing is left behind.
+ * @type {Set<import("node:child_process").ChildProcess>}
+ */
 const running = new Set();
 /** @type {Set<string>} */
 const folders = new Set();
@@ -23,8 +27,13 @@ process.on("exit", () => {
 
 /**
  * Validity in seconds; a limit of new sessions goes by `X-Forwarded-For`.
- * @typedef {{ accessTokenValidity?: number, mintForNavigations?: boolean, mintLimit?: number, noAnonymousSessions?: boolean,
- *   antiCsrfTokens?: boolean }} ServerOptions
+ * @typedef {{
+ *   accessTokenValidity?: number,
+ *   mintForNavigations?: boolean,
+ *   mintLimit?: number,
+ *   noAnonymousSessions?: boolean,
+ *   antiCsrfTokens?: boolean,
+ * }} ServerOptions
  */
 
 export class Server {
@@ -57,12 +66,28 @@ export class Server {
     return server;
   }
 
-  /** Starts, or starts again: on the same port, with the same database, and other options where some are given. */
+  /**
+   * Starts, or starts again: on the same port, with the same database, and other options where some
+   * are given.
+   */
   async start(changed = {}) {
     this.#options = { ...this.#options, ...changed };
     const folder = this.#folder;
-    const options = ["--port", this.#port, "--database", this.database, "--web", join(folder, "web")];
-    const { accessTokenValidity, mintForNavigations, mintLimit, noAnonymousSessions, antiCsrfTokens } = this.#options;
+    const options = [
+      "--port",
+      this.#port,
+      "--database",
+      this.database,
+      "--web",
+      join(folder, "web"),
+    ];
+    const {
+      accessTokenValidity,
+      mintForNavigations,
+      mintLimit,
+      noAnonymousSessions,
+      antiCsrfTokens,
+    } = this.#options;
     if (accessTokenValidity) options.push("--access-token-validity", accessTokenValidity);
     if (mintForNavigations) options.push("--mint-for-navigations");
     if (mintLimit !== undefined) options.push("--mint-limit", mintLimit);
@@ -76,7 +101,9 @@ export class Server {
     child.stderr.on("data", (text) => (complaints += text));
     const line = await new Promise((done, fail) => {
       createInterface(child.stdout).once("line", done);
-      child.once("error", (cause) => fail(new Error(`${PROGRAM} does not start; run \`cargo xtask test e2e\``, { cause })));
+      child.once("error", (cause) =>
+        fail(new Error(`${PROGRAM} does not start; run \`cargo xtask test e2e\``, { cause })),
+      );
       child.once("exit", (code) => fail(new Error(`${PROGRAM} ended with ${code}: ${complaints}`)));
     });
     this.origin = /^listening on (\S+)$/.exec(line)[1];

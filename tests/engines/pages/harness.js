@@ -4,7 +4,11 @@
 export function harnessOf(sdk, options) {
   const passerby = { ...sdk, ...sdk.default };
   const events = [];
-  passerby.init({ apiDomain: location.origin, onHandleEvent: ({ action }) => events.push({ name: action }), ...options });
+  passerby.init({
+    apiDomain: location.origin,
+    onHandleEvent: ({ action }) => events.push({ name: action }),
+    ...options,
+  });
   const request = async (...values) => {
     const response = await fetch(...values);
     const text = await response.text();

@@ -8,5 +8,9 @@ const code = (run) => {
     return error.code ?? String(error);
   }
 };
-const seen = { code: code(() => passerby.init({ apiDomain: location.origin })), state: passerby.getSnapshot().state, isUntouched: fetch === native };
+const seen = {
+  code: code(() => passerby.init({ apiDomain: location.origin })),
+  state: passerby.getSnapshot().state,
+  isUntouched: fetch === native,
+};
 addEventListener("message", ({ source }) => source.postMessage(seen));

@@ -1,4 +1,5 @@
-// Before everything else: writes down what goes wrong, and takes away what this browser is not to have.
+// Before everything else: writes down what goes wrong, and takes away what this browser is not to
+// have.
 
 const problems = (window.problems = []);
 for (const level of ["warn", "error"]) {
@@ -9,7 +10,9 @@ for (const level of ["warn", "error"]) {
   };
 }
 addEventListener("error", (event) => problems.push(`uncaught: ${event.message}`));
-addEventListener("unhandledrejection", (event) => problems.push(`unhandled: ${event.reason && event.reason.stack ? event.reason + event.reason.stack : event.reason}`));
+addEventListener("unhandledrejection", ({ reason }) =>
+  problems.push(`unhandled: ${reason && reason.stack ? reason + reason.stack : reason}`),
+);
 
 const denied = () => {
   throw new DOMException("The operation is insecure.", "SecurityError");
@@ -34,7 +37,10 @@ const take = {
     const large = new WeakSet();
     const { compile, instantiate } = WebAssembly;
     const refuse = (what) => {
-      throw new RangeError(`WebAssembly.${what} is disallowed on the main thread, if the buffer size is larger than 4KB.`);
+      throw new RangeError(
+        `WebAssembly.${what} is disallowed on the main thread, if the buffer size is larger ` +
+          "than 4KB.",
+      );
     };
     WebAssembly.Module = class extends Module {
       constructor(bytes) {
@@ -61,10 +67,13 @@ const take = {
   // As a content security policy does, in engines that do not enforce one on tests.
   wasm: () => {
     const refuse = function () {
-      throw new WebAssembly.CompileError("WebAssembly.Module(): Wasm code generation disallowed by embedder");
+      throw new WebAssembly.CompileError(
+        "WebAssembly.Module(): Wasm code generation disallowed by embedder",
+      );
     };
     WebAssembly.Module = refuse;
     WebAssembly.compile = WebAssembly.instantiate = async () => refuse();
   },
 };
-for (const what of new URLSearchParams(location.search).get("without")?.split(",") ?? []) if (what) take[what]();
+for (const what of new URLSearchParams(location.search).get("without")?.split(",") ?? [])
+  if (what) take[what]();

@@ -1,4 +1,5 @@
-// A browser and what drives it, which now and then stops answering by no fault of ours. What failed for that is tried once more, with another.
+// A browser and what drives it, which now and then stops answering by no fault of ours. A flow that
+// failed for that is tried once more, with another.
 
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -8,7 +9,13 @@ const PATIENCE = 5000;
 /** The driver's own failure, or one while it does not answer. */
 export class DriverFault extends Error {}
 
-/** Rejects after that many milliseconds. @template T @param {Promise<T>} work @param {number} limit @returns {Promise<T>} */
+/**
+ * Rejects after that many milliseconds.
+ * @template T
+ * @param {Promise<T>} work
+ * @param {number} limit
+ * @returns {Promise<T>}
+ */
 export function within(work, limit) {
   const end = new AbortController();
   const late = delay(limit, undefined, end).then(() => {
@@ -28,7 +35,11 @@ export class Driver {
   /** @type {any} */
   browser;
 
-  /** @param {() => Promise<any>} launch @param {number} limit milliseconds for one try @param {(text: string) => void} [say] */
+  /**
+   * @param {() => Promise<any>} launch
+   * @param {number} limit milliseconds for one try
+   * @param {(text: string) => void} [say]
+   */
   constructor(launch, limit, say = (text) => process.stdout.write(`# ${text}\n`)) {
     this.#launch = launch;
     this.#limit = limit;
@@ -36,9 +47,12 @@ export class Driver {
   }
 
   /**
-   * Calls `act` with a browser that was used before or not, and once more, with a new one, if the driver has failed.
-   * @template T @param {string} title @param {(browser: any) => Promise<T>} act @param {() => Promise<unknown>[]} questions
-   * to the pages, for which any answer will do
+   * Calls `act` with a browser that was used before or not, and once more, with a new one, if the
+   * driver has failed.
+   * @template T
+   * @param {string} title
+   * @param {(browser: any) => Promise<T>} act
+   * @param {() => Promise<unknown>[]} questions to the pages, for which any answer will do
    */
   async run(title, act, questions) {
     const once = async () => {
@@ -61,10 +75,14 @@ export class Driver {
 
   /** @param {unknown} error @param {() => Promise<unknown>[]} questions */
   async #hasFailed(error, questions) {
-    const isFault = (/** @type {unknown} */ error) => error instanceof DriverFault || this.browser?.isConnected?.() === false;
+    const isFault = (/** @type {unknown} */ error) =>
+      error instanceof DriverFault || this.browser?.isConnected?.() === false;
     if (isFault(error)) return true;
     const answers = within(Promise.allSettled(questions()), PATIENCE);
-    return answers.then((all) => all.some(({ reason }) => isFault(reason)), () => true);
+    return answers.then(
+      (all) => all.some(({ reason }) => isFault(reason)),
+      () => true,
+    );
   }
 
   async close() {

@@ -14,6 +14,10 @@ export const ENGINES = {
       ignoreDefaultArgs: ["--disable-back-forward-cache"],
     }),
   // By WebDriver BiDi, which the browser as it is distributed speaks.
-  firefox: () => firefox.launch({ channel: "moz-firefox", executablePath: process.env.PASSERBY_FIREFOX ?? "/usr/bin/firefox-esr" }),
+  firefox: () =>
+    firefox.launch({
+      channel: "moz-firefox",
+      executablePath: process.env.PASSERBY_FIREFOX ?? "/usr/bin/firefox-esr",
+    }),
   webkit: launchWebKit,
 };

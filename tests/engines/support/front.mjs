@@ -1,4 +1,5 @@
-// One origin for the pages here and the demo's server behind them. It writes down what arrives, in words that hold for every browser.
+// One origin for the pages here and the demo's server behind them. It writes down what arrives, in
+// words that hold for every browser.
 
 import { readFile } from "node:fs/promises";
 import { createServer, request as send } from "node:http";
@@ -37,7 +38,9 @@ export class Front {
   static async start() {
     const front = new Front();
     front.#server = await Server.start();
-    front.#http = createServer((request, response) => void front.#answer(request, response).catch(() => response.destroy()));
+    front.#http = createServer(
+      (request, response) => void front.#answer(request, response).catch(() => response.destroy()),
+    );
     await new Promise((done) => front.#http.listen(0, "0.0.0.0", done));
     front.origin = `http://localhost:${front.#http.address().port}`;
     return front;
@@ -50,7 +53,13 @@ export class Front {
 
   /** For the next visitor, as if nothing had been. */
   async reset() {
-    Object.assign(this, { refusals: 0, refreshTime: 0, refusedWith: undefined, lost: undefined, policy: undefined });
+    Object.assign(this, {
+      refusals: 0,
+      refreshTime: 0,
+      refusedWith: undefined,
+      lost: undefined,
+      policy: undefined,
+    });
     this.requests.splice(0);
     this.#held = new Promise((done) => (this.release = done));
     this.result = new Promise((done) => (this.#tell = done));
@@ -66,21 +75,33 @@ export class Front {
     const { pathname, searchParams } = new URL(url, this.origin);
     const body = Buffer.concat(await request.toArray());
     if (/^\/(api|auth)\//.test(pathname)) this.requests.push(`${method} ${pathname}`);
-    if (pathname === "/result") return void this.#tell(JSON.parse(body), response.writeHead(204).end());
+    if (pathname === "/result")
+      return void this.#tell(JSON.parse(body), response.writeHead(204).end());
     if (pathname === "/api/echo") return this.#echo(request, response, body, searchParams);
     // It begins, and never ends.
-    if (pathname === "/api/endless") return void response.writeHead(403, { "content-type": "application/problem+json" }).write('{"title":');
+    if (pathname === "/api/endless")
+      return void response
+        .writeHead(403, { "content-type": "application/problem+json" })
+        .write('{"title":');
     const file = /^\/(pages|dist)\/([\w./-]+)$/.exec(pathname);
     if (file && !file[2].includes("..")) {
       if (searchParams.has("held")) await this.#held;
       if (this.lost && pathname.endsWith(this.lost)) return void response.writeHead(404).end();
-      const content = await readFile(join(file[1] === "pages" ? PAGES : join(ROOT, "pkg/dist"), file[2]));
-      const policy = extname(pathname) === ".html" && this.policy && { "content-security-policy": this.policy };
-      return void response.writeHead(200, { "content-type": TYPES[extname(pathname)], ...policy }).end(content);
+      const content = await readFile(
+        join(file[1] === "pages" ? PAGES : join(ROOT, "pkg/dist"), file[2]),
+      );
+      const policy = extname(pathname) === ".html" &&
+        this.policy && { "content-security-policy": this.policy };
+      return void response
+        .writeHead(200, { "content-type": TYPES[extname(pathname)], ...policy })
+        .end(content);
     }
     if (pathname === "/auth/session/refresh") {
       await delay(this.refreshTime);
-      if (this.refusedWith) return void response.writeHead(this.refusedWith, { "content-type": "application/json" }).end('{"message":"later"}');
+      if (this.refusedWith)
+        return void response
+          .writeHead(this.refusedWith, { "content-type": "application/json" })
+          .end('{"message":"later"}');
     }
     const { port } = new URL(this.#server.origin);
     const onward = send({ host: "localhost", port, method, path: url, headers }, (answer) => {
@@ -95,17 +116,31 @@ export class Front {
   async #echo({ method, headers }, response, body, query) {
     // A sandboxed frame is of another site than its own server.
     if (headers.origin === "null") {
-      response.setHeader("access-control-allow-origin", "null").setHeader("access-control-allow-credentials", "true");
-      response.setHeader("access-control-allow-headers", "rid, st-auth-mode, st-anonymous-mode, anti-csrf, content-type");
+      response
+        .setHeader("access-control-allow-origin", "null")
+        .setHeader("access-control-allow-credentials", "true");
+      response.setHeader(
+        "access-control-allow-headers",
+        "rid, st-auth-mode, st-anonymous-mode, anti-csrf, content-type",
+      );
       if (method === "OPTIONS") return void response.writeHead(204).end();
     }
     if (this.refusals > 0) {
       this.refusals--;
-      return void response.writeHead(401, { "content-type": "application/json", "x-of": "refusal" }).end('{"message":"try refresh token"}');
+      return void response
+        .writeHead(401, { "content-type": "application/json", "x-of": "refusal" })
+        .end('{"message":"try refresh token"}');
     }
     await delay(Number(query.get("after") ?? 0));
     const type = query.get("type") ?? "application/json";
-    const text = query.has("large") ? LARGE : JSON.stringify({ method, type: headers["content-type"], body: body.toString("latin1"), length: body.length });
+    const text = query.has("large")
+      ? LARGE
+      : JSON.stringify({
+          method,
+          type: headers["content-type"],
+          body: body.toString("latin1"),
+          length: body.length,
+        });
     response.writeHead(200, { "content-type": type, "x-total-count": "42" }).end(text);
   }
 }

@@ -13,7 +13,11 @@ const LIMIT = 45_000;
 const TIMEOUT = 120_000;
 
 /**
- * @typedef {{ name: string, run(visitor: Visitor): Promise<void>, except?: { [engine in keyof typeof ENGINES]?: string } }} Flow
+ * @typedef {{
+ *   name: string,
+ *   run(visitor: Visitor): Promise<void>,
+ *   except?: { [engine in keyof typeof ENGINES]?: string },
+ * }} Flow
  * @param {keyof typeof ENGINES} name of the engine @param {Flow[]} flows
  */
 export async function runIn(name, flows) {
@@ -39,7 +43,9 @@ export async function runIn(name, flows) {
         await run(visitor);
         assert.deepEqual(await visitor.problems(), [], "nothing is left in the console");
       };
-      await driver.run(`${name}: ${title}`, act, () => (visitor ? visitor.questions() : [Promise.reject(new DriverFault("no context"))]));
+      await driver.run(`${name}: ${title}`, act, () =>
+        visitor ? visitor.questions() : [Promise.reject(new DriverFault("no context"))],
+      );
     });
   }
   test(`${name}: version`, () => assert.match(String(version), /\d/));

@@ -1,4 +1,5 @@
-// XMLHttpRequest with the SDK beside XMLHttpRequest without: whatever the caller does, it sees the same.
+// XMLHttpRequest with the SDK beside XMLHttpRequest without: whatever the caller does, it sees the
+// same.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
@@ -22,8 +23,12 @@ const MODES = {
 const EXCEPTIONS = {
   none: {},
   unknown: {
-    // The body goes when the answer to the question is there; its `loadstart` would have to know the length.
-    "upload with progress": (trace) => ({ ...trace, log: trace.log.filter(([entry]) => entry !== "script over") }),
+    // The body goes when the answer to the question is there; its `loadstart` would have to know
+    // the length.
+    "upload with progress": (trace) => ({
+      ...trace,
+      log: trace.log.filter(([entry]) => entry !== "script over"),
+    }),
   },
   expired: {
     // Passed through: nothing can be waited for.
@@ -34,7 +39,8 @@ const EXCEPTIONS = {
 
 /**
  * @param {keyof typeof ENGINES} engine
- * @param {{ [mode in keyof typeof MODES]?: string[] }} [others] scripts of which this browser shows another order, or more than events
+ * @param {{ [mode in keyof typeof MODES]?: string[] }} [others] scripts of which this browser shows
+ *   another order, or more than events
  * @param {(trace: any) => any} [comparable] what is the same in this browser
  */
 export async function compareTraces(engine, others = {}, comparable = (trace) => trace) {
@@ -69,7 +75,7 @@ export async function compareTraces(engine, others = {}, comparable = (trace) =>
         const todo = await pages[0].evaluate(() => names);
         const all = Object.fromEntries(todo.map((name) => [name, undefined]));
         const work = async (page, host) => {
-          for (let name; (name = todo.shift()); ) {
+          for (let name; (name = todo.shift());) {
             const trace = await page.evaluate(([name, mode]) => run(name, mode), [name, mode]);
             all[name] = JSON.parse(JSON.stringify(trace).replaceAll(host, "host"));
           }

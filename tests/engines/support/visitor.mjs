@@ -17,7 +17,8 @@ export class Visitor {
 
   /**
    * A new tab with the page of these tests, and the SDK started with these options.
-   * @param {object} [options] @param {string[]} [without] what this browser lacks, by the names in `pages/watch.js`
+   * @param {object} [options]
+   * @param {string[]} [without] what this browser lacks, by the names in `pages/watch.js`
    */
   async tab(options, without = [], path = "/pages/engine.html") {
     const tab = new Tab(await this.context.newPage());
@@ -64,7 +65,9 @@ export class Visitor {
 
   /** What no page should have: warnings, errors, and what nobody caught. */
   async problems() {
-    const all = await Promise.all(this.#tabs.map((tab) => tab.run(() => window.problems ?? []).catch(() => [])));
+    const all = await Promise.all(
+      this.#tabs.map((tab) => tab.run(() => window.problems ?? []).catch(() => [])),
+    );
     return all.flat();
   }
 

@@ -1,4 +1,5 @@
-// WebKit, which Playwright drives only as a build of its own: the W3C protocol, behind as much of Playwright's interface as flows use.
+// WebKit, which Playwright drives only as a build of its own: the W3C protocol, behind as much of
+// Playwright's interface as flows use.
 
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
@@ -6,13 +7,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DriverFault } from "./driver.mjs";
 
 const DRIVER = process.env.PASSERBY_WEBKIT_DRIVER ?? "/usr/bin/WebKitWebDriver";
-const BROWSER = process.env.PASSERBY_WEBKIT ?? "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
+const BROWSER =
+  process.env.PASSERBY_WEBKIT ?? "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
 const WAIT_TIMEOUT = 10_000;
 const LIMIT = 20_000;
 /** Of the protocol: what no page brings about. */
 const DRIVER_ERRORS = ["timeout", "session not created", "invalid session id"];
 
-/** Ended with this process, if not before. @type {Set<import("node:child_process").ChildProcess>} */
+/**
+ * Ended with this process, if not before.
+ * @type {Set<import("node:child_process").ChildProcess>}
+ */
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
@@ -24,9 +29,14 @@ function start(program, args, options) {
 }
 
 export async function launch() {
-  // Finds a free display, and says which. Each time that its last window closes it would begin anew, and a browser that starts at that moment
-  // finds no display and ends, which the driver does not notice.
-  const display = start("Xvfb", ["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"], { stdio: ["ignore", "pipe", "ignore"] });
+  // Finds a free display, and says which. Each time that its last window closes it would begin
+  // anew, and a browser that starts at that moment finds no display and ends, which the driver does
+  // not notice.
+  const display = start(
+    "Xvfb",
+    ["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"],
+    { stdio: ["ignore", "pipe", "ignore"] },
+  );
   const number = await new Promise((done, fail) => {
     display.once("error", fail);
     display.stdout.once("data", (text) => done(`${text}`.trim()));
@@ -42,7 +52,13 @@ export async function launch() {
   const driver = start(DRIVER, [`--port=${port}`], { env, stdio: "ignore" });
   const url = `http://127.0.0.1:${port}`;
   for (let attempt = 0; ; attempt++) {
-    if (await fetch(`${url}/status`).then((answer) => answer.ok, () => false)) break;
+    if (
+      await fetch(`${url}/status`).then(
+        (answer) => answer.ok,
+        () => false,
+      )
+    )
+      break;
     if (attempt === 100) throw new DriverFault(`${DRIVER} does not start`);
     await delay(50);
   }
@@ -61,7 +77,11 @@ async function command(method, url, body) {
   const what = `${method} ${url.replace(/.*session\/[^/]*/, "")}`;
   let answer, value;
   try {
-    answer = await fetch(url, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(LIMIT) });
+    answer = await fetch(url, {
+      method,
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.timeout(LIMIT),
+    });
     ({ value } = await answer.json());
   } catch (cause) {
     throw new DriverFault(`${what}: ${cause}`, { cause });
@@ -88,8 +108,12 @@ class Browser {
 
   /** A session has a profile of its own. The driver has one at a time. */
   async newContext({ baseURL }) {
-    const capabilities = { alwaysMatch: { "webkitgtk:browserOptions": { binary: BROWSER, args: ["--automation"] } } };
-    const { sessionId, capabilities: has } = await command("POST", `${this.#url}/session`, { capabilities });
+    const capabilities = {
+      alwaysMatch: { "webkitgtk:browserOptions": { binary: BROWSER, args: ["--automation"] } },
+    };
+    const { sessionId, capabilities: has } = await command("POST", `${this.#url}/session`, {
+      capabilities,
+    });
     this.#version = has.browserVersion;
     return new Context(`${this.#url}/session/${sessionId}`, baseURL);
   }
@@ -135,7 +159,13 @@ class Context {
   /** Those that a page at the root sees; the driver shows them by page. */
   async cookies() {
     const cookies = await this.send(undefined, "GET", "/cookie");
-    return cookies.map(({ name, value, httpOnly, sameSite, path }) => ({ name, value, httpOnly, sameSite, path }));
+    return cookies.map(({ name, value, httpOnly, sameSite, path }) => ({
+      name,
+      value,
+      httpOnly,
+      sameSite,
+      path,
+    }));
   }
 
   clearCookies({ name }) {
@@ -188,18 +218,28 @@ class Page {
     await this.#execute(
       `((run, id, text) => {
         const call = (window[id] = {});
-        const value = JSON.parse(text, (_, item) => (item && item.isUndefined === true ? undefined : item));
+        const value = JSON.parse(text, (_, item) =>
+          item && item.isUndefined === true ? undefined : item,
+        );
+        const end = (result) => (call.result = JSON.stringify(result));
         (async () => run(value))().then(
-          (value) => (call.result = JSON.stringify({ value: value === undefined ? null : value, isThere: value !== undefined })),
-          (error) => (call.result = JSON.stringify({ error: error && error.stack ? error + "\\n" + error.stack : String(error) })),
+          (value) =>
+            end({ value: value === undefined ? null : value, isThere: value !== undefined }),
+          (error) =>
+            end({ error: error && error.stack ? error + "\\n" + error.stack : String(error) }),
         );
       })(${run}, ...arguments)`,
       id,
-      JSON.stringify(value === undefined ? UNDEFINED : value, (_, item) => (item === undefined ? UNDEFINED : item)),
+      JSON.stringify(value === undefined ? UNDEFINED : value, (_, item) =>
+        item === undefined ? UNDEFINED : item,
+      ),
     );
     for (const end = Date.now() + LIMIT; Date.now() < end; await delay(5)) {
       const result = await this.#execute(
-        `const call = window[arguments[0]]; if (!call) return "gone"; if (call.result) delete window[arguments[0]]; return call.result || null;`,
+        `const call = window[arguments[0]];
+        if (!call) return "gone";
+        if (call.result) delete window[arguments[0]];
+        return call.result || null;`,
         id,
       );
       if (result === "gone") throw new Error("the page is gone");

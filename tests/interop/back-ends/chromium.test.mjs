@@ -1,6 +1,7 @@
-// Our SDK in Chromium against a SuperTokens back end on the session core: pages on one port, the API on another, and an endpoint for
-// anonymous sessions. Started by `server/tests/interop.rs` with API (the back end's address), WEBSITE (where pages are to come from),
-// LIFE (of access tokens, in seconds) and MODES (`cookie`, `header`, or both with a comma).
+// Our SDK in Chromium against a SuperTokens back end on the session core: pages on one port, the
+// API on another, and an endpoint for anonymous sessions. Started by `server/tests/interop.rs` with
+// API (the back end's address), WEBSITE (where pages are to come from), LIFE (of access tokens, in
+// seconds) and MODES (`cookie`, `header`, or both with a comma).
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -45,7 +46,8 @@ class App {
     const app = new App();
     visitor.context.on("request", (request) => {
       const { origin, pathname } = new URL(request.url());
-      if (origin === API && request.method() !== "OPTIONS") app.#calls.push(`${request.method()} ${pathname}`);
+      if (origin === API && request.method() !== "OPTIONS")
+        app.#calls.push(`${request.method()} ${pathname}`);
     });
     app.#tab = await visitor.tab({
       apiDomain: API,
@@ -70,11 +72,15 @@ class App {
   ask = (name) => this.#tab.call(name);
   snapshot = () => this.#tab.snapshot();
 
-  /** Since the last time, without those of a refresh, which a slow machine may need at any moment. */
+  /**
+   * Since the last time, without those of a refresh, which a slow machine may need at any moment.
+   */
   async events() {
     const events = await this.#tab.events();
     await this.#tab.forgetEvents();
-    return events.filter(({ name }) => !["ACCESS_TOKEN_PAYLOAD_UPDATED", "REFRESH_SESSION"].includes(name));
+    return events.filter(
+      ({ name }) => !["ACCESS_TOKEN_PAYLOAD_UPDATED", "REFRESH_SESSION"].includes(name),
+    );
   }
 
   async eventNames() {
@@ -95,8 +101,14 @@ class App {
 
   /** The visitor is a guest again, with the id of the first visit, and learned it like this. */
   async isGuestAgain(...names) {
-    assert.deepEqual(await this.events(), names.map((name) => heardByGuest(name, this.anonymousId)));
-    assert.deepEqual(await this.get("/any").then(({ body }) => body), { kind: "anonymous", anonymousId: this.anonymousId });
+    assert.deepEqual(
+      await this.events(),
+      names.map((name) => heardByGuest(name, this.anonymousId)),
+    );
+    assert.deepEqual(await this.get("/any").then(({ body }) => body), {
+      kind: "anonymous",
+      anonymousId: this.anonymousId,
+    });
     assert.deepEqual(await this.ask("isAnonymous"), { value: true });
     assert.deepEqual(await this.ask("getUserId"), { value: `G-${this.anonymousId}` });
   }
@@ -105,12 +117,22 @@ class App {
 /** Somebody who is not the browser: an administrator, or a thief. */
 const elsewhere = async (path, body, headers) => {
   const method = body ? "POST" : "GET";
-  const response = await fetch(API + path, { method, headers: { "content-type": "application/json", ...headers }, body: body && JSON.stringify(body) });
+  const response = await fetch(API + path, {
+    method,
+    headers: { "content-type": "application/json", ...headers },
+    body: body && JSON.stringify(body),
+  });
   return { status: response.status, body: await response.json() };
 };
 
 for (const mode of MODES) {
-  const session = (name, run) => test(`${mode} mode: ${name}`, async (visitor) => run(await App.visit(visitor, mode), visitor), {}, TIMEOUT);
+  const session = (name, run) =>
+    test(
+      `${mode} mode: ${name}`,
+      async (visitor) => run(await App.visit(visitor, mode), visitor),
+      {},
+      TIMEOUT,
+    );
 
   session("a guest, a customer, and a guest again after signing out", async (app) => {
     assert.deepEqual(await app.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
@@ -122,7 +144,11 @@ for (const mode of MODES) {
     assert.deepEqual(await app.eventNames(), ["SESSION_CREATED"]);
     const { body } = await app.get("/me");
     assert.deepEqual([body.user, body.handle, body.payload.role], ["ada", app.handle, "botanist"]);
-    assert.equal(body.payload.anonymousId, app.anonymousId, "the back end learned whose guest this was");
+    assert.equal(
+      body.payload.anonymousId,
+      app.anonymousId,
+      "the back end learned whose guest this was",
+    );
     assert.deepEqual((await app.get("/any")).body, { kind: "user", user: "ada" });
     assert.deepEqual(await app.ask("getUserId"), { value: "ada" });
     assert.deepEqual(await app.ask("getAnonymousId"), { value: app.anonymousId });
@@ -138,61 +164,78 @@ for (const mode of MODES) {
     await app.signIn("grace");
     await app.expire();
     const answers = await app.getAll(5, "/me");
-    assert.deepEqual([...new Set(answers.map(({ status, body }) => `${status} ${body.user}`))], ["200 grace"]);
+    assert.deepEqual(
+      [...new Set(answers.map(({ status, body }) => `${status} ${body.user}`))],
+      ["200 grace"],
+    );
     assert.equal(app.takeCalls().filter((call) => call === "POST /auth/session/refresh").length, 1);
     assert.equal((await app.eventNames()).filter((name) => name === "REFRESH_SESSION").length, 1);
     assert.equal((await app.get("/checked")).status, 200, "the database knows the token's session");
   });
 
-  session("a payload that the back end changes arrives: at once, or with the next refresh", async (app) => {
-    await app.signIn("hedy", { payload: { role: "actress", stage: 1 } });
-    await app.events();
-    const merged = await app.post("/merge", { role: null, patents: ["radio"] });
-    assert.equal(merged.status, 200);
-    assert.ok((await app.eventNames()).includes("ACCESS_TOKEN_PAYLOAD_UPDATED"));
-    const payload = async () => (await app.ask("getAccessTokenPayloadSecurely")).value;
-    const { role, patents, anonymousId } = await payload();
-    assert.deepEqual([role, patents, anonymousId], [undefined, ["radio"], app.anonymousId]);
+  session(
+    "a payload that the back end changes arrives: at once, or with the next refresh",
+    async (app) => {
+      await app.signIn("hedy", { payload: { role: "actress", stage: 1 } });
+      await app.events();
+      const merged = await app.post("/merge", { role: null, patents: ["radio"] });
+      assert.equal(merged.status, 200);
+      assert.ok((await app.eventNames()).includes("ACCESS_TOKEN_PAYLOAD_UPDATED"));
+      const payload = async () => (await app.ask("getAccessTokenPayloadSecurely")).value;
+      const { role, patents, anonymousId } = await payload();
+      assert.deepEqual([role, patents, anonymousId], [undefined, ["radio"], app.anonymousId]);
 
-    assert.deepEqual((await elsewhere(`/merge/${app.handle}`, { stage: 2 })).body, true);
-    assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: true });
-    assert.equal((await payload()).stage, 2);
-    assert.deepEqual((await app.snapshot()).state, "authenticated");
-  });
+      assert.deepEqual((await elsewhere(`/merge/${app.handle}`, { stage: 2 })).body, true);
+      assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: true });
+      assert.equal((await payload()).stage, 2);
+      assert.deepEqual((await app.snapshot()).state, "authenticated");
+    },
+  );
 
-  session("a session that the back end revokes ends with the next refresh, and leaves a guest", async (app) => {
-    await app.signIn("mary");
-    await app.events();
-    assert.deepEqual((await elsewhere(`/revoke/${app.handle}`, {})).body, true);
-    await app.expire();
-    const refused = await app.get("/me");
-    assert.equal(refused.status, 401);
-    assert.deepEqual(app.takeCalls(), ["GET /me", "POST /auth/session/refresh"]);
-    await app.isGuestAgain("UNAUTHORISED(true)");
-    assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: false });
+  session(
+    "a session that the back end revokes ends with the next refresh, and leaves a guest",
+    async (app) => {
+      await app.signIn("mary");
+      await app.events();
+      assert.deepEqual((await elsewhere(`/revoke/${app.handle}`, {})).body, true);
+      await app.expire();
+      const refused = await app.get("/me");
+      assert.equal(refused.status, 401);
+      assert.deepEqual(app.takeCalls(), ["GET /me", "POST /auth/session/refresh"]);
+      await app.isGuestAgain("UNAUTHORISED(true)");
+      assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: false });
 
-    // The same flow again, from the same guest.
-    await app.events();
-    await app.signIn("mary");
-    assert.equal((await app.get("/me")).body.payload.anonymousId, app.anonymousId);
-    assert.deepEqual((await elsewhere("/revoke-all/mary", {})).body, [app.handle]);
-    await app.events();
-    assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: false });
-    await app.isGuestAgain("UNAUTHORISED(true)");
-  });
+      // The same flow again, from the same guest.
+      await app.events();
+      await app.signIn("mary");
+      assert.equal((await app.get("/me")).body.payload.anonymousId, app.anonymousId);
+      assert.deepEqual((await elsewhere("/revoke-all/mary", {})).body, [app.handle]);
+      await app.events();
+      assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: false });
+      await app.isGuestAgain("UNAUTHORISED(true)");
+    },
+  );
 }
 
-if (MODES.includes("cookie")) test("a stolen refresh token is found out, and leaves a guest", async (visitor) => {
-  const app = await App.visit(visitor, "cookie");
-  await app.signIn("mata");
-  const stolen = (await visitor.context.cookies()).filter(({ name }) => name === "sRefreshToken");
-  assert.equal(stolen.length, 1);
-  assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: true });
-  assert.equal((await app.get("/me")).status, 200);
-  await app.events();
-  // What the thief has used by now; here he and the owner have changed places.
-  await visitor.context.addCookies(stolen);
-  assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: false });
-  await app.isGuestAgain("TOKEN_THEFT_DETECTED", "UNAUTHORISED(true)");
-  assert.deepEqual((await elsewhere("/handles/mata")).body, []);
-}, {}, TIMEOUT);
+if (MODES.includes("cookie"))
+  test(
+    "a stolen refresh token is found out, and leaves a guest",
+    async (visitor) => {
+      const app = await App.visit(visitor, "cookie");
+      await app.signIn("mata");
+      const stolen = (await visitor.context.cookies()).filter(
+        ({ name }) => name === "sRefreshToken",
+      );
+      assert.equal(stolen.length, 1);
+      assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: true });
+      assert.equal((await app.get("/me")).status, 200);
+      await app.events();
+      // The thief has used this token by now; here he and the owner have changed places.
+      await visitor.context.addCookies(stolen);
+      assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: false });
+      await app.isGuestAgain("TOKEN_THEFT_DETECTED", "UNAUTHORISED(true)");
+      assert.deepEqual((await elsewhere("/handles/mata")).body, []);
+    },
+    {},
+    TIMEOUT,
+  );

@@ -1,4 +1,6 @@
-"""The shop in Django, by `MODE` as an ASGI application (uvicorn) or a WSGI one (Django's own server)."""
+"""The shop in Django, by `MODE` as an ASGI application (uvicorn) or a WSGI one (Django's own
+server).
+"""
 
 import json
 import logging
@@ -24,7 +26,10 @@ settings.configure(
     ROOT_URLCONF=__name__,
     LOGGING_CONFIG=None,
     INSTALLED_APPS=["corsheaders", "supertokens_python"],
-    MIDDLEWARE=["corsheaders.middleware.CorsMiddleware", "supertokens_python.framework.django.django_middleware.middleware"],
+    MIDDLEWARE=[
+        "corsheaders.middleware.CorsMiddleware",
+        "supertokens_python.framework.django.django_middleware.middleware",
+    ],
     CORS_ALLOWED_ORIGINS=[website],
     CORS_ALLOW_CREDENTIALS=True,
     CORS_ALLOW_HEADERS=allowed_headers(),
@@ -35,7 +40,8 @@ logging.getLogger("django").setLevel(logging.ERROR)
 
 def call_of(request, verify):
     session = request.supertokens if verify is not None else None
-    return Call(request, json.loads(request.body or b"{}"), request.headers.get("Authorization", ""), session)
+    body = json.loads(request.body or b"{}")
+    return Call(request, body, request.headers.get("Authorization", ""), session)
 
 
 def response_of(said):
@@ -56,9 +62,14 @@ def view(verify, answer):
 
 
 # A path has one method here.
-urlpatterns = [url(path[1:].replace("<", "<str:"), view(verify, answer)) for _, path, verify, answer in ROUTES]
+urlpatterns = [
+    url(path[1:].replace("<", "<str:"), view(verify, answer))
+    for _, path, verify, answer in ROUTES
+]
 
 if mode == "asgi":
-    uvicorn.run(get_asgi_application(), host="127.0.0.1", port=port, log_level="warning", lifespan="off")
+    uvicorn.run(
+        get_asgi_application(), host="127.0.0.1", port=port, log_level="warning", lifespan="off"
+    )
 else:
     basehttp.run("127.0.0.1", port, get_wsgi_application(), threading=True)

@@ -12,11 +12,11 @@ app.use(cors({ origin: website, credentials: true, allowedHeaders: allowedHeader
 app.use(express.json());
 app.use(middleware());
 for (const { method, path, verify, headers = {}, answer } of routes) {
-    app[method.toLowerCase()](path, ...(verify ? [verifySession(verify)] : []), async (req, res) => {
-        const { body, params, session } = req;
-        const said = await answer({ req, res, body, params, headers: req.headers, session });
-        res.set(headers).json(said);
-    });
+  app[method.toLowerCase()](path, ...(verify ? [verifySession(verify)] : []), async (req, res) => {
+    const { body, params, session } = req;
+    const said = await answer({ req, res, body, params, headers: req.headers, session });
+    res.set(headers).json(said);
+  });
 }
 app.use(errorHandler());
 app.listen(port, "127.0.0.1");

@@ -1,5 +1,5 @@
-"""A SuperTokens back end in FastAPI: what the tests ask of any back end on the session core. See `exercise.mjs` and
-`chromium.test.mjs` for the routes.
+"""A SuperTokens back end in FastAPI: what the tests ask of any back end on the session core. See
+`exercise.mjs` and `chromium.test.mjs` for the routes.
 
 Arguments: the core's address, and this app's port. `WEBSITE`: where its pages come from.
 """
@@ -28,8 +28,12 @@ origin = f"http://localhost:{port}"
 website = os.environ.get("WEBSITE", origin)
 keys = tokens.PyJWKClient(f"{core}/.well-known/jwks.json")
 init(
-    app_info=InputAppInfo(app_name="test", api_domain=origin, website_domain=website, api_base_path="/auth"),
-    supertokens_config=SupertokensConfig(connection_uri=core, api_key=os.environ.get("CORE_API_KEY")),
+    app_info=InputAppInfo(
+        app_name="test", api_domain=origin, website_domain=website, api_base_path="/auth"
+    ),
+    supertokens_config=SupertokensConfig(
+        connection_uri=core, api_key=os.environ.get("CORE_API_KEY")
+    ),
     framework="fastapi",
     recipe_list=[session.init(anti_csrf="VIA_TOKEN"), jwt.init()],
     mode="asgi",
@@ -62,7 +66,8 @@ async def guest_of(request: Request):
 async def login(request: Request):
     body = await request.json()
     guest = await guest_of(request)
-    payload = {**body.get("payload", {}), **({"anonymousId": guest["anonymousId"]} if guest else {})}
+    of_guest = {"anonymousId": guest["anonymousId"]} if guest else {}
+    payload = {**body.get("payload", {}), **of_guest}
     made = await sessions.create_new_session(
         request, body.get("tenant", "public"), RecipeUserId(body["user"]), payload, body.get("data")
     )
@@ -80,11 +85,16 @@ async def me(own: SessionContainer = Depends(verify_session())):
 
 
 @app.get("/any")
-async def any_visitor(request: Request, own: Optional[SessionContainer] = Depends(verify_session(session_required=False))):
+async def any_visitor(
+    request: Request,
+    own: Optional[SessionContainer] = Depends(verify_session(session_required=False)),
+):
     if own is not None:
         return {"kind": "user", "user": own.get_user_id()}
     guest = await guest_of(request)
-    return {"kind": "anonymous", "anonymousId": guest["anonymousId"]} if guest else {"kind": "nobody"}
+    if guest:
+        return {"kind": "anonymous", "anonymousId": guest["anonymousId"]}
+    return {"kind": "nobody"}
 
 
 @app.get("/checked")
@@ -146,7 +156,9 @@ async def make_jwt(request: Request):
 async def create_anonymous_session(response: Response):
     """Anonymous sessions of endpoint mode: `{ "token": … }` to a POST."""
     response.headers["cache-control"] = "no-store"
-    made = await sessions.create_jwt({"anonymousId": str(uuid.uuid4()), "isAnonymous": True}, 315_360_000, True)
+    made = await sessions.create_jwt(
+        {"anonymousId": str(uuid.uuid4()), "isAnonymous": True}, 315_360_000, True
+    )
     return {"token": made.jwt}
 
 

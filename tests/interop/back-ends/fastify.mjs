@@ -9,17 +9,29 @@ import { allowedHeaders, allowedMethods, init, port, routes, website } from "./s
 init("fastify");
 const app = Fastify();
 app.setErrorHandler(errorHandler());
-await app.register(cors, { origin: website, credentials: true, allowedHeaders: allowedHeaders(), methods: allowedMethods });
+await app.register(cors, {
+  origin: website,
+  credentials: true,
+  allowedHeaders: allowedHeaders(),
+  methods: allowedMethods,
+});
 await app.register(plugin);
 for (const { method, path, verify, headers = {}, answer } of routes) {
-    app.route({
-        method,
-        url: path,
-        ...(verify && { preHandler: verifySession(verify) }),
-        async handler(req, res) {
-            const said = await answer({ req, res, body: req.body ?? {}, params: req.params, headers: req.headers, session: req.session });
-            return res.headers(headers).type("application/json").send(JSON.stringify(said));
-        },
-    });
+  app.route({
+    method,
+    url: path,
+    ...(verify && { preHandler: verifySession(verify) }),
+    async handler(req, res) {
+      const said = await answer({
+        req,
+        res,
+        body: req.body ?? {},
+        params: req.params,
+        headers: req.headers,
+        session: req.session,
+      });
+      return res.headers(headers).type("application/json").send(JSON.stringify(said));
+    },
+  });
 }
 await app.listen({ host: "127.0.0.1", port });

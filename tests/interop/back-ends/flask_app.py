@@ -18,7 +18,8 @@ CORS(app, origins=[website], supports_credentials=True, allow_headers=allowed_he
 def view(verify, answer):
     def answered(**params):
         session = g.supertokens if verify is not None else None
-        call = Call(request, request.get_json(silent=True) or {}, request.headers.get("Authorization", ""), session)
+        body = request.get_json(silent=True) or {}
+        call = Call(request, body, request.headers.get("Authorization", ""), session)
         response = jsonify(sync(answer(call, **params)))
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -33,7 +34,9 @@ for method, path, verify, answer in ROUTES:
 @app.route("/", defaults={"path": ""})
 @app.route("/<path:path>")
 def nothing(path):
-    """So that Flask answers preflights of the session's own routes, as SuperTokens' guide has it."""
+    """So that Flask answers preflights of the session's own routes, as SuperTokens' guide has
+    it.
+    """
     abort(404)
 
 

@@ -1,5 +1,6 @@
-"""What the SuperTokens back ends in Flask and Django have in these tests: the configuration, and what each route does. See `exercise.mjs` and
-`chromium.test.mjs` for what the routes are for.
+"""The common part of the SuperTokens back ends in Flask and Django in these tests: the
+configuration, and what each route does. See `exercise.mjs` and `chromium.test.mjs` for what the
+routes are for.
 
 Arguments: the core's address, and the app's port. `WEBSITE`: where its pages come from.
 """
@@ -29,8 +30,12 @@ keys = tokens.PyJWKClient(f"{core}/.well-known/jwks.json")
 
 def init(framework, mode):
     init_supertokens(
-        app_info=InputAppInfo(app_name="test", api_domain=origin, website_domain=website, api_base_path="/auth"),
-        supertokens_config=SupertokensConfig(connection_uri=core, api_key=os.environ.get("CORE_API_KEY")),
+        app_info=InputAppInfo(
+            app_name="test", api_domain=origin, website_domain=website, api_base_path="/auth"
+        ),
+        supertokens_config=SupertokensConfig(
+            connection_uri=core, api_key=os.environ.get("CORE_API_KEY")
+        ),
         framework=framework,
         recipe_list=[session.init(anti_csrf="VIA_TOKEN"), jwt.init()],
         mode=mode,
@@ -43,7 +48,9 @@ def allowed_headers():
 
 @dataclass
 class Call:
-    """What a framework hands over: its request, what it read of it, and the session that was verified."""
+    """A call as a framework hands it over: its request, what it read of it, and the session that
+    was verified.
+    """
 
     request: Any
     body: Any
@@ -66,7 +73,8 @@ async def guest_of(call):
 
 async def login(call):
     guest = await guest_of(call)
-    payload = {**call.body.get("payload", {}), **({"anonymousId": guest["anonymousId"]} if guest else {})}
+    of_guest = {"anonymousId": guest["anonymousId"]} if guest else {}
+    payload = {**call.body.get("payload", {}), **of_guest}
     user = RecipeUserId(call.body["user"])
     made = await sessions.create_new_session(
         call.request, call.body.get("tenant", "public"), user, payload, call.body.get("data")
@@ -88,7 +96,9 @@ async def any_visitor(call):
     if call.session is not None:
         return {"kind": "user", "user": call.session.get_user_id()}
     guest = await guest_of(call)
-    return {"kind": "anonymous", "anonymousId": guest["anonymousId"]} if guest else {"kind": "nobody"}
+    if guest:
+        return {"kind": "anonymous", "anonymousId": guest["anonymousId"]}
+    return {"kind": "nobody"}
 
 
 async def checked(call):
@@ -138,7 +148,9 @@ async def make_jwt(call):
 
 async def create_anonymous_session(_):
     """Anonymous sessions of endpoint mode: `{ "token": … }` to a POST."""
-    made = await sessions.create_jwt({"anonymousId": str(uuid.uuid4()), "isAnonymous": True}, 315_360_000, True)
+    made = await sessions.create_jwt(
+        {"anonymousId": str(uuid.uuid4()), "isAnonymous": True}, 315_360_000, True
+    )
     return {"token": made.jwt}
 
 

@@ -1,4 +1,5 @@
-// Starts the guide's program against a session core, and does what a visitor with the SDK does. Argument: the core's address.
+// Starts the guide's program against a session core, and does what a visitor with the SDK does.
+// Argument: the core's address.
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -19,7 +20,10 @@ writeFileSync(join(folder, "public/index.html"), "the shop");
 process.chdir(folder);
 await import("./guest-cart.mjs");
 
-/** A browser: keeps cookies, and sends the guest's token as long as there is no user session. In header mode then the user's. */
+/**
+ * A browser: keeps cookies, and sends the guest's token as long as there is no user session. In
+ * header mode then the user's.
+ */
 class Visitor {
   token;
   cookies = new Map();
@@ -127,7 +131,8 @@ assert.equal((await forger.send("POST", "/api/cart", { item: "x" })).status, 409
 assert.notEqual((await forger.login("eve")).anonymousId, anonymousId);
 assert.equal((await stranger.login("hedy")).anonymousId, anonymousId);
 
-// Who signs in over a session is the same visitor, and the accounts are two. With a session that nobody signed he is not.
+// A visitor who signs in over a session is the same one, and the accounts are two. With a session
+// that nobody signed he is not.
 for (const mode of ["cookie", "header"]) {
   const visitor = new Visitor(mode);
   const { anonymousId } = await visitor.becomeGuest();

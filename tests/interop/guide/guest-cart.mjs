@@ -9,7 +9,10 @@ import { verifySession } from "supertokens-node/recipe/session/framework/express
 const API = process.env.API_DOMAIN ?? "https://shop.example.com";
 const keys = createRemoteJWKSet(new URL(`${API}/auth/jwt/jwks.json`));
 
-/** Stand for your database: a guest's cart by anonymousId, until it joins the account's, which is stored by user id. */
+/**
+ * Stand for your database: a guest's cart by anonymousId, until it joins the account's, which is
+ * stored by user id.
+ */
 const guestCarts = new Map();
 const accountCarts = new Map();
 
@@ -37,7 +40,9 @@ const bearer = (authorization) => /^Bearer (.+)$/i.exec(authorization ?? "")?.[1
 async function claimsOf(token, options) {
   if (!token) return undefined;
   try {
-    return (await jwtVerify(token, keys, { algorithms: ["RS256"], issuer: `${API}/auth`, ...options })).payload;
+    return (
+      await jwtVerify(token, keys, { algorithms: ["RS256"], issuer: `${API}/auth`, ...options })
+    ).payload;
   } catch {
     return undefined;
   }
@@ -52,7 +57,10 @@ async function guestOf(authorization) {
 
 /** The anonymousId of the user session that a request comes with, in a header or a cookie. */
 async function idOfSession(request) {
-  for (const token of [bearer(request?.getHeaderValue("authorization")), request?.getCookieValue("sAccessToken")]) {
+  for (const token of [
+    bearer(request?.getHeaderValue("authorization")),
+    request?.getCookieValue("sAccessToken"),
+  ]) {
     // Expired or not: it was signed by us.
     const claims = await claimsOf(token, { currentDate: new Date(0) });
     if (claims && "sessionHandle" in claims) return claims.anonymousId;
@@ -62,7 +70,10 @@ async function idOfSession(request) {
 
 supertokens.init({
   framework: "express",
-  supertokens: { connectionURI: process.env.SUPERTOKENS_CORE, apiKey: process.env.SUPERTOKENS_API_KEY },
+  supertokens: {
+    connectionURI: process.env.SUPERTOKENS_CORE,
+    apiKey: process.env.SUPERTOKENS_API_KEY,
+  },
   appInfo: { appName: "shop", apiDomain: API, websiteDomain: API, apiBasePath: "/auth" },
   recipeList: [
     Session.init({

@@ -1,4 +1,5 @@
-// Roles of the app's own in a claim, as `docs/server.md` has it. Argument: the core's address. Prints OK.
+// Roles of the app's own in a claim, as `docs/server.md` has it. Argument: the core's address.
+// Prints OK.
 
 import assert from "node:assert/strict";
 import supertokens from "supertokens-node";
@@ -16,15 +17,28 @@ const RoleClaim = new PrimitiveArrayClaim({
 supertokens.init({
   framework: "express",
   supertokens: { connectionURI: process.argv[2], apiKey: process.env.SUPERTOKENS_API_KEY },
-  appInfo: { appName: "shop", apiDomain: "http://localhost:3001", websiteDomain: "http://localhost:3001" },
+  appInfo: {
+    appName: "shop",
+    apiDomain: "http://localhost:3001",
+    websiteDomain: "http://localhost:3001",
+  },
   recipeList: [
     Session.init({
       override: {
         functions: (original) => ({
           ...original,
           async createNewSession(input) {
-            const roles = await RoleClaim.build(input.userId, input.recipeUserId, input.tenantId, input.accessTokenPayload, input.userContext);
-            return original.createNewSession({ ...input, accessTokenPayload: { ...input.accessTokenPayload, ...roles } });
+            const roles = await RoleClaim.build(
+              input.userId,
+              input.recipeUserId,
+              input.tenantId,
+              input.accessTokenPayload,
+              input.userContext,
+            );
+            return original.createNewSession({
+              ...input,
+              accessTokenPayload: { ...input.accessTokenPayload, ...roles },
+            });
           },
         }),
       },
@@ -33,7 +47,8 @@ supertokens.init({
 });
 
 const onlyAdmins = [RoleClaim.validators.includes("admin")];
-const signIn = (user) => Session.createNewSessionWithoutRequestResponse("public", supertokens.convertToRecipeUserId(user));
+const signIn = (user) =>
+  Session.createNewSessionWithoutRequestResponse("public", supertokens.convertToRecipeUserId(user));
 const refusalsOf = async (session) => {
   try {
     await session.assertClaims(onlyAdmins);

@@ -10,15 +10,18 @@ import { install, npm } from "./install.mjs";
 const SHORT = ["vite", "script", "web-js", "node"];
 
 /** @param {string} name of a folder in `apps/` */
-export const isLeftOut = (name) => process.env.PASSERBY_PACKAGING === "short" && !SHORT.includes(name);
+export const isLeftOut = (name) =>
+  process.env.PASSERBY_PACKAGING === "short" && !SHORT.includes(name);
 
 /**
  * Opens a shop that is one of the apps. `test` as `openShop` has it.
  * @param {string} name
- * @param {(folder: string) => string | Promise<number>} [serve] what `Front.start` takes; by default the folder `web` of the build
+ * @param {(folder: string) => string | Promise<number>} [serve] what `Front.start` takes; by
+ *   default the folder `web` of the build
  */
 export async function openApp(name, serve = (folder) => join(folder, "web")) {
-  if (isLeftOut(name)) return { test: (title) => nodeTest(title, { skip: "not in the short list" }, () => {}) };
+  if (isLeftOut(name))
+    return { test: (title) => nodeTest(title, { skip: "not in the short list" }, () => {}) };
   const folder = await install(name);
   await npm(folder, "run", "--if-present", "build");
   return open(Promise.resolve(serve(folder)).then((web) => Front.start(web)));

@@ -1,4 +1,5 @@
-// One origin for an app and its API: the app's files under the policy that we promise to work with, and the demo's server behind it.
+// One origin for an app and its API: the app's files under the policy that we promise to work with,
+// and the demo's server behind it.
 
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -8,7 +9,12 @@ import { Server } from "../../e2e/support/server.mjs";
 
 export const POLICY = "script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'";
 
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".wasm": "application/wasm", ".css": "text/css" };
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".wasm": "application/wasm",
+  ".css": "text/css",
+};
 
 export class Front {
   origin;
@@ -16,12 +22,18 @@ export class Front {
   #api;
   #web;
 
-  /** @param {string | number} web the folder with the app's build, or the port where the app serves itself, policy and all */
+  /**
+   * @param {string | number} web the folder with the app's build, or the port where the app serves
+   *   itself, policy and all
+   */
   static async start(web) {
     const front = new Front();
     front.#web = web;
     front.#api = await Server.start();
-    front.#http = createServer((request, response) => void front.#answer(request, response).catch((error) => response.destroy(error)));
+    front.#http = createServer(
+      (request, response) =>
+        void front.#answer(request, response).catch((error) => response.destroy(error)),
+    );
     await new Promise((done) => front.#http.listen(0, "127.0.0.1", done));
     front.origin = `http://localhost:${front.#http.address().port}`;
     return front;
@@ -42,10 +54,15 @@ export class Front {
 
   async #answer(request, response) {
     const { pathname } = new URL(request.url, this.origin);
-    if (/^\/(api|auth)\//.test(pathname)) return pass(request, response, new URL(this.#api.origin).port);
+    if (/^\/(api|auth)\//.test(pathname))
+      return pass(request, response, new URL(this.#api.origin).port);
     if (typeof this.#web === "number") return pass(request, response, this.#web);
-    const file = join(this.#web, normalize(pathname.endsWith("/") ? `${pathname}index.html` : pathname));
-    if (!(await stat(file).catch(() => undefined))?.isFile()) return void response.writeHead(404).end();
+    const file = join(
+      this.#web,
+      normalize(pathname.endsWith("/") ? `${pathname}index.html` : pathname),
+    );
+    if (!(await stat(file).catch(() => undefined))?.isFile())
+      return void response.writeHead(404).end();
     const type = TYPES[extname(file)] ?? "application/octet-stream";
     response.writeHead(200, { "content-type": type, "content-security-policy": POLICY });
     createReadStream(file).pipe(response);

@@ -1,5 +1,5 @@
-// Brings an app of `apps/` to where it can be run: a copy of its own under `target/`, with the packages of its lock file and the tarball
-// as npm installs it.
+// Brings an app of `apps/` to where it can be run: a copy of its own under `target/`, with the
+// packages of its lock file and the tarball as npm installs it.
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -14,7 +14,13 @@ const WORK = join(process.env.PASSERBY_TARGET ?? join(ROOT, "target"), "packagin
 
 const run = promisify(execFile);
 const NPM_TIMEOUT = 180_000;
-const FLAGS = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+const FLAGS = [
+  "--prefer-offline",
+  "--ignore-scripts",
+  "--no-audit",
+  "--no-fund",
+  "--loglevel=error",
+];
 
 /** Below `tests/packaging/apps`. */
 export async function names() {
@@ -28,7 +34,8 @@ export const source = (name) => join(APPS, name);
 export async function tarball() {
   const folder = join(ROOT, "pkg");
   const files = (await readdir(folder)).filter((name) => name.endsWith(".tgz"));
-  if (files.length !== 1) throw new Error(`${files.length} tarballs in ${folder}; run \`cargo xtask build\``);
+  if (files.length !== 1)
+    throw new Error(`${files.length} tarballs in ${folder}; run \`cargo xtask build\``);
   return join(folder, files[0]);
 }
 
@@ -46,7 +53,8 @@ export async function install(name) {
   if (before === stamp) return folder;
   if (before.startsWith(lock)) {
     // Another build of ours is no reason to unpack everything else again.
-    for (const alias of ["passerby", "supertokens-website"]) await rm(join(folder, "node_modules", alias), { recursive: true, force: true });
+    for (const alias of ["passerby", "supertokens-website"])
+      await rm(join(folder, "node_modules", alias), { recursive: true, force: true });
     await npm(folder, "install", "--no-save", "--package-lock=false", ...FLAGS);
   } else {
     await npm(folder, "ci", ...FLAGS);
@@ -59,7 +67,13 @@ export async function install(name) {
 export async function npm(folder, ...args) {
   const isWindows = process.platform === "win32";
   const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", NG_CLI_ANALYTICS: "false", CI: "1" };
-  const running = run(isWindows ? "npm.cmd" : "npm", args, { cwd: folder, env, shell: isWindows, maxBuffer: 1e8, timeout: NPM_TIMEOUT });
+  const running = run(isWindows ? "npm.cmd" : "npm", args, {
+    cwd: folder,
+    env,
+    shell: isWindows,
+    maxBuffer: 1e8,
+    timeout: NPM_TIMEOUT,
+  });
   // What asks a question gets no answer.
   running.child.stdin.end();
   try {

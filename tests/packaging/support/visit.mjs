@@ -1,4 +1,5 @@
-// What a visitor does in every app: comes, signs in, stays until the access token has expired, signs out.
+// A visitor does this in every app: comes, signs in, stays until the access token has expired,
+// signs out.
 
 import assert from "node:assert/strict";
 import { COOKIES } from "../../e2e/support/browser.mjs";
@@ -9,8 +10,8 @@ const EXPIRE = "POST /api/demo/expire";
 const LOGIN = { name: "Ada", password: "windowsill" };
 
 /**
- * The app has `window.app`: its `events` by name, the SDK's `doesSessionExist`, `getUserId` and `signOut`, and `request` where it is not
- * `fetch` that the app uses.
+ * The app has `window.app`: its `events` by name, the SDK's `doesSessionExist`, `getUserId` and
+ * `signOut`, and `request` where it is not `fetch` that the app uses.
  * @param {import("../../e2e/support/browser.mjs").Visitor} visitor
  * @param {object} [app]
  * @param {string[]} [app.first] the calls that the first request comes to
@@ -18,13 +19,24 @@ const LOGIN = { name: "Ada", password: "windowsill" };
  * @param {boolean} [app.hearsOfGuests] whether it gets the events of anonymous sessions
  * @param {boolean} [app.showsUser] whether the page has the user's id in `#who`
  * @param {string} [app.shownAfterSignOut] there, where it is not the guest's id
- * @param {boolean} [app.renewsItself] whether the app looks at each new token, and so refreshes an expired one before it is used
+ * @param {boolean} [app.renewsItself] whether the app looks at each new token, and so refreshes an
+ *   expired one before it is used
  */
 export async function visit(visitor, app = {}) {
-  const { first = ["GET /api/me"], policy, hearsOfGuests = true, showsUser = false, shownAfterSignOut, renewsItself = false } = app;
+  const {
+    first = ["GET /api/me"],
+    policy,
+    hearsOfGuests = true,
+    showsUser = false,
+    shownAfterSignOut,
+    renewsItself = false,
+  } = app;
   const page = await openPage(visitor, policy);
   const ask = (method, path, body) => page.evaluate(request, [method, path, body]);
-  const events = () => page.evaluate(() => app.events.splice(0).filter((name) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED"));
+  const events = () =>
+    page.evaluate(() =>
+      app.events.splice(0).filter((name) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED"),
+    );
   const call = (name) => page.evaluate((name) => app[name](), name);
   async function isKnownAs(userId, shown = userId) {
     assert.equal(await call("getUserId"), userId);
@@ -54,7 +66,11 @@ export async function visit(visitor, app = {}) {
   assert.deepEqual(account.body, { userId: "ada", name: "Ada", anonymousId, orders: 0 });
   const refused = renewsItself ? [] : ["GET /api/account"];
   assert.deepEqual(visitor.requests, [EXPIRE, ...refused, REFRESH, "GET /api/account"]);
-  assert.deepEqual(await visitor.server.calls(), { [EXPIRE]: 1, "GET /api/account": 1 + refused.length, [REFRESH]: 1 });
+  assert.deepEqual(await visitor.server.calls(), {
+    [EXPIRE]: 1,
+    "GET /api/account": 1 + refused.length,
+    [REFRESH]: 1,
+  });
   assert.deepEqual(await events(), ["REFRESH_SESSION"]);
 
   await call("signOut");
@@ -86,9 +102,14 @@ async function openPage(visitor, policy) {
   const sent = await (await page.goto("/")).headerValue("content-security-policy");
   if (policy) assert.match(sent, policy);
   else assert.equal(sent, POLICY);
-  await page.waitForFunction(() => window.app).catch((cause) => {
-    throw new Error(`the app does not start: ${visitor.problems.join("; ") || "nothing in the console"}`, { cause });
-  });
+  await page
+    .waitForFunction(() => window.app)
+    .catch((cause) => {
+      throw new Error(
+        `the app does not start: ${visitor.problems.join("; ") || "nothing in the console"}`,
+        { cause },
+      );
+    });
   return page;
 }
 
@@ -96,6 +117,9 @@ async function openPage(visitor, policy) {
 async function request([method, path, body]) {
   if (app.request) return app.request(method, path, body);
   const headers = { "content-type": "application/json" };
-  const response = await fetch(path, { method, ...(body && { headers, body: JSON.stringify(body) }) });
+  const response = await fetch(path, {
+    method,
+    ...(body && { headers, body: JSON.stringify(body) }),
+  });
   return { status: response.status, body: await response.json() };
 }

@@ -8,7 +8,8 @@ const SOURCE = resolve(import.meta.dirname, "../../../pkg/src");
 let copies = 0;
 
 /**
- * All that these modules export, in one object. They share what they import; each call makes another copy, as each page does.
+ * All that these modules export, in one object. They share what they import; each call makes
+ * another copy, as each page does.
  * @param {string[]} modules for example `claims/types.ts`
  */
 export async function load(...modules) {
@@ -16,7 +17,11 @@ export async function load(...modules) {
   return import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
 }
 
-/** The same as the text of one ES module. @param {string[]} modules @param {import("esbuild").BuildOptions} [options] */
+/**
+ * The same as the text of one ES module.
+ * @param {string[]} modules
+ * @param {import("esbuild").BuildOptions} [options]
+ */
 export async function bundle(modules, options) {
   const contents = modules.map((module) => `export * from "./${module}";`).join("\n");
   const { outputFiles } = await build({

@@ -64,7 +64,8 @@ impl Visitor {
     }
 
     async fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header(HOST, "localhost:3000");
+        let mut request =
+            Request::builder().method(method).uri(path).header(HOST, "localhost:3000");
         let cookies = self.cookies_for(path);
         if !cookies.is_empty() {
             request = request.header(COOKIE, cookies);
@@ -82,7 +83,11 @@ impl Visitor {
             self.keep(cookie.to_str().unwrap());
         }
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
     }
 
     fn cookies_for(&self, path: &str) -> String {

@@ -1,4 +1,7 @@
-/** The shop's API. Plain `fetch`: the session is none of its business, Passerby sees to that underneath. */
+/**
+ * The shop's API. Plain `fetch`: the session is none of its business, Passerby sees to that
+ * underneath.
+ */
 
 export interface Product {
   id: string;
@@ -40,7 +43,11 @@ async function call<T>(method: "GET" | "POST", path: string, body?: object): Pro
   }
   const response = await fetch(path, init);
   const answer: unknown = await response.json().catch(() => undefined);
-  if (!response.ok) throw new ApiError(response.status, messageOf(answer) ?? `The server answered ${response.status}`);
+  if (!response.ok)
+    throw new ApiError(
+      response.status,
+      messageOf(answer) ?? `The server answered ${response.status}`,
+    );
   return answer as T;
 }
 
@@ -56,18 +63,23 @@ export const api = {
   products: () => call<Product[]>("GET", "/api/products"),
   cart: () => call<Cart>("GET", "/api/cart"),
   /** The quantity wanted, not a difference: a request that is sent twice does no harm. */
-  setQuantity: (productId: string, quantity: number) => call<Cart>("POST", "/api/cart", { productId, quantity }),
+  setQuantity: (productId: string, quantity: number) =>
+    call<Cart>("POST", "/api/cart", { productId, quantity }),
   order: () => call<{ number: number; total: number }>("POST", "/api/orders"),
-  login: (name: string, password: string) => call<{ userId: string; name: string }>("POST", "/api/login", { name, password }),
+  login: (name: string, password: string) =>
+    call<{ userId: string; name: string }>("POST", "/api/login", { name, password }),
   /** For signed-in customers only. */
-  account: () => call<{ userId: string; name: string; anonymousId?: string }>("GET", "/api/account"),
+  account: () =>
+    call<{ userId: string; name: string; anonymousId?: string }>("GET", "/api/account"),
   /** For everybody. */
-  me: () => call<{ kind: "anonymous" | "user"; anonymousId?: string; userId?: string }>("GET", "/api/me"),
+  me: () =>
+    call<{ kind: "anonymous" | "user"; anonymousId?: string; userId?: string }>("GET", "/api/me"),
   demo: {
     expire: () => call<object>("POST", "/api/demo/expire"),
     revoke: () => call<object>("POST", "/api/demo/revoke"),
     /** For this visitor; the server keeps it in the session's payload. */
-    chooseAfterSignOut: (policy: AfterSignOut) => call<undefined>("POST", "/api/demo/after-sign-out", { policy }),
+    chooseAfterSignOut: (policy: AfterSignOut) =>
+      call<undefined>("POST", "/api/demo/after-sign-out", { policy }),
     /** Below the refresh path, because the browser sends the refresh token nowhere else. */
     steal: () => call<object>("POST", "/auth/session/refresh/steal"),
   },

@@ -1,4 +1,7 @@
-/** The cart: the plants on the window sill, and the list beside it. The server keeps it, in the visitor's session. */
+/**
+ * The cart: the plants on the window sill, and the list beside it. The server keeps it, in the
+ * visitor's session.
+ */
 
 import { api, explain, type Cart, type CartLine } from "./api";
 import { byId, h, plant } from "./dom";
@@ -13,7 +16,10 @@ let cart: Cart = { lines: [], count: 0, total: 0 };
 /** One write after the other: a guest's cart travels in a cookie, where the last answer wins. */
 let queue: Promise<unknown> = Promise.resolve();
 
-/** Loads the cart now and again whenever another visitor is there (signed in, signed out, thrown out). */
+/**
+ * Loads the cart now and again whenever another visitor is there (signed in, signed out, thrown
+ * out).
+ */
 export function startCart(): void {
   let first = true;
   onVisitorChange(() => {
@@ -67,15 +73,26 @@ async function checkOut(): Promise<void> {
 function show(next: Cart): void {
   cart = next;
   byId("cart-status").textContent =
-    cart.count === 0 ? "Your sill is empty." : `${cart.count} ${cart.count === 1 ? "plant" : "plants"} on your sill, ${money(cart.total)}.`;
-  const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["focus"] : undefined;
+    cart.count === 0
+      ? "Your sill is empty."
+      : `${cart.count} ${cart.count === 1 ? "plant" : "plants"} on your sill, ` +
+        `${money(cart.total)}.`;
+  const focused =
+    document.activeElement instanceof HTMLElement
+      ? document.activeElement.dataset["focus"]
+      : undefined;
   byId("cart").replaceChildren(...(cart.count === 0 ? [empty()] : [list(), summary()]));
-  if (focused !== undefined) document.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+  if (focused !== undefined)
+    document.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
   showSill();
 }
 
 function empty(): HTMLElement {
-  return h("p", { class: "empty" }, "Your sill is empty. Add a plant and it moves in, no account needed.");
+  return h(
+    "p",
+    { class: "empty" },
+    "Your sill is empty. Add a plant and it moves in, no account needed.",
+  );
 }
 
 function list(): HTMLElement {
@@ -102,7 +119,12 @@ function row(line: CartLine): HTMLElement {
       "span",
       { class: "stepper" },
       step(line.quantity === 1 ? "Remove" : "One less", "−", line.quantity - 1),
-      h("span", { class: "quantity" }, h("span", { class: "visually-hidden" }, "Quantity "), String(line.quantity)),
+      h(
+        "span",
+        { class: "quantity" },
+        h("span", { class: "visually-hidden" }, "Quantity "),
+        String(line.quantity),
+      ),
       step("One more", "+", line.quantity + 1),
     ),
     h("span", { class: "line-total" }, money(line.total)),
@@ -114,14 +136,20 @@ function summary(): HTMLElement {
     "div",
     { class: "summary" },
     h("p", { class: "total", id: "cart-total" }, "Total ", h("strong", {}, money(cart.total))),
-    h("button", { type: "button", class: "button", id: "check-out", onclick: () => void checkOut() }, "Check out"),
+    h(
+      "button",
+      { type: "button", class: "button", id: "check-out", onclick: () => void checkOut() },
+      "Check out",
+    ),
   );
 }
 
 /** Moves plants in and out one by one, so that those who stay do not flicker. */
 function showSill(): void {
   const sill = byId("sill");
-  const standing = new Map([...sill.children].map((child) => [(child as SVGElement).dataset["key"], child]));
+  const standing = new Map(
+    [...sill.children].map((child) => [(child as SVGElement).dataset["key"], child]),
+  );
   sill.replaceChildren(
     ...plantsToShow().map(({ id, key }) => {
       const known = standing.get(key);
@@ -136,7 +164,11 @@ function showSill(): void {
 /** In the order of the list; where there are too many, one of each kind comes before seconds. */
 function plantsToShow(): { id: string; key: string }[] {
   const all = cart.lines.flatMap((line) =>
-    Array.from({ length: line.quantity }, (_, nth) => ({ id: line.productId, key: `${line.productId} ${nth}`, nth })),
+    Array.from({ length: line.quantity }, (_, nth) => ({
+      id: line.productId,
+      key: `${line.productId} ${nth}`,
+      nth,
+    })),
   );
   const shown = new Set(all.toSorted((a, b) => a.nth - b.nth).slice(0, PLANTS_SHOWN));
   return all.filter((one) => shown.has(one));

@@ -3,7 +3,10 @@
 type Child = Node | string | null | undefined | false;
 type Value = string | number | boolean | undefined | ((event: Event) => void);
 
-/** An HTML element: `on…` are listeners, `true` and `false` switch attributes, everything else is an attribute. */
+/**
+ * An HTML element: `on…` are listeners, `true` and `false` switch attributes, everything else is an
+ * attribute.
+ */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Record<string, Value> = {},
@@ -15,7 +18,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value !== undefined) element.setAttribute(name, String(value));
   }
-  element.append(...children.filter((child): child is Node | string => child instanceof Node || typeof child === "string"));
+  element.append(
+    ...children.filter(
+      (child): child is Node | string => child instanceof Node || typeof child === "string",
+    ),
+  );
   return element;
 }
 
@@ -32,7 +39,10 @@ export function plant(id: string, className = "plant"): SVGSVGElement {
   return svg;
 }
 
-/** The element of the page with this id; the pages and the scripts are built together, so a miss is a bug. */
+/**
+ * The element of the page with this id; the pages and the scripts are built together, so a miss is
+ * a bug.
+ */
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
   if (element === null) throw new Error(`The page has no element #${id}`);

@@ -15,7 +15,11 @@ export function startHeader(): void {
       ...(name !== undefined
         ? [
             h("span", { class: "customer", id: "customer" }, name),
-            h("button", { type: "button", class: "button small quiet", id: "sign-out", onclick: leave }, "Sign out"),
+            h(
+              "button",
+              { type: "button", class: "button small quiet", id: "sign-out", onclick: leave },
+              "Sign out",
+            ),
           ]
         : location.pathname !== "/login"
           ? [h("a", { href: "/login", class: "button small" }, "Sign in")]

@@ -3,12 +3,27 @@
 import { forgetAnonymousId, subscribe } from "passerby";
 import { api, ApiError, explain, type AfterSignOut } from "./api";
 import { byId, h } from "./dom";
-import { afterSignOut, anonymousSessionsWanted, shopsPayload, switchAnonymousSessions, visitor, type Visitor } from "./session";
+import {
+  afterSignOut,
+  anonymousSessionsWanted,
+  shopsPayload,
+  switchAnonymousSessions,
+  visitor,
+  type Visitor,
+} from "./session";
 import { timeline, type Entry } from "./timeline";
 import { toast } from "./toast";
 
-const STATES = { unknown: "Unknown", anonymous: "Anonymous", authenticated: "Authenticated", none: "None" } as const;
-const AFTER_SIGN_OUT: Record<AfterSignOut, string> = { keep: "keep the anonymousId", rotate: "get a new one (shared device)" };
+const STATES = {
+  unknown: "Unknown",
+  anonymous: "Anonymous",
+  authenticated: "Authenticated",
+  none: "None",
+} as const;
+const AFTER_SIGN_OUT: Record<AfterSignOut, string> = {
+  keep: "keep the anonymousId",
+  rotate: "get a new one (shared device)",
+};
 /** Controls that are disabled while the visitor is no customer, or has no anonymousId. */
 const NEEDS_USER = { "data-needs-user": true };
 const NEEDS_ID = { "data-needs-id": true };
@@ -44,7 +59,11 @@ function showSession(): void {
   chip.dataset["state"] = now.state;
   byId("session-states").replaceChildren(
     ...Object.entries(STATES).map(([state, name]) =>
-      h("li", { "data-state": state, "aria-current": state === now.state ? "true" : undefined }, name),
+      h(
+        "li",
+        { "data-state": state, "aria-current": state === now.state ? "true" : undefined },
+        name,
+      ),
     ),
   );
   byId("session-facts").replaceChildren(
@@ -56,7 +75,9 @@ function showSession(): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-needs-user]")) {
     button.disabled = now.state !== "authenticated";
   }
-  for (const control of document.querySelectorAll<HTMLButtonElement | HTMLFieldSetElement>("[data-needs-id]")) {
+  for (const control of document.querySelectorAll<HTMLButtonElement | HTMLFieldSetElement>(
+    "[data-needs-id]",
+  )) {
     control.disabled = now.anonymousId === undefined;
   }
   showChoice();
@@ -64,7 +85,10 @@ function showSession(): void {
 }
 
 function fact(name: string, id: string, value: string | undefined): HTMLElement[] {
-  return [h("dt", {}, name), h("dd", { id, class: value === undefined ? "none" : "" }, value ?? "none")];
+  return [
+    h("dt", {}, name),
+    h("dd", { id, class: value === undefined ? "none" : "" }, value ?? "none"),
+  ];
 }
 
 function showExpiry(): void {
@@ -106,8 +130,15 @@ function row(entry: Entry): HTMLElement {
     },
     h("strong", {}, entry.action),
     h("time", { datetime: time.toISOString() }, time.toLocaleTimeString("en-GB")),
-    h("span", { class: "where" }, [`now ${entry.state}`, entry.anonymousId?.slice(0, 8), entry.page].filter(Boolean).join(" · ")),
-    entry.expiredOrRevoked !== undefined && h("code", {}, `sessionExpiredOrRevoked: ${entry.expiredOrRevoked}`),
+    h(
+      "span",
+      { class: "where" },
+      [`now ${entry.state}`, entry.anonymousId?.slice(0, 8), entry.page]
+        .filter(Boolean)
+        .join(" · "),
+    ),
+    entry.expiredOrRevoked !== undefined &&
+      h("code", {}, `sessionExpiredOrRevoked: ${entry.expiredOrRevoked}`),
     entry.payload !== undefined && h("code", {}, `payload: ${entry.payload}`),
     entry.answers && h("code", {}, `doesSessionExist() → ${entry.answers.exists}`),
     entry.answers && h("code", {}, `isAnonymous() → ${entry.answers.anonymous}`),
@@ -142,7 +173,12 @@ function controls(): HTMLElement[] {
   ];
 }
 
-function control(id: string, label: string, needs: Record<string, boolean>, run: () => Promise<string>): HTMLElement {
+function control(
+  id: string,
+  label: string,
+  needs: Record<string, boolean>,
+  run: () => Promise<string>,
+): HTMLElement {
   const button = h("button", { type: "button", id, ...needs }, label);
   button.addEventListener("click", async () => {
     button.setAttribute("aria-busy", "true");
@@ -163,13 +199,19 @@ async function request(): Promise<string> {
     const { name } = await api.account();
     return `The server says: the account of ${name}.`;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) return "The server says: 401, you are not signed in.";
+    if (error instanceof ApiError && error.status === 401)
+      return "The server says: 401, you are not signed in.";
     throw error;
   }
 }
 
 function anonymousSwitch(): HTMLElement {
-  const input = h("input", { type: "checkbox", role: "switch", id: "anonymous-switch", checked: anonymousSessionsWanted() });
+  const input = h("input", {
+    type: "checkbox",
+    role: "switch",
+    id: "anonymous-switch",
+    checked: anonymousSessionsWanted(),
+  });
   input.addEventListener("change", async () => {
     try {
       await switchAnonymousSessions(input.checked);
@@ -208,5 +250,6 @@ async function choose(policy: AfterSignOut, label: string): Promise<void> {
 /** The choice lies in the session, so other tabs and the end of the session change it, too. */
 function showChoice(): void {
   const chosen = afterSignOut();
-  for (const input of document.querySelectorAll<HTMLInputElement>("[name=after-sign-out]")) input.checked = input.value === chosen;
+  for (const input of document.querySelectorAll<HTMLInputElement>("[name=after-sign-out]"))
+    input.checked = input.value === chosen;
 }

@@ -11,7 +11,9 @@ export async function startProducts(): Promise<void> {
     const products = await api.products();
     list.replaceChildren(...products.map(card));
   } catch (error) {
-    list.replaceChildren(h("li", { class: "empty" }, `The plants could not be loaded. ${explain(error)}`));
+    list.replaceChildren(
+      h("li", { class: "empty" }, `The plants could not be loaded. ${explain(error)}`),
+    );
   } finally {
     list.setAttribute("aria-busy", "false");
   }
@@ -19,7 +21,8 @@ export async function startProducts(): Promise<void> {
 
 function card(product: Product): HTMLElement {
   const add = async () => {
-    if (await setQuantity(product.id, quantityOf(product.id) + 1)) toast(`${product.name} is on your sill.`);
+    if (await setQuantity(product.id, quantityOf(product.id) + 1))
+      toast(`${product.name} is on your sill.`);
   };
   return h(
     "li",
@@ -28,6 +31,15 @@ function card(product: Product): HTMLElement {
     h("h3", {}, product.name),
     h("p", { class: "light" }, product.light),
     h("p", { class: "price" }, money(product.price)),
-    h("button", { type: "button", class: "button small", "aria-label": `Add ${product.name} to your sill`, onclick: add }, "Add"),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "button small",
+        "aria-label": `Add ${product.name} to your sill`,
+        onclick: add,
+      },
+      "Add",
+    ),
   );
 }

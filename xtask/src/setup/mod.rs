@@ -1,5 +1,5 @@
-//! Brings the tools that the other commands need. What is there is left alone, so that a second run takes a moment; what cannot
-//! be brought ends in an error that says what to install.
+//! Brings the tools that the other commands need. A tool that is there is left alone, so that a
+//! second run takes a moment; what cannot be brought ends in an error that says what to install.
 
 mod apt;
 mod browser;
@@ -17,8 +17,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 pub(crate) use self::{
-    browser::Browser, engines::Engines, node::install as install_npm_packages, wasm_bindgen::WasmBindgen,
-    wasm_target::WasmTarget,
+    browser::Browser, engines::Engines, node::install as install_npm_packages,
+    wasm_bindgen::WasmBindgen, wasm_target::WasmTarget,
 };
 use crate::{paths, run::say};
 
@@ -79,7 +79,9 @@ pub(crate) fn everything() -> Result<()> {
     say(&format!("npm packages    {}", paths::root().join("node_modules").display()));
     say(&format!("browser         {}, {}", browser.chromium.display(), browser.driver.display()));
     let engines = engines();
-    for browser in [&engines.firefox, &engines.webkit.map(|webkit| webkit.browser)].into_iter().flatten() {
+    for browser in
+        [&engines.firefox, &engines.webkit.map(|webkit| webkit.browser)].into_iter().flatten()
+    {
         say(&format!("another browser {}", browser.display()));
     }
     say(&format!("PostgreSQL      {}", postgres.display()));

@@ -15,7 +15,8 @@ const OLDEST: (u32, u32) = (20, 19);
 /// Fails unless Node is there and new enough.
 pub(crate) fn check_version() -> Result<()> {
     let wanted = format!("Node {}.{} or newer, with npm: https://nodejs.org", OLDEST.0, OLDEST.1);
-    let found = output(Command::new("node").arg("--version")).with_context(|| format!("please install {wanted}"))?;
+    let found = output(Command::new("node").arg("--version"))
+        .with_context(|| format!("please install {wanted}"))?;
     match parse(&found) {
         Some(version) if version >= OLDEST => Ok(()),
         _ => bail!("Node {} is too old; please install {wanted}", found.trim()),

@@ -1,4 +1,5 @@
-//! PostgreSQL's programs, with which the server's tests start servers of their own (`server/tests/it/cluster.rs`).
+//! PostgreSQL's programs, with which the server's tests start servers of their own
+//! (`server/tests/it/cluster.rs`).
 
 use std::{
     fs,
@@ -13,7 +14,8 @@ use crate::{paths, run::say};
 const ELSEWHERE: &str = "PostgreSQL 12 or newer, with `initdb` on the PATH";
 /// Where Debian keeps them: a folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// Debian's package makes a server for the machine and starts it, unless it is told here not to. We need its programs only.
+/// Debian's package makes a server for the machine and starts it, unless it is told here not to. We
+/// need its programs only.
 const NO_SERVER: &str = "/etc/postgresql-common/createcluster.d/passerby.conf";
 
 /// Finds `initdb`, or installs PostgreSQL, and returns the folder of its programs.
@@ -23,7 +25,8 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     }
     say("installing PostgreSQL");
     let told = tell_debian_to_start_nothing();
-    let installed = apt::install(&["postgresql"], ELSEWHERE).context("the tests of the server need PostgreSQL");
+    let installed =
+        apt::install(&["postgresql"], ELSEWHERE).context("the tests of the server need PostgreSQL");
     if told {
         fs::remove_file(NO_SERVER).with_context(|| format!("cannot remove {NO_SERVER}"))?;
     }
@@ -31,7 +34,8 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     find().context("PostgreSQL was installed, but its `initdb` is not to be found")
 }
 
-/// Whether it worked. Who is not root fails here, and a moment later at installing, with a better explanation.
+/// Whether it worked. A user who is not root fails here, and a moment later at installing, with a
+/// better explanation.
 fn tell_debian_to_start_nothing() -> bool {
     let file = Path::new(NO_SERVER);
     !file.exists()
@@ -44,6 +48,10 @@ fn find() -> Option<PathBuf> {
     let newest = versions
         .map(|entry| entry.path())
         .filter(|folder| folder.join("bin").join("initdb").is_file())
-        .max_by_key(|folder| folder.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
-    newest.map(|folder| folder.join("bin")).or_else(|| Some(paths::on_path("initdb")?.parent()?.to_path_buf()))
+        .max_by_key(|folder| {
+            folder.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok())
+        });
+    newest
+        .map(|folder| folder.join("bin"))
+        .or_else(|| Some(paths::on_path("initdb")?.parent()?.to_path_buf()))
 }

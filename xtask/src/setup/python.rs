@@ -18,5 +18,6 @@ pub(crate) fn ensure() -> Result<()> {
         return Ok(());
     }
     say("installing Python");
-    apt::install(&["python3", "python3-venv"], "Python 3 with venv").context("the tests of the server need Python")
+    apt::install(&["python3", "python3-venv"], "Python 3 with venv")
+        .context("the tests of the server need Python")
 }

@@ -2,8 +2,9 @@
 //!
 //! 1. the active toolchain does it already,
 //! 2. `rustup target add`,
-//! 3. Debian's compiler, for machines where rustup is not there or reaches nothing: Debian has the compiler and the source of the
-//!    standard library, which is built here, once. (Debian's own build of it for wasm is of another compiler.)
+//! 3. Debian's compiler, for machines where rustup is not there or reaches nothing: Debian has the
+//!    compiler and the source of the standard library, which is built here, once. (Debian's own
+//!    build of it for wasm is of another compiler.)
 
 use std::{
     env, fs,
@@ -23,8 +24,10 @@ use crate::{
 /// The name of the target.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-const DEBIAN_PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
-const ELSEWHERE: &str = "rustup (https://rustup.rs), then `rustup target add wasm32-unknown-unknown`";
+const DEBIAN_PACKAGES: [&str; 5] =
+    ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
+const ELSEWHERE: &str =
+    "rustup (https://rustup.rs), then `rustup target add wasm32-unknown-unknown`";
 
 /// Which compiler makes WebAssembly on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +45,12 @@ impl WasmTarget {
             Self::Active => cargo(),
             Self::Debian => {
                 let mut command = Command::new("/usr/bin/cargo");
-                // A rustup toolchain, and what the cargo that started this program has set, would lead to another compiler.
-                command.env("RUSTC", "/usr/bin/rustc").env("RUSTDOC", "/usr/bin/rustdoc").env_remove("RUSTUP_TOOLCHAIN");
+                // A rustup toolchain, and what the cargo that started this program has set, would
+                // lead to another compiler.
+                command
+                    .env("RUSTC", "/usr/bin/rustc")
+                    .env("RUSTDOC", "/usr/bin/rustdoc")
+                    .env_remove("RUSTUP_TOOLCHAIN");
                 command
             }
         }
@@ -69,7 +76,8 @@ impl WasmTarget {
         }
     }
 
-    /// The key under which the last check is remembered: another compiler, or no standard library any more, means another check.
+    /// The key under which the last check is remembered: another compiler, or no standard library
+    /// any more, means another check.
     fn fingerprint(self) -> Result<String> {
         let libdir = output(self.rustc().args(["--print", "target-libdir", "--target", TARGET]))?;
         let libraries = fs::read_dir(libdir.trim()).map_or(0, Iterator::count);
@@ -77,12 +85,17 @@ impl WasmTarget {
         Ok(format!("{} links {TARGET}\n{compiler}libraries: {libraries}\n", self.name()))
     }
 
-    /// Really links a library, plainly and with fat LTO. A folder that exists proves nothing: the linker may be missing, the standard
-    /// library may be of another compiler, or without the bitcode that only a release build asks for.
+    /// Really links a library, plainly and with fat LTO. A folder that exists proves nothing: the
+    /// linker may be missing, the standard library may be of another compiler, or without the
+    /// bitcode that only a release build asks for.
     fn links(self) -> Result<()> {
         let folder = Scratch::new("probe")?;
         let (source, module) = (folder.0.join("probe.rs"), folder.0.join("probe.wasm"));
-        paths::write(&source, "#[unsafe(no_mangle)] pub extern \"C\" fn f(n: usize) -> usize { vec![0u8; n].len() }\n")?;
+        paths::write(
+            &source,
+            "#[unsafe(no_mangle)] pub extern \"C\" fn f(n: usize) -> usize { vec![0u8; n].len() \
+             }\n",
+        )?;
         for flags in [&[][..], &["-Clto=fat", "-Cpanic=abort", "-Copt-level=z"]] {
             let mut rustc = self.rustc();
             rustc.args(["--edition=2024", "--crate-type=cdylib", "--target", TARGET]).args(flags);
@@ -100,7 +113,9 @@ pub(crate) fn ensure() -> Result<WasmTarget> {
     let active = (!debian_only).then_some(WasmTarget::Active);
     let remembered = fs::read_to_string(&stamp).unwrap_or_default();
     for target in active.into_iter().chain([WasmTarget::Debian]) {
-        if remembered.starts_with(target.name()) && target.fingerprint().is_ok_and(|now| now == remembered) {
+        if remembered.starts_with(target.name())
+            && target.fingerprint().is_ok_and(|now| now == remembered)
+        {
             return Ok(target);
         }
     }
@@ -143,7 +158,9 @@ fn by_debian() -> Result<()> {
     say("installing Debian's Rust compiler for the web");
     apt::install(&DEBIAN_PACKAGES, ELSEWHERE)?;
     build_standard_library()?;
-    WasmTarget::Debian.links().context("the standard library was built, but a test module does not link")
+    WasmTarget::Debian
+        .links()
+        .context("the standard library was built, but a test module does not link")
 }
 
 fn build_standard_library() -> Result<()> {
@@ -157,7 +174,13 @@ fn build_standard_library() -> Result<()> {
     paths::write(&folder.0.join("Cargo.toml"), manifest)?;
     let mut cargo = WasmTarget::Debian.cargo();
     cargo
-        .args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort,proc_macro,test"])
+        .args([
+            "build",
+            "--release",
+            "--target",
+            TARGET,
+            "-Zbuild-std=std,panic_abort,proc_macro,test",
+        ])
         .current_dir(&folder.0)
         .env("CARGO_TARGET_DIR", &target_dir)
         .env("RUSTC_BOOTSTRAP", "1")
@@ -167,7 +190,10 @@ fn build_standard_library() -> Result<()> {
         .env_remove("CARGO_BUILD_TARGET");
     run(&mut cargo)?;
 
-    let home = PathBuf::from(output(WasmTarget::Debian.rustc().args(["--print", "target-libdir", "--target", TARGET]))?.trim());
+    let home = PathBuf::from(
+        output(WasmTarget::Debian.rustc().args(["--print", "target-libdir", "--target", TARGET]))?
+            .trim(),
+    );
     let fresh = home.with_extension("new");
     paths::emptied(&fresh)?;
     for entry in fs::read_dir(target_dir.join(TARGET).join("release").join("deps"))? {

@@ -11,5 +11,6 @@ pub(crate) fn ensure() -> Result<()> {
         return Ok(());
     }
     say("installing wrk");
-    apt::install(&["wrk"], "wrk, on the PATH").context("the benchmark of the server needs a load generator")
+    apt::install(&["wrk"], "wrk, on the PATH")
+        .context("the benchmark of the server needs a load generator")
 }

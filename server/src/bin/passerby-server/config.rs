@@ -1,4 +1,5 @@
-//! The configuration: a file, over it environment variables, over them the command line. What is unknown or out of range is refused.
+//! The configuration: a file, over it environment variables, over them the command line. An option
+//! that is unknown or out of range is refused.
 
 use std::{collections::BTreeMap, fmt, fs, net::SocketAddr, path::Path, time::Duration};
 
@@ -22,33 +23,36 @@ Usage: passerby-server core [options]     serve, until SIGTERM or Ctrl-C
   --database WHERE   a SQLite file, or postgres://user:password@host/database
   --help, --version
 
-Each option of the file can be given as an environment variable, which overrides it: `database` is PASSERBY_SERVER_DATABASE.
-The file is the better place for a password, because other processes may see the environment and the command line.
+Each option of the file can be given as an environment variable, which overrides it: `database` is
+PASSERBY_SERVER_DATABASE. The file is the better place for a password, because other processes may
+see the environment and the command line.
 
-  listen                   address and port. Default \"127.0.0.1:3567\". Only back ends may reach it: who can send it a
-                           request can sign in as anybody
+  listen                   address and port. Default \"127.0.0.1:3567\". Only back ends may
+                           reach it: who can send it a request can sign in as anybody
   database                 see --database. Default \"passerby-core.db\"
-  api_keys                 list of keys, one of which back ends must send (`apiKey`); in the environment with commas
-                           between. Default: none
-  allow_without_key        true: serve without `api_keys` also beyond this machine. Default false
-  hosts                    names that back ends call the core by, where there is no key and the name has a dot; in the
+  api_keys                 list of keys, one of which back ends must send (`apiKey`); in the
                            environment with commas between. Default: none
+  allow_without_key        true: serve without `api_keys` also beyond this machine. Default false
+  hosts                    names that back ends call the core by, where there is no key and the name
+                           has a dot; in the environment with commas between. Default: none
   access_token_validity    seconds. Default 3600
   refresh_token_validity   seconds without use that end a session. Default 8640000 (100 days)
-  refresh_grace            seconds that a refresh token stays acceptable after another took its place, for slow answers;
-                           0 for none. Default 30
+  refresh_grace            seconds that a refresh token stays acceptable after another took its
+                           place, for slow answers; 0 for none. Default 30
   key_rotation             seconds, at least 120. Default 604800 (168 hours)
   prune_interval           seconds between removals of expired sessions. Default 300
   max_body_bytes           largest request body. Default 1048576
   max_header_bytes         largest request head, at least 8192. Default 32768
-  header_timeout           seconds to receive a request head, and between two requests of a connection. Default 30
+  header_timeout           seconds to receive a request head, and between two requests of a
+                           connection. Default 30
   request_timeout          seconds to receive and answer a request. Default 30
   shutdown_timeout         seconds that requests under way get at the end. Default 30
-  log                      error, warn, info, debug, trace, or per module: \"info,passerby_server=debug\". Default \"info\"
+  log                      error, warn, info, debug, trace, or per module:
+                           \"info,passerby_server=debug\". Default \"info\"
   log_format               \"text\" or \"json\", on standard error. Default \"text\"
 
-GET /healthz answers 200 while the process runs, /readyz 200 while the database answers and 503 at the end, /metrics in the format
-of Prometheus.";
+GET /healthz answers 200 while the process runs, /readyz 200 while the database answers and 503 at
+the end, /metrics in the format of Prometheus.";
 
 /// A configuration that can be used as it is.
 #[derive(Deserialize)]
@@ -124,17 +128,22 @@ impl Config {
         environment: impl Iterator<Item = (String, String)>,
         command_line: BTreeMap<&'static str, String>,
     ) -> Result<Self, ConfigError> {
-        let mut variables: BTreeMap<String, String> =
-            environment.filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_lowercase(), value))).collect();
+        let mut variables: BTreeMap<String, String> = environment
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_lowercase(), value)))
+            .collect();
         let named = variables.remove("config");
         let mut table = match file.or(named.as_deref().map(Path::new)) {
             Some(path) => read(path)?,
             None => Table::new(),
         };
-        table.extend(variables.into_iter().map(|(name, value)| (name.clone(), typed(&name, value))));
-        table.extend(command_line.into_iter().map(|(name, value)| (name.to_owned(), typed(name, value))));
-        let config: Self =
-            table.try_into().map_err(|error: toml::de::Error| ConfigError::Refused(error.message().to_owned()))?;
+        table
+            .extend(variables.into_iter().map(|(name, value)| (name.clone(), typed(&name, value))));
+        table.extend(
+            command_line.into_iter().map(|(name, value)| (name.to_owned(), typed(name, value))),
+        );
+        let config: Self = table
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Refused(error.message().to_owned()))?;
         config.checked()
     }
 
@@ -151,13 +160,17 @@ impl Config {
         ];
         for (name, value, least) in least {
             if value < least {
-                return Err(ConfigError::Refused(format!("`{name}` must be at least {least}, and is {value}")));
+                return Err(ConfigError::Refused(format!(
+                    "`{name}` must be at least {least}, and is {value}"
+                )));
             }
         }
         if !self.listen.ip().is_loopback() && self.api_keys.is_empty() && !self.allow_without_key {
             return Err(ConfigError::Refused(format!(
-                "`listen` is {}, which others can reach, and whoever reaches a core without `api_keys` can sign in as anybody; set \
-                 `api_keys`, or `allow_without_key = true` where the network lets only back ends through",
+                "`listen` is {}, which others can reach, and whoever reaches a core without \
+                 `api_keys` can sign in as anybody; set \
+                 `api_keys`, or `allow_without_key = true` where the network lets only back ends \
+                 through",
                 self.listen
             )));
         }
@@ -167,7 +180,9 @@ impl Config {
         // A word that is no level would be taken for a module, and everything else be silent.
         let level = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
         if !self.log.split(',').all(level) || self.log.parse::<Targets>().is_err() {
-            return Err(ConfigError::Refused("`log` is no level like `info`, and no list of them by module".into()));
+            return Err(ConfigError::Refused(
+                "`log` is no level like `info`, and no list of them by module".into(),
+            ));
         }
         Ok(self)
     }
@@ -233,24 +248,34 @@ impl fmt::Display for Config {
             writeln!(f, "{name} = {value}")?;
         }
         writeln!(f, "log = {:?}", self.log)?;
-        write!(f, "log_format = {:?}", if self.log_format == LogFormat::Json { "json" } else { "text" })
+        write!(
+            f,
+            "log_format = {:?}",
+            if self.log_format == LogFormat::Json { "json" } else { "text" }
+        )
     }
 }
 
 fn read(path: &Path) -> Result<Table, ConfigError> {
     let shown = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable { path: shown.clone(), reason })?;
+    let text = fs::read_to_string(path)
+        .map_err(|reason| ConfigError::Unreadable { path: shown.clone(), reason })?;
     text.parse().map_err(|error: toml::de::Error| ConfigError::NotToml {
         path: shown,
         message: error.message().to_owned(),
-        line: error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1)),
+        line: error
+            .span()
+            .map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1)),
     })
 }
 
-/// A text as the value of this option: a list where one is expected, a number where it looks like one.
+/// A text as the value of this option: a list where one is expected, a number where it looks like
+/// one.
 fn typed(name: &str, text: String) -> Value {
     match name {
-        "api_keys" | "hosts" => Value::Array(text.split(',').map(|key| Value::String(key.trim().to_owned())).collect()),
+        "api_keys" | "hosts" => {
+            Value::Array(text.split(',').map(|key| Value::String(key.trim().to_owned())).collect())
+        }
         "database" | "listen" | "log" | "log_format" => Value::String(text),
         "allow_without_key" => text.trim().parse().map_or(Value::String(text), Value::Boolean),
         _ => text.trim().parse().map_or(Value::String(text), Value::Integer),
@@ -261,12 +286,18 @@ fn typed(name: &str, text: String) -> Value {
 mod tests {
     use super::*;
 
-    fn load(file: &str, environment: &[(&str, &str)], command_line: &[(&'static str, &str)]) -> Result<Config, String> {
+    fn load(
+        file: &str,
+        environment: &[(&str, &str)],
+        command_line: &[(&'static str, &str)],
+    ) -> Result<Config, String> {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("passerby.toml");
         fs::write(&path, file).unwrap();
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let command_line = command_line.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let command_line =
+            command_line.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Config::load(Some(&path), environment, command_line).map_err(|error| error.to_string())
     }
 
@@ -274,7 +305,11 @@ mod tests {
     fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
         let config = load(
             "database = \"a.db\"\nlog = \"warn\"\naccess_token_validity = 5",
-            &[("PASSERBY_SERVER_LOG", "debug"), ("PASSERBY_SERVER_ACCESS_TOKEN_VALIDITY", "7"), ("PASSERBY_CHROMIUM", "x")],
+            &[
+                ("PASSERBY_SERVER_LOG", "debug"),
+                ("PASSERBY_SERVER_ACCESS_TOKEN_VALIDITY", "7"),
+                ("PASSERBY_CHROMIUM", "x"),
+            ],
             &[("database", "b.db"), ("listen", "127.0.0.1:0")],
         )
         .unwrap();
@@ -285,7 +320,9 @@ mod tests {
         let config = load("", &[("PASSERBY_SERVER_API_KEYS", "one, two")], &[]).unwrap();
         assert_eq!(config.api_keys, ["one", "two"]);
         let anywhere = ("PASSERBY_SERVER_LISTEN", "0.0.0.0:3567");
-        for lock in [("PASSERBY_SERVER_API_KEYS", "one"), ("PASSERBY_SERVER_ALLOW_WITHOUT_KEY", "true")] {
+        for lock in
+            [("PASSERBY_SERVER_API_KEYS", "one"), ("PASSERBY_SERVER_ALLOW_WITHOUT_KEY", "true")]
+        {
             load("", &[anywhere, lock], &[]).unwrap();
         }
     }
@@ -311,14 +348,18 @@ mod tests {
             ("a = ", None, "line 1"),
         ] {
             let environment: Vec<_> = environment.into_iter().collect();
-            let error = load(file, &environment, &[]).err().unwrap_or_else(|| panic!("{file} was accepted"));
+            let error = load(file, &environment, &[])
+                .err()
+                .unwrap_or_else(|| panic!("{file} was accepted"));
             assert!(error.contains(part), "{file}: {error}");
         }
     }
 
     #[test]
     fn no_secret_is_shown() {
-        let config = load("database = \"postgres://alice:hunter2@h/x\"\napi_keys = [\"hunter2\"]", &[], &[]).unwrap();
+        let config =
+            load("database = \"postgres://alice:hunter2@h/x\"\napi_keys = [\"hunter2\"]", &[], &[])
+                .unwrap();
         assert!(!config.to_string().contains("hunter2") && !config.to_string().contains("alice"));
         let error = load("database = \"postgres://alice:hunter2@h/x", &[], &[]).err().unwrap();
         assert!(!error.contains("hunter2"), "{error}");
@@ -326,7 +367,15 @@ mod tests {
 
     #[test]
     fn the_help_names_every_option() {
-        let names = ["listen", "database", "api_keys", "prune_interval", "max_body_bytes", "shutdown_timeout", "log_format"];
+        let names = [
+            "listen",
+            "database",
+            "api_keys",
+            "prune_interval",
+            "max_body_bytes",
+            "shutdown_timeout",
+            "log_format",
+        ];
         let shown = Config::default().to_string();
         let shown = shown.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
         for name in shown.chain(names) {

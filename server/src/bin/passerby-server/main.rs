@@ -57,9 +57,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
             observe::start_logging(&config);
             let metrics = observe::start_counting()?;
             let core = if config.is_postgres() {
-                SessionCore::open(PostgresStore::connect(&config.database).await?, settings(&config)).await?
+                SessionCore::open(
+                    PostgresStore::connect(&config.database).await?,
+                    settings(&config),
+                )
+                .await?
             } else {
-                SessionCore::open(SqliteStore::open(&config.database).await?, settings(&config)).await?
+                SessionCore::open(SqliteStore::open(&config.database).await?, settings(&config))
+                    .await?
             };
             Ok(serve::serve(&config, core, metrics).await?)
         }
@@ -79,11 +84,14 @@ fn settings(config: &Config) -> CoreSettings {
 
 /// Variables that are no text are none of ours.
 fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// The arguments, or a text that was asked for.
-fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Result<Arguments, &'static str>, Box<dyn Error>> {
+fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Result<Arguments, &'static str>, Box<dyn Error>> {
     let mut parser = Parser::from_args(arguments);
     let (mut command, mut file, mut options) = (None, None, BTreeMap::new());
     while let Some(argument) = parser.next()? {
@@ -92,7 +100,12 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Result<Argumen
                 command = Some(match name.to_str() {
                     Some("core") => Command::Core,
                     Some("check") => Command::Check,
-                    _ => return Err(format!("{name:?} is no command; see `passerby-server --help`").into()),
+                    _ => {
+                        return Err(format!(
+                            "{name:?} is no command; see `passerby-server --help`"
+                        )
+                        .into());
+                    }
                 });
             }
             Arg::Long("config") => file = Some(PathBuf::from(parser.value()?)),
@@ -103,10 +116,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Result<Argumen
                 options.insert("listen", format!("127.0.0.1:{port}"));
             }
             Arg::Long("help") | Arg::Short('h') => return Ok(Err(USAGE)),
-            Arg::Long("version") => return Ok(Err(concat!("passerby-server ", env!("CARGO_PKG_VERSION")))),
+            Arg::Long("version") => {
+                return Ok(Err(concat!("passerby-server ", env!("CARGO_PKG_VERSION"))));
+            }
             other => return Err(other.unexpected().into()),
         }
     }
-    let command = command.ok_or("which command? `passerby-server core` serves; see `passerby-server --help`")?;
+    let command = command
+        .ok_or("which command? `passerby-server core` serves; see `passerby-server --help`")?;
     Ok(Ok(Arguments { command, file, options }))
 }

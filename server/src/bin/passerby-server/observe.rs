@@ -24,15 +24,21 @@ pub(crate) fn start_logging(config: &Config) {
 }
 
 /// Counts from here on.
-pub(crate) fn start_counting() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
-    let handle =
-        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(DURATION.into()), &BUCKETS)?.install_recorder()?;
+pub(crate) fn start_counting() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError>
+{
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(DURATION.into()), &BUCKETS)?
+        .install_recorder()?;
     for (name, meaning) in COUNTERS {
         metrics::describe_counter!(name, meaning);
         // So that it is there, at zero, before anything happened.
         metrics::counter!(name).absolute(0);
     }
-    metrics::describe_histogram!(DURATION, metrics::Unit::Seconds, "Time from a request's head to its answer.");
+    metrics::describe_histogram!(
+        DURATION,
+        metrics::Unit::Seconds,
+        "Time from a request's head to its answer."
+    );
     Ok(handle)
 }
 
@@ -43,7 +49,8 @@ pub(crate) async fn note(request: Request, next: Next) -> Response {
     let operation = Operation::of(request.method(), request.uri().path()).name();
     let response = next.run(request).await;
     let (status, took) = (response.status().as_u16(), start.elapsed());
-    metrics::histogram!(DURATION, "operation" => operation, "status" => status.to_string()).record(took);
+    metrics::histogram!(DURATION, "operation" => operation, "status" => status.to_string())
+        .record(took);
     tracing::debug!(operation, status, milliseconds = took.as_secs_f64() * 1000.0, "answered");
     response
 }

@@ -45,12 +45,19 @@ struct Operator {
 }
 
 /// Serves until told to stop, then finishes what is under way, within `shutdown_timeout`.
-pub(crate) async fn serve(config: &Config, core: SessionCore, metrics: PrometheusHandle) -> io::Result<()> {
+pub(crate) async fn serve(
+    config: &Config,
+    core: SessionCore,
+    metrics: PrometheusHandle,
+) -> io::Result<()> {
     let stop = StopSignal::listen()?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         io::Error::new(
             error.kind(),
-            format!("cannot listen on {}: {error}; choose another address with `listen`", config.listen),
+            format!(
+                "cannot listen on {}: {error}; choose another address with `listen`",
+                config.listen
+            ),
         )
     })?;
     let ending = Arc::new(AtomicBool::new(false));
@@ -77,7 +84,10 @@ fn router(config: &Config, operator: Operator) -> Router {
         .core
         .router()
         .layer(DefaultBodyLimit::max(config.max_body_bytes))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.request_timeout()))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            config.request_timeout(),
+        ))
         .layer(middleware::from_fn(observe::note));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -95,7 +105,10 @@ async fn ready(State(operator): State<Operator>) -> impl IntoResponse {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer, or cannot be written\n")
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer, or cannot be written\n",
+            )
         }
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer in time\n"),
     }
@@ -106,12 +119,21 @@ async fn metrics(State(operator): State<Operator>, headers: HeaderMap) -> Respon
     if !operator.core.admits_operator(headers.get("api-key").map(|key| key.as_bytes())) {
         return (StatusCode::UNAUTHORIZED, "Invalid API key").into_response();
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], operator.metrics.render()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], operator.metrics.render())
+        .into_response()
 }
 
-async fn accept(listener: &TcpListener, router: Router, config: &Config, stop: StopSignal) -> GracefulShutdown {
+async fn accept(
+    listener: &TcpListener,
+    router: Router,
+    config: &Config,
+    stop: StopSignal,
+) -> GracefulShutdown {
     let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout()).max_buf_size(config.max_header_bytes);
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout())
+        .max_buf_size(config.max_header_bytes);
     let graceful = GracefulShutdown::new();
     let mut stopped = std::pin::pin!(stop.received());
     loop {
@@ -129,7 +151,9 @@ async fn accept(listener: &TcpListener, router: Router, config: &Config, stop: S
         };
         // Answers are small; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone())).into_owned();
+        let connection = http
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()))
+            .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -1,4 +1,5 @@
-// What the bare test page has: the SDK, and a list of its events with what an app learns inside of the callback.
+// The contents of the bare test page: the SDK, and a list of its events with what an app learns
+// inside of the callback.
 
 import * as passerby from "/passerby.js";
 
@@ -11,7 +12,8 @@ function start(options) {
 
 function record({ action, sessionExpiredOrRevoked, ...rest }) {
   const { state, anonymousId } = passerby.getSnapshot();
-  const name = sessionExpiredOrRevoked === undefined ? action : `${action}(${sessionExpiredOrRevoked})`;
+  const name =
+    sessionExpiredOrRevoked === undefined ? action : `${action}(${sessionExpiredOrRevoked})`;
   const entry = { name, state, anonymousId, keys: Object.keys(rest) };
   events.push(entry);
   // The token may have expired just now, and asking would refresh it.
@@ -46,12 +48,16 @@ async function request(...fetchArguments) {
 
 const XHR_EVENTS = ["loadstart", "progress", "abort", "error", "load", "timeout", "loadend"];
 
-/** As `request`, over XMLHttpRequest, and with the `trace` of what its caller saw: states as numbers, and events. */
+/**
+ * As `request`, over XMLHttpRequest, and with the `trace` of what its caller saw: states as
+ * numbers, and events.
+ */
 async function xhr(path, { method = "GET", headers = {}, body, prepare } = {}) {
   const xhr = new XMLHttpRequest();
   const trace = [];
   xhr.onreadystatechange = () => trace.at(-1) === xhr.readyState || trace.push(xhr.readyState);
-  for (const type of XHR_EVENTS) xhr.addEventListener(type, () => trace.at(-1) === type || trace.push(type));
+  for (const type of XHR_EVENTS)
+    xhr.addEventListener(type, () => trace.at(-1) === type || trace.push(type));
   xhr.open(method, path);
   for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
   prepare?.(xhr);
@@ -64,12 +70,19 @@ async function xhr(path, { method = "GET", headers = {}, body, prepare } = {}) {
   } catch {
     // Not every answer is JSON.
   }
-  return { status, path: responseURL && new URL(responseURL).pathname, body: content, trace: trace.join(" ") };
+  return {
+    status,
+    path: responseURL && new URL(responseURL).pathname,
+    body: content,
+    trace: trace.join(" "),
+  };
 }
 
 function describe(error) {
   const { name, code, message } = error;
-  return code === undefined || error instanceof DOMException ? { error: name, message } : { error: name, code, message };
+  return code === undefined || error instanceof DOMException
+    ? { error: name, message }
+    : { error: name, code, message };
 }
 
 /** What a function of the SDK came to. */
@@ -81,4 +94,7 @@ async function attempt(name, ...values) {
   }
 }
 
-Object.assign(window, { passerby, harness: { events, start, record, request, xhr, attempt, describe } });
+Object.assign(window, {
+  passerby,
+  harness: { events, start, record, request, xhr, attempt, describe },
+});

@@ -1,8 +1,18 @@
-// Scripted exchanges over XMLHttpRequest, and the trace of everything that the caller can see of each.
+// Scripted exchanges over XMLHttpRequest, and the trace of everything that the caller can see of
+// each.
 
 import * as passerby from "/passerby.js";
 
-const TYPES = ["readystatechange", "loadstart", "progress", "abort", "error", "load", "timeout", "loadend"];
+const TYPES = [
+  "readystatechange",
+  "loadstart",
+  "progress",
+  "abort",
+  "error",
+  "load",
+  "timeout",
+  "loadend",
+];
 /** Milliseconds; everything that scripts wait for is shorter. */
 const QUIET = 160;
 const LIMIT = 3000;
@@ -28,7 +38,10 @@ const form = () => {
 };
 /** `run` when the caller sees this state. */
 const at = (state, path, run) => (xhr, log) => {
-  xhr.addEventListener("readystatechange", () => xhr.readyState === state && !xhr.isDone && ((xhr.isDone = true), run(xhr, log)));
+  xhr.addEventListener(
+    "readystatechange",
+    () => xhr.readyState === state && !xhr.isDone && ((xhr.isDone = true), run(xhr, log)),
+  );
   get(xhr, path);
 };
 const on = (type, path, run) => (xhr, log) => {
@@ -66,9 +79,9 @@ const scripts = {
     },
   ),
   "a URL object": (xhr) => (xhr.open("GET", new URL("/x/echo", location)), xhr.send()),
-  "404": (xhr) => get(xhr, "missing"),
+  404: (xhr) => get(xhr, "missing"),
   "500 with a text of its own": (xhr) => get(xhr, "broken"),
-  "204": (xhr) => get(xhr, "empty"),
+  204: (xhr) => get(xhr, "empty"),
   "a redirect": (xhr) => get(xhr, "moved"),
   "a redirect of a body": (xhr) => (xhr.open("POST", "/x/kept"), xhr.send("kept")),
   "a large answer": (xhr) => get(xhr, "large"),
@@ -99,7 +112,11 @@ const scripts = {
   },
   "time-out": (xhr) => (xhr.open("GET", "/x/silent"), (xhr.timeout = 30), xhr.send()),
   // The answer has to begin before that, after two others where the session has expired.
-  "time-out in the middle of the answer": (xhr) => (xhr.open("GET", "/x/stalled"), (xhr.timeout = 1000), xhr.send()),
+  "time-out in the middle of the answer": (xhr) => (
+    xhr.open("GET", "/x/stalled"),
+    (xhr.timeout = 1000),
+    xhr.send()
+  ),
   "time-out set before open": (xhr) => ((xhr.timeout = 30), get(xhr, "silent")),
   "time-out that is long enough": (xhr, log) => {
     xhr.timeout = 2000;
@@ -111,7 +128,10 @@ const scripts = {
   "abort right after send": (xhr) => (get(xhr), xhr.abort()),
   "abort in loadstart": on("loadstart", "echo", abort),
   "abort while nothing comes": (xhr) => (get(xhr, "silent"), later(30, () => xhr.abort())),
-  "abort while nothing comes, for long": (xhr) => (get(xhr, "silent"), later(140, () => xhr.abort())),
+  "abort while nothing comes, for long": (xhr) => (
+    get(xhr, "silent"),
+    later(140, () => xhr.abort())
+  ),
   "abort at the headers": at(2, "slow", abort),
   "abort in the body": at(3, "stalled", abort),
   "abort at the end": at(4, "echo", abort),
@@ -127,24 +147,36 @@ const scripts = {
   "open in flight": (xhr) => (get(xhr, "silent"), later(30, () => get(xhr))),
   "open at the end": at(4, "echo", (xhr) => get(xhr, "missing")),
   "open in loadend": on("loadend", "echo", (xhr) => get(xhr, "missing")),
-  "a second open before send": (xhr) => (xhr.open("POST", "/x/missing"), xhr.setRequestHeader("x-a", "1"), get(xhr)),
+  "a second open before send": (xhr) => (
+    xhr.open("POST", "/x/missing"),
+    xhr.setRequestHeader("x-a", "1"),
+    get(xhr)
+  ),
   "a method that is none": (xhr, log) => attempt(log, () => xhr.open("GE T", "/x/echo")),
   "a forbidden method": (xhr, log) => attempt(log, () => xhr.open("TRACE", "/x/echo")),
   "a URL that is none": (xhr, log) => attempt(log, () => xhr.open("GET", "http://[")),
   "open without arguments": (xhr, log) => attempt(log, () => xhr.open("GET")),
-  "open of something bad in flight": (xhr, log) => (get(xhr, "slow"), attempt(log, () => xhr.open("GET", "http://["))),
+  "open of something bad in flight": (xhr, log) => (
+    get(xhr, "slow"),
+    attempt(log, () => xhr.open("GET", "http://["))
+  ),
   "send before open": (xhr, log) => attempt(log, () => xhr.send()),
   "send twice": (xhr, log) => (get(xhr), attempt(log, () => xhr.send())),
   "send after the end": on("loadend", "echo", (xhr, log) => attempt(log, () => xhr.send())),
   "a header before open": (xhr, log) => attempt(log, () => xhr.setRequestHeader("x-a", "1")),
-  "a header after send": (xhr, log) => (get(xhr), attempt(log, () => xhr.setRequestHeader("x-a", "1"))),
+  "a header after send": (xhr, log) => (
+    get(xhr),
+    attempt(log, () => xhr.setRequestHeader("x-a", "1"))
+  ),
   "a header that is none": (xhr, log) => {
     xhr.open("GET", "/x/echo");
     attempt(log, () => xhr.setRequestHeader("x a", "1"));
     attempt(log, () => xhr.setRequestHeader("x-a", "1\n2"));
     xhr.send();
   },
-  "text of something else": on("load", "json", (xhr, log) => attempt(log, () => xhr.responseText.length)),
+  "text of something else": on("load", "json", (xhr, log) =>
+    attempt(log, () => xhr.responseText.length),
+  ),
   "text of JSON": (xhr, log) => {
     xhr.addEventListener("load", () => {
       attempt(log, () => xhr.responseText);
@@ -181,7 +213,10 @@ const scripts = {
     get(xhr);
   },
   "a listener that throws": (xhr, log) => {
-    const onError = (event) => (event.preventDefault(), log.push(["uncaught", event.error.message]));
+    const onError = (event) => (
+      event.preventDefault(),
+      log.push(["uncaught", event.error.message])
+    );
     addEventListener("error", onError);
     xhr.addEventListener("readystatechange", () => {
       throw new Error("a bug of the app");
@@ -196,7 +231,11 @@ function listen(target, log, xhr) {
     const note = (how) =>
       function (event) {
         const { loaded, total, lengthComputable, bubbles, cancelable } = event;
-        const isRight = this === target && event.target === target && event.currentTarget === target && event.type === type;
+        const isRight =
+          this === target &&
+          event.target === target &&
+          event.currentTarget === target &&
+          event.type === type;
         log.push([
           target === xhr ? type : `upload ${type}`,
           how,
@@ -219,28 +258,54 @@ async function result(xhr) {
     // Firefox, of a request that failed on an object that had one before.
     response = `thrown ${error.name}`;
   }
-  if (response instanceof Document) response = `document ${new XMLSerializer().serializeToString(response)}`;
+  if (response instanceof Document)
+    response = `document ${new XMLSerializer().serializeToString(response)}`;
   if (response instanceof ArrayBuffer) response = `bytes ${new Uint8Array(response)}`;
   if (response instanceof Blob) response = `blob ${response.type} ${await response.text()}`;
   if (response?.length > 1000) response = response.length;
   const { readyState, status, statusText, responseURL, responseType } = xhr;
-  const headers = xhr.getAllResponseHeaders().replace(/^(date|x-supertokens-xhr-intercepted|keep-alive|connection|transfer-encoding): .*\r\n/gm, "");
+  const headers = xhr
+    .getAllResponseHeaders()
+    .replace(
+      /^(date|x-supertokens-xhr-intercepted|keep-alive|connection|transfer-encoding): .*\r\n/gm,
+      "",
+    );
   const two = xhr.getResponseHeader("X-Two");
-  const xml = responseType === "" || responseType === "document" ? xhr.responseXML?.documentElement.nodeName : undefined;
-  return { readyState, status, statusText, responseURL, responseType, response, headers, two, xml, tag: String(xhr) };
+  const xml =
+    responseType === "" || responseType === "document"
+      ? xhr.responseXML?.documentElement.nodeName
+      : undefined;
+  return {
+    readyState,
+    status,
+    statusText,
+    responseURL,
+    responseType,
+    response,
+    headers,
+    two,
+    xml,
+    tag: String(xhr),
+  };
 }
 
 /**
- * How many progress events there are, whether the last comes just before or just after DONE is entered, and how often LOADING is told of
- * depends on how packets fall.
+ * How many progress events there are, whether the last comes just before or just after DONE is
+ * entered, and how often LOADING is told of depends on how packets fall.
  */
 function tidy(log) {
-  const key = ([type, how, state]) => (/progress$/.test(type) ? type + how : `${type === "readystatechange" && state}${how}`);
+  const key = ([type, how, state]) =>
+    /progress$/.test(type) ? type + how : `${type === "readystatechange" && state}${how}`;
   return log
     .filter((entry, i) => {
       const [type, , state] = entry;
-      if (/progress$/.test(type)) return !log.slice(i + 1).some((other) => key(other) === key(entry));
-      return type !== "readystatechange" || state !== 3 || !log.slice(0, i).some((other) => key(other) === key(entry));
+      if (/progress$/.test(type))
+        return !log.slice(i + 1).some((other) => key(other) === key(entry));
+      return (
+        type !== "readystatechange" ||
+        state !== 3 ||
+        !log.slice(0, i).some((other) => key(other) === key(entry))
+      );
     })
     .map((entry) => (entry[0] === "progress" ? entry.with(2, 3) : entry));
 }
@@ -252,13 +317,19 @@ const RESET = {
   /** Asks the server before the first request. */
   unknown: {},
   /** A user session whose access token has expired. */
-  expired: { access: "old", "st-last-access-token-update": "1", sFrontToken: btoa('{"uid":"ada","ate":1,"up":{"sessionHandle":"s1","iat":1}}') },
+  expired: {
+    access: "old",
+    "st-last-access-token-update": "1",
+    sFrontToken: btoa('{"uid":"ada","ate":1,"up":{"sessionHandle":"s1","iat":1}}'),
+  },
 };
 
 async function run(name, mode) {
   passerby.dispose();
-  for (const cookie of document.cookie.split("; ")) document.cookie = `${cookie.split("=")[0]}=; path=/; max-age=0`;
-  for (const [key, value] of Object.entries(RESET[mode])) document.cookie = `${key}=${value}; path=/`;
+  for (const cookie of document.cookie.split("; "))
+    document.cookie = `${cookie.split("=")[0]}=; path=/; max-age=0`;
+  for (const [key, value] of Object.entries(RESET[mode]))
+    document.cookie = `${key}=${value}; path=/`;
   if (mode !== "native") passerby.init({ apiDomain: location.origin });
   const xhr = new XMLHttpRequest();
   const log = [];
@@ -267,9 +338,10 @@ async function run(name, mode) {
   scripts[name](xhr, log);
   log.push(["script over", xhr.readyState]);
   // Over when it is said to be, and nothing more has come for a while.
-  const isOver = () => [0, 4].includes(xhr.readyState) || !log.some(([type]) => type === "loadstart");
+  const isOver = () =>
+    [0, 4].includes(xhr.readyState) || !log.some(([type]) => type === "loadstart");
   const limit = performance.now() + LIMIT;
-  for (let length = before; length !== log.length || (!isOver() && performance.now() < limit); ) {
+  for (let length = before; length !== log.length || (!isOver() && performance.now() < limit);) {
     length = log.length;
     await new Promise((done) => later(QUIET, done));
   }

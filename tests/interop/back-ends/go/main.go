@@ -1,5 +1,6 @@
-// A SuperTokens back end in Go: what the tests ask of any back end on the session core. See `exercise.mjs` and `chromium.test.mjs` for the
-// routes. Arguments: the core's address, and this app's port. `WEBSITE`: where its pages come from.
+// A SuperTokens back end in Go: what the tests ask of any back end on the session core. See
+// `exercise.mjs` and `chromium.test.mjs` for the routes. Arguments: the core's address, and this
+// app's port. `WEBSITE`: where its pages come from.
 package main
 
 import (
@@ -36,12 +37,23 @@ func main() {
 	}
 	antiCsrf, path := "VIA_TOKEN", "/auth"
 	must(supertokens.Init(supertokens.TypeInput{
-		Supertokens: &supertokens.ConnectionInfo{ConnectionURI: core, APIKey: os.Getenv("CORE_API_KEY")},
-		AppInfo:     supertokens.AppInfo{AppName: "test", APIDomain: origin, WebsiteDomain: website, APIBasePath: &path},
-		RecipeList:  []supertokens.Recipe{session.Init(&sessmodels.TypeInput{AntiCsrf: &antiCsrf})},
+		Supertokens: &supertokens.ConnectionInfo{
+			ConnectionURI: core,
+			APIKey:        os.Getenv("CORE_API_KEY"),
+		},
+		AppInfo: supertokens.AppInfo{
+			AppName:       "test",
+			APIDomain:     origin,
+			WebsiteDomain: website,
+			APIBasePath:   &path,
+		},
+		RecipeList: []supertokens.Recipe{session.Init(&sessmodels.TypeInput{AntiCsrf: &antiCsrf})},
 	}))
 	// A key that is not known yet is asked for.
-	set, err := keyfunc.Get(core+"/.well-known/jwks.json", keyfunc.Options{RefreshUnknownKID: true, RefreshRateLimit: time.Millisecond})
+	set, err := keyfunc.Get(core+"/.well-known/jwks.json", keyfunc.Options{
+		RefreshUnknownKID: true,
+		RefreshRateLimit:  time.Millisecond,
+	})
 	must(err)
 	keys = set
 
@@ -49,8 +61,10 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", login)
 	mux.HandleFunc("GET /me", session.VerifySession(nil, me))
-	mux.HandleFunc("GET /any", session.VerifySession(&sessmodels.VerifySessionOptions{SessionRequired: &no}, anyVisitor))
-	mux.HandleFunc("GET /checked", session.VerifySession(&sessmodels.VerifySessionOptions{CheckDatabase: &yes}, checked))
+	optional := &sessmodels.VerifySessionOptions{SessionRequired: &no}
+	mux.HandleFunc("GET /any", session.VerifySession(optional, anyVisitor))
+	inDatabase := &sessmodels.VerifySessionOptions{CheckDatabase: &yes}
+	mux.HandleFunc("GET /checked", session.VerifySession(inDatabase, checked))
 	mux.HandleFunc("POST /merge", session.VerifySession(nil, merge))
 	mux.HandleFunc("POST /merge/{handle}", answer(func(r *http.Request) (interface{}, error) {
 		return session.MergeIntoAccessTokenPayload(r.PathValue("handle"), body(r))
@@ -170,8 +184,10 @@ func guestOf(r *http.Request) object {
 		return nil
 	}
 	claims := jwt.MapClaims{}
-	_, err := jwt.ParseWithClaims(token, claims, keys.Keyfunc, jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(origin+"/auth"))
-	if _, isSession := claims["sessionHandle"]; err != nil || isSession || claims["isAnonymous"] != true {
+	methods, issuer := jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(origin+"/auth")
+	_, err := jwt.ParseWithClaims(token, claims, keys.Keyfunc, methods, issuer)
+	_, isSession := claims["sessionHandle"]
+	if err != nil || isSession || claims["isAnonymous"] != true {
 		return nil
 	}
 	return claims

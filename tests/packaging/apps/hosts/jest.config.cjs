@@ -1,1 +1,4 @@
-module.exports = { testMatch: ["**/*.test.cjs"], testEnvironmentOptions: { url: process.env.ORIGIN } };
+module.exports = {
+  testMatch: ["**/*.test.cjs"],
+  testEnvironmentOptions: { url: process.env.ORIGIN },
+};

@@ -1,4 +1,5 @@
-// What a program finds that imports the package where there is no window. As a module of its own, so that it knows what was there before.
+// This is what a program finds that imports the package where there is no window. As a module of
+// its own, so that it knows what was there before.
 
 const before = Object.getOwnPropertyNames(globalThis);
 const { fetch } = globalThis;
@@ -6,7 +7,10 @@ const { fetch } = globalThis;
 /** Names of globals that are not as they were. */
 function changed() {
   const now = Object.getOwnPropertyNames(globalThis);
-  const other = [...now.filter((name) => !before.includes(name)), ...before.filter((name) => !now.includes(name))];
+  const other = [
+    ...now.filter((name) => !before.includes(name)),
+    ...before.filter((name) => !now.includes(name)),
+  ];
   return globalThis.fetch === fetch ? other : [...other, "fetch"];
 }
 

@@ -2,14 +2,23 @@
 const assert = require("node:assert/strict");
 
 const post = (path, body) =>
-  fetch(location.origin + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  fetch(location.origin + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
 const get = async (path) => (await fetch(location.origin + path)).json();
 
 /** @param {"header" | "cookie"} tokenTransferMethod cookies where `fetch` keeps them */
 exports.visit = async (passerby, tokenTransferMethod) => {
   const events = [];
   const native = fetch;
-  passerby.init({ apiDomain: location.origin, tokenTransferMethod, anonymous: {}, onHandleEvent: ({ action }) => events.push(action) });
+  passerby.init({
+    apiDomain: location.origin,
+    tokenTransferMethod,
+    anonymous: {},
+    onHandleEvent: ({ action }) => events.push(action),
+  });
   assert.notEqual(fetch, native);
   const { kind, anonymousId } = await get("/api/me");
   assert.equal(kind, "anonymous");
@@ -21,5 +30,10 @@ exports.visit = async (passerby, tokenTransferMethod) => {
   await passerby.signOut();
   assert.equal(passerby.getSnapshot().anonymousId, anonymousId);
   const told = events.filter((name) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED");
-  assert.deepEqual(told, ["ANONYMOUS_SESSION_CREATED", "SESSION_CREATED", "REFRESH_SESSION", "SIGN_OUT"]);
+  assert.deepEqual(told, [
+    "ANONYMOUS_SESSION_CREATED",
+    "SESSION_CREATED",
+    "REFRESH_SESSION",
+    "SIGN_OUT",
+  ]);
 };

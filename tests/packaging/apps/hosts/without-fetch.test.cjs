@@ -13,7 +13,11 @@ test("importing has no effect, and init names what is missing", () => {
   } catch (error) {
     thrown = error;
   }
-  expect(thrown).toMatchObject({ name: "SessionError", code: "NO_WINDOW", message: "There is no fetch" });
+  expect(thrown).toMatchObject({
+    name: "SessionError",
+    code: "NO_WINDOW",
+    message: "There is no fetch",
+  });
   expect(Object.getOwnPropertyNames(globalThis)).toEqual(before);
   expect(globalThis.XMLHttpRequest).toBe(XMLHttpRequest);
 });

@@ -5,7 +5,10 @@ const { fetch } = globalThis;
 /** Names of globals that are not as they were. */
 function changed() {
   const now = Object.getOwnPropertyNames(globalThis).filter((name) => name !== "report");
-  const other = [...now.filter((name) => !before.includes(name)), ...before.filter((name) => !now.includes(name))];
+  const other = [
+    ...now.filter((name) => !before.includes(name)),
+    ...before.filter((name) => !now.includes(name)),
+  ];
   return globalThis.fetch === fetch ? other : [...other, "fetch"];
 }
 

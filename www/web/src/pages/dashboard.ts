@@ -1,4 +1,7 @@
-/** The page itself comes from the server, finished. When the customer's session ends, in whatever tab, it shows nothing of theirs any more. */
+/**
+ * The page itself comes from the server, finished. When the customer's session ends, in whatever
+ * tab, it shows nothing of theirs any more.
+ */
 import { byId, h } from "../dom";
 import { startHeader } from "../header";
 import { startPanel } from "../panel";
@@ -16,6 +19,12 @@ onVisitorChange(() => {
   if (state !== "anonymous" && state !== "none") return;
   byId("main").replaceChildren(
     h("h1", {}, "You are signed out"),
-    h("p", { class: "lead" }, "This page is for customers. ", h("a", { href: "/login?redirectBack=/dashboard" }, "Sign in"), " to see it again."),
+    h(
+      "p",
+      { class: "lead" },
+      "This page is for customers. ",
+      h("a", { href: "/login?redirectBack=/dashboard" }, "Sign in"),
+      " to see it again.",
+    ),
   );
 });

@@ -15,7 +15,9 @@ const problem = byId("login-error");
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button");
-  const [name, password] = ["name", "password"].map((field) => String(new FormData(form).get(field) ?? ""));
+  const [name, password] = ["name", "password"].map((field) =>
+    String(new FormData(form).get(field) ?? ""),
+  );
   problem.textContent = "";
   if (!name?.trim() || !password) {
     problem.textContent = "Both a name and the password are needed.";

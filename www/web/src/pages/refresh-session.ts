@@ -1,4 +1,7 @@
-/** Where the server sends a visitor whose access token has expired: refresh, then back, or on to the login. */
+/**
+ * Where the server sends a visitor whose access token has expired: refresh, then back, or on to the
+ * login.
+ */
 import { refreshSessionPage } from "passerby";
 import { explain } from "../api";
 import { byId, h } from "../dom";

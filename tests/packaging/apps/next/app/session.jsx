@@ -5,7 +5,11 @@ import { useSyncExternalStore } from "react";
 
 if (typeof window !== "undefined") {
   const events = [];
-  init({ apiDomain: location.origin, anonymous: {}, onHandleEvent: ({ action }) => events.push(action) });
+  init({
+    apiDomain: location.origin,
+    anonymous: {},
+    onHandleEvent: ({ action }) => events.push(action),
+  });
   window.app = { events, doesSessionExist, getUserId, signOut };
 }
 

@@ -1,5 +1,9 @@
 import { doesSessionExist, getUserId, init, signOut } from "passerby";
 
 const events = [];
-init({ apiDomain: location.origin, anonymous: {}, onHandleEvent: ({ action }) => events.push(action) });
+init({
+  apiDomain: location.origin,
+  anonymous: {},
+  onHandleEvent: ({ action }) => events.push(action),
+});
 window.app = { events, doesSessionExist, getUserId, signOut };

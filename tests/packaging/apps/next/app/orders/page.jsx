@@ -11,7 +11,9 @@ export default async function Orders({ searchParams }) {
   if (error) throw error;
   if (!accessTokenPayload) {
     const query = new URLSearchParams(await searchParams).toString();
-    redirect(`/refresh-session?redirectBack=${encodeURIComponent(query ? `/orders?${query}` : "/orders")}`);
+    redirect(
+      `/refresh-session?redirectBack=${encodeURIComponent(query ? `/orders?${query}` : "/orders")}`,
+    );
   }
   return <h1>{accessTokenPayload.sub}</h1>;
 }

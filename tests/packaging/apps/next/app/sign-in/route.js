@@ -9,6 +9,8 @@ ensureSuperTokens();
 export const POST = (request) =>
   withPreParsedRequestResponse(request, async (baseRequest, baseResponse) => {
     const user = supertokens.convertToRecipeUserId("ada");
-    const session = await Session.createNewSession(baseRequest, baseResponse, "public", user, { role: "botanist" });
+    const session = await Session.createNewSession(baseRequest, baseResponse, "public", user, {
+      role: "botanist",
+    });
     return NextResponse.json({ handle: session.getHandle() });
   });

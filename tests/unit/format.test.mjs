@@ -1,0 +1,37 @@
+// Code has at most 100 columns. The formatters see to most of it, but leave alone whatever they
+// cannot cut: comments, long strings, the bodies of macros.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const COLUMNS = 100;
+const CODE = /\.(rs|[cm]?js|jsx|tsx?|py|go)$/;
+
+/** Longer lines that cannot be cut, by file: how many, and why. */
+const EXCEPTIONS = {
+  // A regular expression.
+  "tests/e2e/hooks.test.mjs": 1,
+  // Imports of one name each.
+  "tests/types/claims.ts": 4,
+};
+
+test("code has at most 100 columns", () => {
+  const list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+  const files = execFileSync("git", list, { cwd: ROOT, encoding: "utf8" })
+    .split("\0")
+    .filter((name) => CODE.test(name) && existsSync(join(ROOT, name)));
+  assert.ok(files.length > 300, `${files.length} files`);
+  const wrong = [];
+  for (const name of files) {
+    const long = readFileSync(join(ROOT, name), "utf8")
+      .split("\n")
+      .flatMap((line, i) => ([...line].length > COLUMNS ? [`${name}:${i + 1}`] : []));
+    if (long.length !== (EXCEPTIONS[name] ?? 0)) wrong.push(...long, `${name}: ${long.length}`);
+  }
+  assert.deepEqual(wrong, []);
+});
