@@ -98,62 +98,53 @@ test("asking before any request makes the session, with one call", async (visito
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
 
-test(
-  "without `anonymous` in init the SDK asks " + "by one refresh call first, as the peer does",
-  async (visitor) => {
-    const tab = await visitor.tab({});
-    const answers = await tab.fetchAll(3, "/api/me");
+test("without `anonymous` in init the SDK asks by one refresh call first, as the peer does", async (visitor) => {
+  const tab = await visitor.tab({});
+  const answers = await tab.fetchAll(3, "/api/me");
 
-    assert.equal(visitor.requests[0], REFRESH);
-    assert.deepEqual(await visitor.server.calls(), { [REFRESH]: 1, "GET /api/me": 3 });
-    assert.equal(new Set(answers.map(({ body }) => body.anonymousId)).size, 1);
-    assert.deepEqual(await visitor.minted(), ["/auth/session/refresh"]);
-    assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-  },
-);
+  assert.equal(visitor.requests[0], REFRESH);
+  assert.deepEqual(await visitor.server.calls(), { [REFRESH]: 1, "GET /api/me": 3 });
+  assert.equal(new Set(answers.map(({ body }) => body.anonymousId)).size, 1);
+  assert.deepEqual(await visitor.minted(), ["/auth/session/refresh"]);
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
 
-test(
-  "attemptRefreshingSession of an anonymous visitor is false, " + "without a call",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.guest();
-    assert.deepEqual(await tab.call("attemptRefreshingSession"), { value: false });
-    assert.deepEqual(await tab.eventNames(), ["UNAUTHORISED(false)"]);
-    assert.deepEqual(await visitor.server.calls(), {});
-    assert.equal((await tab.snapshot()).anonymousId, anonymousId);
-  },
-);
+test("attemptRefreshingSession of an anonymous visitor is false, without a call", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  assert.deepEqual(await tab.call("attemptRefreshingSession"), { value: false });
+  assert.deepEqual(await tab.eventNames(), ["UNAUTHORISED(false)"]);
+  assert.deepEqual(await visitor.server.calls(), {});
+  assert.equal((await tab.snapshot()).anonymousId, anonymousId);
+});
 
-test(
-  "switched off, the session is removed by the next response; " + "switched on, there is one again",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.guest();
+test("switched off, the session is removed by the next response; switched on, there is one again", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
 
-    await tab.call("setAnonymousSessions", false);
-    assert.deepEqual(await tab.events(), [
-      {
-        name: "ANONYMOUS_SESSION_REMOVED",
-        state: "none",
-        anonymousId: undefined,
-        keys: ["userContext"],
-        answers: { exists: false, isAnonymous: false, anonymousId: undefined },
-      },
-    ]);
-    assert.deepEqual(await visitor.cookies(), COOKIES.none);
-    assert.deepEqual(await visitor.server.calls(), { [REFRESH]: 1 });
-    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "none" });
-    assert.deepEqual(await visitor.cookies(), COOKIES.none);
+  await tab.call("setAnonymousSessions", false);
+  assert.deepEqual(await tab.events(), [
+    {
+      name: "ANONYMOUS_SESSION_REMOVED",
+      state: "none",
+      anonymousId: undefined,
+      keys: ["userContext"],
+      answers: { exists: false, isAnonymous: false, anonymousId: undefined },
+    },
+  ]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.none);
+  assert.deepEqual(await visitor.server.calls(), { [REFRESH]: 1 });
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "none" });
+  assert.deepEqual(await visitor.cookies(), COOKIES.none);
 
-    await visitor.forget();
-    await tab.call("setAnonymousSessions", true);
-    assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
-    assert.deepEqual(await visitor.server.calls(), { [REFRESH]: 1 });
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-    const { body } = await tab.fetch("/api/me");
-    assert.equal(body.kind, "anonymous");
-    assert.notEqual(body.anonymousId, anonymousId, "what was removed is forgotten");
-  },
-);
+  await visitor.forget();
+  await tab.call("setAnonymousSessions", true);
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.deepEqual(await visitor.server.calls(), { [REFRESH]: 1 });
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  const { body } = await tab.fetch("/api/me");
+  assert.equal(body.kind, "anonymous");
+  assert.notEqual(body.anonymousId, anonymousId, "what was removed is forgotten");
+});
 
 test("switched off from the start, none is made and nothing is stored", async (visitor) => {
   const tab = await visitor.tab({ anonymous: { enabled: false } });
@@ -167,18 +158,15 @@ test("switched off from the start, none is made and nothing is stored", async (v
   assert.deepEqual(await tab.call("doesSessionExist"), { value: false });
 });
 
-test(
-  "switched off from the start, " + "a session of former visits is removed by the first response",
-  async (visitor) => {
-    const { tab } = await visitor.guest();
-    await tab.reload({ anonymous: { enabled: false } });
-    const { body } = await tab.fetch("/api/me");
-    assert.deepEqual(body, { kind: "none" });
-    assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_REMOVED"]);
-    assert.deepEqual(await visitor.cookies(), COOKIES.none);
-    assert.deepEqual(await visitor.server.calls(), { "GET /api/me": 1 });
-  },
-);
+test("switched off from the start, a session of former visits is removed by the first response", async (visitor) => {
+  const { tab } = await visitor.guest();
+  await tab.reload({ anonymous: { enabled: false } });
+  const { body } = await tab.fetch("/api/me");
+  assert.deepEqual(body, { kind: "none" });
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_REMOVED"]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.none);
+  assert.deepEqual(await visitor.server.calls(), { "GET /api/me": 1 });
+});
 
 test("switched off, a customer stays signed in, and is nobody after sign-out", async (visitor) => {
   const { tab } = await visitor.customer();

@@ -159,25 +159,22 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
   });
 }
 
-test(
-  "added before init, twice, where nothing is patched: " + "the sessions of its requests, once",
-  async (visitor) => {
-    await visitor.context.route("**/passerby.js", (route) =>
-      route.fulfill({ contentType: "text/javascript", body: outputFiles[0].text }),
-    );
-    const tab = await visitor.tab();
-    await tab.run(() => {
-      window.instance = passerby.axios.create({ baseURL: `${location.origin}/api` });
-      passerby.addAxiosInterceptors(instance);
-      passerby.addAxiosInterceptors(instance);
-    });
-    await tab.init({ anonymous: {}, interception: "none" });
-    const { anonymousId } = await tab.run(() => instance.get("/me").then(({ data }) => data));
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-    await tab.run(() => instance.post("/login", { name: "Ada", password: "windowsill" }));
-    await tab.run(() => instance.post("/demo/expire"));
-    await visitor.forget();
-    assert.equal((await tab.run(() => instance.get("/account"))).data.anonymousId, anonymousId);
-    assert.deepEqual(visitor.requests, ["GET /api/account", REFRESH, "GET /api/account"]);
-  },
-);
+test("added before init, twice, where nothing is patched: the sessions of its requests, once", async (visitor) => {
+  await visitor.context.route("**/passerby.js", (route) =>
+    route.fulfill({ contentType: "text/javascript", body: outputFiles[0].text }),
+  );
+  const tab = await visitor.tab();
+  await tab.run(() => {
+    window.instance = passerby.axios.create({ baseURL: `${location.origin}/api` });
+    passerby.addAxiosInterceptors(instance);
+    passerby.addAxiosInterceptors(instance);
+  });
+  await tab.init({ anonymous: {}, interception: "none" });
+  const { anonymousId } = await tab.run(() => instance.get("/me").then(({ data }) => data));
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  await tab.run(() => instance.post("/login", { name: "Ada", password: "windowsill" }));
+  await tab.run(() => instance.post("/demo/expire"));
+  await visitor.forget();
+  assert.equal((await tab.run(() => instance.get("/account"))).data.anonymousId, anonymousId);
+  assert.deepEqual(visitor.requests, ["GET /api/account", REFRESH, "GET /api/account"]);
+});

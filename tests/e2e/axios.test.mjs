@@ -121,47 +121,43 @@ test("a refresh that fails: its answer as an axios error, or a network error", a
   assert.equal((await tab.snapshot()).state, "authenticated");
 });
 
-test(
-  "cancelled before, in flight and during the refresh: " +
-    "an axios cancellation, and nothing is sent again",
-  async (visitor) => {
-    const { tab } = await withAxios(await visitor.returningCustomer());
-    const refreshes = [];
-    await tab.page.route("**/auth/session/refresh", (route) => void refreshes.push(route));
-    await tab.page.route("**/api/silent", () => {});
-    const cancelled = {
-      name: "CanceledError",
-      code: "ERR_CANCELED",
-      isCancel: true,
-      status: undefined,
-    };
-    const check = ({ name, code, isCancel, status }) =>
-      assert.deepEqual({ name, code, isCancel, status }, cancelled);
+test("cancelled before, in flight and during the refresh: an axios cancellation, and nothing is sent again", async (visitor) => {
+  const { tab } = await withAxios(await visitor.returningCustomer());
+  const refreshes = [];
+  await tab.page.route("**/auth/session/refresh", (route) => void refreshes.push(route));
+  await tab.page.route("**/api/silent", () => {});
+  const cancelled = {
+    name: "CanceledError",
+    code: "ERR_CANCELED",
+    isCancel: true,
+    status: undefined,
+  };
+  const check = ({ name, code, isCancel, status }) =>
+    assert.deepEqual({ name, code, isCancel, status }, cancelled);
 
-    check(await tab.run(() => ask({ url: "/api/account", signal: AbortSignal.abort() })));
-    check(await tab.run(() => ask({ url: "/api/silent", signal: AbortSignal.timeout(50) })));
-    const during = tab.run(() => {
-      window.abort = new AbortController();
-      window.source = axios.CancelToken.source();
-      return Promise.all([
-        ask({ url: "/api/account", signal: abort.signal }),
-        ask({ url: "/api/me", cancelToken: source.token }),
-      ]);
-    });
-    while (refreshes.length === 0) await new Promise((done) => setTimeout(done, 10));
-    await tab.run(() => (abort.abort(), source.cancel()));
-    (await during).forEach(check);
-    await refreshes[0].continue();
-    await tab.page.waitForFunction(() =>
-      harness.events.some(({ name }) => name === "REFRESH_SESSION"),
-    );
-    assert.deepEqual(await server.calls(), {
-      "GET /api/account": 1,
-      "GET /api/me": 1,
-      [REFRESH]: 1,
-    });
-  },
-);
+  check(await tab.run(() => ask({ url: "/api/account", signal: AbortSignal.abort() })));
+  check(await tab.run(() => ask({ url: "/api/silent", signal: AbortSignal.timeout(50) })));
+  const during = tab.run(() => {
+    window.abort = new AbortController();
+    window.source = axios.CancelToken.source();
+    return Promise.all([
+      ask({ url: "/api/account", signal: abort.signal }),
+      ask({ url: "/api/me", cancelToken: source.token }),
+    ]);
+  });
+  while (refreshes.length === 0) await new Promise((done) => setTimeout(done, 10));
+  await tab.run(() => (abort.abort(), source.cancel()));
+  (await during).forEach(check);
+  await refreshes[0].continue();
+  await tab.page.waitForFunction(() =>
+    harness.events.some(({ name }) => name === "REFRESH_SESSION"),
+  );
+  assert.deepEqual(await server.calls(), {
+    "GET /api/account": 1,
+    "GET /api/me": 1,
+    [REFRESH]: 1,
+  });
+});
 
 test("its time-out counts the refresh", async (visitor) => {
   const { tab, ask } = await withAxios(await visitor.returningCustomer());

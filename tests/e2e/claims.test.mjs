@@ -42,15 +42,12 @@ async function customer(visitor) {
   return tab;
 }
 
-test(
-  "a refusal for want of a claim is told before the answer, " + "whose body stays to be read",
-  async (visitor) => {
-    const tab = await customer(visitor);
-    const { status, body } = await tab.fetch("/api/refuse/claim");
-    assert.deepEqual([status, body.claimValidationErrors], [403, ERRORS]);
-    assert.deepEqual(await tab.run(() => window.claims), [ERRORS]);
-  },
-);
+test("a refusal for want of a claim is told before the answer, whose body stays to be read", async (visitor) => {
+  const tab = await customer(visitor);
+  const { status, body } = await tab.fetch("/api/refuse/claim");
+  assert.deepEqual([status, body.claimValidationErrors], [403, ERRORS]);
+  assert.deepEqual(await tab.run(() => window.claims), [ERRORS]);
+});
 
 test("over XMLHttpRequest too, whatever the responseType", async (visitor) => {
   const tab = await customer(visitor);
@@ -104,43 +101,39 @@ test("getInvalidClaimsFromResponse reads a Response and an axios response", asyn
   assert.equal(broken, "SyntaxError");
 });
 
-test(
-  "getClaimValue and validateClaims look at the real payload; " +
-    "three checks at once refresh a claim once",
-  async (visitor) => {
-    const tab = await customer(visitor);
-    const anonymousId = (await tab.call("getAnonymousId")).value;
-    const result = await tab.run(async () => {
-      let refreshes = 0;
-      const validator = {
-        id: "fresh",
-        refresh: async () => void refreshes++,
-        shouldRefresh: () => refreshes === 0,
-        validate: (payload, { wanted }) => ({
-          isValid: payload.anonymousId === wanted,
-          reason: { wanted },
-        }),
-      };
-      const claim = { getValueFromPayload: (payload, { key }) => payload[key] };
-      const id = await passerby.getClaimValue({ claim, userContext: { key: "anonymousId" } });
-      const check = (wanted) =>
-        passerby.validateClaims((globals) => [...globals, validator], { wanted });
-      const good = await Promise.all([check(id), check(id), check(id)]);
-      const forWeb = await passerby.Session.validateClaims({
-        overrideGlobalClaimValidators: () => [validator],
-        userContext: { wanted: 7 },
-      });
-      return [id, good, refreshes, forWeb, await passerby.validateClaims()];
+test("getClaimValue and validateClaims look at the real payload; three checks at once refresh a claim once", async (visitor) => {
+  const tab = await customer(visitor);
+  const anonymousId = (await tab.call("getAnonymousId")).value;
+  const result = await tab.run(async () => {
+    let refreshes = 0;
+    const validator = {
+      id: "fresh",
+      refresh: async () => void refreshes++,
+      shouldRefresh: () => refreshes === 0,
+      validate: (payload, { wanted }) => ({
+        isValid: payload.anonymousId === wanted,
+        reason: { wanted },
+      }),
+    };
+    const claim = { getValueFromPayload: (payload, { key }) => payload[key] };
+    const id = await passerby.getClaimValue({ claim, userContext: { key: "anonymousId" } });
+    const check = (wanted) =>
+      passerby.validateClaims((globals) => [...globals, validator], { wanted });
+    const good = await Promise.all([check(id), check(id), check(id)]);
+    const forWeb = await passerby.Session.validateClaims({
+      overrideGlobalClaimValidators: () => [validator],
+      userContext: { wanted: 7 },
     });
-    assert.deepEqual(result, [
-      anonymousId,
-      [[], [], []],
-      1,
-      [{ id: "fresh", reason: { wanted: 7 } }],
-      [],
-    ]);
-  },
-);
+    return [id, good, refreshes, forWeb, await passerby.validateClaims()];
+  });
+  assert.deepEqual(result, [
+    anonymousId,
+    [[], [], []],
+    1,
+    [{ id: "fresh", reason: { wanted: 7 } }],
+    [],
+  ]);
+});
 
 test("without a session a check rejects, as the payload does", async (visitor) => {
   const tab = await visitor.tab({ anonymous: { enabled: false } });

@@ -85,50 +85,43 @@ const NOTICES = {
 
 for (const [ending, { end, events }] of Object.entries(ENDINGS)) {
   for (const [name, { notice, outcome }] of Object.entries(NOTICES)) {
-    test(
-      `${ending}, noticed by ${name}: ` + "anonymous in the callback, with the same id",
-      async (visitor) => {
-        const { tab, anonymousId } = await visitor.customer();
-        await end(tab);
-        await visitor.forget();
-
-        assert.deepEqual(await notice(tab), outcome(anonymousId));
-
-        assert.deepEqual(
-          await tab.events(),
-          events.map((event) => heardByGuest(event, anonymousId)),
-        );
-        assert.equal((await server.calls())[REFRESH], 1);
-        assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-        assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
-      },
-    );
-  }
-
-  test(
-    `${ending}, noticed by many calls of each kind in two tabs at once: ` +
-      "told once, with one refresh",
-    async (visitor) => {
+    test(`${ending}, noticed by ${name}: anonymous in the callback, with the same id`, async (visitor) => {
       const { tab, anonymousId } = await visitor.customer();
-      const tabs = [tab, await visitor.tab(OPTIONS)];
       await end(tab);
       await visitor.forget();
 
-      const calls = tabs.flatMap((tab) => Object.values(NOTICES).map(({ notice }) => notice(tab)));
-      await Promise.all(calls);
+      assert.deepEqual(await notice(tab), outcome(anonymousId));
 
-      assert.equal((await server.calls())[REFRESH], 1);
-      const heard = (await Promise.all(tabs.map((tab) => tab.events()))).flat();
-      // Each tab may besides be told that a user was required.
-      const told = heard.filter(({ name }) => name !== "UNAUTHORISED(false)");
       assert.deepEqual(
-        told,
+        await tab.events(),
         events.map((event) => heardByGuest(event, anonymousId)),
       );
-      for (const event of heard) assert.deepEqual(event, heardByGuest(event.name, anonymousId));
+      assert.equal((await server.calls())[REFRESH], 1);
       assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-    },
-  );
+      assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+    });
+  }
+
+  test(`${ending}, noticed by many calls of each kind in two tabs at once: told once, with one refresh`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.customer();
+    const tabs = [tab, await visitor.tab(OPTIONS)];
+    await end(tab);
+    await visitor.forget();
+
+    const calls = tabs.flatMap((tab) => Object.values(NOTICES).map(({ notice }) => notice(tab)));
+    await Promise.all(calls);
+
+    assert.equal((await server.calls())[REFRESH], 1);
+    const heard = (await Promise.all(tabs.map((tab) => tab.events()))).flat();
+    // Each tab may besides be told that a user was required.
+    const told = heard.filter(({ name }) => name !== "UNAUTHORISED(false)");
+    assert.deepEqual(
+      told,
+      events.map((event) => heardByGuest(event, anonymousId)),
+    );
+    for (const event of heard) assert.deepEqual(event, heardByGuest(event.name, anonymousId));
+    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  });
 }
 
 /** How a visitor signs out. */
@@ -162,48 +155,45 @@ const ALL_ENDINGS = {
 };
 
 for (const [ending, endAndNotice] of Object.entries(ALL_ENDINGS)) {
-  test(
-    `${ending}, noticed in one tab: ` + "every other tab knows before its next call",
-    async (visitor) => {
-      const { tab, anonymousId } = await visitor.customer();
-      const others = await Promise.all(Object.keys(NOTICES).map(() => visitor.tab(OPTIONS)));
-      for (const other of others) {
-        await other.run(() => {
-          window.seen = [];
-          passerby.subscribe(() => {
-            const { state, anonymousId } = passerby.getSnapshot();
-            window.seen.push({ state, anonymousId });
-          });
+  test(`${ending}, noticed in one tab: every other tab knows before its next call`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.customer();
+    const others = await Promise.all(Object.keys(NOTICES).map(() => visitor.tab(OPTIONS)));
+    for (const other of others) {
+      await other.run(() => {
+        window.seen = [];
+        passerby.subscribe(() => {
+          const { state, anonymousId } = passerby.getSnapshot();
+          window.seen.push({ state, anonymousId });
         });
-      }
+      });
+    }
 
-      await endAndNotice(tab);
+    await endAndNotice(tab);
 
-      await visitor.server.forgetCalls();
-      for (const [index, { notice, outcome, later }] of Object.values(NOTICES).entries()) {
-        const other = others[index];
-        // The listeners are told without any call.
-        await other.page.waitForFunction(() => window.seen.at(-1)?.state === "anonymous");
-        assert.equal(
-          await other.run(() =>
-            window.seen.some(({ state }) => state === "none" || state === "unknown"),
-          ),
-          false,
-        );
-        assert.deepEqual(await other.events(), []);
+    await visitor.server.forgetCalls();
+    for (const [index, { notice, outcome, later }] of Object.values(NOTICES).entries()) {
+      const other = others[index];
+      // The listeners are told without any call.
+      await other.page.waitForFunction(() => window.seen.at(-1)?.state === "anonymous");
+      assert.equal(
+        await other.run(() =>
+          window.seen.some(({ state }) => state === "none" || state === "unknown"),
+        ),
+        false,
+      );
+      assert.deepEqual(await other.events(), []);
 
-        assert.deepEqual(await notice(other), outcome(anonymousId));
+      assert.deepEqual(await notice(other), outcome(anonymousId));
 
-        assert.deepEqual(
-          await other.events(),
-          later.map((event) => heardByGuest(event, anonymousId)),
-        );
-        assert.equal((await other.snapshot()).anonymousId, anonymousId);
-      }
-      assert.equal((await server.calls())[REFRESH], undefined);
-      assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
-    },
-  );
+      assert.deepEqual(
+        await other.events(),
+        later.map((event) => heardByGuest(event, anonymousId)),
+      );
+      assert.equal((await other.snapshot()).anonymousId, anonymousId);
+    }
+    assert.equal((await server.calls())[REFRESH], undefined);
+    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+  });
 }
 
 /** The server ends sessions as ever, but fails to make the anonymous one. */
@@ -239,31 +229,23 @@ const UNMADE = Object.keys(ALL_ENDINGS).flatMap((ending) =>
   Object.keys(NEXT).map((next) => ({ ending, next })),
 );
 for (const { ending, next } of UNMADE) {
-  test(
-    `${ending}, and no anonymous session can be made: ` +
-      `the callback runs, there is none, and the next ${next} brings it`,
-    async (visitor) => {
-      const { tab } = await visitor.customer();
-      const repaired = await failToMint(tab);
+  test(`${ending}, and no anonymous session can be made: the callback runs, there is none, and the next ${next} brings it`, async (visitor) => {
+    const { tab } = await visitor.customer();
+    const repaired = await failToMint(tab);
 
-      await ALL_ENDINGS[ending](tab);
+    await ALL_ENDINGS[ending](tab);
 
-      const told = (await tab.events()).filter(
-        ({ name }) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED",
-      );
-      assert.deepEqual(told, EVENTS[ending].map(heardByNobody));
-      assert.deepEqual(await tab.snapshot(), { state: "none" });
-      assert.deepEqual(await visitor.cookies(), COOKIES.none);
+    const told = (await tab.events()).filter(({ name }) => name !== "ACCESS_TOKEN_PAYLOAD_UPDATED");
+    assert.deepEqual(told, EVENTS[ending].map(heardByNobody));
+    assert.deepEqual(await tab.snapshot(), { state: "none" });
+    assert.deepEqual(await visitor.cookies(), COOKIES.none);
 
-      await repaired();
-      await visitor.forget();
-      const anonymousId = await NEXT[next](tab);
-      assert.ok(anonymousId);
-      assert.deepEqual(await tab.events(), [
-        heardByGuest("ANONYMOUS_SESSION_CREATED", anonymousId),
-      ]);
-      assert.deepEqual(await server.calls(), { [next === "request" ? "GET /api/me" : REFRESH]: 1 });
-      assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-    },
-  );
+    await repaired();
+    await visitor.forget();
+    const anonymousId = await NEXT[next](tab);
+    assert.ok(anonymousId);
+    assert.deepEqual(await tab.events(), [heardByGuest("ANONYMOUS_SESSION_CREATED", anonymousId)]);
+    assert.deepEqual(await server.calls(), { [next === "request" ? "GET /api/me" : REFRESH]: 1 });
+    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  });
 }

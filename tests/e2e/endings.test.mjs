@@ -17,30 +17,26 @@ const demoted = (name, anonymousId) => ({
   answers: { exists: true, isAnonymous: true, anonymousId },
 });
 
-test(
-  "revoked on the back end: UNAUTHORISED, " +
-    "and in the callback the visitor is anonymous with the same id",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.customer();
-    assert.deepEqual((await tab.post("/api/demo/revoke")).body, { revoked: true });
-    await visitor.forget();
+test("revoked on the back end: UNAUTHORISED, and in the callback the visitor is anonymous with the same id", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  assert.deepEqual((await tab.post("/api/demo/revoke")).body, { revoked: true });
+  await visitor.forget();
 
-    const { status, body } = await tab.fetch("/api/account");
+  const { status, body } = await tab.fetch("/api/account");
 
-    assert.equal(status, 401);
-    assert.deepEqual(body, { message: "unauthorised" });
-    assert.deepEqual(await tab.events(), [demoted("UNAUTHORISED(true)", anonymousId)]);
-    assert.deepEqual(await server.calls(), { "GET /api/account": 1, [REFRESH]: 1 });
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+  assert.equal(status, 401);
+  assert.deepEqual(body, { message: "unauthorised" });
+  assert.deepEqual(await tab.events(), [demoted("UNAUTHORISED(true)", anonymousId)]);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 1, [REFRESH]: 1 });
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
 
-    // A guest from here on: no refresh any more.
-    await visitor.forget();
-    assert.equal((await tab.fetch("/api/account")).status, 401);
-    assert.deepEqual(await tab.eventNames(), ["UNAUTHORISED(false)"]);
-    assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
-  },
-);
+  // A guest from here on: no refresh any more.
+  await visitor.forget();
+  assert.equal((await tab.fetch("/api/account")).status, 401);
+  assert.deepEqual(await tab.eventNames(), ["UNAUTHORISED(false)"]);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
+});
 
 test("revoked, with many requests under way: told once, one refresh", async (visitor) => {
   const { tab, anonymousId } = await visitor.customer();
@@ -66,30 +62,27 @@ test("revoked, with anonymous sessions off: the visitor is nobody", async (visit
   assert.deepEqual(await visitor.cookies(), COOKIES.none);
 });
 
-test(
-  "a stolen refresh token was used: " + "TOKEN_THEFT_DETECTED, then UNAUTHORISED, same checks",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.customer();
-    const thief = new Thief(await visitor.cookie("sRefreshToken"));
-    assert.equal((await thief.refresh()).status, 200);
-    assert.equal((await thief.useAccount()).status, 200);
-    await tab.expire();
-    await visitor.forget();
+test("a stolen refresh token was used: TOKEN_THEFT_DETECTED, then UNAUTHORISED, same checks", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  const thief = new Thief(await visitor.cookie("sRefreshToken"));
+  assert.equal((await thief.refresh()).status, 200);
+  assert.equal((await thief.useAccount()).status, 200);
+  await tab.expire();
+  await visitor.forget();
 
-    const { status, body } = await tab.fetch("/api/account");
+  const { status, body } = await tab.fetch("/api/account");
 
-    assert.equal(status, 401);
-    assert.deepEqual(body, { message: "token theft detected" });
-    assert.deepEqual(await tab.events(), [
-      demoted("TOKEN_THEFT_DETECTED", anonymousId),
-      demoted("UNAUTHORISED(true)", anonymousId),
-    ]);
-    assert.deepEqual(await server.calls(), { "GET /api/account": 1, [REFRESH]: 1 });
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
-    assert.equal((await thief.refresh()).status, 401, "the thief is out, too");
-  },
-);
+  assert.equal(status, 401);
+  assert.deepEqual(body, { message: "token theft detected" });
+  assert.deepEqual(await tab.events(), [
+    demoted("TOKEN_THEFT_DETECTED", anonymousId),
+    demoted("UNAUTHORISED(true)", anonymousId),
+  ]);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 1, [REFRESH]: 1 });
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+  assert.equal((await thief.refresh()).status, 401, "the thief is out, too");
+});
 
 test("the same by the demo's button", async (visitor) => {
   const { tab, anonymousId } = await visitor.customer();
@@ -113,22 +106,19 @@ test("a refresh token that was copied and not used is no theft", async (visitor)
   assert.equal((await thief.refresh()).status, 401, "the customer was first to use a child");
 });
 
-test(
-  "the browser lost the server's cookies: " + "UNAUTHORISED, and a visitor again",
-  async (visitor) => {
-    const { tab } = await visitor.customer();
-    for (const name of ["sAccessToken", "sRefreshToken"])
-      await visitor.context.clearCookies({ name });
+test("the browser lost the server's cookies: UNAUTHORISED, and a visitor again", async (visitor) => {
+  const { tab } = await visitor.customer();
+  for (const name of ["sAccessToken", "sRefreshToken"])
+    await visitor.context.clearCookies({ name });
 
-    const { status } = await tab.fetch("/api/account");
+  const { status } = await tab.fetch("/api/account");
 
-    assert.equal(status, 401);
-    const names = await tab.eventNames();
-    assert.ok(names.includes("UNAUTHORISED(true)"), `${names}`);
-    assert.equal((await tab.snapshot()).state, "anonymous");
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-  },
-);
+  assert.equal(status, 401);
+  const names = await tab.eventNames();
+  assert.ok(names.includes("UNAUTHORISED(true)"), `${names}`);
+  assert.equal((await tab.snapshot()).state, "anonymous");
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
 
 test("signing in again after the end keeps the anonymousId", async (visitor) => {
   const { tab, anonymousId } = await visitor.customer();

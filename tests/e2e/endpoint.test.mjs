@@ -53,29 +53,25 @@ async function loseAnonymousToken(visitor) {
 
 // --- making it ---
 
-test(
-  "a first visit: one refresh call as the peer's, " +
-    "one creation call, and then the request with the token",
-  async (visitor) => {
-    const tab = await visitor.tab(OPTIONS);
+test("a first visit: one refresh call as the peer's, one creation call, and then the request with the token", async (visitor) => {
+  const tab = await visitor.tab(OPTIONS);
 
-    const { status, body } = await tab.fetch("/api/me");
+  const { status, body } = await tab.fetch("/api/me");
 
-    const anonymousId = idOf(await storedToken(visitor));
-    assert.equal(status, 200);
-    assert.deepEqual(body, { kind: "anonymous", anonymousId });
-    assert.deepEqual(sent(), [REFRESH, CREATION, ME]);
-    assert.equal(server.requests[2].authorization, `Bearer ${await storedToken(visitor)}`);
-    assert.deepEqual(await tab.events(), [heardByGuest("ANONYMOUS_SESSION_CREATED", anonymousId)]);
-    assert.deepEqual(Object.keys(await visitor.cookies()).sort(), ANONYMOUS_COOKIES);
-    assert.deepEqual(await tab.call("isAnonymous"), { value: true });
-    assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
-    assert.deepEqual(await tab.call("getUserId"), { value: `G-${anonymousId}` });
-    assert.deepEqual(await tab.call("getAccessToken"), { value: await storedToken(visitor) });
-    assert.equal((await tab.call("getAccessTokenPayloadSecurely")).value.anonymousId, anonymousId);
-    assert.equal(server.requests.length, 3, "the questions cost nothing");
-  },
-);
+  const anonymousId = idOf(await storedToken(visitor));
+  assert.equal(status, 200);
+  assert.deepEqual(body, { kind: "anonymous", anonymousId });
+  assert.deepEqual(sent(), [REFRESH, CREATION, ME]);
+  assert.equal(server.requests[2].authorization, `Bearer ${await storedToken(visitor)}`);
+  assert.deepEqual(await tab.events(), [heardByGuest("ANONYMOUS_SESSION_CREATED", anonymousId)]);
+  assert.deepEqual(Object.keys(await visitor.cookies()).sort(), ANONYMOUS_COOKIES);
+  assert.deepEqual(await tab.call("isAnonymous"), { value: true });
+  assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
+  assert.deepEqual(await tab.call("getUserId"), { value: `G-${anonymousId}` });
+  assert.deepEqual(await tab.call("getAccessToken"), { value: await storedToken(visitor) });
+  assert.equal((await tab.call("getAccessTokenPayloadSecurely")).value.anonymousId, anonymousId);
+  assert.equal(server.requests.length, 3, "the questions cost nothing");
+});
 
 test("a question makes it, too", async (visitor) => {
   const tab = await visitor.tab(OPTIONS);
@@ -84,23 +80,19 @@ test("a question makes it, too", async (visitor) => {
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
 });
 
-test(
-  "twenty parallel first requests in each of three tabs: " +
-    "one refresh call, one creation call, one event",
-  async (visitor) => {
-    const tabs = await Promise.all([1, 2, 3].map(() => visitor.tab(OPTIONS)));
+test("twenty parallel first requests in each of three tabs: one refresh call, one creation call, one event", async (visitor) => {
+  const tabs = await Promise.all([1, 2, 3].map(() => visitor.tab(OPTIONS)));
 
-    const answers = (await Promise.all(tabs.map((tab) => tab.fetchAll(20, "/api/me")))).flat();
+  const answers = (await Promise.all(tabs.map((tab) => tab.fetchAll(20, "/api/me")))).flat();
 
-    assert.deepEqual(server.calls(), { [REFRESH]: 1, [CREATION]: 1, [ME]: 60 });
-    assert.deepEqual(
-      [...new Set(answers.map(({ body }) => body.anonymousId))],
-      [idOf(await storedToken(visitor))],
-    );
-    const events = await Promise.all(tabs.map((tab) => tab.eventNames()));
-    assert.deepEqual(events.flat(), ["ANONYMOUS_SESSION_CREATED"]);
-  },
-);
+  assert.deepEqual(server.calls(), { [REFRESH]: 1, [CREATION]: 1, [ME]: 60 });
+  assert.deepEqual(
+    [...new Set(answers.map(({ body }) => body.anonymousId))],
+    [idOf(await storedToken(visitor))],
+  );
+  const events = await Promise.all(tabs.map((tab) => tab.eventNames()));
+  assert.deepEqual(events.flat(), ["ANONYMOUS_SESSION_CREATED"]);
+});
 
 test("a returning visitor keeps it, without any call of ours", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest(OPTIONS);
@@ -118,68 +110,55 @@ test("a request with an Authorization header of the app's own keeps it", async (
 
 // --- signing in, and out, one way or another ---
 
-test(
-  "a login keeps the token to return to; " + "the customer's requests go without it",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.guest(OPTIONS);
-    const token = await storedToken(visitor);
+test("a login keeps the token to return to; the customer's requests go without it", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest(OPTIONS);
+  const token = await storedToken(visitor);
 
-    assert.equal((await tab.signIn("Ada")).status, 200);
+  assert.equal((await tab.signIn("Ada")).status, 200);
 
-    assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
-    assert.deepEqual(await tab.call("isAnonymous"), { value: false });
-    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "user", userId: "ada" });
-    assert.equal(server.requests.at(-1).authorization, undefined);
-    assert.equal(await storedToken(visitor), token);
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
+  assert.deepEqual(await tab.call("isAnonymous"), { value: false });
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "user", userId: "ada" });
+  assert.equal(server.requests.at(-1).authorization, undefined);
+  assert.equal(await storedToken(visitor), token);
 
-    await visitor.forget();
-    assert.deepEqual(await tab.call("signOut"), { value: undefined });
-    assert.deepEqual(await tab.events(), [heardByGuest("SIGN_OUT", anonymousId)]);
-    assert.equal(await storedToken(visitor), token);
-    assert.equal(creations(), 0);
-  },
-);
+  await visitor.forget();
+  assert.deepEqual(await tab.call("signOut"), { value: undefined });
+  assert.deepEqual(await tab.events(), [heardByGuest("SIGN_OUT", anonymousId)]);
+  assert.equal(await storedToken(visitor), token);
+  assert.equal(creations(), 0);
+});
 
-test(
-  "an expired access token is refreshed with the refresh token, " + "and not with the visitor's",
-  async (visitor) => {
-    const { tab } = await visitor.returningCustomer("Ada", OPTIONS);
-    assert.equal((await tab.fetch("/api/account")).status, 200);
-    assert.deepEqual(sent(), ["GET /api/account", REFRESH, "GET /api/account"]);
-    assert.equal(
-      server.requests[1].authorization,
-      undefined,
-      "a stock back end looks at the header first",
-    );
-    assert.equal((await tab.snapshot()).state, "authenticated");
-  },
-);
+test("an expired access token is refreshed with the refresh token, and not with the visitor's", async (visitor) => {
+  const { tab } = await visitor.returningCustomer("Ada", OPTIONS);
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(sent(), ["GET /api/account", REFRESH, "GET /api/account"]);
+  assert.equal(
+    server.requests[1].authorization,
+    undefined,
+    "a stock back end looks at the header first",
+  );
+  assert.equal((await tab.snapshot()).state, "authenticated");
+});
 
-test(
-  "a customer's lost front token is recovered with the refresh token, " +
-    "and not with the visitor's",
-  async (visitor) => {
-    const { tab } = await visitor.customer("Ada", OPTIONS);
-    for (const name of ["sFrontToken", "st-last-access-token-update"]) {
-      await visitor.context.clearCookies({ name });
-    }
-    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
-    assert.equal((await tab.snapshot()).userId, "ada");
-  },
-);
+test("a customer's lost front token is recovered with the refresh token, and not with the visitor's", async (visitor) => {
+  const { tab } = await visitor.customer("Ada", OPTIONS);
+  for (const name of ["sFrontToken", "st-last-access-token-update"]) {
+    await visitor.context.clearCookies({ name });
+  }
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+  assert.equal((await tab.snapshot()).userId, "ada");
+});
 
 for (const way of ["fetch", "getAnonymousId"]) {
-  test(
-    "what else scripts keep is lost: " + `the visitor's token is left, and so is the id, by ${way}`,
-    async (visitor) => {
-      const { tab, anonymousId } = await visitor.guest(OPTIONS);
-      await visitor.context.clearCookies({ name: "st-last-access-token-update" });
-      if (way === "fetch")
-        assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
-      assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
-      assert.deepEqual(server.calls(), { [REFRESH]: 1, ...(way === "fetch" && { [ME]: 1 }) });
-    },
-  );
+  test(`what else scripts keep is lost: the visitor's token is left, and so is the id, by ${way}`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.guest(OPTIONS);
+    await visitor.context.clearCookies({ name: "st-last-access-token-update" });
+    if (way === "fetch")
+      assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+    assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
+    assert.deepEqual(server.calls(), { [REFRESH]: 1, ...(way === "fetch" && { [ME]: 1 }) });
+  });
 }
 
 /** How a session ends on the back end, with the events that tell. */
@@ -202,99 +181,84 @@ const ENDINGS = {
 };
 
 for (const [name, [end, events]] of Object.entries(ENDINGS)) {
-  test(
-    `after ${name} the visitor is anonymous again with the same id, ` +
-      "and was so in the callback",
-    async (visitor) => {
-      const { tab, anonymousId } = await visitor.customer("Ada", OPTIONS);
-      await end(tab);
-      await visitor.forget();
+  test(`after ${name} the visitor is anonymous again with the same id, and was so in the callback`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.customer("Ada", OPTIONS);
+    await end(tab);
+    await visitor.forget();
 
-      assert.equal((await tab.fetch("/api/account")).status, 401);
+    assert.equal((await tab.fetch("/api/account")).status, 401);
 
-      assert.deepEqual(
-        await tab.events(),
-        events.map((event) => heardByGuest(event, anonymousId)),
-      );
-      assert.deepEqual(sent(), ["GET /api/account", REFRESH]);
-      assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
-    },
-  );
+    assert.deepEqual(
+      await tab.events(),
+      events.map((event) => heardByGuest(event, anonymousId)),
+    );
+    assert.deepEqual(sent(), ["GET /api/account", REFRESH]);
+    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
+  });
 
-  test(
-    `after ${name}, ` + "a token that was lost meanwhile is made anew before the callback",
-    async (visitor) => {
-      const { tab, anonymousId } = await visitor.customer("Ada", OPTIONS);
-      await loseAnonymousToken(visitor);
-      await end(tab);
-      await visitor.forget();
+  test(`after ${name}, a token that was lost meanwhile is made anew before the callback`, async (visitor) => {
+    const { tab, anonymousId } = await visitor.customer("Ada", OPTIONS);
+    await loseAnonymousToken(visitor);
+    await end(tab);
+    await visitor.forget();
 
-      assert.equal((await tab.fetch("/api/account")).status, 401);
+    assert.equal((await tab.fetch("/api/account")).status, 401);
 
-      const newId = idOf(await storedToken(visitor));
-      assert.notEqual(newId, anonymousId);
-      assert.deepEqual(
-        await tab.events(),
-        events.map((event) => heardByGuest(event, newId)),
-      );
-      assert.deepEqual(sent(), ["GET /api/account", REFRESH, CREATION]);
-    },
-  );
+    const newId = idOf(await storedToken(visitor));
+    assert.notEqual(newId, anonymousId);
+    assert.deepEqual(
+      await tab.events(),
+      events.map((event) => heardByGuest(event, newId)),
+    );
+    assert.deepEqual(sent(), ["GET /api/account", REFRESH, CREATION]);
+  });
 
   for (const [how, failure] of Object.entries({
     "out of order": failing,
     "out of reach": unreachable,
   })) {
-    test(
-      `after ${name} with the endpoint ${how} the callback runs all the same, ` +
-        "and the session comes by itself",
-      async (visitor) => {
-        const { tab } = await visitor.customer("Ada", OPTIONS);
-        await loseAnonymousToken(visitor);
-        await end(tab);
-        await visitor.forget();
-        server.instead[ENDPOINT] = failure;
+    test(`after ${name} with the endpoint ${how} the callback runs all the same, and the session comes by itself`, async (visitor) => {
+      const { tab } = await visitor.customer("Ada", OPTIONS);
+      await loseAnonymousToken(visitor);
+      await end(tab);
+      await visitor.forget();
+      server.instead[ENDPOINT] = failure;
 
-        assert.equal((await tab.fetch("/api/account")).status, 401);
-        assert.deepEqual(await tab.events(), events.map(heardByNobody));
+      assert.equal((await tab.fetch("/api/account")).status, 401);
+      assert.deepEqual(await tab.events(), events.map(heardByNobody));
 
-        await visitor.forget();
-        delete server.instead[ENDPOINT];
-        assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
-        assert.deepEqual(sent(), [CREATION, ME]);
-        assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
-      },
-    );
+      await visitor.forget();
+      delete server.instead[ENDPOINT];
+      assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+      assert.deepEqual(sent(), [CREATION, ME]);
+      assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+    });
   }
 }
 
-test(
-  "after revocation, with the token lost, " +
-    "whoever hears of it in another tab finds the new one in place",
-  async (visitor) => {
-    const { tab } = await visitor.customer("Ada", OPTIONS);
-    const other = await visitor.tab(OPTIONS);
-    await loseAnonymousToken(visitor);
-    await ENDINGS.revocation[0](tab);
-    await visitor.forget();
-    const { held, release } = holdEndpoint();
-    const calls = [
-      tab.fetch("/api/account"),
-      other.fetch("/api/account"),
-      other.call("getAccessTokenPayloadSecurely"),
-    ];
-    await held;
-    await tab.page.waitForTimeout(300);
-    release();
-    const [, , payload] = await Promise.all(calls);
+test("after revocation, with the token lost, whoever hears of it in another tab finds the new one in place", async (visitor) => {
+  const { tab } = await visitor.customer("Ada", OPTIONS);
+  const other = await visitor.tab(OPTIONS);
+  await loseAnonymousToken(visitor);
+  await ENDINGS.revocation[0](tab);
+  await visitor.forget();
+  const { held, release } = holdEndpoint();
+  const calls = [
+    tab.fetch("/api/account"),
+    other.fetch("/api/account"),
+    other.call("getAccessTokenPayloadSecurely"),
+  ];
+  await held;
+  await tab.page.waitForTimeout(300);
+  release();
+  const [, , payload] = await Promise.all(calls);
 
-    const anonymousId = idOf(await storedToken(visitor));
-    assert.equal(payload.value?.anonymousId, anonymousId);
-    const told = [...(await tab.events()), ...(await other.events())];
-    assert.deepEqual(new Set(told.map((event) => event.anonymousId)), new Set([anonymousId]));
-    assert.deepEqual(creations(), 1);
-  },
-);
+  const anonymousId = idOf(await storedToken(visitor));
+  assert.equal(payload.value?.anonymousId, anonymousId);
+  const told = [...(await tab.events()), ...(await other.events())];
+  assert.deepEqual(new Set(told.map((event) => event.anonymousId)), new Set([anonymousId]));
+  assert.deepEqual(creations(), 1);
+});
 
 for (const hidesRemoval of [false, true]) {
   const how = hidesRemoval ? "whose header was lost" : "that says so";
@@ -452,19 +416,16 @@ for (const [what, forge] of Object.entries(FORGERIES)) {
   });
 }
 
-test(
-  "where nothing is verified, " + "a token that nobody signed is not accepted all the same",
-  async (visitor) => {
-    const unsigned = (await server.sign()).replace(/[^.]*$/, "");
-    for (const token of [unsigned, unsigned.slice(0, -1)]) {
-      await plant(visitor, token);
-      const tab = await visitor.tab(OPTIONS);
-      server.mint = () => token;
-      assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
-      assert.equal(await storedToken(visitor), undefined);
-    }
-  },
-);
+test("where nothing is verified, a token that nobody signed is not accepted all the same", async (visitor) => {
+  const unsigned = (await server.sign()).replace(/[^.]*$/, "");
+  for (const token of [unsigned, unsigned.slice(0, -1)]) {
+    await plant(visitor, token);
+    const tab = await visitor.tab(OPTIONS);
+    server.mint = () => token;
+    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
+    assert.equal(await storedToken(visitor), undefined);
+  }
+});
 
 test("a forged token does not win by its age or by its id", async (visitor) => {
   const anonymousId = "5a0c2f5e-1111-4222-8333-944445555666";
@@ -480,32 +441,26 @@ test("a forged token does not win by its age or by its id", async (visitor) => {
   assert.equal(creations(), 1);
 });
 
-test(
-  "after a rotation the key set is fetched once more, " + "and the new key's tokens are good",
-  async (visitor) => {
-    const { tab } = await visitor.guest(CHECKED);
-    const key = await makeKey("RS256");
-    server.jwks = { keys: [...server.jwks.keys, key.jwk] };
-    const token = await server.sign({ key });
-    await plant(visitor, token);
+test("after a rotation the key set is fetched once more, and the new key's tokens are good", async (visitor) => {
+  const { tab } = await visitor.guest(CHECKED);
+  const key = await makeKey("RS256");
+  server.jwks = { keys: [...server.jwks.keys, key.jwk] };
+  const token = await server.sign({ key });
+  await plant(visitor, token);
 
-    const answers = await tab.fetchAll(10, "/api/me");
+  const answers = await tab.fetchAll(10, "/api/me");
 
-    assert.deepEqual([...new Set(answers.map(({ body }) => body.anonymousId))], [idOf(token)]);
-    assert.deepEqual(server.calls(), { [KEYS]: 1, [ME]: 10 });
-  },
-);
+  assert.deepEqual([...new Set(answers.map(({ body }) => body.anonymousId))], [idOf(token)]);
+  assert.deepEqual(server.calls(), { [KEYS]: 1, [ME]: 10 });
+});
 
-test(
-  "a key's name that nobody knows costs one look at the key set, " + "not one per request",
-  async (visitor) => {
-    const { tab } = await visitor.guest(CHECKED);
-    await plant(visitor, await server.sign({ key: await makeKey("RS256") }));
-    await tab.fetch("/api/me");
-    await tab.fetch("/api/me");
-    assert.deepEqual(server.calls(), { [KEYS]: 1, [CREATION]: 1, [ME]: 2 });
-  },
-);
+test("a key's name that nobody knows costs one look at the key set, not one per request", async (visitor) => {
+  const { tab } = await visitor.guest(CHECKED);
+  await plant(visitor, await server.sign({ key: await makeKey("RS256") }));
+  await tab.fetch("/api/me");
+  await tab.fetch("/api/me");
+  assert.deepEqual(server.calls(), { [KEYS]: 1, [CREATION]: 1, [ME]: 2 });
+});
 
 /** How a key set can be out of reach. */
 const NO_KEY_SET = {
@@ -518,28 +473,25 @@ const NO_KEY_SET = {
 };
 
 for (const [what, answer] of Object.entries(NO_KEY_SET)) {
-  test(
-    `a key set that ${what} does not throw the visitor out, ` + "and is asked again",
-    async (visitor) => {
-      const token = await server.sign();
-      await plant(visitor, token);
-      server.instead[KEY_SET] = answer;
-      const tab = await visitor.tab(CHECKED);
-      assert.deepEqual((await tab.fetch("/api/me")).body, {
-        kind: "anonymous",
-        anonymousId: idOf(token),
-      });
-      assert.equal(creations(), 0);
-      assert.equal(await storedToken(visitor), token);
+  test(`a key set that ${what} does not throw the visitor out, and is asked again`, async (visitor) => {
+    const token = await server.sign();
+    await plant(visitor, token);
+    server.instead[KEY_SET] = answer;
+    const tab = await visitor.tab(CHECKED);
+    assert.deepEqual((await tab.fetch("/api/me")).body, {
+      kind: "anonymous",
+      anonymousId: idOf(token),
+    });
+    assert.equal(creations(), 0);
+    assert.equal(await storedToken(visitor), token);
 
-      // Once it is back, it counts again.
-      delete server.instead[KEY_SET];
-      await plant(visitor, await server.sign({ key: await makeKey("RS256") }));
-      const { body } = await tab.fetch("/api/me");
-      assert.equal(body.kind, "anonymous");
-      assert.equal(creations(), 1);
-    },
-  );
+    // Once it is back, it counts again.
+    delete server.instead[KEY_SET];
+    await plant(visitor, await server.sign({ key: await makeKey("RS256") }));
+    const { body } = await tab.fetch("/api/me");
+    assert.equal(body.kind, "anonymous");
+    assert.equal(creations(), 1);
+  });
 }
 
 test("a token that was taken on trust is verified once the key set is back", async (visitor) => {
@@ -579,26 +531,22 @@ const NO_TOKEN = {
 };
 
 for (const [what, answer] of Object.entries(NO_TOKEN)) {
-  test(
-    `an endpoint that ${what}: requests go out without a session, ` +
-      "which comes with the next call that succeeds",
-    async (visitor) => {
-      server.instead[ENDPOINT] = answer;
-      const tab = await visitor.tab(OPTIONS);
-      assert.deepEqual(await tab.fetch("/api/me"), {
-        status: 200,
-        path: "/api/me",
-        body: { kind: "nobody" },
-      });
-      assert.deepEqual(await tab.call("doesSessionExist"), { value: false });
-      assert.deepEqual(await tab.snapshot(), { state: "none" });
-      assert.deepEqual(await tab.eventNames(), []);
+  test(`an endpoint that ${what}: requests go out without a session, which comes with the next call that succeeds`, async (visitor) => {
+    server.instead[ENDPOINT] = answer;
+    const tab = await visitor.tab(OPTIONS);
+    assert.deepEqual(await tab.fetch("/api/me"), {
+      status: 200,
+      path: "/api/me",
+      body: { kind: "nobody" },
+    });
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: false });
+    assert.deepEqual(await tab.snapshot(), { state: "none" });
+    assert.deepEqual(await tab.eventNames(), []);
 
-      delete server.instead[ENDPOINT];
-      assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
-      assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
-    },
-  );
+    delete server.instead[ENDPOINT];
+    assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+    assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  });
 }
 
 test("an endpoint out of order is called once for requests of the same moment", async (visitor) => {
@@ -609,49 +557,39 @@ test("an endpoint out of order is called once for requests of the same moment", 
   assert.deepEqual(server.calls(), { [REFRESH]: 1, [CREATION]: 1, [ME]: 10 });
 });
 
-test(
-  "an expired token that cannot be replaced fails no request, " + "and is replaced later",
-  async (visitor) => {
-    const expired = await server.sign({ validity: -1 });
-    await plant(visitor, expired);
-    server.instead[ENDPOINT] = failing;
-    const tab = await visitor.tab(OPTIONS);
-    assert.equal((await tab.fetch("/api/me")).status, 200);
-    assert.equal(await storedToken(visitor), expired, "the endpoint will want to see it");
-    delete server.instead[ENDPOINT];
-    assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
-    assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_REPLACED"]);
-  },
-);
+test("an expired token that cannot be replaced fails no request, and is replaced later", async (visitor) => {
+  const expired = await server.sign({ validity: -1 });
+  await plant(visitor, expired);
+  server.instead[ENDPOINT] = failing;
+  const tab = await visitor.tab(OPTIONS);
+  assert.equal((await tab.fetch("/api/me")).status, 200);
+  assert.equal(await storedToken(visitor), expired, "the endpoint will want to see it");
+  delete server.instead[ENDPOINT];
+  assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_REPLACED"]);
+});
 
-test(
-  "a refresh endpoint that cannot be reached costs " +
-    "the first request its session, and nothing else",
-  async (visitor) => {
-    server.instead["/auth/session/refresh"] = unreachable;
-    const tab = await visitor.tab(OPTIONS);
-    assert.equal((await tab.fetch("/api/me")).body.kind, "nobody");
-    delete server.instead["/auth/session/refresh"];
-    assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
-    assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
-  },
-);
+test("a refresh endpoint that cannot be reached costs the first request its session, and nothing else", async (visitor) => {
+  server.instead["/auth/session/refresh"] = unreachable;
+  const tab = await visitor.tab(OPTIONS);
+  assert.equal((await tab.fetch("/api/me")).body.kind, "nobody");
+  delete server.instead["/auth/session/refresh"];
+  assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+});
 
 // --- switching ---
 
-test(
-  "switched off from the start, " + "the endpoint is not called; switched on, once",
-  async (visitor) => {
-    const tab = await visitor.tab({ anonymous: { ...OPTIONS.anonymous, enabled: false } });
-    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
-    assert.equal(creations(), 0);
+test("switched off from the start, the endpoint is not called; switched on, once", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: { ...OPTIONS.anonymous, enabled: false } });
+  assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
+  assert.equal(creations(), 0);
 
-    await tab.call("setAnonymousSessions", true);
-    assert.equal((await tab.snapshot()).state, "anonymous");
-    assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
-    assert.equal(creations(), 1);
-  },
-);
+  await tab.call("setAnonymousSessions", true);
+  assert.equal((await tab.snapshot()).state, "anonymous");
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.equal(creations(), 1);
+});
 
 /** Holds the endpoint's answer until `release` is called. */
 function holdEndpoint(token = server.sign()) {
@@ -681,19 +619,16 @@ test("switched off while the endpoint makes a token: it is not kept", async (vis
   assert.deepEqual(await tab.eventNames(), []);
 });
 
-test(
-  "switched off, back ends are told nothing " + "that their CORS would not allow",
-  async (visitor) => {
-    const tab = await visitor.tab({ anonymous: { ...OPTIONS.anonymous, enabled: false } });
-    const request = tab.page.waitForRequest("**/api/me");
-    await tab.fetch("/api/me");
-    const headers = Object.keys(await (await request).allHeaders());
-    assert.deepEqual(
-      headers.filter((name) => name.startsWith("st-")),
-      ["st-auth-mode"],
-    );
-  },
-);
+test("switched off, back ends are told nothing that their CORS would not allow", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: { ...OPTIONS.anonymous, enabled: false } });
+  const request = tab.page.waitForRequest("**/api/me");
+  await tab.fetch("/api/me");
+  const headers = Object.keys(await (await request).allHeaders());
+  assert.deepEqual(
+    headers.filter((name) => name.startsWith("st-")),
+    ["st-auth-mode"],
+  );
+});
 
 test("forgetting: another id, as the events say", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest(OPTIONS);
@@ -707,24 +642,21 @@ test("forgetting: another id, as the events say", async (visitor) => {
   ]);
 });
 
-test(
-  "forgetting while the endpoint takes the old id over: " + "another id all the same",
-  async (visitor) => {
-    const expired = await server.sign({ validity: -1 });
-    await plant(visitor, expired);
-    const { held, release } = holdEndpoint(server.sign({ claims: { anonymousId: idOf(expired) } }));
-    const tab = await visitor.tab(OPTIONS);
-    const first = tab.fetch("/api/me");
-    await held;
-    const forgetting = tab.call("forgetAnonymousId");
-    await tab.page.waitForTimeout(100);
-    release();
-    await Promise.all([first, forgetting]);
-    const { value } = await tab.call("getAnonymousId");
-    assert.notEqual(value, idOf(expired));
-    assert.equal(value, idOf(await storedToken(visitor)));
-  },
-);
+test("forgetting while the endpoint takes the old id over: another id all the same", async (visitor) => {
+  const expired = await server.sign({ validity: -1 });
+  await plant(visitor, expired);
+  const { held, release } = holdEndpoint(server.sign({ claims: { anonymousId: idOf(expired) } }));
+  const tab = await visitor.tab(OPTIONS);
+  const first = tab.fetch("/api/me");
+  await held;
+  const forgetting = tab.call("forgetAnonymousId");
+  await tab.page.waitForTimeout(100);
+  release();
+  await Promise.all([first, forgetting]);
+  const { value } = await tab.call("getAnonymousId");
+  assert.notEqual(value, idOf(expired));
+  assert.equal(value, idOf(await storedToken(visitor)));
+});
 
 test("switched off, the token is forgotten, though the server says nothing", async (visitor) => {
   const { tab } = await visitor.guest(OPTIONS);
@@ -735,17 +667,13 @@ test("switched off, the token is forgotten, though the server says nothing", asy
 });
 
 for (const left of ["all of it", "the token alone"]) {
-  test(
-    `switched off from the start, with ${left} left of former visits: ` +
-      "it is forgotten, and sent to nobody",
-    async (visitor) => {
-      await plant(visitor, await server.sign());
-      if (left === "the token alone")
-        await visitor.context.clearCookies({ name: "st-last-access-token-update" });
-      const tab = await visitor.tab({ anonymous: { ...OPTIONS.anonymous, enabled: false } });
-      assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
-      assert.equal(server.requests.at(-1).authorization, undefined);
-      assert.equal(await storedToken(visitor), undefined);
-    },
-  );
+  test(`switched off from the start, with ${left} left of former visits: it is forgotten, and sent to nobody`, async (visitor) => {
+    await plant(visitor, await server.sign());
+    if (left === "the token alone")
+      await visitor.context.clearCookies({ name: "st-last-access-token-update" });
+    const tab = await visitor.tab({ anonymous: { ...OPTIONS.anonymous, enabled: false } });
+    assert.deepEqual((await tab.fetch("/api/me")).body, { kind: "nobody" });
+    assert.equal(server.requests.at(-1).authorization, undefined);
+    assert.equal(await storedToken(visitor), undefined);
+  });
 }

@@ -23,16 +23,13 @@ test("a token whose time is up is refreshed once, for all who ask", async (visit
   assert.deepEqual(await visitor.cookies(), COOKIES.user);
 });
 
-test(
-  "from token to token, for as long as the visitor stays, " + "by questions as by requests",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.customer();
-    await expired(tab);
-    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
-    assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
-    assert.ok((await tab.snapshot()).expiresAt > Date.now());
-    await expired(tab);
-    assert.equal((await tab.fetch("/api/account")).body.anonymousId, anonymousId);
-    assert.deepEqual(await server.calls(), { "GET /api/account": 2, [REFRESH]: 2 });
-  },
-);
+test("from token to token, for as long as the visitor stays, by questions as by requests", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  await expired(tab);
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+  assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
+  assert.ok((await tab.snapshot()).expiresAt > Date.now());
+  await expired(tab);
+  assert.equal((await tab.fetch("/api/account")).body.anonymousId, anonymousId);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 2, [REFRESH]: 2 });
+});

@@ -28,43 +28,40 @@ async function signedIn(visitor, build) {
 
 // --- hooks ---------------------------------------------------------------------------------------
 
-test(
-  "the hooks see refresh and sign-out, " + "in the peers' shapes, and may read the answers",
-  async (visitor) => {
-    const tab = await signedIn(visitor, () => ({
-      preAPIHook: async (context) => {
-        const { headers, method, credentials } = context.requestInit;
-        const own = headers instanceof Headers ? headers.get("rid") : headers.rid;
-        window.seen.push(
-          `before ${context.action} ${new URL(context.url).pathname} ` +
-            `${method} ${credentials} ${own}`,
-        );
-        return context;
-      },
-      postAPIHook: async ({ action, fetchResponse, requestInit, url, userContext }) => {
-        const { status } = JSON.parse((await fetchResponse.text()) || "{}");
-        window.seen.push(
-          `after ${action} ${fetchResponse.status} ${typeof url} ${!!requestInit} ` +
-            `${JSON.stringify(userContext)} ${status}`,
-        );
-      },
-    }));
-    await tab.expire();
-    assert.equal((await tab.fetch("/api/me")).body.kind, "user");
-    assert.deepEqual(await seen(tab), [
-      "before REFRESH_SESSION /auth/session/refresh POST include session",
-      "after REFRESH_SESSION 200 string true {} undefined",
-    ]);
-    await tab.run(() => window.seen.splice(0));
-    assert.deepEqual(await tab.call("signOut", { userContext: { why: "bored" } }), {
-      value: undefined,
-    });
-    assert.deepEqual(await seen(tab), [
-      "before SIGN_OUT /auth/signout POST include session",
-      'after SIGN_OUT 200 string true {"why":"bored"} OK',
-    ]);
-  },
-);
+test("the hooks see refresh and sign-out, in the peers' shapes, and may read the answers", async (visitor) => {
+  const tab = await signedIn(visitor, () => ({
+    preAPIHook: async (context) => {
+      const { headers, method, credentials } = context.requestInit;
+      const own = headers instanceof Headers ? headers.get("rid") : headers.rid;
+      window.seen.push(
+        `before ${context.action} ${new URL(context.url).pathname} ` +
+          `${method} ${credentials} ${own}`,
+      );
+      return context;
+    },
+    postAPIHook: async ({ action, fetchResponse, requestInit, url, userContext }) => {
+      const { status } = JSON.parse((await fetchResponse.text()) || "{}");
+      window.seen.push(
+        `after ${action} ${fetchResponse.status} ${typeof url} ${!!requestInit} ` +
+          `${JSON.stringify(userContext)} ${status}`,
+      );
+    },
+  }));
+  await tab.expire();
+  assert.equal((await tab.fetch("/api/me")).body.kind, "user");
+  assert.deepEqual(await seen(tab), [
+    "before REFRESH_SESSION /auth/session/refresh POST include session",
+    "after REFRESH_SESSION 200 string true {} undefined",
+  ]);
+  await tab.run(() => window.seen.splice(0));
+  assert.deepEqual(await tab.call("signOut", { userContext: { why: "bored" } }), {
+    value: undefined,
+  });
+  assert.deepEqual(await seen(tab), [
+    "before SIGN_OUT /auth/signout POST include session",
+    'after SIGN_OUT 200 string true {"why":"bored"} OK',
+  ]);
+});
 
 test("what preAPIHook returns is what is sent", async (visitor) => {
   const tab = await signedIn(visitor, () => ({
@@ -120,19 +117,16 @@ for (const [what, build, expected] of BROKEN_HOOKS) {
   });
 }
 
-test(
-  "an error of postAPIHook goes to the console: " + "what it was to see has happened",
-  async (visitor) => {
-    const tab = await signedIn(visitor, () => ({
-      postAPIHook: async () => {
-        throw new Error("the app's");
-      },
-    }));
-    await tab.expire();
-    assert.equal((await tab.fetch("/api/me")).body.kind, "user");
-    assert.match(visitor.takeProblems().join(), /the app's/);
-  },
-);
+test("an error of postAPIHook goes to the console: what it was to see has happened", async (visitor) => {
+  const tab = await signedIn(visitor, () => ({
+    postAPIHook: async () => {
+      throw new Error("the app's");
+    },
+  }));
+  await tab.expire();
+  assert.equal((await tab.fetch("/api/me")).body.kind, "user");
+  assert.match(visitor.takeProblems().join(), /the app's/);
+});
 
 test("a hook that never settles is waited for no longer than 20 seconds", async (visitor) => {
   const tab = await visitor.tab();
@@ -146,104 +140,94 @@ test("a hook that never settles is waited for no longer than 20 seconds", async 
   assert.equal((await tab.snapshot()).state, "authenticated");
 });
 
-test(
-  "a caller's userContext reaches the events " + "and hooks of what it began, and of nothing else",
-  async (visitor) => {
-    const tab = await signedIn(visitor, () => ({
-      onHandleEvent: ({ action, userContext }) => {
-        if (action === "ACCESS_TOKEN_PAYLOAD_UPDATED") return;
-        window.seen.push(`${action} ${JSON.stringify(userContext)}`);
-        // A request of the handler's own is not its caller's.
-        if (action === "REFRESH_SESSION") window.own = harness.request("/api/refused");
-      },
-      preAPIHook: async (context) => (
-        window.seen.push(`before ${context.action} ${JSON.stringify(context.userContext)}`),
-        context
-      ),
-    }));
-    await tab.page.route("**/api/refused", (route) =>
-      route.fulfill({ status: 403, json: { claimValidationErrors: [{ id: "a" }] } }),
-    );
-    const take = () => tab.run(async () => (await window.own, window.seen.splice(0)));
-    await take();
+test("a caller's userContext reaches the events and hooks of what it began, and of nothing else", async (visitor) => {
+  const tab = await signedIn(visitor, () => ({
+    onHandleEvent: ({ action, userContext }) => {
+      if (action === "ACCESS_TOKEN_PAYLOAD_UPDATED") return;
+      window.seen.push(`${action} ${JSON.stringify(userContext)}`);
+      // A request of the handler's own is not its caller's.
+      if (action === "REFRESH_SESSION") window.own = harness.request("/api/refused");
+    },
+    preAPIHook: async (context) => (
+      window.seen.push(`before ${context.action} ${JSON.stringify(context.userContext)}`),
+      context
+    ),
+  }));
+  await tab.page.route("**/api/refused", (route) =>
+    route.fulfill({ status: 403, json: { claimValidationErrors: [{ id: "a" }] } }),
+  );
+  const take = () => tab.run(async () => (await window.own, window.seen.splice(0)));
+  await take();
 
-    for (const name of [
-      "doesSessionExist",
-      "getUserId",
-      "getAccessTokenPayloadSecurely",
-      "getAccessToken",
-    ]) {
-      await tab.expire();
-      const [refreshed] = await Promise.all([
-        tab.call(name, { userContext: { by: name } }),
-        tab.fetch("/api/products"),
-      ]);
-      assert.equal(refreshed.error, undefined);
-      const expected = `{"by":"${name}"}`;
-      if (name === "getUserId")
-        await tab.run(() => passerby.doesSessionExist({ userContext: { by: "getUserId" } }));
-      assert.deepEqual(
-        await take(),
-        [
-          `before REFRESH_SESSION ${expected}`,
-          `REFRESH_SESSION ${expected}`,
-          "API_INVALID_CLAIM {}",
-        ],
-        name,
-      );
-    }
-
+  for (const name of [
+    "doesSessionExist",
+    "getUserId",
+    "getAccessTokenPayloadSecurely",
+    "getAccessToken",
+  ]) {
     await tab.expire();
-    assert.equal((await tab.fetch("/api/account")).status, 200);
-    assert.deepEqual(await take(), [
-      "before REFRESH_SESSION {}",
-      "REFRESH_SESSION {}",
-      "API_INVALID_CLAIM {}",
+    const [refreshed] = await Promise.all([
+      tab.call(name, { userContext: { by: name } }),
+      tab.fetch("/api/products"),
     ]);
+    assert.equal(refreshed.error, undefined);
+    const expected = `{"by":"${name}"}`;
+    if (name === "getUserId")
+      await tab.run(() => passerby.doesSessionExist({ userContext: { by: "getUserId" } }));
+    assert.deepEqual(
+      await take(),
+      [`before REFRESH_SESSION ${expected}`, `REFRESH_SESSION ${expected}`, "API_INVALID_CLAIM {}"],
+      name,
+    );
+  }
 
-    await tab.run(() => passerby.signOut({ userContext: { why: "bored" } }));
-    assert.deepEqual(await take(), ['before SIGN_OUT {"why":"bored"}', 'SIGN_OUT {"why":"bored"}']);
-    await tab.signIn("Ada");
-    await tab.run(() => passerby.signOut());
-    assert.deepEqual(await take(), ["SESSION_CREATED {}", "before SIGN_OUT {}", "SIGN_OUT {}"]);
-  },
-);
+  await tab.expire();
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(await take(), [
+    "before REFRESH_SESSION {}",
+    "REFRESH_SESSION {}",
+    "API_INVALID_CLAIM {}",
+  ]);
+
+  await tab.run(() => passerby.signOut({ userContext: { why: "bored" } }));
+  assert.deepEqual(await take(), ['before SIGN_OUT {"why":"bored"}', 'SIGN_OUT {"why":"bored"}']);
+  await tab.signIn("Ada");
+  await tab.run(() => passerby.signOut());
+  assert.deepEqual(await take(), ["SESSION_CREATED {}", "before SIGN_OUT {}", "SIGN_OUT {}"]);
+});
 
 // --- overrides -----------------------------------------------------------------------------------
 
-test(
-  "an override wraps the original; " + "layers lie on each other; `this` is the topmost",
-  async (visitor) => {
-    const tab = await started(visitor, () => ({
-      override: {
-        functions: (original, builder) => {
-          builder.override((below) => ({
-            ...below,
-            async getUserId(input) {
-              window.seen.push(`beneath ${input.userContext.from}`);
-              return `[${await below.getUserId(input)}]`;
-            },
-          }));
-          return {
-            ...original,
-            async doesSessionExist(input) {
-              window.seen.push(`id ${await this.getUserId({ userContext: { from: "this" } })}`);
-              return original.doesSessionExist(input);
-            },
-            async getUserId(input) {
-              return `<${await original.getUserId(input)}>`;
-            },
-          };
-        },
+test("an override wraps the original; layers lie on each other; `this` is the topmost", async (visitor) => {
+  const tab = await started(visitor, () => ({
+    override: {
+      functions: (original, builder) => {
+        builder.override((below) => ({
+          ...below,
+          async getUserId(input) {
+            window.seen.push(`beneath ${input.userContext.from}`);
+            return `[${await below.getUserId(input)}]`;
+          },
+        }));
+        return {
+          ...original,
+          async doesSessionExist(input) {
+            window.seen.push(`id ${await this.getUserId({ userContext: { from: "this" } })}`);
+            return original.doesSessionExist(input);
+          },
+          async getUserId(input) {
+            return `<${await original.getUserId(input)}>`;
+          },
+        };
       },
-    }));
-    await tab.signIn("Ada");
-    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
-    const [beneath, id] = await seen(tab);
-    assert.equal(beneath, "beneath this");
-    assert.match(id, /^id <\[.+\]>$/);
-  },
-);
+    },
+  }));
+  await tab.signIn("Ada");
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+  const [beneath, id] = await seen(tab);
+  assert.equal(beneath, "beneath this");
+  assert.match(id, /^id <\[.+\]>$/);
+});
 
 const STILL_WORKING = [
   ["that is undefined", () => ({ override: { functions: undefined } })],
@@ -281,10 +265,8 @@ test("an override that throws is init's error, and the page stays as it was", as
   assert.deepEqual(result, ["the app's", true]);
 });
 
-test(
-  "overriding the decision works both ways, " + "and one that throws fails no request",
-  async (visitor) => {
-    const decide = (answer) => `() => ({
+test("overriding the decision works both ways, and one that throws fails no request", async (visitor) => {
+  const decide = (answer) => `() => ({
       override: {
         functions: (original) => ({
           ...original,
@@ -295,27 +277,26 @@ test(
         }),
       },
     })`;
-    const none = await started(visitor, decide("return false;"));
-    assert.equal(
-      (await none.fetch("/api/me")).body.kind,
-      "anonymous",
-      "by the cookie that the server sets",
-    );
-    assert.deepEqual(await none.eventNames(), []);
-    assert.deepEqual(await seen(none), [`${server.origin}/api/me ${server.origin}`]);
+  const none = await started(visitor, decide("return false;"));
+  assert.equal(
+    (await none.fetch("/api/me")).body.kind,
+    "anonymous",
+    "by the cookie that the server sets",
+  );
+  assert.deepEqual(await none.eventNames(), []);
+  assert.deepEqual(await seen(none), [`${server.origin}/api/me ${server.origin}`]);
 
-    const original = await started(
-      visitor,
-      decide("return original.shouldDoInterceptionBasedOnUrl(url, apiDomain, undefined);"),
-    );
-    await original.fetch("/api/me");
-    assert.deepEqual(await original.call("isAnonymous"), { value: true });
+  const original = await started(
+    visitor,
+    decide("return original.shouldDoInterceptionBasedOnUrl(url, apiDomain, undefined);"),
+  );
+  await original.fetch("/api/me");
+  assert.deepEqual(await original.call("isAnonymous"), { value: true });
 
-    const throwing = await started(visitor, decide("throw new Error('the app');"));
-    assert.equal((await throwing.fetch("/api/me")).status, 200);
-    assert.match(visitor.takeProblems().join(), /the app/);
-  },
-);
+  const throwing = await started(visitor, decide("throw new Error('the app');"));
+  assert.equal((await throwing.fetch("/api/me")).status, 200);
+  assert.match(visitor.takeProblems().join(), /the app/);
+});
 
 test("the modified fetch may be wrapped, and the clock be set by the app", async (visitor) => {
   const tab = await started(visitor, () => ({
@@ -361,22 +342,19 @@ const ownCookies = `() => ({
   },
 })`;
 
-test(
-  "a cookie handler that takes its time holds the whole state: " + "login, refresh, sign-out",
-  async (visitor) => {
-    const tab = await started(visitor, ownCookies);
-    await tab.signIn("Ada");
-    const names = () => tab.run(() => [...jar.keys()].sort());
-    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
-    assert.deepEqual(await names(), ["sFrontToken", "st-last-access-token-update"]);
-    assert.equal(await tab.run(() => document.cookie), "", "and the browser none");
-    await tab.expire();
-    assert.equal((await tab.fetch("/api/me")).body.kind, "user");
-    await tab.call("signOut");
-    assert.equal((await tab.snapshot()).state, "anonymous");
-    assert.deepEqual(await names(), ["sAnonymousFrontToken", "st-last-access-token-update"]);
-  },
-);
+test("a cookie handler that takes its time holds the whole state: login, refresh, sign-out", async (visitor) => {
+  const tab = await started(visitor, ownCookies);
+  await tab.signIn("Ada");
+  const names = () => tab.run(() => [...jar.keys()].sort());
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+  assert.deepEqual(await names(), ["sFrontToken", "st-last-access-token-update"]);
+  assert.equal(await tab.run(() => document.cookie), "", "and the browser none");
+  await tab.expire();
+  assert.equal((await tab.fetch("/api/me")).body.kind, "user");
+  await tab.call("signOut");
+  assert.equal((await tab.snapshot()).state, "anonymous");
+  assert.deepEqual(await names(), ["sAnonymousFrontToken", "st-last-access-token-update"]);
+});
 
 test("events and answers come once a slow cookie handler has written", async (visitor) => {
   const tab = await started(visitor, () => {
@@ -421,57 +399,51 @@ test("an error of a cookie handler reaches the caller as it is", async (visitor)
   assert.deepEqual(await tab.fetch("/api/me"), { error: "Error", message: "no jar" });
 });
 
-test(
-  "window handler, date provider and lock factory are used, " + "and the first ones stay",
-  async (visitor) => {
-    const tab = await started(visitor, () => ({
-      windowHandler: (original) => ({
-        ...original,
-        location: {
-          ...original.location,
-          getHostName: () => (window.seen.push("host"), original.location.getHostName()),
-        },
-      }),
-      dateProvider: () => ({
-        now: () => (window.seen.push("now"), Date.now()),
-        getThresholdInSeconds: () => 7,
-        setThresholdInSeconds() {},
-        getClientClockSkewInMillis: () => 0,
-        setClientClockSkewInMillis: (skew) => window.seen.push(typeof skew),
-      }),
-      lockFactory: async () => ({
-        acquireLock: async (key) => (window.seen.push(`lock ${key}`), true),
-        releaseLock: async (key) => void window.seen.push(`free ${key}`),
-      }),
-    }));
-    await tab.signIn("Ada");
-    await tab.call("doesSessionExist");
-    await tab.expire();
-    await tab.fetch("/api/me");
-    const uses = new Set(await seen(tab));
-    for (const use of ["host", "now", "number", "lock passerby-refresh", "free passerby-refresh"])
-      assert.ok(uses.has(use), use);
-  },
-);
+test("window handler, date provider and lock factory are used, and the first ones stay", async (visitor) => {
+  const tab = await started(visitor, () => ({
+    windowHandler: (original) => ({
+      ...original,
+      location: {
+        ...original.location,
+        getHostName: () => (window.seen.push("host"), original.location.getHostName()),
+      },
+    }),
+    dateProvider: () => ({
+      now: () => (window.seen.push("now"), Date.now()),
+      getThresholdInSeconds: () => 7,
+      setThresholdInSeconds() {},
+      getClientClockSkewInMillis: () => 0,
+      setClientClockSkewInMillis: (skew) => window.seen.push(typeof skew),
+    }),
+    lockFactory: async () => ({
+      acquireLock: async (key) => (window.seen.push(`lock ${key}`), true),
+      releaseLock: async (key) => void window.seen.push(`free ${key}`),
+    }),
+  }));
+  await tab.signIn("Ada");
+  await tab.call("doesSessionExist");
+  await tab.expire();
+  await tab.fetch("/api/me");
+  const uses = new Set(await seen(tab));
+  for (const use of ["host", "now", "number", "lock passerby-refresh", "free passerby-refresh"])
+    assert.ok(uses.has(use), use);
+});
 
-test(
-  "a clock that is wrong for ever costs one refresh for a question, " + "and not a loop",
-  async (visitor) => {
-    const tab = await signedIn(visitor, () => ({
-      onHandleEvent() {},
-      dateProvider: () => ({
-        now: () => Date.now() + 3_600_000_000,
-        getThresholdInSeconds: () => 7,
-        setThresholdInSeconds() {},
-        getClientClockSkewInMillis: () => 0,
-        setClientClockSkewInMillis() {},
-      }),
-    }));
-    const { value } = await tab.call("getAccessTokenPayloadSecurely");
-    assert.equal(value.sub, "ada");
-    assert.deepEqual(await server.calls(), { "POST /auth/session/refresh": 1 });
-  },
-);
+test("a clock that is wrong for ever costs one refresh for a question, and not a loop", async (visitor) => {
+  const tab = await signedIn(visitor, () => ({
+    onHandleEvent() {},
+    dateProvider: () => ({
+      now: () => Date.now() + 3_600_000_000,
+      getThresholdInSeconds: () => 7,
+      setThresholdInSeconds() {},
+      getClientClockSkewInMillis: () => 0,
+      setClientClockSkewInMillis() {},
+    }),
+  }));
+  const { value } = await tab.call("getAccessTokenPayloadSecurely");
+  assert.equal(value.sub, "ada");
+  assert.deepEqual(await server.calls(), { "POST /auth/session/refresh": 1 });
+});
 
 test("a clock that throws costs the clock, and no request", async (visitor) => {
   const broken = "() => { throw new Error('no clock'); }";
@@ -554,24 +526,21 @@ test(
   },
 );
 
-test(
-  "events of other tabs come with the tab that they are of, " + "where the app wants them",
-  async (visitor) => {
-    const build = () => ({
-      eventsOfOtherTabs: true,
-      onHandleEvent: ({ action, tab }) => window.seen.push([action, tab]),
-    });
-    const [one, two] = [await started(visitor, build), await started(visitor, build)];
-    await one.signIn("Ada");
-    await two.page.waitForFunction(() =>
-      window.seen.some(([action]) => action === "SESSION_CREATED"),
-    );
-    const own = (await seen(one)).find(([action]) => action === "SESSION_CREATED");
-    const other = (await seen(two)).find(([action]) => action === "SESSION_CREATED");
-    assert.deepEqual(own, other);
-    assert.match(own[1], /^[a-z0-9]+$/);
-  },
-);
+test("events of other tabs come with the tab that they are of, where the app wants them", async (visitor) => {
+  const build = () => ({
+    eventsOfOtherTabs: true,
+    onHandleEvent: ({ action, tab }) => window.seen.push([action, tab]),
+  });
+  const [one, two] = [await started(visitor, build), await started(visitor, build)];
+  await one.signIn("Ada");
+  await two.page.waitForFunction(() =>
+    window.seen.some(([action]) => action === "SESSION_CREATED"),
+  );
+  const own = (await seen(one)).find(([action]) => action === "SESSION_CREATED");
+  const other = (await seen(two)).find(([action]) => action === "SESSION_CREATED");
+  assert.deepEqual(own, other);
+  assert.match(own[1], /^[a-z0-9]+$/);
+});
 
 test("an abort is honoured while the request waits for a refresh", async (visitor) => {
   const tab = await signedIn(visitor, () => ({}));
@@ -658,24 +627,21 @@ test("options of a wrong type are refused by name", async (visitor) => {
   }
 });
 
-test(
-  "domains of the session's tokens that are none are refused, " + "others normalised",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    for (const option of ["sessionTokenFrontendDomain", "sessionTokenBackendDomain"]) {
-      const message = await tab.run((option) => {
-        try {
-          harness.start({ [option]: "http://" });
-        } catch (error) {
-          return error.message;
-        }
-      }, option);
-      assert.match(message, /Please provide a valid sessionScope/);
-    }
-    await tab.init({ anonymous: {}, sessionTokenBackendDomain: " HTTPS://.Example.com:8080/x " });
-    assert.equal(await tab.run(() => passerby.getSnapshot().state), "unknown");
-  },
-);
+test("domains of the session's tokens that are none are refused, others normalised", async (visitor) => {
+  const tab = await visitor.tab();
+  for (const option of ["sessionTokenFrontendDomain", "sessionTokenBackendDomain"]) {
+    const message = await tab.run((option) => {
+      try {
+        harness.start({ [option]: "http://" });
+      } catch (error) {
+        return error.message;
+      }
+    }, option);
+    assert.match(message, /Please provide a valid sessionScope/);
+  }
+  await tab.init({ anonymous: {}, sessionTokenBackendDomain: " HTTPS://.Example.com:8080/x " });
+  assert.equal(await tab.run(() => passerby.getSnapshot().state), "unknown");
+});
 
 test("a gateway's path goes in front of the base path", async (visitor) => {
   const tab = await visitor.tab();

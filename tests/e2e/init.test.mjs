@@ -45,42 +45,35 @@ const initError = (tab, build) =>
     }
   })()`);
 
-test(
-  "functions before init reject with code NOT_INITIALISED; " +
-    "getSnapshot and subscribe are harmless",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    assert.deepEqual(
-      await rejections(tab),
-      FUNCTIONS.map((name) => `${name} NOT_INITIALISED`),
-    );
-    const { message } = await tab.call("doesSessionExist");
-    assert.match(message, /init/);
-    assert.deepEqual(await tab.snapshot(), { state: "unknown" });
-    assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
-    assert.deepEqual(await server.calls(), {});
-  },
-);
+test("functions before init reject with code NOT_INITIALISED; getSnapshot and subscribe are harmless", async (visitor) => {
+  const tab = await visitor.tab();
+  assert.deepEqual(
+    await rejections(tab),
+    FUNCTIONS.map((name) => `${name} NOT_INITIALISED`),
+  );
+  const { message } = await tab.call("doesSessionExist");
+  assert.match(message, /init/);
+  assert.deepEqual(await tab.snapshot(), { state: "unknown" });
+  assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
+  assert.deepEqual(await server.calls(), {});
+});
 
-test(
-  "importing does nothing: fetch is patched by init, " + "at once, and given back by dispose",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    const patched = await tab.run(() => {
-      const native = window.fetch;
-      const before = window.fetch === native && String(native).includes("[native code]");
-      passerby.init({ apiDomain: location.origin, anonymous: {} });
-      const during = window.fetch !== native;
-      passerby.dispose();
-      return [before, during, window.fetch === native];
-    });
-    assert.deepEqual(patched, [true, true, true]);
-    assert.deepEqual(
-      await rejections(tab),
-      FUNCTIONS.map((name) => `${name} NOT_INITIALISED`),
-    );
-  },
-);
+test("importing does nothing: fetch is patched by init, at once, and given back by dispose", async (visitor) => {
+  const tab = await visitor.tab();
+  const patched = await tab.run(() => {
+    const native = window.fetch;
+    const before = window.fetch === native && String(native).includes("[native code]");
+    passerby.init({ apiDomain: location.origin, anonymous: {} });
+    const during = window.fetch !== native;
+    passerby.dispose();
+    return [before, during, window.fetch === native];
+  });
+  assert.deepEqual(patched, [true, true, true]);
+  assert.deepEqual(
+    await rejections(tab),
+    FUNCTIONS.map((name) => `${name} NOT_INITIALISED`),
+  );
+});
 
 test("a request on the line after init carries the session", async (visitor) => {
   const tab = await visitor.tab();
@@ -132,26 +125,23 @@ const REFUSED = [
   ],
 ];
 
-test(
-  "init with options that cannot work says what is wrong, " + "and leaves the page as it was",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    const messages = new Map();
-    for (const [what, build, names] of REFUSED) {
-      const { error, code, message, untouched } = await initError(tab, build);
-      assert.deepEqual([error, code, untouched], ["SessionError", "BAD_CONFIG", true], what);
-      assert.match(message, names, what);
-      // Each mistake has a message of its own.
-      assert.equal(messages.get(message) ?? String(names), String(names), what);
-      messages.set(message, String(names));
-    }
-    assert.equal((await tab.fetch("/api/products")).status, 200, "the app's requests go out");
-    assert.equal((await tab.call("doesSessionExist")).code, "NOT_INITIALISED");
-    // And the mistake can be mended.
-    await tab.init({ anonymous: {} });
-    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
-  },
-);
+test("init with options that cannot work says what is wrong, and leaves the page as it was", async (visitor) => {
+  const tab = await visitor.tab();
+  const messages = new Map();
+  for (const [what, build, names] of REFUSED) {
+    const { error, code, message, untouched } = await initError(tab, build);
+    assert.deepEqual([error, code, untouched], ["SessionError", "BAD_CONFIG", true], what);
+    assert.match(message, names, what);
+    // Each mistake has a message of its own.
+    assert.equal(messages.get(message) ?? String(names), String(names), what);
+    messages.set(message, String(names));
+  }
+  assert.equal((await tab.fetch("/api/products")).status, 200, "the app's requests go out");
+  assert.equal((await tab.call("doesSessionExist")).code, "NOT_INITIALISED");
+  // And the mistake can be mended.
+  await tab.init({ anonymous: {} });
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+});
 
 test("init with unknown options names them in the console, and works", async (visitor) => {
   const tab = await visitor.tab({ anonymous: {}, tokenTransferMetod: "header", onEvent: 1 });
@@ -162,28 +152,25 @@ test("init with unknown options names them in the console, and works", async (vi
   assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
 });
 
-test(
-  "a second init in the shape of " + "supertokens-web-js warns and changes nothing",
-  async (visitor) => {
-    const { tab } = await visitor.guest();
-    await tab.run(() => {
-      window.patched = window.fetch;
-      const onHandleEvent = () => (window.calledSecond = true);
-      passerby.init({
-        appInfo: { apiDomain: "https://elsewhere.example" },
-        recipeList: [passerby.Session.init({ onHandleEvent })],
-      });
+test("a second init in the shape of supertokens-web-js warns and changes nothing", async (visitor) => {
+  const { tab } = await visitor.guest();
+  await tab.run(() => {
+    window.patched = window.fetch;
+    const onHandleEvent = () => (window.calledSecond = true);
+    passerby.init({
+      appInfo: { apiDomain: "https://elsewhere.example" },
+      recipeList: [passerby.Session.init({ onHandleEvent })],
     });
-    assert.equal((await tab.signIn("Ada")).status, 200);
-    const problems = visitor.takeProblems();
-    assert.equal(problems.length, 1);
-    assert.match(problems[0], /already initialized/);
-    assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
-    assert.equal(await tab.run(() => window.calledSecond), undefined);
-    assert.equal(await tab.run(() => window.fetch === window.patched), true);
-    assert.deepEqual(await visitor.cookies(), COOKIES.user);
-  },
-);
+  });
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  const problems = visitor.takeProblems();
+  assert.equal(problems.length, 1);
+  assert.match(problems[0], /already initialized/);
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"]);
+  assert.equal(await tab.run(() => window.calledSecond), undefined);
+  assert.equal(await tab.run(() => window.fetch === window.patched), true);
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
 
 test("a second init takes effect whole: options, events, hooks, overrides", async (visitor) => {
   const { tab } = await visitor.guest();
@@ -227,29 +214,22 @@ test("a second init takes effect whole: options, events, hooks, overrides", asyn
   assert.equal(request.headers().rid, undefined);
 });
 
-test(
-  "what is under way at a second init goes on, " +
-    "and an app that calls it at each navigation has one refresh",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.returningCustomer();
-    const seen = await tab.run(async () => {
-      const answers = [];
-      for (let i = 0; i < 5; i++) {
-        harness.start({ anonymous: {} });
-        answers.push(harness.request(`/api/account?${i}`), harness.xhr(`/api/account?xhr${i}`));
-      }
-      return (await Promise.all(answers)).map(({ status, body }) =>
-        [status, body.anonymousId].join(),
-      );
-    });
-    assert.deepEqual([...new Set(seen)], [`200,${anonymousId}`]);
-    assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
-    assert.deepEqual(
-      (await tab.eventNames()).filter((name) => name === "REFRESH_SESSION").length,
-      1,
+test("what is under way at a second init goes on, and an app that calls it at each navigation has one refresh", async (visitor) => {
+  const { tab, anonymousId } = await visitor.returningCustomer();
+  const seen = await tab.run(async () => {
+    const answers = [];
+    for (let i = 0; i < 5; i++) {
+      harness.start({ anonymous: {} });
+      answers.push(harness.request(`/api/account?${i}`), harness.xhr(`/api/account?xhr${i}`));
+    }
+    return (await Promise.all(answers)).map(({ status, body }) =>
+      [status, body.anonymousId].join(),
     );
-  },
-);
+  });
+  assert.deepEqual([...new Set(seen)], [`200,${anonymousId}`]);
+  assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
+  assert.deepEqual((await tab.eventNames()).filter((name) => name === "REFRESH_SESSION").length, 1);
+});
 
 test("a second init with options that cannot work leaves the first in force", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
@@ -275,47 +255,40 @@ test("a second init with options that cannot work leaves the first in force", as
   assert.equal(await tab.run(patched), false);
 });
 
-test(
-  "where the policy forbids WebAssembly, " +
-    "the same code runs as JavaScript, and diagnose() says so",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    await tab.page.goto("/no-wasm.html");
-    await tab.init({ anonymous: {} });
+test("where the policy forbids WebAssembly, the same code runs as JavaScript, and diagnose() says so", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.page.goto("/no-wasm.html");
+  await tab.init({ anonymous: {} });
 
-    assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
-    assert.deepEqual(await tab.call("isAnonymous"), { value: true });
-    const { value } = await tab.call("diagnose");
-    assert.deepEqual(
-      value.map(({ code }) => code),
-      ["WASM_BLOCKED"],
-    );
-    assert.match(value[0].fix, /'wasm-unsafe-eval'/);
-    visitor.takeProblems();
-  },
-);
+  assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+  assert.deepEqual(await tab.call("isAnonymous"), { value: true });
+  const { value } = await tab.call("diagnose");
+  assert.deepEqual(
+    value.map(({ code }) => code),
+    ["WASM_BLOCKED"],
+  );
+  assert.match(value[0].fix, /'wasm-unsafe-eval'/);
+  visitor.takeProblems();
+});
 
-test(
-  "where the stand-in cannot be had either, " + "the app's requests go out and calls say why",
-  async (visitor) => {
-    await visitor.context.addInitScript(() => delete window.WebAssembly);
-    const tab = await visitor.tab({ anonymous: {}, fallbackUrl: "/nowhere.js" });
-    assert.equal((await tab.fetch("/api/products")).status, 200);
-    assert.deepEqual(
-      await rejections(tab),
-      FUNCTIONS.map((name) => `${name} NO_WASM`),
-    );
-    const { message } = await tab.call("doesSessionExist");
-    assert.match(message, /WebAssembly.*fallback\.js.*nowhere/);
-    assert.deepEqual(await tab.snapshot(), { state: "unknown" });
-    await tab.run(() => passerby.dispose());
-    assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
-    assert.ok(
-      visitor.takeProblems().some((problem) => problem.includes("WebAssembly")),
-      "it stands in the console",
-    );
-  },
-);
+test("where the stand-in cannot be had either, the app's requests go out and calls say why", async (visitor) => {
+  await visitor.context.addInitScript(() => delete window.WebAssembly);
+  const tab = await visitor.tab({ anonymous: {}, fallbackUrl: "/nowhere.js" });
+  assert.equal((await tab.fetch("/api/products")).status, 200);
+  assert.deepEqual(
+    await rejections(tab),
+    FUNCTIONS.map((name) => `${name} NO_WASM`),
+  );
+  const { message } = await tab.call("doesSessionExist");
+  assert.match(message, /WebAssembly.*fallback\.js.*nowhere/);
+  assert.deepEqual(await tab.snapshot(), { state: "unknown" });
+  await tab.run(() => passerby.dispose());
+  assert.equal(await tab.run(() => typeof passerby.subscribe(() => {})), "function");
+  assert.ok(
+    visitor.takeProblems().some((problem) => problem.includes("WebAssembly")),
+    "it stands in the console",
+  );
+});
 
 test("a page without a host name, as a file is one, can start it", async (visitor, t) => {
   const folder = await mkdtemp(join(tmpdir(), "passerby-file-"));

@@ -65,37 +65,31 @@ test("a corrupt front token fails no request", async (visitor) => {
   assert.equal((await server.calls())["GET /api/account"], 1);
 });
 
-test(
-  "a customer whose script-written cookies the " + "browser dropped is recovered with one call",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.customer();
-    await loseWhatScriptsWrote(visitor);
-    await tab.reload({ anonymous: {} });
+test("a customer whose script-written cookies the browser dropped is recovered with one call", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  await loseWhatScriptsWrote(visitor);
+  await tab.reload({ anonymous: {} });
 
-    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+  assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
 
-    assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
-    assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED", "REFRESH_SESSION"]);
-    const { state, userId, anonymousId: id } = await tab.snapshot();
-    assert.deepEqual([state, userId, id], ["authenticated", "ada", anonymousId]);
-    assert.deepEqual(await visitor.cookies(), COOKIES.user);
-  },
-);
+  assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED", "REFRESH_SESSION"]);
+  const { state, userId, anonymousId: id } = await tab.snapshot();
+  assert.deepEqual([state, userId, id], ["authenticated", "ada", anonymousId]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
 
-test(
-  "a visitor whose script-written cookies the " + "browser dropped is recovered with one call",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.guest();
-    await loseWhatScriptsWrote(visitor);
-    await tab.reload({ anonymous: {} });
+test("a visitor whose script-written cookies the browser dropped is recovered with one call", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  await loseWhatScriptsWrote(visitor);
+  await tab.reload({ anonymous: {} });
 
-    assert.deepEqual(await tab.call("isAnonymous"), { value: true });
+  assert.deepEqual(await tab.call("isAnonymous"), { value: true });
 
-    assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
-    assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-  },
-);
+  assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
+  assert.deepEqual(await tab.call("getAnonymousId"), { value: anonymousId });
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
 
 /** The recovery need not hold up the request that noticed. */
 const recovered = (tab) =>
@@ -133,17 +127,14 @@ test("with an expired token besides, a request alone brings the customer back", 
   assert.deepEqual(await visitor.cookies(), COOKIES.user);
 });
 
-test(
-  "without `anonymous` in init, " + "the first request of such a customer waits for the recovery",
-  async (visitor) => {
-    const { tab } = await visitor.customer();
-    await loseWhatScriptsWrote(visitor);
-    await tab.reload({});
-    assert.equal((await tab.fetch("/api/account")).status, 200);
-    assert.deepEqual(visitor.requests, [REFRESH, "GET /api/account"]);
-    assert.equal((await tab.snapshot()).state, "authenticated");
-  },
-);
+test("without `anonymous` in init, the first request of such a customer waits for the recovery", async (visitor) => {
+  const { tab } = await visitor.customer();
+  await loseWhatScriptsWrote(visitor);
+  await tab.reload({});
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(visitor.requests, [REFRESH, "GET /api/account"]);
+  assert.equal((await tab.snapshot()).state, "authenticated");
+});
 
 test("a lost access token is refreshed, and the visitor stays one customer", async (visitor) => {
   const { tab, anonymousId } = await visitor.customer();
@@ -172,69 +163,61 @@ test("a visitor's corrupt server cookie is replaced", async (visitor) => {
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
 
-test(
-  "cookies that vanish while a request is under way hold nobody up: " +
-    "one refresh, and the request again",
-  async (visitor) => {
-    const { tab } = await visitor.customer();
-    await tab.page.route(
-      "**/api/account",
-      async (route) => {
-        await loseWhatScriptsWrote(visitor);
-        await route.fulfill({ status: 401, json: { message: "try refresh token" } });
-      },
-      { times: 1 },
-    );
-    assert.equal((await tab.fetch("/api/account")).status, 200);
-    assert.deepEqual(await server.calls(), { [REFRESH]: 1, "GET /api/account": 1 });
-    assert.deepEqual(await visitor.cookies(), COOKIES.user);
-  },
-);
+test("cookies that vanish while a request is under way hold nobody up: one refresh, and the request again", async (visitor) => {
+  const { tab } = await visitor.customer();
+  await tab.page.route(
+    "**/api/account",
+    async (route) => {
+      await loseWhatScriptsWrote(visitor);
+      await route.fulfill({ status: 401, json: { message: "try refresh token" } });
+    },
+    { times: 1 },
+  );
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(await server.calls(), { [REFRESH]: 1, "GET /api/account": 1 });
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
 
-test(
-  "a front token that the browser refuses: " +
-    "no session is told of that nobody can find, at login and later",
-  async (visitor) => {
-    const { tab } = await visitor.guest();
-    const now = Math.floor(Date.now() / 1000);
-    const token = (up) =>
-      Buffer.from(
-        JSON.stringify({
-          uid: "ada",
-          ate: (now + 3600) * 1000,
-          up: { iat: now, sessionHandle: "s", ...up },
-        }),
-      ).toString("base64");
-    let up;
-    await tab.page.route("**/api/session", (route) =>
-      route.fulfill({
-        json: {},
-        headers: { "front-token": token(up), "st-anonymous-front-token": "remove" },
+test("a front token that the browser refuses: no session is told of that nobody can find, at login and later", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const now = Math.floor(Date.now() / 1000);
+  const token = (up) =>
+    Buffer.from(
+      JSON.stringify({
+        uid: "ada",
+        ate: (now + 3600) * 1000,
+        up: { iat: now, sessionHandle: "s", ...up },
       }),
-    );
-    // The question in the callback would bring back what the server knows.
-    await tab.page.route("**/session/refresh", (route) =>
-      route.fulfill({ status: 401, json: { message: "unauthorised" } }),
-    );
-    const large = "x".repeat(4000);
+    ).toString("base64");
+  let up;
+  await tab.page.route("**/api/session", (route) =>
+    route.fulfill({
+      json: {},
+      headers: { "front-token": token(up), "st-anonymous-front-token": "remove" },
+    }),
+  );
+  // The question in the callback would bring back what the server knows.
+  await tab.page.route("**/session/refresh", (route) =>
+    route.fulfill({ status: 401, json: { message: "unauthorised" } }),
+  );
+  const large = "x".repeat(4000);
 
-    up = { large };
-    assert.equal((await tab.fetch("/api/session")).status, 200, "the app's request is as it was");
-    const [event, ...others] = await tab.events();
-    assert.deepEqual([event.name, event.state, others], ["TOKEN_NOT_STORED", "none", []]);
-    assert.equal((await tab.snapshot()).state, "none");
-    assert.match(
-      visitor.takeProblems().join(),
-      /the browser refused "sFrontToken" \(over 4096 bytes/,
-    );
+  up = { large };
+  assert.equal((await tab.fetch("/api/session")).status, 200, "the app's request is as it was");
+  const [event, ...others] = await tab.events();
+  assert.deepEqual([event.name, event.state, others], ["TOKEN_NOT_STORED", "none", []]);
+  assert.equal((await tab.snapshot()).state, "none");
+  assert.match(
+    visitor.takeProblems().join(),
+    /the browser refused "sFrontToken" \(over 4096 bytes/,
+  );
 
-    await tab.forgetEvents();
-    up = { role: "reader" };
-    await tab.fetch("/api/session");
-    up = { role: "writer", iat: now + 1, large };
-    await tab.fetch("/api/session");
-    assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED", "TOKEN_NOT_STORED"]);
-    assert.equal((await tab.snapshot()).payload.role, "reader", "as the event says");
-    assert.match(visitor.takeProblems().join(), /sFrontToken/);
-  },
-);
+  await tab.forgetEvents();
+  up = { role: "reader" };
+  await tab.fetch("/api/session");
+  up = { role: "writer", iat: now + 1, large };
+  await tab.fetch("/api/session");
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED", "TOKEN_NOT_STORED"]);
+  assert.equal((await tab.snapshot()).payload.role, "reader", "as the event says");
+  assert.match(visitor.takeProblems().join(), /sFrontToken/);
+});

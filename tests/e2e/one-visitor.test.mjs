@@ -148,40 +148,34 @@ for (const [what, options] of Object.entries(APPS)) {
   );
 }
 
-test(
-  `${CALLS} first requests, ` + "when the question whether there is a session failed: one session",
-  async (visitor, t) => {
-    t.after(() => (server.fails = undefined));
-    const tab = await visitor.tab(APPS["does not name them"]);
-    server.fails = ({ url }) => url === "/auth/session/refresh";
-    const ids = (await tab.fetchAll(CALLS, "/api/me")).map(({ body }) => body.anonymousId);
-    await assertOne(visitor, [tab], ids);
-    assert.equal(
-      (await server.calls())["POST /auth/session/refresh"],
-      undefined,
-      "it came to the server",
-    );
-  },
-);
+test(`${CALLS} first requests, when the question whether there is a session failed: one session`, async (visitor, t) => {
+  t.after(() => (server.fails = undefined));
+  const tab = await visitor.tab(APPS["does not name them"]);
+  server.fails = ({ url }) => url === "/auth/session/refresh";
+  const ids = (await tab.fetchAll(CALLS, "/api/me")).map(({ body }) => body.anonymousId);
+  await assertOne(visitor, [tab], ids);
+  assert.equal(
+    (await server.calls())["POST /auth/session/refresh"],
+    undefined,
+    "it came to the server",
+  );
+});
 
-test(
-  "a visitor who left before the answer and comes back later: " + "the same session",
-  async (visitor, t) => {
-    const { held, release } = holdFirst(true);
-    t.after(() => {
-      release();
-      server.hold = undefined;
-    });
-    const tab = await visitor.tab(OPTIONS);
-    const lost = tab.fetch("/api/me").catch(() => "the page is gone");
-    await held;
-    await tab.page.close();
-    assert.equal(await lost, "the page is gone");
-    const { body } = await (await visitor.tab(OPTIONS)).fetch("/api/me");
-    assert.equal(server.minted.length, 2);
-    assert.equal(only(server.minted), body.anonymousId);
-  },
-);
+test("a visitor who left before the answer and comes back later: the same session", async (visitor, t) => {
+  const { held, release } = holdFirst(true);
+  t.after(() => {
+    release();
+    server.hold = undefined;
+  });
+  const tab = await visitor.tab(OPTIONS);
+  const lost = tab.fetch("/api/me").catch(() => "the page is gone");
+  await held;
+  await tab.page.close();
+  assert.equal(await lost, "the page is gone");
+  const { body } = await (await visitor.tab(OPTIONS)).fetch("/api/me");
+  assert.equal(server.minted.length, 2);
+  assert.equal(only(server.minted), body.anonymousId);
+});
 
 test("two visitors of one browser, one after the other: two sessions", async (visitor) => {
   const tab = await visitor.tab(OPTIONS);
@@ -220,54 +214,46 @@ for (const { what, isOnItsWayBack, hasLocks } of RELOADS) {
     ? "while the first answer is on its way"
     : "before the first request is with the server";
   const where = hasLocks ? "" : ", in a browser that has no locks";
-  test(
-    `a page reloaded ${when}${where}, of an app that ${what}: ` +
-      "one session, in this tab and in one that waited",
-    async (visitor, t) => {
-      t.after(() => (server.hold = undefined));
-      if (!hasLocks) await withoutLocks(visitor);
-      const options = APPS[what];
-      const [tab, other] = [await visitor.tab(options), await visitor.tab(options)];
-      const { held, release } = holdFirst(isOnItsWayBack);
-      const lost = tab.fetch("/api/me").catch(() => "the page is gone");
-      await held;
-      const waiting = other.fetchAll(5, "/api/me");
+  test(`a page reloaded ${when}${where}, of an app that ${what}: one session, in this tab and in one that waited`, async (visitor, t) => {
+    t.after(() => (server.hold = undefined));
+    if (!hasLocks) await withoutLocks(visitor);
+    const options = APPS[what];
+    const [tab, other] = [await visitor.tab(options), await visitor.tab(options)];
+    const { held, release } = holdFirst(isOnItsWayBack);
+    const lost = tab.fetch("/api/me").catch(() => "the page is gone");
+    await held;
+    const waiting = other.fetchAll(5, "/api/me");
 
-      await tab.reload(options);
-      const again = tab.fetchAll(5, "/api/me");
-      release();
+    await tab.reload(options);
+    const again = tab.fetchAll(5, "/api/me");
+    release();
 
-      assert.equal(await lost, "the page is gone");
-      const ids = [...(await waiting), ...(await again)].map(({ body }) => body.anonymousId);
-      await assertStored(visitor, [tab, other], only(ids));
-      // The lost answer had the same id as the one that the page got when it asked again.
-      assert.equal(server.minted.length, isOnItsWayBack ? 2 : 1);
-      assert.equal(only(server.minted), ids[0]);
-      assert.equal(await storedByApp(tab), 0);
-      const events = await Promise.all([tab, other].map((tab) => tab.eventNames()));
-      assert.deepEqual(events.flat(), ["ANONYMOUS_SESSION_CREATED"]);
-    },
-  );
+    assert.equal(await lost, "the page is gone");
+    const ids = [...(await waiting), ...(await again)].map(({ body }) => body.anonymousId);
+    await assertStored(visitor, [tab, other], only(ids));
+    // The lost answer had the same id as the one that the page got when it asked again.
+    assert.equal(server.minted.length, isOnItsWayBack ? 2 : 1);
+    assert.equal(only(server.minted), ids[0]);
+    assert.equal(await storedByApp(tab), 0);
+    const events = await Promise.all([tab, other].map((tab) => tab.eventNames()));
+    assert.deepEqual(events.flat(), ["ANONYMOUS_SESSION_CREATED"]);
+  });
 }
 
-test(
-  "a component that is mounted twice, as by React's StrictMode, " +
-    "and starts the SDK each time: one session",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    const ids = await tab.run(() => {
-      const mount = () => {
-        harness.start({ anonymous: {} });
-        return harness.request("/api/me");
-      };
-      return Promise.all([mount(), mount()]).then((answers) =>
-        answers.map(({ body }) => body.anonymousId),
-      );
-    });
-    await assertOne(visitor, [tab], ids);
-    assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
-  },
-);
+test("a component that is mounted twice, as by React's StrictMode, and starts the SDK each time: one session", async (visitor) => {
+  const tab = await visitor.tab();
+  const ids = await tab.run(() => {
+    const mount = () => {
+      harness.start({ anonymous: {} });
+      return harness.request("/api/me");
+    };
+    return Promise.all([mount(), mount()]).then((answers) =>
+      answers.map(({ body }) => body.anonymousId),
+    );
+  });
+  await assertOne(visitor, [tab], ids);
+  assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
+});
 
 test("and one that cleans up in between", async (visitor) => {
   const tab = await visitor.tab();
@@ -285,47 +271,38 @@ test("and one that cleans up in between", async (visitor) => {
   await assertOne(visitor, [tab], ids);
 });
 
-test(
-  "two instances of the script in one page: " +
-    "one session, and neither waits for the other in vain",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    const { ids, elapsed } = await tab.run(async () => {
-      const instances = await Promise.all([
-        import("/passerby.js?first"),
-        import("/passerby.js?second"),
-      ]);
-      for (const { init } of instances) init({ apiDomain: location.origin, anonymous: {} });
-      const start = performance.now();
-      const answers = await Promise.all(
-        Array.from({ length: 5 }, () => harness.request("/api/me")),
-      );
-      const elapsed = performance.now() - start;
-      const known = instances.map(({ getSnapshot }) => getSnapshot().anonymousId);
-      return { ids: [...answers.map(({ body }) => body.anonymousId), ...known], elapsed };
-    });
-    await assertOne(visitor, [], ids);
-    // A lock that one has and the other wants would cost its time-out.
-    assert.ok(elapsed < 5_000, `${elapsed} ms`);
-  },
-);
+test("two instances of the script in one page: one session, and neither waits for the other in vain", async (visitor) => {
+  const tab = await visitor.tab();
+  const { ids, elapsed } = await tab.run(async () => {
+    const instances = await Promise.all([
+      import("/passerby.js?first"),
+      import("/passerby.js?second"),
+    ]);
+    for (const { init } of instances) init({ apiDomain: location.origin, anonymous: {} });
+    const start = performance.now();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => harness.request("/api/me")));
+    const elapsed = performance.now() - start;
+    const known = instances.map(({ getSnapshot }) => getSnapshot().anonymousId);
+    return { ids: [...answers.map(({ body }) => body.anonymousId), ...known], elapsed };
+  });
+  await assertOne(visitor, [], ids);
+  // A lock that one has and the other wants would cost its time-out.
+  assert.ok(elapsed < 5_000, `${elapsed} ms`);
+});
 
-test(
-  "two instances of the script, " + "and a customer whose token expires: one refresh",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    await tab.run(async () => {
-      const instances = await Promise.all([
-        import("/passerby.js?first"),
-        import("/passerby.js?second"),
-      ]);
-      for (const { init } of instances) init({ apiDomain: location.origin, anonymous: {} });
-    });
-    await tab.signIn("Ada");
-    await tab.expire();
-    await visitor.forget();
-    const answers = await tab.fetchAll(5, "/api/account");
-    assert.equal(only(answers.map(({ status }) => status)), 200);
-    assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
-  },
-);
+test("two instances of the script, and a customer whose token expires: one refresh", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.run(async () => {
+    const instances = await Promise.all([
+      import("/passerby.js?first"),
+      import("/passerby.js?second"),
+    ]);
+    for (const { init } of instances) init({ apiDomain: location.origin, anonymous: {} });
+  });
+  await tab.signIn("Ada");
+  await tab.expire();
+  await visitor.forget();
+  const answers = await tab.fetchAll(5, "/api/account");
+  assert.equal(only(answers.map(({ status }) => status)), 200);
+  assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
+});

@@ -29,28 +29,25 @@ function follow(page) {
 /** Opens a page that may lead elsewhere before it has loaded. */
 const open = (page, path) => page.goto(path, { waitUntil: "commit" });
 
-test(
-  "/dashboard with an expired token: " + "/refresh-session, and back on /dashboard",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.returningCustomer();
-    const { page } = tab;
-    const trail = follow(page);
+test("/dashboard with an expired token: /refresh-session, and back on /dashboard", async (visitor) => {
+  const { tab, anonymousId } = await visitor.returningCustomer();
+  const { page } = tab;
+  const trail = follow(page);
 
-    await open(page, "/dashboard?from=mail");
-    await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
+  await open(page, "/dashboard?from=mail");
+  await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
 
-    assert.deepEqual(trail.pages, [
-      "/refresh-session?redirectBack=%2Fdashboard%3Ffrom%3Dmail",
-      "/dashboard?from=mail",
-    ]);
-    const calls = await server.calls(ANYTHING);
-    assert.equal(calls["GET /dashboard"], 2);
-    assert.equal(calls["GET /refresh-session"], 1);
-    assert.equal(calls[REFRESH], 1);
-    assert.equal(await page.locator("#ssr-anonymous-id").textContent(), anonymousId);
-    assert.deepEqual(await visitor.cookies(), COOKIES.user);
-  },
-);
+  assert.deepEqual(trail.pages, [
+    "/refresh-session?redirectBack=%2Fdashboard%3Ffrom%3Dmail",
+    "/dashboard?from=mail",
+  ]);
+  const calls = await server.calls(ANYTHING);
+  assert.equal(calls["GET /dashboard"], 2);
+  assert.equal(calls["GET /refresh-session"], 1);
+  assert.equal(calls[REFRESH], 1);
+  assert.equal(await page.locator("#ssr-anonymous-id").textContent(), anonymousId);
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
 
 test("/dashboard with a valid token is rendered at once, and changes no token", async (visitor) => {
   const { tab } = await visitor.customer();
@@ -65,35 +62,31 @@ test("/dashboard with a valid token is rendered at once, and changes no token", 
   );
 });
 
-test(
-  "/dashboard as a visitor: /refresh-session, " +
-    "then the login, no loop; and after it the dashboard",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.guest();
-    const { page } = tab;
-    const trail = follow(page);
+test("/dashboard as a visitor: /refresh-session, then the login, no loop; and after it the dashboard", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  const { page } = tab;
+  const trail = follow(page);
 
-    await open(page, "/dashboard");
-    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await open(page, "/dashboard");
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
 
-    assert.deepEqual(trail.pages, [
-      "/refresh-session?redirectBack=%2Fdashboard",
-      "/login?redirectBack=%2Fdashboard",
-    ]);
-    const calls = await server.calls(ANYTHING);
-    assert.equal(calls["GET /dashboard"], 1);
-    assert.equal(calls["GET /refresh-session"], 1);
-    assert.equal(calls[REFRESH], undefined, "there is nothing to refresh");
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  assert.deepEqual(trail.pages, [
+    "/refresh-session?redirectBack=%2Fdashboard",
+    "/login?redirectBack=%2Fdashboard",
+  ]);
+  const calls = await server.calls(ANYTHING);
+  assert.equal(calls["GET /dashboard"], 1);
+  assert.equal(calls["GET /refresh-session"], 1);
+  assert.equal(calls[REFRESH], undefined, "there is nothing to refresh");
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 
-    await page.getByLabel("Name").fill("Ada");
-    await page.getByLabel("Password").fill("windowsill");
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
-    assert.deepEqual(trail.pages.slice(2), ["/dashboard"]);
-    assert.equal(await page.locator("#ssr-anonymous-id").textContent(), anonymousId);
-  },
-);
+  await page.getByLabel("Name").fill("Ada");
+  await page.getByLabel("Password").fill("windowsill");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
+  assert.deepEqual(trail.pages.slice(2), ["/dashboard"]);
+  assert.equal(await page.locator("#ssr-anonymous-id").textContent(), anonymousId);
+});
 
 test("/dashboard as somebody who has never been here: the login, no loop", async (visitor) => {
   const page = await visitor.context.newPage();
@@ -108,40 +101,33 @@ test("/dashboard as somebody who has never been here: the login, no loop", async
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
 
-test(
-  "/dashboard after the session was revoked: " +
-    "the login, as a visitor with the same anonymousId",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.customer();
-    await tab.post("/api/demo/revoke");
-    const trail = follow(tab.page);
-    await open(tab.page, "/dashboard");
-    await tab.page.getByRole("heading", { name: "Sign in" }).waitFor();
-    assert.deepEqual(trail.pages, [
-      "/refresh-session?redirectBack=%2Fdashboard",
-      "/login?redirectBack=%2Fdashboard",
-    ]);
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-    // The heading is in the HTML, and may be there before the script.
-    await tab.page.waitForFunction(() => "passerby" in globalThis);
-    assert.equal(await tab.page.evaluate(() => passerby.getSnapshot().anonymousId), anonymousId);
-  },
-);
+test("/dashboard after the session was revoked: the login, as a visitor with the same anonymousId", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  await tab.post("/api/demo/revoke");
+  const trail = follow(tab.page);
+  await open(tab.page, "/dashboard");
+  await tab.page.getByRole("heading", { name: "Sign in" }).waitFor();
+  assert.deepEqual(trail.pages, [
+    "/refresh-session?redirectBack=%2Fdashboard",
+    "/login?redirectBack=%2Fdashboard",
+  ]);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  // The heading is in the HTML, and may be there before the script.
+  await tab.page.waitForFunction(() => "passerby" in globalThis);
+  assert.equal(await tab.page.evaluate(() => passerby.getSnapshot().anonymousId), anonymousId);
+});
 
-test(
-  "/refresh-session while the server cannot be reached says so, " + "and works when tried again",
-  async (visitor) => {
-    const { tab } = await visitor.returningCustomer();
-    const { page } = tab;
-    await page.route("**/auth/session/refresh", (route) => route.abort());
-    await open(page, "/dashboard");
-    await page.getByText("Your session could not be renewed.").waitFor();
-    assert.deepEqual(await visitor.cookies(), COOKIES.user);
-    await page.unroute("**/auth/session/refresh");
-    await page.getByRole("link", { name: "Try again" }).click();
-    await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
-  },
-);
+test("/refresh-session while the server cannot be reached says so, and works when tried again", async (visitor) => {
+  const { tab } = await visitor.returningCustomer();
+  const { page } = tab;
+  await page.route("**/auth/session/refresh", (route) => route.abort());
+  await open(page, "/dashboard");
+  await page.getByText("Your session could not be renewed.").waitFor();
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+  await page.unroute("**/auth/session/refresh");
+  await page.getByRole("link", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "Hello, Ada" }).waitFor();
+});
 
 /** Where a target for `redirectBack` leads on our origin. */
 const TARGETS = {

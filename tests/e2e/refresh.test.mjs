@@ -9,36 +9,32 @@ const UPDATED = "ACCESS_TOKEN_PAYLOAD_UPDATED";
 /** New tokens have new payloads; how often those are told of depends on how seconds fall. */
 const withoutUpdates = (names) => names.filter((name) => name !== UPDATED);
 
-test(
-  "an expired access token: one refresh, the request repeated, " +
-    "the caller sees the final response only",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.returningCustomer();
-    const tokens = [await visitor.cookie("sAccessToken"), await visitor.cookie("sRefreshToken")];
+test("an expired access token: one refresh, the request repeated, the caller sees the final response only", async (visitor) => {
+  const { tab, anonymousId } = await visitor.returningCustomer();
+  const tokens = [await visitor.cookie("sAccessToken"), await visitor.cookie("sRefreshToken")];
 
-    const { status, path, body } = await tab.fetch("/api/account");
+  const { status, path, body } = await tab.fetch("/api/account");
 
-    assert.equal(status, 200);
-    assert.equal(path, "/api/account");
-    assert.deepEqual(body, { userId: "ada", name: "Ada", anonymousId, orders: 0 });
-    assert.deepEqual(visitor.requests, ["GET /api/account", REFRESH, "GET /api/account"]);
-    assert.deepEqual(await server.calls(), { "GET /api/account": 2, [REFRESH]: 1 });
-    // The repeated request is the first use of the new refresh token's session, which the server
-    // notes in the payload.
-    assert.deepEqual(await tab.eventNames(), [UPDATED, "REFRESH_SESSION", UPDATED]);
-    const [, refreshed] = await tab.events();
-    assert.deepEqual(refreshed.answers, { exists: true, isAnonymous: false, anonymousId });
-    assert.deepEqual(await visitor.cookies(), COOKIES.user);
-    assert.notEqual(await visitor.cookie("sAccessToken"), tokens[0]);
-    assert.notEqual(await visitor.cookie("sRefreshToken"), tokens[1]);
-    assert.ok((await tab.snapshot()).expiresAt > Date.now());
+  assert.equal(status, 200);
+  assert.equal(path, "/api/account");
+  assert.deepEqual(body, { userId: "ada", name: "Ada", anonymousId, orders: 0 });
+  assert.deepEqual(visitor.requests, ["GET /api/account", REFRESH, "GET /api/account"]);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 2, [REFRESH]: 1 });
+  // The repeated request is the first use of the new refresh token's session, which the server
+  // notes in the payload.
+  assert.deepEqual(await tab.eventNames(), [UPDATED, "REFRESH_SESSION", UPDATED]);
+  const [, refreshed] = await tab.events();
+  assert.deepEqual(refreshed.answers, { exists: true, isAnonymous: false, anonymousId });
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+  assert.notEqual(await visitor.cookie("sAccessToken"), tokens[0]);
+  assert.notEqual(await visitor.cookie("sRefreshToken"), tokens[1]);
+  assert.ok((await tab.snapshot()).expiresAt > Date.now());
 
-    // And that was it.
-    await visitor.forget();
-    assert.equal((await tab.fetch("/api/account")).status, 200);
-    assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
-  },
-);
+  // And that was it.
+  await visitor.forget();
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
+});
 
 test("twenty parallel requests at expiry: one refresh", async (visitor) => {
   const { tab } = await visitor.returningCustomer();
@@ -180,100 +176,91 @@ test("a handler may make requests of its own, in the middle of it all", async (v
   assert.deepEqual(kinds, ["anonymous", "user", "user", "anonymous"]);
 });
 
-test(
-  "a refresh that is answered after a " + "sign-out in another tab brings nothing back",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.customer();
-    const other = await visitor.tab({ anonymous: {} });
-    let deliver;
-    const answered = new Promise((answered) => {
-      void tab.page.route("**/auth/session/refresh", async (route) => {
-        const response = await route.fetch();
-        deliver = () => route.fulfill({ response });
-        answered();
-      });
+test("a refresh that is answered after a sign-out in another tab brings nothing back", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  const other = await visitor.tab({ anonymous: {} });
+  let deliver;
+  const answered = new Promise((answered) => {
+    void tab.page.route("**/auth/session/refresh", async (route) => {
+      const response = await route.fetch();
+      deliver = () => route.fulfill({ response });
+      answered();
     });
-    const refreshing = tab.call("attemptRefreshingSession");
-    await answered;
-    await other.call("signOut");
-    await deliver();
+  });
+  const refreshing = tab.call("attemptRefreshingSession");
+  await answered;
+  await other.call("signOut");
+  await deliver();
 
-    assert.deepEqual(await refreshing, { value: false });
-    assert.equal((await tab.eventNames()).includes("REFRESH_SESSION"), false);
-    for (const { state, anonymousId: id } of [await tab.snapshot(), await other.snapshot()]) {
-      assert.deepEqual([state, id], ["anonymous", anonymousId]);
-    }
-  },
-);
+  assert.deepEqual(await refreshing, { value: false });
+  assert.equal((await tab.eventNames()).includes("REFRESH_SESSION"), false);
+  for (const { state, anonymousId: id } of [await tab.snapshot(), await other.snapshot()]) {
+    assert.deepEqual([state, id], ["anonymous", anonymousId]);
+  }
+});
 
 for (const [which, hours] of [
   ["fast", 2],
   ["slow", -2],
 ]) {
-  test(
-    `a clock that is two hours ${which} ` + "neither costs calls nor hides an expiry",
-    async (visitor) => {
-      await visitor.context.addInitScript((milliseconds) => {
-        const { now } = Date;
-        Date.now = () => now() + milliseconds;
-      }, hours * 3_600_000);
-      const { tab } = await visitor.customer();
-      await tab.reload({ anonymous: {} });
-      assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
-      assert.deepEqual(await server.calls(), {});
-      await tab.expire();
-      assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
-      assert.equal((await server.calls())[REFRESH], 1);
-    },
-  );
+  test(`a clock that is two hours ${which} neither costs calls nor hides an expiry`, async (visitor) => {
+    await visitor.context.addInitScript((milliseconds) => {
+      const { now } = Date;
+      Date.now = () => now() + milliseconds;
+    }, hours * 3_600_000);
+    const { tab } = await visitor.customer();
+    await tab.reload({ anonymous: {} });
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+    assert.deepEqual(await server.calls(), {});
+    await tab.expire();
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+    assert.equal((await server.calls())[REFRESH], 1);
+  });
 }
 
-test(
-  "the API's own answer is the cause of the refresh endpoint's, " + "for each of the callers",
-  async (visitor) => {
-    const { tab } = await visitor.customer();
-    await tab.page.route("**/api/orders?*", (route) => {
-      const which = new URL(route.request().url()).search;
-      return route.fulfill({
-        status: 401,
-        headers: { "x-which": which },
-        json: { message: `try refresh token ${which}` },
-      });
+test("the API's own answer is the cause of the refresh endpoint's, for each of the callers", async (visitor) => {
+  const { tab } = await visitor.customer();
+  await tab.page.route("**/api/orders?*", (route) => {
+    const which = new URL(route.request().url()).search;
+    return route.fulfill({
+      status: 401,
+      headers: { "x-which": which },
+      json: { message: `try refresh token ${which}` },
     });
-    await tab.page.route("**/auth/session/refresh", (route) =>
-      route.fulfill({ status: 503, json: { message: "later" } }),
-    );
-    const answers = await tab.run(() =>
-      Promise.all(
-        ["?1", "?2", "?3"].map(async (which) => {
-          const response = await fetch(`/api/orders${which}`);
-          const { cause } = response;
-          const bodies = await Promise.all([response, cause].map((answer) => answer.json()));
-          return [
-            response.status,
-            cause.status,
-            new URL(cause.url).search,
-            cause.headers.get("x-which"),
-            ...bodies.map(({ message }) => message),
-          ];
-        }),
-      ),
-    );
-    assert.deepEqual(
-      answers,
-      ["?1", "?2", "?3"].map((which) => [
-        503,
-        401,
-        which,
-        which,
-        "later",
-        `try refresh token ${which}`,
-      ]),
-    );
-    const none = await tab.run(async () => "cause" in (await fetch("/api/products")));
-    assert.equal(none, false, "an answer that is the API's has none");
-  },
-);
+  });
+  await tab.page.route("**/auth/session/refresh", (route) =>
+    route.fulfill({ status: 503, json: { message: "later" } }),
+  );
+  const answers = await tab.run(() =>
+    Promise.all(
+      ["?1", "?2", "?3"].map(async (which) => {
+        const response = await fetch(`/api/orders${which}`);
+        const { cause } = response;
+        const bodies = await Promise.all([response, cause].map((answer) => answer.json()));
+        return [
+          response.status,
+          cause.status,
+          new URL(cause.url).search,
+          cause.headers.get("x-which"),
+          ...bodies.map(({ message }) => message),
+        ];
+      }),
+    ),
+  );
+  assert.deepEqual(
+    answers,
+    ["?1", "?2", "?3"].map((which) => [
+      503,
+      401,
+      which,
+      which,
+      "later",
+      `try refresh token ${which}`,
+    ]),
+  );
+  const none = await tab.run(async () => "cause" in (await fetch("/api/products")));
+  assert.equal(none, false, "an answer that is the API's has none");
+});
 
 test("a back end that keeps saying 401 is asked so often and no more", async (visitor) => {
   const { tab } = await visitor.customer("Ada", {

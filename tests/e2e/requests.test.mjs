@@ -177,38 +177,34 @@ test(
   TALKS_TO_OTHERS,
 );
 
-test(
-  "a stream that can be read once only: " +
-    "the refresh is made, the refusal handed over, nothing hangs",
-  async (visitor) => {
-    const { tab } = await visitor.customer();
-    // Chromium sends streams by HTTP/2 only; the answer is given before it comes to that.
-    await tab.page.route("**/api/stream", (route) =>
-      route.fulfill({ status: 401, json: { message: "try refresh token" } }),
-    );
-    const { status, body } = await tab.run(() =>
-      harness.request("/api/stream", {
-        method: "POST",
-        duplex: "half",
-        body: new ReadableStream({
-          start(controller) {
-            controller.enqueue(new TextEncoder().encode("once"));
-            controller.close();
-          },
-        }),
+test("a stream that can be read once only: the refresh is made, the refusal handed over, nothing hangs", async (visitor) => {
+  const { tab } = await visitor.customer();
+  // Chromium sends streams by HTTP/2 only; the answer is given before it comes to that.
+  await tab.page.route("**/api/stream", (route) =>
+    route.fulfill({ status: 401, json: { message: "try refresh token" } }),
+  );
+  const { status, body } = await tab.run(() =>
+    harness.request("/api/stream", {
+      method: "POST",
+      duplex: "half",
+      body: new ReadableStream({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode("once"));
+          controller.close();
+        },
       }),
-    );
-    assert.deepEqual([status, body], [401, { message: "try refresh token" }]);
-    assert.deepEqual(visitor.takeProblems(), [
-      "The session was refreshed, but a stream cannot be sent again",
-    ]);
-    assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
-    await visitor.forget();
-    assert.equal((await tab.fetch("/api/account")).status, 200);
-    assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
-    assert.deepEqual(await visitor.cookies(), COOKIES.user);
-  },
-);
+    }),
+  );
+  assert.deepEqual([status, body], [401, { message: "try refresh token" }]);
+  assert.deepEqual(visitor.takeProblems(), [
+    "The session was refreshed, but a stream cannot be sent again",
+  ]);
+  assert.deepEqual(await server.calls(), { [REFRESH]: 1 });
+  await visitor.forget();
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
+  assert.deepEqual(await visitor.cookies(), COOKIES.user);
+});
 
 test("a stream over HTTP/1 fails as without the SDK", async (visitor) => {
   const tab = await visitor.tab();
@@ -274,8 +270,7 @@ test("a request marked as not ours is not touched", async (visitor) => {
 });
 
 test(
-  "an address is resolved before it is judged: what is not ours gets nothing, and a dot " +
-    "makes no stranger",
+  "an address is resolved before it is judged: what is not ours gets nothing, and a dot makes no stranger",
   async (visitor, t) => {
     const stranger = await record(t, "127.0.0.1");
     const { tab } = await visitor.customer("Ada", { anonymous: {}, tokenTransferMethod: "header" });

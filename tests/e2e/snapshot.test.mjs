@@ -68,87 +68,74 @@ test("subscribe calls back after each change, until it is stopped", async (visit
   assert.deepEqual((await states()).length, 3);
 });
 
-test(
-  "subscribe calls back in another tab, too, " + "which then knows the new state",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.guest();
-    const other = await visitor.tab({ anonymous: {} });
-    const before = await other.snapshot();
-    assert.equal(before.anonymousId, anonymousId);
-    const change = () =>
-      other.run(
-        () => new Promise((done) => passerby.subscribe(() => done(passerby.getSnapshot().state))),
-      );
+test("subscribe calls back in another tab, too, which then knows the new state", async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  const other = await visitor.tab({ anonymous: {} });
+  const before = await other.snapshot();
+  assert.equal(before.anonymousId, anonymousId);
+  const change = () =>
+    other.run(
+      () => new Promise((done) => passerby.subscribe(() => done(passerby.getSnapshot().state))),
+    );
 
-    const [signedIn] = await Promise.all([change(), tab.signIn("Ada")]);
-    assert.equal(signedIn, "authenticated");
-    const [signedOut] = await Promise.all([change(), tab.call("signOut")]);
-    assert.equal(signedOut, "anonymous");
-    assert.equal((await other.snapshot()).anonymousId, anonymousId);
-  },
-);
+  const [signedIn] = await Promise.all([change(), tab.signIn("Ada")]);
+  assert.equal(signedIn, "authenticated");
+  const [signedOut] = await Promise.all([change(), tab.call("signOut")]);
+  assert.equal(signedOut, "anonymous");
+  assert.equal((await other.snapshot()).anonymousId, anonymousId);
+});
 
-test(
-  "a subscriber that throws keeps neither " + "the others nor the request from going on",
-  async (visitor) => {
-    const tab = await visitor.tab({ anonymous: {} });
-    await tab.run(() => {
-      passerby.subscribe(() => {
-        throw new Error("a bug of the app");
-      });
-      passerby.subscribe(() => (window.called = true));
+test("a subscriber that throws keeps neither the others nor the request from going on", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: {} });
+  await tab.run(() => {
+    passerby.subscribe(() => {
+      throw new Error("a bug of the app");
     });
-    assert.equal((await tab.fetch("/api/me")).status, 200);
-    assert.equal(await tab.run(() => window.called), true);
-    assert.deepEqual(visitor.takeProblems().length, 1);
-  },
-);
+    passerby.subscribe(() => (window.called = true));
+  });
+  assert.equal((await tab.fetch("/api/me")).status, 200);
+  assert.equal(await tab.run(() => window.called), true);
+  assert.deepEqual(visitor.takeProblems().length, 1);
+});
 
-test(
-  "a front token that the server did not write is shown as it is, " + "and trusted by nobody",
-  async (visitor) => {
-    const { tab } = await visitor.guest();
-    await tab.run(() => {
-      const forged = btoa(
-        JSON.stringify({
-          uid: "root",
-          ate: Date.now() + 1e9,
-          up: { sub: "root", sessionHandle: "x" },
-        }),
-      );
-      document.cookie = `sFrontToken=${forged};path=/`;
-    });
-    assert.equal((await tab.snapshot()).state, "authenticated");
-    const { status } = await tab.fetch("/api/account");
-    assert.equal(status, 401);
-    assert.equal((await tab.snapshot()).state, "anonymous");
-  },
-);
+test("a front token that the server did not write is shown as it is, and trusted by nobody", async (visitor) => {
+  const { tab } = await visitor.guest();
+  await tab.run(() => {
+    const forged = btoa(
+      JSON.stringify({
+        uid: "root",
+        ate: Date.now() + 1e9,
+        up: { sub: "root", sessionHandle: "x" },
+      }),
+    );
+    document.cookie = `sFrontToken=${forged};path=/`;
+  });
+  assert.equal((await tab.snapshot()).state, "authenticated");
+  const { status } = await tab.fetch("/api/account");
+  assert.equal(status, 401);
+  assert.equal((await tab.snapshot()).state, "anonymous");
+});
 
-test(
-  "a snapshot takes the cookies apart when they have changed, " +
-    "and no more: components ask at each render",
-  async (visitor) => {
-    const { tab } = await visitor.guest();
-    const counts = await tab.run(() => {
-      const { split } = String.prototype;
-      let count = 0;
-      String.prototype.split = function (...values) {
-        count++;
-        return split.apply(this, values);
-      };
-      const asked = () => {
-        count = 0;
-        for (let i = 0; i < 10; i++) passerby.getSnapshot();
-        return count;
-      };
-      passerby.getSnapshot();
-      const same = asked();
-      document.cookie = "foreign=1; path=/";
-      const changed = asked();
-      String.prototype.split = split;
-      return { same, isSeen: changed > 0 };
-    });
-    assert.deepEqual(counts, { same: 0, isSeen: true });
-  },
-);
+test("a snapshot takes the cookies apart when they have changed, and no more: components ask at each render", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const counts = await tab.run(() => {
+    const { split } = String.prototype;
+    let count = 0;
+    String.prototype.split = function (...values) {
+      count++;
+      return split.apply(this, values);
+    };
+    const asked = () => {
+      count = 0;
+      for (let i = 0; i < 10; i++) passerby.getSnapshot();
+      return count;
+    };
+    passerby.getSnapshot();
+    const same = asked();
+    document.cookie = "foreign=1; path=/";
+    const changed = asked();
+    String.prototype.split = split;
+    return { same, isSeen: changed > 0 };
+  });
+  assert.deepEqual(counts, { same: 0, isSeen: true });
+});

@@ -104,32 +104,29 @@ test("a guest: the API works, and there is no session as far as it knows", async
   assert.equal("sFrontToken" in (await visitor.cookies()), false);
 });
 
-test(
-  "login, expiry, one refresh, logout: " + "as from a stock server, and nobody before and after",
-  async (visitor) => {
-    const tab = await StockTab.open(visitor);
-    await tab.fetch("/api/me");
-    await tab.isNobody();
-    await tab.events();
+test("login, expiry, one refresh, logout: as from a stock server, and nobody before and after", async (visitor) => {
+  const tab = await StockTab.open(visitor);
+  await tab.fetch("/api/me");
+  await tab.isNobody();
+  await tab.events();
 
-    assert.equal((await tab.signIn("Ada")).status, 200);
-    assert.deepEqual(await tab.events(), ["SESSION_CREATED"]);
-    await tab.isUser("ada");
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  assert.deepEqual(await tab.events(), ["SESSION_CREATED"]);
+  await tab.isUser("ada");
 
-    await tab.fetch("/api/demo/expire", "POST");
-    await visitor.forget();
-    const { status, body } = await tab.fetch("/api/account");
-    assert.deepEqual([status, body.userId], [200, "ada"]);
-    assert.deepEqual(visitor.requests, [ACCOUNT, REFRESH, ACCOUNT]);
-    assert.deepEqual(await tab.events(), ["REFRESH_SESSION"]);
-    await tab.isUser("ada");
+  await tab.fetch("/api/demo/expire", "POST");
+  await visitor.forget();
+  const { status, body } = await tab.fetch("/api/account");
+  assert.deepEqual([status, body.userId], [200, "ada"]);
+  assert.deepEqual(visitor.requests, [ACCOUNT, REFRESH, ACCOUNT]);
+  assert.deepEqual(await tab.events(), ["REFRESH_SESSION"]);
+  await tab.isUser("ada");
 
-    await tab.call("signOut");
-    assert.deepEqual(await tab.events(), ["SIGN_OUT"]);
-    await tab.isNobody();
-    assert.equal((await tab.fetch("/api/account")).status, 401);
-  },
-);
+  await tab.call("signOut");
+  assert.deepEqual(await tab.events(), ["SIGN_OUT"]);
+  await tab.isNobody();
+  assert.equal((await tab.fetch("/api/account")).status, 401);
+});
 
 test("twenty parallel requests at expiry: one refresh", async (visitor) => {
   const tab = await StockTab.open(visitor);
@@ -173,29 +170,26 @@ test("two tabs: a guest of ours stays the same guest beside the stock client", a
   assert.deepEqual((await ours.fetch("/api/me")).body, { kind: "anonymous", anonymousId });
 });
 
-test(
-  "two tabs: login in ours is seen by the stock client, " + "and its logout ends both",
-  async (visitor) => {
-    const { ours, stock, anonymousId } = await both(visitor);
-    assert.equal((await ours.signIn("Ada")).status, 200);
-    await stock.isUser("ada");
-    assert.equal((await stock.fetch("/api/account")).body.anonymousId, anonymousId);
+test("two tabs: login in ours is seen by the stock client, and its logout ends both", async (visitor) => {
+  const { ours, stock, anonymousId } = await both(visitor);
+  assert.equal((await ours.signIn("Ada")).status, 200);
+  await stock.isUser("ada");
+  assert.equal((await stock.fetch("/api/account")).body.anonymousId, anonymousId);
 
-    await stock.call("signOut");
-    assert.deepEqual(await stock.events(), ["SIGN_OUT"]);
-    await stock.isNobody();
-    assert.equal((await ours.fetch("/api/account")).status, 401);
-    assert.notEqual((await ours.snapshot()).state, "authenticated");
-    // The stock client dropped the tokens of the anonymous session that it was sent. A page of ours
-    // asks for it.
-    await ours.reload({ anonymous: {} });
-    const { body } = await ours.fetch("/api/me");
-    assert.equal(body.kind, "anonymous");
-    await becomes(ours, "anonymous");
-    assert.equal((await ours.snapshot()).anonymousId, body.anonymousId);
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-  },
-);
+  await stock.call("signOut");
+  assert.deepEqual(await stock.events(), ["SIGN_OUT"]);
+  await stock.isNobody();
+  assert.equal((await ours.fetch("/api/account")).status, 401);
+  assert.notEqual((await ours.snapshot()).state, "authenticated");
+  // The stock client dropped the tokens of the anonymous session that it was sent. A page of ours
+  // asks for it.
+  await ours.reload({ anonymous: {} });
+  const { body } = await ours.fetch("/api/me");
+  assert.equal(body.kind, "anonymous");
+  await becomes(ours, "anonymous");
+  assert.equal((await ours.snapshot()).anonymousId, body.anonymousId);
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+});
 
 test("a guest of the stock client is the same guest after the change to ours", async (visitor) => {
   const stock = await StockTab.open(visitor);
@@ -210,22 +204,19 @@ test("a guest of the stock client is the same guest after the change to ours", a
   assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
 });
 
-test(
-  "two tabs: login in the stock client is seen by ours, " + "and our logout ends both",
-  async (visitor) => {
-    const { ours, stock, anonymousId } = await both(visitor);
-    assert.equal((await stock.signIn("Ada")).status, 200);
-    assert.deepEqual(await ours.call("isAnonymous"), { value: false });
-    assert.deepEqual(await ours.call("getUserId"), { value: "ada" });
-    assert.equal((await ours.fetch("/api/account")).body.anonymousId, anonymousId);
+test("two tabs: login in the stock client is seen by ours, and our logout ends both", async (visitor) => {
+  const { ours, stock, anonymousId } = await both(visitor);
+  assert.equal((await stock.signIn("Ada")).status, 200);
+  assert.deepEqual(await ours.call("isAnonymous"), { value: false });
+  assert.deepEqual(await ours.call("getUserId"), { value: "ada" });
+  assert.equal((await ours.fetch("/api/account")).body.anonymousId, anonymousId);
 
-    await ours.call("signOut");
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-    await stock.isNobody();
-    assert.equal((await stock.fetch("/api/account")).status, 401);
-    assert.equal((await ours.snapshot()).anonymousId, anonymousId);
-  },
-);
+  await ours.call("signOut");
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  await stock.isNobody();
+  assert.equal((await stock.fetch("/api/account")).status, 401);
+  assert.equal((await ours.snapshot()).anonymousId, anonymousId);
+});
 
 for (const first of ["ours", "stock"]) {
   test(`two tabs: a refresh by ${first} does not break the other`, async (visitor) => {
@@ -249,40 +240,33 @@ for (const first of ["ours", "stock"]) {
   });
 }
 
-test(
-  "two tabs refresh in the same moment: " + "both go on, and nobody is signed out",
-  async (visitor) => {
-    const { ours, stock } = await both(visitor);
-    await ours.signIn("Ada");
-    await stock.isUser("ada");
-    await ours.expire();
-    await stock.events();
-    await visitor.forget();
-    const answers = await Promise.all(
-      [ours, stock, ours, stock].map((tab) => tab.fetch("/api/account")),
-    );
-    assert.deepEqual(
-      answers.map(({ status }) => status),
-      [200, 200, 200, 200],
-    );
-    assert.equal((await stock.events()).includes("UNAUTHORISED(true)"), false);
-    assert.equal((await ours.eventNames()).includes("UNAUTHORISED(true)"), false);
-    await stock.isUser("ada");
-    assert.deepEqual(await ours.call("getUserId"), { value: "ada" });
-  },
-);
+test("two tabs refresh in the same moment: both go on, and nobody is signed out", async (visitor) => {
+  const { ours, stock } = await both(visitor);
+  await ours.signIn("Ada");
+  await stock.isUser("ada");
+  await ours.expire();
+  await stock.events();
+  await visitor.forget();
+  const answers = await Promise.all(
+    [ours, stock, ours, stock].map((tab) => tab.fetch("/api/account")),
+  );
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 200, 200],
+  );
+  assert.equal((await stock.events()).includes("UNAUTHORISED(true)"), false);
+  assert.equal((await ours.eventNames()).includes("UNAUTHORISED(true)"), false);
+  await stock.isUser("ada");
+  assert.deepEqual(await ours.call("getUserId"), { value: "ada" });
+});
 
-test(
-  "a guest of the stock client is a guest of ours, " +
-    "even if the first thing that ours asks for is refused",
-  async (visitor) => {
-    const stock = await StockTab.open(visitor);
-    const { anonymousId } = (await stock.fetch("/api/me")).body;
-    await stock.isNobody();
-    await stock.page.close();
-    const ours = await visitor.tab({ anonymous: {} });
-    assert.equal((await ours.fetch("/api/account")).status, 401);
-    await becomes(ours, "anonymous");
-    assert.deepEqual(await ours.call("getAnonymousId"), { value: anonymousId });
-  },
-);
+test("a guest of the stock client is a guest of ours, even if the first thing that ours asks for is refused", async (visitor) => {
+  const stock = await StockTab.open(visitor);
+  const { anonymousId } = (await stock.fetch("/api/me")).body;
+  await stock.isNobody();
+  await stock.page.close();
+  const ours = await visitor.tab({ anonymous: {} });
+  assert.equal((await ours.fetch("/api/account")).status, 401);
+  await becomes(ours, "anonymous");
+  assert.deepEqual(await ours.call("getAnonymousId"), { value: anonymousId });
+});

@@ -41,24 +41,21 @@ test("ten first requests of both kinds: one session", async (visitor) => {
   assert.deepEqual(await tab.eventNames(), ["ANONYMOUS_SESSION_CREATED"]);
 });
 
-test(
-  "the session is stored before the caller hears of the answer, " + "whichever way it listens",
-  async (visitor) => {
-    const tab = await visitor.tab({ anonymous: {} });
-    const states = await tab.run(async () => {
-      const xhr = new XMLHttpRequest();
-      const states = [];
-      const note = () => xhr.readyState === 4 && states.push(passerby.getSnapshot().state);
-      xhr.addEventListener("readystatechange", note, true);
-      xhr.onload = note;
-      xhr.open("GET", "/api/me");
-      xhr.send();
-      await new Promise((done) => xhr.addEventListener("loadend", done));
-      return states;
-    });
-    assert.deepEqual(states, ["anonymous", "anonymous"]);
-  },
-);
+test("the session is stored before the caller hears of the answer, whichever way it listens", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: {} });
+  const states = await tab.run(async () => {
+    const xhr = new XMLHttpRequest();
+    const states = [];
+    const note = () => xhr.readyState === 4 && states.push(passerby.getSnapshot().state);
+    xhr.addEventListener("readystatechange", note, true);
+    xhr.onload = note;
+    xhr.open("GET", "/api/me");
+    xhr.send();
+    await new Promise((done) => xhr.addEventListener("loadend", done));
+    return states;
+  });
+  assert.deepEqual(states, ["anonymous", "anonymous"]);
+});
 
 test("login, expiry, one refresh, one final answer", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
@@ -101,38 +98,34 @@ test("twenty parallel requests of both kinds at expiry: one refresh", async (vis
   assert.deepEqual(withoutUpdates(await tab.eventNames()), ["REFRESH_SESSION"]);
 });
 
-test(
-  "revoked: UNAUTHORISED with the anonymous session in place, " +
-    "and the refresh endpoint's answer",
-  async (visitor) => {
-    const { tab, anonymousId } = await visitor.customer();
-    await tab.post("/api/demo/revoke");
-    await visitor.forget();
+test("revoked: UNAUTHORISED with the anonymous session in place, and the refresh endpoint's answer", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  await tab.post("/api/demo/revoke");
+  await visitor.forget();
 
-    const { status, path, body, trace } = await tab.xhr("/api/account");
+  const { status, path, body, trace } = await tab.xhr("/api/account");
 
-    assert.deepEqual(
-      [status, path, body],
-      [401, "/auth/session/refresh", { message: "unauthorised" }],
-    );
-    assert.equal(trace, ANSWERED);
-    const [event, ...others] = await tab.events();
-    assert.deepEqual(others, []);
-    const { name, state, answers } = event;
-    assert.deepEqual(
-      [name, state, answers],
-      ["UNAUTHORISED(true)", "anonymous", { exists: true, isAnonymous: true, anonymousId }],
-    );
-    assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
-    assert.deepEqual(await server.calls(), { "GET /api/account": 1, [REFRESH]: 1 });
+  assert.deepEqual(
+    [status, path, body],
+    [401, "/auth/session/refresh", { message: "unauthorised" }],
+  );
+  assert.equal(trace, ANSWERED);
+  const [event, ...others] = await tab.events();
+  assert.deepEqual(others, []);
+  const { name, state, answers } = event;
+  assert.deepEqual(
+    [name, state, answers],
+    ["UNAUTHORISED(true)", "anonymous", { exists: true, isAnonymous: true, anonymousId }],
+  );
+  assert.deepEqual(await visitor.cookies(), COOKIES.anonymous);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 1, [REFRESH]: 1 });
 
-    // A guest from here on: the API's own answer, and no refresh.
-    await visitor.forget();
-    const again = await tab.xhr("/api/account");
-    assert.deepEqual([again.status, again.path, again.trace], [401, "/api/account", ANSWERED]);
-    assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
-  },
-);
+  // A guest from here on: the API's own answer, and no refresh.
+  await visitor.forget();
+  const again = await tab.xhr("/api/account");
+  assert.deepEqual([again.status, again.path, again.trace], [401, "/api/account", ANSWERED]);
+  assert.deepEqual(await server.calls(), { "GET /api/account": 1 });
+});
 
 test("the refresh endpoint's answer comes in the type that was asked for", async (visitor) => {
   const { tab } = await visitor.returningCustomer();
@@ -216,49 +209,46 @@ test("a back end that keeps saying 401: an error event that says why", async (vi
   assert.deepEqual(await server.calls(), { [REFRESH]: 2 });
 });
 
-test(
-  "aborted, or out of time, during the refresh: " + "not sent again, as others are",
-  async (visitor) => {
-    const { tab } = await visitor.returningCustomer();
-    let goOn;
-    const isUnderWay = new Promise((begun) => {
-      void tab.page.route("**/auth/session/refresh", async (route) => {
-        await new Promise((done) => (begun(), (goOn = done)));
-        await route.continue();
-      });
+test("aborted, or out of time, during the refresh: not sent again, as others are", async (visitor) => {
+  const { tab } = await visitor.returningCustomer();
+  let goOn;
+  const isUnderWay = new Promise((begun) => {
+    void tab.page.route("**/auth/session/refresh", async (route) => {
+      await new Promise((done) => (begun(), (goOn = done)));
+      await route.continue();
     });
-    const answers = tab.run(() =>
-      Promise.all([
-        harness.xhr("/api/me", { prepare: (xhr) => (window.aborted = xhr) }),
-        harness
-          .xhr("/api/cart", { prepare: (xhr) => (xhr.timeout = 1000) })
-          .finally(() => (window.isOver = true)),
-        harness.xhr("/api/account"),
-      ]),
-    );
-    await isUnderWay;
-    const states = await tab.run(() => [
-      aborted.readyState,
-      aborted.status,
-      (aborted.abort(), aborted.readyState),
-    ]);
-    assert.deepEqual(states, [1, 0, 0]);
-    await tab.page.waitForFunction(() => window.isOver);
-    goOn();
-    const seen = (await answers).map(({ status, trace }) => [status, trace]);
-    assert.deepEqual(seen, [
-      [0, "1 loadstart 4 abort loadend"],
-      [0, "1 loadstart 4 timeout loadend"],
-      [200, ANSWERED],
-    ]);
-    assert.deepEqual(await server.calls(), {
-      "GET /api/account": 2,
-      "GET /api/cart": 1,
-      "GET /api/me": 1,
-      [REFRESH]: 1,
-    });
-  },
-);
+  });
+  const answers = tab.run(() =>
+    Promise.all([
+      harness.xhr("/api/me", { prepare: (xhr) => (window.aborted = xhr) }),
+      harness
+        .xhr("/api/cart", { prepare: (xhr) => (xhr.timeout = 1000) })
+        .finally(() => (window.isOver = true)),
+      harness.xhr("/api/account"),
+    ]),
+  );
+  await isUnderWay;
+  const states = await tab.run(() => [
+    aborted.readyState,
+    aborted.status,
+    (aborted.abort(), aborted.readyState),
+  ]);
+  assert.deepEqual(states, [1, 0, 0]);
+  await tab.page.waitForFunction(() => window.isOver);
+  goOn();
+  const seen = (await answers).map(({ status, trace }) => [status, trace]);
+  assert.deepEqual(seen, [
+    [0, "1 loadstart 4 abort loadend"],
+    [0, "1 loadstart 4 timeout loadend"],
+    [200, ANSWERED],
+  ]);
+  assert.deepEqual(await server.calls(), {
+    "GET /api/account": 2,
+    "GET /api/cart": 1,
+    "GET /api/me": 1,
+    [REFRESH]: 1,
+  });
+});
 
 test(
   "a stranger's request carries nothing of ours, and is sent at once",
@@ -456,21 +446,18 @@ test("what imitates XMLHttpRequest and cannot be extended stays as it is", async
   );
 });
 
-test(
-  "a second copy of the package on the " + "page leaves XMLHttpRequest to the first",
-  async (visitor) => {
-    const { tab } = await visitor.guest();
-    const isSame = await tab.run(async () => {
-      const before = XMLHttpRequest;
-      const second = await import("/passerby.js?second");
-      second.init({ apiDomain: location.origin, anonymous: {} });
-      return XMLHttpRequest === before;
-    });
-    assert.equal(isSame, true);
-    const { status, trace } = await tab.xhr("/api/me");
-    assert.deepEqual([status, trace], [200, ANSWERED]);
-  },
-);
+test("a second copy of the package on the page leaves XMLHttpRequest to the first", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const isSame = await tab.run(async () => {
+    const before = XMLHttpRequest;
+    const second = await import("/passerby.js?second");
+    second.init({ apiDomain: location.origin, anonymous: {} });
+    return XMLHttpRequest === before;
+  });
+  assert.equal(isSame, true);
+  const { status, trace } = await tab.xhr("/api/me");
+  assert.deepEqual([status, trace], [200, ANSWERED]);
+});
 
 test(
   "an object that was used for us takes no credentials to a stranger",
@@ -506,82 +493,76 @@ test("interceptors of SuperTokens for axios see that nothing is left to do", asy
   assert.deepEqual(seen, ["true", ["x-supertokens-xhr-intercepted: true", ""]]);
 });
 
-test(
-  "other libraries that list an object's " + "members find those of a native one",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    const [native, ours] = await tab.run(() => {
-      const names = () => {
-        const all = [];
-        for (const name in new XMLHttpRequest()) all.push(name);
-        return all.filter((name) => name !== "cause").sort();
-      };
-      const native = names();
-      passerby.init({ apiDomain: location.origin });
-      return [native, names()];
-    });
-    assert.deepEqual(ours, native);
-  },
-);
+test("other libraries that list an object's members find those of a native one", async (visitor) => {
+  const tab = await visitor.tab();
+  const [native, ours] = await tab.run(() => {
+    const names = () => {
+      const all = [];
+      for (const name in new XMLHttpRequest()) all.push(name);
+      return all.filter((name) => name !== "cause").sort();
+    };
+    const native = names();
+    passerby.init({ apiDomain: location.origin });
+    return [native, names()];
+  });
+  assert.deepEqual(ours, native);
+});
 
-test(
-  "somebody's imitation is left alone, " + "and a fetch that is made of it carries the session",
-  async (visitor) => {
-    const tab = await visitor.tab();
-    const seen = await tab.run(async () => {
-      const Native = XMLHttpRequest;
-      // As Pretender has it: what the native class has in its prototype is in each object.
-      class Imitation {
-        upload = { addEventListener() {} };
-        #native = new Native();
-        readyState = 0;
-        open(...values) {
-          this.#native.open(...values);
-        }
-        setRequestHeader(...values) {
-          this.#native.setRequestHeader(...values);
-        }
-        addEventListener() {}
-        send(body) {
-          this.#native.onload = () => {
-            Object.assign(this, {
-              readyState: 4,
-              status: this.#native.status,
-              responseText: this.#native.responseText,
-              headers: this.#native.getAllResponseHeaders(),
-            });
-            this.onload?.();
-          };
-          this.#native.send(body);
-        }
+test("somebody's imitation is left alone, and a fetch that is made of it carries the session", async (visitor) => {
+  const tab = await visitor.tab();
+  const seen = await tab.run(async () => {
+    const Native = XMLHttpRequest;
+    // As Pretender has it: what the native class has in its prototype is in each object.
+    class Imitation {
+      upload = { addEventListener() {} };
+      #native = new Native();
+      readyState = 0;
+      open(...values) {
+        this.#native.open(...values);
       }
-      window.XMLHttpRequest = Imitation;
-      const send = (xhr, url, headers = []) => {
-        xhr.open("GET", url);
-        for (const [name, value] of headers) xhr.setRequestHeader(name, value);
-        return new Promise((done) => {
-          xhr.onload = () => done(xhr);
-          xhr.send();
-        });
-      };
-      window.fetch = async (url, init) => {
-        const { status, responseText, headers } = await send(new XMLHttpRequest(), url, [
-          ...new Headers(init?.headers),
-        ]);
-        return new Response(responseText, {
-          status,
-          headers: headers
-            .trim()
-            .split("\r\n")
-            .map((line) => line.split(": ")),
-        });
-      };
-      harness.start({ anonymous: {} });
-      const { body } = await harness.request("/api/me");
-      const { status, readyState } = await send(new XMLHttpRequest(), "/api/products");
-      return { kind: body.kind, status, readyState, isLeft: XMLHttpRequest === Imitation };
-    });
-    assert.deepEqual(seen, { kind: "anonymous", status: 200, readyState: 4, isLeft: true });
-    assert.match(visitor.takeProblems().join(), /^XMLHttpRequest is not the browser's/);
-  },
-);
+      setRequestHeader(...values) {
+        this.#native.setRequestHeader(...values);
+      }
+      addEventListener() {}
+      send(body) {
+        this.#native.onload = () => {
+          Object.assign(this, {
+            readyState: 4,
+            status: this.#native.status,
+            responseText: this.#native.responseText,
+            headers: this.#native.getAllResponseHeaders(),
+          });
+          this.onload?.();
+        };
+        this.#native.send(body);
+      }
+    }
+    window.XMLHttpRequest = Imitation;
+    const send = (xhr, url, headers = []) => {
+      xhr.open("GET", url);
+      for (const [name, value] of headers) xhr.setRequestHeader(name, value);
+      return new Promise((done) => {
+        xhr.onload = () => done(xhr);
+        xhr.send();
+      });
+    };
+    window.fetch = async (url, init) => {
+      const { status, responseText, headers } = await send(new XMLHttpRequest(), url, [
+        ...new Headers(init?.headers),
+      ]);
+      return new Response(responseText, {
+        status,
+        headers: headers
+          .trim()
+          .split("\r\n")
+          .map((line) => line.split(": ")),
+      });
+    };
+    harness.start({ anonymous: {} });
+    const { body } = await harness.request("/api/me");
+    const { status, readyState } = await send(new XMLHttpRequest(), "/api/products");
+    return { kind: body.kind, status, readyState, isLeft: XMLHttpRequest === Imitation };
+  });
+  assert.deepEqual(seen, { kind: "anonymous", status: 200, readyState: 4, isLeft: true });
+  assert.match(visitor.takeProblems().join(), /^XMLHttpRequest is not the browser's/);
+});

@@ -27,18 +27,13 @@ async function tried(act) {
   return { ...outcome, tries, said };
 }
 
-test(
-  "a page that no longer answers is given up for a new browser, " + "once, and that is said",
-  async () => {
-    const hang = (page) => page.evaluate("for (;;);");
-    const { value, tries, said } = await tried((page, tries) =>
-      tries === 1 ? hang(page) : "done",
-    );
-    assert.deepEqual([value, tries], ["done", 2]);
-    assert.match(said.join(), /^a flow: the driver failed \(Error: not done in 4000 ms\)/);
-    assert.equal((await tried(hang)).tries, 2);
-  },
-);
+test("a page that no longer answers is given up for a new browser, once, and that is said", async () => {
+  const hang = (page) => page.evaluate("for (;;);");
+  const { value, tries, said } = await tried((page, tries) => (tries === 1 ? hang(page) : "done"));
+  assert.deepEqual([value, tries], ["done", 2]);
+  assert.match(said.join(), /^a flow: the driver failed \(Error: not done in 4000 ms\)/);
+  assert.equal((await tried(hang)).tries, 2);
+});
 
 test("so are a browser that is gone and a driver that says so", async () => {
   const gone = await tried(

@@ -10,18 +10,15 @@ const { test } = await openApp("auth-react");
 // anonymous ones.
 const first = ["POST /auth/session/refresh", "GET /api/me"];
 
-test(
-  "login, expiry, refresh, logout; " + "SessionAuth and useSessionContext follow",
-  async (visitor) => {
-    // The meaning of SIGN_OUT to these components does not come from the SDK: it is nobody, until
-    // they ask again.
-    const shows = { showsUser: true, shownAfterSignOut: "nobody" };
-    // At an event that it does not know, it throws.
-    const app = { first, hearsOfGuests: false, ...shows, renewsItself: true };
-    const { page, anonymousId } = await visit(visitor, app);
-    assert.equal(await page.locator("#inside").count(), 0);
-    await page.reload();
-    await page.locator("#who", { hasText: `G-${anonymousId}` }).waitFor();
-    await page.locator("#inside").waitFor();
-  },
-);
+test("login, expiry, refresh, logout; SessionAuth and useSessionContext follow", async (visitor) => {
+  // The meaning of SIGN_OUT to these components does not come from the SDK: it is nobody, until
+  // they ask again.
+  const shows = { showsUser: true, shownAfterSignOut: "nobody" };
+  // At an event that it does not know, it throws.
+  const app = { first, hearsOfGuests: false, ...shows, renewsItself: true };
+  const { page, anonymousId } = await visit(visitor, app);
+  assert.equal(await page.locator("#inside").count(), 0);
+  await page.reload();
+  await page.locator("#who", { hasText: `G-${anonymousId}` }).waitFor();
+  await page.locator("#inside").waitFor();
+});

@@ -57,20 +57,17 @@ test("rendered on the server, nothing is known and nobody is asked", async (visi
   assert.deepEqual(await visitor.server.calls(), {});
 });
 
-test(
-  "a page of the server with an expired session: " + "refreshed on /refresh-session, and back",
-  async (visitor) => {
-    const page = await openExpired(visitor, policy);
-    await page.goto("/account");
-    await page.getByRole("heading", { name: "ada" }).waitFor();
-    assert.equal(new URL(page.url()).pathname, "/account");
-    assert.deepEqual(visitor.requests, ["POST /auth/session/refresh"]);
-    assert.deepEqual(await visitor.server.calls(), {
-      "GET /api/account": 2,
-      "POST /auth/session/refresh": 1,
-    });
-  },
-);
+test("a page of the server with an expired session: refreshed on /refresh-session, and back", async (visitor) => {
+  const page = await openExpired(visitor, policy);
+  await page.goto("/account");
+  await page.getByRole("heading", { name: "ada" }).waitFor();
+  assert.equal(new URL(page.url()).pathname, "/account");
+  assert.deepEqual(visitor.requests, ["POST /auth/session/refresh"]);
+  assert.deepEqual(await visitor.server.calls(), {
+    "GET /api/account": 2,
+    "POST /auth/session/refresh": 1,
+  });
+});
 
 test("the same for a visitor without a session: to the login", async (visitor) => {
   const page = await visitor.context.newPage();
@@ -100,52 +97,45 @@ async function signIn(page) {
 
 const expired = () => new Promise((done) => setTimeout(done, (VALIDITY + 1) * 1000));
 
-test(
-  "supertokens-node: a page shows its user without a call, " +
-    "and an expired session is refreshed on the way",
-  async (visitor) => {
-    const { page, calls } = await ownPage(visitor, "/");
-    await signIn(page);
-    calls.splice(0);
-    await page.goto(`${own}/orders`);
-    await page.getByRole("heading", { name: "ada" }).waitFor();
-    assert.deepEqual(calls, []);
+test("supertokens-node: a page shows its user without a call, and an expired session is refreshed on the way", async (visitor) => {
+  const { page, calls } = await ownPage(visitor, "/");
+  await signIn(page);
+  calls.splice(0);
+  await page.goto(`${own}/orders`);
+  await page.getByRole("heading", { name: "ada" }).waitFor();
+  assert.deepEqual(calls, []);
 
-    await expired();
-    const html = await visitor.context.request.get(`${own}/orders?tab=1&of=%2Fyou`, {
-      maxRedirects: 0,
-    });
-    assert.equal(html.status(), 307);
-    assert.equal(
-      html.headers().location,
-      "/refresh-session?redirectBack=%2Forders%3Ftab%3D1%26of%3D%252Fyou",
-    );
-    await page.goto(`${own}/orders?tab=1&of=%2Fyou`);
-    await page.getByRole("heading", { name: "ada" }).waitFor();
-    assert.equal(page.url(), `${own}/orders?tab=1&of=%2Fyou`);
-    assert.deepEqual(calls, ["POST /auth/session/refresh"]);
-  },
-);
+  await expired();
+  const html = await visitor.context.request.get(`${own}/orders?tab=1&of=%2Fyou`, {
+    maxRedirects: 0,
+  });
+  assert.equal(html.status(), 307);
+  assert.equal(
+    html.headers().location,
+    "/refresh-session?redirectBack=%2Forders%3Ftab%3D1%26of%3D%252Fyou",
+  );
+  await page.goto(`${own}/orders?tab=1&of=%2Fyou`);
+  await page.getByRole("heading", { name: "ada" }).waitFor();
+  assert.equal(page.url(), `${own}/orders?tab=1&of=%2Fyou`);
+  assert.deepEqual(calls, ["POST /auth/session/refresh"]);
+});
 
-test(
-  "supertokens-node: a visitor, " + "and one whose session was revoked, get to the login",
-  async (visitor) => {
-    const { page } = await ownPage(visitor, "/orders?tab=1");
-    await page.waitForURL(`${own}/login?redirectBack=%2Forders%3Ftab%3D1`);
-    await page.goto(own);
-    await signIn(page);
-    const headers = { "content-type": "application/json" };
-    const revoked = await fetch(`${core}/recipe/session/remove`, {
-      method: "POST",
-      headers,
-      body: '{"userId":"ada"}',
-    });
-    assert.notEqual((await revoked.json()).sessionHandlesRevoked.length, 0);
-    await expired();
-    await page.goto(`${own}/orders`);
-    await page.waitForURL(`${own}/login?redirectBack=%2Forders`);
-  },
-);
+test("supertokens-node: a visitor, and one whose session was revoked, get to the login", async (visitor) => {
+  const { page } = await ownPage(visitor, "/orders?tab=1");
+  await page.waitForURL(`${own}/login?redirectBack=%2Forders%3Ftab%3D1`);
+  await page.goto(own);
+  await signIn(page);
+  const headers = { "content-type": "application/json" };
+  const revoked = await fetch(`${core}/recipe/session/remove`, {
+    method: "POST",
+    headers,
+    body: '{"userId":"ada"}',
+  });
+  assert.notEqual((await revoked.json()).sessionHandlesRevoked.length, 0);
+  await expired();
+  await page.goto(`${own}/orders`);
+  await page.waitForURL(`${own}/login?redirectBack=%2Forders`);
+});
 
 function freePort() {
   return new Promise((done) => {

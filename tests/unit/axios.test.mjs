@@ -167,31 +167,28 @@ for (const [name, make] of Object.entries(adapters)) {
     assert.equal(status, 418);
   });
 
-  test(
-    `${name}: the configuration in answers and errors is the caller's, ` + "and can be sent again",
-    async () => {
-      const instance = add(make());
-      const { config } = await instance.request({
-        method: "get",
-        url: `${ORIGIN}/`,
-        headers: { Accept: "a/b" },
-      });
-      const { config: refused, error } = await outcome(
-        instance.request({ method: "get", url: `${ORIGIN}/?status=400` }),
+  test(`${name}: the configuration in answers and errors is the caller's, and can be sent again`, async () => {
+    const instance = add(make());
+    const { config } = await instance.request({
+      method: "get",
+      url: `${ORIGIN}/`,
+      headers: { Accept: "a/b" },
+    });
+    const { config: refused, error } = await outcome(
+      instance.request({ method: "get", url: `${ORIGIN}/?status=400` }),
+    );
+    for (const given of [config, refused, error.response.config]) {
+      assert.deepEqual(
+        [given.headers.authorization, given.headers.rid, given.withCredentials],
+        [undefined, undefined, undefined],
       );
-      for (const given of [config, refused, error.response.config]) {
-        assert.deepEqual(
-          [given.headers.authorization, given.headers.rid, given.withCredentials],
-          [undefined, undefined, undefined],
-        );
-        assert.deepEqual(given.adapter, instance.defaults.adapter);
-      }
-      assert.equal(config.headers.Accept, "a/b");
-      trace = [];
-      assert.equal((await instance.request(config)).status, 200);
-      assert.deepEqual(trace.length, 1);
-    },
-  );
+      assert.deepEqual(given.adapter, instance.defaults.adapter);
+    }
+    assert.equal(config.headers.Accept, "a/b");
+    trace = [];
+    assert.equal((await instance.request(config)).status, 200);
+    assert.deepEqual(trace.length, 1);
+  });
 
   test(`${name}: the server cannot be reached`, async () => {
     const gone = createServer().listen(0, "127.0.0.1");
@@ -266,61 +263,55 @@ test("added twice, it acts once", async () => {
   assert.equal(trace.length, 1);
 });
 
-test(
-  "headers: the caller's stay, what the engine drops goes, " + "lists are kept, false means none",
-  async () => {
-    const headers = {
-      RID: "mine",
-      Authorization: "Bearer 0",
-      "X-List": ["a", "b"],
-      "User-Agent": false,
-      "X-Number": 5,
-      Accept: null,
-    };
-    await add(axios.create({ adapter: "http" })).get(ORIGIN, { headers });
-    const {
-      rid,
-      authorization,
-      accept,
-      "x-list": list,
-      "user-agent": agent,
-      "x-number": number,
-    } = seen[0].headers;
-    assert.deepEqual(
-      [rid, authorization, accept, list, agent, number],
-      ["mine", "Bearer 1", undefined, "a, b", undefined, "5"],
-    );
-  },
-);
+test("headers: the caller's stay, what the engine drops goes, lists are kept, false means none", async () => {
+  const headers = {
+    RID: "mine",
+    Authorization: "Bearer 0",
+    "X-List": ["a", "b"],
+    "User-Agent": false,
+    "X-Number": 5,
+    Accept: null,
+  };
+  await add(axios.create({ adapter: "http" })).get(ORIGIN, { headers });
+  const {
+    rid,
+    authorization,
+    accept,
+    "x-list": list,
+    "user-agent": agent,
+    "x-number": number,
+  } = seen[0].headers;
+  assert.deepEqual(
+    [rid, authorization, accept, list, agent, number],
+    ["mine", "Bearer 1", undefined, "a, b", undefined, "5"],
+  );
+});
 
-test(
-  "an adapter of the app gets the headers in axios' own class, " + "without what the engine drops",
-  async () => {
-    const dropping = {
-      ...engine,
-      intercept({ headers, send }) {
-        const changed = new Headers(headers);
-        changed.delete("authorization");
-        changed.set("rid", "session");
-        return send(changed, false);
-      },
-    };
-    let given;
-    const adapter = async (config) => (
-      (given = config.headers),
-      { status: 200, headers: {}, data: "", config }
-    );
-    await add(axios.create({ adapter }), dropping).get(ORIGIN, {
-      headers: { Authorization: "Bearer 0", "X-Mine": "yes" },
-    });
-    assert.ok(given instanceof axios.AxiosHeaders);
-    assert.deepEqual(
-      [given.has("authorization"), given.get("rid"), given.get("x-mine")],
-      [false, "session", "yes"],
-    );
-    assert.ok(Object.keys(given).includes("X-Mine"), "as the caller wrote it");
-  },
-);
+test("an adapter of the app gets the headers in axios' own class, without what the engine drops", async () => {
+  const dropping = {
+    ...engine,
+    intercept({ headers, send }) {
+      const changed = new Headers(headers);
+      changed.delete("authorization");
+      changed.set("rid", "session");
+      return send(changed, false);
+    },
+  };
+  let given;
+  const adapter = async (config) => (
+    (given = config.headers),
+    { status: 200, headers: {}, data: "", config }
+  );
+  await add(axios.create({ adapter }), dropping).get(ORIGIN, {
+    headers: { Authorization: "Bearer 0", "X-Mine": "yes" },
+  });
+  assert.ok(given instanceof axios.AxiosHeaders);
+  assert.deepEqual(
+    [given.has("authorization"), given.get("rid"), given.get("x-mine")],
+    [false, "session", "yes"],
+  );
+  assert.ok(Object.keys(given).includes("X-Mine"), "as the caller wrote it");
+});
 
 test("what the caller removed does not come back, and nothing is transformed twice", async () => {
   const instance = axios.create({

@@ -22,11 +22,8 @@ const PAGE = `
   globalThis.addEventListener = globalThis.removeEventListener = () => {};
 `;
 
-test(
-  "a page without TextDecoder, as jsdom's is under Jest: " +
-    "importing has no effect, init says what is missing",
-  async () => {
-    const seen = await run(`
+test("a page without TextDecoder, as jsdom's is under Jest: importing has no effect, init says what is missing", async () => {
+  const seen = await run(`
     ${PAGE}
     delete globalThis.TextDecoder;
     delete globalThis.fetch;
@@ -39,12 +36,11 @@ test(
     }
     console.log(JSON.stringify({ thrown, state: passerby.getSnapshot().state }));
   `);
-    assert.deepEqual(seen, {
-      thrown: { name: "SessionError", code: "NO_WINDOW", message: "There is no fetch" },
-      state: "unknown",
-    });
-  },
-);
+  assert.deepEqual(seen, {
+    thrown: { name: "SessionError", code: "NO_WINDOW", message: "There is no fetch" },
+    state: "unknown",
+  });
+});
 
 test("the same page with fetch and TextDecoder: sessions", async () => {
   const seen = await run(`
@@ -63,17 +59,13 @@ test("the same page with fetch and TextDecoder: sessions", async () => {
   assert.deepEqual(seen, [true, 200]);
 });
 
-test(
-  "no window, and a host that makes no WebAssembly, " +
-    "as workerd: NO_WINDOW, and nothing in the console",
-  async () => {
-    const seen = await run(`
+test("no window, and a host that makes no WebAssembly, as workerd: NO_WINDOW, and nothing in the console", async () => {
+  const seen = await run(`
     WebAssembly.Module = function () { throw new Error("disallowed by embedder"); };
     const passerby = require(${PACKAGE});
     let code;
     try { passerby.init({ apiDomain: "http://localhost" }); } catch (error) { code = error.code; }
     console.log(JSON.stringify(code));
   `);
-    assert.equal(seen, "NO_WINDOW");
-  },
-);
+  assert.equal(seen, "NO_WINDOW");
+});

@@ -136,40 +136,37 @@ for (const [how, refresh] of [
   });
 }
 
-test(
-  "without a session, and with a validator that throws, " + "it rejects; the lock is given back",
-  async () => {
-    const { access, trace, wants } = session();
-    const bad = () => Promise.reject(new Error("No session exists"));
-    await assert.rejects(validateClaims([wants("a")], context, { ...access, payload: bad }), {
-      message: "No session exists",
-    });
-    assert.deepEqual(trace, []);
+test("without a session, and with a validator that throws, it rejects; the lock is given back", async () => {
+  const { access, trace, wants } = session();
+  const bad = () => Promise.reject(new Error("No session exists"));
+  await assert.rejects(validateClaims([wants("a")], context, { ...access, payload: bad }), {
+    message: "No session exists",
+  });
+  assert.deepEqual(trace, []);
 
-    const error = new Error("mine");
-    let asked = 0;
-    const shouldRefresh = () => {
-      if (asked++) throw error;
-      return true;
+  const error = new Error("mine");
+  let asked = 0;
+  const shouldRefresh = () => {
+    if (asked++) throw error;
+    return true;
+  };
+  await assert.rejects(validateClaims([wants("a", { shouldRefresh })], context, access), error);
+  assert.deepEqual(trace, ["lock", "release"]);
+  for (const thrown of [error, null, undefined, "text", 1]) {
+    const raise = () => {
+      throw thrown;
     };
-    await assert.rejects(validateClaims([wants("a", { shouldRefresh })], context, access), error);
-    assert.deepEqual(trace, ["lock", "release"]);
-    for (const thrown of [error, null, undefined, "text", 1]) {
-      const raise = () => {
-        throw thrown;
-      };
-      await validateClaims([wants("b", { shouldRefresh: raise })], context, access).then(
-        assert.fail,
-        (reason) => assert.equal(reason, thrown),
-      );
-      await validateClaims(
-        [wants("b", { shouldRefresh: () => false, validate: raise })],
-        context,
-        access,
-      ).then(assert.fail, (reason) => assert.equal(reason, thrown));
-    }
-  },
-);
+    await validateClaims([wants("b", { shouldRefresh: raise })], context, access).then(
+      assert.fail,
+      (reason) => assert.equal(reason, thrown),
+    );
+    await validateClaims(
+      [wants("b", { shouldRefresh: () => false, validate: raise })],
+      context,
+      access,
+    ).then(assert.fail, (reason) => assert.equal(reason, thrown));
+  }
+});
 
 for (const [age, refreshes, errors] of [
   [undefined, 1, []],
@@ -195,22 +192,19 @@ for (const [age, refreshes, errors] of [
   });
 }
 
-test(
-  "the same of a validator of another package: " + "it is not refreshed, and then judges",
-  async () => {
-    const { access, trace, wants } = session();
-    const shouldRefresh = () => {
-      throw new Error(
-        "refetchTimeOnFalseInSeconds must be greater than or equal to the DateProvider " +
-          "threshold value -> 7",
-      );
-    };
-    assert.deepEqual(await validateClaims([wants("a", { shouldRefresh })], context, access), [
-      { id: "a", reason: { id: "a" } },
-    ]);
-    assert.deepEqual(trace, ["validate a"]);
-  },
-);
+test("the same of a validator of another package: it is not refreshed, and then judges", async () => {
+  const { access, trace, wants } = session();
+  const shouldRefresh = () => {
+    throw new Error(
+      "refetchTimeOnFalseInSeconds must be greater than or equal to the DateProvider " +
+        "threshold value -> 7",
+    );
+  };
+  assert.deepEqual(await validateClaims([wants("a", { shouldRefresh })], context, access), [
+    { id: "a", reason: { id: "a" } },
+  ]);
+  assert.deepEqual(trace, ["validate a"]);
+});
 
 test("the claims in a refusal", async () => {
   const claimValidationErrors = [{ id: "st-ev", reason: { message: "wrong value" } }];
