@@ -58,12 +58,10 @@ impl Fault {
     pub fn message(self) -> &'static str {
         match self {
             Self::NotInitialised => "init function not called",
-            Self::BadApiDomain => {
-                "Please provide a valid domain name as apiDomain, like https://api.example.com"
-            }
-            Self::BadApiBasePath => "Please provide a valid URL path as apiBasePath, like /auth",
+            Self::BadApiDomain => "apiDomain is a domain name, like https://api.example.com",
+            Self::BadApiBasePath => "apiBasePath is a URL path, like /auth",
             Self::BadDomain => {
-                "Please provide a valid sessionScope: sessionTokenFrontendDomain and \
+                "sessionTokenFrontendDomain and \
                  sessionTokenBackendDomain are domains, like .example.com"
             }
             Self::BadStatusCodes => {

@@ -637,7 +637,7 @@ test("domains of the session's tokens that are none are refused, others normalis
         return error.message;
       }
     }, option);
-    assert.match(message, /Please provide a valid sessionScope/);
+    assert.match(message, /sessionTokenBackendDomain are domains/);
   }
   await tab.init({ anonymous: {}, sessionTokenBackendDomain: " HTTPS://.Example.com:8080/x " });
   assert.equal(await tab.run(() => passerby.getSnapshot().state), "unknown");

@@ -241,6 +241,10 @@ pub struct Machine<V: Values> {
     contested: bool,
     /// When asking about that failed, in epoch milliseconds.
     doubt_failed_at: f64,
+    /// The user session that this tab wrote last.
+    written: Option<V::Text>,
+    /// When that was, in epoch milliseconds.
+    written_at: f64,
     /// The token because of which the server was asked: its id and `iat`.
     doubted: Option<(V::Text, f64)>,
     /// The server said that there is no session, and that is not to be written down: the app has no
@@ -267,6 +271,9 @@ pub struct Machine<V: Values> {
     taken: usize,
 }
 
+/// Milliseconds after which another tab's session is a later one, and did not cross this tab's.
+const CROSSING_TIME: f64 = 5_000.0;
+
 impl<V: Values> Machine<V> {
     /// A machine that knows nothing yet.
     #[must_use]
@@ -278,6 +285,8 @@ impl<V: Values> Machine<V> {
             probe_failed_at: 0.0,
             contested: false,
             doubt_failed_at: 0.0,
+            written: None,
+            written_at: 0.0,
             doubted: None,
             none_unwritten: false,
             ended: None,
@@ -293,20 +302,16 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// Takes another configuration over, and knows nothing any more. Tasks under way go on by it,
-    /// and tasks that begin later do not wait for them.
+    /// Takes another configuration over, as at a second `init`. Tasks under way go on by it, and
+    /// tasks that begin later do not wait for them. Doubts about the browser's cookies, ended
+    /// sessions and forgotten ids stay known, and nothing of the server does.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode) {
         self.config = config;
         self.mode = mode;
         self.no_anonymous_support = false;
         self.none_unwritten = false;
-        self.contested = false;
         self.probe_failed_at = 0.0;
         self.doubt_failed_at = 0.0;
-        self.doubted = None;
-        self.undeleted = None;
-        self.ended = None;
-        self.forgotten.clear();
         self.flight = None;
         self.creation = None;
     }
@@ -398,8 +403,24 @@ impl<V: Values> Machine<V> {
 
     /// Something was written by another tab, or may have been.
     pub fn changed(&mut self, view: &View<V>) {
+        self.doubt_crossed(view);
         self.give_up_refresh(view);
+        self.settle_contest(view);
         self.forget_again(view);
+    }
+
+    /// Asks whose cookies the browser holds where another tab has just replaced the user session
+    /// that this one has just written. If both were answered in one moment, the browser may have
+    /// taken the cookies in another order than the tabs wrote, and neither saw what the other
+    /// wrote.
+    fn doubt_crossed(&mut self, view: &View<V>) {
+        let state = self.state(view);
+        let user = state.user().map(|token| &token.id);
+        let is_other = user.is_some() && self.written.is_some() && self.written.as_ref() != user;
+        if is_other && view.now - self.written_at < CROSSING_TIME {
+            self.written = None;
+            self.contested = true;
+        }
     }
 
     /// The call is ready: the app's hook had it, and failed if not `ok`. Or a body was read.
@@ -675,8 +696,10 @@ impl<V: Values> Machine<V> {
             change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
         let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
         let tells_time = match &announced.user {
-            Announced::Token(token) => {
-                change.user == Write::Store && tells_time(&view.latest, token)
+            Announced::Token(token) if change.user == Write::Store => {
+                self.written = Some(token.id.clone());
+                self.written_at = view.now;
+                tells_time(&view.latest, token)
             }
             _ => false,
         };
@@ -718,7 +741,10 @@ impl<V: Values> Machine<V> {
         }
         let refused_user = task.change.user == Write::Store && !kept.user;
         let refused_anonymous = task.change.anonymous == Write::Store && !kept.anonymous;
-        if refused_user || refused_anonymous && task.change.user == Write::Keep {
+        // Where a user session began or ended, the app is told of that.
+        let is_about_user = task.change.user == Write::Store
+            || task.change.user == Write::Remove && task.before.user().is_some();
+        if refused_user || refused_anonymous && !is_about_user {
             task.change = task.change.refused();
         }
         self.act(Action::Notify);
@@ -728,8 +754,6 @@ impl<V: Values> Machine<V> {
     /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
         self.fire_all(task.id, task.change);
-        self.give_up_refresh(view);
-        self.settle_contest(view);
-        self.forget_again(view);
+        self.changed(view);
     }
 }

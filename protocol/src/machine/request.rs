@@ -253,34 +253,29 @@ impl<V: Values> Machine<V> {
 
     /// Hands the outcome to the caller, or to what the machine made the request for.
     fn finish(&mut self, task: &mut Task<V>, outcome: Outcome, view: &View<V>) -> bool {
-        match (task.kind, outcome) {
-            (Kind::Request(Call::SignOut), Outcome::Refresh(reason))
-                if reason != Reason::Nothing =>
-            {
-                if self.state(view).user().is_none() {
+        let is_sign_out = task.kind == Kind::Request(Call::SignOut);
+        if !is_sign_out && task.kind != Kind::Request(Call::Forget) {
+            return self.settle(task, outcome, view);
+        }
+        let told = match outcome {
+            Outcome::Refresh(reason) if reason != Reason::Nothing => {
+                if is_sign_out && self.state(view).user().is_none() {
                     return self.tell_of_sign_out(task, view);
                 }
-                self.settle(task, Outcome::RefreshAsError(reason), view)
+                Outcome::RefreshAsError(reason)
             }
-            (Kind::Request(Call::SignOut), _) if task.status == self.config.expired_status => {
-                self.tell_of_sign_out(task, view)
+            _ if is_sign_out && task.status == self.config.expired_status => {
+                return self.tell_of_sign_out(task, view);
             }
-            (Kind::Request(Call::SignOut), _) if task.ok => {
+            _ if !task.ok => Outcome::AnswerAsError,
+            _ if is_sign_out => {
                 task.step = Step::ShowAnswer;
                 self.act(Action::ShowAnswer { task: task.id });
-                true
+                return true;
             }
-            (Kind::Request(Call::Forget), Outcome::Refresh(reason))
-                if reason != Reason::Nothing =>
-            {
-                self.settle(task, Outcome::RefreshAsError(reason), view)
-            }
-            (Kind::Request(Call::Forget), _) if task.ok => self.end_after_forgetting(task, view),
-            (Kind::Request(Call::SignOut | Call::Forget), _) => {
-                self.settle(task, Outcome::AnswerAsError, view)
-            }
-            _ => self.settle(task, outcome, view),
-        }
+            _ => return self.end_after_forgetting(task, view),
+        };
+        self.settle(task, told, view)
     }
 
     /// The header that says so may have been stripped, or not exposed.
