@@ -95,7 +95,7 @@ fn tell(machine: &mut Machine<Browser>, what: i32, task: i32, number: i32) -> us
                 retry_limit: seen(27) as u32,
             };
             machine.configure(config, mode(number & 3));
-            machine.started(view);
+            return 0;
         }
         3 => {
             return match machine.state(view) {
@@ -116,7 +116,8 @@ fn tell(machine: &mut Machine<Browser>, what: i32, task: i32, number: i32) -> us
         12 => machine.message(task, message(number), view),
         13 => machine.written(task, Kept { user: number & 1 > 0, anonymous: number & 2 > 0 }, view),
         14 => machine.verified(task, (number >= 0).then_some(number > 0), view),
-        _ => machine.done(task, view),
+        15 => machine.done(task, view),
+        _ => machine.started(view),
     }
     machine.next_action().map_or(0, |action| {
         ACTION.with(|place| {

@@ -54,7 +54,7 @@ export function within(userContext, act) {
   }
 }
 
-/** @type {(url: Url) => boolean} */
+/** @type {(url: URL) => boolean} */
 let isOurs;
 /** @type {(call: Call) => Promise<Answer>} */
 let run;
@@ -185,7 +185,6 @@ const canonical = (up) =>
  * }} Call
  * @typedef {Pick<import("./handlers.js").HookContext, "action" | "userContext">} Hook
  */
-/** @typedef {import("./scope.js").Url} Url */
 
 /**
  * On a patched `fetch`, and on `window`, where apps of SuperTokens look for it: what we send with,
@@ -208,7 +207,7 @@ let era = 0;
 
 /** Empty before `init`. */
 export let refreshUrl = "";
-/** The URL if requests to it are ours. @type {(url: string | URL) => Url | false | undefined} */
+/** The URL if requests to it are ours. @type {(url: string | URL) => URL | false | undefined} */
 export let findOurs;
 /**
  * Whether requests to it are ours as `init` was told, whatever an override says.
@@ -404,16 +403,18 @@ export async function send(call, headers, addCredentials, timeout) {
   if (addCredentials && !complete.credentials && !(isRequest && input.credentials === "omit")) {
     complete.credentials = "include";
   }
-  const abort = new AbortController();
-  call.end = () => abort.abort();
-  if (timeout) complete.signal = abort.signal;
+  if (timeout) {
+    const abort = new AbortController();
+    call.end = () => abort.abort();
+    complete.signal = abort.signal;
+  }
   const sent = within(0, () => {
     const beneath = /** @type {any} */ (window)[BENEATH] ?? original;
     return beneath.call(window, isRequest ? input.clone() : input, complete);
   });
   // An abandoned call must leave no cookies.
   const giveUp = () => (
-    abort.abort(),
+    call.end?.(),
     Promise.reject(makeError("REFRESH_FAILED", "No answer in time"))
   );
   return timeout ? limited(sent, timeout, giveUp) : sent;

@@ -53,12 +53,11 @@ export const EVENTS = [
 /** Codes and texts, in the order of `Fault` in `src/error.rs`. @type {[string, string][]} */
 export const FAULTS = [
   ["NOT_INITIALISED", "init function not called"],
-  ["BAD_CONFIG", "Please provide a valid domain name as apiDomain, like https://api.example.com"],
-  ["BAD_CONFIG", "Please provide a valid URL path as apiBasePath, like /auth"],
+  ["BAD_CONFIG", "apiDomain is a domain name, like https://api.example.com"],
+  ["BAD_CONFIG", "apiBasePath is a URL path, like /auth"],
   [
     "BAD_CONFIG",
-    "Please provide a valid sessionScope: sessionTokenFrontendDomain and " +
-      "sessionTokenBackendDomain are domains, like .example.com",
+    "sessionTokenFrontendDomain and sessionTokenBackendDomain are domains, like .example.com",
   ],
   [
     "BAD_CONFIG",

@@ -1,25 +1,24 @@
 // Which URLs are ours: what the domains and the path of the configuration mean (reference 3.2), and
 // whose a request is (reference 4.1).
 
-/** @typedef {URL & { path: string, isIpv4: boolean }} Url */
-
 /**
  * Resolved against the document, as `fetch` does.
  * @param {string | URL} text
- * @returns {Url | undefined}
+ * @returns {URL | undefined}
  */
 export function parseUrl(text) {
   try {
-    const url = new URL(text, document.baseURI);
-    // A URL parser lets a host end in a number only if it is an IPv4 address.
-    return Object.assign(url, {
-      path: url.pathname.replace(/\/$/, ""),
-      isIpv4: /(^|\.)\d+$/.test(url.hostname),
-    });
+    return new URL(text, document.baseURI);
   } catch {
     return undefined;
   }
 }
+
+/**
+ * A URL parser lets a host end in a number only if it is an IPv4 address.
+ * @param {string} hostname
+ */
+const isIpv4 = (hostname) => /(^|\.)\d+$/.test(hostname);
 
 /** @param {string} text */
 const isWeb = (text) => /^https?:\/\//.test(text);
@@ -42,7 +41,7 @@ export function domain(input) {
   const isLocal = /^(localhost|\[)/.test(text);
   if (text[0] === "/" || !(text.includes(".") || isLocal)) return undefined;
   const secure = parseUrl(`https://${text}`);
-  return secure && (isLocal || secure.isIpv4) ? parseUrl(`http://${text}`) : secure;
+  return secure && (isLocal || isIpv4(secure.hostname)) ? parseUrl(`http://${text}`) : secure;
 }
 
 /**
@@ -54,7 +53,7 @@ export function scope(input) {
   const text = tidy(input);
   const bare = withoutDot(text);
   const url = parseUrl(isWeb(bare) ? bare : `http://${bare}`);
-  const hasDot = text !== bare && url?.hostname.includes(".") && !url.isIpv4;
+  const hasDot = text !== bare && url?.hostname.includes(".") && !isIpv4(url.hostname);
   return url && (hasDot ? "." : "") + url.hostname;
 }
 
@@ -63,23 +62,22 @@ export function scope(input) {
  * @param {string} input
  */
 export function path(input) {
-  if (isWeb(tidy(input))) return parseUrl(input)?.path;
   const isPath = input[0] === "/";
-  const withHost = isPath ? undefined : parseUrl(`http://${input}`);
-  const hasHost = /\.|^localhost/.test(withHost?.hostname ?? "");
-  return (hasHost ? withHost : parseUrl(`http://x${isPath ? "" : "/"}${input}`))?.path;
+  const isUrl = isWeb(tidy(input));
+  const withHost = isPath ? undefined : parseUrl(isUrl ? input : `http://${input}`);
+  const hasHost = isUrl || /\.|^localhost/.test(withHost?.hostname ?? "");
+  const url = hasHost ? withHost : parseUrl(`http://x${isPath ? "" : "/"}${input}`);
+  return url?.pathname.replace(/\/$/, "");
 }
 
 /**
  * Whether a request to `url` is ours: its host is the API's (any port and scheme of the web, as
  * with the peer), or `backend`, as `scope` made it, is its host or a parent of it.
- * @param {Url} url @param {string} apiHost @param {string | undefined} backend
+ * @param {URL} url @param {string} apiHost @param {string | undefined} backend
  */
-export function isInScope({ origin, hostname, isIpv4 }, apiHost, backend) {
+export function isInScope(url, apiHost, backend) {
+  const { hostname } = url;
   const bare = backend && withoutDot(backend);
-  return (
-    isWeb(origin) &&
-    (hostname === apiHost ||
-      (!!bare && (hostname === bare || (!isIpv4 && hostname.endsWith(`.${bare}`)))))
-  );
+  const isBelow = bare && hostname.endsWith(`.${bare}`) && !isIpv4(hostname);
+  return !!(hostname === apiHost || hostname === bare || isBelow) && isWeb(url.origin);
 }

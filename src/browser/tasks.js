@@ -85,6 +85,7 @@ const MESSAGE = 12;
 const WRITTEN = 13;
 const VERIFIED = 14;
 const DONE = 15;
+const STARTED = 16;
 
 /** @param {number[]} numbers @param {number} [at] */
 function show(numbers, at = 0) {
@@ -102,18 +103,15 @@ function happen(what, task = 0, number = 0) {
   within(works[task]?.caller ?? currentCaller(), () => {
     show(look());
     for (let at = turn(what, task, number); at; at = turn(NEXT, 0, 0)) {
-      const action = memory.buffer.slice(at, at + 24);
-      const bytes = new Uint8Array(action);
-      const numbers = new Int32Array(action);
+      // A copy, because what is done now may bring the next action.
+      const action = new Uint8Array(memory.buffer).slice(at, at + 24);
+      const numbers = new Int32Array(action.buffer);
+      const doubles = new Float64Array(action.buffer);
+      const [kind = 0, , , , , , , , ...fields] = action;
       const whose = numbers[1] ?? 0;
       // The last ones are nobody's.
-      const work = (works[(bytes[0] ?? 0) < 16 ? whose : 0] ??= {
-        caller: currentCaller(),
-        release: [],
-      });
-      within(work.caller, () =>
-        ACTS[bytes[0] ?? 0]?.(whose, work, [...bytes.slice(8)], new Float64Array(action), numbers),
-      );
+      const work = (works[kind < 16 ? whose : 0] ??= { caller: currentCaller(), release: [] });
+      within(work.caller, () => ACTS[kind]?.(whose, work, fields, doubles, numbers));
     }
   });
 }
@@ -154,11 +152,7 @@ export const operate = (operation) => begin(OPERATION, operation);
 
 /** Does what `fetch` does, with the visitor's session. @param {import("./host.js").Call} call */
 export function run(call) {
-  // A copy of our token that the caller made would go stale when the request is sent again.
-  const { headers, once } = call;
-  if (headers.get(names.HEADER_AUTHORIZATION) === bearer(0))
-    headers.delete(names.HEADER_AUTHORIZATION);
-  return within({}, () => begin(REQUEST, +once, call));
+  return within({}, () => begin(REQUEST, +call.once, call));
 }
 
 /** Storage may have changed without us. */
@@ -207,11 +201,14 @@ export function storedToken(name, text) {
 /** @param {FrontToken | false | undefined} token */
 const numbersOf = (token) => (token ? token.numbers : [token === false ? -1 : 0, 0, 0, 0, 0]);
 
+/** At the latest look. Reading them takes long, because the browser asks another process. */
+let cookies = "";
+
 /** Stored tokens and clocks, in the order in which the machine reads them. */
 function look() {
-  const text = cookieText();
-  const changed = getCookie(names.COOKIE_LAST_UPDATE, text);
-  const user = storedToken(names.COOKIE_FRONT_TOKEN, text);
+  cookies = cookieText();
+  const changed = getCookie(names.COOKIE_LAST_UPDATE, cookies);
+  const user = storedToken(names.COOKIE_FRONT_TOKEN, cookies);
   // Even if it is gone since.
   const [id = 0, iat = NaN] = parsed[names.COOKIE_FRONT_TOKEN]?.numbers ?? [];
   return [
@@ -221,9 +218,9 @@ function look() {
     serverNow() ?? Date.now(),
     id,
     iat,
-    getCookie(names.REFRESH_TOKEN, text) ? 1 + +!!getCookie(names.ACCESS_TOKEN, text) : 0,
+    getCookie(names.REFRESH_TOKEN, cookies) ? 1 + +!!getCookie(names.ACCESS_TOKEN, cookies) : 0,
     ...numbersOf(user),
-    ...numbersOf(storedToken(anonymousCookie, text)),
+    ...numbersOf(storedToken(anonymousCookie, cookies)),
   ];
 }
 
@@ -314,7 +311,9 @@ export function start(options) {
   // As JavaScript, the module does not clamp what is too large.
   show([...statuses, Math.min(limit, 1e9)], 25);
   const wish = !anonymous ? 0 : anonymous.enabled === false ? 3 : endpoint ? 2 : 1;
-  happen(CONFIGURE, 0, wish + 4 * +!!endpoint + 8 * +!!keySet);
+  turn(CONFIGURE, 0, wish + 4 * +!!endpoint + 8 * +!!keySet);
+  // Else there is nothing to do yet, and to look takes time: the page waits for `init`.
+  if (wish === 3) happen(STARTED);
   patchFetch(base + names.REFRESH_PATH);
   patchXhr(statuses[0]);
   listen();
@@ -353,13 +352,13 @@ function makeCall(call) {
  * @param {number} which
  */
 function bearer(which) {
-  const refresh = getCookie(names.REFRESH_TOKEN);
+  const refresh = getCookie(names.REFRESH_TOKEN, cookies);
   const token =
     which > 1
-      ? getCookie(names.ANONYMOUS_TOKEN)
+      ? getCookie(names.ANONYMOUS_TOKEN, cookies)
       : which || !refresh
         ? which && refresh
-        : getCookie(names.ACCESS_TOKEN);
+        : getCookie(names.ACCESS_TOKEN, cookies);
   return token ? `Bearer ${token}` : undefined;
 }
 
@@ -371,7 +370,8 @@ function bearer(which) {
  * @param {number} wish
  */
 function decorate(headers, antiCsrf, which, wish) {
-  if (antiCsrf) setHeader(headers, names.HEADER_ANTI_CSRF, getCookie(names.COOKIE_ANTI_CSRF), true);
+  if (antiCsrf)
+    setHeader(headers, names.HEADER_ANTI_CSRF, getCookie(names.COOKIE_ANTI_CSRF, cookies), true);
   // Proof that the sender could set headers, which servers check as their simplest protection
   // against forged requests.
   setHeader(headers, names.HEADER_RID, "anti-csrf");
@@ -439,6 +439,9 @@ const ACTS = [
   ) {
     const call = (work.call ??= makeCall(kind));
     const isOwn = kind === REFRESH || kind === ENDPOINT;
+    // A copy of our token that the caller made would go stale when the request is sent again.
+    if (!isOwn && call.headers.get(names.HEADER_AUTHORIZATION) === bearer(0))
+      call.headers.delete(names.HEADER_AUTHORIZATION);
     const headers = isOwn ? call.headers : new Headers(call.headers);
     if (kind === ENDPOINT) setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
     else if (!isOwn) decorate(headers, antiCsrf, which, wish);

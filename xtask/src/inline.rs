@@ -2,32 +2,51 @@
 //! bundler settings.
 //!
 //! Base64 would do, but it moves byte boundaries, and gzip and brotli no longer find what repeats.
-//! Here every byte becomes one character or two, always the same: the 87 lowest values, which are
-//! most of a module, one character each, the others one of two escape characters and a second one.
-//! No character needs an escape in a JavaScript string of any kind, in HTML or in a template.
-//! `CONTRIBUTING.md` has the measurement; `pkg/src/inline.ts` reads the text.
+//! Here every byte has one text, always the same: one character for most of those that a module
+//! consists of, and one with one or two others in front for the rest. No character needs an escape
+//! in a JavaScript string of any kind, in HTML or in a template. `CONTRIBUTING.md` has the
+//! measurement; `pkg/src/inline.ts` reads the text, in a loop that does as little as possible,
+//! because pages wait for it and the browser has not compiled it yet.
 
 use anyhow::{Context, Result};
 
-/// Printable ASCII without `"`, `$`, `'`, `<`, `\` and `` ` ``; its first two characters are the
-/// escapes.
-const ALPHABET: &[u8; 89] =
-    b" !#%&()*+,-./0123456789:;=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}~";
+/// The characters that stand in front of others. The code of the first, less 31, is its rank.
+const IN_FRONT: [&str; 9] = ["", " ", "!", "#", "# ", "#!", "!!", "  ", "##"];
+/// By so much a byte is less than the code of its character.
+const LESS: u32 = 42;
+/// By so much it is more for each rank in front, so that few of the bytes of a module need one.
+const MORE: u32 = 92;
 
-/// How many byte values are one character.
-const DIRECT: usize = ALPHABET.len() - 2;
+/// Printable ASCII that needs no escape, from `%` on.
+fn characters() -> impl Iterator<Item = u8> {
+    (b'%'..=b'~').filter(|character| !b"'<\\`".contains(character))
+}
+
+/// The byte of a character with others in front, counted modulo 256.
+fn byte(in_front: &str, character: u8) -> u8 {
+    let ranks: u32 = in_front.bytes().map(|rank| u32::from(rank) - 31).sum();
+    let number = 256 + u32::from(character) - LESS + ranks * MORE;
+    (number % 256) as u8
+}
+
+/// The text of each byte.
+fn texts() -> [String; 256] {
+    let mut texts = [const { String::new() }; 256];
+    for in_front in IN_FRONT {
+        for character in characters() {
+            let text = &mut texts[usize::from(byte(in_front, character))];
+            if text.is_empty() {
+                *text = format!("{in_front}{}", char::from(character));
+            }
+        }
+    }
+    texts
+}
 
 /// The text of `bytes`.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 5 / 4);
-    for &byte in bytes {
-        let (page, place) = (usize::from(byte) / DIRECT, usize::from(byte) % DIRECT);
-        if page > 0 {
-            text.push(char::from(ALPHABET[page - 1]));
-        }
-        text.push(char::from(ALPHABET[place + 2]));
-    }
-    text
+    let texts = texts();
+    bytes.iter().map(|byte| texts[usize::from(*byte)].as_str()).collect()
 }
 
 /// Reads the parts of a module.
@@ -64,17 +83,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_alphabet_is_what_needs_no_escape_anywhere_in_order() {
-        let expected: Vec<u8> = (b' '..=b'~').filter(|c| !b"\"$'<\\`".contains(c)).collect();
-        assert_eq!(ALPHABET.as_slice(), expected);
+    fn every_byte_has_a_text_of_its_own_that_needs_no_escape() {
+        let texts: std::collections::BTreeSet<String> = texts().into_iter().collect();
+        assert_eq!(texts.len(), 256);
+        assert!(!texts.contains(""));
+        let all: String = texts.into_iter().collect();
+        assert!(all.bytes().all(|c| (b' '..=b'~').contains(&c) && !b"\"$'<\\`".contains(&c)));
     }
 
     #[test]
-    fn common_bytes_are_one_character_and_every_byte_its_own_text() {
-        let texts: std::collections::BTreeSet<String> =
-            (0..=255u8).map(|byte| encode(&[byte])).collect();
-        assert_eq!(texts.len(), 256);
-        assert_eq!(encode(&[0, 86, 87, 173, 174, 255]), "#~ # ~!#!y");
+    fn most_bytes_of_a_module_are_one_character() {
+        assert_eq!(encode(b"\0\x01\x0b\x20\x41\x54"), "*+5Jk~");
     }
 
     /// The real decoder, in Node, whose type stripping is not in Node 20: esbuild takes the types
