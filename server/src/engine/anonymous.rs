@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     Engine, EngineError,
     jwt::{self, TokenKind},
+    verified::Claims,
 };
 use crate::principal::AnonymousSession;
 
@@ -156,27 +157,24 @@ impl Engine {
         &self,
         token: &str,
     ) -> Result<AnonymousCheck, EngineError> {
-        let payload = self.verified_payload(token, TokenKind::Anonymous).await?;
-        Ok(match payload.and_then(AnonymousClaims::from_payload) {
-            None => AnonymousCheck::Invalid,
-            Some(claims) if claims.expires_at <= self.clock.now_s() => {
-                AnonymousCheck::Expired { anonymous_id: claims.anonymous_id }
-            }
-            Some(claims) => {
-                let outdated = self.is_outdated(token, &claims)?;
-                AnonymousCheck::Valid { session: AnonymousSession { claims }, outdated }
-            }
-        })
+        let verified = self.verified(token, TokenKind::Anonymous).await?;
+        let Some((key, Claims::Anonymous(claims))) =
+            verified.as_ref().map(|verified| (&verified.key, &verified.claims))
+        else {
+            return Ok(AnonymousCheck::Invalid);
+        };
+        if claims.expires_at <= self.clock.now_s() {
+            return Ok(AnonymousCheck::Expired { anonymous_id: claims.anonymous_id.clone() });
+        }
+        let outdated = self.is_outdated(&key.id, claims)?;
+        Ok(AnonymousCheck::Valid { session: AnonymousSession { claims: claims.clone() }, outdated })
     }
 
-    fn is_outdated(&self, token: &str, claims: &AnonymousClaims) -> Result<bool, EngineError> {
+    fn is_outdated(&self, key_id: &str, claims: &AnonymousClaims) -> Result<bool, EngineError> {
         let now = self.clock.now_ms();
         Ok(now.saturating_sub(claims.issued_at.saturating_mul(1000))
             >= self.settings.anonymous_renewal_ms
             || claims.has_subject != self.settings.anonymous_subject
-            || match jwt::key_id(token, TokenKind::Anonymous) {
-                Some(id) => self.keys.is_superseded(&id, now)?,
-                None => true,
-            })
+            || self.keys.is_superseded(key_id, now)?)
     }
 }

@@ -388,6 +388,14 @@ impl From<KeyAlgorithm> for Algorithm {
     }
 }
 
+#[cfg(test)]
+impl SigningKey {
+    pub(super) fn for_tests() -> Self {
+        let record = generate_p256(KeyKind::Static, format!("{STATIC_PREFIX}1"), 1);
+        record.and_then(|record| Self::from_record(&record)).expect("a key can be made")
+    }
+}
+
 impl SigningKey {
     fn from_record(record: &KeyRecord) -> Result<Self, EngineError> {
         let what = "a signing key is not a PKCS#8 PEM of an RSA or P-256 key";

@@ -7,12 +7,13 @@ pub(crate) mod jwt;
 pub(crate) mod keys;
 mod record;
 pub(crate) mod refresh_token;
+mod verified;
 
 use std::sync::Arc;
 
 use passerby_protocol::{
     names::{CLAIM_IS_ANONYMOUS, JWKS_PATH, cookie},
-    payload::{AccessClaims, PayloadError, check_depth, merge, without_protected},
+    payload::{AccessClaims, AnonymousClaims, PayloadError, check_depth, merge, without_protected},
     rotation::Rotation,
 };
 use serde_json::{Map, Value, json};
@@ -28,6 +29,7 @@ use self::{
     jwt::TokenKind,
     keys::KeyRing,
     refresh_token::{Hash1, Inherited, RefreshContent},
+    verified::{Claims, Verified, VerifiedTokens},
 };
 use crate::{
     clock::{Clock, Moment, system_time},
@@ -128,6 +130,7 @@ pub(crate) struct EngineSettings {
 pub(crate) struct Engine {
     store: Arc<dyn SessionStore>,
     keys: Arc<KeyRing>,
+    verified: VerifiedTokens,
     settings: EngineSettings,
     clock: Clock,
 }
@@ -249,7 +252,7 @@ impl Engine {
             clock.now_ms(),
         )
         .await?;
-        Ok(Self { store, keys, settings, clock })
+        Ok(Self { store, keys, verified: VerifiedTokens::new(), settings, clock })
     }
 
     /// Where the public keys are, for other services.
@@ -343,17 +346,16 @@ impl Engine {
 
     /// Verifies an access token without asking the store for the session. Pure: changes nothing.
     pub(crate) async fn verify(&self, token: &str) -> Result<AccessCheck, EngineError> {
-        let Some(claims) = self
-            .verified_payload(token, TokenKind::Access)
-            .await?
-            .and_then(AccessClaims::from_payload)
+        let verified = self.verified(token, TokenKind::Access).await?;
+        let Some(Claims::Access(claims)) = verified.as_ref().map(|verified| &verified.claims)
         else {
             return Ok(AccessCheck::TryRefresh { expired: None });
         };
+        let session = UserSession { claims: claims.clone() };
         Ok(if claims.expires_at <= self.clock.now_s() {
-            AccessCheck::TryRefresh { expired: Some(UserSession { claims }) }
+            AccessCheck::TryRefresh { expired: Some(session) }
         } else {
-            AccessCheck::Valid(UserSession { claims })
+            AccessCheck::Valid(session)
         })
     }
 
@@ -737,15 +739,30 @@ impl Engine {
         self.keys.refresh_keys().iter().find_map(|key| key.open(token))
     }
 
-    /// The payload of a token of this kind whose key, signature and issuer are right; expired or
-    /// not.
-    async fn verified_payload(
+    /// A token of this kind whose key, signature and issuer are right; expired or not.
+    async fn verified(
         &self,
         token: &str,
         kind: TokenKind,
-    ) -> Result<Option<Map<String, Value>>, EngineError> {
+    ) -> Result<Option<Arc<Verified>>, EngineError> {
+        let now = self.clock.now_ms();
+        if let Some(verified) = self.verified.get(token).filter(|found| found.kind() == kind) {
+            let key = self.keys.verifying_key(&verified.key.id, now).await?;
+            if key.is_some_and(|key| Arc::ptr_eq(&key, &verified.key)) {
+                return Ok(Some(verified));
+            }
+        }
         let Some(key_id) = jwt::key_id(token, kind) else { return Ok(None) };
-        let key = self.keys.verifying_key(&key_id, self.clock.now_ms()).await?;
-        Ok(key.and_then(|key| jwt::verify(token, &key, Some(&self.settings.issuer))))
+        let Some(key) = self.keys.verifying_key(&key_id, now).await? else { return Ok(None) };
+        let payload = jwt::verify(token, &key, Some(&self.settings.issuer));
+        let claims = payload.and_then(|payload| match kind {
+            TokenKind::Access => AccessClaims::from_payload(payload).map(Claims::Access),
+            TokenKind::Anonymous => AnonymousClaims::from_payload(payload).map(Claims::Anonymous),
+        });
+        Ok(claims.map(|claims| {
+            let verified = Arc::new(Verified { key, claims });
+            self.verified.insert(token, verified.clone());
+            verified
+        }))
     }
 }

@@ -179,20 +179,31 @@ pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a request has a cookie of exactly this name that is not empty, whatever it is worth.
-pub(crate) fn is_there(headers: &HeaderMap, name: &str) -> bool {
-    all(headers, name).next().is_some()
+/// Whether a request has cookies of exactly these names that are not empty, whatever they are worth.
+pub(crate) fn are_there<const N: usize>(headers: &HeaderMap, names: [&str; N]) -> [bool; N] {
+    let mut found = [false; N];
+    for (name, _) in pairs(headers) {
+        if let Some(position) = names.iter().position(|wanted| *wanted == name) {
+            found[position] = true;
+        }
+    }
+    found
 }
 
 fn all<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pairs(headers).filter(move |(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// Names and values of all cookies that are not empty.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
         // Another's cookie need not be text, and must not cost the visitor his session.
         .filter_map(|pair| str::from_utf8(pair).ok()?.split_once('='))
-        .filter(move |(key, value)| key.trim() == name && !value.trim().is_empty())
-        .map(|(_, value)| value.trim())
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .filter(|(_, value)| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -301,7 +312,8 @@ mod tests {
             header::COOKIE,
             HeaderValue::from_str(&format!("a={}", "x".repeat(8193))).unwrap(),
         );
-        assert!(values(&long, "a").is_empty() && is_there(&long, "a") && !is_there(&long, "b"));
+        assert!(values(&long, "a").is_empty());
+        assert_eq!(are_there(&long, ["b", "a"]), [false, true]);
     }
 
     #[test]

@@ -72,22 +72,27 @@ impl RequestFacts {
         };
         let anonymous_cookies = settings.anonymous_values(headers);
         let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
-        let is_there = |name: &&str| !is_api && cookies::is_there(headers, name);
-        let known = [
+        let scripts = [
             front_cookie::FRONT_TOKEN,
             front_cookie::ANONYMOUS_FRONT_TOKEN,
             front_cookie::LAST_UPDATE,
         ];
+        let [user, guest, latest] = scripts;
+        let [access, refresh, legacy] =
+            [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN, cookie::ID_REFRESH_TOKEN];
+        let names = [access, refresh, legacy, user, guest, latest];
+        let [has_access, has_refresh, has_legacy_cookie, written @ ..] =
+            cookies::are_there(headers, names);
+        let written = scripts.into_iter().zip(written).filter(|(_, is_there)| *is_there);
         let anonymous_key = text(headers, names::header::ANONYMOUS_MODE)
             .filter(|key| first_key::is_key(key))
             .map(str::to_owned);
-        let has_cookie = |name: &str| cookies::is_there(headers, name);
         let is_user_token = |token: &str| {
             TokenKind::claimed_by(token) == Some(TokenKind::Access)
                 || refresh_token::looks_like_one(token)
         };
         Self {
-            script_cookies: known.into_iter().filter(is_there).collect(),
+            script_cookies: written.filter(|_| !is_api).map(|(name, _)| name).collect(),
             is_api,
             mint: MintFacts {
                 is_read_by_script: is_api && mint.readers.include_sender_of(headers),
@@ -111,8 +116,8 @@ impl RequestFacts {
             has_former_anonymous_cookie: anonymous_cookies.iter().any(|cookie| cookie.former),
             has_anonymous_bearer: bearer(headers).and_then(TokenKind::claimed_by)
                 == Some(TokenKind::Anonymous),
-            has_legacy_cookie: has_cookie(cookie::ID_REFRESH_TOKEN),
-            has_user_cookie: has_cookie(cookie::ACCESS_TOKEN) || has_cookie(cookie::REFRESH_TOKEN),
+            has_legacy_cookie,
+            has_user_cookie: has_access || has_refresh,
             has_user_bearer: bearer(headers).is_some_and(is_user_token),
             page: None,
             is_foreign_socket: headers.contains_key(header::SEC_WEBSOCKET_KEY)

@@ -1,0 +1,104 @@
+//! Tokens whose signatures were verified. A visitor sends the same token with each request for an
+//! hour, and verifying a signature takes longer than everything else that a request needs.
+//!
+//! Only the signature and the issuer are remembered. The key is looked for each time, so a key that
+//! was deleted ends its tokens as before; expiry and the database's word are the caller's business.
+
+use std::{fmt, sync::Arc};
+
+use passerby_protocol::payload::{AccessClaims, AnonymousClaims};
+use quick_cache::{Weighter, sync::Cache};
+
+use super::{jwt::TokenKind, keys::SigningKey};
+
+/// Bytes that all of them may take, more or less: the tokens of several thousand visitors.
+const CAPACITY: u64 = 16 * 1024 * 1024;
+/// Tokens are of about this size, in bytes.
+const USUAL_TOKEN: usize = 1024;
+
+/// The claims of a token.
+pub(super) enum Claims {
+    Access(AccessClaims),
+    Anonymous(AnonymousClaims),
+}
+
+/// A token that was verified.
+pub(super) struct Verified {
+    pub(super) key: Arc<SigningKey>,
+    pub(super) claims: Claims,
+}
+
+impl Verified {
+    pub(super) fn kind(&self) -> TokenKind {
+        match self.claims {
+            Claims::Access(_) => TokenKind::Access,
+            Claims::Anonymous(_) => TokenKind::Anonymous,
+        }
+    }
+}
+
+/// By the whole token. Its hash is keyed by a secret of the process, so nobody learns from the time
+/// that a look takes how much of a token they have guessed.
+pub(super) struct VerifiedTokens(Cache<String, Arc<Verified>, Size>);
+
+impl VerifiedTokens {
+    pub(super) fn new() -> Self {
+        let usual = USUAL_TOKEN as u64 * Size::TIMES;
+        Self(Cache::with_weighter((CAPACITY / usual) as usize, CAPACITY, Size))
+    }
+
+    pub(super) fn get(&self, token: &str) -> Option<Arc<Verified>> {
+        self.0.get(token)
+    }
+
+    pub(super) fn insert(&self, token: &str, verified: Arc<Verified>) {
+        self.0.insert(token.to_owned(), verified);
+    }
+}
+
+impl fmt::Debug for VerifiedTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedTokens").field("count", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+/// Bytes that an entry takes.
+#[derive(Clone)]
+struct Size;
+
+impl Size {
+    /// The token, and its claims in pieces.
+    const TIMES: u64 = 4;
+}
+
+impl Weighter<String, Arc<Verified>> for Size {
+    fn weight(&self, token: &String, _: &Arc<Verified>) -> u64 {
+        token.len() as u64 * Self::TIMES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_no_more_memory_than_it_may() {
+        let key = Arc::new(SigningKey::for_tests());
+        let tokens = VerifiedTokens::new();
+        for number in 0..20_000 {
+            let claims = Claims::Anonymous(AnonymousClaims {
+                anonymous_id: String::new(),
+                issued_at: 0,
+                expires_at: 0,
+                issuer: String::new(),
+                has_subject: false,
+                custom: serde_json::Map::new(),
+            });
+            let token = format!("{number:01024}");
+            tokens.insert(&token, Arc::new(Verified { key: key.clone(), claims }));
+            assert!(tokens.0.weight() <= CAPACITY);
+        }
+        assert!(tokens.0.len() > 1_000);
+        assert!(tokens.get("another").is_none());
+    }
+}
