@@ -607,6 +607,10 @@ impl World {
                 self.say(|| {
                     format!("  the browser gets the answer to tab {tab}'s {route:?} (task {task})")
                 });
+                // A frozen tab gives nothing up, and its answer replaces a token that another tab
+                // got since. A stock server knows no grace after so long, and cannot tell.
+                let is_overdue = route == Route::Refresh && flight.due <= self.now;
+                self.has_crossed |= is_overdue && !self.setting.is_ours;
                 self.browser.jar.take_cookies(&reply);
                 self.note_id(&reply);
                 flight.stage = Stage::Unread(reply);

@@ -271,8 +271,9 @@ pub struct Machine<V: Values> {
     taken: usize,
 }
 
-/// Milliseconds after which another tab's session is a later one, and did not cross this tab's.
-const CROSSING_TIME: f64 = 5_000.0;
+/// Milliseconds from this tab's writing to another's, after which the other one has seen it.
+/// Browsers show tabs each other's cookies after a few.
+const CROSSING_TIME: f64 = 250.0;
 
 impl<V: Values> Machine<V> {
     /// A machine that knows nothing yet.
@@ -416,9 +417,11 @@ impl<V: Values> Machine<V> {
     fn doubt_crossed(&mut self, view: &View<V>) {
         let state = self.state(view);
         let user = state.user().map(|token| &token.id);
-        let is_other = user.is_some() && self.written.is_some() && self.written.as_ref() != user;
-        if is_other && view.now - self.written_at < CROSSING_TIME {
-            self.written = None;
+        let is_other = user.is_some() && self.written.as_ref() != user;
+        if is_other
+            && view.stored.changed.is_some_and(|mark| mark.0 - self.written_at < CROSSING_TIME)
+        {
+            self.written_at = 0.0;
             self.contested = true;
         }
     }

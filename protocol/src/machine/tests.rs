@@ -106,7 +106,7 @@ fn a_login_of_another_tab_in_the_same_moment_is_asked_about_and_a_later_one_is_n
     assert!(matches!(actions(&mut machine)[..], [Action::Prepare { call: Call::Refresh, .. }]));
 
     let mut machine = signed_in(1e12);
-    machine.changed(&view(1e12 + 60_000.0, Some(3), None));
+    machine.changed(&view(1e12 + 1_000.0, Some(3), None));
     assert!(!machine.has_doubts());
     assert_eq!(actions(&mut machine), []);
 }
