@@ -38,7 +38,9 @@ async function weigh(contents) {
     metafile: true,
     absWorkingDir: ROOT,
   });
-  const first = Object.keys(metafile.outputs).find((path) => metafile.outputs[path].entryPoint);
+  // What is loaded when it is first used is an entry point of its own there.
+  const isApp = (path) => metafile.outputs[path].entryPoint?.endsWith("app.js");
+  const first = Object.keys(metafile.outputs).find(isApp);
   const wanted = new Set([first]);
   for (const path of wanted) {
     const { imports } = metafile.outputs[path];

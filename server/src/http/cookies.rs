@@ -179,7 +179,8 @@ pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a request has cookies of exactly these names that are not empty, whatever they are worth.
+/// Whether a request has cookies of exactly these names that are not empty, whatever they are
+/// worth.
 pub(crate) fn are_there<const N: usize>(headers: &HeaderMap, names: [&str; N]) -> [bool; N] {
     let mut found = [false; N];
     for (name, _) in pairs(headers) {
