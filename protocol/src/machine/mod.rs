@@ -241,10 +241,6 @@ pub struct Machine<V: Values> {
     contested: bool,
     /// When asking about that failed, in epoch milliseconds.
     doubt_failed_at: f64,
-    /// The user session that this tab wrote last.
-    written: Option<V::Text>,
-    /// When that was, in epoch milliseconds.
-    written_at: f64,
     /// The token because of which the server was asked: its id and `iat`.
     doubted: Option<(V::Text, f64)>,
     /// The server said that there is no session, and that is not to be written down: the app has no
@@ -271,10 +267,6 @@ pub struct Machine<V: Values> {
     taken: usize,
 }
 
-/// Milliseconds from this tab's writing to another's, after which the other one has seen it.
-/// Browsers show tabs each other's cookies after a few.
-const CROSSING_TIME: f64 = 250.0;
-
 impl<V: Values> Machine<V> {
     /// A machine that knows nothing yet.
     #[must_use]
@@ -286,8 +278,6 @@ impl<V: Values> Machine<V> {
             probe_failed_at: 0.0,
             contested: false,
             doubt_failed_at: 0.0,
-            written: None,
-            written_at: 0.0,
             doubted: None,
             none_unwritten: false,
             ended: None,
@@ -303,16 +293,20 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// Takes another configuration over, as at a second `init`. Tasks under way go on by it, and
-    /// tasks that begin later do not wait for them. Doubts about the browser's cookies, ended
-    /// sessions and forgotten ids stay known, and nothing of the server does.
+    /// Takes another configuration over, and knows nothing any more. Tasks under way go on by it,
+    /// and tasks that begin later do not wait for them.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode) {
         self.config = config;
         self.mode = mode;
         self.no_anonymous_support = false;
         self.none_unwritten = false;
+        self.contested = false;
         self.probe_failed_at = 0.0;
         self.doubt_failed_at = 0.0;
+        self.doubted = None;
+        self.undeleted = None;
+        self.ended = None;
+        self.forgotten.clear();
         self.flight = None;
         self.creation = None;
     }
@@ -404,26 +398,8 @@ impl<V: Values> Machine<V> {
 
     /// Something was written by another tab, or may have been.
     pub fn changed(&mut self, view: &View<V>) {
-        self.doubt_crossed(view);
         self.give_up_refresh(view);
-        self.settle_contest(view);
         self.forget_again(view);
-    }
-
-    /// Asks whose cookies the browser holds where another tab has just replaced the user session
-    /// that this one has just written. If both were answered in one moment, the browser may have
-    /// taken the cookies in another order than the tabs wrote, and neither saw what the other
-    /// wrote.
-    fn doubt_crossed(&mut self, view: &View<V>) {
-        let state = self.state(view);
-        let user = state.user().map(|token| &token.id);
-        let is_other = user.is_some() && self.written.as_ref() != user;
-        if is_other
-            && view.stored.changed.is_some_and(|mark| mark.0 - self.written_at < CROSSING_TIME)
-        {
-            self.written_at = 0.0;
-            self.contested = true;
-        }
     }
 
     /// The call is ready: the app's hook had it, and failed if not `ok`. Or a body was read.
@@ -699,10 +675,8 @@ impl<V: Values> Machine<V> {
             change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
         let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
         let tells_time = match &announced.user {
-            Announced::Token(token) if change.user == Write::Store => {
-                self.written = Some(token.id.clone());
-                self.written_at = view.now;
-                tells_time(&view.latest, token)
+            Announced::Token(token) => {
+                change.user == Write::Store && tells_time(&view.latest, token)
             }
             _ => false,
         };
@@ -757,6 +731,8 @@ impl<V: Values> Machine<V> {
     /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
         self.fire_all(task.id, task.change);
-        self.changed(view);
+        self.give_up_refresh(view);
+        self.settle_contest(view);
+        self.forget_again(view);
     }
 }
