@@ -38,7 +38,7 @@ async function weigh(contents) {
     metafile: true,
     absWorkingDir: ROOT,
   });
-  // What is loaded when it is first used is an entry point of its own there.
+  // esbuild also calls a file an entry point that is loaded when it is first used.
   const isApp = (path) => metafile.outputs[path].entryPoint?.endsWith("app.js");
   const first = Object.keys(metafile.outputs).find(isApp);
   const wanted = new Set([first]);

@@ -113,7 +113,7 @@ impl MintLimit {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MintRequest {
-    /// Whose request it is, if that is known; see
+    /// The address of the client who sent the request, if it is known; see
     /// [`client_address`](crate::SessionsBuilder::client_address).
     pub client: Option<IpAddr>,
     /// Method of the request.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::principal::AnonymousSession;
 
-/// Whose anonymous session is made.
+/// The visitor for whom an anonymous session is made.
 #[derive(Clone)]
 pub(crate) enum Whose {
     /// Of the visitor with this anonymousId.

@@ -227,7 +227,7 @@ pub(crate) struct Bearer {
 pub struct SessionInformation {
     /// The session's name in the store.
     pub handle: String,
-    /// Whose session it is.
+    /// The user whose session it is.
     pub user_id: String,
     /// The id that the visitor had before login and gets back afterwards.
     pub anonymous_id: String,

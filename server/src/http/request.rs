@@ -146,8 +146,8 @@ impl RequestFacts {
     }
 }
 
-/// Whose scripts can read what this server answers: those of its own origin, and of the websites
-/// that it serves.
+/// The websites whose scripts can read the answers of this server: its own origin, and those that
+/// it serves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readers {
     /// Origins as browsers write them.
