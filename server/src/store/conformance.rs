@@ -21,7 +21,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    AppStores, FormerToken, KeyKind, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+    AppSettings, AppStores, FormerToken, KeyKind, KeyRecord, SessionRecord, SessionStore,
+    StoreError, Write,
 };
 
 fn object(value: Value) -> Map<String, Value> {
@@ -56,6 +57,7 @@ pub async fn check(store: impl SessionStore) {
     updates_as_decided(&*store).await;
     lists_and_removes(&*store).await;
     sweeps_in_batches(&*store).await;
+    remembers_forgotten_ids(&*store).await;
     serialises_updates(store.clone()).await;
     adds_keys_once(store.clone()).await;
     // More than once, because something is there by then.
@@ -92,6 +94,23 @@ pub async fn check_apps(database: impl AppStores) {
     );
     assert_eq!(database.for_app("shop").keys().await.unwrap(), [key("s-1", KeyKind::Static, 3)]);
     assert!(shop.remove("one").await.unwrap());
+    shop.remember_forgotten("hash", u64::MAX).await.unwrap();
+    assert!(!forum.is_forgotten("hash").await.unwrap());
+    keeps_settings(&database).await;
+}
+
+async fn keeps_settings(database: &impl AppStores) {
+    assert_eq!(database.settings("shop").await.unwrap(), None, "keys are no settings");
+    let mut settings = AppSettings::default();
+    for validity in [None, Some(1), Some(u64::MAX)] {
+        settings.access_token_validity_ms = validity;
+        database.set_settings("shop", &settings).await.unwrap();
+        assert_eq!(database.settings("shop").await.unwrap(), Some(settings));
+        assert_eq!(database.settings("forum").await.unwrap(), None);
+    }
+    database.set_settings("no-keys", &settings).await.unwrap();
+    assert_eq!(database.settings("no-keys").await.unwrap(), Some(settings));
+    assert!(database.for_app("no-keys").keys().await.unwrap().is_empty());
 }
 
 async fn creates_and_never_overwrites(store: &impl SessionStore) {
@@ -189,6 +208,20 @@ async fn sweeps_in_batches(store: &impl SessionStore) {
     assert_eq!(store.remove_expired(3, 10).await.unwrap(), 0);
     assert_eq!(store.handles_of_user("alice", 0).await.unwrap(), ["s4"]);
     store.remove("s4").await.unwrap();
+}
+
+async fn remembers_forgotten_ids(store: &impl SessionStore) {
+    assert!(!store.is_forgotten("one").await.unwrap());
+    store.remember_forgotten("one", 20).await.unwrap();
+    store.remember_forgotten("one", 10).await.unwrap();
+    store.remember_forgotten("two", 10).await.unwrap();
+    assert_eq!(store.remove_expired(10, 10).await.unwrap(), 0, "they are no sessions");
+    assert!(store.is_forgotten("one").await.unwrap());
+    assert!(!store.is_forgotten("two").await.unwrap());
+    store.remember_forgotten("for-ever", u64::MAX).await.unwrap();
+    store.remove_expired(20, 10).await.unwrap();
+    assert!(!store.is_forgotten("one").await.unwrap());
+    assert!(store.is_forgotten("for-ever").await.unwrap());
 }
 
 async fn serialises_updates(store: Arc<impl SessionStore>) {

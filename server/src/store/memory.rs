@@ -9,7 +9,8 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+    AppSettings, AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore,
+    StoreError, Write,
 };
 
 /// Sessions and keys in this process's memory, for tests and first steps. They end with the
@@ -39,6 +40,9 @@ pub struct MemoryStore {
 struct App {
     sessions: HashMap<String, SessionRecord>,
     keys: Vec<KeyRecord>,
+    settings: Option<AppSettings>,
+    /// Until when each hash counts.
+    forgotten: HashMap<String, u64>,
 }
 
 impl MemoryStore {
@@ -139,6 +143,9 @@ impl SessionStore for MemoryStore {
 
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError> {
         let mut apps = self.apps();
+        for app in apps.values_mut() {
+            app.forgotten.retain(|_, until| *until > now);
+        }
         let expired = apps
             .values_mut()
             .flat_map(|app| app.sessions.extract_if(|_, session| session.expires_at <= now));
@@ -147,6 +154,18 @@ impl SessionStore for MemoryStore {
 
     async fn check_writable(&self, _now: u64) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn remember_forgotten(&self, id_hash: &str, until: u64) -> Result<(), StoreError> {
+        self.with(|app| {
+            let known = app.forgotten.entry(id_hash.to_owned()).or_default();
+            *known = until.max(*known);
+        });
+        Ok(())
+    }
+
+    async fn is_forgotten(&self, id_hash: &str) -> Result<bool, StoreError> {
+        Ok(self.with(|app| app.forgotten.contains_key(id_hash)))
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
@@ -174,8 +193,18 @@ impl SessionStore for MemoryStore {
     }
 }
 
+#[async_trait]
 impl AppStores for MemoryStore {
     fn for_app(&self, app_id: &str) -> Arc<dyn SessionStore> {
         Arc::new(Self { app_id: app_id.into(), ..self.clone() })
+    }
+
+    async fn settings(&self, app_id: &str) -> Result<Option<AppSettings>, StoreError> {
+        Ok(self.apps().get(app_id).and_then(|app| app.settings))
+    }
+
+    async fn set_settings(&self, app_id: &str, settings: &AppSettings) -> Result<(), StoreError> {
+        self.apps().entry(app_id.into()).or_default().settings = Some(*settings);
+        Ok(())
     }
 }

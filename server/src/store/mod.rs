@@ -352,9 +352,49 @@ pub type Decide<'a> = &'a mut (dyn for<'record> FnMut(&'record mut SessionRecord
 /// # Ok(())
 /// # }
 /// ```
+#[async_trait]
 pub trait AppStores: fmt::Debug + Send + Sync + 'static {
     /// The store of one app. [`DEFAULT_APP`] is the one that a store is when it is opened.
     fn for_app(&self, app_id: &str) -> Arc<dyn SessionStore>;
+
+    /// The settings of one app, `None` when it has none of its own.
+    async fn settings(&self, app_id: &str) -> Result<Option<AppSettings>, StoreError>;
+
+    /// Keeps settings of one app, in place of those that it had.
+    async fn set_settings(&self, app_id: &str, settings: &AppSettings) -> Result<(), StoreError>;
+}
+
+/// What differs for one app from the settings of its session core. `None` is the core's own.
+///
+/// ```
+/// use passerby_server::{
+///     MemoryStore,
+///     store::{AppSettings, AppStores as _},
+/// };
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let database = MemoryStore::new();
+/// assert_eq!(database.settings("shop").await?, None);
+/// let mut settings = AppSettings::default();
+/// settings.access_token_validity_ms = Some(60_000);
+/// database.set_settings("shop", &settings).await?;
+/// assert_eq!(database.settings("shop").await?, Some(settings));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AppSettings {
+    /// How long an access token is valid, in milliseconds.
+    #[serde(default)]
+    pub access_token_validity_ms: Option<u64>,
+    /// How long a session lives without being used, in milliseconds.
+    #[serde(default)]
+    pub refresh_token_validity_ms: Option<u64>,
+    /// How long a dynamic key signs, in milliseconds.
+    #[serde(default)]
+    pub key_rotation_ms: Option<u64>,
 }
 
 /// Where sessions and keys are kept. Every method is one transaction; all of them are safe to call
@@ -426,7 +466,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     async fn handles_of_user(&self, user_id: &str, now: u64) -> Result<Vec<String>, StoreError>;
 
     /// Removes at most `limit` sessions that expired at or before `now` (epoch milliseconds), and
-    /// says how many. Does nothing while another process is at it.
+    /// says how many; and hashes of forgotten ids whose time has passed. Does nothing while another
+    /// process is at it.
     async fn remove_expired(&self, now: u64, limit: u32) -> Result<u64, StoreError>;
 
     /// Writes something, so that whoever asks learns whether sessions can be kept. `now` in epoch
@@ -435,6 +476,13 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When nothing can be written, or what is written would be lost.
     async fn check_writable(&self, now: u64) -> Result<(), StoreError>;
+
+    /// Remembers the hash of an anonymousId that is not to be used again, until this time (epoch
+    /// milliseconds), or the later of two.
+    async fn remember_forgotten(&self, id_hash: &str, until: u64) -> Result<(), StoreError>;
+
+    /// Whether it is remembered. A time that has passed may count or not.
+    async fn is_forgotten(&self, id_hash: &str) -> Result<bool, StoreError>;
 
     /// All keys, oldest first.
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;

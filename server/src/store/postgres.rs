@@ -11,10 +11,11 @@ use sqlx::{
 };
 
 use super::{
-    AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError, Write,
+    AppSettings, AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore,
+    StoreError, Write,
     sql::{
         OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text,
-        object_text, session_from, time_to,
+        object_text, session_from, settings_from, settings_text, time_to,
     },
 };
 
@@ -184,6 +185,11 @@ async fn remove_expired(
     .execute(&mut *transaction)
     .await
     .or_store_error()?;
+    sqlx::query("DELETE FROM passerby.forgotten_ids WHERE expires_at <= $1")
+        .bind(time_to(now))
+        .execute(&mut *transaction)
+        .await
+        .or_store_error()?;
     transaction.commit().await.or_store_error()?;
     Ok(removed.rows_affected())
 }
@@ -375,6 +381,32 @@ impl SessionStore for PostgresStore {
         Ok(())
     }
 
+    async fn remember_forgotten(&self, id_hash: &str, until: u64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO passerby.forgotten_ids AS known (id_hash, app_id, expires_at) \
+             VALUES ($1, $2, $3) ON CONFLICT (id_hash, app_id) \
+             DO UPDATE SET expires_at = greatest(known.expires_at, EXCLUDED.expires_at)",
+        )
+        .bind(id_hash)
+        .bind(&*self.app_id)
+        .bind(time_to(until))
+        .execute(&self.pool)
+        .await
+        .or_store_error()?;
+        Ok(())
+    }
+
+    async fn is_forgotten(&self, id_hash: &str) -> Result<bool, StoreError> {
+        let found =
+            sqlx::query("SELECT 1 FROM passerby.forgotten_ids WHERE id_hash = $1 AND app_id = $2")
+                .bind(id_hash)
+                .bind(&*self.app_id)
+                .fetch_optional(&self.pool)
+                .await
+                .or_store_error()?;
+        Ok(found.is_some())
+    }
+
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, kind, created_at, secret FROM passerby.keys WHERE app_id = $1 \
@@ -400,9 +432,31 @@ impl SessionStore for PostgresStore {
     }
 }
 
+#[async_trait]
 impl AppStores for PostgresStore {
     fn for_app(&self, app_id: &str) -> Arc<dyn SessionStore> {
         Arc::new(Self { app_id: app_id.into(), ..self.clone() })
+    }
+
+    async fn settings(&self, app_id: &str) -> Result<Option<AppSettings>, StoreError> {
+        let row = sqlx::query("SELECT settings FROM passerby.apps WHERE id = $1")
+            .bind(app_id)
+            .fetch_optional(&self.pool)
+            .await
+            .or_store_error()?;
+        row.as_ref().map(settings_from).transpose()
+    }
+
+    async fn set_settings(&self, app_id: &str, settings: &AppSettings) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO passerby.apps (id, settings) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET settings = EXCLUDED.settings",
+        )
+        .bind(app_id)
+        .bind(settings_text(settings)?)
+        .execute(&self.pool)
+        .await
+        .or_store_error()?;
+        Ok(())
     }
 }
 

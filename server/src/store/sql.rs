@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sqlx::{ColumnIndex, Connection, Decode, Row, Type, migrate::MigrateError};
 
-use super::{FormerToken, KeyKind, KeyRecord, SessionRecord, StoreError};
+use super::{AppSettings, FormerToken, KeyKind, KeyRecord, SessionRecord, StoreError};
 
 /// The client library's errors as ours, whose type says nothing of the library.
 pub(super) trait OrStoreError<T> {
@@ -140,6 +140,21 @@ pub(super) fn formers_text(formers: &[FormerToken]) -> Result<String, StoreError
 pub(super) fn object_text(object: &Map<String, Value>) -> Result<String, StoreError> {
     serde_json::to_string(object)
         .map_err(|error| StoreError::damaged_by("an object cannot be written as JSON", error))
+}
+
+/// The settings of an app in rows that have nothing else.
+pub(super) fn settings_from<'r, R>(row: &'r R) -> Result<AppSettings, StoreError>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+{
+    json_from(row.try_get("settings").or_store_error()?)
+}
+
+pub(super) fn settings_text(settings: &AppSettings) -> Result<String, StoreError> {
+    serde_json::to_string(settings)
+        .map_err(|error| StoreError::damaged_by("settings cannot be written as JSON", error))
 }
 
 fn time_from(value: i64) -> Result<u64, StoreError> {

@@ -15,11 +15,11 @@ use sqlx::{
 use tokio::time::sleep;
 
 use super::{
-    AppStores, BoxError, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore, StoreError,
-    Write,
+    AppSettings, AppStores, BoxError, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore,
+    StoreError, Write,
     sql::{
         OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text,
-        object_text, session_from, time_to,
+        object_text, session_from, settings_from, settings_text, time_to,
     },
 };
 
@@ -274,6 +274,11 @@ impl SessionStore for SqliteStore {
         .execute(&self.writer)
         .await
         .or_store_error()?;
+        sqlx::query("DELETE FROM forgotten_ids WHERE expires_at <= ?")
+            .bind(time_to(now))
+            .execute(&self.writer)
+            .await
+            .or_store_error()?;
         Ok(removed.rows_affected())
     }
 
@@ -290,6 +295,30 @@ impl SessionStore for SqliteStore {
         .await
         .or_store_error()?;
         Ok(())
+    }
+
+    async fn remember_forgotten(&self, id_hash: &str, until: u64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO forgotten_ids (id_hash, app_id, expires_at) VALUES (?, ?, ?) ON CONFLICT \
+             (id_hash, app_id) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)",
+        )
+        .bind(id_hash)
+        .bind(&*self.app_id)
+        .bind(time_to(until))
+        .execute(&self.writer)
+        .await
+        .or_store_error()?;
+        Ok(())
+    }
+
+    async fn is_forgotten(&self, id_hash: &str) -> Result<bool, StoreError> {
+        let found = sqlx::query("SELECT 1 FROM forgotten_ids WHERE id_hash = ? AND app_id = ?")
+            .bind(id_hash)
+            .bind(&*self.app_id)
+            .fetch_optional(&self.readers)
+            .await
+            .or_store_error()?;
+        Ok(found.is_some())
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
@@ -329,9 +358,31 @@ impl SessionStore for SqliteStore {
     }
 }
 
+#[async_trait]
 impl AppStores for SqliteStore {
     fn for_app(&self, app_id: &str) -> Arc<dyn SessionStore> {
         Arc::new(Self { app_id: app_id.into(), ..self.clone() })
+    }
+
+    async fn settings(&self, app_id: &str) -> Result<Option<AppSettings>, StoreError> {
+        let row = sqlx::query("SELECT settings FROM apps WHERE id = ?")
+            .bind(app_id)
+            .fetch_optional(&self.readers)
+            .await
+            .or_store_error()?;
+        row.as_ref().map(settings_from).transpose()
+    }
+
+    async fn set_settings(&self, app_id: &str, settings: &AppSettings) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO apps (id, settings) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET settings = excluded.settings",
+        )
+        .bind(app_id)
+        .bind(settings_text(settings)?)
+        .execute(&self.writer)
+        .await
+        .or_store_error()?;
+        Ok(())
     }
 }
 

@@ -349,6 +349,14 @@ struct Slow {
 
 #[async_trait::async_trait]
 impl SessionStore for Slow {
+    async fn remember_forgotten(&self, id_hash: &str, until: u64) -> Result<(), StoreError> {
+        self.store.remember_forgotten(id_hash, until).await
+    }
+
+    async fn is_forgotten(&self, id_hash: &str) -> Result<bool, StoreError> {
+        self.store.is_forgotten(id_hash).await
+    }
+
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         if self.is_slow.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_secs(2)).await;

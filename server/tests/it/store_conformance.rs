@@ -49,6 +49,7 @@ enum Fault {
     RemovesOneOfSeveral,
     ListsExpiredSessions,
     SweepsWithoutLimit,
+    ForgetsWhatIsForgotten,
     AddsEveryKey,
     CannotWrite,
 }
@@ -134,6 +135,17 @@ impl SessionStore for Broken {
         self.store.check_writable(now).await
     }
 
+    async fn remember_forgotten(&self, id_hash: &str, until: u64) -> Result<(), StoreError> {
+        if matches!(self.fault, Fault::ForgetsWhatIsForgotten) {
+            return Ok(());
+        }
+        self.store.remember_forgotten(id_hash, until).await
+    }
+
+    async fn is_forgotten(&self, id_hash: &str) -> Result<bool, StoreError> {
+        self.store.is_forgotten(id_hash).await
+    }
+
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         self.store.keys().await
     }
@@ -160,6 +172,7 @@ async fn a_store_that_does_something_else_does_not_pass() {
         Fault::RemovesOneOfSeveral,
         Fault::ListsExpiredSessions,
         Fault::SweepsWithoutLimit,
+        Fault::ForgetsWhatIsForgotten,
         Fault::AddsEveryKey,
         Fault::CannotWrite,
     ] {

@@ -1,0 +1,8 @@
+-- Hashes of the anonymousIds that somebody asked to forget, while a token may still name them.
+CREATE TABLE passerby.forgotten_ids (
+    id_hash    TEXT NOT NULL,
+    app_id     TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (id_hash, app_id)
+);
+CREATE INDEX forgotten_ids_by_expiry ON passerby.forgotten_ids (expires_at);

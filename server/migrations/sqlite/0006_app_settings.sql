@@ -1,0 +1,5 @@
+-- Settings that a back end gave an app of its own.
+CREATE TABLE apps (
+    id       TEXT PRIMARY KEY,
+    settings TEXT NOT NULL
+) STRICT;
