@@ -22,7 +22,7 @@ use crate::{
         rotate, update_live, write_of,
     },
     metrics,
-    store::{SessionRecord, SessionStore, Write},
+    store::{AppSettings, SessionRecord, SessionStore, Write},
 };
 
 /// Lifetimes, in milliseconds.
@@ -32,6 +32,18 @@ pub(super) struct Times {
     pub(super) refresh_ms: u64,
     pub(super) grace_ms: u64,
     pub(super) rotation_ms: u64,
+}
+
+impl Times {
+    /// Those of an app that has settings of its own.
+    pub(super) fn with(self, settings: AppSettings) -> Self {
+        Self {
+            access_ms: settings.access_token_validity_ms.unwrap_or(self.access_ms),
+            refresh_ms: settings.refresh_token_validity_ms.unwrap_or(self.refresh_ms),
+            rotation_ms: settings.key_rotation_ms.unwrap_or(self.rotation_ms),
+            ..self
+        }
+    }
 }
 
 /// The sessions of one app. Cheap to clone.
@@ -94,6 +106,11 @@ impl CoreEngine {
             KeyRing::open(store.clone(), times.rotation_ms, KeyAlgorithm::Rs256, clock.now_ms())
                 .await?;
         Ok(Self { store, keys, times, clock })
+    }
+
+    #[cfg(test)]
+    pub(super) fn times(&self) -> Times {
+        self.times
     }
 
     pub(super) async fn ready(&self) -> Result<(), EngineError> {

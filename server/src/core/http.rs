@@ -8,7 +8,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use passerby_protocol::{
-    payload::PayloadError,
+    payload::{PayloadError, TENANT},
     stock::{StockClaims, StockVersion},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -16,12 +16,14 @@ use serde_json::{Map, Value, json};
 
 use super::{
     INTERFACE_VERSIONS, SessionCore,
+    apps::Configured,
     engine::{CoreEngine, Issued, NewSession, Refreshed, Token, Verified},
-    path::{Place, place},
+    path::{Place, new_app_id, place},
 };
 use crate::{
     engine::{EngineError, JwtKey},
     http::PUBLIC_CACHING,
+    store::DEFAULT_APP,
 };
 
 const API_KEY: &str = "api-key";
@@ -36,6 +38,7 @@ POST /recipe/session/verify, /recipe/session/refresh, /recipe/session/regenerate
 /recipe/session/remove
 GET  /recipe/session/user?userId=
 PUT  /recipe/session/data, /recipe/jwt/data
+PUT  /recipe/multitenancy/app/v2, for an app with token lifetimes of its own
 GET  /user/id, which knows nobody
 GET  /recipe/user/roles?userId=, /recipe/roles, because nobody has any
 GET  /recipe/user/email/verify?userId=&email=, because none is verified
@@ -54,6 +57,7 @@ enum Refusal {
     ContentType,
     ApiKey,
     Website,
+    OfAnotherApp,
     Unknown,
     Engine(EngineError),
 }
@@ -84,6 +88,10 @@ impl IntoResponse for Refusal {
                 .into_response(),
             Self::ApiKey => (StatusCode::UNAUTHORIZED, "Invalid API key").into_response(),
             Self::Website => (StatusCode::FORBIDDEN, FOR_BACK_ENDS_ONLY).into_response(),
+            Self::OfAnotherApp => {
+                (StatusCode::FORBIDDEN, "Send this without an app and a tenant in the path")
+                    .into_response()
+            }
             Self::Unknown => (StatusCode::NOT_FOUND, SUPPORTED).into_response(),
             Self::Engine(error) => {
                 tracing::error!(%error, "a request of a back end failed");
@@ -173,6 +181,7 @@ fn operation(method: &Method, path: &str) -> &'static str {
         (&Method::POST, "/recipe/session/remove") => "remove",
         (&Method::GET, "/recipe/session/user") => "handles_of_user",
         (&Method::PUT, "/recipe/session/data") => "replace_data",
+        (&Method::PUT, "/recipe/multitenancy/app/v2") => "configure_app",
         (&Method::GET, "/recipe/user/roles" | "/recipe/roles") => "roles",
         (&Method::GET, "/recipe/user/email/verify") => "is_verified",
         _ => "unknown",
@@ -247,6 +256,7 @@ async fn dispatch(
         "remove" => call.remove().await,
         "handles_of_user" => call.handles_of_user().await,
         "replace_data" => call.replace_data().await,
+        "configure_app" => call.configure_app().await,
         // Those of new sessions are asked for at every sign-in.
         "roles" => Ok(Json(json!({ "status": "OK", "roles": [] })).into_response()),
         "is_verified" => Ok(Json(json!({ "status": "OK", "isVerified": false })).into_response()),
@@ -362,6 +372,14 @@ struct JwtInput {
     use_static_signing_key: Option<bool>,
     algorithm: String,
     jwks_domain: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AppInput {
+    app_id: String,
+    #[serde(default)]
+    core_config: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -529,6 +547,36 @@ impl Call<'_> {
         let changed =
             self.engine().await?.change(&input.session_handle, Some(input.payload), None).await?;
         Ok(if changed.is_some() { status("OK") } else { no_session() })
+    }
+
+    async fn configure_app(&self) -> Answer {
+        let input: AppInput = self.input()?;
+        // Like the SuperTokens core: an app cannot make others.
+        if self.app_id != DEFAULT_APP || self.tenant_id != TENANT {
+            return Err(Refusal::OfAnotherApp);
+        }
+        let app_id = new_app_id(&input.app_id).ok_or_else(|| {
+            Refusal::BadRequest(
+                "appId must have 1 to 64 of the characters a-z, 0-9 and -, and not begin with \
+                 appid-"
+                    .into(),
+            )
+        })?;
+        if app_id == DEFAULT_APP {
+            return Err(Refusal::BadRequest(
+                "the settings of the app `public` are those of the core".into(),
+            ));
+        }
+        let change = input.core_config.unwrap_or_default();
+        match self.core.apps().configure(app_id, &change).await? {
+            Configured::Refused(why) => {
+                Err(Refusal::BadRequest(format!("Invalid core config: {why}")))
+            }
+            configured => {
+                let created = matches!(configured, Configured::Created);
+                Ok(Json(json!({ "status": "OK", "createdNew": created })).into_response())
+            }
+        }
     }
 
     async fn create_jwt(&self) -> Answer {

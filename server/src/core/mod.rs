@@ -24,6 +24,7 @@
 //! and tenants come into being with their first request; apps share nothing, and tenants of an app
 //! share its keys.
 
+mod app_settings;
 mod apps;
 mod engine;
 mod http;

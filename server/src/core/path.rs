@@ -44,6 +44,11 @@ fn first_segment(path: &str) -> Option<(&str, &str)> {
     Some(path.split_at(end))
 }
 
+/// The app that a back end names in a request to make one.
+pub(super) fn new_app_id(text: &str) -> Option<&str> {
+    Some(text).filter(|id| is_id(id) && !id.starts_with(APP_PREFIX))
+}
+
 fn is_id(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len())
         && text

@@ -74,9 +74,13 @@ impl Core {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    async fn send(&self, method: Method, path: &str, body: Value) -> Value {
+    async fn try_send(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
         let request = Request::builder().method(method).uri(path).header("cdi-version", "5.4");
-        let (status, body) = self.call(request.body(Body::from(body.to_string())).unwrap()).await;
+        self.call(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Value) -> Value {
+        let (status, body) = self.try_send(method, path, body).await;
         assert_eq!(status, 200, "{path}: {body}");
         body
     }
@@ -289,6 +293,98 @@ async fn the_apps_of_one_database_outlive_the_process() {
     assert_eq!(again.verify("/appid-x", &session, true).await["status"], "OK");
     assert_eq!(again.refresh("/appid-x", &session).await["status"], "OK");
     assert_eq!(again.refresh("", &session).await["status"], "UNAUTHORISED");
+}
+
+const APP: &str = "/recipe/multitenancy/app/v2";
+
+/// Asks for an app, as the test suites of the SDKs do, and gives status and answer.
+async fn configure(core: &Core, app_id: &str, config: Value) -> (StatusCode, Value) {
+    core.try_send(Method::PUT, APP, json!({ "appId": app_id, "coreConfig": config })).await
+}
+
+async fn an_app_has_lifetimes_of_its_own(core: &Core) {
+    let lifetime = |session: &Value, token: &str| {
+        let token = &session[token];
+        token["expiry"].as_u64().unwrap() - token["createdTime"].as_u64().unwrap()
+    };
+    let config = json!({ "access_token_validity": 2, "refresh_token_validity": 1 });
+    let made = configure(core, "short", config).await;
+    assert_eq!(made, (StatusCode::OK, json!({ "status": "OK", "createdNew": true })));
+    let session = core.create("/appid-short", "alice").await;
+    assert_eq!(lifetime(&session, "accessToken"), 2_000);
+    assert_eq!(lifetime(&session, "refreshToken"), 60_000);
+    assert_eq!(core.verify("/appid-short", &session, false).await["status"], "OK");
+
+    // Others have those of the core.
+    for path in ["", "/appid-other"] {
+        assert_eq!(lifetime(&core.create(path, "alice").await, "accessToken"), 3_600_000, "{path}");
+    }
+
+    // A change counts at once, and a setting that is not named stays.
+    let changed = configure(core, "short", json!({ "access_token_validity": 3 })).await;
+    assert_eq!(changed, (StatusCode::OK, json!({ "status": "OK", "createdNew": false })));
+    let later = core.create("/appid-short", "alice").await;
+    assert_eq!(lifetime(&later, "accessToken"), 3_000);
+    assert_eq!(lifetime(&later, "refreshToken"), 60_000);
+    assert_eq!(core.verify("/appid-short", &session, true).await["status"], "OK", "same keys");
+    core.wait(4);
+    assert_eq!(
+        core.verify("/appid-short", &later, false).await["status"],
+        "TRY_REFRESH_TOKEN",
+        "it has expired"
+    );
+    assert_eq!(core.refresh("/appid-short", &later).await["status"], "OK");
+    core.wait(61);
+    assert_eq!(core.refresh("/appid-short", &later).await["status"], "UNAUTHORISED");
+}
+
+#[tokio::test]
+async fn an_app_has_lifetimes_of_its_own_on_sqlite() {
+    an_app_has_lifetimes_of_its_own(&sqlite().await).await;
+}
+
+#[tokio::test]
+async fn an_app_has_lifetimes_of_its_own_on_postgres() {
+    an_app_has_lifetimes_of_its_own(&postgres().await).await;
+}
+
+#[tokio::test]
+async fn an_app_that_cannot_be_is_refused_and_changes_nothing() {
+    let core = sqlite().await;
+    for (app_id, config, named) in [
+        ("public", json!({}), "public"),
+        ("Shop", json!({}), "appId"),
+        ("appid-shop", json!({}), "appId"),
+        ("", json!({}), "appId"),
+        ("shop", json!({ "access_token_validity": 0 }), "access_token_validity"),
+        ("shop", json!({ "refresh_token_validity": 60 }), "refresh_token_validity"),
+        ("shop", json!({ "firstFactors": [] }), "firstFactors"),
+        ("shop", json!([]), "Invalid Json"),
+    ] {
+        let (status, text) = configure(&core, app_id, config).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{app_id}");
+        assert!(text.as_str().unwrap().contains(named), "{app_id}: {text}");
+    }
+    for path in ["/appid-x", "/t1"] {
+        let body = json!({ "appId": "shop", "coreConfig": {} });
+        let answer = core.try_send(Method::PUT, &format!("{path}{APP}"), body).await;
+        assert_eq!(answer.0, StatusCode::FORBIDDEN, "{path}");
+    }
+    let keys = core.get("/appid-shop/.well-known/jwks.json").await;
+    assert_eq!(keys, json!({ "keys": [] }), "none was made");
+}
+
+#[tokio::test]
+async fn settings_of_an_app_reach_another_process_and_outlive_both() {
+    let (store, folder) = app::store().await;
+    let core = open(store, None, CoreSettings::default()).await;
+    let file = folder.path().join("sessions.db");
+    configure(&core, "short", json!({ "access_token_validity": 2 })).await;
+    let again = open(SqliteStore::open(file).await.unwrap(), None, CoreSettings::default()).await;
+    let session = again.create("/appid-short", "alice").await;
+    let token = &session["accessToken"];
+    let lifetime = token["expiry"].as_u64().unwrap() - token["createdTime"].as_u64().unwrap();
+    assert_eq!(lifetime, 2_000);
 }
 
 #[tokio::test]
