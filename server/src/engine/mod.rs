@@ -1,6 +1,7 @@
 //! The session engine: creates, verifies, refreshes and ends sessions. Knows nothing of HTTP.
 
 mod anonymous;
+mod forgotten;
 #[cfg(test)]
 mod jumps;
 pub(crate) mod jwt;
@@ -9,7 +10,7 @@ mod record;
 pub(crate) mod refresh_token;
 mod verified;
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use passerby_protocol::{
     names::{CLAIM_IS_ANONYMOUS, JWKS_PATH, cookie},
@@ -576,7 +577,10 @@ impl Engine {
         session: &UserSession,
     ) -> Result<Option<(Box<IssuedAccess>, Option<IssuedRefresh>)>, EngineError> {
         let now = self.clock.now_ms();
+        // Before the session changes, so that nothing can come in between.
+        self.forget(session.anonymous_id()).await?;
         let anonymous_id = Uuid::new_v4().to_string();
+        let mut former = None;
         let own = Hash1::from_claim(&session.claims.refresh_token_hash1);
         let parent = session.claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
         let shown = Shown {
@@ -592,11 +596,15 @@ impl Engine {
             self.clock.moment(),
             self.rotation_times(),
             |_, record| {
-                record.anonymous_id.clone_from(&anonymous_id);
+                former = Some(mem::replace(&mut record.anonymous_id, anonymous_id.clone()));
                 Write::Save
             },
         );
         let Some((rotation, record)) = judged.await?.live() else { return Ok(None) };
+        // The token named an older one where it was made before another forgetting.
+        if let Some(former) = former.filter(|former| former != session.anonymous_id()) {
+            self.forget(&former).await?;
+        }
         if matches!(rotation, Rotation::Theft | Rotation::Replaced) {
             let claims = AccessClaims {
                 issued_at: now / 1000,

@@ -90,7 +90,7 @@ pub(crate) async fn rotate(
     shown: &Shown<'_>,
     moment: Moment,
     times: RotationTimes,
-    then: impl Fn(Rotation, &mut SessionRecord) -> Write + Send + Sync,
+    mut then: impl FnMut(Rotation, &mut SessionRecord) -> Write + Send,
 ) -> Result<Judged, EngineError> {
     let now = moment.ms;
     let (hash, parent) = (shown.hash.hash2(), shown.parent.map(Hash1::hash2));

@@ -309,7 +309,7 @@ async fn give_back_anonymous(
             }
             return Ok(());
         }
-        (PriorIdentity::Id(id), _) => Some(id),
+        (PriorIdentity::Id(id), _) => sessions.engine().unless_forgotten(id).await?,
         (PriorIdentity::Session | PriorIdentity::Unknown, _) => None,
     };
     let ends = MintFacts { ends_session: user.is_some(), ..facts.mint };

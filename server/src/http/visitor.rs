@@ -303,7 +303,7 @@ impl Visitor {
                 let id = session.anonymous_id().to_owned();
                 (Some(id), self.0.sessions.hooks().upgrade(session, user_id).await)
             }
-            Former::Id(id) => (Some(id), Map::new()),
+            Former::Id(id) => (self.0.sessions.engine().unless_forgotten(id).await?, Map::new()),
             Former::Unknown => (None, Map::new()),
         };
         let anonymous_id = anonymous_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
@@ -340,20 +340,33 @@ impl Visitor {
     /// then still exists.
     pub async fn sign_out(&self) -> Result<(), VisitorError> {
         let (mut session, _) = self.user_and_transfer().await?;
+        let engine = self.0.sessions.engine();
         // The record's id, because the token's may have been forgotten since.
-        if let Some(record) = self.0.sessions.engine().end(session.handle()).await? {
-            session.claims.anonymous_id = record.anonymous_id;
-        }
-        let id = match self.0.sessions.hooks().after_sign_out(&session) {
-            AfterSignOut::Keep => Some(session.claims.anonymous_id.clone()),
-            AfterSignOut::Rotate => None,
+        let is_known = match engine.end(session.handle()).await? {
+            Some(record) => {
+                session.claims.anonymous_id = record.anonymous_id;
+                true
+            }
+            None => false,
+        };
+        let id = session.anonymous_id().to_owned();
+        let whose = match self.0.sessions.hooks().after_sign_out(&session) {
+            AfterSignOut::Keep if is_known => Whose::Known(id),
+            AfterSignOut::Keep => self.whose(id).await,
+            AfterSignOut::Rotate => {
+                // The session has ended whatever becomes of this.
+                if let Err(error) = engine.forget(&id).await {
+                    tracing::warn!(%error, "an older token may bring back the id of before");
+                }
+                Whose::New(Seed::Random)
+            }
         };
         let own =
             self.state().beside.take().filter(|own| own.anonymous_id() != session.anonymous_id());
         let carried = self.0.sessions.hooks().sign_out(session).await;
         match own {
             Some(own) => self.demote_to(Former::Anonymous(own)).await,
-            None => self.demote(id.map_or(Whose::New(Seed::Random), Whose::Known), carried).await,
+            None => self.demote(whose, carried).await,
         }
         Ok(())
     }
@@ -623,8 +636,21 @@ impl Visitor {
                 let carried = session.claims.custom.clone();
                 self.demote(Whose::Known(session.claims.anonymous_id), carried).await;
             }
-            Former::Id(id) => self.demote(Whose::Known(id), Map::new()).await,
+            Former::Id(id) => self.demote(self.whose(id).await, Map::new()).await,
             Former::Unknown => self.demote(Whose::New(Seed::Random), Map::new()).await,
+        }
+    }
+
+    /// The visitor whom a user's token names by this id. While the store cannot tell whether the id
+    /// was forgotten, they keep it: nearly everybody should.
+    async fn whose(&self, id: String) -> Whose {
+        match self.0.sessions.engine().unless_forgotten(id.clone()).await {
+            Ok(None) => Whose::New(Seed::Random),
+            Ok(Some(id)) => Whose::Known(id),
+            Err(error) => {
+                tracing::warn!(%error, "nobody can tell whether a visitor's id was forgotten");
+                Whose::Known(id)
+            }
         }
     }
 

@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
+use passerby_server::AfterSignOut;
 use serde_json::json;
 
-use crate::app::{App, Browser, FORGET, SIGN_OUT};
+use crate::app::{App, Browser, FORGET, REFRESH, SIGN_OUT};
 
 const USER_COOKIES: [&str; 2] = ["sAccessToken", "sRefreshToken"];
 
@@ -227,6 +228,55 @@ async fn a_sign_out_with_an_older_token_does_not_bring_a_forgotten_id_back() {
         browser.post(FORGET).await.front_token().up["anonymousId"].as_str().unwrap().to_owned();
     app.wait(Duration::from_secs(101 * 24 * 3600));
     assert_eq!(lost.refresh().await.announced_id(), new);
+}
+
+/// The answer to the forgetting is lost, and the session is revoked: its record tells nothing any
+/// more, and the browser's tokens name the forgotten id.
+#[tokio::test]
+async fn no_token_of_before_brings_a_forgotten_id_back_when_the_session_is_gone() {
+    let app = App::new().await;
+    for (name, path) in [
+        ("refused refresh", REFRESH),
+        ("sign-out", SIGN_OUT),
+        ("a route that asks the database", "/api/fresh"),
+        ("forgetting again", FORGET),
+    ] {
+        let mut browser = app.browser();
+        let forgotten = browser.id().await;
+        browser.login("ada").await;
+        let mut lost = browser.clone();
+        let next = browser.post(FORGET).await.front_token().up["anonymousId"].clone();
+        app.sessions.revoke_all_sessions_of_user("ada").await.unwrap();
+        let answer =
+            if path == "/api/fresh" { lost.get(path).await } else { lost.post(path).await };
+        let id = answer.announced_id();
+        assert_ne!(id, forgotten, "{name}");
+        assert_ne!(next, id, "{name}: nothing links the ids");
+        assert_eq!(lost.id().await, id, "{name}: it stays");
+    }
+    // Signing in needs no refresh before.
+    let mut browser = app.browser();
+    let forgotten = browser.id().await;
+    browser.login("ada").await;
+    let mut lost = browser.clone();
+    browser.post(FORGET).await;
+    app.wait(Duration::from_secs(2 * 3600));
+    lost.login("ada").await;
+    assert_ne!(lost.id().await, forgotten);
+}
+
+/// The id that a sign-out left behind, where the app wants the next person to have another.
+#[tokio::test]
+async fn no_token_of_before_brings_back_the_id_that_a_sign_out_left() {
+    let app = App::with(|builder| builder.after_sign_out(AfterSignOut::Rotate)).await;
+    let mut browser = app.browser();
+    let left = browser.id().await;
+    browser.login("ada").await;
+    let mut lost = browser.clone();
+    browser.post(SIGN_OUT).await;
+    let answer = lost.refresh().await;
+    answer.assert_demoted("unauthorised");
+    assert_ne!(answer.announced_id(), left);
 }
 
 /// A sub-domain plants the cookies of its own user session. Only cookies that no other host can
