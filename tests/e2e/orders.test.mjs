@@ -119,7 +119,7 @@ test("a sign-out of Ada that is answered after Grace's login ends that, too, and
   await assertTold([other, tab], { kind: "anonymous", anonymousId });
 });
 
-for (const order of ["in the order of the requests", "the other way round"]) {
+for (const order of ["in one moment", "in the order of the requests", "the other way round"]) {
   test(`two tabs sign in as two people, and are answered ${order}: SDK and server say the same`, async (visitor, t) => {
     const { tab } = await visitor.guest();
     const other = await visitor.tab(OPTIONS);

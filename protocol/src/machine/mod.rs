@@ -241,6 +241,8 @@ pub struct Machine<V: Values> {
     contested: bool,
     /// When asking about that failed, in epoch milliseconds.
     doubt_failed_at: f64,
+    /// The user session that this tab wrote last, and when, in epoch milliseconds.
+    written: Option<(V::Text, f64)>,
     /// The token because of which the server was asked: its id and `iat`.
     doubted: Option<(V::Text, f64)>,
     /// The server said that there is no session, and that is not to be written down: the app has no
@@ -278,6 +280,7 @@ impl<V: Values> Machine<V> {
             probe_failed_at: 0.0,
             contested: false,
             doubt_failed_at: 0.0,
+            written: None,
             doubted: None,
             none_unwritten: false,
             ended: None,
@@ -301,6 +304,7 @@ impl<V: Values> Machine<V> {
         self.no_anonymous_support = false;
         self.none_unwritten = false;
         self.contested = false;
+        self.written = None;
         self.probe_failed_at = 0.0;
         self.doubt_failed_at = 0.0;
         self.doubted = None;
@@ -399,6 +403,7 @@ impl<V: Values> Machine<V> {
     /// Something was written by another tab, or may have been.
     pub fn changed(&mut self, view: &View<V>) {
         self.give_up_refresh(view);
+        self.settle_contest(view);
         self.forget_again(view);
     }
 
@@ -675,8 +680,9 @@ impl<V: Values> Machine<V> {
             change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
         let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
         let tells_time = match &announced.user {
-            Announced::Token(token) => {
-                change.user == Write::Store && tells_time(&view.latest, token)
+            Announced::Token(token) if change.user == Write::Store => {
+                self.written = Some((token.id.clone(), view.now));
+                tells_time(&view.latest, token)
             }
             _ => false,
         };
@@ -731,8 +737,6 @@ impl<V: Values> Machine<V> {
     /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
         self.fire_all(task.id, task.change);
-        self.give_up_refresh(view);
-        self.settle_contest(view);
-        self.forget_again(view);
+        self.changed(view);
     }
 }

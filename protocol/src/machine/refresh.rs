@@ -18,6 +18,10 @@ const LOCK_TIMEOUT: f64 = 10_000.0;
 /// that no answer arrives after others went on without it.
 pub(super) const CALL_TIMEOUT: f64 = 8_000.0;
 
+/// Milliseconds from this tab's writing to another's, after which the other one has seen it.
+/// Browsers show tabs each other's cookies after a few.
+const CROSSING_TIME: f64 = 250.0;
+
 impl<V: Values> Machine<V> {
     /// Has the task wait for a refresh on behalf of `wanted`, at `step`.
     pub(super) fn want_refresh(
@@ -55,6 +59,10 @@ impl<V: Values> Machine<V> {
 
     /// Gives up a refresh on behalf of a session that is no longer the one that is stored: by then
     /// its answer may have left cookies, so that the server has to be asked whose they are.
+    ///
+    /// It has to be asked, too, where another tab has just replaced the user session that this one
+    /// has just written. If both were answered in one moment, the browser may have taken the
+    /// cookies in another order than the tabs wrote, and neither saw what the other wrote.
     pub(super) fn give_up_refresh(&mut self, view: &View<V>) {
         let state = self.state(view);
         // Of what the browser lost, the answer may bring it back.
@@ -62,6 +70,13 @@ impl<V: Values> Machine<V> {
             return;
         }
         let id_now = state.user().map(|token| &token.id);
+        if let Some((written, at)) = &self.written
+            && id_now.is_some_and(|id| id != written)
+            && view.stored.changed.is_some_and(|mark| (mark.0 - at).abs() < CROSSING_TIME)
+        {
+            self.written = None;
+            self.contested = true;
+        }
         let index = self.tasks.iter().position(|task| {
             Some(task.id) == self.flight
                 && matches!(task.step, Step::Answer | Step::Message)

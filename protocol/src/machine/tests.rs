@@ -86,6 +86,39 @@ fn an_answer_counts_once() {
     assert_eq!(actions(&mut machine), []);
 }
 
+/// The machine of a tab that has just read the answer to a login, with session `s2`, at this time.
+fn signed_in(now: f64) -> Machine<Native> {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    machine.request(1, false, &view(now, None, Some(1)));
+    machine.answered(1, answer(200, Some(2), false), &view(now, None, Some(1)));
+    machine.written(1, Kept { user: true, anonymous: true }, &view(now, Some(2), None));
+    actions(&mut machine);
+    machine
+}
+
+#[test]
+fn a_login_of_another_tab_in_the_same_moment_is_asked_about_and_a_later_one_is_not() {
+    let mut machine = signed_in(1e12);
+    machine.changed(&view(1e12 + 100.0, Some(2), None));
+    assert!(!machine.has_doubts(), "it hears of its own");
+    machine.changed(&view(1e12 + 200.0, Some(3), None));
+    assert!(machine.has_doubts());
+    assert!(matches!(actions(&mut machine)[..], [Action::Prepare { call: Call::Refresh, .. }]));
+
+    let mut machine = signed_in(1e12);
+    machine.changed(&view(1e12 + 1_000.0, Some(3), None));
+    assert!(!machine.has_doubts());
+    assert_eq!(actions(&mut machine), []);
+}
+
+#[test]
+fn a_session_from_before_a_second_start_crosses_nothing() {
+    let mut machine = signed_in(1e12);
+    machine.configure(CONFIG, AnonymousMode::On);
+    machine.changed(&view(1e12 + 100.0, Some(3), None));
+    assert!(!machine.has_doubts());
+}
+
 #[test]
 fn an_anonymous_session_that_the_browser_refuses_is_not_told_of() {
     for user in [Announced::Nothing, Announced::Removed] {
