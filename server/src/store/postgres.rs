@@ -449,7 +449,8 @@ impl AppStores for PostgresStore {
 
     async fn set_settings(&self, app_id: &str, settings: &AppSettings) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO passerby.apps (id, settings) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET settings = EXCLUDED.settings",
+            "INSERT INTO passerby.apps (id, settings) VALUES ($1, $2) ON CONFLICT (id) DO \
+             UPDATE SET settings = EXCLUDED.settings",
         )
         .bind(app_id)
         .bind(settings_text(settings)?)

@@ -375,7 +375,8 @@ impl AppStores for SqliteStore {
 
     async fn set_settings(&self, app_id: &str, settings: &AppSettings) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO apps (id, settings) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET settings = excluded.settings",
+            "INSERT INTO apps (id, settings) VALUES (?, ?) ON CONFLICT (id) DO UPDATE \
+             SET settings = excluded.settings",
         )
         .bind(app_id)
         .bind(settings_text(settings)?)
