@@ -65,8 +65,7 @@ impl Fault {
                  sessionTokenBackendDomain are domains, like .example.com"
             }
             Self::BadStatusCodes => {
-                "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the \
-                 same"
+                "sessionExpiredStatusCode and invalidClaimStatusCode are different numbers"
             }
             Self::BadRetryLimit => {
                 "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0"
@@ -75,7 +74,7 @@ impl Fault {
             Self::RefreshFailed => "Could not refresh session",
             Self::FrontTokenMissing => {
                 "The 'front-token' header is missing from a successful refresh-session response: \
-                 see what diagnose() finds"
+                 see diagnose()"
             }
             Self::NotForgotten => "The server did not forget the anonymousId",
             Self::NoWindow => "There is no window: call this in the browser only",

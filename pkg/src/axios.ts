@@ -16,6 +16,8 @@ export interface AxiosLike {
 export interface Answer {
   status: number;
   headers: Headers;
+  /** Where it came from, in the end, if that is known. */
+  url?: string;
   clone(): Response;
 }
 
@@ -142,6 +144,7 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
     const answer = {
       status: response.status,
       headers: toHeaders(response.headers),
+      url: response.request?.responseURL,
       clone: () => new Response(bodyOf(response.data)),
     };
     outcomes.set(answer, outcome);

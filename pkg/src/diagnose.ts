@@ -34,8 +34,8 @@ export interface Given {
   refreshUrl: string;
   /** Whether requests there get the session, as `init` was told. Default: nobody knows. */
   isOurs?: (url: string) => boolean;
-  /** The browser's own. */
-  fetch: typeof fetch;
+  /** The browser's own. Default: that of the page. */
+  fetch?: typeof fetch;
   /** Whether the WebAssembly module runs. */
   isLoaded: boolean;
   /** Why it did not run at once. Default: it did, or nobody tried. */
@@ -308,12 +308,16 @@ async function api(context: Context): Promise<(Diagnosis | undefined)[]> {
 }
 
 async function send(
-  { fetch }: Context,
+  { fetch = window.fetch }: Context,
   url: string,
   init: RequestInit,
 ): Promise<Response | undefined> {
   try {
-    return await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE), ...init });
+    return await fetch.call(window, url, {
+      cache: "no-store",
+      signal: AbortSignal.timeout(PATIENCE),
+      ...init,
+    });
   } catch {
     return undefined;
   }

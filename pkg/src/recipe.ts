@@ -94,7 +94,7 @@ const original: RecipeInterface = {
   },
   getGlobalClaimValidators: ({ claimValidatorsAddedByOtherRecipes }) =>
     claimValidatorsAddedByOtherRecipes,
-  shouldDoInterceptionBasedOnUrl: (url) => isOursByRule(url),
+  shouldDoInterceptionBasedOnUrl: isOursByRule,
   calculateClockSkewInMillis: clockSkew,
 };
 

@@ -2,9 +2,8 @@
 import { flatten, type Options } from "./config.js";
 import { choose, give, handlers, staying } from "./generated/browser/handlers.js";
 import {
-  hasWindow,
   isOursByRule,
-  nativeFetch,
+  original,
   patchFetch,
   refreshUrl,
   say,
@@ -51,10 +50,10 @@ let started: Options | undefined;
 
 /** The `init` of an entry that has the WebAssembly module from `source`. */
 export function initFrom(source: Source, config: FlatConfig | RecipeConfig): void {
-  // Test runners have pages without some of them.
-  const missing = hasWindow()
-    ? ["fetch", "TextDecoder"].find((name) => !(name in globalThis))
-    : "window";
+  // Servers and workers have neither of the first two, and pages of test runners not all of them.
+  const missing = ["window", "document", "fetch", "TextDecoder"].find(
+    (name) => !(name in globalThis),
+  );
   if (missing) throw makeError("NO_WINDOW", `There is no ${missing}`);
   const before = started;
   if (before && "recipeList" in config) return say("again");
@@ -250,7 +249,7 @@ export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}):
 export async function diagnose(): Promise<Diagnosis[]> {
   return (await import("./diagnose.js")).diagnose({
     refreshUrl,
-    fetch: nativeFetch,
+    fetch: original,
     isOurs: isOursByRule,
     isLoaded: isReady(),
     reason,

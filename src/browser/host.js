@@ -105,7 +105,8 @@ export function getCookie(name, text = cookieText()) {
 
 /** An empty value deletes. @param {string} name @param {string | number} value */
 export function setCookie(name, value) {
-  const expires = value ? "Fri, 31 Dec 9999 23:59:59 GMT" : "Thu, 01 Jan 1970 00:00:00 GMT";
+  // At the end of the year 9999: as long as the browser keeps one.
+  const expires = new Date(value ? 253402300799e3 : 0).toUTCString();
   debug(`${value ? "store" : "delete"} ${name}`);
   writeCookie(name, value, `expires=${expires};${attributes}`);
   if ((getCookie(name) ?? "") !== `${value}`) {
@@ -149,14 +150,11 @@ export function decode(raw) {
   }
 }
 
-/** Numbers in place of values, from 1. @type {Map<unknown, number>} */
-const numbered = new Map();
+/** The values that have numbers in their place, from 1. @type {unknown[]} */
+const numbered = [];
 
 /** @param {unknown} value */
-function numberOf(value) {
-  if (!numbered.has(value)) numbered.set(value, numbered.size + 1);
-  return numbered.get(value) ?? 0;
-}
+const numberOf = (value) => numbered.indexOf(value) + 1 || numbered.push(value);
 
 /** The same text for the same payload. @param {Record<string, unknown>} up */
 const canonical = (up) =>
@@ -172,7 +170,10 @@ const canonical = (up) =>
 /**
  * `send`, where there is one, sends it in place of `fetch`, and comes to what is used of a
  * response.
- * @typedef {Pick<Response, "status" | "headers" | "clone">} Answer
+ * @typedef {Pick<Response, "status" | "headers" | "clone"> & {
+ *   redirected?: boolean,
+ *   url?: string, // empty or missing where nobody knows
+ * }} Answer
  * @typedef {(headers: Headers, addCredentials: boolean) => Promise<Answer>} Send
  * @typedef {{
  *   input: RequestInfo | URL,
@@ -194,8 +195,8 @@ const BENEATH = "__supertokensOriginalFetch";
 
 /** With the visitor's session, patched or not. @type {typeof fetch} */
 export let sessionFetch;
-/** The browser's own. @type {typeof fetch} */
-let original;
+/** The browser's own, once it is patched. @type {typeof fetch} */
+export let original;
 /** The `fetch` that was there before. @type {typeof fetch} */
 let replaced;
 /** @type {typeof fetch | undefined} */
@@ -209,13 +210,19 @@ let era = 0;
 export let refreshUrl = "";
 /** The URL if requests to it are ours. @type {(url: string | URL) => URL | false | undefined} */
 export let findOurs;
+
 /**
  * Whether requests to it are ours as `init` was told, whatever an override says.
- * @type {(url: string) => boolean}
+ * @param {string} text
  */
-export let isOursByRule;
-/** Sends with the visitor's session. @type {(call: Call) => Promise<Answer>} */
-export let intercept;
+export function isOursByRule(text) {
+  const url = parseUrl(text);
+  return !!url && isOurs(url);
+}
+
+/** Sends with the visitor's session. @param {Call} call */
+export const intercept = (call) =>
+  custom ? /** @type {Promise<void>} */ (synchronise()).then(() => run(call)) : run(call);
 
 /**
  * @param {string} url of the refresh endpoint
@@ -226,17 +233,12 @@ export function patchFetch(url, except = "superTokensDoNotDoInterception") {
   const { recipe, interception } = given;
   const decide =
     recipe?.shouldDoInterceptionBasedOnUrl ?? ((/** @type {any} */ url) => isOurs(url));
-  isOursByRule = (text) => {
-    const url = parseUrl(text);
-    return !!url && isOurs(url);
-  };
   findOurs = (text) => {
     // A request that somebody's `fetch` makes by XMLHttpRequest, or by another one, is ours
     // already.
     const url = !!caller && parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
-  intercept = custom ? async (call) => (await synchronise(), run(call)) : (call) => run(call);
   // It is while the module is on its way.
   if (patched) return;
   replaced = window.fetch;
@@ -281,9 +283,6 @@ export function modifyFetch({ originalFetch }) {
   };
   return Object.assign(modified, { [BENEATH]: beneath });
 }
-
-/** The browser's own, whether it is patched or not. @type {typeof fetch} */
-export const nativeFetch = (...args) => (original ?? window.fetch).apply(window, args);
 
 /** Leaves another library's wrapper around ours in place; ours is a mere passage from then on. */
 export function restoreFetch() {

@@ -59,17 +59,14 @@ export const FAULTS = [
     "BAD_CONFIG",
     "sessionTokenFrontendDomain and sessionTokenBackendDomain are domains, like .example.com",
   ],
-  [
-    "BAD_CONFIG",
-    "sessionExpiredStatusCode and invalidClaimStatusCode are numbers and cannot be the same",
-  ],
+  ["BAD_CONFIG", "sessionExpiredStatusCode and invalidClaimStatusCode are different numbers"],
   ["BAD_CONFIG", "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0"],
   ["NO_SESSION", "No session exists"],
   ["REFRESH_FAILED", "Could not refresh session"],
   [
     "FRONT_TOKEN_MISSING",
-    "The 'front-token' header is missing from a successful refresh-session response: see " +
-      "what diagnose() finds",
+    "The 'front-token' header is missing from a successful refresh-session response: " +
+      "see diagnose()",
   ],
   ["NOT_FORGOTTEN", "The server did not forget the anonymousId"],
 ];

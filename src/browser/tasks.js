@@ -12,6 +12,7 @@ import {
   connect,
   currentCaller,
   decode,
+  findOurs,
   forgetFirstKey,
   getCookie,
   hooked,
@@ -232,12 +233,16 @@ export function announcedToken({ headers }, name) {
 
 /** @param {number} task @param {Work} work @param {Answer} response */
 function take(task, work, response) {
-  const has = (/** @type {string} */ name) => +(response.headers.get(name) !== null);
-  work.response = response;
-  work.user = announcedToken(response, names.HEADER_FRONT_TOKEN);
-  work.anonymous = announcedToken(response, names.HEADER_ANONYMOUS_FRONT_TOKEN);
+  const { redirected, url } = (work.response = response);
+  // A redirect led to a stranger, whose headers decide nothing. The caller gets the answer, and the
+  // rest is as if a server of ours had failed.
+  const isOurs = redirected === false || !url || findOurs(url);
+  const seen = isOurs ? response : new Response(null, { status: 599 });
+  const has = (/** @type {string} */ name) => +(seen.headers.get(name) !== null);
+  work.user = announcedToken(seen, names.HEADER_FRONT_TOKEN);
+  work.anonymous = announcedToken(seen, names.HEADER_ANONYMOUS_FRONT_TOKEN);
   const tokens = has(names.ACCESS_TOKEN) || has(names.REFRESH_TOKEN);
-  hand(task, work, response.status, has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens);
+  hand(task, work, seen.status, has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens);
 }
 
 /** @param {number} task @param {Work} work @param {number} status @param {number} more */

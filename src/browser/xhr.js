@@ -94,6 +94,7 @@ function gate(event) {
     exchange.answer = {
       status,
       headers: headersOf(xhr, status),
+      url: native(xhr, "responseURL"),
       clone() {
         const body = native(xhr, "response");
         return new Response(xhr.responseType === "json" ? JSON.stringify(body) : body);

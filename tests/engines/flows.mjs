@@ -708,6 +708,47 @@ flow("cookies that are no header values fail no request", async (visitor) => {
   assert.equal((await tab.call("doesSessionExist")).error, undefined);
 });
 
+flow("a stranger to whom the API redirects decides nothing about the session", async (visitor) => {
+  const mallory = btoa(JSON.stringify({ uid: "mallory", ate: Date.now() + 3.6e6, up: {} }));
+  const guest = btoa(
+    JSON.stringify({
+      uid: "",
+      ate: Date.now() + 3.6e6,
+      up: { anonymousId: "2f6e5a4c-1111-4222-8333-944445555666", isAnonymous: true },
+    }),
+  );
+  const answers = [
+    { headers: { "front-token": "remove" } },
+    { headers: { "front-token": mallory, "st-access-token": "a.b.c", "st-refresh-token": "d" } },
+    { headers: { "front-token": mallory, "anti-csrf": "theirs" } },
+    { headers: { "st-anonymous-front-token": guest } },
+    { headers: { "st-anonymous-front-token": "remove", "front-token": "remove" }, status: 401 },
+    { headers: {}, status: 401 },
+  ];
+  const { port } = new URL(visitor.front.origin);
+  const check = async (tab) => {
+    const before = await tab.snapshot();
+    const events = await tab.eventNames();
+    const cookies = await visitor.cookieNames();
+    const refreshes = visitor.refreshes();
+    for (const way of ["request", "xhr"])
+      for (const { headers, status = 200 } of answers) {
+        const query = new URLSearchParams({ status, headers: JSON.stringify(headers) });
+        const to = encodeURIComponent(`http://127.0.0.1:${port}/elsewhere?${query}`);
+        const run = ([way, url]) => harness[way](url);
+        const answer = await tab.run(run, [way, `/api/go?to=${to}`]);
+        const what = `${way} ${query}`;
+        assert.equal(answer.status, status, `${what}: the app has the answer`);
+        assert.deepEqual(await tab.snapshot(), before, what);
+        assert.deepEqual(await tab.eventNames(), events, what);
+        assert.deepEqual(await visitor.cookieNames(), cookies, what);
+      }
+    assert.equal(visitor.refreshes(), refreshes);
+  };
+  await check((await visitor.guest()).tab);
+  await check((await visitor.customer()).tab);
+});
+
 flow(
   "a module worker: importing has no effect, and init says that there is no window",
   async (visitor) => {

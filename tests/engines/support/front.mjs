@@ -78,6 +78,9 @@ export class Front {
     if (pathname === "/result")
       return void this.#tell(JSON.parse(body), response.writeHead(204).end());
     if (pathname === "/api/echo") return this.#echo(request, response, body, searchParams);
+    if (pathname === "/api/go")
+      return void response.writeHead(307, { location: searchParams.get("to") }).end();
+    if (pathname === "/elsewhere") return answerElsewhere(request, response, searchParams);
     // It begins, and never ends.
     if (pathname === "/api/endless")
       return void response
@@ -143,4 +146,18 @@ export class Front {
         });
     response.writeHead(200, { "content-type": type, "x-total-count": "42" }).end(text);
   }
+}
+
+/** A stranger, who lets scripts of any page read an answer with headers of the session. */
+function answerElsewhere({ method, headers }, response, query) {
+  response.writeHead(method === "OPTIONS" ? 204 : Number(query.get("status") ?? 200), {
+    "access-control-allow-origin": headers.origin ?? "*",
+    "access-control-allow-credentials": "true",
+    "access-control-allow-headers": headers["access-control-request-headers"] ?? "",
+    "access-control-expose-headers":
+      "front-token, st-access-token, st-refresh-token, anti-csrf, st-anonymous-front-token",
+    "content-type": "application/json",
+    ...JSON.parse(query.get("headers") ?? "{}"),
+  });
+  response.end(method === "OPTIONS" ? undefined : '{"message":"try refresh token"}');
 }
