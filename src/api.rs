@@ -6,22 +6,23 @@ use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::{browser, config::Config, error::Fault, shell::operations};
+use crate::{browser, config::Config, error::SdkError, events, shell::operations};
 
 /// Starts the SDK: from now on `fetch` carries the visitor's session. A second call changes nothing
 /// and says `false`.
 ///
 /// # Errors
-/// [`Fault::NoWindow`] outside of a page, and those that name what is wrong with the configuration.
-pub fn init(config: Config) -> Result<bool, Fault> {
+/// [`SdkError::NoWindow`] outside of a page, and those that name what is wrong with the
+/// configuration.
+pub fn init(config: Config) -> Result<bool, SdkError> {
     if !browser::has_window() {
-        return Err(Fault::NoWindow);
+        return Err(SdkError::NoWindow);
     }
     browser::connect();
-    match browser::start(&config.options()) {
+    match browser::start(&config.options(&events::handler())) {
         None => Ok(true),
         Some(number) if number < 0 => Ok(false),
-        Some(number) => Err(browser::fault(number)),
+        Some(number) => Err(browser::start_error(number)),
     }
 }
 
@@ -32,14 +33,14 @@ pub fn dispose() {
 
 /// Runs an operation and waits for it, on whatever executor.
 async fn run(operation: i32) -> Result<JsValue, SessionError> {
-    Ok(JsFuture::from(browser::operate(operation)).await?)
+    JsFuture::from(browser::operate(operation)).await.map_err(SessionError)
 }
 
 /// Whether the visitor has a session, anonymous or not. Asks the server when nothing is known, and
 /// refreshes an expired session.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`].
+/// [`SdkError::NotInitialised`].
 pub async fn does_session_exist() -> Result<bool, SessionError> {
     Ok(run(operations::EXISTS).await?.is_truthy())
 }
@@ -47,7 +48,7 @@ pub async fn does_session_exist() -> Result<bool, SessionError> {
 /// Whether the visitor has an anonymous session.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`].
+/// [`SdkError::NotInitialised`].
 pub async fn is_anonymous() -> Result<bool, SessionError> {
     Ok(run(operations::IS_ANONYMOUS).await?.is_truthy())
 }
@@ -55,7 +56,7 @@ pub async fn is_anonymous() -> Result<bool, SessionError> {
 /// The id that the visitor keeps through every login and logout.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`].
+/// [`SdkError::NotInitialised`].
 pub async fn anonymous_id() -> Result<Option<String>, SessionError> {
     Ok(run(operations::ANONYMOUS_ID).await?.as_string())
 }
@@ -63,7 +64,7 @@ pub async fn anonymous_id() -> Result<Option<String>, SessionError> {
 /// The user id, or `G-` and the anonymousId.
 ///
 /// # Errors
-/// [`Fault::NoSession`], [`Fault::NotInitialised`].
+/// [`SdkError::NoSession`], [`SdkError::NotInitialised`].
 pub async fn user_id() -> Result<String, SessionError> {
     Ok(run(operations::USER_ID).await?.as_string().unwrap_or_default())
 }
@@ -72,7 +73,7 @@ pub async fn user_id() -> Result<String, SessionError> {
 /// Refreshed if it has expired.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`].
+/// [`SdkError::NotInitialised`].
 pub async fn access_token() -> Result<Option<String>, SessionError> {
     Ok(run(operations::ACCESS_TOKEN).await?.as_string())
 }
@@ -80,19 +81,22 @@ pub async fn access_token() -> Result<Option<String>, SessionError> {
 /// The payload of the access token, refreshed if it has expired.
 ///
 /// # Errors
-/// [`Fault::NoSession`], [`Fault::NotInitialised`], what the refresh failed with, and a payload of
-/// another shape than `T`.
+/// [`SdkError::NoSession`], [`SdkError::NotInitialised`], what the refresh failed with, and a
+/// payload of another shape than `T`.
 #[cfg(feature = "serde")]
 pub async fn access_token_payload<T: serde::de::DeserializeOwned>() -> Result<T, SessionError> {
-    let payload = run(operations::PAYLOAD).await?;
-    serde_wasm_bindgen::from_value(payload)
-        .map_err(|error| SessionError::from(JsValue::from(error)))
+    typed(run(operations::PAYLOAD).await?)
+}
+
+#[cfg(feature = "serde")]
+pub(crate) fn typed<T: serde::de::DeserializeOwned>(payload: JsValue) -> Result<T, SessionError> {
+    serde_wasm_bindgen::from_value(payload).map_err(|error| SessionError(error.into()))
 }
 
 /// Refreshes the session now; `true` only if a *user* session was refreshed.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`], and what the refresh failed with: the state is as it was then.
+/// [`SdkError::NotInitialised`], and what the refresh failed with: the state is as it was then.
 pub async fn attempt_refreshing_session() -> Result<bool, SessionError> {
     Ok(run(operations::REFRESH).await?.is_truthy())
 }
@@ -100,7 +104,7 @@ pub async fn attempt_refreshing_session() -> Result<bool, SessionError> {
 /// Ends the user session. The visitor is anonymous afterwards, where anonymous sessions are on.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`], the answer of a server that refuses, and network errors.
+/// [`SdkError::NotInitialised`], the answer of a server that refuses, and network errors.
 pub async fn sign_out() -> Result<(), SessionError> {
     run(operations::SIGN_OUT).await?;
     Ok(())
@@ -110,7 +114,7 @@ pub async fn sign_out() -> Result<(), SessionError> {
 /// it back.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`], the answer of a server that fails, and network errors: the next
+/// [`SdkError::NotInitialised`], the answer of a server that fails, and network errors: the next
 /// response does it then.
 pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
     run(operations::SWITCH_OFF + i32::from(enabled)).await?;
@@ -120,7 +124,7 @@ pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
 /// Gives the visitor another anonymousId, for good: the old one never comes back, in no way.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`], the answer of a server that has no such route, and network errors.
+/// [`SdkError::NotInitialised`], the answer of a server that has no such route, and network errors.
 pub async fn forget_anonymous_id() -> Result<(), SessionError> {
     run(operations::FORGET).await?;
     Ok(())
@@ -130,49 +134,57 @@ pub async fn forget_anonymous_id() -> Result<(), SessionError> {
 /// to `login_path` when there is no user session. Goes to this origin and the listed ones only.
 ///
 /// # Errors
-/// [`Fault::NotInitialised`], and what the refresh failed with: show it, and offer to try again.
+/// [`SdkError::NotInitialised`], and what the refresh failed with: show it, and offer to try again.
 pub async fn refresh_session_page(
     login_path: &str,
     allowed_origins: &[&str],
 ) -> Result<(), SessionError> {
     let allowed: Array = allowed_origins.iter().map(|&origin| JsValue::from(origin)).collect();
     let attempt = browser::operate(operations::REFRESH);
-    JsFuture::from(browser::refresh_session_page(&attempt, login_path, &allowed)).await?;
+    let arrival = browser::refresh_session_page(&attempt, login_path, &allowed);
+    JsFuture::from(arrival).await.map_err(SessionError)?;
     Ok(())
-}
-
-/// The state that this browser knows now, without asking anybody: a frozen object
-/// `{ state, userId?, anonymousId?, expiresAt?, payload? }`, the same one until something changes.
-/// `expiresAt` is in epoch milliseconds.
-#[must_use]
-pub fn snapshot() -> JsValue {
-    browser::get_snapshot()
 }
 
 /// Calls `listener` after each change, in this tab or another, until the subscription is dropped.
 pub fn subscribe(listener: impl Fn() + 'static) -> Subscription {
     let listener = Closure::<dyn Fn()>::new(listener);
-    let stop = browser::subscribe(listener.as_ref()).unchecked_into();
-    Subscription { stop, _listener: listener }
+    let stop: Function = browser::subscribe(listener.as_ref()).unchecked_into();
+    Subscription::new(move || {
+        // Removes from a set.
+        let _ = stop.call0(&JsValue::UNDEFINED);
+        drop(listener);
+    })
 }
 
 /// Ends when dropped.
 #[must_use = "the listener is removed when this is dropped"]
-#[derive(Debug)]
 pub struct Subscription {
-    stop: Function,
-    _listener: Closure<dyn Fn()>,
+    stop: Option<Box<dyn FnOnce()>>,
+}
+
+impl Subscription {
+    pub(crate) fn new(stop: impl FnOnce() + 'static) -> Self {
+        Self { stop: Some(Box::new(stop)) }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").finish_non_exhaustive()
+    }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        // Removes from a set.
-        let _ = self.stop.call0(&JsValue::UNDEFINED);
+        if let Some(stop) = self.stop.take() {
+            stop();
+        }
     }
 }
 
-/// The error that an operation failed with: a [`Fault`] of the SDK, a `Response` of the server, or
-/// an error of the network.
+/// The error that an operation failed with: an [`SdkError`], a `Response` of the server, or an
+/// error of the network.
 #[derive(Clone, Debug)]
 pub struct SessionError(JsValue);
 
@@ -202,15 +214,9 @@ impl fmt::Display for SessionError {
 
 impl Error for SessionError {}
 
-impl From<JsValue> for SessionError {
-    fn from(value: JsValue) -> Self {
-        Self(value)
-    }
-}
-
-impl From<Fault> for SessionError {
-    fn from(fault: Fault) -> Self {
-        Self(fault.into())
+impl From<SdkError> for SessionError {
+    fn from(error: SdkError) -> Self {
+        Self(error.into())
     }
 }
 

@@ -1,32 +1,31 @@
 //! The configuration.
 
-use js_sys::{JsString, Object, Reflect};
-use passerby_protocol::{
-    names::{INVALID_CLAIM_STATUS, SESSION_EXPIRED_STATUS},
-    request::AnonymousMode,
-};
+use js_sys::{Object, Reflect};
+use passerby_protocol::names::{INVALID_CLAIM_STATUS, SESSION_EXPIRED_STATUS};
 use wasm_bindgen::prelude::*;
 
-/// What [`init`](crate::init) takes. Only the API's domain is required.
+/// The options of [`init`](crate::init). Only the API's domain is required.
 ///
 /// ```no_run
 /// use passerby::{AnonymousMode, Config};
 ///
-/// let config = Config { anonymous: AnonymousMode::On, ..Config::new("https://api.example.com") };
+/// let mut config = Config::new("https://api.example.com");
+/// config.anonymous = AnonymousMode::On;
 /// passerby::init(config)?;
-/// # Ok::<(), passerby::Fault>(())
+/// # Ok::<(), passerby::SdkError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP
     /// addresses.
-    pub api_domain: JsString,
+    pub api_domain: String,
     /// Path below which the session routes are. Default `/auth`.
-    pub api_base_path: JsString,
+    pub api_base_path: String,
     /// Domain of the SDK's own cookies. Default: the page's host only.
-    pub session_token_frontend_domain: Option<JsString>,
+    pub session_token_frontend_domain: Option<String>,
     /// A domain whose hosts are all ours, beside the API's host. Default: none.
-    pub session_token_backend_domain: Option<JsString>,
+    pub session_token_backend_domain: Option<String>,
     /// Status code of a refusal for want of a valid session. Default 401.
     pub session_expired_status_code: u16,
     /// Status code of a refusal because of a claim; must differ from the former. Default 403.
@@ -41,20 +40,15 @@ pub struct Config {
     pub is_in_iframe: bool,
     /// How the app wants anonymous sessions. Default: as the server does.
     pub anonymous: AnonymousMode,
-    /// Where an anonymous session is made, if the server knows nothing of them: answers
-    /// `{"token": "<jwt>"}` to a `POST`. Goes with [`AnonymousMode::Endpoint`].
-    pub anonymous_endpoint: Option<JsString>,
-    /// The key set that its tokens are verified with (RS256 or ES256). Default: they are not
-    /// verified here.
-    pub anonymous_jwks: Option<JsString>,
-    /// A JavaScript function that is called with each event. Default: none.
-    pub on_handle_event: JsValue,
+    /// The endpoint that makes anonymous sessions, for a server that knows nothing of them. Naming
+    /// one asks for such sessions, unless `anonymous` is [`AnonymousMode::Off`]. Default: none.
+    pub anonymous_endpoint: Option<AnonymousEndpoint>,
 }
 
 impl Config {
     /// Defaults for the API at `api_domain`.
     #[must_use]
-    pub fn new(api_domain: impl Into<JsString>) -> Self {
+    pub fn new(api_domain: impl Into<String>) -> Self {
         Self {
             api_domain: api_domain.into(),
             api_base_path: "/auth".into(),
@@ -64,28 +58,70 @@ impl Config {
             invalid_claim_status_code: INVALID_CLAIM_STATUS,
             max_retry_attempts_for_session_refresh: 10,
             auto_add_credentials: true,
-            token_transfer_method: TransferMethod::Cookie,
+            token_transfer_method: TransferMethod::default(),
             is_in_iframe: false,
-            anonymous: AnonymousMode::Unspecified,
+            anonymous: AnonymousMode::default(),
             anonymous_endpoint: None,
-            anonymous_jwks: None,
-            on_handle_event: JsValue::UNDEFINED,
         }
     }
 }
 
 /// How tokens travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransferMethod {
     /// In `HttpOnly` cookies, which scripts cannot read.
+    #[default]
     Cookie,
     /// In headers; the SDK keeps the tokens.
     Header,
 }
 
+/// How the app wants anonymous sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnonymousMode {
+    /// As the server does.
+    #[default]
+    Unspecified,
+    /// Every visitor has one.
+    On,
+    /// Nobody gets one, until [`set_anonymous_sessions`](crate::set_anonymous_sessions) allows it:
+    /// the visitor has not agreed yet.
+    Off,
+}
+
+/// An endpoint of the app that makes anonymous sessions.
+///
+/// ```no_run
+/// use passerby::{AnonymousEndpoint, Config};
+///
+/// let mut endpoint = AnonymousEndpoint::new("/api/anonymous");
+/// endpoint.jwks = Some("/api/jwks.json".into());
+/// let mut config = Config::new("https://api.example.com");
+/// config.anonymous_endpoint = Some(endpoint);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnonymousEndpoint {
+    /// Answers `{"token": "<jwt>"}` to a `POST`.
+    pub url: String,
+    /// The key set that its tokens are verified with (RS256 or ES256). Default: they are not
+    /// verified here.
+    pub jwks: Option<String>,
+}
+
+impl AnonymousEndpoint {
+    /// The endpoint at `url`, whose tokens are not verified here.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), jwks: None }
+    }
+}
+
 impl Config {
     /// As `init` of the npm package takes it.
-    pub(crate) fn options(&self) -> JsValue {
+    pub(crate) fn options(&self, on_handle_event: &JsValue) -> JsValue {
         let object = |properties: &[(&str, JsValue)]| {
             let object = Object::new();
             for (name, value) in properties {
@@ -94,18 +130,18 @@ impl Config {
             }
             JsValue::from(object)
         };
-        let text = |text: &Option<JsString>| JsValue::from(text.clone());
-        let anonymous = match self.anonymous {
-            AnonymousMode::Unspecified => JsValue::UNDEFINED,
-            mode => object(&[
+        let text = |text: &Option<String>| JsValue::from(text.clone());
+        let anonymous = match (self.anonymous, &self.anonymous_endpoint) {
+            (AnonymousMode::Unspecified, None) => JsValue::UNDEFINED,
+            (mode, endpoint) => object(&[
                 ("enabled", (mode != AnonymousMode::Off).into()),
-                ("endpoint", text(&self.anonymous_endpoint)),
-                ("jwks", text(&self.anonymous_jwks)),
+                ("endpoint", text(&endpoint.as_ref().map(|endpoint| endpoint.url.clone()))),
+                ("jwks", text(&endpoint.as_ref().and_then(|endpoint| endpoint.jwks.clone()))),
             ]),
         };
         object(&[
-            ("apiDomain", self.api_domain.clone().into()),
-            ("apiBasePath", self.api_base_path.clone().into()),
+            ("apiDomain", self.api_domain.as_str().into()),
+            ("apiBasePath", self.api_base_path.as_str().into()),
             ("sessionTokenFrontendDomain", text(&self.session_token_frontend_domain)),
             ("sessionTokenBackendDomain", text(&self.session_token_backend_domain)),
             ("sessionExpiredStatusCode", self.session_expired_status_code.into()),
@@ -126,7 +162,7 @@ impl Config {
             ),
             ("isInIframe", self.is_in_iframe.into()),
             ("anonymous", anonymous),
-            ("onHandleEvent", self.on_handle_event.clone()),
+            ("onHandleEvent", on_handle_event.clone()),
         ])
     }
 }

@@ -9,7 +9,7 @@ use crate::browser;
 /// Errors of the SDK itself. Errors of the network and of the server reach the caller as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum SdkError {
     /// A function was called before `init`.
     NotInitialised,
     /// `apiDomain` is missing or is not a domain.
@@ -34,7 +34,7 @@ pub enum Fault {
     NoWindow,
 }
 
-impl Fault {
+impl SdkError {
     /// The `code` of the JavaScript error.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -82,16 +82,16 @@ impl Fault {
     }
 }
 
-impl From<Fault> for JsValue {
-    fn from(fault: Fault) -> Self {
-        browser::make_error(fault.code(), fault.message())
+impl From<SdkError> for JsValue {
+    fn from(error: SdkError) -> Self {
+        browser::make_error(error.code(), error.message())
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SdkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())
     }
 }
 
-impl core::error::Error for Fault {}
+impl core::error::Error for SdkError {}

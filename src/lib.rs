@@ -9,12 +9,16 @@
 //! use passerby::{AnonymousMode, Config, Event};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! passerby::init(Config {
-//!     anonymous: AnonymousMode::On,
-//!     ..Config::new("https://api.example.com")
-//! })?;
-//! let _subscription = passerby::subscribe(|| {
+//! let mut config = Config::new("https://api.example.com");
+//! config.anonymous = AnonymousMode::On;
+//! passerby::init(config)?;
+//! let _changes = passerby::subscribe(|| {
 //!     // Read `passerby::snapshot()` and render.
+//! });
+//! let _events = passerby::on_event(|event| {
+//!     if event == Event::SessionCreated {
+//!         // The visitor signed in.
+//!     }
 //! });
 //! if passerby::does_session_exist().await? && passerby::is_anonymous().await? {
 //!     // A visitor who has not signed in.
@@ -41,6 +45,8 @@ mod browser;
 mod config;
 #[cfg(feature = "api")]
 mod error;
+#[cfg(feature = "api")]
+mod events;
 #[cfg(all(test, feature = "api", not(target_arch = "wasm32")))]
 mod names;
 #[cfg(all(feature = "npm", not(feature = "api"), target_arch = "wasm32"))]
@@ -51,11 +57,18 @@ mod npm;
 )]
 mod shell;
 mod single_thread;
+#[cfg(feature = "api")]
+mod snapshot;
 
 #[cfg(feature = "api")]
 pub use api::*;
 #[cfg(feature = "api")]
-pub use config::{Config, TransferMethod};
+pub use config::{AnonymousEndpoint, AnonymousMode, Config, TransferMethod};
 #[cfg(feature = "api")]
-pub use error::Fault;
-pub use passerby_protocol::{request::AnonymousMode, state::Event};
+pub use error::SdkError;
+#[cfg(feature = "api")]
+pub use events::on_event;
+#[cfg(feature = "api")]
+pub use passerby_protocol::state::Event;
+#[cfg(feature = "api")]
+pub use snapshot::{SessionState, Snapshot, snapshot};

@@ -3,7 +3,7 @@
 
 use passerby_protocol::{names, state::Event};
 
-use crate::Fault;
+use crate::{SdkError, events::events};
 
 const NAMES: &str = include_str!("browser/names.js");
 
@@ -73,36 +73,24 @@ fn names_are_those_of_the_protocol() {
 
 #[test]
 fn events_are_in_the_order_of_the_rules() {
-    let events = [
-        Event::AnonymousSessionCreated,
-        Event::AnonymousSessionReplaced,
-        Event::AnonymousSessionRemoved,
-        Event::SessionCreated,
-        Event::AccessTokenPayloadUpdated,
-        Event::TokenNotStored,
-        Event::RefreshSession,
-        Event::SignOut,
-        Event::TokenTheftDetected,
-        Event::Unauthorised { expired_or_revoked: true },
-    ];
-    assert_eq!(list("EVENTS"), events.map(Event::action));
+    assert_eq!(list("EVENTS"), events(true).map(Event::action));
 }
 
 #[test]
-fn faults_are_in_the_order_of_the_rust_api() {
-    let faults = [
-        Fault::NotInitialised,
-        Fault::BadApiDomain,
-        Fault::BadApiBasePath,
-        Fault::BadDomain,
-        Fault::BadStatusCodes,
-        Fault::BadRetryLimit,
-        Fault::NoSession,
-        Fault::RefreshFailed,
-        Fault::FrontTokenMissing,
-        Fault::NotForgotten,
+fn errors_are_in_the_order_of_the_rust_api() {
+    let errors = [
+        SdkError::NotInitialised,
+        SdkError::BadApiDomain,
+        SdkError::BadApiBasePath,
+        SdkError::BadDomain,
+        SdkError::BadStatusCodes,
+        SdkError::BadRetryLimit,
+        SdkError::NoSession,
+        SdkError::RefreshFailed,
+        SdkError::FrontTokenMissing,
+        SdkError::NotForgotten,
     ];
     let texts: Vec<&str> =
-        faults.iter().flat_map(|fault| [fault.code(), fault.message()]).collect();
+        errors.iter().flat_map(|error| [error.code(), error.message()]).collect();
     assert_eq!(list("FAULTS"), texts);
 }

@@ -11,7 +11,6 @@ use gloo_storage::{LocalStorage, Storage};
 use support::{
     ANONYMOUS_ID, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, cookie, describe, later, state,
 };
-use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -115,7 +114,7 @@ async fn a_demoted_visitor_is_anonymous_before_the_callback_runs() {
     support::set_cookie("sFrontToken", &Token::user("s1").text());
     let heard = Rc::new(RefCell::new(Vec::new()));
     let place = heard.clone();
-    let handler = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
+    let _subscription = passerby::on_event(move |event| {
         let questions = later(async {
             let exists = passerby::does_session_exist().await.unwrap();
             (
@@ -124,9 +123,9 @@ async fn a_demoted_visitor_is_anonymous_before_the_callback_runs() {
                 passerby::anonymous_id().await.unwrap(),
             )
         });
-        place.borrow_mut().push((describe(&event), questions));
+        place.borrow_mut().push((describe(event), questions));
     });
-    page.init_with(|config| config.on_handle_event = handler.into_js_value());
+    page.init();
     page.server.on("/orders", [Reply::try_refresh()]);
     page.server.on(REFRESH, [Reply::ended("unauthorised").anonymous(&visitor())]);
     assert_eq!(page.get("/orders").await.status(), 401);

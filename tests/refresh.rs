@@ -5,6 +5,7 @@
 #[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 mod support;
 
+use passerby::Event;
 use support::{
     Gate, Page, REFRESH, Reply, SIGN_OUT, Token, all, cookie, later, sleep, state, until,
 };
@@ -322,12 +323,12 @@ async fn a_callback_may_ask_for_a_refresh() {
     support::set_cookie("sFrontToken", &Token::user("s1").text());
     let inner = std::rc::Rc::new(std::cell::RefCell::new(None));
     let place = inner.clone();
-    let handler = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
-        if support::describe(&event).starts_with("REFRESH_SESSION") && place.borrow().is_none() {
+    let _subscription = passerby::on_event(move |event| {
+        if event == Event::RefreshSession && place.borrow().is_none() {
             place.replace(Some(later(passerby::attempt_refreshing_session())));
         }
     });
-    page.init_with(|config| config.on_handle_event = handler.into_js_value());
+    page.init();
     let again = renewed().issued(1.0);
     page.server.on(REFRESH, [Reply::ok().user(&renewed()), Reply::ok().user(&again)]);
     assert!(passerby::attempt_refreshing_session().await.unwrap());

@@ -162,6 +162,7 @@ impl<V: Values> SessionState<V> {
 
 /// The events that the app is told of, always after the new state is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum Event {
     /// The visitor has an anonymous session now.

@@ -6,12 +6,12 @@ use core::cell::Cell;
 
 use wasm_bindgen::prelude::*;
 
-use crate::{error::Fault, shell};
+use crate::{error::SdkError, shell};
 
 #[wasm_bindgen(module = "/src/browser/tasks.js")]
 extern "C" {
     fn attach(memory: &JsValue, turn: &Closure<dyn Fn(i32, i32, i32) -> u32>);
-    /// Starts the SDK. The number of a fault, -1 where it was started before, or `undefined`.
+    /// Starts the SDK. The number of an error, -1 where it was started before, or `undefined`.
     pub(crate) fn start(options: &JsValue) -> Option<i32>;
     pub(crate) fn dispose();
     pub(crate) fn operate(operation: i32) -> js_sys::Promise;
@@ -92,14 +92,14 @@ pub(crate) fn connect() {
     turn.forget();
 }
 
-/// The faults of [`start`], by their numbers.
-pub(crate) fn fault(number: i32) -> Fault {
+/// The error of [`start`] with this number.
+pub(crate) fn start_error(number: i32) -> SdkError {
     match number {
-        1 => Fault::BadApiDomain,
-        2 => Fault::BadApiBasePath,
-        3 => Fault::BadDomain,
-        4 => Fault::BadStatusCodes,
-        _ => Fault::BadRetryLimit,
+        1 => SdkError::BadApiDomain,
+        2 => SdkError::BadApiBasePath,
+        3 => SdkError::BadDomain,
+        4 => SdkError::BadStatusCodes,
+        _ => SdkError::BadRetryLimit,
     }
 }
 

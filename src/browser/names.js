@@ -50,7 +50,7 @@ export const EVENTS = [
   "UNAUTHORISED",
 ];
 
-/** Codes and texts, in the order of `Fault` in `src/error.rs`. @type {[string, string][]} */
+/** Codes and texts, in the order of `SdkError` in `src/error.rs`. @type {[string, string][]} */
 export const FAULTS = [
   ["NOT_INITIALISED", "init function not called"],
   ["BAD_CONFIG", "apiDomain is a domain name, like https://api.example.com"],

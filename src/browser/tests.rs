@@ -557,6 +557,7 @@ fn a_snapshot_is_the_same_until_state_or_token_change() {
         1,
         "a state and nothing else"
     );
+    assert!(Object::is_frozen(shown.unchecked_ref::<Object>()));
 }
 
 #[wasm_bindgen_test]

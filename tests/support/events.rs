@@ -2,37 +2,38 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use js_sys::Reflect;
-use wasm_bindgen::prelude::*;
+use passerby::{Event, Subscription};
 
 use super::page::state;
 
 /// Records each event with the state that could be read inside of its callback.
-#[derive(Clone, Default)]
-pub(crate) struct Events(Rc<RefCell<Vec<String>>>);
+#[derive(Debug)]
+pub(crate) struct Events {
+    fired: Rc<RefCell<Vec<String>>>,
+    _subscription: Subscription,
+}
 
 impl Events {
-    /// Such as `UNAUTHORISED(true) in anonymous`; forgets them.
-    pub(crate) fn take(&self) -> Vec<String> {
-        self.0.take()
+    /// From now on.
+    pub(crate) fn listen() -> Self {
+        let fired = Rc::new(RefCell::new(Vec::new()));
+        let place = fired.clone();
+        let _subscription =
+            passerby::on_event(move |event| place.borrow_mut().push(describe(event)));
+        Self { fired, _subscription }
     }
 
-    /// The function for `on_handle_event`.
-    pub(crate) fn handler(&self) -> JsValue {
-        let events = self.0.clone();
-        let handler = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
-            events.borrow_mut().push(describe(&event))
-        });
-        handler.into_js_value()
+    /// Such as `UNAUTHORISED(true) in anonymous`; forgets them.
+    pub(crate) fn take(&self) -> Vec<String> {
+        self.fired.take()
     }
 }
 
-/// Reads an event.
-pub(crate) fn describe(event: &JsValue) -> String {
-    let property = |name: &str| Reflect::get(event, &name.into()).expect("an event is an object");
-    let action = property("action").as_string().expect("an event has an action");
-    let detail = property("sessionExpiredOrRevoked")
-        .as_bool()
-        .map_or(String::new(), |flag| format!("({flag})"));
-    format!("{action}{detail} in {}", state())
+/// An event in words.
+pub(crate) fn describe(event: Event) -> String {
+    let detail = match event {
+        Event::Unauthorised { expired_or_revoked } => format!("({expired_or_revoked})"),
+        _ => String::new(),
+    };
+    format!("{}{detail} in {}", event.action(), state())
 }

@@ -47,11 +47,9 @@ pub(crate) fn delete_cookies() {
     }
 }
 
-/// `state` of the snapshot.
+/// The state of the snapshot, as a word.
 pub(crate) fn state() -> String {
-    let state = js_sys::Reflect::get(&passerby::snapshot(), &"state".into())
-        .expect("a snapshot is an object");
-    state.as_string().expect("a state is a string")
+    format!("{:?}", passerby::snapshot().state()).to_lowercase()
 }
 
 pub(crate) async fn sleep(milliseconds: u64) {
@@ -82,7 +80,7 @@ impl Page {
         wind();
         delete_cookies();
         LocalStorage::clear();
-        Self { server: Server::install(), events: Events::default() }
+        Self { server: Server::install(), events: Events::listen() }
     }
 
     /// With the SDK, for a visitor of whom nothing is known.
@@ -125,7 +123,7 @@ impl Page {
     }
 
     pub(crate) fn init_with(&self, configure: impl FnOnce(&mut Config)) {
-        let mut config = Config { on_handle_event: self.events.handler(), ..Config::new(API) };
+        let mut config = Config::new(API);
         configure(&mut config);
         assert_eq!(passerby::init(config), Ok(true));
     }
