@@ -9,7 +9,7 @@ use alloc::{
 use serde_json::{Map, Value};
 
 /// Claims that a back end can neither set nor change.
-pub const STOCK_PROTECTED_CLAIMS: [&str; 10] = [
+pub const STOCK_PROTECTED_CLAIMS: &[&str] = &[
     "sub",
     "iat",
     "exp",

@@ -26,9 +26,9 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
-    http::{Begun, CheckedUser, CrossOrigin, SessionRejection, User, Visitor, VisitorError, begin},
     principal::Principal,
     sessions::Sessions,
+    web::{Begun, CheckedUser, CrossOrigin, SessionRejection, User, Visitor, VisitorError, begin},
 };
 
 /// The middleware that [`Sessions::actix`] makes.

@@ -19,14 +19,14 @@ use crate::{
     clock::{Clock, millis},
     engine::{Engine, EngineError, EngineSettings, KeyAlgorithm, PUBLISH_AHEAD_MS},
     hooks::{HookError, Hooks},
-    http::{
-        AntiCsrf, Exempt, Readers,
-        cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
-    },
     mint::{ClientAddress, MintLimit, MintPolicy, MintRequest, MintSettings},
     principal::{AnonymousSession, UserSession},
     sessions::Sessions,
     store::SessionStore,
+    web::{
+        AntiCsrf, Exempt, Readers,
+        cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
+    },
 };
 
 const DEFAULT_API_BASE_PATH: &str = "/auth";
@@ -176,6 +176,7 @@ pub enum BuildError {
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AfterSignOut {
     /// The visitor keeps it.
     #[default]

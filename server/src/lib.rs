@@ -125,18 +125,18 @@ mod actix;
 pub mod claims;
 mod clock;
 mod config;
-#[cfg(feature = "core")]
-pub mod core;
+pub mod counters;
 mod engine;
 mod hooks;
-mod http;
 mod limit;
-pub mod metrics;
 mod mint;
 mod principal;
 mod pruning;
+#[cfg(feature = "core")]
+pub mod session_core;
 mod sessions;
 pub mod store;
+mod web;
 
 pub use passerby_protocol::payload::PayloadError;
 
@@ -151,13 +151,14 @@ pub use self::{
     config::{AfterSignOut, BuildError, SessionsBuilder},
     engine::{EngineError, JwtKey, KeyAlgorithm, SessionInformation},
     hooks::HookError,
-    http::{
-        AnonymousVisitor, AntiCsrf, CheckedUser, CrossOrigin, PageUser, SessionRejection,
-        SessionsLayer, SessionsService, User, Visitor, VisitorError, redirect_to_refresh,
-    },
     mint::{MintLimit, MintRequest},
     principal::{AnonymousSession, Principal, UserSession},
     sessions::{AnonymousTokenError, Sessions},
+    web::{
+        AnonymousVisitor, AntiCsrf, CheckedUser, PageUser, SessionRejection, SessionsCors,
+        SessionsCorsFuture, SessionsCorsService, SessionsFuture, SessionsLayer, SessionsService,
+        User, Visitor, VisitorError, redirect_to_refresh,
+    },
 };
 
 /// The example of the README compiles.

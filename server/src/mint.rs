@@ -18,8 +18,8 @@ use passerby_protocol::identity::Mint;
 
 use crate::{
     clock::millis,
-    http::Readers,
     limit::{Budget, Limiter},
+    web::Readers,
 };
 
 /// How many new anonymous sessions one client gets: a burst, and as many again in the time that

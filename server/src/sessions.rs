@@ -9,14 +9,13 @@ use std::{
 };
 
 use axum::extract::OriginalUri;
-use http::{HeaderName, HeaderValue, Method, Response, header, request};
+use http::{HeaderValue, Response, request};
 use passerby_protocol::{
     identity::{Mint, MintRules},
-    names,
     payload::merge,
 };
 use serde_json::{Map, Value};
-use tower_http::{cors::CorsLayer, csrf::CsrfLayer};
+use tower_http::csrf::CsrfLayer;
 
 use crate::{
     claims::{self, GlobalValidators, InvalidClaim, SessionClaimValidator},
@@ -24,13 +23,13 @@ use crate::{
     config::SessionsBuilder,
     engine::{AnonymousCheck, Engine, EngineError, JwtKey, SessionInformation},
     hooks::Hooks,
-    http::{AntiCsrf, Exempt, RequestFacts, SessionsLayer, Visitor, cookies::CookieSettings},
     mint::MintPolicy,
     principal::AnonymousSession,
+    web::{
+        AntiCsrf, Exempt, RequestFacts, SessionsCors, SessionsLayer, Visitor,
+        cookies::CookieSettings,
+    },
 };
-
-/// How long browsers may remember the answer to a preflight request.
-const PREFLIGHT_CACHE: Duration = Duration::from_secs(3600);
 
 /// Why an anonymous token is not accepted.
 ///
@@ -143,34 +142,17 @@ impl Sessions {
     /// `POST {base}/session/refresh`, `POST {base}/signout`, `POST {base}/anonymous/forget`,
     /// `GET {base}/jwt/jwks.json` and `GET {base}/.well-known/openid-configuration`, attaches
     /// tokens to responses, and refuses state-changing requests that other websites send (Fetch
-    /// Metadata and `Origin`, as in [`tower_http::csrf`], whose deployment caveats hold).
+    /// Metadata and `Origin`, as `tower_http::csrf` does, whose deployment caveats hold).
     pub fn layer(&self) -> SessionsLayer {
         SessionsLayer::new(self.clone())
     }
 
     /// CORS for a website on another origin than the API; to be added after [`Sessions::layer`], so
     /// that it is outermost. Allows the website and the trusted origins, with credentials and the
-    /// protocol's headers. Response headers with tokens are exposed by [`Sessions::layer`], which
-    /// keeps what the app exposes; `expose_headers` on this layer would overwrite both.
-    pub fn cors(&self) -> CorsLayer {
-        let ours = [
-            names::header::RID,
-            names::header::FDI_VERSION,
-            names::header::ANTI_CSRF,
-            names::header::AUTH_MODE,
-            names::header::ANONYMOUS_MODE,
-        ];
-        CorsLayer::new()
-            .allow_origin(self.0.trusted_origins.clone())
-            .allow_credentials(true)
-            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers(
-                ours.map(HeaderName::from_static)
-                    .into_iter()
-                    .chain([header::AUTHORIZATION, header::CONTENT_TYPE])
-                    .collect::<Vec<_>>(),
-            )
-            .max_age(PREFLIGHT_CACHE)
+    /// protocol's headers. [`Sessions::layer`] exposes the response headers with tokens, beside
+    /// those that the app exposes.
+    pub fn cors(&self) -> SessionsCors {
+        SessionsCors::new(self.0.trusted_origins.clone())
     }
 
     /// Switches anonymous sessions on or off for all visitors, from the next request on. While off,

@@ -84,11 +84,9 @@ impl Engine {
         };
         let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
         let key = self.keys.static_signing_key(now)?;
-        let token = jwt::sign_aside(TokenKind::Anonymous, key, claims.to_payload())
-            .await
-            .ok_or(EngineError::Crypto)?;
+        let token = jwt::sign_aside(TokenKind::Anonymous, key, claims.to_payload()).await?;
         if is_new {
-            crate::metrics::anonymous_minted();
+            crate::counters::anonymous_minted();
         }
         Ok(IssuedAnonymous { session: AnonymousSession { claims }, token, front_token })
     }

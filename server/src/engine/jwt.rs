@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde_json::{Map, Value};
 
-use super::keys::SigningKey;
+use super::{EngineError, keys::SigningKey};
 
 /// `version` in the header of access tokens; anonymous tokens have none.
 const ACCESS_TOKEN_VERSION: &str = "5";
@@ -38,6 +38,7 @@ pub(crate) const STATIC_PREFIX: &str = "s-";
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum JwtKey {
     /// The one that does not rotate: its public part stays in the key set for good.
     #[default]
@@ -102,11 +103,14 @@ pub(crate) async fn sign_aside(
     kind: TokenKind,
     key: Arc<SigningKey>,
     payload: Map<String, Value>,
-) -> Option<String> {
-    if key.algorithm != Algorithm::RS256 {
-        return sign(kind, &key, &payload).ok();
-    }
-    tokio::task::spawn_blocking(move || sign(kind, &key, &payload).ok()).await.ok().flatten()
+) -> Result<String, EngineError> {
+    let signed = if key.algorithm == Algorithm::RS256 {
+        let signing = tokio::task::spawn_blocking(move || sign(kind, &key, &payload));
+        signing.await.map_err(EngineError::crypto)?
+    } else {
+        sign(kind, &key, &payload)
+    };
+    signed.map_err(EngineError::crypto)
 }
 
 /// Signs a payload; with a `version` in the header, it is an access token.
@@ -158,4 +162,25 @@ pub(crate) fn verify(
         None => validation.set_required_spec_claims(&["exp"]),
     }
     decode(token, &key.decoding, &validation).ok().map(|token| token.claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_error_of_the_library_is_the_source_of_ours() {
+        // Signed on this thread, and on another.
+        for algorithm in [Algorithm::HS256, Algorithm::RS256] {
+            let mut key = SigningKey::for_tests();
+            key.algorithm = algorithm;
+            let error = sign_aside(TokenKind::Access, Arc::new(key), Map::new()).await.unwrap_err();
+            let is_theirs = |source: &(dyn std::error::Error + 'static)| {
+                source.is::<jsonwebtoken::errors::Error>()
+            };
+            assert!(error.source().is_some_and(is_theirs), "{error:?}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ use std::{
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
+    error::Unspecified,
     rsa::{KeyPair, KeySize},
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
 };
@@ -63,6 +64,7 @@ const READ_PATIENCE: Duration = Duration::from_secs(1);
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyAlgorithm {
     /// RSA, 2048 bits. Every JWT library verifies it, and verifying is fast.
     Rs256,
@@ -469,22 +471,19 @@ async fn generate_rsa(
     created_at: u64,
 ) -> Result<KeyRecord, EngineError> {
     // Finding the primes takes a tenth of a second or more.
-    let secret = tokio::task::spawn_blocking(|| -> Option<String> {
-        let pair = KeyPair::generate(KeySize::Rsa2048).ok()?;
-        let der: Pkcs8V1Der<'static> = pair.as_der().ok()?;
-        Some(pkcs8_pem(der.as_ref()))
-    })
-    .await
-    .ok()
-    .flatten()
-    .ok_or(EngineError::Crypto)?;
+    let generating = tokio::task::spawn_blocking(|| {
+        let pair = KeyPair::generate(KeySize::Rsa2048)?;
+        let der: Pkcs8V1Der<'static> = pair.as_der()?;
+        Ok::<_, Unspecified>(pkcs8_pem(der.as_ref()))
+    });
+    let secret = generating.await.map_err(EngineError::crypto)?.map_err(EngineError::crypto)?;
     Ok(KeyRecord { id, kind, created_at, secret })
 }
 
 fn generate_p256(kind: KeyKind, id: String, created_at: u64) -> Result<KeyRecord, EngineError> {
-    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-        .map_err(|_| EngineError::Crypto)?;
-    let der = pair.to_pkcs8v1().map_err(|_| EngineError::Crypto)?;
+    let pair =
+        EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(EngineError::crypto)?;
+    let der = pair.to_pkcs8v1().map_err(EngineError::crypto)?;
     Ok(KeyRecord { id, kind, created_at, secret: pkcs8_pem(der.as_ref()) })
 }
 

@@ -34,9 +34,9 @@ use self::{
 };
 use crate::{
     clock::{Clock, Moment, system_time},
-    metrics,
+    counters,
     principal::UserSession,
-    store::{SessionRecord, SessionStore, StoreError, Write},
+    store::{BoxError, SessionRecord, SessionStore, StoreError, Write},
 };
 
 /// How many expired sessions a login sweeps out. Two or more keep the table from growing.
@@ -77,8 +77,8 @@ pub enum EngineError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A key could not be made, or a token not be signed or encrypted.
-    #[error("the cryptographic library failed")]
-    Crypto,
+    #[error("the cryptographic library failed: {0}")]
+    Crypto(#[source] BoxError),
     /// The store holds no key of the kind that is needed.
     #[error("the session database holds no signing key; were its keys deleted?")]
     NoKey,
@@ -98,6 +98,12 @@ pub enum EngineError {
     /// The app's payload is refused.
     #[error(transparent)]
     Payload(#[from] PayloadError),
+}
+
+impl EngineError {
+    pub(crate) fn crypto(source: impl Into<BoxError>) -> Self {
+        Self::Crypto(source.into())
+    }
 }
 
 /// Whether both are there and equal. Takes the same time for every text of the same length.
@@ -286,7 +292,7 @@ impl Engine {
         payload.entry("iss").or_insert_with(|| self.settings.issuer.as_str().into());
         payload.insert("iat".to_owned(), (now / 1000).into());
         payload.insert("exp".to_owned(), (now.saturating_add(validity_ms) / 1000).into());
-        jwt::sign_for_app(&key, &payload).map_err(|_| EngineError::Crypto)
+        jwt::sign_for_app(&key, &payload).map_err(EngineError::crypto)
     }
 
     /// Whether sessions can be read and written.
@@ -338,7 +344,7 @@ impl Engine {
         // Signed before it is stored: what cannot be sent shall not exist.
         let access = self.issue_access(self.claims_of(&session, &hash, inherited, now)).await?;
         self.store.create(&session).await?;
-        metrics::session_created();
+        counters::session_created();
         if let Err(error) = self.prune(SWEEP).await {
             tracing::warn!(%error, "expired sessions could not be removed");
         }
@@ -649,14 +655,14 @@ impl Engine {
 
     pub(crate) async fn revoke(&self, handle: &str) -> Result<bool, EngineError> {
         let removed = self.store.remove(handle).await?;
-        metrics::sessions_revoked(removed.into());
+        counters::sessions_revoked(removed.into());
         Ok(removed)
     }
 
     /// Ends a session; the record that there was.
     pub(crate) async fn end(&self, handle: &str) -> Result<Option<SessionRecord>, EngineError> {
         let ended = self.store.update(handle, &mut |_| Write::Remove).await?;
-        metrics::sessions_revoked(ended.is_some().into());
+        counters::sessions_revoked(ended.is_some().into());
         Ok(ended)
     }
 
@@ -721,9 +727,7 @@ impl Engine {
     async fn issue_access(&self, claims: AccessClaims) -> Result<Box<IssuedAccess>, EngineError> {
         let front_token = claims.front_token(cookie::ACCESS_TOKEN)?;
         let key = self.keys.access_signing_key(self.clock.now_ms()).await?;
-        let token = jwt::sign_aside(TokenKind::Access, key, claims.to_payload())
-            .await
-            .ok_or(EngineError::Crypto)?;
+        let token = jwt::sign_aside(TokenKind::Access, key, claims.to_payload()).await?;
         Ok(Box::new(IssuedAccess { session: UserSession { claims }, token, front_token }))
     }
 

@@ -70,7 +70,7 @@ const IDS: &[u8] = b"passerby anonymous ids";
 impl RefreshKey {
     pub(crate) fn generate_base64() -> Result<String, EngineError> {
         let mut key = [0; 32];
-        rand::fill(&mut key).map_err(|_| EngineError::Crypto)?;
+        rand::fill(&mut key).map_err(EngineError::crypto)?;
         Ok(STANDARD.encode(key))
     }
 
@@ -107,7 +107,7 @@ impl RefreshKey {
         now_ms: u64,
     ) -> Result<String, EngineError> {
         let mut nonce = [0; NONCE_LEN];
-        rand::fill(&mut nonce).map_err(|_| EngineError::Crypto)?;
+        rand::fill(&mut nonce).map_err(EngineError::crypto)?;
         let nonce_text = URL_SAFE_NO_PAD.encode(nonce);
         let content = RefreshContent {
             session_handle: session_handle.to_owned(),
@@ -119,14 +119,14 @@ impl RefreshKey {
             anonymous_id: anonymous_id.to_owned(),
             issued_at: Some(now_ms),
         };
-        let mut sealed = serde_json::to_vec(&content).map_err(|_| EngineError::Crypto)?;
+        let mut sealed = serde_json::to_vec(&content).map_err(EngineError::crypto)?;
         self.tokens
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(VERSION.as_bytes()),
                 &mut sealed,
             )
-            .map_err(|_| EngineError::Crypto)?;
+            .map_err(EngineError::crypto)?;
         Ok([&URL_SAFE_NO_PAD.encode(sealed), nonce_text.as_str(), VERSION].join("."))
     }
 

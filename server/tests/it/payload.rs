@@ -59,7 +59,7 @@ async fn rule_3_protected_claims_cannot_be_overwritten() {
     assert!(login.front_token().up.values().all(|value| value != "evil"));
     assert_eq!(browser.id().await, id);
     let handle = login.body["handle"].as_str().unwrap();
-    for claim in PROTECTED_CLAIMS {
+    for &claim in PROTECTED_CLAIMS {
         let answer = browser.post_json("/api/merge", json!({ claim: "evil" })).await;
         assert_eq!(answer.status, 400);
         assert!(answer.message().contains(claim), "{}", answer.message());
@@ -73,7 +73,7 @@ async fn rule_3_protected_claims_cannot_be_overwritten() {
     }
     let mut visitor = app.browser();
     visitor.get("/api/me").await;
-    for claim in PROTECTED_CLAIMS {
+    for &claim in PROTECTED_CLAIMS {
         let answer = visitor.post_json("/api/cart", json!({ claim: "evil" })).await;
         assert_eq!(answer.status, 400);
         assert!(answer.is_silent());

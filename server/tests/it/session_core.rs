@@ -14,7 +14,7 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use passerby_server::{
     SqliteStore,
-    core::{CoreError, CoreSettings, SessionCore},
+    session_core::{CoreError, CoreSettings, SessionCore},
     store::{AppStores, SessionStore},
 };
 use serde_json::{Value, json};

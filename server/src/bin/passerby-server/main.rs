@@ -17,7 +17,7 @@ use std::{
 use lexopt::{Arg, Parser, ValueExt as _};
 use passerby_server::{
     PostgresStore, SqliteStore,
-    core::{CoreSettings, SessionCore},
+    session_core::{CoreSettings, SessionCore},
 };
 
 use crate::config::{Config, USAGE};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::{extract::Request, middleware::Next, response::Response};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use passerby_server::{core::Operation, metrics::COUNTERS};
+use passerby_server::{counters::COUNTERS, session_core::Operation};
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::config::{Config, LogFormat};
@@ -29,7 +29,7 @@ pub(crate) fn start_counting() -> Result<PrometheusHandle, metrics_exporter_prom
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(DURATION.into()), &BUCKETS)?
         .install_recorder()?;
-    for (name, meaning) in COUNTERS {
+    for &(name, meaning) in COUNTERS {
         metrics::describe_counter!(name, meaning);
         // So that it is there, at zero, before anything happened.
         metrics::counter!(name).absolute(0);

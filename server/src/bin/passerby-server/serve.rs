@@ -23,7 +23,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use passerby_server::core::SessionCore;
+use passerby_server::session_core::SessionCore;
 use tokio::{net::TcpListener, time};
 use tower_http::timeout::TimeoutLayer;
 

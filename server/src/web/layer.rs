@@ -1,6 +1,7 @@
 //! The tower layer.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -53,7 +54,8 @@ use crate::sessions::Sessions;
 /// let response =
 ///     service.clone().oneshot(Request::get("/api/greeting").body(Body::empty())?).await?;
 /// assert!(response.headers().contains_key(header::SET_COOKIE), "a guest from now on");
-/// // What another website has a visitor's browser send is refused (see `CrossOrigin`).
+/// // A state-changing request that another website has a visitor's browser send is refused,
+/// // unless the website is a `trusted_origin`.
 /// let forged =
 ///     Request::post("/api/greeting").header("sec-fetch-site", "cross-site").body(Body::empty())?;
 /// assert_eq!(service.oneshot(forged).await?.status(), 403);
@@ -106,33 +108,55 @@ struct Checked<S> {
     sessions: Sessions,
 }
 
-/// Answers a state-changing request that another website sent with the visitor's cookies: 403.
+/// The response of a [`SessionsService`], once it is awaited.
 ///
 /// ```
-/// use axum::{Router, body::Body, routing::post};
-/// use http::Request;
-/// use passerby_server::{MemoryStore, Sessions};
-/// use tower::ServiceExt as _;
+/// use axum::body::Body;
+/// use http::{Request, Response};
+/// use passerby_server::{SessionsFuture, SessionsService};
+/// # use passerby_server::{MemoryStore, Sessions};
+/// use std::convert::Infallible;
+/// use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let builder =
-/// #     Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
-/// let sessions = builder.trusted_origin("https://pay.example.com").build().await?;
-/// let app = Router::new().route("/api/paid", post(|| async {})).layer(sessions.layer());
-/// let send = |origin: &str| {
-///     let request = Request::post("/api/paid")
-///         .header("sec-fetch-site", "cross-site")
-///         .header("origin", origin);
-///     app.clone().oneshot(request.body(Body::empty()).unwrap())
-/// };
-/// assert_eq!(send("https://pay.example.com").await?.status(), 200);
-/// assert_eq!(send("https://evil.example").await?.status(), 403);
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
+/// let app = service_fn(|_: Request<Body>| async {
+///     Ok::<_, Infallible>(Response::new(Body::from("the app")))
+/// });
+/// let mut service: SessionsService<_> = sessions.layer().layer(app);
+/// let request = Request::get("/api/greeting").body(Body::empty())?;
+/// let response: SessionsFuture<Body, Infallible> = service.ready().await?.call(request);
+/// assert_eq!(response.await?.status(), 200);
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct SessionsFuture<B, E>(ResponseFuture<Answering<B, E>>);
+
+type Answering<B, E> = Pin<Box<dyn Future<Output = Result<Response<B>, E>> + Send>>;
+
+impl<B, E> fmt::Debug for SessionsFuture<B, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionsFuture").finish_non_exhaustive()
+    }
+}
+
+impl<B, E> Future for SessionsFuture<B, E> {
+    type Output = Result<Response<B>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+/// Answers a state-changing request that another website sent with the visitor's cookies: 403.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CrossOrigin;
+pub(crate) struct CrossOrigin;
 
 impl SessionsLayer {
     pub(crate) fn new(sessions: Sessions) -> Self {
@@ -179,8 +203,7 @@ where
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
-    type Future =
-        ResponseFuture<Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>>;
+    type Future = SessionsFuture<ResBody, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.checked.poll_ready(context)
@@ -189,7 +212,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         self.sessions.exempt().hide(&mut parts);
-        self.checked.call(Request::from_parts(parts, body))
+        SessionsFuture(self.checked.call(Request::from_parts(parts, body)))
     }
 }
 
@@ -202,7 +225,7 @@ where
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Future = Answering<ResBody, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     engine::{EngineError, JwtKey},
-    http::PUBLIC_CACHING,
     store::DEFAULT_APP,
+    web::PUBLIC_CACHING,
 };
 
 const API_KEY: &str = "api-key";
@@ -129,10 +129,10 @@ pub(super) async fn answer(
 /// another layer answered.
 ///
 /// ```
-/// use passerby_server::core::Operation;
+/// use passerby_server::session_core::Operation;
 /// # use axum::body::Body;
 /// # use http::Request;
-/// # use passerby_server::{MemoryStore, core::{CoreSettings, SessionCore}};
+/// # use passerby_server::{MemoryStore, session_core::{CoreSettings, SessionCore}};
 /// # use tower::ServiceExt as _;
 ///
 /// # #[tokio::main]

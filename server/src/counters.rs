@@ -31,11 +31,11 @@ use metrics::counter;
 /// ```
 /// // With the crate `metrics-exporter-prometheus`: `describe_counter!` for each, so that the
 /// // output explains itself.
-/// for (name, meaning) in passerby_server::metrics::COUNTERS {
+/// for (name, meaning) in passerby_server::counters::COUNTERS {
 ///     assert!(name.starts_with("passerby_") && !meaning.is_empty());
 /// }
 /// ```
-pub const COUNTERS: [(&str, &str); 5] = [
+pub const COUNTERS: &[(&str, &str)] = &[
     ("passerby_sessions_created_total", "User sessions that were created."),
     ("passerby_sessions_refreshed_total", "Refreshes that were answered with new tokens."),
     (

@@ -223,7 +223,7 @@ async fn refreshed(
                 let keeps_own =
                     has_own_beside(sessions, request, visitor.facts(), &session, transfer).await?;
                 visitor.issue(session, transfer, change, keeps_own);
-                crate::metrics::session_refreshed();
+                crate::counters::session_refreshed();
                 Response::new(Value::Object(Map::new()))
             }
             Refreshed::Unauthorised(bearer) => {
@@ -232,7 +232,7 @@ async fn refreshed(
                 refusal(&SessionRejection::Unauthorised)
             }
             Refreshed::Theft(bearer) => {
-                crate::metrics::theft_detected();
+                crate::counters::theft_detected();
                 tracing::warn!(
                     "a refresh token was used again after its child was used; the session has been \
                      ended"

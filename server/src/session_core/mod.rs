@@ -5,7 +5,7 @@
 //! ```no_run
 //! use passerby_server::{
 //!     SqliteStore,
-//!     core::{CoreSettings, SessionCore},
+//!     session_core::{CoreSettings, SessionCore},
 //! };
 //!
 //! #[tokio::main]
@@ -27,8 +27,8 @@
 mod app_settings;
 mod apps;
 mod engine;
-mod http;
 mod path;
+mod wire;
 
 use std::{
     sync::Arc,
@@ -39,7 +39,7 @@ use axum::Router;
 use passerby_protocol::rotation::DEFAULT_GRACE_MS;
 
 use self::apps::Apps;
-pub use self::http::Operation;
+pub use self::wire::Operation;
 use crate::{
     clock::{Clock, millis},
     engine::{EngineError, PUBLISH_AHEAD_MS},
@@ -50,11 +50,11 @@ use crate::{
 ///
 /// ```
 /// use axum::body::{Body, to_bytes};
-/// use passerby_server::core::INTERFACE_VERSIONS;
+/// use passerby_server::session_core::INTERFACE_VERSIONS;
 /// # use http::Request;
 /// # use passerby_server::{
 /// #     MemoryStore,
-/// #     core::{CoreSettings, SessionCore},
+/// #     session_core::{CoreSettings, SessionCore},
 /// # };
 /// # use tower::ServiceExt as _;
 ///
@@ -69,12 +69,12 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-pub const INTERFACE_VERSIONS: [&str; 8] = ["3.0", "3.1", "4.0", "5.0", "5.1", "5.2", "5.3", "5.4"];
+pub const INTERFACE_VERSIONS: &[&str] = &["3.0", "3.1", "4.0", "5.0", "5.1", "5.2", "5.3", "5.4"];
 
 /// The settings. The defaults are those of the SuperTokens core.
 ///
 /// ```
-/// use passerby_server::core::{CoreSettings, SessionCore};
+/// use passerby_server::session_core::{CoreSettings, SessionCore};
 /// # use passerby_server::MemoryStore;
 /// use std::time::Duration;
 ///
@@ -142,7 +142,7 @@ impl CoreSettings {
 /// Why a core does not start.
 ///
 /// ```
-/// use passerby_server::core::{CoreError, CoreSettings, SessionCore};
+/// use passerby_server::session_core::{CoreError, CoreSettings, SessionCore};
 /// # use passerby_server::MemoryStore;
 ///
 /// # #[tokio::main]
@@ -178,7 +178,7 @@ pub enum CoreError {
 /// use http::Request;
 /// use passerby_server::{
 ///     MemoryStore,
-///     core::{CoreError, CoreSettings, Operation, SessionCore},
+///     session_core::{CoreError, CoreSettings, Operation, SessionCore},
 /// };
 /// use std::time::Duration;
 /// use tower::ServiceExt as _;
@@ -269,7 +269,7 @@ impl SessionCore {
 
     /// The service that answers the back ends, to be served as it is.
     pub fn router(&self) -> Router {
-        Router::new().fallback(http::answer).with_state(self.clone())
+        Router::new().fallback(wire::answer).with_state(self.clone())
     }
 
     /// Whether sessions can be read and written, for load balancers. Writes a row, unless that

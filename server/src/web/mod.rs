@@ -3,6 +3,7 @@
 mod anti_csrf;
 mod changes;
 pub(crate) mod cookies;
+mod cors;
 mod exempt;
 mod extract;
 mod layer;
@@ -15,14 +16,15 @@ mod visitor;
 
 pub(crate) use self::exempt::Exempt;
 #[cfg(feature = "actix")]
-pub(crate) use self::layer::{Begun, begin};
+pub(crate) use self::layer::{Begun, CrossOrigin, begin};
 pub(crate) use self::request::{Readers, RequestFacts};
 #[cfg(feature = "core")]
 pub(crate) use self::routes::PUBLIC_CACHING;
 pub use self::{
     anti_csrf::AntiCsrf,
+    cors::{SessionsCors, SessionsCorsFuture, SessionsCorsService},
     extract::{CheckedUser, PageUser, User},
-    layer::{CrossOrigin, SessionsLayer, SessionsService},
+    layer::{SessionsFuture, SessionsLayer, SessionsService},
     refused::SessionRejection,
     ssr::redirect_to_refresh,
     visitor::{AnonymousVisitor, Visitor, VisitorError},

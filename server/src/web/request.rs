@@ -274,7 +274,7 @@ mod tests {
     fn settings() -> CookieSettings {
         CookieSettings {
             secure: true,
-            same_site: crate::http::cookies::SameSite::Lax,
+            same_site: crate::web::cookies::SameSite::Lax,
             partitioned: false,
             domain: None,
             refresh_path: String::new(),

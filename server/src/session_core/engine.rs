@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
+    counters,
     engine::{
         EngineError, JwtKey, KeyAlgorithm, RotationTimes, Shown, is_same_secret,
         jwt::{self, DYNAMIC_PREFIX},
@@ -21,7 +22,6 @@ use crate::{
         refresh_token::{Hash1, Inherited, RefreshContent, tenant_of},
         rotate, update_live, write_of,
     },
-    metrics,
     store::{AppSettings, SessionRecord, SessionStore, Write},
 };
 
@@ -158,7 +158,7 @@ impl CoreEngine {
         let issued = self.issue(&record, inherited, new.key, new.version, now).await?;
         let refresh_hash2 = Hash1::of(&issued.refresh.token).hash2().into_string();
         self.store.create(&SessionRecord { refresh_hash2, ..record }).await?;
-        metrics::session_created();
+        counters::session_created();
         Ok(issued)
     }
 
@@ -261,7 +261,7 @@ impl CoreEngine {
             return Ok(Refreshed::Unauthorised("the session has ended or was revoked"));
         };
         if judged == Rotation::Theft {
-            metrics::theft_detected();
+            counters::theft_detected();
             return Ok(Refreshed::Theft { handle: record.handle, user_id: record.user_id });
         }
         let made = (anti_csrf.is_some() && expected.is_none()).then(|| Uuid::new_v4().to_string());
@@ -270,7 +270,7 @@ impl CoreEngine {
             anti_csrf: made.as_deref().or(expected.filter(|_| anti_csrf.is_some())),
         };
         let issued = self.issue(&record, inherited, key, version, now).await?;
-        metrics::session_refreshed();
+        counters::session_refreshed();
         Ok(Refreshed::Ok(Box::new(issued)))
     }
 
@@ -349,7 +349,7 @@ impl CoreEngine {
     /// Ends these sessions, and returns those that there were.
     pub(super) async fn revoke(&self, handles: &[String]) -> Result<Vec<String>, EngineError> {
         let revoked = self.store.remove_all(handles).await?;
-        metrics::sessions_revoked(revoked.len());
+        counters::sessions_revoked(revoked.len());
         Ok(revoked)
     }
 
@@ -361,7 +361,7 @@ impl CoreEngine {
     ) -> Result<Vec<String>, EngineError> {
         let Some(tenant_id) = tenant_id else {
             let revoked = self.store.remove_all_of_user(user_id).await?;
-            metrics::sessions_revoked(revoked.len());
+            counters::sessions_revoked(revoked.len());
             return Ok(revoked);
         };
         let mut handles = self.store.handles_of_user(user_id, 0).await?;
@@ -379,12 +379,12 @@ impl CoreEngine {
     ) -> Result<String, EngineError> {
         let now = self.clock.now_ms();
         if payload.get(CLAIM_IS_ANONYMOUS) == Some(&Value::Bool(true)) {
-            metrics::anonymous_minted();
+            counters::anonymous_minted();
         }
         payload.entry("iss").or_insert_with(|| issuer.into());
         payload.insert("iat".to_owned(), (now / 1000).into());
         payload.insert("exp".to_owned(), (now / 1000).saturating_add(validity_s).into());
-        jwt::sign_for_app(&*self.key(key, now).await?, &payload).map_err(|_| EngineError::Crypto)
+        jwt::sign_for_app(&*self.key(key, now).await?, &payload).map_err(EngineError::crypto)
     }
 
     fn rotation_times(&self) -> RotationTimes {
@@ -470,7 +470,7 @@ impl CoreEngine {
         };
         let token =
             jwt::sign_with_version(Some(version.as_str()), key, &claims.to_payload(version))
-                .map_err(|_| EngineError::Crypto)?;
+                .map_err(EngineError::crypto)?;
         let (created_at, expires_at) =
             (claims.issued_at.saturating_mul(1000), claims.expires_at.saturating_mul(1000));
         Ok((claims, Token { token, created_at, expires_at }))
