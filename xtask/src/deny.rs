@@ -15,7 +15,7 @@ const FETCH_LIMIT: Duration = Duration::from_secs(120);
 
 /// Checks licences, bans and sources; advisories where their list can be had.
 pub(crate) fn deny() -> Result<()> {
-    let program = setup::cargo_deny()?;
+    let program = setup::DENY.ensure()?;
     check_that_it_refuses(&program)?;
     run(cargo_deny(&program).args(["check", "licenses", "bans", "sources"]))?;
     if let Err(error) = run_within(FETCH_LIMIT, cargo_deny(&program).args(["fetch", "db"])) {

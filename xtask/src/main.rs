@@ -1,6 +1,7 @@
 //! The project's own commands. `cargo xtask help` lists them.
 #![allow(clippy::print_stdout, reason = "telling the developer what happens is this program's job")]
 
+mod api;
 mod bench;
 mod build;
 mod bundles;
@@ -8,7 +9,9 @@ mod demo;
 mod deny;
 mod exports;
 mod fallback;
+mod features;
 mod inline;
+mod oldest;
 mod paced;
 mod paths;
 mod run;
@@ -36,6 +39,9 @@ cargo xtask simulate [--seeds N] [--from SEED] [--seed SEED]
                                         random orders of events, in a world without I/O
 cargo xtask deny                        licences, bans and sources of the crates we depend on;
                                         advisories where they can be had
+cargo xtask features                    each feature of our crates by itself
+cargo xtask api                         the crates that our public API names
+cargo xtask oldest                      the lowest versions of Rust and of crates that we say work
 cargo xtask bench [sizes|browser|server] [--quick] [--sessions N]
                                         Passerby beside its peers; --quick shows that it works, its
                                         numbers say little";
@@ -59,6 +65,9 @@ fn main() -> ExitCode {
         ["test", "engines"] => test::test(&[test::Part::Engines]),
         ["test", "packaging"] => test::test(&[test::Part::Packaging]),
         ["deny"] => deny::deny(),
+        ["features"] => features::features(),
+        ["api"] => api::api(),
+        ["oldest"] => oldest::oldest(),
         ["bench", rest @ ..] => bench::bench(rest),
         ["simulate", args @ ..] => simulate::simulate(args),
         ["help" | "--help" | "-h"] => {

@@ -139,7 +139,7 @@ impl KeyRing {
         let set = ring.set();
         match set.static_keys.last() {
             None => ring.add(generate_static(static_algorithm, now_ms).await?, 0).await?,
-            Some(newest) if newest.algorithm != Algorithm::from(static_algorithm) => {
+            Some(newest) if newest.algorithm != static_algorithm.of_token() => {
                 let created_at = ring.next_static(now_ms);
                 ring.add(generate_static(static_algorithm, created_at).await?, created_at).await?;
             }
@@ -381,11 +381,12 @@ fn signing(oldest_first: &[Arc<SigningKey>], now_ms: u64) -> Result<Arc<SigningK
     published.or(oldest_first.first()).cloned().ok_or(EngineError::NoKey)
 }
 
-impl From<KeyAlgorithm> for Algorithm {
-    fn from(algorithm: KeyAlgorithm) -> Self {
-        match algorithm {
-            KeyAlgorithm::Rs256 => Self::RS256,
-            KeyAlgorithm::Es256 => Self::ES256,
+impl KeyAlgorithm {
+    /// As the header of a token names it. Not a `From`, which would be public.
+    fn of_token(self) -> Algorithm {
+        match self {
+            Self::Rs256 => Algorithm::RS256,
+            Self::Es256 => Algorithm::ES256,
         }
     }
 }

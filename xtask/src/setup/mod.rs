@@ -3,7 +3,7 @@
 
 mod apt;
 mod browser;
-mod cargo_deny;
+mod cargo_tool;
 mod engines;
 mod node;
 mod postgres;
@@ -17,8 +17,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 pub(crate) use self::{
-    browser::Browser, engines::Engines, node::install as install_npm_packages,
-    wasm_bindgen::WasmBindgen, wasm_target::WasmTarget,
+    browser::Browser,
+    cargo_tool::{DENY, HACK},
+    engines::Engines,
+    node::install as install_npm_packages,
+    wasm_bindgen::WasmBindgen,
+    wasm_target::{TARGET as WASM, WasmTarget},
 };
 use crate::{paths, run::say};
 
@@ -57,9 +61,9 @@ pub(crate) fn python() -> Result<()> {
     python::ensure()
 }
 
-/// The tool that checks the crates we depend on.
-pub(crate) fn cargo_deny() -> Result<PathBuf> {
-    cargo_deny::ensure()
+/// The compiler that makes WebAssembly.
+pub(crate) fn wasm_target() -> Result<WasmTarget> {
+    wasm_target::ensure()
 }
 
 /// The load generator of the benchmark.
@@ -85,6 +89,7 @@ pub(crate) fn everything() -> Result<()> {
         say(&format!("another browser {}", browser.display()));
     }
     say(&format!("PostgreSQL      {}", postgres.display()));
-    say(&format!("cargo-deny      {}", cargo_deny()?.display()));
+    say(&format!("cargo-deny      {}", DENY.ensure()?.display()));
+    say(&format!("cargo-hack      {}", HACK.ensure()?.display()));
     Ok(())
 }
