@@ -138,6 +138,8 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
         .args(["--config", "profile.dev.package.'*'.opt-level=0"])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tools.bindgen.test_runner())
         .env("CHROMEDRIVER", &browser.driver)
+        // Seconds for all tests of a binary.
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &here))
 }
 

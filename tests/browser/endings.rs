@@ -1,19 +1,13 @@
 //! The ends of sessions: sign-out, demotion, theft, and answers that come too late.
-#![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
-
-#[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
-mod support;
 
 use std::{cell::RefCell, rc::Rc};
 
 use gloo_storage::{LocalStorage, Storage};
-use support::{
-    ANONYMOUS_ID, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, cookie, describe, later, state,
-};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::support::{
+    self, ANONYMOUS_ID, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, cookie, describe, later, state,
+};
 
 fn signed_out() -> Reply {
     Reply::ok().body(r#"{"status":"OK"}"#).header("front-token", "remove")

@@ -1,19 +1,13 @@
 //! The app's requests: which of them are ours, and what they carry.
-#![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
-
-#[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
-mod support;
 
 use gloo_net::http::Request;
 use js_sys::{Array, Promise};
-use support::{API, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, cookie, set_cookie};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::RequestCredentials;
 
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::support::{self, API, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, cookie, set_cookie};
 
 #[wasm_bindgen_test]
 async fn requests_of_gloo_net_carry_what_the_protocol_asks_for() {

@@ -1,9 +1,4 @@
 //! The SDK's life in a page: start, listeners, what it leaves alone, end.
-#![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
-
-#[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
-mod support;
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,12 +8,11 @@ use std::{
 use gloo_storage::{LocalStorage, SessionStorage, Storage};
 use js_sys::Reflect;
 use passerby::{Config, SdkError, SessionState};
-use support::{API, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, sleep, state, until};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{BroadcastChannel, MessageEvent};
 
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::support::{self, API, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, sleep, state, until};
 
 #[wasm_bindgen(inline_js = "
 export function wrapFetch() {

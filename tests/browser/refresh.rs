@@ -1,18 +1,12 @@
 //! Refreshing.
-#![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
-
-#[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
-mod support;
 
 use passerby::Event;
-use support::{
-    Gate, Page, REFRESH, Reply, SIGN_OUT, Token, all, cookie, later, sleep, state, until,
-};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::support::{
+    self, Gate, Page, REFRESH, Reply, SIGN_OUT, Token, all, cookie, later, sleep, state, until,
+};
 
 fn renewed() -> Token {
     Token::user("s1").issued(1.0)

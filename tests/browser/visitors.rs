@@ -1,19 +1,13 @@
 //! Visitors who are not signed in.
-#![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
-
-#[allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
-mod support;
 
 use gloo_storage::{LocalStorage, Storage};
 use passerby::AnonymousMode;
-use support::{
-    ANONYMOUS_ID, Gate, Page, REFRESH, Reply, Token, all, cookie, later, set_cookie, sleep, state,
-    until,
-};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::support::{
+    self, ANONYMOUS_ID, Gate, Page, REFRESH, Reply, Token, all, cookie, later, set_cookie, sleep,
+    state, until,
+};
 
 const OTHER_ID: &str = "11111111-5a3a-4f4e-9d0a-6a1d3c1f0a11";
 
