@@ -4,10 +4,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use crate::{
-    config::AfterSignOut,
-    principal::{AnonymousSession, UserSession},
-};
+use crate::principal::{AnonymousSession, UserSession};
 
 /// The error that a failing hook may return.
 ///
@@ -43,6 +40,46 @@ use crate::{
 /// # }
 /// ```
 pub type HookError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The fate of the anonymousId at sign-out.
+///
+/// ```
+/// use passerby_server::{AfterSignOut, Principal, Sessions, Visitor, VisitorError};
+/// # use axum::{Router, body::Body, routing::post};
+/// # use passerby_server::MemoryStore;
+/// # use tower::ServiceExt as _;
+///
+/// async fn out(visitor: Visitor) -> Result<(), VisitorError> {
+/// #     visitor.sign_in("alice").await?;
+///     let before = visitor.principal();
+///     visitor.sign_out().await?;
+///     let id = |who: Option<Principal>| who.map(|who| who.anonymous_id().to_owned());
+///     assert_ne!(id(visitor.principal()), id(before));
+///     Ok(())
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let builder =
+/// #     Sessions::builder().api_domain("http://localhost:3000").store(MemoryStore::new());
+/// let sessions = builder.after_sign_out(AfterSignOut::Rotate).build().await?;
+/// # let app = Router::new().route("/api/out", post(out)).layer(sessions.layer());
+/// # assert_eq!(
+/// #     app.oneshot(http::Request::post("/api/out").body(Body::empty())?).await?.status(),
+/// #     200
+/// # );
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AfterSignOut {
+    /// The visitor keeps it.
+    #[default]
+    Keep,
+    /// The visitor gets a new one; for devices that several people share.
+    Rotate,
+}
 
 type Carried = Pin<Box<dyn Future<Output = Result<Map<String, Value>, HookError>> + Send>>;
 type OnSignIn = Arc<dyn Fn(AnonymousSession, String) -> Carried + Send + Sync>;

@@ -122,9 +122,9 @@
 
 #[cfg(feature = "actix")]
 mod actix;
+mod builder;
 pub mod claims;
 mod clock;
-mod config;
 pub mod counters;
 mod engine;
 mod hooks;
@@ -148,9 +148,9 @@ pub use self::store::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use self::store::SqliteStore;
 pub use self::{
-    config::{AfterSignOut, BuildError, SessionsBuilder},
+    builder::{BuildError, SessionsBuilder},
     engine::{EngineError, JwtKey, KeyAlgorithm, SessionInformation},
-    hooks::HookError,
+    hooks::{AfterSignOut, HookError},
     mint::{MintLimit, MintRequest},
     principal::{AnonymousSession, Principal, UserSession},
     sessions::{AnonymousTokenError, Sessions},

@@ -18,9 +18,9 @@ use serde_json::{Map, Value};
 use tower_http::csrf::CsrfLayer;
 
 use crate::{
+    builder::SessionsBuilder,
     claims::{self, GlobalValidators, InvalidClaim, SessionClaimValidator},
     clock::{Clock, millis, system_time},
-    config::SessionsBuilder,
     engine::{AnonymousCheck, Engine, EngineError, JwtKey, SessionInformation},
     hooks::Hooks,
     mint::MintPolicy,

@@ -1,165 +1,29 @@
 //! The visitor of the current request: who it is, and acting on its session.
 
+mod anonymous;
+mod error;
+mod guards;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::{
-    Json,
-    response::{IntoResponse, Response},
-};
-use http::StatusCode;
-use passerby_protocol::{
-    identity::{Mint, MintFacts, mint_decision},
-    names::REMOVE,
-    payload::PayloadError,
-};
-use serde_json::{Map, Value, json};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
 
+pub use self::{anonymous::AnonymousVisitor, error::VisitorError};
 use super::{
     changes::{AnonymousChange, Changes, UserChange},
     refused::SessionRejection,
     request::{RequestFacts, Transfer},
-    resolve::{Former, Resolved, Who, announcement},
+    resolve::{Former, Resolved, Who},
     ssr::redirect_to_refresh,
 };
 use crate::{
-    claims::{self, Claim, SessionClaimValidator},
-    config::AfterSignOut,
-    engine::{
-        DatabaseCheck, EngineError, IssuedAccess, IssuedAnonymous, IssuedRefresh, Seed, Whose,
-    },
-    hooks::HookError,
+    claims::Claim,
+    engine::{EngineError, IssuedAccess, IssuedRefresh, Seed, Whose},
+    hooks::AfterSignOut,
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
 };
-
-/// Why acting on a session failed. As a response: a refusal that clients of the protocol know, 400
-/// for a payload that cannot be kept, 503 when the store failed, else 500.
-///
-/// ```
-/// use passerby_server::{Visitor, VisitorError};
-/// # use axum::{Router, body::Body, routing::post};
-/// # use http::Request;
-/// # use passerby_server::{MemoryStore, Sessions};
-/// use serde_json::Map;
-/// # use tower::ServiceExt as _;
-///
-/// async fn promote(visitor: Visitor) -> Result<(), VisitorError> {
-///     let role = Map::from_iter([("role".to_owned(), "botanist".into())]);
-///     visitor.merge_into_access_token_payload(role).await.map(drop)
-/// }
-///
-/// /// `sub` is a protected claim.
-/// async fn rename(visitor: Visitor) -> Result<(), VisitorError> {
-///     visitor
-///         .anonymous()
-///         .update_payload(Map::from_iter([("sub".to_owned(), "bob".into())]))
-///         .await
-///         .map(drop)
-/// }
-///
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder()
-/// #     .api_domain("http://localhost:3000")
-/// #     .store(MemoryStore::new())
-/// #     .build()
-/// #     .await?;
-/// # let app = Router::new()
-/// #     .route("/api/promote", post(promote))
-/// #     .route("/api/rename", post(rename))
-/// #     .layer(sessions.layer());
-/// # let post = |path: &str| app.clone().oneshot(Request::post(path).body(Body::empty()).unwrap());
-/// assert_eq!(post("/api/promote").await?.status(), 401);
-/// assert_eq!(post("/api/rename").await?.status(), 400);
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VisitorError {
-    /// There is no session of the kind that is needed, or it has ended.
-    #[error(transparent)]
-    Refused(#[from] SessionRejection),
-    /// The payload is too large or too deep, or names a protected claim.
-    #[error(transparent)]
-    Payload(PayloadError),
-    /// A value for the payload is not one that JSON has.
-    #[error("the value of `{key}` cannot be kept: {source}")]
-    Value {
-        /// Its key.
-        key: String,
-        /// The reason.
-        source: serde_json::Error,
-    },
-    /// The app could not tell the value of a claim.
-    #[error("a claim could not be fetched: {0}")]
-    Claim(#[source] HookError),
-    /// The server failed.
-    #[error(transparent)]
-    Engine(EngineError),
-}
-
-impl From<EngineError> for VisitorError {
-    fn from(error: EngineError) -> Self {
-        match error {
-            EngineError::Payload(error) => Self::Payload(error),
-            error => Self::Engine(error),
-        }
-    }
-}
-
-impl VisitorError {
-    /// Status and JSON body of the response. An error that is not the visitor's fault is logged,
-    /// and not told.
-    pub(crate) fn answer(&self) -> (StatusCode, Value) {
-        let internal =
-            || (StatusCode::INTERNAL_SERVER_ERROR, json!({ "message": "internal error" }));
-        match self {
-            Self::Refused(refused) => (refused.status(), refused.body()),
-            Self::Payload(error) => {
-                (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() }))
-            }
-            Self::Value { .. } => {
-                tracing::error!(error = %self, "a payload was not changed");
-                internal()
-            }
-            Self::Claim(error) => {
-                tracing::error!(%error, "a claim could not be fetched");
-                internal()
-            }
-            Self::Engine(error) => {
-                tracing::error!(%error, "acting on a session failed");
-                match error {
-                    EngineError::Store(_) | EngineError::ClockJumped => (
-                        SessionRejection::Unavailable.status(),
-                        SessionRejection::Unavailable.body(),
-                    ),
-                    // Often what a visitor typed.
-                    EngineError::EmptyUserId | EngineError::UnstorableUserId => {
-                        (StatusCode::BAD_REQUEST, json!({ "message": error.to_string() }))
-                    }
-                    _ => internal(),
-                }
-            }
-        }
-    }
-}
-
-impl IntoResponse for VisitorError {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Refused(refused) => refused.into_response(),
-            Self::Engine(EngineError::Store(_) | EngineError::ClockJumped) => {
-                let _ = self.answer();
-                SessionRejection::Unavailable.into_response()
-            }
-            error => {
-                let (status, body) = error.answer();
-                (status, Json(body)).into_response()
-            }
-        }
-    }
-}
 
 /// The visitor of the current request. Extract it in a handler to sign in, sign out or change what
 /// the session holds; the layer attaches the resulting tokens to the response, whatever its status.
@@ -500,23 +364,6 @@ impl Visitor {
         Ok(())
     }
 
-    /// The user, if the access token satisfies these demands and nothing else: the [global
-    /// validators](crate::SessionsBuilder::claim_validator) are not asked. For both, extract a
-    /// [`User`](crate::User) as well. Claims that are missing or too old are fetched first, and the
-    /// browser gets the new access token with this response; on pages nothing is fetched.
-    ///
-    /// # Errors
-    /// [`SessionRejection::InvalidClaims`] when a demand is not satisfied,
-    /// [`SessionRejection::Unauthorised`] without a user session, [`SessionRejection::TryRefresh`]
-    /// when it must be refreshed first, [`SessionRejection::Unavailable`] when the store failed.
-    pub async fn require(
-        &self,
-        validators: &[&dyn SessionClaimValidator],
-    ) -> Result<UserSession, SessionRejection> {
-        let (session, transfer) = self.user_and_transfer().await?;
-        self.validated(session, transfer, validators).await
-    }
-
     /// The refusal in the form that the request wants: a page load that needs a session, or a fresh
     /// access token, is [redirected to `/refresh-session`](crate::redirect_to_refresh); everything
     /// else is answered as JSON.
@@ -544,103 +391,6 @@ impl Visitor {
         }
     }
 
-    /// The user, from the access token alone, who satisfies the global validators.
-    pub(crate) async fn require_user(&self) -> Result<UserSession, SessionRejection> {
-        self.require(&self.0.sessions.claim_validators().as_refs()).await
-    }
-
-    /// Asks the validators, after the claims that are too old were fetched.
-    async fn validated(
-        &self,
-        mut session: UserSession,
-        transfer: Transfer,
-        validators: &[&dyn SessionClaimValidator],
-    ) -> Result<UserSession, SessionRejection> {
-        let now = self.0.sessions.now();
-        let update = if self.0.facts.is_api {
-            claims::refetched(validators, &session, now).await
-        } else {
-            Map::new()
-        };
-        if !update.is_empty() {
-            match self.0.sessions.engine().merge_online(&session, &update).await {
-                Ok(Some(access)) => session = self.renew(transfer, access),
-                Ok(None) => return Err(self.end(session).await),
-                Err(EngineError::Payload(error)) => {
-                    tracing::warn!(%error, "fetched claims could not be kept")
-                }
-                Err(error) => {
-                    tracing::error!(%error, "fetched claims could not be stored");
-                    return Err(SessionRejection::Unavailable);
-                }
-            }
-        }
-        let invalid = claims::invalid(validators, session.payload(), now);
-        if invalid.is_empty() { Ok(session) } else { Err(SessionRejection::InvalidClaims(invalid)) }
-    }
-
-    /// The user, after asking the store whether the session still exists.
-    pub(crate) async fn require_checked_user(&self) -> Result<UserSession, SessionRejection> {
-        let (session, transfer) = self.user_and_transfer().await?;
-        // A page is rendered from what is there and changes nothing, so it must not promote either.
-        let checked = if self.0.facts.is_api {
-            self.0.sessions.engine().check_database(&session).await
-        } else {
-            self.0.sessions.engine().information(session.handle()).await.map(|information| {
-                match information {
-                    Some(_) => DatabaseCheck::Exists,
-                    None => DatabaseCheck::Gone,
-                }
-            })
-        };
-        let session = match checked {
-            Ok(DatabaseCheck::Exists) => session,
-            Ok(DatabaseCheck::Promoted(access)) => self.renew(transfer, access),
-            Ok(DatabaseCheck::Gone) => return Err(self.end(session).await),
-            Err(error) => {
-                tracing::error!(%error, "a session could not be checked");
-                return Err(SessionRejection::Unavailable);
-            }
-        };
-        self.validated(session, transfer, &self.0.sessions.claim_validators().as_refs()).await
-    }
-
-    /// Either kind; `None` when there is no session at all.
-    pub(crate) async fn optional_principal(&self) -> Result<Option<Principal>, SessionRejection> {
-        let who = self.state().who.clone();
-        match who {
-            Who::Nobody(_) => Ok(None),
-            Who::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
-            // The same response makes the visitor anonymous, and here a guest will do.
-            Who::Ended(former) => {
-                self.demote_to(former).await;
-                Ok(self.principal())
-            }
-            Who::User(..) | Who::TryRefresh(..) | Who::Unavailable => {
-                self.require_user().await.map(|session| Some(Principal::User(session)))
-            }
-        }
-    }
-
-    /// The user session is over: clears it and makes the visitor anonymous, both with this
-    /// response.
-    pub(crate) async fn demote(&self, whose: Whose, carried: Map<String, Value>) {
-        self.clear_user();
-        self.become_anonymous(whose, carried).await;
-    }
-
-    /// The same, for a visitor of whom this is known.
-    async fn demote_to(&self, former: Former) {
-        match former {
-            Former::Anonymous(session) => {
-                let carried = session.claims.custom.clone();
-                self.demote(Whose::Known(session.claims.anonymous_id), carried).await;
-            }
-            Former::Id(id) => self.demote(self.whose(id).await, Map::new()).await,
-            Former::Unknown => self.demote(Whose::New(Seed::Random), Map::new()).await,
-        }
-    }
-
     /// The visitor whom a user's token names by this id. While the store cannot tell whether the id
     /// was forgotten, they keep it: nearly everybody should.
     async fn whose(&self, id: String) -> Whose {
@@ -651,110 +401,6 @@ impl Visitor {
                 tracing::warn!(%error, "nobody can tell whether a visitor's id was forgotten");
                 Whose::Known(id)
             }
-        }
-    }
-
-    /// All user sessions that the request presented are over.
-    pub(crate) async fn leave(&self) {
-        let who = self.state().who.clone();
-        match who {
-            Who::TryRefresh(former, _) | Who::Ended(former) | Who::Nobody(former) => {
-                self.demote_to(former).await
-            }
-            Who::User(..) | Who::Anonymous(_) | Who::Unavailable => self.clear_user(),
-        }
-    }
-
-    /// The visitor gets an anonymous session, unless they are off.
-    pub(crate) async fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
-        let Visit { sessions, facts, .. } = &*self.0;
-        let is_stranger = matches!((&whose, &self.state().who), (Whose::New(_), Who::Nobody(_)));
-        let ends = MintFacts { ends_session: true, ..facts.mint };
-        let allowed = mint_decision(&ends, &sessions.mint_rules(), !is_stranger) != Mint::Forbidden;
-        let engine = sessions.engine();
-        let issued = match (allowed, carried.is_empty()) {
-            (false, _) => None,
-            (true, true) => Some(engine.mint_anonymous(whose, carried).await),
-            (true, false) => Some(match engine.mint_anonymous(whose.clone(), carried).await {
-                Err(error) => {
-                    tracing::warn!(%error, "going on without what would have been carried into the \
-                        anonymous session");
-                    engine.mint_anonymous(whose, Map::new()).await
-                }
-                issued => issued,
-            }),
-        };
-        let issued = issued.transpose().unwrap_or_else(|error| {
-            tracing::error!(%error, "no anonymous session could be made");
-            None
-        });
-        let mut state = self.state();
-        (state.who, state.changes.anonymous) = match issued {
-            Some(issued) => (
-                Who::Anonymous(issued.session.clone()),
-                AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) },
-            ),
-            None => (Who::Nobody(Former::Unknown), self.removal()),
-        };
-    }
-
-    /// The visitor should get an anonymous session, and does not: too many were made, or the app
-    /// refused.
-    pub(crate) fn go_without(&self) {
-        let removal = self.removal();
-        let mut state = self.state();
-        state.who = Who::Nobody(Former::Unknown);
-        state.changes.anonymous = removal;
-        state.changes.limited = true;
-    }
-
-    /// Whether the visitor has no user session, and may have an anonymous one.
-    pub(crate) fn wants_anonymous(&self) -> bool {
-        let may_have_one = match self.state().who {
-            Who::Nobody(_) => {
-                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), false)
-            }
-            Who::Anonymous(_) => {
-                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), true)
-            }
-            Who::User(..) | Who::TryRefresh(..) | Who::Ended(_) | Who::Unavailable => {
-                Mint::Forbidden
-            }
-        };
-        may_have_one != Mint::Forbidden
-    }
-
-    /// Takes away the anonymous session that the visitor came with, if any.
-    fn removal(&self) -> AnonymousChange {
-        let facts = &self.0.facts;
-        if facts.has_anonymous_cookie || facts.has_anonymous_bearer {
-            AnonymousChange::Remove
-        } else {
-            AnonymousChange::Keep
-        }
-    }
-
-    /// The visitor keeps the anonymous session whose token is `issued`, and hears of it again.
-    pub(crate) fn announce(&self, transfer: Transfer, issued: IssuedAnonymous) {
-        let mut state = self.state();
-        state.who = Who::Anonymous(issued.session.clone());
-        state.changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
-    }
-
-    /// The visitor keeps the anonymous token that the browser holds, and hears of it again.
-    pub(crate) fn stay(&self, session: AnonymousSession) {
-        let announcement = announcement(&self.0.sessions, &session);
-        let mut state = self.state();
-        state.who = Who::Anonymous(session);
-        state.changes.anonymous = announcement;
-    }
-
-    /// The visitor has no anonymous session. The browser may hold the announcement of one all the
-    /// same, if its cookie is gone.
-    pub(crate) fn announce_none(&self) {
-        let mut state = self.state();
-        if let AnonymousChange::Keep = state.changes.anonymous {
-            state.changes.anonymous = AnonymousChange::Announce(REMOVE.to_owned());
         }
     }
 
@@ -788,20 +434,6 @@ impl Visitor {
 
     pub(crate) fn facts(&self) -> &RequestFacts {
         &self.0.facts
-    }
-
-    async fn user_and_transfer(&self) -> Result<(UserSession, Transfer), SessionRejection> {
-        let who = self.state().who.clone();
-        match who {
-            Who::User(session, transfer) => Ok((session, transfer)),
-            Who::Nobody(_) | Who::Anonymous(_) => Err(SessionRejection::Unauthorised),
-            Who::TryRefresh(..) => Err(SessionRejection::TryRefresh),
-            Who::Unavailable => Err(SessionRejection::Unavailable),
-            Who::Ended(former) => {
-                self.demote_to(former).await;
-                Err(SessionRejection::Unauthorised)
-            }
-        }
     }
 
     /// Creates a session; without what the hook carried over when that is what makes it too large,
@@ -851,69 +483,5 @@ impl Visitor {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The result of [`Visitor::anonymous`].
-///
-/// ```
-/// use passerby_server::{Visitor, VisitorError};
-/// # use axum::{
-/// #     Router,
-/// #     body::{Body, to_bytes},
-/// #     routing::post,
-/// # };
-/// # use http::Request;
-/// # use passerby_server::{MemoryStore, Sessions};
-/// use serde_json::{Map, json};
-/// # use tower::ServiceExt as _;
-///
-/// async fn darken(visitor: Visitor) -> Result<String, VisitorError> {
-///     let theme = Map::from_iter([("theme".to_owned(), json!("dark"))]);
-///     let guest = visitor.anonymous().update_payload(theme).await?;
-///     Ok(guest.payload()["theme"].to_string())
-/// }
-///
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder()
-/// #     .api_domain("http://localhost:3000")
-/// #     .store(MemoryStore::new())
-/// #     .build()
-/// #     .await?;
-/// # let app = Router::new().route("/api/darken", post(darken)).layer(sessions.layer());
-/// let response = app.oneshot(Request::post("/api/darken").body(Body::empty())?).await?;
-/// assert!(response.headers().contains_key("st-anonymous-front-token"));
-/// assert_eq!(to_bytes(response.into_body(), 100).await?, "\"dark\"");
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct AnonymousVisitor<'a>(&'a Visitor);
-
-impl AnonymousVisitor<'_> {
-    /// Merges into the payload of the anonymous session and issues its token anew. A `null` removes
-    /// its key.
-    ///
-    /// # Errors
-    /// [`VisitorError::Payload`] when the result does not fit a cookie or a protected claim is
-    /// named; [`VisitorError::Refused`] when the visitor has no anonymous session.
-    // Async like the visitor's methods, so that what may have to wait one day does not change the
-    // signature.
-    pub async fn update_payload(
-        &self,
-        update: Map<String, Value>,
-    ) -> Result<AnonymousSession, VisitorError> {
-        let Visitor(visit) = self.0;
-        let Who::Anonymous(session) = self.0.state().who.clone() else {
-            return Err(SessionRejection::Unauthorised.into());
-        };
-        let issued = visit.sessions.engine().update_anonymous(&session, update).await?;
-        let session = issued.session.clone();
-        let mut state = self.0.state();
-        state.changes.anonymous =
-            AnonymousChange::Issue { transfer: visit.facts.transfer, issued: Box::new(issued) };
-        state.who = Who::Anonymous(session.clone());
-        Ok(session)
     }
 }

@@ -1,0 +1,208 @@
+//! The visitor's anonymous session: made, kept, changed and taken away.
+
+use passerby_protocol::{
+    identity::{Mint, MintFacts, mint_decision},
+    names::REMOVE,
+};
+use serde_json::{Map, Value};
+
+use super::{Visit, Visitor, VisitorError};
+use crate::{
+    engine::{IssuedAnonymous, Seed, Whose},
+    principal::AnonymousSession,
+    web::{
+        SessionRejection,
+        changes::AnonymousChange,
+        request::Transfer,
+        resolve::{Former, Who, announcement},
+    },
+};
+
+impl Visitor {
+    /// The user session is over: clears it and makes the visitor anonymous, both with this
+    /// response.
+    pub(crate) async fn demote(&self, whose: Whose, carried: Map<String, Value>) {
+        self.clear_user();
+        self.become_anonymous(whose, carried).await;
+    }
+
+    /// The same, for a visitor of whom this is known.
+    pub(super) async fn demote_to(&self, former: Former) {
+        match former {
+            Former::Anonymous(session) => {
+                let carried = session.claims.custom.clone();
+                self.demote(Whose::Known(session.claims.anonymous_id), carried).await;
+            }
+            Former::Id(id) => self.demote(self.whose(id).await, Map::new()).await,
+            Former::Unknown => self.demote(Whose::New(Seed::Random), Map::new()).await,
+        }
+    }
+
+    /// All user sessions that the request presented are over.
+    pub(crate) async fn leave(&self) {
+        let who = self.state().who.clone();
+        match who {
+            Who::TryRefresh(former, _) | Who::Ended(former) | Who::Nobody(former) => {
+                self.demote_to(former).await
+            }
+            Who::User(..) | Who::Anonymous(_) | Who::Unavailable => self.clear_user(),
+        }
+    }
+
+    /// The visitor gets an anonymous session, unless they are off.
+    pub(crate) async fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
+        let Visit { sessions, facts, .. } = &*self.0;
+        let is_stranger = matches!((&whose, &self.state().who), (Whose::New(_), Who::Nobody(_)));
+        let ends = MintFacts { ends_session: true, ..facts.mint };
+        let allowed = mint_decision(&ends, &sessions.mint_rules(), !is_stranger) != Mint::Forbidden;
+        let engine = sessions.engine();
+        let issued = match (allowed, carried.is_empty()) {
+            (false, _) => None,
+            (true, true) => Some(engine.mint_anonymous(whose, carried).await),
+            (true, false) => Some(match engine.mint_anonymous(whose.clone(), carried).await {
+                Err(error) => {
+                    tracing::warn!(%error, "going on without what would have been carried into the \
+                        anonymous session");
+                    engine.mint_anonymous(whose, Map::new()).await
+                }
+                issued => issued,
+            }),
+        };
+        let issued = issued.transpose().unwrap_or_else(|error| {
+            tracing::error!(%error, "no anonymous session could be made");
+            None
+        });
+        let mut state = self.state();
+        (state.who, state.changes.anonymous) = match issued {
+            Some(issued) => (
+                Who::Anonymous(issued.session.clone()),
+                AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) },
+            ),
+            None => (Who::Nobody(Former::Unknown), self.removal()),
+        };
+    }
+
+    /// The visitor should get an anonymous session, and does not: too many were made, or the app
+    /// refused.
+    pub(crate) fn go_without(&self) {
+        let removal = self.removal();
+        let mut state = self.state();
+        state.who = Who::Nobody(Former::Unknown);
+        state.changes.anonymous = removal;
+        state.changes.limited = true;
+    }
+
+    /// Whether the visitor has no user session, and may have an anonymous one.
+    pub(crate) fn wants_anonymous(&self) -> bool {
+        let may_have_one = match self.state().who {
+            Who::Nobody(_) => {
+                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), false)
+            }
+            Who::Anonymous(_) => {
+                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), true)
+            }
+            Who::User(..) | Who::TryRefresh(..) | Who::Ended(_) | Who::Unavailable => {
+                Mint::Forbidden
+            }
+        };
+        may_have_one != Mint::Forbidden
+    }
+
+    /// Takes away the anonymous session that the visitor came with, if any.
+    fn removal(&self) -> AnonymousChange {
+        let facts = &self.0.facts;
+        if facts.has_anonymous_cookie || facts.has_anonymous_bearer {
+            AnonymousChange::Remove
+        } else {
+            AnonymousChange::Keep
+        }
+    }
+
+    /// The visitor keeps the anonymous session whose token is `issued`, and hears of it again.
+    pub(crate) fn announce(&self, transfer: Transfer, issued: IssuedAnonymous) {
+        let mut state = self.state();
+        state.who = Who::Anonymous(issued.session.clone());
+        state.changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
+    }
+
+    /// The visitor keeps the anonymous token that the browser holds, and hears of it again.
+    pub(crate) fn stay(&self, session: AnonymousSession) {
+        let announcement = announcement(&self.0.sessions, &session);
+        let mut state = self.state();
+        state.who = Who::Anonymous(session);
+        state.changes.anonymous = announcement;
+    }
+
+    /// The visitor has no anonymous session. The browser may hold the announcement of one all the
+    /// same, if its cookie is gone.
+    pub(crate) fn announce_none(&self) {
+        let mut state = self.state();
+        if let AnonymousChange::Keep = state.changes.anonymous {
+            state.changes.anonymous = AnonymousChange::Announce(REMOVE.to_owned());
+        }
+    }
+}
+
+/// The result of [`Visitor::anonymous`].
+///
+/// ```
+/// use passerby_server::{Visitor, VisitorError};
+/// # use axum::{
+/// #     Router,
+/// #     body::{Body, to_bytes},
+/// #     routing::post,
+/// # };
+/// # use http::Request;
+/// # use passerby_server::{MemoryStore, Sessions};
+/// use serde_json::{Map, json};
+/// # use tower::ServiceExt as _;
+///
+/// async fn darken(visitor: Visitor) -> Result<String, VisitorError> {
+///     let theme = Map::from_iter([("theme".to_owned(), json!("dark"))]);
+///     let guest = visitor.anonymous().update_payload(theme).await?;
+///     Ok(guest.payload()["theme"].to_string())
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
+/// # let app = Router::new().route("/api/darken", post(darken)).layer(sessions.layer());
+/// let response = app.oneshot(Request::post("/api/darken").body(Body::empty())?).await?;
+/// assert!(response.headers().contains_key("st-anonymous-front-token"));
+/// assert_eq!(to_bytes(response.into_body(), 100).await?, "\"dark\"");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AnonymousVisitor<'a>(pub(super) &'a Visitor);
+
+impl AnonymousVisitor<'_> {
+    /// Merges into the payload of the anonymous session and issues its token anew. A `null` removes
+    /// its key.
+    ///
+    /// # Errors
+    /// [`VisitorError::Payload`] when the result does not fit a cookie or a protected claim is
+    /// named; [`VisitorError::Refused`] when the visitor has no anonymous session.
+    // Async like the visitor's methods, so that what may have to wait one day does not change the
+    // signature.
+    pub async fn update_payload(
+        &self,
+        update: Map<String, Value>,
+    ) -> Result<AnonymousSession, VisitorError> {
+        let Visitor(visit) = self.0;
+        let Who::Anonymous(session) = self.0.state().who.clone() else {
+            return Err(SessionRejection::Unauthorised.into());
+        };
+        let issued = visit.sessions.engine().update_anonymous(&session, update).await?;
+        let session = issued.session.clone();
+        let mut state = self.0.state();
+        state.changes.anonymous =
+            AnonymousChange::Issue { transfer: visit.facts.transfer, issued: Box::new(issued) };
+        state.who = Who::Anonymous(session.clone());
+        Ok(session)
+    }
+}
