@@ -26,7 +26,7 @@ pub fn init(config: Config) -> Result<bool, SdkError> {
     }
 }
 
-/// Takes back what [`init`] did to the page. What is stored stays.
+/// Takes back what [`init`] did to the page. Stored data stays.
 pub fn dispose() {
     browser::dispose();
 }

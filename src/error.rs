@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! The errors of the SDK, and what to do about each.
 
 use core::fmt;
 
@@ -53,7 +53,7 @@ impl SdkError {
         }
     }
 
-    /// What went wrong and what to do; the beginnings that the peers' users compare with are kept.
+    /// The problem, and what to do. Each text begins as that of the peers, because apps compare it.
     #[must_use]
     pub fn message(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What this browser knows of the session, without asking anybody.
+//! The session as this browser knows it, without asking anybody.
 
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;

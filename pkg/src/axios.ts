@@ -5,14 +5,14 @@
  * the place of `fetch` in the engine; what is decided, is decided there.
  */
 
-/** What is used of an axios instance. */
+/** The parts of an axios instance that are used. */
 export interface AxiosLike {
   defaults: any;
   request(config: any): Promise<any>;
   create?(): AxiosLike;
 }
 
-/** What is used of a response. */
+/** The parts of a response that are used. */
 export interface Answer {
   status: number;
   headers: Headers;
@@ -24,7 +24,7 @@ export interface Answer {
 /** Sends one attempt. */
 export type Send = (headers: Headers, addCredentials: boolean) => Promise<Answer>;
 
-/** What does the work: `src/browser/host.js`. */
+/** The module that does the work: `src/browser/host.js`. */
 export interface Engine {
   /** The URL if requests to it are ours. */
   findOurs(url: string): { href: string } | false | undefined;
@@ -38,7 +38,10 @@ export interface Engine {
 type Config = Record<string, any>;
 type Adapter = (config: Config) => Promise<any>;
 
-/** On a patched `fetch`, and on a patched `XMLHttpRequest`, ours or another's. */
+/**
+ * On a patched `fetch`, and on a patched `XMLHttpRequest`, ours or another's. Repeated here: an
+ * export would make the entry larger. tests/unit/names.test.mjs compares them.
+ */
 const FETCH = "__supertokensOriginalFetch";
 const XHR = "__interceptedBySuperTokens";
 
@@ -123,7 +126,7 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
 
   const { data, signal, cancelToken, withCredentials } = config;
   const headers = toHeaders(config.headers);
-  /** What axios made of each answer. */
+  /** Each answer as axios made it. */
   const outcomes = new Map<unknown, { response: any; error?: any }>();
   let failure: { error: unknown } | undefined;
   let isFlying = false;
@@ -154,7 +157,7 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
   let cancel = (_reason?: any) => {};
   const cancelled = new Promise((_, reject) => {
     cancel = (reason) => {
-      // What is in flight, axios ends itself.
+      // Axios itself ends requests that are in flight.
       if (isFlying) return;
       const details = { name: "CanceledError", __CANCEL__: true };
       reject(
@@ -261,7 +264,7 @@ function settle(response: Config, config: Config): Config {
   throw new Made(`Request failed with status code ${status}`, code, config, { status, response });
 }
 
-/** What went wrong apart from the request itself. */
+/** An error that is not of the request itself. */
 function makeFailure(cause: any, config: Config): Made {
   // That is how `fetch` says that the refresh endpoint cannot be reached.
   const isNetwork = cause instanceof TypeError;

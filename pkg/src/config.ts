@@ -6,7 +6,7 @@ import type { FlatConfig, Recipe, RecipeConfig, SessionEvent } from "./types.js"
 /** The options as they are used. */
 export interface Options extends FlatConfig {
   apiBasePath: string;
-  /** What the app replaced. */
+  /** The functions that the app replaced. */
   recipe: Record<string, unknown>;
 }
 
@@ -58,7 +58,7 @@ export function flatten(config: FlatConfig | RecipeConfig): Options {
   };
 }
 
-/** What the app replaced, as the host module calls it. */
+/** The functions that the app replaced, as the host module calls them. */
 function replaced({
   override,
   apiDomain,

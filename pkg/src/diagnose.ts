@@ -22,13 +22,13 @@ export interface Diagnosis {
     | "WASM_MISSING"
     | "WIDE_DOMAIN"
     | "WRONG_API";
-  /** What is wrong. */
+  /** The problem. */
   message: string;
-  /** What to do about it. */
+  /** The way to solve it. */
   fix: string;
 }
 
-/** What is to be looked at. */
+/** The things that are looked at. */
 export interface Given {
   /** As `init` made it of its options; empty before `init`. */
   refreshUrl: string;
@@ -56,6 +56,8 @@ const PATIENCE = 5000;
 /** Milliseconds from which a clock counts as wrong. */
 const TOLERANCE = 60_000;
 
+// Names of the protocol, compared by tests/unit/names.test.mjs. Imported ones would have to be
+// exports of the entry, which every visitor downloads.
 /** Headers that every session needs a server's permission for. */
 const headers = { rid: "anti-csrf", "st-auth-mode": "cookie", "fdi-version": "4.2" };
 const KEYS = "/jwt/jwks.json";
@@ -359,7 +361,7 @@ async function clock(
   if (!date && /^http/.test(globalThis.location?.protocol ?? "")) {
     const page = await send(context, location.href, { method: "HEAD", credentials: "omit" });
     now = Date.now();
-    // What a cache kept is as old as it says.
+    // An answer that a cache kept is as old as it says.
     const age = Number(page?.headers.get("age")) || 0;
     date = page?.headers.get("date");
     now -= age * 1000;

@@ -1,4 +1,4 @@
-/** What every entry has, but for `init`. */
+/** The exports of every entry, but for `init`. */
 export { BooleanClaim } from "./claims/booleanClaim.js";
 export {
   PrimitiveArrayClaim,

@@ -33,7 +33,7 @@ import type { OverrideValidators } from "./wanted.js";
 /* eslint-disable @typescript-eslint/no-explicit-any --
    the types that users of the peers compile against */
 
-/** Whatever the app wants its hooks and overrides to know. Default `{}`. */
+/** Anything that the app wants its hooks and overrides to know. Default `{}`. */
 export interface UserContext {
   userContext?: any;
 }
@@ -98,7 +98,7 @@ function startWith(options: Options, before?: Options): void {
   for (const add of waiting.splice(0)) add();
 }
 
-/** Takes back what `init` did to the page. What is stored stays. */
+/** Takes back what `init` did to the page. Stored data stays. */
 export function dispose(): void {
   stop();
   started = undefined;
@@ -184,7 +184,7 @@ export async function refreshSessionPage(options: {
   );
 }
 
-/** What is known now, without asking anybody. */
+/** The state that is known now, without asking anybody. */
 export function getSnapshot(): Snapshot {
   return look() as Snapshot;
 }
@@ -213,7 +213,7 @@ export async function getClaimValue<T>(input: {
   );
 }
 
-/** What a back end holds against a request that it answered with 403, if it says so. */
+/** The reason why a back end answered a request with 403, if it says so. */
 export function getInvalidClaimsFromResponse(input: {
   response: { data: any } | Response;
   userContext?: any;

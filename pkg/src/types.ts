@@ -9,7 +9,7 @@ import type { WindowHandlerInput } from "./utils/windowHandler.js";
 /* eslint-disable @typescript-eslint/no-explicit-any --
    the types that users of the peers compile against */
 
-/** What `onHandleEvent` receives. Everything is stored before it is called. */
+/** An event for `onHandleEvent`. Everything is stored before it is called. */
 export type SessionEvent = {
   userContext: any;
   /** The tab in which it happened, with {@link SessionConfig.eventsOfOtherTabs} only. */
@@ -44,7 +44,7 @@ export type SessionEvent = {
     }
 );
 
-/** What a hook learns of a call of a session route. */
+/** A call of a session route, as a hook sees it. */
 export interface PreAPIHookContext {
   action: "SIGN_OUT" | "REFRESH_SESSION";
   requestInit: RequestInit;
@@ -70,7 +70,7 @@ export interface SessionConfig {
   tokenTransferMethod?: "cookie" | "header";
   /** Whether the page runs in an iframe of another site. Default false. */
   isInIframe?: boolean;
-  /** Called with each event. What it throws goes to the console and no further. */
+  /** Called with each event. An error that it throws goes to the console and no further. */
   // A method, here and below: callbacks that were written for fewer events, or for the peers'
   // builder, fit too.
   onHandleEvent?(event: SessionEvent): void;
@@ -160,7 +160,7 @@ export interface FlatConfig extends ApiConfig, SessionConfig, PlatformConfig {
   anonymous?: AnonymousConfig;
 }
 
-/** What `Session.init(…)` returns. */
+/** The result of `Session.init(…)`. */
 export interface Recipe {
   recipeId: "session";
   config: SessionConfig;

@@ -20,7 +20,7 @@ export async function validate(
   return claimValidators.length ? recipe.validateClaims({ claimValidators, userContext }) : [];
 }
 
-/** What it needs of the session. */
+/** The functions of the session that it needs. */
 export interface Access {
   /** The access token payload, refreshed if it has expired; rejects without a session. */
   payload(): Promise<unknown>;
@@ -33,7 +33,7 @@ export interface Access {
 
 const LOCK = "CLAIM_REFRESH_LOCK";
 
-/** Milliseconds. Who holds the lock for longer hangs; a second refresh is the lesser evil. */
+/** Milliseconds. A tab that holds the lock for longer hangs; a second refresh is better then. */
 const PATIENCE = 5000;
 
 /**

@@ -1,4 +1,4 @@
-/** What is wanted of the session. A module of its own, because few pages need it. */
+/** The demands on the session. A module of its own, because few pages need it. */
 import { SessionClaimValidatorStore } from "./utils/sessionClaimValidatorStore.js";
 import type { SessionClaimValidator } from "./claims/types.js";
 

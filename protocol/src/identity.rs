@@ -1,4 +1,4 @@
-//! Which anonymousId a visitor has, and whether a session may be made, where a request brings
+//! The anonymousId of a visitor, and whether a session may be made, where a request brings
 //! tokens of both kinds.
 //!
 //! Both rules are pure, so that the server and a simulation of many browsers share them.
@@ -260,10 +260,10 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is planted, a visitor keeps an id: their own host-bound one, or that of tokens
+        /// A visitor keeps an id beside planted tokens: their own host-bound one, or that of tokens
         /// that scripts sent.
         #[test]
-        fn what_cannot_be_planted_counts(
+        fn a_token_that_cannot_be_planted_counts(
             issued_at in any::<u64>(),
             user_issued_at in any::<Option<u64>>(),
             is_valid: bool,

@@ -16,7 +16,7 @@ pub enum Announced<T> {
     Token(T),
 }
 
-/// Which request was answered.
+/// The kind of request that was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// One of the app's, or sign-out.
@@ -53,7 +53,7 @@ impl Verdict {
 
 /// The parts of a response that the rules need.
 pub struct Response<V: Values> {
-    /// Which request it answers.
+    /// The kind of request that it answers.
     pub asked: Asked,
     /// Whether anonymous sessions are the server's. If an endpoint of the app makes them, a login
     /// leaves them in place, to be returned to.

@@ -278,13 +278,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_browser_dropped_is_unknown() {
+    fn state_that_the_browser_dropped_is_unknown() {
         assert_eq!(kind(&stored(None, Some(token("s", 1.0)), None)), "unknown");
         assert_eq!(kind(&stored(None, None, Some(token("a", 1.0)))), "anonymous");
     }
 
     #[test]
-    fn what_cannot_be_read_is_unknown() {
+    fn a_token_that_cannot_be_read_is_unknown() {
         let mut corrupt = stored(Some(1.0), None, Some(token("a", 1.0)));
         corrupt.user = Slot::Unreadable;
         assert_eq!(kind(&corrupt), "unknown");

@@ -22,7 +22,7 @@ pub const STOCK_PROTECTED_CLAIMS: &[&str] = &[
     "stt",
 ];
 
-/// Which claims a token has.
+/// The set of claims that a token has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StockVersion {
     /// Without `rsub`; what core driver interfaces below 4.0 know.

@@ -54,7 +54,7 @@ async fn serve(
     http.http1().timer(TokioTimer::new()).header_read_timeout(head);
     loop {
         let (stream, client) = listener.accept().await?;
-        // What limits new sessions by client looks here.
+        // The limit of new sessions by client looks here.
         let app = app.clone().layer(Extension(ConnectInfo::<SocketAddr>(client)));
         let connection =
             http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).into_owned();

@@ -111,7 +111,7 @@
 //! nothing is cleared, and nothing needs a restart. [`Sessions::prune_every`] removes expired
 //! sessions.
 //!
-//! # What happens when
+//! # The life of a session
 //! A visitor without a session gets an anonymous one with the first request that a script makes
 //! (`fetch`, not a page load), and the handler of that request sees it. [`Visitor::sign_in`] ends
 //! it and starts a user session with the same anonymousId; the end of the user session, by

@@ -105,7 +105,7 @@ impl MintLimit {
 /// use passerby_server::{MintRequest, Sessions};
 ///
 /// let builder = Sessions::builder().mint_challenge(|request: MintRequest| async move {
-///     // Ask your bot protection here. Who is refused goes on without a session.
+///     // Ask your bot protection here. A visitor who is refused goes on without a session.
 ///     request.headers.contains_key("x-solved")
 /// });
 /// # drop(builder);

@@ -14,7 +14,7 @@ use crate::clock::system_time;
 /// ```
 /// use passerby_server::Principal;
 ///
-/// /// Whose cart it is: an account's, or a guest's.
+/// /// The owner of a cart: an account, or a guest.
 /// fn owner(principal: &Principal) -> String {
 ///     match principal {
 ///         Principal::User(user) => format!("user {}", user.user_id()),
@@ -161,7 +161,7 @@ pub struct UserSession {
 }
 
 impl UserSession {
-    /// Whose session it is.
+    /// The id of the user who is signed in.
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.claims.user_id

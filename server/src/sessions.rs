@@ -93,7 +93,7 @@ pub enum AnonymousTokenError {
 /// let app = Router::new().route("/api/login", post(login)).layer(sessions.layer());
 /// app.oneshot(Request::post("/api/login").body(Body::empty())?).await?;
 ///
-/// // What an administrator does, outside of Alice's requests.
+/// // The actions of an administrator, outside of Alice's requests.
 /// let handles = sessions.session_handles_of_user("alice").await?;
 /// let found = sessions.session_information(&handles[0]).await?.expect("she is signed in");
 /// assert_eq!(found.user_id, "alice");
@@ -340,7 +340,7 @@ impl Sessions {
     /// let claims = Map::from_iter([("service".to_owned(), json!("mail"))]);
     /// let token = sessions.create_jwt(claims, Duration::from_secs(60), JwtKey::Static).await?;
     /// assert_eq!(token.split('.').count(), 3);
-    /// // Whatever it says, it is nobody's session.
+    /// // It is nobody's session, even if it says so.
     /// assert!(sessions.verify_anonymous(&token).await.is_err());
     /// # Ok(())
     /// # }

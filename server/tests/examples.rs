@@ -57,7 +57,8 @@ impl Example {
         stream.read(&mut [0])
     }
 
-    /// Sends this at once, and then a byte now and then, until the server has enough. What it said.
+    /// Sends this at once, and then a byte now and then, until the server has enough. Returns its
+    /// answer.
     fn trickle(&self, start: &'static str) -> std::thread::JoinHandle<String> {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         std::thread::spawn(move || {

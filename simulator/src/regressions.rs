@@ -128,7 +128,7 @@ fn of_two_logins_whose_answers_cross_the_one_whose_cookies_are_kept_counts() {
 }
 
 #[test]
-fn what_is_left_of_a_lost_anonymous_session_goes_when_they_are_switched_off() {
+fn the_rest_of_a_lost_anonymous_session_goes_when_they_are_switched_off() {
     let (sign_out, off) = (Operate(10, Operation::SignOut), Operate(128, Operation::Switch(false)));
     let happens = [8, 115, 114, 219, 95, 75].map(Happen);
     let steps = [&[sign_out], &happens[..], &[Drop(218), Happen(55), off]].concat();

@@ -54,7 +54,7 @@ pub(crate) struct Refresh {
 pub(crate) struct Anonymous {
     pub(crate) id: u32,
     pub(crate) issued_at: Time,
-    /// Which key signed it.
+    /// The key that signed it.
     pub(crate) key: u32,
 }
 

@@ -297,7 +297,7 @@ fn a_session_is_known_by_its_handle_then_by_the_anonymous_id_then_by_the_user() 
 }
 
 #[wasm_bindgen_test]
-fn what_is_no_front_token_is_unreadable_and_harms_nobody() {
+fn text_that_is_not_a_front_token_is_unreadable_and_harms_nobody() {
     for raw in [
         "%%%",
         "remove",

@@ -56,7 +56,7 @@ function externalItems(crate) {
     if (!found.has(path)) found.set(path, where);
   };
 
-  /** Whatever has a path and an id is a name of something. */
+  /** An object with a path and an id is a name of something. */
   const read = (/** @type {any} */ value, /** @type {string} */ where) => {
     if (!value || typeof value !== "object") return;
     if (typeof value.path === "string" && "id" in value) named(value.id, where);

@@ -305,7 +305,7 @@ async fn a_sign_out_in_another_tab_is_seen_by_the_next_question() {
 }
 
 #[wasm_bindgen_test]
-async fn what_another_tab_refreshed_while_the_request_was_under_way_is_used() {
+async fn a_token_that_another_tab_refreshed_while_the_request_was_under_way_is_used() {
     let page = Page::signed_in(&Token::user("s1"));
     let gate = Gate::closed();
     page.server.on("/orders", [Reply::try_refresh().behind(&gate), Reply::ok()]);

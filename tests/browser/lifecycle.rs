@@ -71,7 +71,7 @@ extern "C" {
     fn write_behind(text: &str);
     #[wasm_bindgen(js_name = allowCookies)]
     fn allow_cookies();
-    /// What goes to `console.error`.
+    /// The errors that go to `console.error`.
     type Errors;
     #[wasm_bindgen(constructor)]
     fn new() -> Errors;
@@ -336,7 +336,7 @@ async fn after_dispose_nothing_is_heard() {
 }
 
 #[wasm_bindgen_test]
-async fn what_the_app_stores_itself_is_left_alone() {
+async fn data_that_the_app_stores_itself_is_left_alone() {
     let page = Page::fresh();
     LocalStorage::set("cart", vec!["apple", "pear"]).unwrap();
     SessionStorage::set("st-own", 7).unwrap();

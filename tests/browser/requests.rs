@@ -157,7 +157,7 @@ async fn a_body_goes_again_with_the_retry() {
 }
 
 #[wasm_bindgen_test]
-async fn what_is_no_refusal_reaches_the_caller_as_it_is() {
+async fn an_answer_that_is_not_a_refusal_reaches_the_caller_as_it_is() {
     let page = Page::signed_in(&Token::user("s1"));
     for status in [201, 400, 403, 404, 405, 500, 503] {
         page.server.on("/orders", [Reply::status(status).body("the app's own")]);

@@ -1,4 +1,4 @@
-// What is tried again, and what is not.
+// Some failures are tried again, and others are not.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -46,7 +46,7 @@ test("so are a browser that is gone and a driver that says so", async () => {
   assert.deepEqual([fault.error, fault.tries], [undefined, 2]);
 });
 
-test("what fails or hangs in a page that answers is no fault of the driver", async () => {
+test("a failure or a wait in a page that answers is no fault of the driver", async () => {
   const failed = await tried(() => assert.equal(1, 2));
   assert.deepEqual([failed.error?.code, failed.tries, failed.said], ["ERR_ASSERTION", 1, []]);
   const hung = await tried((page) => page.evaluate("new Promise(() => {})"));

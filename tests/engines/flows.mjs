@@ -1,4 +1,4 @@
-// What visitors do, in every engine. One list, in words that hold for all of them.
+// The actions of visitors, in every engine. One list, in words that hold for all of them.
 
 import assert from "node:assert/strict";
 
@@ -213,7 +213,7 @@ flow("/refresh-session goes back with a new token, to this site only", async (vi
 
 // --- other tabs ----------------------------------------------------------------------------------
 
-/** What a subscriber of another tab finds each time it is called. */
+/** The states that a subscriber of another tab finds, one for each call. */
 async function listening(visitor, without, options = { anonymous: {} }) {
   const other = await visitor.tab(options, without);
   await other.run(() => {
@@ -536,7 +536,7 @@ for (const [name, without] of Object.entries({
 
 // --- browsers and pages that do not run WebAssembly, or not at once ------------------------------
 
-/** What `diagnose` says of each. */
+/** The finding of `diagnose` for each. */
 const WAYS = { "large modules": "WASM_LATE", WebAssembly: "WASM_MISSING", wasm: "WASM_BLOCKED" };
 
 for (const [lacks, code] of Object.entries(WAYS)) {

@@ -7,7 +7,7 @@ const order = ["abort at the end", "abort in load", "abort in loadend", "open at
 const address = ["time-out", "time-out set before open"];
 // It cannot read `response` of a second request on the same object that failed.
 const unreadable = ["a server that hangs up"];
-// What it puts between the parts has another length each time.
+// The text that it puts between the parts has another length each time.
 const always = [...order, "POST of parts"];
 
 await compareTraces("firefox", {

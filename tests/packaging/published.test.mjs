@@ -1,4 +1,4 @@
-// What the tools for checking published packages say of the tarball, and for which browsers it is.
+// The verdict of tools that check published packages, and the browsers that the tarball is for.
 
 import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
@@ -16,7 +16,7 @@ test("publint has nothing to say", { skip }, () =>
 );
 
 test("every module has the right types, for every way of resolving it", { skip }, () => {
-  // What pages load by its address, and no program by its name.
+  // Files that pages load by their address, and no program by their name.
   const files = ["passerby.wasm", "dist/passerby.global.js", "dist/fallback.js"];
   return npm(folder, "exec", "attw", "--", "passerby.tgz", "--exclude-entrypoints", ...files);
 });
@@ -56,7 +56,7 @@ test(
   },
 );
 
-/** What the module asks for, and what all files do; by the names of MDN's compatibility data. */
+/** Features that the module needs, and all files; by the names of MDN's compatibility data. */
 const FEATURES = {
   wasm: [
     "webassembly.reference-types",

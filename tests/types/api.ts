@@ -27,7 +27,7 @@ declare function same<A, B>(there: (value: A) => B, back: (value: B) => A): void
 /** Compiles only if ours fits where theirs is wanted. */
 declare function serves<Theirs>(ours: Theirs): void;
 
-// What apps call.
+// The functions that apps call.
 serves<typeof website.init>(ours.init);
 serves<typeof website.doesSessionExist>(ours.doesSessionExist);
 serves<typeof website.getUserId>(ours.getUserId);
@@ -57,7 +57,7 @@ serves<typeof webSession.getInvalidClaimsFromResponse>(oursSession.getInvalidCla
 serves<typeof webSession.validateClaims>(oursSession.validateClaims);
 serves<typeof webSession.addAxiosInterceptors>(oursSession.addAxiosInterceptors);
 
-// What they give us.
+// The values that they give us.
 same<ours.RecipeInterface, website.RecipeInterface>(
   (ours) => ours,
   (theirs) => theirs,

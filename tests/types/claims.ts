@@ -140,7 +140,7 @@ same<DateProviderReference, TheirReference>(
   (theirs) => theirs,
 );
 
-// What apps do with them.
+// The ways in which apps use them.
 class Role extends PrimitiveArrayClaim<string> {
   isAdmin = () => this.validators.includes("admin", 60, "role-admin");
 }

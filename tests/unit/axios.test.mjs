@@ -36,9 +36,9 @@ const STRANGER = ORIGIN.replace("127.0.0.1", "localhost");
 
 // --- the engine ----------------------------------------------------------------------------------
 
-/** What the engine saw. */
+/** The calls that the engine saw. */
 let trace, judged;
-/** What the refresh comes to: nothing, a response, or an error. */
+/** The result of the refresh: nothing, a response, or an error. */
 let refresh;
 const engine = {
   findOurs(url) {
@@ -92,7 +92,7 @@ const pick = ({ transformResponse, transformRequest, validateStatus }) => ({
   validateStatus,
 });
 
-/** What axios resolved to or rejected with. */
+/** The value that axios resolved to or rejected with. */
 async function outcome(promise) {
   try {
     const { status, data, config } = await promise;
@@ -202,7 +202,7 @@ for (const [name, make] of Object.entries(adapters)) {
   });
 }
 
-test("which URLs are ours", async () => {
+test("some URLs are ours, and others are not", async () => {
   const rows = [
     [{ url: `${ORIGIN}/a` }, `${ORIGIN}/a`],
     [{ url: "a", baseURL: ORIGIN }, `${ORIGIN}/a`],
@@ -237,7 +237,7 @@ test("a stranger gets nothing, whatever the baseURL", async () => {
     assert.deepEqual([headers.rid, headers.authorization], [undefined, undefined]);
 });
 
-test("what interceptors change on the way counts, in whichever order they were added", async () => {
+test("changes by interceptors on the way count, in whichever order they were added", async () => {
   const instance = axios.create({ adapter: "http" });
   const edit = (name) => (config) => {
     config.url = config.url.replace(name, "");
@@ -313,7 +313,7 @@ test("an adapter of the app gets the headers in axios' own class, without what t
   assert.ok(Object.keys(given).includes("X-Mine"), "as the caller wrote it");
 });
 
-test("what the caller removed does not come back, and nothing is transformed twice", async () => {
+test("a header that the caller removed does not come back, and nothing is transformed twice", async () => {
   const instance = axios.create({
     adapter: "http",
     transformRequest: [(data) => `${data}!`],

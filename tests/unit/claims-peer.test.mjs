@@ -45,7 +45,7 @@ const VALUES = {
 const TIMES = [NOW, NOW - 7000, NOW - 7001, NOW - 100_000, NOW + 60_000, undefined];
 const LIMITS = [undefined, 0, 6.9, 7, 50, Number.MAX_SAFE_INTEGER];
 
-/** What a function came to. */
+/** The result of a function. */
 async function outcome(run) {
   try {
     return { value: await run() };
@@ -57,7 +57,7 @@ async function outcome(run) {
 for (const [kind, validators] of Object.entries(CASES)) {
   for (const [name, args] of Object.entries(validators)) {
     test(`${kind} ${name}`, async () => {
-      // What they crash on (no payload, a null claim) is in claims.test.mjs.
+      // Values that they crash on (no payload, a null claim) are in claims.test.mjs.
       const payloads = [
         {},
         { c: {} },

@@ -216,7 +216,7 @@ test("subclasses: what they override is asked, also when compiled to ES5", async
   });
 
   for (const Base of [PrimitiveClaim, BooleanClaim, PrimitiveArrayClaim]) {
-    // What TypeScript makes of `class Old extends Base` for ES5.
+    // `class Old extends Base` as TypeScript writes it for ES5.
     function Old(given) {
       const self = Base.call(this, given) || this;
       self.validators = Object.assign({}, self.validators, { isOld: () => self.id });

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 
 const PACKAGE = JSON.stringify(join(import.meta.dirname, "../../pkg/dist/cjs/index.js"));
 
-/** What a fresh Node program prints. */
+/** The output of a fresh Node program. */
 async function run(code) {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ["-e", code]);
   assert.equal(stderr, "");

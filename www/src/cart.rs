@@ -58,7 +58,8 @@ impl Cart {
         self.0.is_empty()
     }
 
-    /// Reads a cart out of a session's payload. What is not (or no longer) valid is left out.
+    /// Reads a cart out of a session's payload. An entry that is not (or no longer) valid is left
+    /// out.
     #[must_use]
     pub fn from_payload(value: Option<&Value>) -> Self {
         let mut cart = Self::default();
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_leaves_the_cart_as_it_was() {
+    fn a_refused_change_leaves_the_cart_as_it_was() {
         let mut full = cart(&[("fern", MOST_OF_ONE)]);
         let before = full.clone();
         assert_eq!(full.set("fern", MOST_OF_ONE + 1), Err(CartError::TooMany));

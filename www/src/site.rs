@@ -102,7 +102,7 @@ pub fn with_security_headers(router: Router) -> Router {
         .layer(header(REFERRER_POLICY, "same-origin"))
 }
 
-/// For files that are there, changed or not. What is missing may appear.
+/// For files that are there, changed or not. A file that is missing may appear.
 fn cache(
     value: &'static str,
 ) -> SetResponseHeaderLayer<impl Fn(&Response) -> Option<HeaderValue> + Clone> {

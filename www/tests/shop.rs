@@ -28,7 +28,7 @@ async fn shop() -> (Router, TempDir) {
     (shop::router(&sessions, customers, folder.path()).unwrap(), folder)
 }
 
-/// What Vite would have built, as far as the server cares.
+/// The files that Vite would have built, as far as the server cares.
 fn front_end(web: &Path) {
     std::fs::create_dir(web.join("assets")).unwrap();
     for (file, text) in [

@@ -15,7 +15,7 @@ use crate::{
     setup,
 };
 
-/// Which port the demo listens on.
+/// The port that the demo listens on.
 #[derive(Clone, Copy)]
 pub(crate) enum Port {
     /// This one, or the error that it is taken.

@@ -1,4 +1,4 @@
-//! What may be among the crates we depend on, as `deny.toml` says.
+//! The crates that we may depend on, as `deny.toml` says.
 
 use std::{path::Path, process::Command, time::Duration};
 

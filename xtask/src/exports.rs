@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wanted_is_renamed_and_the_rest_goes() -> Result<()> {
+    fn a_wanted_export_is_renamed_and_the_rest_goes() -> Result<()> {
         let long = "n".repeat(200);
         let made = only(
             &module(&[("memory", 1), (&long, 2), ("turn", 3)]),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_one_or_is_no_module_is_refused() {
+    fn bytes_that_lack_one_or_are_not_a_module_are_refused() {
         assert!(only(&module(&[("memory", 1)]), &[("turn", "t")]).is_err());
         assert!(only(b"\0asm\x01\0\0\0", &[]).is_err());
         let whole = module(&[("memory", 1)]);

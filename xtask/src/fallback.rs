@@ -48,7 +48,7 @@ var retasmFunc = asmFunc({});
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn a_script_that_does_not_fit_is_refused() {
         assert!(adapt("").is_err());
         assert!(adapt(&format!("import * as own from './own.js';{SCRIPT}")).is_err());
     }

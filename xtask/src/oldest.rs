@@ -66,7 +66,7 @@ fn copied() -> Result<PathBuf> {
 /// Those that an app may have in its lock file.
 fn lowest_crates(copy: &Path, has_wasm: bool) -> Result<()> {
     let hack = setup::HACK.ensure()?;
-    // What only our tests need may ask for more.
+    // Crates that only our tests need may ask for more.
     run(Command::new(hack)
         .args(["hack", "--workspace", "--remove-dev-deps", "generate-lockfile"])
         .args(["-Z", "direct-minimal-versions"])

@@ -3,7 +3,7 @@
 import { dateProvider } from "../utils/dateProvider.js";
 import type { ClaimValidationResult, SessionClaimValidator } from "./types.js";
 
-/** What describes a claim. */
+/** The description of a claim. */
 export type ClaimConfig = {
   /** The claim's key in the access token payload. */
   id: string;
@@ -24,7 +24,7 @@ export interface Rule<Value> {
   isMet(value: Value): boolean;
 }
 
-/** What the claims have in common: a value with the time when it was fetched, `{ v, t }`. */
+/** The common form of claims: a value with the time when it was fetched, `{ v, t }`. */
 export class Claim<ValueType> {
   readonly id: string;
   readonly refresh: SessionClaimValidator["refresh"];

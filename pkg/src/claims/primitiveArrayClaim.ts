@@ -34,7 +34,7 @@ class PrimitiveArray<ValueType> extends Claim<ValueType[]> {
     })),
   };
 
-  /** What is not a list counts as absent: the server has something else under that name. */
+  /** A value that is not a list counts as absent: the server has something else under that name. */
   override getValueFromPayload(payload: any, userContext?: any): ValueType[] {
     const value: unknown = super.getValueFromPayload(payload, userContext);
     return (Array.isArray(value) ? value : undefined) as ValueType[];

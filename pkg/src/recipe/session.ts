@@ -33,7 +33,7 @@ export {
   signOut,
 } from "../session.js";
 
-/** What goes into the `recipeList` of `init`. */
+/** An entry of the `recipeList` of `init`. */
 export const init = (config: SessionConfig = {}): Recipe => ({ recipeId: "session", config });
 
 /**

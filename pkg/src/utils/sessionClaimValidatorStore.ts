@@ -2,7 +2,7 @@ import type { SessionClaimValidator } from "../claims/types.js";
 
 const added: SessionClaimValidator[] = [];
 
-/** What other recipes want of every session. */
+/** The demands of other recipes on every session. */
 export class SessionClaimValidatorStore {
   static addClaimValidatorFromOtherRecipe = (builder: SessionClaimValidator): void => {
     added.push(builder);

@@ -15,7 +15,7 @@ export type StorageHandler = {
   removeItemSync: (key: string) => void;
   setItemSync: (key: string, value: string) => void;
 };
-/** What the SDK uses of the window. */
+/** The parts of the window that the SDK uses. */
 export type WindowHandlerInterface = {
   history: {
     replaceState: (data: any, unused: string, url?: string | null) => void;

@@ -68,7 +68,7 @@ const DEFAULT_ANONYMOUS_RENEWAL: f64 = 0.25;
 ///     .await?;
 /// assert!(sessions.anonymous_enabled());
 ///
-/// // What is missing or wrong is named.
+/// // The error names an option that is missing or wrong.
 /// let error = Sessions::builder().store(store).build().await.unwrap_err();
 /// assert!(matches!(error, BuildError::ApiDomainMissing));
 /// # Ok(())

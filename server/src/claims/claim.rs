@@ -30,7 +30,7 @@ type Fetch = Arc<dyn Fn(UserSession) -> Fetched + Send + Sync>;
 /// let verified = BooleanClaim::new("st-ev");
 /// let mut payload = Map::new();
 /// assert_eq!(verified.value(&payload), None);
-/// // What to merge, with `Visitor::merge_into_access_token_payload` for example.
+/// // The update to merge, with `Visitor::merge_into_access_token_payload` for example.
 /// payload.extend(verified.with_value(true, SystemTime::now()));
 /// assert_eq!(verified.value(&payload), Some(&true.into()));
 /// assert!(verified.fetched_at(&payload).is_some());

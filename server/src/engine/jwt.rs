@@ -16,7 +16,7 @@ pub(crate) const DYNAMIC_PREFIX: &str = "d-";
 /// `kid` prefix of keys for anonymous tokens.
 pub(crate) const STATIC_PREFIX: &str = "s-";
 
-/// Which key signs a JWT that an app makes.
+/// The key that signs a JWT of an app.
 ///
 /// ```
 /// use passerby_server::{JwtKey, MemoryStore, Sessions};

@@ -1,9 +1,10 @@
 //! The keys of this server: a dynamic one that rotates, a static one, and one for refresh tokens.
 //!
-//! All processes on one database share them. Whoever first notices that a new dynamic key is due
-//! makes it, and the store sees to it that nobody makes a second one. The others read it while it
-//! waits to be used, because each reads the keys again at least once in [`REREAD_MS`], and a new
-//! key signs only [`PUBLISH_AHEAD_MS`] after it was made: from then on everybody signs with it.
+//! All processes on one database share them. The first process that notices that a new dynamic key
+//! is due makes it, and the store sees to it that nobody makes a second one. The others read it
+//! while it waits to be used, because each reads the keys again at least once in [`REREAD_MS`], and
+//! a new key signs only [`PUBLISH_AHEAD_MS`] after it was made: from then on everybody signs with
+//! it.
 
 use std::{
     collections::HashMap,
@@ -307,7 +308,7 @@ impl KeyRing {
         if !self.is_older_than(age_ms, now_ms) {
             return;
         }
-        // Somebody else is at it. What is in memory will do until then.
+        // Somebody else is at it. The keys in memory will do until then.
         let Ok(_reading) = self.reading.try_lock() else { return };
         if !self.is_older_than(age_ms, now_ms) {
             return;

@@ -33,7 +33,7 @@ pub(super) struct Apps {
     apps: Arc<Mutex<HashMap<String, Arc<App>>>>,
 }
 
-/// What it takes to open an app.
+/// The parts that opening an app takes.
 #[derive(Debug)]
 struct Opener {
     stores: Box<dyn AppStores>,
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(validity_in(&there, "shop").await, HOUR_MS, "not yet");
 
         tokio::time::advance(SETTINGS_KEPT).await;
-        // Whoever asks first goes on with what is known.
+        // The first request goes on with the settings that are known.
         assert_eq!(validity_in(&there, "shop").await, HOUR_MS);
         tokio::task::yield_now().await;
         while there.app("shop").is_looked_up.load(Ordering::Relaxed) {

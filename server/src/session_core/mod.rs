@@ -61,7 +61,7 @@ use crate::{
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let core = SessionCore::open(MemoryStore::new(), CoreSettings::default()).await?;
-/// // What a back end asks first.
+/// // The first question of a back end.
 /// let response = core.router().oneshot(Request::get("/apiversion").body(Body::empty())?).await?;
 /// let answer: serde_json::Value =
 ///     serde_json::from_slice(&to_bytes(response.into_body(), 1000).await?)?;

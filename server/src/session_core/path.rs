@@ -1,4 +1,4 @@
-//! Which app and tenant a path names: `[/appid-<app>][/<tenant>]/<what is asked for>`.
+//! The app and the tenant that a path names: `[/appid-<app>][/<tenant>]/<what is asked for>`.
 
 use passerby_protocol::payload::TENANT;
 

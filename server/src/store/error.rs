@@ -54,7 +54,7 @@ pub enum StoreError {
     /// A record does not read as it was written.
     #[error("the session database holds a damaged record: {what}")]
     Damaged {
-        /// Which part of it. Goes to logs, so it repeats nothing of the record.
+        /// The part that is damaged. Goes to logs, so it repeats nothing of the record.
         what: &'static str,
         /// Why it cannot be read, where something said so.
         source: Option<BoxError>,

@@ -52,7 +52,7 @@ impl MemoryStore {
         Self { apps: Arc::default(), app_id: DEFAULT_APP.into() }
     }
 
-    /// All apps. Whoever panicked in the middle had changed nothing yet.
+    /// All apps. A thread that panicked in the middle had changed nothing yet.
     fn apps(&self) -> MutexGuard<'_, HashMap<Arc<str>, App>> {
         self.apps.lock().unwrap_or_else(PoisonError::into_inner)
     }

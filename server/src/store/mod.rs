@@ -12,7 +12,7 @@
 //! start().await?;
 //! let keys = store.keys().await?;
 //! assert!(!keys.is_empty());
-//! // Whoever comes later, here or in another process, uses the same keys.
+//! // A process that comes later uses the same keys.
 //! start().await?;
 //! assert_eq!(store.keys().await?, keys);
 //! # Ok(())
@@ -89,7 +89,7 @@ pub(crate) const CLOCK_TOLERANCE_MS: u64 = 3600 * 1000;
 pub struct SessionRecord {
     /// UUID v4.
     pub handle: String,
-    /// Whose session it is.
+    /// The id of the user whose session it is.
     pub user_id: String,
     /// The id that the visitor had before login and gets back afterwards.
     pub anonymous_id: String,
@@ -364,7 +364,7 @@ pub trait AppStores: fmt::Debug + Send + Sync + 'static {
     async fn set_settings(&self, app_id: &str, settings: &AppSettings) -> Result<(), StoreError>;
 }
 
-/// What differs for one app from the settings of its session core. `None` is the core's own.
+/// The settings of one app that differ from those of its session core. `None` is the core's own.
 ///
 /// ```
 /// use passerby_server::{

@@ -112,8 +112,8 @@ impl PostgresStore {
         Ok(Self { pool, app_id: DEFAULT_APP.into() })
     }
 
-    /// Closes the connections after what is under way has finished. Whatever is asked of the store
-    /// afterwards fails.
+    /// Closes the connections after what is under way has finished. Calls of the store after
+    /// that fail.
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -229,8 +229,8 @@ async fn add_key_unless_newer(
 
 /// A connection for one transaction, which is closed unless it is given back. A client that hangs
 /// up ends the request anywhere, also in the middle of `BEGIN`. Then a transaction is open that the
-/// client library does not know of. Whatever went over that connection next would be a part of it,
-/// and go with its `ROLLBACK`.
+/// client library does not know of. The next statements on that connection would be a part of
+/// it, and go with its `ROLLBACK`.
 struct Lease {
     connection: PoolConnection<Postgres>,
     is_over: bool,
@@ -449,8 +449,8 @@ impl AppStores for PostgresStore {
 
     async fn set_settings(&self, app_id: &str, settings: &AppSettings) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO passerby.apps (id, settings) VALUES ($1, $2) ON CONFLICT (id) DO \
-             UPDATE SET settings = EXCLUDED.settings",
+            "INSERT INTO passerby.apps (id, settings) VALUES ($1, $2) \
+             ON CONFLICT (id) DO UPDATE SET settings = EXCLUDED.settings",
         )
         .bind(app_id)
         .bind(settings_text(settings)?)

@@ -131,8 +131,8 @@ impl SqliteStore {
         Ok(Self { writer, readers, file: Arc::new(OpenFile::at(path)), app_id: DEFAULT_APP.into() })
     }
 
-    /// Closes the file after what is under way has finished. Whatever is asked of the store
-    /// afterwards fails.
+    /// Closes the file after what is under way has finished. Calls of the store after
+    /// that fail.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
@@ -375,8 +375,8 @@ impl AppStores for SqliteStore {
 
     async fn set_settings(&self, app_id: &str, settings: &AppSettings) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO apps (id, settings) VALUES (?, ?) ON CONFLICT (id) DO UPDATE \
-             SET settings = excluded.settings",
+            "INSERT INTO apps (id, settings) VALUES (?, ?) \
+             ON CONFLICT (id) DO UPDATE SET settings = excluded.settings",
         )
         .bind(app_id)
         .bind(settings_text(settings)?)

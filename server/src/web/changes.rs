@@ -20,7 +20,7 @@ pub(crate) enum UserChange {
         /// The session moved from the other transfer method.
         clear_other: bool,
     },
-    /// Whatever the request presented is of no more use.
+    /// The tokens that the request presented are of no more use.
     Clear,
 }
 

@@ -161,7 +161,7 @@ pub(crate) struct PresentedCookie {
     pub(crate) former: bool,
 }
 
-/// No token of ours is longer. What is longer is not looked at, because it costs time.
+/// No token of ours is longer. A longer one is not looked at, because it costs time.
 pub(crate) const LONGEST_TOKEN: usize = 8192;
 /// Of several cookies of one name so many are looked at. Browsers send those of longer paths and
 /// older ones first.

@@ -24,7 +24,7 @@ use crate::{
 /// How long other services may keep the public keys.
 pub(crate) const PUBLIC_CACHING: &str = "max-age=60, must-revalidate";
 
-/// Which endpoint of ours a request is for.
+/// The endpoint of ours that a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Refresh,

@@ -305,7 +305,7 @@ async fn huge_and_many_cookies_are_no_session_and_no_harm() {
 }
 
 #[tokio::test]
-async fn what_would_split_a_header_stays_data() {
+async fn text_that_would_split_a_header_stays_data() {
     let app = App::new().await;
     let mut browser = app.browser();
     let evil = "a%0D%0Aset-cookie:%20x=1%0D%0A%0D%0A%3Cb%3E%C2%85%E2%80%A8";

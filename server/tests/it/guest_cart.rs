@@ -25,7 +25,7 @@ impl Accounts {
     }
 }
 
-/// What a guest sent us, in effect: anything that is no list of texts counts as empty.
+/// The list that a guest sent us. Anything that is not a list of texts counts as empty.
 fn guest_cart(guest: &AnonymousSession) -> Vec<String> {
     guest
         .payload()

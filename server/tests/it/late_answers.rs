@@ -81,7 +81,7 @@ async fn a_public_route_answers_an_ended_session_as_a_guest() {
 
 /// What the guest had at sign-out, newer than the session that came back, is theirs.
 #[tokio::test]
-async fn what_the_guest_has_after_the_sign_out_survives_a_late_refresh() {
+async fn data_of_the_guest_after_the_sign_out_survives_a_late_refresh() {
     let (app, mut browser, id) = app_and_guest().await;
     browser.login("ada").await;
     let mut late = browser.clone();

@@ -139,7 +139,7 @@ fn nested(levels: usize) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_nested_too_deep_to_be_read_again_is_refused() {
+async fn a_payload_nested_too_deep_to_be_read_again_is_refused() {
     let app = App::new().await;
     let mut browser = app.browser();
     let id = browser.id().await;
@@ -279,7 +279,7 @@ async fn exposed_headers_of_the_app_stay_and_its_caching_does_not() {
 /// A payload that fits at sign-in or at a change must fit at each refresh after that, whose token
 /// is longer.
 #[tokio::test]
-async fn what_was_accepted_can_be_refreshed() {
+async fn a_payload_that_was_accepted_can_be_refreshed() {
     for anti_csrf in [AntiCsrf::None, AntiCsrf::ViaToken] {
         let app = App::with(|builder| builder.anti_csrf(anti_csrf)).await;
         let mut accepted = 0;

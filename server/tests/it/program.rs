@@ -274,7 +274,7 @@ fn raw(program: &Program, parts: &[&[u8]]) -> String {
 }
 
 #[tokio::test]
-async fn what_is_too_large_or_too_slow_is_refused() {
+async fn a_request_that_is_too_large_or_too_slow_is_refused() {
     let (_folder, database) = in_folder();
     let options = [
         ("max_body_bytes", "2048"),

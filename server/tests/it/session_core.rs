@@ -603,7 +603,7 @@ async fn a_body_that_says_it_is_no_json_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_supported_says_what_is() {
+async fn a_request_that_is_not_supported_is_told_what_there_is() {
     let core = sqlite().await;
     for (method, path) in [
         (Method::POST, "/recipe/signup"),

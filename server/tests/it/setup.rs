@@ -10,7 +10,7 @@ use tower::ServiceExt;
 use crate::app::{App, ORIGIN, store};
 
 #[tokio::test]
-async fn what_is_missing_or_wrong_is_named() {
+async fn an_option_that_is_missing_or_wrong_is_named() {
     let (store, _folder) = store().await;
     assert!(matches!(
         Sessions::builder().store(store.clone()).build().await,

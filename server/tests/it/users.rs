@@ -115,7 +115,7 @@ async fn a_form_post_may_sign_in() {
 }
 
 #[tokio::test]
-async fn what_scripts_know_goes_with_a_page_that_signs_in_or_out() {
+async fn the_knowledge_of_scripts_goes_with_a_page_that_signs_in_or_out() {
     let app = App::with(|builder| builder.cookie_domain("localhost")).await;
     let mut browser = app.browser();
     browser.id().await;

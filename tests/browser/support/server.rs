@@ -45,7 +45,7 @@ impl Gate {
     }
 }
 
-/// What the server answers.
+/// An answer of the server.
 #[derive(Clone)]
 pub(crate) struct Reply {
     /// `None`: the server cannot be reached.
@@ -179,7 +179,7 @@ impl Server {
         );
         js_sys::Reflect::set(&js_sys::global(), &"fetch".into(), fetch.as_ref())
             .expect("window.fetch can be replaced");
-        // What a former test left under way may still call it.
+        // Something that a former test left under way may still call it.
         fetch.forget();
         server
     }

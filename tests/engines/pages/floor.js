@@ -1,4 +1,4 @@
-// What a visitor does, told to the server at the end: nobody drives a browser this old.
+// The actions of a visitor, told to the server at the end: nobody drives a browser this old.
 
 const { init, default: session } = supertokens;
 const events = [];

@@ -1,4 +1,4 @@
-// What `in-page.js` has, for a page that got the SDK in another way.
+// The functions of `in-page.js`, for a page that got the SDK in another way.
 
 /** Starts it, and gives tests what they ask for. */
 export function harnessOf(sdk, options) {

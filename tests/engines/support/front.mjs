@@ -30,7 +30,7 @@ export class Front {
   policy = undefined;
   /** Lets go of files that were asked for with `?held`. */
   release;
-  /** What a page tells that nobody drives. */
+  /** The report of a page that nobody drives. */
   result;
   #tell;
   #held;
@@ -115,7 +115,7 @@ export class Front {
     onward.end(body);
   }
 
-  /** What arrived, and headers of its own. */
+  /** The request that arrived, and headers of its own. */
   async #echo({ method, headers }, response, body, query) {
     // A sandboxed frame is of another site than its own server.
     if (headers.origin === "null") {

@@ -19,7 +19,7 @@ const MODES = {
   expired: "refreshed and sent again",
 };
 
-/** What differs for a reason: names of scripts, and what becomes of the traces. */
+/** Differences that have a reason: names of scripts, and what becomes of the traces. */
 const EXCEPTIONS = {
   none: {},
   unknown: {

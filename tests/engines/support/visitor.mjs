@@ -53,7 +53,7 @@ export class Visitor {
     return { tab, anonymousId };
   }
 
-  /** What was counted and written down so far. */
+  /** The events that were counted and written down so far. */
   async forget() {
     await Promise.all(this.#tabs.map((tab) => tab.forgetEvents()));
     this.front.requests.splice(0);
@@ -63,7 +63,7 @@ export class Visitor {
     return this.front.count(REFRESH);
   }
 
-  /** What no page should have: warnings, errors, and what nobody caught. */
+  /** The lines that no page should have: warnings, errors, and rejections that nobody caught. */
   async problems() {
     const all = await Promise.all(
       this.#tabs.map((tab) => tab.run(() => window.problems ?? []).catch(() => [])),

@@ -36,7 +36,7 @@ async function website() {
   return { origin: WEBSITE, forgetCalls() {}, close: () => http.close() };
 }
 
-/** What an app does on this back end. */
+/** The actions of an app on this back end. */
 class App {
   #tab;
   #calls = [];

@@ -84,7 +84,7 @@ supertokens.init({
           async createNewSession(input) {
             const request = getRequestFromUserContext(input.userContext);
             const guest = await guestOf(request?.getHeaderValue("authorization"));
-            // Who signs in over a session, even as somebody else, is the same visitor as before.
+            // A user who signs in over a session, even as somebody else, is the same visitor.
             const anonymousId = (await idOfSession(request)) ?? guest?.anonymousId ?? randomUUID();
             const session = await original.createNewSession({
               ...input,

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const APPS = join(import.meta.dirname, "../apps");
-/** What is installed stays here for the next run. */
+/** Installed packages stay here for the next run. */
 const WORK = join(process.env.PASSERBY_TARGET ?? join(ROOT, "target"), "packaging");
 
 const run = promisify(execFile);
@@ -74,7 +74,7 @@ export async function npm(folder, ...args) {
     maxBuffer: 1e8,
     timeout: NPM_TIMEOUT,
   });
-  // What asks a question gets no answer.
+  // A program that asks a question gets no answer.
   running.child.stdin.end();
   try {
     return await running;

@@ -18,7 +18,7 @@ pub(crate) struct Visitor {
     cookies: BTreeMap<String, (String, String)>,
 }
 
-/// What came back.
+/// The response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,

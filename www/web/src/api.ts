@@ -56,7 +56,7 @@ function messageOf(answer: unknown): string | undefined {
   return typeof answer.message === "string" ? answer.message : undefined;
 }
 
-/** What becomes of the anonymousId at sign-out. */
+/** The fate of the anonymousId at sign-out. */
 export type AfterSignOut = "keep" | "rotate";
 
 export const api = {
@@ -85,10 +85,10 @@ export const api = {
   },
 };
 
-/** What to tell the visitor about something that went wrong. */
+/** The text for a visitor when something went wrong. */
 export function explain(error: unknown): string {
   if (error instanceof ApiError) return error.message;
-  // What Passerby rejects with when the server refused a call of the session's own.
+  // Passerby rejects with this when the server refused a call of the session's own.
   if (error instanceof Response) return `The server answered ${error.status}`;
   if (error instanceof TypeError) return "The server cannot be reached. Is it running?";
   return error instanceof Error ? error.message : String(error);

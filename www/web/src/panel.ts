@@ -50,7 +50,7 @@ export function startPanel(): void {
   showSession();
 }
 
-/* ---- What is ---- */
+/* ---- The present state ---- */
 
 function showSession(): void {
   const now = visitor();
@@ -109,7 +109,7 @@ function expiry({ expiresAt }: Visitor): string | undefined {
   return `in ${hours > 0 ? `${hours}:` : ""}${two(minutes)}:${two(seconds % 60)}`;
 }
 
-/* ---- What happened ---- */
+/* ---- Events ---- */
 
 function showTimeline(): void {
   const entries = timeline.entries();
@@ -145,7 +145,7 @@ function row(entry: Entry): HTMLElement {
   );
 }
 
-/* ---- What to try ---- */
+/* ---- Things to try ---- */
 
 function controls(): HTMLElement[] {
   return [

@@ -58,10 +58,10 @@ export interface Visitor {
   payload?: Record<string, unknown>;
 }
 
-/** Who is there now. */
+/** The visitor of now. */
 export const visitor = (): Visitor => Passerby.getSnapshot();
 
-/** What the shop put into the session, as JSON. Empty where it put nothing. */
+/** The shop's own data in the session, as JSON. Empty where it put nothing. */
 export function shopsPayload(): string {
   const entries = Object.entries(visitor().payload ?? {}).filter(
     ([name]) => !CLAIMS_OF_THE_PROTOCOL.has(name),
@@ -69,7 +69,7 @@ export function shopsPayload(): string {
   return entries.length === 0 ? "" : JSON.stringify(Object.fromEntries(entries));
 }
 
-/** What the server does with the anonymousId at sign-out, as this visitor chose. */
+/** The fate of the anonymousId at sign-out, as this visitor chose. */
 export function afterSignOut(): AfterSignOut {
   return visitor().payload?.["afterSignOut"] === "rotate" ? "rotate" : "keep";
 }

@@ -11,11 +11,11 @@ export interface Entry {
   /** The session's state when the event was fired, which is the state after it. */
   state: string;
   anonymousId?: string;
-  /** What the shop put into the session, as JSON, where the event may have changed it. */
+  /** The shop's own data in the session, as JSON, where the event may have changed it. */
   payload?: string;
   /** `sessionExpiredOrRevoked` of `UNAUTHORISED`. */
   expiredOrRevoked?: boolean;
-  /** What `doesSessionExist()` and `isAnonymous()` answered when the callback asked them. */
+  /** The answers of `doesSessionExist()` and `isAnonymous()` inside of the callback. */
   answers?: { exists: boolean; anonymous: boolean };
 }
 

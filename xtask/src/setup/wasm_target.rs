@@ -29,7 +29,7 @@ const DEBIAN_PACKAGES: [&str; 5] =
 const ELSEWHERE: &str =
     "rustup (https://rustup.rs), then `rustup target add wasm32-unknown-unknown`";
 
-/// Which compiler makes WebAssembly on this machine.
+/// The compiler that makes WebAssembly on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WasmTarget {
     /// The one that compiles everything else.

@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_or_out_of_range_is_named() {
+    fn an_option_that_is_unknown_or_out_of_range_is_named() {
         for (file, environment, part) in [
             ("databse = \"x\"", None, "databse"),
             ("", Some(("PASSERBY_SERVER_DATABSE", "x")), "databse"),
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_can_be_loaded() {
+    fn a_configuration_that_is_shown_can_be_loaded() {
         let shown = Config::default().to_string();
         assert_eq!(load(&shown, &[], &[]).unwrap().to_string(), shown);
     }

@@ -210,7 +210,7 @@ func newID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
-// What a route answers that needs no session.
+// The answer of a route that needs no session.
 func answer(of func(*http.Request) (interface{}, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		said, err := of(r)

@@ -13,7 +13,7 @@ startPanel();
 
 onVisitorChange(() => {
   const { state, anonymousId } = visitor();
-  // Who asks to be forgotten stays signed in, with another id.
+  // A user who asks to be forgotten stays signed in, with another id.
   const rendered = document.getElementById("ssr-anonymous-id");
   if (state === "authenticated" && rendered !== null) rendered.textContent = anonymousId ?? "none";
   if (state !== "anonymous" && state !== "none") return;

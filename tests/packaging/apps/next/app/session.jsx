@@ -15,7 +15,7 @@ if (typeof window !== "undefined") {
 
 const UNKNOWN = { state: "unknown" };
 
-/** What the server renders too, and what it renders is not what the browser knows. */
+/** The server renders it too, with another state than the one that the browser knows. */
 export function Session() {
   const { state, userId } = useSyncExternalStore(subscribe, getSnapshot, () => UNKNOWN);
   return <p id="who">{userId ?? state}</p>;

@@ -1,0 +1,43 @@
+// Modules that a page loads late repeat a few names: shared ones would have to be exports of the
+// entry, which every visitor downloads. Here they are compared with those of the protocol.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import * as names from "../../src/browser/names.js";
+
+const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+
+/** The value of a constant that is one text. */
+function constant(source, name) {
+  const [, value] = source.match(new RegExp(`\\bconst ${name}\\b[^=]*=\\s*"([^"]*)"`)) ?? [];
+  assert.ok(value, name);
+  return value;
+}
+
+test("diagnose asks with the names of the protocol", () => {
+  const diagnose = read("pkg/src/diagnose.ts");
+  const protocol = read("protocol/src/names.rs");
+  assert.equal(constant(diagnose, "KEYS"), constant(protocol, "JWKS_PATH"));
+  assert.equal(constant(diagnose, "REFRESH"), names.REFRESH_PATH);
+  const tokens = [
+    names.HEADER_FRONT_TOKEN,
+    names.HEADER_ANONYMOUS_FRONT_TOKEN,
+    names.HEADER_ANTI_CSRF,
+    names.ACCESS_TOKEN,
+    names.REFRESH_TOKEN,
+  ];
+  assert.deepEqual(constant(diagnose, "TOKEN_HEADERS").split(", "), tokens);
+  const [, headers] = diagnose.match(/\bconst headers = \{ ([^}]*) \}/);
+  const asked = headers.split(", ").map((pair) => pair.split(": ")[0].replaceAll('"', ""));
+  assert.deepEqual(asked, [names.HEADER_RID, names.HEADER_AUTH_MODE, names.HEADER_FDI_VERSION]);
+  const [, version] = headers.match(/"fdi-version": "([^"]*)"/);
+  assert.equal(version, names.FDI_VERSIONS.split(",").at(-1));
+});
+
+test("the axios interceptors know the marks of patched functions", () => {
+  const axios = read("pkg/src/axios.ts");
+  assert.equal(constant(axios, "FETCH"), constant(read("src/browser/host.js"), "BENEATH"));
+  assert.equal(constant(axios, "XHR"), constant(read("src/browser/xhr.js"), "FLAG"));
+});
