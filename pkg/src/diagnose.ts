@@ -136,7 +136,7 @@ function secureContext(): Diagnosis | undefined {
   if (globalThis.isSecureContext !== false) return undefined;
   return diagnosis(
     "INSECURE_CONTEXT",
-    "The page is no secure context, so tabs cannot wait for each other (Web Locks) and " +
+    "The page is not a secure context, so tabs cannot wait for each other (Web Locks) and " +
       "tokens cannot be verified (SubtleCrypto).",
     "Serve the page by https, or from localhost.",
   );

@@ -96,8 +96,8 @@ impl fmt::Display for PayloadError {
             Self::TooDeep => {
                 write!(
                     f,
-                    "a value lies in more than {MAX_DEPTH} objects or arrays, and could not be \
-                     read again; make it flatter"
+                    "a value of the payload is nested more than {MAX_DEPTH} levels deep; make it \
+                     flatter"
                 )
             }
         }

@@ -183,7 +183,8 @@ impl fmt::Debug for MintSettings {
 
 /// Visitors who are known by an id get so many times the tokens that strangers get.
 const PATIENCE: u64 = 10;
-/// The budget of all is for so many seconds, so that a burst of visitors is none of attackers.
+/// The budget of all is for so many seconds, so that a burst of visitors does not count as an
+/// attack.
 const BUDGET_SECONDS: u64 = 2;
 /// How often we say that the budget is used up.
 const WARN_EVERY_MS: u64 = 60 * 1000;

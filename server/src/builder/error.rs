@@ -32,7 +32,7 @@ pub enum BuildError {
          `SqliteStore::open(\"sessions.db\").await?`"
     )]
     StoreMissing,
-    /// An option that should be an origin is none.
+    /// An option is not an origin.
     #[error(
         "`{option}` must be scheme and host (and port), like `https://api.example.com`; it is \
          `{value}`"
@@ -43,34 +43,34 @@ pub enum BuildError {
         /// The value that was given.
         value: String,
     },
-    /// The base path is no path.
+    /// `api_base_path` has a query, a fragment, spaces or an empty part.
     #[error(
         "`api_base_path` must be a path like `/auth`, without query, fragment or spaces; it is \
          `{0}`"
     )]
     BadBasePath(String),
-    /// The cookie domain is no host name.
+    /// `cookie_domain` is not a host name, or `api_domain` does not belong to it.
     #[error(
         "`cookie_domain` must be a host name like `example.com` that `api_domain` belongs to; it \
          is `{0}`"
     )]
     BadCookieDomain(String),
-    /// The name cannot be a cookie's, or is taken.
+    /// `anonymous_cookie_name` has other characters than a cookie's name may have, or is taken.
     #[error(
         "`anonymous_cookie_name` must be letters, digits, `-` or `_`, and none of the other \
          session cookies' names; it is `{0}`"
     )]
     BadCookieName(String),
-    /// Browsers would refuse the cookie.
+    /// Browsers would refuse a cookie with this prefix.
     #[error(
         "browsers take `{0}` only over HTTPS, and a `__Host-` cookie only without `cookie_domain`; \
          choose another `anonymous_cookie_name`"
     )]
     PrefixNotAllowed(String),
-    /// The share is no share.
+    /// `anonymous_renewal` is not a share of a whole.
     #[error("`anonymous_renewal` must be above 0 and at most 1; it is `{0}`")]
     BadShare(f64),
-    /// The name cannot be a header's.
+    /// `client_address_header` has characters that a header's name may not have.
     #[error("`client_address_header` must be a header's name like `x-forwarded-for`; it is `{0}`")]
     BadHeaderName(String),
     /// A lifetime is shorter than a second.
@@ -84,8 +84,8 @@ pub enum BuildError {
     KeyRotationTooShort,
     /// The domain in `older_cookie_domain` is in use.
     #[error(
-        "`older_cookie_domain` must be another one than `cookie_domain`; an empty one means that \
-         there was none"
+        "`older_cookie_domain` must differ from `cookie_domain`; give an empty text if there was \
+         no `cookie_domain` before"
     )]
     SameCookieDomain,
     /// Browsers refuse cross-site cookies that are not `Secure`.

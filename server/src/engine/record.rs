@@ -11,8 +11,8 @@ use crate::{
     store::{Decide, FormerToken, SessionRecord, SessionStore, Write},
 };
 
-/// [`SessionStore::update`] for a session that has not expired. One that has is removed, and there
-/// is none.
+/// [`SessionStore::update`] for a session that has not expired. An expired one is removed, and the
+/// result is that of a missing one.
 ///
 /// # Errors
 /// [`EngineError::ClockJumped`] when nobody can tell.
@@ -61,11 +61,11 @@ pub(crate) struct RotationTimes {
 
 /// The state of a session whose refresh token was presented.
 pub(crate) enum Judged {
-    /// There is one; as it was left.
+    /// The session exists; as it was left.
     Live(Rotation, SessionRecord),
-    /// There was one, whose time was over. It is removed.
+    /// The session had expired. It is removed.
     Expired(SessionRecord),
-    /// There is none.
+    /// There is no such session.
     Gone,
 }
 

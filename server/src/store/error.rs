@@ -75,7 +75,7 @@ pub enum StoreError {
     Unreachable(#[source] BoxError),
     /// Something answers at the address, but it is no such database, or one of an unknown version.
     #[error(
-        "what answers at the address of the session database does not speak its language: {0}; \
+        "the server at the address of the session database does not speak its protocol: {0}; \
          check that host and port are those of PostgreSQL 12 or newer"
     )]
     Protocol(#[source] BoxError),

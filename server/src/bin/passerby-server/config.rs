@@ -177,11 +177,11 @@ impl Config {
         if self.database.is_empty() {
             return Err(ConfigError::Refused("`database` is empty".into()));
         }
-        // A word that is no level would be taken for a module, and everything else be silent.
+        // A word that is not a level would be taken for a module, and everything else be silent.
         let level = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
         if !self.log.split(',').all(level) || self.log.parse::<Targets>().is_err() {
             return Err(ConfigError::Refused(
-                "`log` is no level like `info`, and no list of them by module".into(),
+                "`log` is neither a level like `info` nor a list of levels by module".into(),
             ));
         }
         Ok(self)

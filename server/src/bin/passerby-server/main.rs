@@ -102,7 +102,7 @@ fn parse(
                     Some("check") => Command::Check,
                     _ => {
                         return Err(format!(
-                            "{name:?} is no command; see `passerby-server --help`"
+                            "{name:?} is not a command; see `passerby-server --help`"
                         )
                         .into());
                     }
@@ -122,7 +122,8 @@ fn parse(
             other => return Err(other.unexpected().into()),
         }
     }
-    let command = command
-        .ok_or("which command? `passerby-server core` serves; see `passerby-server --help`")?;
+    let command = command.ok_or(
+        "the command is missing: `passerby-server core` serves; see `passerby-server --help`",
+    )?;
     Ok(Ok(Arguments { command, file, options }))
 }
