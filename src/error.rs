@@ -74,7 +74,7 @@ impl SdkError {
             Self::RefreshFailed => "Could not refresh session",
             Self::FrontTokenMissing => {
                 "The 'front-token' header is missing from a successful refresh-session response: \
-                 see diagnose()"
+                 see what diagnose() finds"
             }
             Self::NotForgotten => "The server did not forget the anonymousId",
             Self::NoWindow => "There is no window: call this in the browser only",

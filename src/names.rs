@@ -6,6 +6,7 @@ use passerby_protocol::{names, state::Event};
 use crate::{SdkError, events::events};
 
 const NAMES: &str = include_str!("browser/names.js");
+const RARE: &str = include_str!("browser/rare.js");
 
 fn constant(name: &str) -> &'static str {
     let head = format!("export const {name} = \"");
@@ -17,8 +18,12 @@ fn constant(name: &str) -> &'static str {
 
 /// The texts between quotation marks of a list. A long text is in pieces, with `+` between them.
 fn list(name: &str) -> Vec<String> {
-    let head = format!("export const {name} = [");
-    let list = NAMES
+    list_in(NAMES, name)
+}
+
+fn list_in(file: &str, name: &str) -> Vec<String> {
+    let head = format!("const {name} = [");
+    let list = file
         .split_once(&head)
         .and_then(|(_, rest)| rest.split_once("];"))
         .map_or("", |(list, _)| list);
@@ -92,5 +97,5 @@ fn errors_are_in_the_order_of_the_rust_api() {
     ];
     let texts: Vec<&str> =
         errors.iter().flat_map(|error| [error.code(), error.message()]).collect();
-    assert_eq!(list("FAULTS"), texts);
+    assert_eq!([list("FAULTS"), list_in(RARE, "FAULTS")].concat(), texts);
 }

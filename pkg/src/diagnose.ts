@@ -147,7 +147,8 @@ function cookies(): Diagnosis | undefined {
   if (typeof document === "undefined") return undefined;
   const name = "passerby-check";
   let isKept = false;
-  for (const attributes of ["path=/;samesite=lax", "path=/;samesite=none;secure"]) {
+  const embedded = "path=/;samesite=none;secure";
+  for (const attributes of ["path=/;samesite=lax", embedded, `${embedded};partitioned`]) {
     try {
       document.cookie = `${name}=1;${attributes}`;
       isKept ||= document.cookie.includes(`${name}=1`);

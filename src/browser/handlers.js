@@ -217,10 +217,8 @@ export const handlers = {
 
 /** The app's own, if it has one. @type {CookieHandler | undefined} */
 export let custom;
-/** The last answer of the app's handler, with the cookies that were written since. */
-let copy = "";
-/** @type {Promise<unknown>} */
-let writes = Promise.resolve();
+/** What deals with that, once it was asked. @type {typeof import("./jar.js") | undefined} */
+let jar;
 
 /** Which were decided on. @type {{ [name in keyof typeof handlers]?: true }} */
 export const chosen = {};
@@ -244,17 +242,12 @@ export function choose(name, input) {
  */
 export const synchronise = () =>
   custom &&
-  (async () => {
-    const written = writes;
-    writes = Promise.resolve();
-    await written;
-    copy = await /** @type {CookieHandler} */ (custom).getCookie();
-  })();
+  import("./jar.js").then((its) => (jar = its).read(/** @type {CookieHandler} */ (custom)));
 
 /** Empty where the browser lets nobody look, as in a sandboxed frame. */
 export function cookieText() {
   try {
-    return custom ? copy : document.cookie;
+    return custom ? (jar?.copy ?? "") : document.cookie;
   } catch {
     return "";
   }
@@ -263,28 +256,19 @@ export function cookieText() {
 /** @param {string} name @param {string | number} value @param {string} attributes */
 export function writeCookie(name, value, attributes) {
   const text = `${name}=${value};${attributes}`;
-  if (!custom) {
-    try {
-      document.cookie = text;
-    } catch {
-      // As one that is refused: whoever reads it back misses it.
-    }
-    return;
+  if (custom) return jar?.write(custom, name, value, text);
+  try {
+    document.cookie = text;
+  } catch {
+    // As one that is refused: whoever reads it back misses it.
   }
-  const handler = custom;
-  const others = copy.split(";").filter((pair) => pair.split("=")[0]?.trim() !== name);
-  copy = [...others, ...(value ? [`${name}=${value}`] : [])].join(";");
-  writes = writes.then(() => handler.setCookie(text));
-  // Reported by the next look at the cookies.
-  writes.catch(() => {});
 }
 
 /**
  * Calls back once everything is written, at once where the browser does it.
  * @param {() => void} callback
  */
-export const onceWritten = (callback) =>
-  void (custom ? writes.catch(() => {}).then(callback) : callback());
+export const onceWritten = (callback) => (jar ? jar.settled(callback) : callback());
 
 /** The server's time, in epoch milliseconds. */
 export const serverNow = () => guarded(() => handlers.date.now(), Date.now());

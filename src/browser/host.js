@@ -70,15 +70,20 @@ export function connect(decide, send, look = hear) {
 
 // --- stored state --------------------------------------------------------------------------------
 
-/** The attributes that cookies are written with, as configured. */
-let attributes = "";
+/**
+ * The attributes that cookies are written with, as configured: the next ones where the browser
+ * refuses the ones before.
+ */
+let attributes = [""];
 
 /** @param {string | undefined} domain @param {boolean | undefined} isInIframe */
 export function configureCookies(domain, isInIframe) {
   debug("init");
   const host = handlers.window.location.getHostName();
   const scope = domain && domain !== "localhost" && domain !== host ? `domain=${domain};` : "";
-  attributes = scope + (isInIframe ? "path=/;samesite=none;secure" : "path=/;samesite=lax");
+  // A browser that blocks third-party cookies lets a frame have its own for each website.
+  const sites = isInIframe ? ["none;secure", "none;secure;partitioned"] : ["lax"];
+  attributes = sites.map((site) => `${scope}path=/;samesite=${site}`);
 }
 
 /** The cookies when they were last taken apart, which takes far longer than to read them. */
@@ -108,10 +113,11 @@ export function setCookie(name, value) {
   // At the end of the year 9999: as long as the browser keeps one.
   const expires = new Date(value ? 253402300799e3 : 0).toUTCString();
   debug(`${value ? "store" : "delete"} ${name}`);
-  writeCookie(name, value, `expires=${expires};${attributes}`);
-  if ((getCookie(name) ?? "") !== `${value}`) {
-    say("refused", name);
+  for (const some of attributes) {
+    writeCookie(name, value, `expires=${expires};${some}`);
+    if ((getCookie(name) ?? "") === `${value}`) return;
   }
+  say("refused", name);
 }
 
 /**
@@ -239,13 +245,16 @@ export function patchFetch(url, except = "superTokensDoNotDoInterception") {
     const url = !!caller && parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
-  // It is while the module is on its way.
+  if (interception === "none") restoreFetch(true);
+  // It is while the module is on its way, or since an earlier `init`.
   if (patched) return;
   replaced = window.fetch;
   const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
   sessionFetch = modifyFetch({ originalFetch: replaced });
   if (interception !== "none") {
-    patched = window.fetch = add({ originalFetch: replaced, userContext: {} });
+    patched = add({ originalFetch: replaced, userContext: {} });
+    // Another library may have locked it.
+    if (!Reflect.set(window, "fetch", patched)) say("locked", "fetch");
     /** @type {any} */ (window)[BENEATH] = original;
   }
 }
@@ -285,10 +294,10 @@ export function modifyFetch({ originalFetch }) {
 }
 
 /** Leaves another library's wrapper around ours in place; ours is a mere passage from then on. */
-export function restoreFetch() {
-  if (stays) return;
+export function restoreFetch(isNeeded = !stays) {
+  if (!isNeeded) return;
   if (patched) {
-    if (window.fetch === patched) window.fetch = replaced;
+    if (window.fetch === patched) Reflect.set(window, "fetch", replaced);
     delete (/** @type {any} */ (window)[BENEATH]);
     patched = undefined;
   }
@@ -324,7 +333,7 @@ export const rare = async () =>
 
 /**
  * Writes to the console, in words that few need.
- * @param {"again" | "imitated" | "log" | "needless" | "refused" | "spent"} what
+ * @param {"again" | "locked" | "log" | "needless" | "refused" | "spent"} what
  * @param {any} [detail]
  * @param {any} [time]
  */
@@ -364,7 +373,7 @@ export async function answered(call, response) {
  * @param {() => U} [instead]
  * @returns {Promise<Awaited<T> | Awaited<U>>}
  */
-function limited(value, milliseconds, instead) {
+export function limited(value, milliseconds, instead) {
   /** @type {number | undefined} */
   let timer;
   const late = new Promise((done) => (timer = setTimeout(() => done(instead?.()), milliseconds)));

@@ -65,6 +65,10 @@ mod beside {
     extern "C" {
         fn request();
     }
+    #[wasm_bindgen(module = "/src/browser/jar.js")]
+    extern "C" {
+        fn read();
+    }
     #[wasm_bindgen(module = "/src/browser/rare.js")]
     extern "C" {
         fn make();

@@ -50,7 +50,10 @@ export const EVENTS = [
   "UNAUTHORISED",
 ];
 
-/** Codes and texts, in the order of `SdkError` in `src/error.rs`. @type {[string, string][]} */
+/**
+ * Codes and texts, in the order of `SdkError` in `src/error.rs`; the rest is in `rare.js`.
+ * @type {[string, string][]}
+ */
 export const FAULTS = [
   ["NOT_INITIALISED", "init function not called"],
   ["BAD_CONFIG", "apiDomain is a domain name, like https://api.example.com"],
@@ -63,10 +66,4 @@ export const FAULTS = [
   ["BAD_CONFIG", "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0"],
   ["NO_SESSION", "No session exists"],
   ["REFRESH_FAILED", "Could not refresh session"],
-  [
-    "FRONT_TOKEN_MISSING",
-    "The 'front-token' header is missing from a successful refresh-session response: " +
-      "see diagnose()",
-  ],
-  ["NOT_FORGOTTEN", "The server did not forget the anonymousId"],
 ];

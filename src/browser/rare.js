@@ -12,6 +12,16 @@ const MEMBERS = (
   "signal,duplex,priority"
 ).split(",");
 
+/** Codes and texts of faults, after those of `names.js`. @type {[string, string][]} */
+const FAULTS = [
+  [
+    "FRONT_TOKEN_MISSING",
+    "The 'front-token' header is missing from a successful refresh-session response: see " +
+      "what diagnose() finds",
+  ],
+  ["NOT_FORGOTTEN", "The server did not forget the anonymousId"],
+];
+
 /** Milliseconds until a hook of the app that hangs is no longer waited for. */
 const HOOK_TIMEOUT = 20000;
 
@@ -120,6 +130,9 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
       isSuperTokensGeneralError: true,
     }),
 
+  /** @param {number} number of a failure; the first two are in `names.js` */
+  fault: (number) => makeError(.../** @type {[string, string]} */ (FAULTS[number - 2])),
+
   /** @param {string | undefined} url @param {number | undefined} attempts */
   tooMany: (url, attempts) =>
     makeError(
@@ -155,10 +168,11 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     console.warn("addAxiosInterceptors: axios needs nothing, XMLHttpRequest is intercepted");
   },
 
-  /** Of the class. */
-  imitated() {
+  /** Of a member of the window: an imitation, or one that somebody locked. @param {string} name */
+  locked(name) {
     console.warn(
-      "XMLHttpRequest is not the browser's, and carries no session: have it replaced after init",
+      `${name} of this page is not the browser's or cannot be replaced, and carries no session: ` +
+        "have it changed after init, or use Session.fetch",
     );
   },
 
@@ -170,9 +184,8 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
   /** Of a cookie. @param {string} name */
   refused(name) {
     console.warn(
-      `Saving to cookies was not successful: the browser refused "${name}" (over 4096 bytes, ` +
-        "blocked, or in an iframe " +
-        "without isInIframe?)",
+      `Saving to cookies was not successful: "${name}" cannot be read back (over 4096 bytes, ` +
+        "blocked, in an iframe without isInIframe, or a cookieHandler that keeps nothing?)",
     );
   },
 });

@@ -2,7 +2,15 @@
 // machine says. Nothing is decided here. Numbers in place of names are those of `src/shell.rs` and,
 // from 0, of the enumerations in `protocol/src/machine/action.rs`.
 
-import { cookieText, give, onceWritten, serverNow, setClock, synchronise } from "./handlers.js";
+import {
+  cookieText,
+  custom,
+  give,
+  onceWritten,
+  serverNow,
+  setClock,
+  synchronise,
+} from "./handlers.js";
 import {
   answered,
   body,
@@ -16,6 +24,7 @@ import {
   forgetFirstKey,
   getCookie,
   hooked,
+  limited,
   listen,
   lock,
   makeError,
@@ -340,6 +349,9 @@ export function dispose() {
 const REFRESH = 1;
 const ENDPOINT = 4;
 
+/** Milliseconds until a refusal counts as one that says nothing, because its body never ends. */
+const BODY_TIMEOUT = 5000;
+
 /** @param {number} call */
 function makeCall(call) {
   if (call === ENDPOINT) return makePost(/** @type {string} */ (endpoint));
@@ -394,16 +406,21 @@ function keep(cookie, headers, header = cookie) {
 }
 
 /**
- * Stores a front token. `false` if the browser refused it; another one than before is of a tab that
- * wrote in the same moment.
+ * Stores a front token. What it returns reads it back: `false` if it was refused; another one than
+ * before is of a tab that wrote in the same moment.
  * @param {string} cookie @param {FrontToken | false | undefined} token
  */
 function put(cookie, token) {
-  if (!token) return true;
+  if (!token) return () => true;
   const before = getCookie(cookie);
   setCookie(cookie, token.raw);
-  const after = getCookie(cookie);
-  return after === token.raw || after !== before;
+  return () => {
+    const after = getCookie(cookie);
+    const isKept = after === token.raw || after !== before;
+    // The browser's own was read back when it was written.
+    if (custom && !isKept) say("refused", cookie);
+    return isKept;
+  };
 }
 
 /** @param {string[]} cookies */
@@ -451,6 +468,9 @@ const ACTS = [
     if (kind === ENDPOINT) setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
     else if (!isOwn) decorate(headers, antiCsrf, which, wish);
     if (keyInAccept) setFirstKey(headers, names.HEADER_ACCEPT, names.FIRST_KEY_TYPE);
+    // What it replaces holds a connection until somebody has read it. It may be read already, or no
+    // stream.
+    (async () => /** @type {any} */ (work.response).body.cancel())().catch(() => {});
     work.response = work.reason = undefined;
     const sent = send(call, headers, !isOwn && addCredentials, doubles[2] ?? 0);
     if (kind !== ENDPOINT)
@@ -485,7 +505,8 @@ const ACTS = [
   },
   (_task, { timer }) => clearTimeout(timer),
   function readMessage(task, { response }) {
-    when(task, response && body(response), (json) =>
+    // It may never end.
+    when(task, response && limited(body(response), BODY_TIMEOUT), (json) =>
       happen(MESSAGE, task, names.MESSAGES.indexOf(json?.message)),
     );
   },
@@ -525,7 +546,10 @@ const ACTS = [
     if (anonymous === isRemoved || dropsUnreadable) forget(anonymousCookie);
     if (doubles[2]) setCookie(names.COOKIE_LAST_UPDATE, doubles[2]);
     if (forgetsKey) forgetFirstKey();
-    happen(WRITTEN, task, +isUserKept + 2 * +isAnonymousKept);
+    const written = () => happen(WRITTEN, task, +isUserKept() + 2 * +isAnonymousKept());
+    // Only an app's own handler knows what it kept.
+    if (custom) when(task, 0, written);
+    else written();
   },
   function verify(task, { anonymous }, [isAnswer]) {
     const raw = isAnswer ? anonymous && anonymous.raw : getCookie(anonymousCookie);
@@ -583,9 +607,14 @@ function settle(
 ) {
   const done = (/** @type {unknown} */ value) => finish(task, true, value);
   const failed = (/** @type {unknown} */ error) => finish(task, false, error);
+  /** @param {(its: Awaited<ReturnType<typeof rare>>) => Error} make */
+  const failedLater = (make) => rare().then(make).then(failed, failed);
+  /** @param {number} number of a failure */
+  const broken = (number) =>
+    number > 1 ? failedLater((its) => its.fault(number)) : failed(fault(6 + number));
   /** A refresh's answer in place of the API's, or as an error. @param {boolean} isError */
   const refreshed = (isError) => {
-    if (kind === 2) return failed(fault(6 + failure));
+    if (kind === 2) return broken(failure);
     if (!kind) return isError ? failed(undefined) : done(response);
     const other = works[numbers[4] ?? 0];
     const result = other?.reason ?? other?.response;
@@ -604,11 +633,8 @@ function settle(
     () => failed(reason),
     () => refreshed(false),
     () => refreshed(true),
-    () =>
-      rare()
-        .then((its) => its.tooMany(call && urlOf(call), numbers[3]))
-        .then(failed, failed),
-    () => failed(fault(6 + detail)),
+    () => failedLater((its) => its.tooMany(call && urlOf(call), numbers[3])),
+    () => broken(detail),
     () => done(undefined),
     () => done(!!detail),
     () => {

@@ -192,9 +192,12 @@ async function conclude(xhr, exchange, result) {
 export function patchXhr(status) {
   expired = status;
   const add = given.recipe?.addXMLHttpRequestInterceptor ?? deriveXhr;
+  if (!isWanted()) return restoreXhr(true);
   // Patched by us before, by another copy or by SuperTokens: one is enough.
-  if (given.interception !== "none" && !isXhrOurs()) add({ userContext: {} });
+  if (!isXhrOurs()) add({ userContext: {} });
 }
+
+const isWanted = () => given.interception !== "none";
 
 /** Whether requests of `XMLHttpRequest` carry the session. */
 export const isXhrOurs = () => FLAG in Object(window.XMLHttpRequest);
@@ -205,17 +208,22 @@ export function deriveXhr() {
     patched = derive();
     // A constructor that others put in its place may make something else, or keep in each object
     // what ours is built on.
-    if ("upload" in original.prototype && new patched() instanceof patched)
-      return void (window.XMLHttpRequest = patched);
+    if (
+      "upload" in original.prototype &&
+      new patched() instanceof patched &&
+      Reflect.set(window, "XMLHttpRequest", patched)
+    )
+      return;
   } catch {
     // It is missing, or cannot be derived from.
   }
-  if (original) say("imitated");
+  if (original) say("locked", "XMLHttpRequest");
 }
 
 /** Leaves another library's wrapper around ours in place. */
-export function restoreXhr() {
-  if (!stays && patched && window.XMLHttpRequest === patched) window.XMLHttpRequest = original;
+export function restoreXhr(isNeeded = !stays) {
+  if (isNeeded && patched && window.XMLHttpRequest === patched)
+    Reflect.set(window, "XMLHttpRequest", original);
 }
 
 function derive() {
@@ -237,7 +245,7 @@ function derive() {
           earlier.held = [];
           if (!decided.has(this)) super.withCredentials = false;
         }
-        const ours = (!rest.length || rest[0]) && findOurs(url);
+        const ours = isWanted() && (!rest.length || rest[0]) && findOurs(url);
         if (!ours) return void exchanges.delete(this);
         rest[0] = true;
         exchanges.set(this, {

@@ -387,6 +387,44 @@ test("events and answers come once a slow cookie handler has written", async (vi
   assert.ok((await seen(tab)).includes(`SESSION_CREATED: ${user}`), String(await seen(tab)));
 });
 
+/** Handlers that lose what they are given: at once, later, above a size, or by failing. */
+const FORGETFUL = {
+  "keeps nothing": "async () => {}",
+  "answers later that it cannot": "() => new Promise((_, fail) => setTimeout(fail, 20, 'full'))",
+  throws: "() => { throw new Error('full'); }",
+  "keeps what is small": `async (text) => {
+    const [name, value] = text.split(";")[0].split(/=(.*)/);
+    if (value.length < 50) jar.set(name, value);
+  }`,
+};
+
+for (const [what, setCookie] of Object.entries(FORGETFUL)) {
+  test(`a cookie handler that ${what}: told as a cookie that the browser refuses`, async (visitor) => {
+    const tab = await started(
+      visitor,
+      `() => {
+        window.jar = new Map();
+        const getCookie = async () => [...jar].map((pair) => pair.join("=")).join("; ");
+        return {
+          anonymous: undefined,
+          onHandleEvent: ({ action }) => window.seen.push(action),
+          cookieHandler: () => ({ getCookie, setCookie: ${setCookie} }),
+        };
+      }`,
+    );
+    assert.equal((await tab.signIn("Ada")).status, 200, "the app's request goes on");
+    const atLogin = await tab.run(() => window.seen.splice(0));
+    assert.deepEqual([...new Set(atLogin)], ["TOKEN_NOT_STORED"]);
+    assert.notEqual((await tab.snapshot()).state, "authenticated");
+    assert.notEqual((await tab.call("attemptRefreshingSession")).value, true);
+    const since = await seen(tab);
+    assert.ok(!since.some((name) => /SESSION/.test(name)), since.join());
+    const problems = visitor.takeProblems().join();
+    assert.match(problems, /"sFrontToken" cannot be read back .*cookieHandler/);
+    if (/full/.test(setCookie)) assert.match(problems, /full/);
+  });
+}
+
 test("an error of a cookie handler reaches the caller as it is", async (visitor) => {
   const tab = await started(visitor, () => ({
     cookieHandler: () => ({

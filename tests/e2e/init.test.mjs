@@ -231,6 +231,91 @@ test("what is under way at a second init goes on, and an app that calls it at ea
   assert.deepEqual((await tab.eventNames()).filter((name) => name === "REFRESH_SESSION").length, 1);
 });
 
+test('a second init with interception "none" gives fetch and XMLHttpRequest back; what is under way goes on', async (visitor) => {
+  const { tab, anonymousId } = await visitor.guest();
+  const rids = [];
+  visitor.context.on("request", (request) => {
+    if (request.url().includes("/api/me?")) rids.push(request.headers().rid);
+  });
+  await tab.signIn("Ada");
+  await tab.expire();
+  await visitor.forget();
+  const seen = await tab.run(async () => {
+    const ours = [window.fetch, window.XMLHttpRequest];
+    const opened = new XMLHttpRequest();
+    opened.open("GET", "/api/account?opened");
+    const underWay = [harness.request("/api/account?1"), harness.xhr("/api/account?2")];
+    harness.start({ anonymous: {}, interception: "none" });
+    const isNative = [fetch, XMLHttpRequest].map((given) => /native code/.test(given));
+    // Of one that was opened before, the caller expects what it was then.
+    opened.send();
+    await new Promise((done) => (opened.onloadend = done));
+    const answers = await Promise.all(underWay);
+    await harness.request("/api/me?bare");
+    await harness.xhr("/api/me?bare");
+    await ours[0]("/api/me?kept");
+    await passerby.Session.fetch("/api/me?asked");
+    const isGone = !("__supertokensOriginalFetch" in window);
+    harness.start({ anonymous: {} });
+    const isBack = fetch !== ours[0] && /native code/.test(fetch) === false;
+    await harness.request("/api/me?again");
+    await harness.xhr("/api/me?again");
+    passerby.dispose();
+    const isNativeAgain = [fetch, XMLHttpRequest].map((given) => /native code/.test(given));
+    return {
+      isNative,
+      isGone,
+      isBack,
+      isNativeAgain,
+      statuses: [opened.status, ...answers.map(({ status }) => status)],
+      ids: answers.map(({ body }) => body.anonymousId),
+    };
+  });
+  assert.deepEqual(seen, {
+    isNative: [true, true],
+    isGone: true,
+    isBack: true,
+    isNativeAgain: [true, true],
+    statuses: [200, 200, 200],
+    ids: [anonymousId, anonymousId],
+  });
+  assert.deepEqual(rids, [
+    ...[undefined, undefined, undefined],
+    ...["anti-csrf", "anti-csrf", "anti-csrf"],
+  ]);
+  assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
+});
+
+test('interception "none" holds beneath what another library put around ours, and init again intercepts once', async (visitor) => {
+  const { tab } = await visitor.guest();
+  const rids = [];
+  visitor.context.on("request", (request) => {
+    if (request.url().includes("/api/me?")) rids.push(request.headers().rid);
+  });
+  const seen = await tab.run(async () => {
+    const counts = { fetch: 0, xhr: 0 };
+    const [innerFetch, Inner] = [window.fetch, window.XMLHttpRequest];
+    window.fetch = (...values) => (counts.fetch++, innerFetch(...values));
+    window.XMLHttpRequest = class extends Inner {
+      open(...values) {
+        counts.xhr++;
+        return super.open(...values);
+      }
+    };
+    const wrappers = [window.fetch, window.XMLHttpRequest];
+    harness.start({ anonymous: {}, interception: "none" });
+    const stay = wrappers[0] === window.fetch && wrappers[1] === window.XMLHttpRequest;
+    await harness.request("/api/me?bare");
+    await harness.xhr("/api/me?bare");
+    harness.start({ anonymous: {} });
+    await harness.request("/api/me?again");
+    await harness.xhr("/api/me?again");
+    return { stay, counts };
+  });
+  assert.deepEqual(seen, { stay: true, counts: { fetch: 2, xhr: 2 } });
+  assert.deepEqual(rids, [undefined, undefined, "anti-csrf", "anti-csrf"]);
+});
+
 test("a second init with options that cannot work leaves the first in force", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
   const patched = "window.fetch === window.patched";

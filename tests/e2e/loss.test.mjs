@@ -209,7 +209,7 @@ test("a front token that the browser refuses: no session is told of that nobody 
   assert.equal((await tab.snapshot()).state, "none");
   assert.match(
     visitor.takeProblems().join(),
-    /the browser refused "sFrontToken" \(over 4096 bytes/,
+    /"sFrontToken" cannot be read back \(over 4096 bytes/,
   );
 
   await tab.forgetEvents();

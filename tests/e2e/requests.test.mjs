@@ -357,3 +357,121 @@ test("what we send with has the name that apps of SuperTokens know it by", async
     isThere: false,
   });
 });
+
+test("init after dispose, with another library's wrapper put around ours in between: each request goes once, with the session", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const rids = [];
+  visitor.context.on("request", (request) => {
+    if (request.url().includes("/api/me?")) rids.push(request.headers().rid);
+  });
+  const seen = await tab.run(async () => {
+    let count = 0;
+    const inner = window.fetch;
+    window.fetch = (...values) => (count++, inner(...values));
+    const wrapper = window.fetch;
+    passerby.dispose();
+    const stays = window.fetch === wrapper;
+    await harness.request("/api/me?between");
+    harness.start({ anonymous: {} });
+    const { status } = await harness.request("/api/me?again");
+    const other = await harness.request("/favicon.svg");
+    return { stays, count, status, other: other.status };
+  });
+  assert.deepEqual(seen, { stays: true, count: 3, status: 200, other: 200 });
+  assert.deepEqual(rids, [undefined, "anti-csrf"]);
+});
+
+test("no timer outlives what it guards: frameworks wait for timers", async (visitor) => {
+  const tab = await visitor.tab();
+  const left = await tab.run(async () => {
+    const pending = new Map();
+    const { setTimeout: set, clearTimeout: clear } = window;
+    window.setTimeout = (act, time, ...more) => {
+      const timer = set(() => (pending.delete(timer), act(...more)), time);
+      pending.set(timer, time);
+      return timer;
+    };
+    window.clearTimeout = (timer) => (pending.delete(timer), clear(timer));
+    const left = {};
+    // What is only put off to the next turn guards nothing.
+    const note = async (what) => {
+      await new Promise((done) => set(done, 50));
+      left[what] = [...pending.values()];
+    };
+    harness.start({
+      anonymous: {},
+      preAPIHook: async (context) => context,
+      postAPIHook: async () => {},
+    });
+    await Promise.all([harness.request("/api/me?1"), harness.request("/api/me?2")]);
+    await note("first requests");
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ name: "Ada", password: "windowsill" });
+    await harness.request("/api/login", { method: "POST", headers, body });
+    await harness.request("/api/demo/expire", { method: "POST" });
+    await Promise.all([harness.request("/api/account?1"), harness.xhr("/api/account?2")]);
+    await note("a refresh, with hooks");
+    await passerby.validateClaims();
+    await note("claims");
+    const xhr = new XMLHttpRequest();
+    xhr.open("GET", "/api/me?limited");
+    xhr.timeout = 20_000;
+    xhr.send();
+    await new Promise((done) => (xhr.onloadend = done));
+    await note("XMLHttpRequest with a time-out");
+    await passerby.forgetAnonymousId().catch(() => {});
+    await passerby.signOut();
+    await note("sign-out");
+    return left;
+  });
+  for (const [what, timers] of Object.entries(left)) assert.deepEqual(timers, [], what);
+  assert.equal(Object.keys(left).length, 5);
+});
+
+test("a page whose fetch and XMLHttpRequest somebody locked: init says so, Session.fetch carries the session", async (visitor) => {
+  for (const lock of [{ writable: false, configurable: false }, { get: true }]) {
+    const tab = await visitor.tab();
+    const seen = await tab.run((lock) => {
+      for (const name of ["fetch", "XMLHttpRequest"]) {
+        const value = window[name];
+        Object.defineProperty(
+          window,
+          name,
+          "get" in lock ? { get: () => value, configurable: false } : { value, ...lock },
+        );
+      }
+      const natives = [fetch, XMLHttpRequest];
+      harness.start({ anonymous: {} });
+      return fetch === natives[0] && XMLHttpRequest === natives[1];
+    }, lock);
+    assert.equal(seen, true);
+    assert.equal(await tab.run(async () => (await passerby.Session.fetch("/api/me")).status), 200);
+    assert.equal((await tab.snapshot()).state, "anonymous");
+    assert.equal((await tab.fetch("/api/products")).status, 200);
+    assert.equal((await tab.xhr("/api/products")).status, 200);
+    await tab.run(() => passerby.dispose());
+    const problems = visitor.takeProblems();
+    assert.deepEqual(
+      problems.map((text) => /^(\S+) of this page .* cannot be replaced/.exec(text)?.[1]).sort(),
+      ["XMLHttpRequest", "fetch"],
+    );
+  }
+});
+
+test("a page that locks them after init: dispose leaves them, and they are mere passages", async (visitor) => {
+  const { tab } = await visitor.guest();
+  const rids = [];
+  visitor.context.on("request", (request) => {
+    if (request.url().includes("/api/me?")) rids.push(request.headers().rid);
+  });
+  await tab.run(async () => {
+    for (const name of ["fetch", "XMLHttpRequest"])
+      Object.defineProperty(window, name, { writable: false, configurable: false });
+    await harness.request("/api/me?ours");
+    await harness.xhr("/api/me?ours");
+    passerby.dispose();
+    await harness.request("/api/me?passage");
+    await harness.xhr("/api/me?passage");
+  });
+  assert.deepEqual(rids, ["anti-csrf", "anti-csrf", undefined, undefined]);
+});

@@ -85,6 +85,21 @@ test("subscribe calls back in another tab, too, which then knows the new state",
   assert.equal((await other.snapshot()).anonymousId, anonymousId);
 });
 
+test("a tab that was frozen hears of a sign-out when it is thawed, and its request is the new visitor's", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  const frozen = await visitor.tab({ anonymous: {} });
+  await frozen.run(() => {
+    window.states = [];
+    passerby.subscribe(() => states.push(passerby.getSnapshot().state));
+  });
+  const session = await visitor.context.newCDPSession(frozen.page);
+  await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  assert.equal((await tab.call("signOut")).error, undefined);
+  await session.send("Page.setWebLifecycleState", { state: "active" });
+  await frozen.page.waitForFunction(() => states.at(-1) === "anonymous");
+  assert.equal((await frozen.fetch("/api/me")).body.anonymousId, anonymousId);
+});
+
 test("a subscriber that throws keeps neither the others nor the request from going on", async (visitor) => {
   const tab = await visitor.tab({ anonymous: {} });
   await tab.run(() => {

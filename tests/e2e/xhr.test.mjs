@@ -441,7 +441,7 @@ test("what imitates XMLHttpRequest and cannot be extended stays as it is", async
   const problems = visitor.takeProblems();
   assert.ok(
     problems.length === 3 &&
-      problems.every((text) => text.startsWith("XMLHttpRequest is not the browser's")),
+      problems.every((text) => text.startsWith("XMLHttpRequest of this page is not the browser's")),
     problems.join(),
   );
 });
@@ -564,5 +564,5 @@ test("somebody's imitation is left alone, and a fetch that is made of it carries
     return { kind: body.kind, status, readyState, isLeft: XMLHttpRequest === Imitation };
   });
   assert.deepEqual(seen, { kind: "anonymous", status: 200, readyState: 4, isLeft: true });
-  assert.match(visitor.takeProblems().join(), /^XMLHttpRequest is not the browser's/);
+  assert.match(visitor.takeProblems().join(), /^XMLHttpRequest of this page is not the browser's/);
 });
