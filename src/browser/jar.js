@@ -1,5 +1,5 @@
-// The cookies of an app's own handler, which answers later than the browser's. Few apps have one, so
-// the npm package loads this when it is first asked; it imports nothing.
+// The cookies of an app's own handler, which answers later than the browser's. Few apps have one,
+// so the npm package loads this when it is first asked; it imports nothing.
 
 /** @typedef {import("./handlers.js").CookieHandler} CookieHandler */
 

@@ -231,7 +231,7 @@ test("what is under way at a second init goes on, and an app that calls it at ea
   assert.deepEqual((await tab.eventNames()).filter((name) => name === "REFRESH_SESSION").length, 1);
 });
 
-test('a second init with interception "none" gives fetch and XMLHttpRequest back; what is under way goes on', async (visitor) => {
+test("a second init with interception none gives fetch and XMLHttpRequest back; requests under way go on", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
   const rids = [];
   visitor.context.on("request", (request) => {
@@ -286,7 +286,7 @@ test('a second init with interception "none" gives fetch and XMLHttpRequest back
   assert.equal((await server.calls())["POST /auth/session/refresh"], 1);
 });
 
-test('interception "none" holds beneath what another library put around ours, and init again intercepts once', async (visitor) => {
+test("interception none holds beneath another library's wrapper around ours, and init again intercepts once", async (visitor) => {
   const { tab } = await visitor.guest();
   const rids = [];
   visitor.context.on("request", (request) => {
