@@ -9,6 +9,11 @@ const isCustomer = (names) => names.includes("sAccessToken") && names.includes("
 
 /** @type {import("./support/run.mjs").Flow[]} */
 export const flows = [];
+/**
+ * Those that are about the way in which the module runs. The others hold in each way.
+ * @type {import("./support/run.mjs").Flow[]}
+ */
+export const ways = [];
 
 /**
  * @param {string} name
@@ -16,6 +21,9 @@ export const flows = [];
  * @param {import("./support/run.mjs").Flow["except"]} [except]
  */
 const flow = (name, run, except) => flows.push({ name, run, except });
+
+/** @type {(name: string, run: import("./support/run.mjs").Flow["run"]) => void} */
+const wayFlow = (name, run) => ways.push({ name, run });
 
 const ids = (answers) => [...new Set(answers.map(({ body }) => body.anonymousId))];
 const statuses = (answers) => [...new Set(answers.map(({ status }) => status))];
@@ -471,17 +479,78 @@ flow(
   },
 );
 
-flow("a refusal whose body never ends is handed over", async (visitor) => {
-  const { tab } = await visitor.guest();
-  const seen = await tab.run(async () => {
-    const start = performance.now();
-    const { status, body } = await fetch("/api/endless");
-    const time = performance.now() - start;
-    const { value } = await body.getReader().read();
-    return { status, time, text: new TextDecoder().decode(value) };
+for (const [status, limit] of [
+  [403, 5000],
+  [401, 10_000],
+]) {
+  flow(`a refusal by ${status} whose body never ends is handed over`, async (visitor) => {
+    const { tab } = await visitor.guest();
+    const seen = await tab.run(async (status) => {
+      const start = performance.now();
+      const response = await fetch(`/api/endless?status=${status}`);
+      const time = performance.now() - start;
+      const { value } = await response.body.getReader().read();
+      return { status: response.status, time, text: new TextDecoder().decode(value) };
+    }, status);
+    assert.ok(seen.time < limit, `${seen.time} ms`);
+    assert.deepEqual([seen.status, seen.text], [status, '{"title":']);
   });
-  assert.ok(seen.time < 5000, `${seen.time} ms`);
-  assert.deepEqual([seen.status, seen.text], [403, '{"title":']);
+}
+
+flow("a refusal that is sent again holds no connection: its body is given up", async (visitor) => {
+  const { tab } = await visitor.returningCustomer();
+  // More than a browser opens to one server.
+  for (let i = 0; i < 8; i++) {
+    visitor.front.refusals = 1;
+    assert.equal((await tab.fetch(`/api/echo?endless&${i}`)).status, 200);
+  }
+  const start = Date.now();
+  while (visitor.front.open && Date.now() - start < 5000)
+    await new Promise((done) => setTimeout(done, 50));
+  assert.equal(visitor.front.open, 0, "connections with a refusal that nobody reads");
+});
+
+flow("a refusal whose body somebody holds already is sent again all the same", async (visitor) => {
+  const tab = await visitor.tab();
+  const seen = await tab.run(async () => {
+    const native = window.fetch;
+    // Beneath ours: another library that reads along, and one whose answers have no streams.
+    const beneath = { kind: "" };
+    window.fetch = async (...values) => {
+      const response = await native(...values);
+      if (response.status !== 401) return response;
+      if (beneath.kind === "locked") response.body.getReader();
+      else Object.defineProperty(response, "body", beneath.member);
+      return response;
+    };
+    harness.start({ anonymous: {} });
+    await harness.request("/api/me");
+    await harness.request("/api/login", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: "Ada", password: "windowsill" }),
+    });
+    const statuses = [];
+    for (const [kind, member] of [
+      ["locked"],
+      ["missing", { value: undefined }],
+      ["text", { value: "text" }],
+      [
+        "throws",
+        {
+          get: () => {
+            throw new Error("no body");
+          },
+        },
+      ],
+    ]) {
+      Object.assign(beneath, { kind, member });
+      await harness.request("/api/demo/expire", { method: "POST" });
+      statuses.push((await harness.request(`/api/account?${kind}`)).status);
+    }
+    return statuses;
+  });
+  assert.deepEqual(seen, [200, 200, 200, 200]);
 });
 
 flow("a page that is made ready before somebody looks at it waits for no lock", async (visitor) => {
@@ -537,12 +606,16 @@ for (const [name, without] of Object.entries({
 // --- browsers and pages that do not run WebAssembly, or not at once ------------------------------
 
 /** The finding of `diagnose` for each. */
-const WAYS = { "large modules": "WASM_LATE", WebAssembly: "WASM_MISSING", wasm: "WASM_BLOCKED" };
+export const WAYS = {
+  "large modules": "WASM_LATE",
+  WebAssembly: "WASM_MISSING",
+  wasm: "WASM_BLOCKED",
+};
 
 for (const [lacks, code] of Object.entries(WAYS)) {
   const without = [lacks];
 
-  flow(`without ${lacks}: first visit, login, expiry, revocation, sign-out`, async (visitor) => {
+  wayFlow(`without ${lacks}: first visit, login, expiry, revocation, sign-out`, async (visitor) => {
     const { tab, anonymousId } = await visitor.returningCustomer(undefined, without);
     assert.deepEqual(
       (await tab.call("diagnose")).value.map((item) => item.code),
@@ -566,7 +639,7 @@ for (const [lacks, code] of Object.entries(WAYS)) {
     assert.equal((await tab.snapshot()).anonymousId, anonymousId);
   });
 
-  flow(
+  wayFlow(
     `without ${lacks}: init is at once; requests to the API and functions wait`,
     async (visitor) => {
       const tab = await visitor.tab(undefined, without);
@@ -595,7 +668,7 @@ for (const [lacks, code] of Object.entries(WAYS)) {
     },
   );
 
-  flow(
+  wayFlow(
     `without ${lacks}: dispose while the module is on its way, and options that cannot work`,
     async (visitor) => {
       const tab = await visitor.tab(undefined, without);
@@ -631,14 +704,14 @@ for (const [lacks, code] of Object.entries(WAYS)) {
     },
   );
 
-  flow(`without ${lacks}: passerby/slim`, async (visitor) => {
+  wayFlow(`without ${lacks}: passerby/slim`, async (visitor) => {
     const tab = await visitor.tab(undefined, without, "/pages/slim.html");
     assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
     assert.equal((await tab.signIn("Ada")).status, 200);
     assert.equal((await tab.snapshot()).state, "authenticated");
   });
 
-  flow(
+  wayFlow(
     `without ${lacks}: the script tag, with the stand-in beside it, elsewhere, and nowhere`,
     async (visitor) => {
       const tab = await visitor.tab(undefined, without, "/pages/script.html");
@@ -671,7 +744,7 @@ for (const [lacks, code] of Object.entries(WAYS)) {
   );
 }
 
-flow(
+wayFlow(
   "a content security policy without 'wasm-unsafe-eval': sessions all the same",
   async (visitor) => {
     visitor.front.policy = "script-src 'self'";
@@ -684,7 +757,7 @@ flow(
   },
 );
 
-flow("a content security policy with it: the module itself", async (visitor) => {
+wayFlow("a content security policy with it: the module itself", async (visitor) => {
   visitor.front.policy = "script-src 'self' 'wasm-unsafe-eval'";
   const { tab } = await visitor.guest();
   assert.deepEqual((await tab.call("diagnose")).value, []);

@@ -1,4 +1,4 @@
-import { flows } from "./flows.mjs";
+import { flows, ways } from "./flows.mjs";
 import { runIn } from "./support/run.mjs";
 
-await runIn("webkit", flows);
+await runIn("webkit", [...flows, ...ways]);

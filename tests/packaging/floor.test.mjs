@@ -1,24 +1,20 @@
 // The oldest browsers that there is a copy of: Chromium before it made large modules at once.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { createReadStream, createWriteStream } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { after, test } from "node:test";
 import { brotliDecompressSync, createBrotliDecompress } from "node:zlib";
+import { PATIENCE, visitAlone } from "../engines/support/alone.mjs";
 import { Front } from "../engines/support/front.mjs";
 import { isLeftOut } from "./support/app.mjs";
 import { install } from "./support/install.mjs";
 
-const TIMEOUT = 60_000;
 // One process, because it was packed for machines that allow no more.
 const FLAGS = [
   "--headless",
-  "--remote-debugging-port=0",
-  "--no-sandbox",
   "--single-process",
   "--no-zygote",
   "--use-gl=angle",
@@ -32,29 +28,11 @@ after(() => front?.close());
 for (const version of ["103", "114"]) {
   test(
     `Chromium ${version}: sessions, a moment later`,
-    { skip: isSkipped, timeout: 3 * TIMEOUT },
+    { skip: isSkipped, timeout: 3 * PATIENCE },
     async (t) => {
       const folder = join(await install("floor"), "node_modules", `chromium-${version}`, "bin");
-      const profile = await mkdtemp(join(tmpdir(), "passerby-floor-"));
       await front.reset();
-      const browser = spawn(
-        await unpack(folder),
-        [...FLAGS, `--user-data-dir=${profile}`, `${front.origin}/pages/floor.html`],
-        { stdio: "ignore" },
-      );
-      const gone = new Promise((done) => browser.once("exit", done));
-      t.after(async () => {
-        browser.kill("SIGKILL");
-        await gone;
-        await rm(profile, { recursive: true, force: true });
-      });
-      const seen = await Promise.race([
-        front.result,
-        gone.then((code) => Promise.reject(new Error(`the browser ended with ${code}`))),
-        new Promise((_, fail) =>
-          setTimeout(fail, TIMEOUT, new Error("the page told nothing")).unref(),
-        ),
-      ]);
+      const seen = await visitAlone(t, front, await unpack(folder), FLAGS, "/pages/floor.html");
       assert.deepEqual(seen, {
         isPatched: true,
         kind: "anonymous",

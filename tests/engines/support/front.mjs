@@ -10,6 +10,8 @@ import { Server } from "../../e2e/support/server.mjs";
 const ROOT = join(import.meta.dirname, "../../..");
 const PAGES = join(import.meta.dirname, "../pages");
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
+/** As `embedded(true)` of the server has it. */
+const EMBEDDED = "SameSite=None; Secure; Partitioned";
 const LARGE = "0123456789".repeat(5000);
 
 export class Front {
@@ -20,6 +22,8 @@ export class Front {
   requests = [];
   /** How many requests for `/api/echo` are still asked for a refresh. */
   refusals = 0;
+  /** How many of those that never end are still open. */
+  open = 0;
   /** Milliseconds that a refresh takes longer. */
   refreshTime = 0;
   /** With which status a refresh is refused, if it is. */
@@ -28,10 +32,14 @@ export class Front {
   lost = undefined;
   /** Content security policy of the pages, where there is one. */
   policy = undefined;
+  /** Whether the server's cookies are those of an app in other websites' frames. */
+  isEmbedded = false;
   /** Lets go of files that were asked for with `?held`. */
   release;
   /** The report of a page that nobody drives. */
   result;
+  /** What pages tell each other. */
+  notes = [];
   #tell;
   #held;
 
@@ -59,8 +67,10 @@ export class Front {
       refusedWith: undefined,
       lost: undefined,
       policy: undefined,
+      isEmbedded: false,
     });
     this.requests.splice(0);
+    this.notes.splice(0);
     this.#held = new Promise((done) => (this.release = done));
     this.result = new Promise((done) => (this.#tell = done));
   }
@@ -77,6 +87,10 @@ export class Front {
     if (/^\/(api|auth)\//.test(pathname)) this.requests.push(`${method} ${pathname}`);
     if (pathname === "/result")
       return void this.#tell(JSON.parse(body), response.writeHead(204).end());
+    if (pathname === "/notes") {
+      if (method === "POST") this.notes.push(JSON.parse(body));
+      return void response.end(JSON.stringify(this.notes));
+    }
     if (pathname === "/api/echo") return this.#echo(request, response, body, searchParams);
     if (pathname === "/api/go")
       return void response.writeHead(307, { location: searchParams.get("to") }).end();
@@ -84,7 +98,9 @@ export class Front {
     // It begins, and never ends.
     if (pathname === "/api/endless")
       return void response
-        .writeHead(403, { "content-type": "application/problem+json" })
+        .writeHead(Number(searchParams.get("status")), {
+          "content-type": "application/problem+json",
+        })
         .write('{"title":');
     const file = /^\/(pages|dist)\/([\w./-]+)$/.exec(pathname);
     if (file && !file[2].includes("..")) {
@@ -108,7 +124,10 @@ export class Front {
     }
     const { port } = new URL(this.#server.origin);
     const onward = send({ host: "localhost", port, method, path: url, headers }, (answer) => {
-      response.writeHead(answer.statusCode, answer.rawHeaders);
+      const headers = answer.rawHeaders.map((text) =>
+        this.isEmbedded ? text.replace("SameSite=Lax", EMBEDDED) : text,
+      );
+      response.writeHead(answer.statusCode, headers);
       answer.pipe(response);
     });
     onward.on("error", () => response.destroy());
@@ -130,6 +149,11 @@ export class Front {
     }
     if (this.refusals > 0) {
       this.refusals--;
+      if (query.has("endless")) {
+        this.open++;
+        response.once("close", () => this.open--);
+        return void response.writeHead(401, { "content-type": "application/json" }).write("{");
+      }
       return void response
         .writeHead(401, { "content-type": "application/json", "x-of": "refusal" })
         .end('{"message":"try refresh token"}');

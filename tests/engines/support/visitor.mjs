@@ -8,11 +8,14 @@ const REFRESH = "POST /auth/session/refresh";
 export class Visitor {
   front;
   context;
+  #lacks;
   #tabs = [];
 
-  constructor(front, context) {
+  /** @param {string[]} lacks what each tab lacks, by the names in `pages/watch.js` */
+  constructor(front, context, lacks = []) {
     this.front = front;
     this.context = context;
+    this.#lacks = lacks;
   }
 
   /**
@@ -23,7 +26,7 @@ export class Visitor {
   async tab(options, without = [], path = "/pages/engine.html") {
     const tab = new Tab(await this.context.newPage());
     // A file that is held up may hold up the end of loading.
-    await tab.page.goto(`${path}?without=${without}`, { waitUntil: "commit" });
+    await tab.page.goto(`${path}?without=${[...this.#lacks, ...without]}`, { waitUntil: "commit" });
     await tab.page.waitForFunction(() => window.harness);
     if (options) await tab.init(options);
     this.#tabs.push(tab);
