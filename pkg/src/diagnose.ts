@@ -102,6 +102,11 @@ function diagnosis(code: Diagnosis["code"], message: string, fix: string): Diagn
 
 // --- the page ------------------------------------------------------------------------------------
 
+/** The smallest module there is. */
+const SMALLEST = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+/** The smallest one with what is newest of all that ours asks for: a type with a reference. */
+const NEWEST = new Uint8Array([...SMALLEST, 1, 5, 1, 96, 1, 111, 0]);
+
 function wasm({ isLoaded, reason }: Context): Diagnosis | undefined {
   if (isLoaded && !reason) return undefined;
   const instead = isLoaded ? " The same code runs as JavaScript: more to load, and slower." : "";
@@ -114,8 +119,8 @@ function wasm({ isLoaded, reason }: Context): Diagnosis | undefined {
     );
   }
   try {
-    // The smallest module there is. Some browsers forbid the one step, some the other.
-    new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])));
+    // Some browsers forbid the one step, some the other.
+    new WebAssembly.Instance(new WebAssembly.Module(SMALLEST));
   } catch (cause) {
     return diagnosis(
       "WASM_BLOCKED",
@@ -124,6 +129,13 @@ function wasm({ isLoaded, reason }: Context): Diagnosis | undefined {
     );
   }
   if (!reason) return undefined;
+  if (!WebAssembly.validate(NEWEST)) {
+    return diagnosis(
+      "WASM_MISSING",
+      `This browser's WebAssembly is too old for the module (${reason}).${instead}`,
+      "Nothing, or a newer browser.",
+    );
+  }
   return diagnosis(
     "WASM_LATE",
     `This browser does not make a WebAssembly module of this size at once (${reason}). The ` +
@@ -318,7 +330,7 @@ async function send(
   try {
     return await fetch.call(window, url, {
       cache: "no-store",
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout?.(PATIENCE),
       ...init,
     });
   } catch {

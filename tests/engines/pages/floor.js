@@ -36,6 +36,7 @@ async function visit() {
   const { state, anonymousId } = session.getSnapshot();
   const found = (await session.diagnose()).map(({ code }) => code);
   return {
+    version: /Chrome\/(\d+)/.exec(navigator.userAgent)[1],
     isPatched,
     kind: guest.kind,
     login,
