@@ -43,7 +43,7 @@ export async function server(report, { isQuick, sessions }) {
   const superTokens = await node("express-supertokens.mjs", core.address);
   const jose = await node("express-jose.mjs", passerby.address);
 
-  /** A row: what each of them does per second. */
+  /** A row of the table: the requests per second of each contestant. */
   async function perSecond(name, contestants, note) {
     const measured = await alternate(Object.values(contestants), times, (measure) => measure());
     report.add(
@@ -60,7 +60,7 @@ export async function server(report, { isQuick, sessions }) {
   }
 
   /**
-   * By name of the contestant, what loads it; each is asked once before and once after whether it
+   * A function that loads a contestant. It asks once before and once after whether the contestant
    * does the work.
    */
   const asks = (address, request, expected) => async () => {

@@ -66,7 +66,10 @@ export interface SessionConfig {
   maxRetryAttemptsForSessionRefresh?: number;
   /** Whether requests get `credentials: "include"` when the caller says nothing. Default true. */
   autoAddCredentials?: boolean;
-  /** How new sessions travel; an existing one keeps its way until it ends. Default `cookie`. */
+  /**
+   * How the tokens of new sessions travel. A session that exists keeps its way until it ends.
+   * Default `cookie`.
+   */
   tokenTransferMethod?: "cookie" | "header";
   /** Whether the page runs in an iframe of another site. Default false. */
   isInIframe?: boolean;
@@ -89,7 +92,7 @@ export interface SessionConfig {
    * it throws goes to the console. Default: nothing.
    */
   postAPIHook?: (context: PreAPIHookContext & { fetchResponse: Response }) => Promise<void>;
-  /** Functions of the SDK that the app does in its own way. Default: none. */
+  /** Replaces functions of the SDK by functions of the app. Default: none. */
   override?: {
     functions?(original: RecipeInterface, builder: Builder<RecipeInterface>): RecipeInterface;
   };
@@ -102,7 +105,7 @@ export interface SessionConfig {
   interception?: "none";
 }
 
-/** Options of what the SDK runs on. */
+/** Options for the platform that the SDK runs on. */
 export interface PlatformConfig {
   /** In place of `document.cookie`. */
   cookieHandler?: CookieHandlerInput;
@@ -193,9 +196,9 @@ export type Snapshot = Readonly<
 
 /**
  * The answer that a caller of `fetch` gets when the session could not be refreshed: the refresh
- * endpoint's answer, as with the peers, and in `cause` the API's own. `XMLHttpRequest` has the
- * latter in a property of the same name, as far as
- * `Pick<Response, "status" | "headers" | "clone">`, and axios in `error.response.cause`.
+ * endpoint's answer, as with the peers. The API's own answer is its `cause`. `XMLHttpRequest` has
+ * that in its property `cause`, with `status`, `headers` and `clone` only, and axios in
+ * `error.response.cause`.
  */
 export interface RefreshAnswer extends Response {
   readonly cause: Response;

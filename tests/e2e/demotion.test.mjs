@@ -1,5 +1,5 @@
-// Design, section 3: when a session ends, for whatever reason, the anonymous session exists
-// *before* the callback runs, with the same id.
+// When a session ends, for whatever reason, the anonymous session exists *before* the callback
+// runs, with the same id.
 
 import assert from "node:assert/strict";
 import { COOKIES, ofRule, openShop } from "./support/browser.mjs";

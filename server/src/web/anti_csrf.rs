@@ -5,9 +5,9 @@ use super::request::{RequestFacts, Transfer};
 use crate::engine::is_same_secret;
 
 /// The proof that a request must show besides its cookies. The layer checks where requests come
-/// from (Fetch Metadata and `Origin`) in any case, which is enough for today's browsers; the other
-/// two are for those that send neither, and for parity with a SuperTokens back end. In header mode
-/// nothing is asked, because other websites cannot set headers.
+/// from (Fetch Metadata and `Origin`) in any case, which is enough for today's browsers. The two
+/// other modes are for browsers that send neither, and for parity with a SuperTokens back end. In
+/// header mode no proof is needed, because other websites cannot set headers.
 ///
 /// ```
 /// use passerby_server::{AntiCsrf, Sessions};

@@ -113,7 +113,7 @@ async fn sign_out_of_all(
     Ok(())
 }
 
-/// Design section 3, rule 12.
+/// Rule 12 of docs/anonymous-sessions.md.
 async fn forget(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     let visitor = visitor_as_is(sessions, request, facts).await;
     // A new id in place of the old one is one more id.

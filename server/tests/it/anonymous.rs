@@ -1,4 +1,4 @@
-//! Design section 3, rules for anonymous sessions.
+//! The rules of docs/anonymous-sessions.md.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Tokens that must not be accepted (issue 2, "Bad input").
+//! Tokens that must not be accepted.
 
 use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},

@@ -1,5 +1,4 @@
-//! Fixation and forgery with anonymous tokens (issue 4, part 10). Forged signatures are in
-//! `forgery.rs`.
+//! Fixation and forgery with anonymous tokens. Forged signatures are in `forgery.rs`.
 
 use std::time::Duration;
 

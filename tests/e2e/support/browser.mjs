@@ -74,7 +74,7 @@ export async function open(starting) {
   return { server, test };
 }
 
-/** The same tests, named after the rule of the design (section 3) that they are about. */
+/** The same tests, named after the rule of docs/anonymous-sessions.md that they are about. */
 export const ofRule =
   (rule, test) =>
   (name, ...rest) =>
