@@ -151,8 +151,14 @@ export class Front {
       this.refusals--;
       if (query.has("endless")) {
         this.open++;
-        response.once("close", () => this.open--);
-        return void response.writeHead(401, { "content-type": "application/json" }).write("{");
+        response.writeHead(401, { "content-type": "application/json" }).write("{");
+        // Firefox notices with what comes next that nobody wants it.
+        const more = setInterval(() => response.write(" "), 100);
+        response.once("close", () => {
+          this.open--;
+          clearInterval(more);
+        });
+        return;
       }
       return void response
         .writeHead(401, { "content-type": "application/json", "x-of": "refusal" })
