@@ -217,7 +217,10 @@ export const handlers = {
 
 /** The app's own, if it has one. @type {CookieHandler | undefined} */
 export let custom;
-/** What deals with that, once it was asked. @type {typeof import("./jar.js") | undefined} */
+/**
+ * The module that deals with that, once it was asked.
+ * @type {typeof import("./jar.js") | undefined}
+ */
 let jar;
 
 /** Which were decided on. @type {{ [name in keyof typeof handlers]?: true }} */

@@ -632,7 +632,7 @@ export function takeSnapshot(state, token) {
 
 /** @param {string} code @param {string} text */
 export function makeError(code, text) {
-  // What the app gets of these may be a mere "Network Error".
+  // The app may get a mere "Network Error" of these.
   if (/^[TF]/.test(code)) console.error(text);
   return Object.assign(new Error(text), { name: "SessionError", code });
 }

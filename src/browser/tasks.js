@@ -406,8 +406,8 @@ function keep(cookie, headers, header = cookie) {
 }
 
 /**
- * Stores a front token. What it returns reads it back: `false` if it was refused; another one than
- * before is of a tab that wrote in the same moment.
+ * Stores a front token. The function that it returns reads it back: `false` if it was refused.
+ * Another one than before is of a tab that wrote in the same moment.
  * @param {string} cookie @param {FrontToken | false | undefined} token
  */
 function put(cookie, token) {
@@ -468,8 +468,8 @@ const ACTS = [
     if (kind === ENDPOINT) setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
     else if (!isOwn) decorate(headers, antiCsrf, which, wish);
     if (keyInAccept) setFirstKey(headers, names.HEADER_ACCEPT, names.FIRST_KEY_TYPE);
-    // What it replaces holds a connection until somebody has read it. It may be read already, or no
-    // stream.
+    // The answer that it replaces holds a connection until somebody has read it. Perhaps it was
+    // read, or is no stream.
     (async () => /** @type {any} */ (work.response).body.cancel())().catch(() => {});
     work.response = work.reason = undefined;
     const sent = send(call, headers, !isOwn && addCredentials, doubles[2] ?? 0);

@@ -49,7 +49,7 @@ function watchAnswers(visitor) {
   };
 }
 
-/** What takes away. */
+/** The ways to take consent away. */
 const DELETES = /(token: (remove)?|Expires=Thu, 01 Jan 1970 00:00:00 GMT)$/;
 
 /** Questions that change nothing. */

@@ -22,7 +22,7 @@ const { test, server } = await openShop();
 const UPDATED = "ACCESS_TOKEN_PAYLOAD_UPDATED";
 const ENDED = ["UNAUTHORISED(true)"];
 
-/** What stands for a session of either kind, in cookies and in header mode. */
+/** The things that stand for a session of either kind, in cookies and in header mode. */
 const USER_COOKIES = [
   ["sFrontToken", "sAccessToken", "sRefreshToken"],
   ["sFrontToken", "st-access-token", "st-refresh-token"],
@@ -41,7 +41,7 @@ class World {
   /** Of whoever is signed in. */
   user;
   anonymousId;
-  /** What the visitor chose, which lies in the payload. */
+  /** The visitor's choice, which lies in the payload. */
   afterSignOut;
 
   constructor(visitor, random) {

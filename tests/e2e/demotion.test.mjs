@@ -215,7 +215,7 @@ const EVENTS = {
   "sign-out": ["SIGN_OUT"],
 };
 
-/** What may come next, and the anonymousId that it finds. */
+/** The requests that may come next, and the anonymousId that each finds. */
 const NEXT = {
   request: async (tab) => (await tab.fetch("/api/me")).body.anonymousId,
   // This page has heard that there is none.

@@ -8,7 +8,7 @@ const { test, server } = await openShop();
 
 const REFRESH = "POST /auth/session/refresh";
 
-/** What an app learns inside of the callback after the end of a session. */
+/** The things that an app learns inside of the callback after the end of a session. */
 const demoted = (name, anonymousId) => ({
   name,
   state: "anonymous",

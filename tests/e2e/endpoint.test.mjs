@@ -34,7 +34,7 @@ const storedToken = (visitor) => visitor.cookie("st-anonymous-token");
 const failing = (_, response) => response.status(500).json({ message: "later" });
 const unreachable = (request) => request.socket.destroy();
 
-/** What a visit of former times left in the browser. */
+/** The cookies that a visit of former times left in the browser. */
 async function plant(visitor, token) {
   const values = { "st-anonymous-token": token, "st-last-access-token-update": "1" };
   await visitor.context.addCookies(
@@ -401,7 +401,7 @@ for (const [what, forge] of Object.entries(FORGERIES)) {
       server.requests.at(-1).authorization.replace("Bearer ", ""),
     );
     assert.deepEqual(server.calls()[CREATION], 1);
-    // What nobody signed was never anybody's.
+    // A token that nobody signed was never anybody's.
     const event = forged.endsWith(".") ? "ANONYMOUS_SESSION_CREATED" : "ANONYMOUS_SESSION_REPLACED";
     assert.deepEqual(await tab.events(), [heardByGuest(event, body.anonymousId)]);
   });

@@ -1,4 +1,4 @@
-// What an app may put in between: hooks, overrides, handlers of its own.
+// The parts that an app may put in between: hooks, overrides, handlers of its own.
 
 import assert from "node:assert/strict";
 import { openShop } from "./support/browser.mjs";

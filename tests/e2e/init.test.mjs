@@ -34,7 +34,7 @@ const rejections = (tab) =>
     [FUNCTIONS, ARGUMENTS],
   );
 
-/** What init threw at options that are built in the page: NaN does not travel. */
+/** The error of init for options that are built in the page: NaN does not travel. */
 const initError = (tab, build) =>
   tab.run(`(() => {
     const native = window.fetch;

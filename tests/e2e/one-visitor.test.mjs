@@ -21,7 +21,7 @@ const CALLS = 20;
 
 const { test: inBrowser, server } = await open(SlowShop.start(SEED));
 const test = ofRule(10, inBrowser);
-/** What an app may say of anonymous sessions to a server that makes them. */
+/** The options for anonymous sessions that an app may give, with a server that makes them. */
 const APPS = {
   "names them": { anonymous: {} },
   "does not name them": {},

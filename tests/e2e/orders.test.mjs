@@ -34,7 +34,7 @@ function holdAnswers(t, path, count = 1) {
   return { held, release };
 }
 
-/** What the server sees in the next request of this tab, and what the SDK says after it. */
+/** The visitor whom the server sees in this tab's next request, and whom the SDK tells of. */
 async function seenAndTold(tab) {
   const { body } = await tab.fetch("/api/me");
   const { state, userId, anonymousId } = await tab.snapshot();

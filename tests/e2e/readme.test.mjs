@@ -36,7 +36,7 @@ writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
 // Found as an app finds it: by the package's own list of entries.
 mkdirSync(join(folder, "node_modules"));
 symlinkSync(join(root, "pkg"), join(folder, "node_modules", "passerby"), "junction");
-// What the guide uses of React.
+// The parts of React that the guide uses.
 const react =
   "export function useSyncExternalStore<T>(subscribe: (listener: () => void) => () => void, " +
   "now: () => T, server?: () => T): T;";

@@ -92,7 +92,8 @@ test("a request can be aborted while it waits for the refresh", async (visitor) 
   await tab.run(() => window.abort.abort());
   await answer();
   assert.equal((await tab.run(() => window.outcome)).error, "AbortError");
-  // What others wait for went on. A request that came before its answer would be sent twice.
+  // The work that others wait for went on. A request that came before its answer would be sent
+  // twice.
   await tab.page.waitForFunction(() => passerby.getSnapshot().expiresAt > Date.now());
   assert.equal((await tab.fetch("/api/account")).status, 200);
   assert.deepEqual(await server.calls(), { "GET /api/account": 2, [REFRESH]: 1 });
@@ -393,7 +394,7 @@ test("no timer outlives what it guards: frameworks wait for timers", async (visi
     };
     window.clearTimeout = (timer) => (pending.delete(timer), clear(timer));
     const left = {};
-    // What is only put off to the next turn guards nothing.
+    // A check that is only put off to the next turn guards nothing.
     const note = async (what) => {
       await new Promise((done) => set(done, 50));
       left[what] = [...pending.values()];

@@ -65,7 +65,7 @@ class StockTab {
     return this.fetch("/api/login", "POST", { name, password: "windowsill" });
   }
 
-  /** What a function of its session recipe came to. */
+  /** The result of a function of its session recipe. */
   call(name) {
     return this.page.evaluate(
       (name) => stock[name]().catch((error) => `rejected: ${error.message}`),

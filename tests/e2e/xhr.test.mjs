@@ -11,7 +11,7 @@ const REFRESH = "POST /auth/session/refresh";
 const UPDATED = "ACCESS_TOKEN_PAYLOAD_UPDATED";
 const withoutUpdates = (names) => names.filter((name) => name !== UPDATED);
 
-/** What the caller of one request sees, whatever happened behind it. */
+/** The events that the caller of one request sees, whatever happened behind it. */
 const ANSWERED = "1 loadstart 2 3 progress 4 load loadend";
 const FAILED = "1 loadstart 4 error loadend";
 const TALKS_TO_OTHERS = { bypassCSP: true };

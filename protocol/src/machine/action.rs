@@ -1,4 +1,4 @@
-//! What the session machine has its shell do.
+//! The actions that the session machine has its shell take.
 //!
 //! All of it has a layout that the language fixes: the browser's shell is JavaScript, and reads an
 //! action where it stands in memory.
@@ -36,7 +36,7 @@ pub enum Bearer {
     Anonymous,
 }
 
-/// What the request says about anonymous sessions.
+/// The wish about anonymous sessions that a request names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Wish {
@@ -72,7 +72,7 @@ pub enum LockName {
     Leader,
 }
 
-/// What to store. The tokens are those of the answer that the task got.
+/// The tokens to store, and to remove. They are those of the answer that the task got.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C)]
 pub struct Storing {
@@ -119,7 +119,7 @@ pub enum Reason {
     Failure(Failure),
 }
 
-/// What a caller gets.
+/// The result that a caller gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Outcome {
@@ -190,7 +190,7 @@ pub enum Action {
         /// Milliseconds until the call counts as failed; 0 for no limit.
         timeout: f64,
     },
-    /// Give the call up. What comes of it is not reported.
+    /// Give the call up. Its result is not reported.
     Abort {
         /// Whose.
         task: TaskId,
@@ -268,7 +268,7 @@ pub enum Action {
     },
     /// Tell the caller. The task is over.
     Settle {
-        /// Whose caller.
+        /// The task whose caller gets it.
         task: TaskId,
         /// What.
         outcome: Outcome,

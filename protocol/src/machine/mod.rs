@@ -37,7 +37,7 @@ use crate::{
 /// are negative.
 pub type TaskId = i32;
 
-/// What the app configured, as far as the order of events depends on it.
+/// The app's configuration, as far as the order of events depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Whether an endpoint of the app makes the anonymous sessions.
@@ -52,7 +52,7 @@ pub struct Config {
     pub retry_limit: u32,
 }
 
-/// What the shell sees when it reports something.
+/// The things that the shell sees when it reports something.
 pub struct View<V: Values> {
     /// The stored front tokens.
     pub stored: Stored<V>,
@@ -68,7 +68,7 @@ pub struct View<V: Values> {
     pub has_refresh_token: bool,
 }
 
-/// What the machine needs of a response.
+/// The parts of a response that the machine needs.
 pub struct Answer<V: Values> {
     /// The status code.
     pub status: u16,
@@ -85,7 +85,7 @@ pub struct Answer<V: Values> {
     pub anonymous: Announced<Token<V>>,
 }
 
-/// What a `message` in a response's body says.
+/// The meaning of a `message` in a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// The access token has to be refreshed.
@@ -94,7 +94,7 @@ pub enum Message {
     Other(Verdict),
 }
 
-/// What became of an order to store.
+/// The outcome of an order to store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// Whether the browser kept the user session's front token, or another tab wrote another one in
@@ -104,7 +104,7 @@ pub struct Kept {
     pub anonymous: bool,
 }
 
-/// What a task is for.
+/// The purpose of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// A request: the app's, a sign-out or a forgetting.
@@ -154,7 +154,7 @@ enum Step {
     Verify,
 }
 
-/// What a task waited for.
+/// The thing that a task waited for.
 enum Cause<V: Values> {
     /// It begins.
     Begun,
@@ -162,7 +162,7 @@ enum Cause<V: Values> {
     Turn(bool),
     /// A refresh on its behalf is over.
     Refreshed(Refreshed),
-    /// What the endpoint was asked for is there, or cannot be had.
+    /// The token that the endpoint was asked for is there, or cannot be had.
     Created,
     /// The hook is over, well or not.
     Hooked(bool),
@@ -178,7 +178,7 @@ enum Cause<V: Values> {
     Done,
 }
 
-/// What asking for a refresh came to.
+/// The outcome of asking for a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refreshed {
     /// There is a newer session than the one the refresh was wanted for.
@@ -195,7 +195,7 @@ struct Task<V: Values> {
     step: Step,
     /// The state that it acts on: when its call was sent, or what a refresh is wanted for.
     before: SessionState<V>,
-    /// What the caller's refresh is on behalf of, while it waits for one.
+    /// The session that the caller's refresh is on behalf of, while it waits for one.
     wanted: SessionState<V>,
     /// The refresh that it waits for.
     flight: TaskId,
@@ -328,7 +328,7 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// What is to be done next.
+    /// The next action.
     pub fn next_action(&mut self) -> Option<Action> {
         let action = self.actions.get(self.taken).copied();
         if action.is_some() {
@@ -374,7 +374,7 @@ impl<V: Values> Machine<V> {
         if is_none { SessionState::None(Mark(0.0)) } else { state }
     }
 
-    /// What storage says that counts.
+    /// The stored state that counts.
     fn stored(&self, view: &View<V>) -> Stored<V> {
         let Stored { changed, user, anonymous } = &view.stored;
         // An endpoint's token is kept during a user session, which is what may be lost here.
@@ -438,12 +438,12 @@ impl<V: Values> Machine<V> {
         self.resume(task, Cause::Rejected, view);
     }
 
-    /// What the body of the answer says.
+    /// The message in the body of the answer.
     pub fn message(&mut self, task: TaskId, message: Message, view: &View<V>) {
         self.resume(task, Cause::Message(message), view);
     }
 
-    /// What was to be stored is, or was refused.
+    /// The tokens were stored, or refused.
     pub fn written(&mut self, task: TaskId, kept: Kept, view: &View<V>) {
         self.resume(task, Cause::Written(kept), view);
     }

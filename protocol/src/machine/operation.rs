@@ -1,4 +1,4 @@
-//! What an app can ask of the session, or do to it.
+//! The operations of an app: questions about the session, and changes of it.
 
 use super::{
     Action, Bearer, Call, Cause, Failure, Headers, Kind, Machine, Outcome, Property, Refreshed,
@@ -10,7 +10,7 @@ use crate::{
     state::{Event, SessionState, Values},
 };
 
-/// What an app can ask or do.
+/// An operation of the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Is there a session, of either kind?

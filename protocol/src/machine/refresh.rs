@@ -133,7 +133,7 @@ impl<V: Values> Machine<V> {
                     }
                     return self.end_flight(task, Ok(()), view);
                 }
-                // Whatever this answer says is the truth about the cookies of now.
+                // This answer tells the truth about the cookies of now.
                 task.has_asked = core::mem::take(&mut self.contested);
                 task.is_crossed = false;
                 task.step = Step::Answer;

@@ -27,7 +27,7 @@ impl<V: Values> Machine<V> {
                 }
                 self.admit(task, view)
             }
-            // Whatever came of it, the request goes, and the server decides.
+            // The request goes in any case, and the server decides.
             (Step::Probe, Cause::Refreshed(_)) => self.admit(task, view),
             (Step::Endpoint, Cause::Created) => self.send(task, view),
             (Step::Answer, Cause::Rejected) => {

@@ -1,4 +1,4 @@
-//! What a shell could do by mistake.
+//! Mistakes that a shell could make.
 
 use alloc::vec;
 

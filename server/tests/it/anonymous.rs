@@ -43,7 +43,7 @@ async fn a_route_without_extractor_mints_too() {
 #[tokio::test]
 async fn rule_2_no_row_is_stored() {
     let app = App::new().await;
-    // Whatever keys a first session needs.
+    // All keys that a first session needs.
     app.browser().get("/api/me").await;
     let before = rows(&app).await;
     assert!(before.contains_key("sessions") && before["keys"] > 0, "{before:?}");

@@ -114,7 +114,7 @@ pub(crate) struct App<S = SqliteStore> {
     pub(crate) store: S,
     router: Router,
     skew: Arc<AtomicU64>,
-    /// What the store lies in.
+    /// The folder of the store.
     folder: Option<Arc<TempDir>>,
 }
 
@@ -531,7 +531,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
-    /// What the request had.
+    /// The headers of the request.
     sent_user_cookie: bool,
     sent_bearer: bool,
 }
@@ -551,7 +551,7 @@ impl Answer {
         }
     }
 
-    /// What holds of every response: tokens are never cached, and always exposed.
+    /// Two rules for every response: tokens are never cached, and always exposed.
     fn check(&self) {
         let present: Vec<&str> =
             TOKEN_HEADERS.into_iter().filter(|name| self.headers.contains_key(*name)).collect();

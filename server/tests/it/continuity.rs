@@ -71,7 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What must be true of the visitor.
+/// The things that must be true of the visitor.
 struct Model {
     user: Option<&'static str>,
     /// `None` when the next anonymous session is a new one.

@@ -186,7 +186,7 @@ async fn a_cookie_moves_to_the_name_that_the_configuration_allows() {
     assert!(cleared.contains("Secure") && !cleared.contains("Domain"), "{cleared}");
 }
 
-/// What was fitting under the former configuration may be too large for a new token under this one.
+/// A payload that fitted under the former configuration may be too large for a new token now.
 #[tokio::test]
 async fn rule_11_a_token_that_cannot_be_renewed_stays() {
     let app = App::with(https_as_before).await;

@@ -1,4 +1,4 @@
-//! Who may send requests with a visitor's cookies.
+//! The websites that may send requests with a visitor's cookies.
 
 use http::Method;
 use passerby_server::AntiCsrf;

@@ -108,7 +108,7 @@ async fn postgres_keeps_what_was_answered_after_requests_that_were_given_up() {
         let micros = number * 5;
         let _ = tokio::time::timeout(Duration::from_micros(micros), prolong(&store)).await;
         store.create(&named(number)).await.unwrap();
-        // Whatever is open on that connection is ended here, one way or the other.
+        // A transaction that is open on that connection is ended here, one way or the other.
         let _ = store
             .update("one", &mut |record| {
                 record.refresh_hash2 = "\0".into();

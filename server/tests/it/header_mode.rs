@@ -91,7 +91,7 @@ async fn off_removes_in_headers_too() {
     assert_eq!(answer.text("st-anonymous-front-token"), Some("remove"));
 }
 
-/// What is left of the former way would win over the new token, or outlive it.
+/// A token that is left of the former way would win over the new one, or outlive it.
 #[tokio::test]
 async fn rule_12_an_anonymous_session_that_changes_its_way_leaves_nothing_behind() {
     let app = App::new().await;

@@ -79,7 +79,7 @@ async fn a_public_route_answers_an_ended_session_as_a_guest() {
     let _ = app;
 }
 
-/// What the guest had at sign-out, newer than the session that came back, is theirs.
+/// A guest keeps what they had at sign-out: it is newer than the session that came back.
 #[tokio::test]
 async fn data_of_the_guest_after_the_sign_out_survives_a_late_refresh() {
     let (app, mut browser, id) = app_and_guest().await;

@@ -1,4 +1,4 @@
-//! Who gets a new anonymous session.
+//! The visitors who get a new anonymous session.
 
 use std::{
     sync::{
@@ -495,7 +495,7 @@ async fn a_key_names_its_visitor_for_a_day_and_at_this_server() {
     }
 }
 
-/// What is no new visitor costs a signature as well: renewals, and endings with a known id.
+/// Renewals, and endings with a known id, make no new visitor, but cost a signature as well.
 #[tokio::test]
 async fn renewals_and_known_ids_are_counted() {
     let app = App::with(|builder| builder.mint_limit(MintLimit::new(2, MINUTE))).await;
@@ -544,7 +544,7 @@ async fn all_strangers_together_have_a_budget() {
     }
     assert!((19..=21).contains(&minted), "two seconds' worth: {minted}");
     assert_eq!(known.id().await, id);
-    // Whose address is not known is counted here, too.
+    // A client whose address is not known is counted here, too.
     assert!(app.browser().get("/api/maybe").await.set_cookie("sAnonymousToken").is_none());
     app.wait(Duration::from_secs(2));
     assert!(app.browser().get("/api/maybe").await.set_cookie("sAnonymousToken").is_some());

@@ -364,7 +364,7 @@ async fn the_recommended_limits_keep_heads_small() {
         assert_eq!(merged.status, 200);
         let refreshed = browser.refresh().await;
         assert!(head(&refreshed) < most_of_a_response, "{}", head(&refreshed));
-        // What the SDK writes besides.
+        // The cookies that the SDK writes besides.
         let front = refreshed.text("front-token").unwrap().len() + "; sFrontToken=".len();
         let cookies: usize = browser
             .cookies

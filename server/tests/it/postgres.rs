@@ -75,7 +75,7 @@ async fn an_older_process_goes_on_while_a_newer_one_changes_the_schema() {
     let address = cluster.database().await;
     let app = App::on(store_with_keys(PostgresStore::connect(&address).await.unwrap()).await).await;
     let before = app.browser_of("alice").await;
-    // What a newer version's migration may do, and does not wait for us with.
+    // A newer version's migration may do this, and does not wait for us.
     let newer = sqlx::PgPool::connect(&address).await.unwrap();
     for change in [
         "ALTER TABLE passerby.sessions ADD COLUMN device TEXT NOT NULL DEFAULT 'unknown'",

@@ -144,7 +144,7 @@ async fn nobody_has_a_role_and_no_address_is_verified() {
     let verified =
         core.get("/recipe/user/email/verify?userId=alice&email=alice%40example.com").await;
     assert_eq!(verified, json!({ "status": "OK", "isVerified": false }));
-    // What would change something is refused: it would not be kept.
+    // A request that would change something is refused: the change would not be kept.
     for (method, path) in [
         (Method::PUT, "/recipe/user/role"),
         (Method::PUT, "/recipe/role"),
@@ -680,7 +680,8 @@ async fn a_database_that_goes_away_is_answered_503() {
     assert_eq!(core.call(request).await.0, 503);
 }
 
-/// What a web page can have a browser of the same network send to a core without a key.
+/// The requests that a web page can have a browser of the same network send to a core without a
+/// key.
 #[tokio::test]
 async fn a_core_without_a_key_takes_no_orders_from_web_pages() {
     let core = sqlite().await;

@@ -39,7 +39,7 @@ async fn keeps_the_latest_time(store: &impl SessionStore) {
     assert!(store.remove("latest").await.unwrap());
 }
 
-/// What somebody who writes a store may get wrong.
+/// The mistakes that an author of a store may make.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     OverwritesSessions,

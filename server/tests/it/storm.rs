@@ -24,7 +24,7 @@ const EACH_SIDE: usize = 60;
 /// Only for a machine that stands still.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What happened, for the record.
+/// The events, for the record.
 #[derive(Default)]
 struct Counts {
     created: AtomicUsize,
@@ -45,7 +45,7 @@ impl Counts {
     }
 }
 
-/// What a user was told last.
+/// The last answer to a user.
 struct Told {
     handle: String,
     refresh: Value,

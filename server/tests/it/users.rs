@@ -253,7 +253,7 @@ async fn only_the_outcome_of_a_request_is_sent() {
 async fn an_empty_user_id_is_refused() {
     let mut browser = App::new().await.browser();
     let id = browser.id().await;
-    // What many apps take from a form. PostgreSQL could not keep the second.
+    // Many apps take such names from a form. PostgreSQL could not keep the second.
     for user in ["", "a%00b"] {
         let answer = browser.post(&format!("/api/login?user={user}")).await;
         assert_eq!(answer.status, 400, "{user}");

@@ -62,7 +62,7 @@ export class BackEnd {
     this.requests.splice(0);
   }
 
-  /** What reached the server, by method and path. */
+  /** The requests that reached the server, by method and path. */
   calls() {
     const counters = {};
     for (const { method, path } of this.requests)

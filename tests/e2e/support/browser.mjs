@@ -84,7 +84,7 @@ export const ofRule =
 export class Visitor {
   server;
   context;
-  /** What pages wrote to the console as warning or error, and what nobody caught. */
+  /** Warnings and errors that pages wrote to the console, and errors that nobody caught. */
   problems = [];
   /**
    * Requests to the API in the order in which the browser sent them, for example
@@ -148,7 +148,7 @@ export class Visitor {
     return { tab, anonymousId };
   }
 
-  /** What was counted and written down so far. */
+  /** The counts and notes so far. */
   async forget() {
     await this.server.forgetCalls();
     await Promise.all(this.#tabs.map((tab) => tab.forgetEvents()));

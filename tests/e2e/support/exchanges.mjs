@@ -17,7 +17,7 @@ const SDK = bundle();
 const REFRESH_TIME = 60;
 const LARGE = "0123456789abcdef".repeat(20_000);
 
-/** What is under `/x/`; the response, and the request with its `body`. */
+/** The pages under `/x/`; the response, and the request with its `body`. */
 const EXCHANGES = {
   echo(response, { method, headers, body }) {
     const { "content-type": type, "x-a": a } = headers;

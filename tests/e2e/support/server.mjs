@@ -134,7 +134,7 @@ export class Server {
     await this.fetch("/api/demo/calls/reset", { method: "POST" });
   }
 
-  /** What reached the server, by method and path; `prefix` leaves pages and files out. */
+  /** The requests that reached the server, by method and path. `prefix` leaves pages out. */
   async calls(prefix = /^\w+ \/(api|auth)\//) {
     const counters = await (await this.fetch("/api/demo/calls")).json();
     return Object.fromEntries(Object.entries(counters).filter(([call]) => prefix.test(call)));

@@ -1,4 +1,4 @@
-// What a visitor of an app in a frame does, told to the server at the end.
+// A visitor of an app in a frame. The server is told at the end what was seen.
 
 const { init, default: session } = supertokens;
 const events = [];

@@ -9,7 +9,7 @@ import { join } from "node:path";
 export const PATIENCE = 60_000;
 
 /**
- * What the page tells.
+ * The report of the page.
  * @param {import("node:test").TestContext} t
  * @param {import("./front.mjs").Front} front
  * @param {string} program

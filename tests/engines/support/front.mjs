@@ -38,7 +38,7 @@ export class Front {
   release;
   /** The report of a page that nobody drives. */
   result;
-  /** What pages tell each other. */
+  /** The texts that pages tell each other. */
   notes = [];
   #tell;
   #held;

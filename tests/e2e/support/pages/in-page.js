@@ -29,7 +29,7 @@ async function ask() {
   return { exists, isAnonymous, anonymousId };
 }
 
-/** What the app saw of a request: the response, or the error. */
+/** The outcome of a request as the app saw it: the response, or the error. */
 async function request(...fetchArguments) {
   try {
     const response = await fetch(...fetchArguments);
@@ -85,7 +85,7 @@ function describe(error) {
     : { error: name, code, message };
 }
 
-/** What a function of the SDK came to. */
+/** The result of a function of the SDK. */
 async function attempt(name, ...values) {
   try {
     return { value: await passerby[name](...values) };

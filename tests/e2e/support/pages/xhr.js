@@ -249,7 +249,7 @@ function listen(target, log, xhr) {
   }
 }
 
-/** What is left when all is over. */
+/** The state when all is over. */
 async function result(xhr) {
   let response = `nothing`;
   try {
