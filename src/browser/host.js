@@ -597,8 +597,9 @@ export function silence() {
   channel?.close();
   channel = undefined;
   listeners.clear();
-  removeEventListener("pageshow", look);
-  removeEventListener("visibilitychange", look);
+  // Node has no such function, and may dispose of what was never started.
+  globalThis.removeEventListener?.("pageshow", look);
+  globalThis.removeEventListener?.("visibilitychange", look);
 }
 
 /** @param {{ action: string, userContext: unknown, [detail: string]: unknown }} event */

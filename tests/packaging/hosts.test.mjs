@@ -63,6 +63,7 @@ function programOf(name, ...path) {
   const all = {
     bun: `@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}`,
     deno: `@deno/${platform}-${arch}${platform === "linux" ? "-glibc" : ""}`,
+    node: `node-${platform}-${arch}`,
     workerd: `@cloudflare/workerd-${platform}-${arch === "x64" ? "64" : arch}`,
   };
   return script(all[name], ...path);
@@ -71,10 +72,13 @@ function programOf(name, ...path) {
 for (const [name, path, ...args] of [
   ["bun", ["bin", "bun"]],
   ["deno", ["deno"], "run", "--allow-read"],
+  // `node.test.mjs` has the Node that runs the tests, which may be the oldest that we work with.
+  ["node", ["bin", "node"]],
 ]) {
+  const isThere = process.platform === "linux" && process.arch === "x64";
   test(
     `${name}: no effect, and typed errors`,
-    { skip: skip || process.platform === "win32" },
+    { skip: skip || process.platform === "win32" || (name === "node" && !isThere) },
     async () => {
       const { stdout, stderr } = await run(programOf(name, ...path), ...args, "program.mjs");
       assert.equal(stderr, "");
