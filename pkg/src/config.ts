@@ -40,7 +40,7 @@ export function flatten(config: FlatConfig | RecipeConfig): Options {
     if (!type) {
       if (!("recipeId" in flat)) console.error(`init has no option "${name}"`);
     } else if (value != null && typeof value !== type) {
-      throw makeError("BAD_CONFIG", `The option ${name} of init is not of type ${type}`);
+      throw makeError("BAD_CONFIG", `The option ${name} is not of type ${type}`);
     }
   }
   const { apiGatewayPath, apiBasePath = "/auth", onHandleEvent } = flat;

@@ -598,8 +598,9 @@ export function silence() {
   channel = undefined;
   listeners.clear();
   // Node has no such function, and may dispose of what was never started.
-  globalThis.removeEventListener?.("pageshow", look);
-  globalThis.removeEventListener?.("visibilitychange", look);
+  const { removeEventListener: stop } = globalThis;
+  stop?.("pageshow", look);
+  stop?.("visibilitychange", look);
 }
 
 /** @param {{ action: string, userContext: unknown, [detail: string]: unknown }} event */

@@ -241,7 +241,8 @@ pub struct Machine<V: Values> {
     contested: bool,
     /// When asking about that failed, in epoch milliseconds.
     doubt_failed_at: f64,
-    /// The user session that this tab wrote last, and when, in epoch milliseconds.
+    /// The last user session that began in this tab, and when it was written, in epoch
+    /// milliseconds.
     written: Option<(V::Text, f64)>,
     /// The token because of which the server was asked: its id and `iat`.
     doubted: Option<(V::Text, f64)>,
@@ -681,7 +682,9 @@ impl<V: Values> Machine<V> {
         let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
         let tells_time = match &announced.user {
             Announced::Token(token) if change.user == Write::Store => {
-                self.written = Some((token.id.clone(), view.now));
+                if task.before.user().is_none_or(|before| before.id != token.id) {
+                    self.written = Some((token.id.clone(), view.now));
+                }
                 tells_time(&view.latest, token)
             }
             _ => false,

@@ -20,7 +20,7 @@ pub(super) const CALL_TIMEOUT: f64 = 8_000.0;
 
 /// Milliseconds from this tab's writing to another's, after which the other one has seen it.
 /// Browsers show tabs each other's cookies after a few.
-const CROSSING_TIME: f64 = 250.0;
+const CROSSING_TIME: f64 = 25.0;
 
 impl<V: Values> Machine<V> {
     /// Has the task wait for a refresh on behalf of `wanted`, at `step`.

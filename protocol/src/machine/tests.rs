@@ -99,23 +99,35 @@ fn signed_in(now: f64) -> Machine<Native> {
 #[test]
 fn a_login_of_another_tab_in_the_same_moment_is_asked_about_and_a_later_one_is_not() {
     let mut machine = signed_in(1e12);
-    machine.changed(&view(1e12 + 100.0, Some(2), None));
+    machine.changed(&view(1e12 + 10.0, Some(2), None));
     assert!(!machine.has_doubts(), "it hears of its own");
-    machine.changed(&view(1e12 + 200.0, Some(3), None));
+    machine.changed(&view(1e12 + 20.0, Some(3), None));
     assert!(machine.has_doubts());
     assert!(matches!(actions(&mut machine)[..], [Action::Prepare { call: Call::Refresh, .. }]));
 
     let mut machine = signed_in(1e12);
-    machine.changed(&view(1e12 + 1_000.0, Some(3), None));
+    machine.changed(&view(1e12 + 100.0, Some(3), None));
     assert!(!machine.has_doubts());
     assert_eq!(actions(&mut machine), []);
+}
+
+#[test]
+fn only_a_session_that_begins_crosses_another_one() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    machine.request(1, false, &view(1e12, Some(2), None));
+    // The same session, with another payload.
+    machine.answered(1, answer(200, Some(2), false), &view(1e12, Some(2), None));
+    machine.written(1, Kept { user: true, anonymous: true }, &view(1e12, Some(2), None));
+    actions(&mut machine);
+    machine.changed(&view(1e12 + 10.0, Some(3), None));
+    assert!(!machine.has_doubts());
 }
 
 #[test]
 fn a_session_from_before_a_second_start_crosses_nothing() {
     let mut machine = signed_in(1e12);
     machine.configure(CONFIG, AnonymousMode::On);
-    machine.changed(&view(1e12 + 100.0, Some(3), None));
+    machine.changed(&view(1e12 + 10.0, Some(3), None));
     assert!(!machine.has_doubts());
 }
 
