@@ -73,6 +73,30 @@ variants("three tabs with five first requests each: one anonymousId", async (vis
   assert.equal(ids(answers).length, 1, JSON.stringify(answers));
 });
 
+for (const [what, options] of Object.entries({
+  "names anonymous sessions": { anonymous: {} },
+  "does not name them": {},
+})) {
+  flow(
+    `a page that is left during the first calls, of an app that ${what}: one anonymousId`,
+    async (visitor) => {
+      const { front } = visitor;
+      front.refreshTime = 300;
+      const tab = await visitor.tab(options);
+      await tab.run(() => void [1, 2, 3].map((i) => harness.request(`/api/me?left${i}`)));
+      while (!front.requests.length) await new Promise((done) => setTimeout(done, 5));
+      await tab.page.reload();
+      await tab.page.waitForFunction(() => window.harness);
+      await tab.init(options);
+      const { body } = await tab.fetch("/api/me?again");
+      assert.equal(body.kind, "anonymous");
+      // Calls of the page that was left may be answered still.
+      await new Promise((done) => setTimeout(done, 600));
+      assert.deepEqual([...new Set(front.minted)], [body.anonymousId]);
+    },
+  );
+}
+
 flow("consent off: nothing is stored, nothing is made", async (visitor) => {
   const tab = await visitor.tab({ anonymous: { enabled: false } });
   assert.equal((await tab.fetch("/api/me")).body.kind, "none");

@@ -20,6 +20,8 @@ export class Front {
   #http;
   /** Method and path of calls of the API, in order of arrival. */
   requests = [];
+  /** The anonymousIds that the server made, in the order of its answers. */
+  minted = [];
   /** How many requests for `/api/echo` are still asked for a refresh. */
   refusals = 0;
   /** How many of those that never end are still open. */
@@ -70,6 +72,7 @@ export class Front {
       isEmbedded: false,
     });
     this.requests.splice(0);
+    this.minted.splice(0);
     this.notes.splice(0);
     this.#held = new Promise((done) => (this.release = done));
     this.result = new Promise((done) => (this.#tell = done));
@@ -127,6 +130,10 @@ export class Front {
       const headers = answer.rawHeaders.map((text) =>
         this.isEmbedded ? text.replace("SameSite=Lax", EMBEDDED) : text,
       );
+      for (const text of answer.headers["set-cookie"] ?? []) {
+        const payload = /^sAnonymousToken=[\w-]+\.([\w-]+)\./.exec(text)?.[1];
+        if (payload) this.minted.push(JSON.parse(Buffer.from(payload, "base64url")).anonymousId);
+      }
       response.writeHead(answer.statusCode, headers);
       answer.pipe(response);
     });
