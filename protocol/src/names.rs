@@ -6,7 +6,8 @@ pub mod cookie {
     pub const ACCESS_TOKEN: &str = "sAccessToken";
     /// The refresh token of a user session, sent to the refresh path only.
     pub const REFRESH_TOKEN: &str = "sRefreshToken";
-    /// Legacy: never set any more; its presence forces "try refresh token", and refresh clears it.
+    /// Legacy: never set any more. Stock servers answer "try refresh token" while it is there, ours
+    /// clear it when they set or clear a refresh token.
     pub const ID_REFRESH_TOKEN: &str = "sIdRefreshToken";
     /// The token of an anonymous session, path `/`. Default name; the server can be configured to
     /// use another.

@@ -80,7 +80,6 @@ impl Changes {
         match self.user {
             UserChange::Keep => {}
             UserChange::Issue { transfer, access, refresh, clear_other } => {
-                // A new refresh token means that the call did what the legacy cookie asked for.
                 if facts.has_legacy_cookie && refresh.is_some() {
                     out.cookie(cookies.clear_legacy());
                 }

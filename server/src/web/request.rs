@@ -47,6 +47,9 @@ pub(crate) struct RequestFacts {
     /// Under the name that it is no longer set under.
     pub(crate) has_former_anonymous_cookie: bool,
     pub(crate) has_anonymous_bearer: bool,
+    /// An `sIdRefreshToken` came along. Stock servers want a refresh first then, because a session
+    /// of an old version may lie beside. No such session is one of ours, and a sub-domain can plant
+    /// the cookie, so it is cleared on occasion, and means nothing.
     pub(crate) has_legacy_cookie: bool,
     /// An access or refresh token came in a cookie, whatever it is worth.
     pub(crate) has_user_cookie: bool,

@@ -190,7 +190,7 @@ async fn resolve_or_fail(
     let former = async |user: Option<OldUser>| -> Result<Former, EngineError> {
         Ok(Former::of(prior(sessions, headers, facts, user.as_ref()).await?))
     };
-    Ok(match access_token(headers, facts) {
+    Ok(match access_token(headers) {
         PresentedAccess::Ambiguous => {
             let user = old_user_of_cookies(sessions, headers).await?;
             Resolved::of(Who::TryRefresh(former(user).await?, None))
@@ -212,10 +212,7 @@ async fn resolve_or_fail(
 }
 
 /// The access token: of a header before that of a cookie, and only one that is an access token.
-fn access_token(headers: &HeaderMap, facts: &RequestFacts) -> PresentedAccess {
-    if facts.has_legacy_cookie {
-        return PresentedAccess::Ambiguous;
-    }
+fn access_token(headers: &HeaderMap) -> PresentedAccess {
     let is_access = |token: &str| TokenKind::claimed_by(token) == Some(TokenKind::Access);
     if let Some(token) = bearer(headers).filter(|token| is_access(token)) {
         return PresentedAccess::One(token.to_owned(), Transfer::Header);

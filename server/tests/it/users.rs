@@ -385,14 +385,19 @@ async fn several_access_cookies_ask_for_a_refresh() {
 }
 
 #[tokio::test]
-async fn the_legacy_cookie_forces_a_refresh_that_clears_it() {
+async fn a_legacy_cookie_that_somebody_planted_asks_for_nothing() {
     let mut browser = App::new().await.browser();
+    let planted = "planted by a sub-domain, which nobody else can remove";
+    browser.set_cookie("sIdRefreshToken", planted);
+    let guest = browser.get("/api/me").await;
+    assert_eq!((guest.status.as_u16(), &guest.body["kind"]), (200, &json!("anonymous")));
     browser.login("alice").await;
-    browser.set_cookie("sIdRefreshToken", "old");
-    assert_eq!(browser.get("/api/user").await.message(), "try refresh token");
+    browser.set_cookie("sIdRefreshToken", planted);
+    assert_eq!(browser.get("/api/user").await.status, 200);
     let answer = browser.refresh().await;
     assert_eq!(answer.status, 200);
-    assert!(answer.cleared("sIdRefreshToken"));
+    assert!(answer.cleared("sIdRefreshToken"), "a cookie of an old version goes on this occasion");
+    browser.set_cookie("sIdRefreshToken", planted);
     assert_eq!(browser.get("/api/user").await.status, 200);
 }
 
