@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { isLeftOut } from "./support/app.mjs";
 import { install, npm } from "./support/install.mjs";
 
+const ROOT = join(import.meta.dirname, "../..");
 const skip = isLeftOut("published");
 const folder = skip ? "" : await install("published");
 
@@ -21,9 +22,17 @@ test("every module has the right types, for every way of resolving it", { skip }
   return npm(folder, "exec", "attw", "--", "passerby.tgz", "--exclude-entrypoints", ...files);
 });
 
+test("the texts of both licences are in the package", { skip }, async () => {
+  for (const name of ["LICENSE-MIT", "LICENSE-APACHE"]) {
+    const [ours, published] = await Promise.all(
+      [ROOT, join(folder, "node_modules/passerby")].map((at) => readFile(join(at, name), "utf8")),
+    );
+    assert.equal(published, ours, name);
+  }
+});
+
 // --- browsers ------------------------------------------------------------------------------------
 
-const ROOT = join(import.meta.dirname, "../..");
 const require = createRequire(join(folder || ROOT, "package.json"));
 const guide = await readFile(join(ROOT, "docs/web.md"), "utf8");
 
