@@ -221,3 +221,33 @@ test("a front token that the browser refuses: no session is told of that nobody 
   assert.equal((await tab.snapshot()).payload.role, "reader", "as the event says");
   assert.match(visitor.takeProblems().join(), /sFrontToken/);
 });
+
+// As after a release that gave the SDK's cookies another domain: a cookie of the release before is
+// read, and is not deleted by what deletes the present one.
+inBrowser("a front token that cannot be deleted is over with its session", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  const keep = () => {
+    const [token] = /sFrontToken=[^;]+/.exec(document.cookie);
+    document.cookie = `${token}; path=/blank.html`;
+  };
+  await tab.run(keep);
+  assert.equal((await tab.call("signOut")).error, undefined);
+  const assertGuest = async (tab) => {
+    const { state, anonymousId: id } = await tab.snapshot();
+    assert.deepEqual([state, id], ["anonymous", anonymousId]);
+    assert.deepEqual(await tab.call("doesSessionExist"), { value: true });
+    assert.deepEqual(await tab.call("isAnonymous"), { value: true });
+  };
+  await assertGuest(tab);
+  assert.equal((await tab.eventNames()).filter((name) => name === "SIGN_OUT").length, 1);
+
+  // The next visit finds it, and believes it until the server says otherwise, once.
+  await tab.reload({ anonymous: {} });
+  assert.equal((await tab.fetch("/api/account")).status, 401);
+  await assertGuest(tab);
+  assert.equal((await tab.fetch("/api/account?again")).status, 401);
+  await assertGuest(tab);
+  // The end, and then what a guest is told who asks for an account.
+  assert.deepEqual(await tab.eventNames(), ["UNAUTHORISED(true)", "UNAUTHORISED(false)"]);
+  visitor.takeProblems();
+});
