@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn has_the_claims_of_the_reference() {
+    fn has_the_claims_of_a_stock_token() {
         let payload = access(json!({"role": "admin"})).to_payload();
         assert_eq!(payload.get("parentRefreshTokenHash1"), Some(&Value::Null));
         assert_eq!(payload.get("antiCsrfToken"), Some(&Value::Null));

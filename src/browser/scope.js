@@ -1,5 +1,4 @@
-// Which URLs are ours: what the domains and the path of the configuration mean (reference 3.2), and
-// whose a request is (reference 4.1).
+// The URLs that are ours, by the domains and the path of the configuration. The peers' rules.
 
 /**
  * Resolved against the document, as `fetch` does.

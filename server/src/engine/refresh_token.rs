@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_those_of_the_reference() {
+    fn hashes_are_those_of_supertokens() {
         assert_eq!(
             Hash1::of("abc").as_str(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn has_the_attributes_of_the_reference() {
+    fn has_the_attributes_that_stock_servers_give() {
         let text = settings().refresh("a=b+c/d.e_f-g", 1_700_000_000_000);
         assert_eq!(
             text,

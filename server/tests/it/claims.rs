@@ -47,7 +47,7 @@ fn global(mail: &Mail) -> impl FnOnce(SessionsBuilder) -> SessionsBuilder {
 }
 
 #[tokio::test]
-async fn a_global_validator_refuses_with_the_body_of_the_reference() {
+async fn a_global_validator_refuses_with_the_body_that_the_peers_send() {
     let mail = Mail::default();
     let app = App::with(global(&mail)).await;
     let mut browser = app.browser();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::{Answer, App, ORIGIN, SIGN_OUT};
 
 #[tokio::test]
-async fn login_sends_what_the_reference_says() {
+async fn login_sends_what_stock_servers_send() {
     let mut browser = App::new().await.browser();
     let answer = browser
         .post_json(
