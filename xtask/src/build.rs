@@ -202,7 +202,7 @@ fn weigh(tools: &Tools, wasm: &Path, text: &str) -> Result<()> {
     };
     say(&format!("\n{:<34}{:>9}{:>9}{:>9}", "bytes", "raw", "gzip -9", "brotli"));
     row("WebAssembly", &sizes::measure(wasm)?);
-    let whole = bundles::weigh("./src/index.ts")?;
+    let whole = bundles::weigh(&bundles::published("index"))?;
     row("JavaScript without it", &bundles::weigh_without(text)?);
     row("passerby, all of it but on demand", &whole);
     row(
