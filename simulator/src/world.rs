@@ -428,9 +428,6 @@ impl World {
         if storing.mark > 0.0 {
             jar.mark = Some(Mark(storing.mark));
         }
-        if storing.forgets_key {
-            jar.key = None;
-        }
         let after = (
             jar.front.as_ref().map(|token| token.id),
             jar.anonymous_front.as_ref().map(|token| token.id),

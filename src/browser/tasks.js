@@ -513,7 +513,7 @@ const ACTS = [
   function store(
     task,
     work,
-    [user = 0, anonymous = 0, dropsUnreadable, keepsUserTokens, tellsTime, forgetsKey],
+    [user = 0, anonymous = 0, dropsUnreadable, keepsUserTokens, tellsTime],
     doubles,
   ) {
     // In an order that is safe to interrupt: what is new first, the mark that tells others of it
@@ -545,7 +545,6 @@ const ACTS = [
     if (anonymous === isRemoved) forget(names.ANONYMOUS_TOKEN);
     if (anonymous === isRemoved || dropsUnreadable) forget(anonymousCookie);
     if (doubles[2]) setCookie(names.COOKIE_LAST_UPDATE, doubles[2]);
-    if (forgetsKey) forgetFirstKey();
     const written = () => happen(WRITTEN, task, +isUserKept() + 2 * +isAnonymousKept());
     // Only an app's own handler knows what it kept.
     if (custom) when(task, 0, written);

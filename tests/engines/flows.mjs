@@ -104,6 +104,29 @@ flow("consent off: nothing is stored, nothing is made", async (visitor) => {
   assert.equal(await tab.run(() => localStorage.length), 0);
 });
 
+for (const [what, options] of Object.entries({
+  "names anonymous sessions": { anonymous: {} },
+  "does not name them": {},
+})) {
+  flow(
+    `a page that keeps no cookies, of an app that ${what} and asks at each event: few calls`,
+    async (visitor) => {
+      const tab = await visitor.tab();
+      await tab.run((options) => {
+        Object.defineProperty(document, "cookie", { get: () => "", set: () => {} });
+        harness.start(options);
+        passerby.subscribe(() => void passerby.doesSessionExist());
+      }, options);
+      assert.equal((await tab.fetch("/api/me")).status, 200);
+      assert.equal((await tab.signIn("Ada")).status, 200);
+      assert.equal((await tab.fetch("/api/me")).status, 200);
+      await new Promise((done) => setTimeout(done, 1000));
+      assert.ok(visitor.refreshes() < 8, `${visitor.refreshes()} refreshes`);
+      await visitor.takeProblems();
+    },
+  );
+}
+
 flow("cookies that are lost one by one come back (guest)", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
   for (const name of ["sAnonymousFrontToken", "st-last-access-token-update"]) {

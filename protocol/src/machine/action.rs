@@ -86,8 +86,6 @@ pub struct Storing {
     pub keeps_user_tokens: bool,
     /// Whether the answer's user token was just made, so that its `iat` tells the server's time.
     pub tells_time: bool,
-    /// Whether the visitor no longer needs the key of a first visit.
-    pub forgets_key: bool,
     /// The new mark, in epoch milliseconds. It is written last, so that what it stands for is
     /// there.
     pub mark: f64,

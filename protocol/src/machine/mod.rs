@@ -97,8 +97,8 @@ pub enum Message {
 /// The outcome of an order to store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Whether the browser kept the user session's front token, or another tab wrote another one in
-    /// the same moment.
+    /// Whether the browser kept the user session's front token, where it was given one, or another
+    /// tab wrote another one in the same moment.
     pub user: bool,
     /// The same of the anonymous session's.
     pub anonymous: bool,
@@ -256,6 +256,9 @@ pub struct Machine<V: Values> {
     forgotten: Vec<V::Text>,
     /// A front token that is over, and that the browser would not delete: its id and `iat`.
     undeleted: Option<(V::Text, f64)>,
+    /// When the browser last did not keep something, in epoch milliseconds: it blocks cookies, or
+    /// the page was left and runs on.
+    refused_at: f64,
     /// The refresh under way.
     flight: Option<TaskId>,
     /// The call of the app's endpoint under way.
@@ -286,6 +289,7 @@ impl<V: Values> Machine<V> {
             none_unwritten: false,
             ended: None,
             undeleted: None,
+            refused_at: 0.0,
             forgotten: Vec::new(),
             flight: None,
             creation: None,
@@ -579,7 +583,8 @@ impl<V: Values> Machine<V> {
         // Asked for before they were switched off; the next response removes what came with it.
         let is_unwanted =
             self.mode == AnonymousMode::Off && matches!(answer.anonymous, Announced::Token(_));
-        if is_unwanted {
+        // A server that was told, and makes one all the same, would do so again.
+        if is_unwanted && !task.says_off {
             // Its cookie is there, should they be switched on before that.
             self.doubt(view);
         }
@@ -706,9 +711,6 @@ impl<V: Values> Machine<V> {
                     && change.anonymous == Write::Keep,
                 keeps_user_tokens,
                 tells_time,
-                // An app that says nothing of anonymous sessions finds nothing of them where there
-                // are none.
-                forgets_key: writes && (stores || self.mode == AnonymousMode::Unspecified),
                 mark: if writes { Mark::after(now.changed, view.now).0 } else { 0.0 },
             },
         });
@@ -725,13 +727,19 @@ impl<V: Values> Machine<V> {
             (Write::Remove | Write::Store, _) => self.undeleted = None,
             (Write::Keep, _) => {}
         }
-        let refused_user = task.change.user == Write::Store && !kept.user;
-        let refused_anonymous = task.change.anonymous == Write::Store && !kept.anonymous;
         // Where a user session began or ended, the app is told of that.
         let is_about_user = task.change.user == Write::Store
             || task.change.user == Write::Remove && task.before.user().is_some();
-        if refused_user || refused_anonymous && !is_about_user {
+        if !kept.user || !kept.anonymous && !is_about_user {
             task.change = task.change.refused();
+        }
+        if !kept.user || !kept.anonymous || view.stored.changed.is_none() {
+            self.refused_at = view.now;
+            self.probe_failed_at = view.now;
+            self.doubt_failed_at = view.now;
+        } else {
+            // The server has answered, and this browser knows what it said.
+            self.act(Action::ForgetKey);
         }
         self.act(Action::Notify);
     }

@@ -1,11 +1,11 @@
 //! The operations of an app: questions about the session, and changes of it.
 
 use super::{
-    Action, Bearer, Call, Cause, Failure, Headers, Kind, Machine, Outcome, Property, Refreshed,
-    Step, Task, View,
+    Action, Bearer, Call, Cause, Failure, Headers, Kind, Machine, Outcome, Property, Reason,
+    Refreshed, Step, Task, View,
 };
 use crate::{
-    request::{AnonymousMode, is_session_due},
+    request::{AnonymousMode, is_session_due, may_ask},
     response::Announced,
     state::{Event, SessionState, Values},
 };
@@ -138,6 +138,16 @@ impl<V: Values> Machine<V> {
                     return self.refresh_in_turn(task, view);
                 }
                 self.settle(task, Outcome::Undefined, view)
+            }
+            // The server may know a session that this browser does not show, and has to end it.
+            Operation::SignOut => self.resolve(task, operation, view),
+            // Asking is of no use, and an app that asks at each event would have every answer bring
+            // the next question.
+            _ if !may_ask(AnonymousMode::Unspecified, view.now, self.refused_at) => {
+                if task.before.user().is_some_and(|token| Self::is_expired(token, view)) {
+                    task.failed = Some(Reason::Failure(Failure::RefreshFailed));
+                }
+                self.answer(task, operation, view)
             }
             _ => self.resolve(task, operation, view),
         }

@@ -318,5 +318,76 @@ fn actions_lie_in_memory_as_the_browsers_shell_reads_them() {
         [0, 1, 2]
     );
     assert_eq!([offset_of!(Storing, keeps_user_tokens), offset_of!(Storing, tells_time)], [3, 4]);
-    assert_eq!([offset_of!(Storing, forgets_key), offset_of!(Storing, mark)], [5, 8]);
+    assert_eq!(offset_of!(Storing, mark), 8);
+}
+
+/// Lets an app ask everything at each event and each notice, in a browser that keeps nothing of
+/// what it is given, and counts the calls.
+fn calls_of_a_curious_app(mode: AnonymousMode, kept: fn() -> Stored<Native>, user: bool) -> u32 {
+    const QUESTIONS: [Operation; 6] = [
+        Operation::Exists,
+        Operation::IsAnonymous,
+        Operation::UserId,
+        Operation::AnonymousId,
+        Operation::Payload,
+        Operation::AccessToken,
+    ];
+    let config = Config { has_endpoint: mode == AnonymousMode::Endpoint, ..CONFIG };
+    let mut machine = Machine::<Native>::new(config, mode);
+    let (mut now, mut latest, mut calls) = (1e12, 1, 0);
+    let mut ask = |machine: &mut Machine<Native>, view: &View<Native>| {
+        for operation in QUESTIONS {
+            latest += 1;
+            machine.operation(latest, operation, view);
+        }
+    };
+    machine.request(1, false, &View { stored: kept(), ..view(now, None, None) });
+    for _ in 0..500 {
+        now += 1.0;
+        let view = View { stored: kept(), ..view(now, None, None) };
+        for action in actions(&mut machine) {
+            match action {
+                Action::Prepare { task, .. } => machine.hooked(task, true, &view),
+                Action::Lock { task, .. } => machine.locked(task, &view),
+                Action::Send { task, .. } => {
+                    calls += 1;
+                    let mut answer = answer(200, user.then_some(2), !user);
+                    if !user {
+                        // Always a new one.
+                        let made = token(&alloc::format!("a{calls}"), now / 1000.0);
+                        answer.anonymous = Announced::Token(Token { expires_at: 2e12, ..made });
+                    }
+                    machine.answered(task, answer, &view);
+                }
+                Action::Store { task, .. } => {
+                    machine.written(task, Kept { user: false, anonymous: false }, &view);
+                }
+                Action::Verify { task, .. } => machine.verified(task, Some(true), &view),
+                Action::ShowAnswer { task } | Action::ReadClaims { task } => {
+                    machine.done(task, &view)
+                }
+                Action::Fire { .. } | Action::Notify => ask(&mut machine, &view),
+                _ => {}
+            }
+        }
+    }
+    assert!(machine.is_idle(), "{mode:?}");
+    calls
+}
+
+#[test]
+fn a_browser_that_keeps_nothing_is_not_asked_again_and_again() {
+    let unknown = || stored(None, None, None);
+    let nobody = || stored(Some(1e12), None, None);
+    let expired = || stored(Some(1e12), Some(Token { expires_at: 1.0, ..token("s1", 1.0) }), None);
+    for mode in MODES {
+        for (what, kept) in
+            [("unknown", unknown as fn() -> _), ("nobody", nobody), ("expired", expired)]
+        {
+            for user in [false, true] {
+                let calls = calls_of_a_curious_app(mode, kept, user);
+                assert!(calls <= 4, "{calls} calls, {mode:?}, {what}, user {user}");
+            }
+        }
+    }
 }

@@ -71,8 +71,9 @@ export class Front {
       policy: undefined,
       isEmbedded: false,
     });
-    this.requests.splice(0);
-    this.minted.splice(0);
+    // An answer to the visitor before may still be on its way, and is written down with theirs.
+    this.requests = [];
+    this.minted = [];
     this.notes.splice(0);
     this.#held = new Promise((done) => (this.release = done));
     this.result = new Promise((done) => (this.#tell = done));
@@ -85,9 +86,10 @@ export class Front {
 
   async #answer(request, response) {
     const { method, url, headers } = request;
+    const { requests, minted } = this;
     const { pathname, searchParams } = new URL(url, this.origin);
     const body = Buffer.concat(await request.toArray());
-    if (/^\/(api|auth)\//.test(pathname)) this.requests.push(`${method} ${pathname}`);
+    if (/^\/(api|auth)\//.test(pathname)) requests.push(`${method} ${pathname}`);
     if (pathname === "/result")
       return void this.#tell(JSON.parse(body), response.writeHead(204).end());
     if (pathname === "/notes") {
@@ -132,7 +134,7 @@ export class Front {
       );
       for (const text of answer.headers["set-cookie"] ?? []) {
         const payload = /^sAnonymousToken=[\w-]+\.([\w-]+)\./.exec(text)?.[1];
-        if (payload) this.minted.push(JSON.parse(Buffer.from(payload, "base64url")).anonymousId);
+        if (payload) minted.push(JSON.parse(Buffer.from(payload, "base64url")).anonymousId);
       }
       response.writeHead(answer.statusCode, headers);
       answer.pipe(response);
