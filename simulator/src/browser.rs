@@ -75,6 +75,8 @@ pub(crate) struct Tab {
     pub(crate) tasks: BTreeMap<TaskId, Meta>,
     pub(crate) timers: Vec<(Time, TaskId)>,
     pub(crate) latest: Last<u32>,
+    /// What it saw when it looked last, and when that was.
+    pub(crate) seen: (Jar, Time),
     pub(crate) next: TaskId,
     /// Ends of user sessions that were told.
     pub(crate) ends: u32,
@@ -91,6 +93,7 @@ impl Tab {
             tasks: BTreeMap::new(),
             timers: Vec::new(),
             latest: Last { id: 0, issued_at: f64::NAN },
+            seen: (Jar::default(), 0.0),
             next: 0,
             ends: 0,
             has_told_end: false,
@@ -120,18 +123,28 @@ impl Browser {
 
     /// The storage and clocks as the shell of that tab sees them.
     pub(crate) fn view(&mut self, tab: usize, now: Time) -> View<Sim> {
-        let Jar { front, anonymous_front, mark, own_access, own_refresh, .. } = &self.jar;
-        let slot = |token: &Option<Token<Sim>>| token.clone().map_or(Slot::Empty, Slot::Token);
-        if let Some(token) = front {
+        if let Some(token) = &self.jar.front {
             self.tabs[tab].latest = Last { id: token.id, issued_at: token.issued_at };
         }
+        self.tabs[tab].seen = (self.jar.clone(), now);
+        self.view_of_before(tab)
+    }
+
+    /// The same as that shell saw them last.
+    pub(crate) fn view_of_before(&self, tab: usize) -> View<Sim> {
+        let Tab { seen: (jar, now), latest, .. } = &self.tabs[tab];
+        let slot = |token: &Option<Token<Sim>>| token.clone().map_or(Slot::Empty, Slot::Token);
         View {
-            stored: Stored { changed: *mark, user: slot(front), anonymous: slot(anonymous_front) },
-            latest: self.tabs[tab].latest.clone(),
+            stored: Stored {
+                changed: jar.mark,
+                user: slot(&jar.front),
+                anonymous: slot(&jar.anonymous_front),
+            },
+            latest: latest.clone(),
             now: now + self.skew,
-            server_now: now,
-            has_access_token: own_access.is_some() && own_refresh.is_some(),
-            has_refresh_token: own_refresh.is_some(),
+            server_now: *now,
+            has_access_token: jar.own_access.is_some() && jar.own_refresh.is_some(),
+            has_refresh_token: jar.own_refresh.is_some(),
         }
     }
 

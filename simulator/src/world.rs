@@ -7,7 +7,7 @@ use passerby_protocol::{
         Outcome, TaskId, Wish,
     },
     request::AnonymousMode,
-    response::{Verdict, Write},
+    response::{Announced, Verdict, Write},
     state::{Event, Mark, SessionState},
 };
 
@@ -405,15 +405,11 @@ impl World {
             }
         }
         let tokens = reply.map(|reply| (reply.user_front(), reply.anonymous_front()));
-        if let (Write::Store, Some((_, passerby_protocol::response::Announced::Token(token)))) =
-            (storing.anonymous, &tokens)
-        {
+        if let (Write::Store, Some((_, Announced::Token(token)))) = (storing.anonymous, &tokens) {
             jar.anonymous_front = Some(token.clone());
         }
         match (storing.user, &tokens) {
-            (Write::Store, Some((passerby_protocol::response::Announced::Token(token), _))) => {
-                jar.front = Some(token.clone())
-            }
+            (Write::Store, Some((Announced::Token(token), _))) => jar.front = Some(token.clone()),
             (Write::Remove, _) => {
                 jar.front = None;
                 jar.own_access = None;
@@ -628,7 +624,16 @@ impl World {
             user: reply.user_front(),
             anonymous: reply.anonymous_front(),
         };
-        let view = self.browser.view(tab, self.now);
+        let says_nothing = !answer.has_tokens
+            && matches!(answer.user, Announced::Nothing)
+            && matches!(answer.anonymous, Announced::Nothing);
+        let before = self.browser.view_of_before(tab);
+        let machine = &self.browser.tabs[tab].machine;
+        let view = if says_nothing && machine.needs_no_look(answer.status, &before) {
+            before
+        } else {
+            self.browser.view(tab, self.now)
+        };
         self.browser.tabs[tab].machine.answered(task, answer, &view);
         self.act(tab);
     }

@@ -7,7 +7,8 @@
  */
 export function parseUrl(text) {
   try {
-    return new URL(text, document.baseURI);
+    // Parsing the base takes as long again.
+    return new URL(text, isWeb(text) ? undefined : document.baseURI);
   } catch {
     return undefined;
   }
@@ -19,8 +20,8 @@ export function parseUrl(text) {
  */
 const isIpv4 = (hostname) => /(^|\.)\d+$/.test(hostname);
 
-/** @param {string} text */
-const isWeb = (text) => /^https?:\/\//.test(text);
+/** @param {string | URL} text */
+const isWeb = (text) => /^https?:\/\//.test(/** @type {string} */ (text));
 
 /** @param {string} text */
 const withoutDot = (text) => text.replace(/^\./, "");

@@ -95,7 +95,8 @@ const MESSAGE = 12;
 const WRITTEN = 13;
 const VERIFIED = 14;
 const DONE = 15;
-const STARTED = 16;
+const PLAIN = 16;
+const STARTED = 17;
 
 /** @param {number[]} numbers @param {number} [at] */
 function show(numbers, at = 0) {
@@ -109,9 +110,9 @@ function show(numbers, at = 0) {
  * @param {number} [task]
  * @param {number} [number]
  */
-function happen(what, task = 0, number = 0) {
+function happen(what, task = 0, number = 0, looks = true) {
   within(works[task]?.caller ?? currentCaller(), () => {
-    show(look());
+    if (looks) show(look());
     for (let at = turn(what, task, number); at; at = turn(NEXT, 0, 0)) {
       // A copy, because what is done now may bring the next action.
       const action = new Uint8Array(memory.buffer).slice(at, at + 24);
@@ -251,13 +252,21 @@ function take(task, work, response) {
   work.user = announcedToken(seen, names.HEADER_FRONT_TOKEN);
   work.anonymous = announcedToken(seen, names.HEADER_ANONYMOUS_FRONT_TOKEN);
   const tokens = has(names.ACCESS_TOKEN) || has(names.REFRESH_TOKEN);
-  hand(task, work, seen.status, has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens);
+  const more = has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens;
+  const isPlain = work.user === undefined && work.anonymous === undefined && !more;
+  hand(task, work, seen.status, more, !(isPlain && turn(PLAIN, 0, seen.status)));
 }
 
-/** @param {number} task @param {Work} work @param {number} status @param {number} more */
-function hand(task, { user, anonymous }, status, more) {
+/**
+ * @param {number} task
+ * @param {Work} work
+ * @param {number} status
+ * @param {number} more
+ * @param {boolean} [looks]
+ */
+function hand(task, { user, anonymous }, status, more, looks) {
   show([...numbersOf(user), ...numbersOf(anonymous), status, more], 16);
-  happen(ANSWERED, task);
+  happen(ANSWERED, task, 0, looks);
 }
 
 // --- the configuration ---------------------------------------------------------------------------
@@ -470,7 +479,8 @@ const ACTS = [
     if (keyInAccept) setFirstKey(headers, names.HEADER_ACCEPT, names.FIRST_KEY_TYPE);
     // The answer that it replaces holds a connection until somebody has read it. Perhaps it was
     // read, or is no stream.
-    (async () => /** @type {any} */ (work.response).body.cancel())().catch(() => {});
+    const { response } = work;
+    if (response) (async () => /** @type {any} */ (response).body.cancel())().catch(() => {});
     work.response = work.reason = undefined;
     const sent = send(call, headers, !isOwn && addCredentials, doubles[2] ?? 0);
     if (kind !== ENDPOINT)
@@ -600,7 +610,7 @@ function finish(task, ok, value) {
 function settle(
   task,
   { response, reason, call },
-  [outcome = 0, detail = 0, , , kind, failure = 0],
+  [outcome = 0, detail = 0, users, , kind, failure = 0],
   _doubles,
   numbers,
 ) {
@@ -637,7 +647,7 @@ function settle(
     () => done(undefined),
     () => done(!!detail),
     () => {
-      const token = known();
+      const token = storedToken(users ? names.COOKIE_FRONT_TOKEN : anonymousCookie, cookies);
       done(token && [token.uid, token.anonymousId, token.up][detail]);
     },
     () => done(getCookie(detail > 1 ? names.ANONYMOUS_TOKEN : names.ACCESS_TOKEN)),
@@ -652,8 +662,8 @@ function stateNow() {
 
 const SNAPSHOTS = ["unknown", "none", "anonymous", "authenticated"];
 
-/** The front token of the session. */
-function known(state = stateNow()) {
+/** The front token of the session. @param {number} state */
+function known(state) {
   return (
     (state > 1 && storedToken(state > 2 ? names.COOKIE_FRONT_TOKEN : anonymousCookie)) || undefined
   );

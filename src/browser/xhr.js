@@ -44,7 +44,13 @@ let original;
 /** @type {typeof XMLHttpRequest} */
 let patched;
 
-/** By object, and by its upload. @type {WeakMap<any, Exchange>} */
+/**
+ * By object: the first listener of its upload, where the caller has seen that. What comes after an
+ * answer, the caller has seen before.
+ * @type {WeakMap<any, (event: Event) => void>}
+ */
+const hushes = new WeakMap();
+/** By object. @type {WeakMap<any, Exchange>} */
 const exchanges = new WeakMap();
 /** Requests whose caller decided about credentials. @type {WeakSet<XMLHttpRequest>} */
 const decided = new WeakSet();
@@ -119,14 +125,6 @@ function headersOf(xhr, status) {
   }
   const lines = getAllResponseHeaders.call(xhr).matchAll(/(.+?): (.*)/g);
   return new Headers([...lines].map(([, name = "", value = ""]) => [name, value]));
-}
-
-/**
- * The first listener of every upload: what comes after an answer, the caller has seen before.
- * @param {Event} event
- */
-function hush(event) {
-  if (exchanges.get(event.currentTarget)?.answer) event.stopImmediatePropagation();
 }
 
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
@@ -269,11 +267,11 @@ function derive() {
       send(body) {
         const exchange = ready(this);
         if (!exchange) {
+          const hush = hushes.get(this);
           // A listener there has the browser ask other origins for permission.
-          for (const type of EVENTS) super.upload.removeEventListener(type, hush, true);
+          if (hush) for (const type of EVENTS) super.upload.removeEventListener(type, hush, true);
           return super.send(body);
         }
-        exchanges.set(super.upload, exchange);
         const { timeout } = this;
         const deadline = performance.now() + timeout;
         let isFirst = true;
@@ -347,6 +345,12 @@ function derive() {
 
       get upload() {
         const upload = super.upload;
+        const hush =
+          hushes.get(this) ??
+          ((/** @type {Event} */ event) => {
+            if (exchanges.get(this)?.answer) event.stopImmediatePropagation();
+          });
+        hushes.set(this, hush);
         for (const type of EVENTS) upload.addEventListener(type, hush, true);
         return upload;
       }

@@ -142,9 +142,9 @@ pub enum Outcome {
     Undefined,
     /// A yes or a no.
     Is(bool),
-    /// A property of the stored front token, of the user session or else of the anonymous one;
-    /// `undefined` where it has none.
-    Property(Property),
+    /// A property of the stored front token: the user session's if `true`, else the anonymous
+    /// one's.
+    Property(Property, bool),
     /// The token of header mode that belongs to the session.
     Token(Bearer),
 }

@@ -202,18 +202,20 @@ impl<V: Values> Machine<V> {
     fn answer(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
         let state = self.state(view);
         let is_there = state.token().is_some();
+        let is_users = state.user().is_some();
         let outcome = match (operation, task.failed) {
             (Operation::Exists, failed) => Outcome::Is(is_there && failed.is_none()),
             (Operation::IsAnonymous, _) => {
                 Outcome::Is(matches!(state, SessionState::Anonymous(..)))
             }
-            (Operation::AnonymousId, _) => Outcome::Property(Property::AnonymousId),
-            (Operation::AccessToken, None) if state.user().is_some() => {
-                Outcome::Token(Bearer::Access)
+            (Operation::AnonymousId, _) if is_there => {
+                Outcome::Property(Property::AnonymousId, is_users)
             }
+            (Operation::AccessToken, None) if is_users => Outcome::Token(Bearer::Access),
             (Operation::AccessToken, None) if is_there => Outcome::Token(Bearer::Anonymous),
             (
-                Operation::AccessToken
+                Operation::AnonymousId
+                | Operation::AccessToken
                 | Operation::Switch(_)
                 | Operation::Forget
                 | Operation::Refresh,
@@ -228,8 +230,8 @@ impl<V: Values> Machine<V> {
             (Operation::UserId | Operation::Payload, None) if !is_there => {
                 Outcome::Failure(Failure::NoSession)
             }
-            (Operation::UserId, None) => Outcome::Property(Property::UserId),
-            (Operation::Payload, None) => Outcome::Property(Property::Payload),
+            (Operation::UserId, None) => Outcome::Property(Property::UserId, is_users),
+            (Operation::Payload, None) => Outcome::Property(Property::Payload, is_users),
         };
         self.settle(task, outcome, view)
     }

@@ -32,7 +32,7 @@ impl<V: Values> Machine<V> {
             (Step::Endpoint, Cause::Created) => self.send(task, view),
             (Step::Answer, Cause::Rejected) => {
                 // The answer may have been lost after the browser had its cookies.
-                if task.kind != Kind::Request(Call::App) {
+                if !matches!(task.kind, Kind::Request(Call::App)) {
                     self.doubt(view);
                     self.settle_contest(view);
                 }
@@ -138,7 +138,7 @@ impl<V: Values> Machine<V> {
         task.limited = answer.limited;
         let stores = self.commit(task, answer, Asked::App, view);
         // Another answer with the former id may have left its cookie after this one.
-        if task.kind == Kind::Request(Call::Forget)
+        if matches!(task.kind, Kind::Request(Call::Forget))
             && task.is_crossed
             && task.change.events[0].is_some()
         {
@@ -246,15 +246,15 @@ impl<V: Values> Machine<V> {
 
     /// Says that a user session is wanted, where the caller did not want to end one.
     fn tell_of_refusal(&mut self, task: &Task<V>) {
-        if task.kind != Kind::Request(Call::SignOut) {
+        if !matches!(task.kind, Kind::Request(Call::SignOut)) {
             self.fire_unauthorised(task);
         }
     }
 
     /// Hands the outcome to the caller, or to what the machine made the request for.
     fn finish(&mut self, task: &mut Task<V>, outcome: Outcome, view: &View<V>) -> bool {
-        let is_sign_out = task.kind == Kind::Request(Call::SignOut);
-        if !is_sign_out && task.kind != Kind::Request(Call::Forget) {
+        let is_sign_out = matches!(task.kind, Kind::Request(Call::SignOut));
+        if !is_sign_out && !matches!(task.kind, Kind::Request(Call::Forget)) {
             return self.settle(task, outcome, view);
         }
         let told = match outcome {
@@ -330,7 +330,8 @@ impl<V: Values> Machine<V> {
     pub(super) fn forget_again(&mut self, view: &View<V>) {
         let state = self.state(view);
         let id = state.token().and_then(V::anonymous_id);
-        let is_asking = self.tasks.iter().any(|task| task.kind == Kind::Request(Call::Forget));
+        let is_asking =
+            self.tasks.iter().any(|task| matches!(task.kind, Kind::Request(Call::Forget)));
         if !is_asking && self.forgotten.iter().any(|forgotten| Some(forgotten) == id.as_ref()) {
             let mut task = self.own_task(Kind::Request(Call::Forget), view);
             task.subject = id;
