@@ -302,9 +302,10 @@ impl Sessions {
         self.engine().session_data(handle).await
     }
 
-    /// Changes what the app keeps of a session on the server, in one transaction, and returns the
-    /// outcome; `None` when there is no such session. There is no limit to its size but the
-    /// database's; each refresh reads it, so keep it small.
+    /// Changes what the app keeps of a session on the server, with nobody else writing in between,
+    /// and returns the outcome; `None` when there is no such session. Where somebody else wrote
+    /// meanwhile, `change` is called again with what they wrote, and the last call counts. There
+    /// is no limit to its size but the database's; each refresh reads it, so keep it small.
     ///
     /// # Errors
     /// When the store fails; [`EngineError::Payload`] when the data are nested too deep.

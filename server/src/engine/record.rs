@@ -1,4 +1,5 @@
-//! Changes of stored sessions that more than one operation makes, each in one transaction.
+//! Changes of stored sessions that more than one operation makes, each with nobody else writing in
+//! between.
 
 use passerby_protocol::rotation::{Former, Lineage, Presented, Rotation};
 
@@ -96,6 +97,7 @@ pub(crate) async fn rotate(
     let (hash, parent) = (shown.hash.hash2(), shown.parent.map(Hash1::hash2));
     let mut rotation = None;
     let decide: Decide<'_> = &mut |record| {
+        rotation = None;
         if record.expires_at <= now {
             return end(moment);
         }

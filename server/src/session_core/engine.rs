@@ -311,16 +311,15 @@ impl CoreEngine {
         if let Some(payload) = &payload {
             refuse_protected(payload)?;
         }
-        let (mut payload, mut data) = (payload, data);
         let mut replace = |record: &mut SessionRecord| {
             if payload.is_none() && data.is_none() {
                 return Write::Keep;
             }
-            if let Some(payload) = payload.take() {
-                record.payload = payload;
+            if let Some(payload) = &payload {
+                record.payload.clone_from(payload);
             }
-            if let Some(data) = data.take() {
-                record.data = data;
+            if let Some(data) = &data {
+                record.data.clone_from(data);
             }
             Write::Save
         };

@@ -302,7 +302,8 @@ pub enum Write {
     Remove,
 }
 
-/// The function that [`SessionStore::update`] calls with the record it read.
+/// The function that [`SessionStore::update`] calls with the record it read, and with a newer one
+/// where somebody else wrote meanwhile. The last call counts.
 ///
 /// ```
 /// use passerby_server::store::{Decide, SessionRecord, Write};

@@ -14,7 +14,7 @@ use super::{
     AppSettings, AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore,
     StoreError, Write,
     sql::{
-        OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text,
+        OrStoreError as _, Seen, formers_text, handles_from, is_reusable, key_from, kind_text,
         object_text, session_from, settings_from, settings_text, time_to,
     },
 };
@@ -42,6 +42,24 @@ const PRUNE_LOCK: i64 = 0x7061_7373_7072_756e;
 const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, \
     expires_at, payload, data, former_tokens \
                               FROM passerby.sessions WHERE handle = $1 AND app_id = $2";
+
+/// The rest of a statement that writes only over what was read.
+macro_rules! unchanged {
+    ($statement:literal) => {
+        concat!(
+            $statement,
+            " WHERE handle = $1 AND app_id = $2 AND anonymous_id = $3 AND refresh_hash2 = $4 AND \
+             expires_at = $5 AND payload = $6 AND data = $7 AND former_tokens = $8"
+        )
+    };
+}
+
+/// One statement is half the work of a transaction, and few sessions are changed twice at once.
+const UPDATE_UNCHANGED: &str = unchanged!(
+    "UPDATE passerby.sessions SET anonymous_id = $9, refresh_hash2 = $10, expires_at = $11, \
+     payload = $12, data = $13, former_tokens = $14"
+);
+const DELETE_UNCHANGED: &str = unchanged!("DELETE FROM passerby.sessions");
 const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, \
     expires_at, payload, data, former_tokens \
                             FROM passerby.sessions WHERE handle = $1 AND app_id = $2 FOR UPDATE";
@@ -296,6 +314,42 @@ impl SessionStore for PostgresStore {
         if unstorable(handle) {
             return Ok(None);
         }
+        let row = sqlx::query(SELECT_SESSION)
+            .bind(handle)
+            .bind(&*self.app_id)
+            .fetch_optional(&self.pool)
+            .await
+            .or_store_error()?;
+        let Some(row) = row else { return Ok(None) };
+        let (seen, mut session) = (Seen::of(&row)?, session_from(&row)?);
+        let order = decide(&mut session);
+        let query = sqlx::query(match order {
+            Write::Keep => return Ok(Some(session)),
+            Write::Save => UPDATE_UNCHANGED,
+            Write::Remove => DELETE_UNCHANGED,
+        });
+        let mut query = query
+            .bind(handle)
+            .bind(&*self.app_id)
+            .bind(seen.anonymous_id)
+            .bind(seen.refresh_hash2)
+            .bind(seen.expires_at)
+            .bind(seen.payload)
+            .bind(seen.data)
+            .bind(seen.former_tokens);
+        if order == Write::Save {
+            query = query
+                .bind(&session.anonymous_id)
+                .bind(&session.refresh_hash2)
+                .bind(time_to(session.expires_at))
+                .bind(object_text(&session.payload)?)
+                .bind(object_text(&session.data)?)
+                .bind(formers_text(&session.former_tokens)?);
+        }
+        if query.execute(&self.pool).await.or_store_error()?.rows_affected() == 1 {
+            return Ok(Some(session));
+        }
+        // Somebody else wrote meanwhile.
         let mut lease = self.lease().await?;
         let result = update(&mut lease.connection, handle, &self.app_id, decide).await;
         lease.give_back();

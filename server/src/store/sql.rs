@@ -83,6 +83,36 @@ where
     })
 }
 
+/// The columns of a session that change, as a row has them. A statement with these conditions
+/// writes only over what was read.
+pub(super) struct Seen {
+    pub(super) anonymous_id: String,
+    pub(super) refresh_hash2: String,
+    pub(super) expires_at: i64,
+    pub(super) payload: String,
+    pub(super) data: String,
+    pub(super) former_tokens: String,
+}
+
+impl Seen {
+    pub(super) fn of<'r, R>(row: &'r R) -> Result<Self, StoreError>
+    where
+        R: Row,
+        &'static str: ColumnIndex<R>,
+        i64: Decode<'r, R::Database> + Type<R::Database>,
+        String: Decode<'r, R::Database> + Type<R::Database>,
+    {
+        Ok(Self {
+            anonymous_id: row.try_get("anonymous_id").or_store_error()?,
+            refresh_hash2: row.try_get("refresh_hash2").or_store_error()?,
+            expires_at: row.try_get("expires_at").or_store_error()?,
+            payload: row.try_get("payload").or_store_error()?,
+            data: row.try_get("data").or_store_error()?,
+            former_tokens: row.try_get("former_tokens").or_store_error()?,
+        })
+    }
+}
+
 /// A key as its row has it, in any database.
 pub(super) fn key_from<'r, R>(row: &'r R) -> Result<KeyRecord, StoreError>
 where

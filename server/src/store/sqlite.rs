@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Connection as _, Sqlite, SqlitePool, Transaction,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -18,7 +18,7 @@ use super::{
     AppSettings, AppStores, BoxError, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore,
     StoreError, Write,
     sql::{
-        OrStoreError as _, formers_text, handles_from, is_reusable, key_from, kind_text,
+        OrStoreError as _, Seen, formers_text, handles_from, is_reusable, key_from, kind_text,
         object_text, session_from, settings_from, settings_text, time_to,
     },
 };
@@ -33,6 +33,24 @@ const READERS: u32 = 4;
 
 const SELECT_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, \
     expires_at, payload, data, former_tokens FROM sessions WHERE handle = ? AND app_id = ?";
+
+/// The rest of a statement that writes only over what was read.
+macro_rules! unchanged {
+    ($statement:literal) => {
+        concat!(
+            $statement,
+            " WHERE handle = ?1 AND app_id = ?2 AND anonymous_id = ?3 AND refresh_hash2 = ?4 AND \
+             expires_at = ?5 AND payload = ?6 AND data = ?7 AND former_tokens = ?8"
+        )
+    };
+}
+
+/// One statement is half the work of a transaction, and few sessions are changed twice at once.
+const UPDATE_UNCHANGED: &str = unchanged!(
+    "UPDATE sessions SET anonymous_id = ?9, refresh_hash2 = ?10, expires_at = ?11, payload = ?12, \
+     data = ?13, former_tokens = ?14"
+);
+const DELETE_UNCHANGED: &str = unchanged!("DELETE FROM sessions");
 
 /// Sessions and keys in one SQLite file (with its `-wal` and `-shm` beside it), in WAL mode.
 ///
@@ -125,6 +143,8 @@ impl SqliteStore {
         transaction.commit().await.map_err(|error| not_writable(error.into()))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            // The file is not a server, which may have closed the connection.
+            .test_before_acquire(false)
             .connect_with(options)
             .await
             .or_store_error()?;
@@ -142,6 +162,42 @@ impl SqliteStore {
     /// true until it commits.
     async fn write(&self) -> Result<Transaction<'_, Sqlite>, StoreError> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.or_store_error()
+    }
+
+    /// Changes a session in one transaction.
+    async fn update_alone(
+        &self,
+        handle: &str,
+        decide: Decide<'_>,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let mut transaction = self.write().await?;
+        let row = sqlx::query(SELECT_SESSION)
+            .bind(handle)
+            .bind(&*self.app_id)
+            .fetch_optional(&mut *transaction)
+            .await
+            .or_store_error()?;
+        let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
+            return Ok(None);
+        };
+        let query = match decide(&mut session) {
+            Write::Keep => return Ok(Some(session)),
+            Write::Save => sqlx::query(
+                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload \
+                 = ?, data = ?, former_tokens = ? WHERE handle = ?",
+            )
+            .bind(&session.anonymous_id)
+            .bind(&session.refresh_hash2)
+            .bind(time_to(session.expires_at))
+            .bind(object_text(&session.payload)?)
+            .bind(object_text(&session.data)?)
+            .bind(formers_text(&session.former_tokens)?)
+            .bind(handle),
+            Write::Remove => sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle),
+        };
+        query.execute(&mut *transaction).await.or_store_error()?;
+        transaction.commit().await.or_store_error()?;
+        Ok(Some(session))
     }
 }
 
@@ -184,34 +240,43 @@ impl SessionStore for SqliteStore {
         handle: &str,
         decide: Decide<'_>,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        let mut transaction = self.write().await?;
         let row = sqlx::query(SELECT_SESSION)
             .bind(handle)
             .bind(&*self.app_id)
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&self.readers)
             .await
             .or_store_error()?;
-        let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
-            return Ok(None);
-        };
-        let query = match decide(&mut session) {
+        let Some(row) = row else { return Ok(None) };
+        let (seen, mut session) = (Seen::of(&row)?, session_from(&row)?);
+        let order = decide(&mut session);
+        let query = sqlx::query(match order {
             Write::Keep => return Ok(Some(session)),
-            Write::Save => sqlx::query(
-                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload \
-                 = ?, data = ?, former_tokens = ? WHERE handle = ?",
-            )
-            .bind(&session.anonymous_id)
-            .bind(&session.refresh_hash2)
-            .bind(time_to(session.expires_at))
-            .bind(object_text(&session.payload)?)
-            .bind(object_text(&session.data)?)
-            .bind(formers_text(&session.former_tokens)?)
-            .bind(handle),
-            Write::Remove => sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle),
-        };
-        query.execute(&mut *transaction).await.or_store_error()?;
-        transaction.commit().await.or_store_error()?;
-        Ok(Some(session))
+            Write::Save => UPDATE_UNCHANGED,
+            Write::Remove => DELETE_UNCHANGED,
+        });
+        let mut query = query
+            .bind(handle)
+            .bind(&*self.app_id)
+            .bind(seen.anonymous_id)
+            .bind(seen.refresh_hash2)
+            .bind(seen.expires_at)
+            .bind(seen.payload)
+            .bind(seen.data)
+            .bind(seen.former_tokens);
+        if order == Write::Save {
+            query = query
+                .bind(&session.anonymous_id)
+                .bind(&session.refresh_hash2)
+                .bind(time_to(session.expires_at))
+                .bind(object_text(&session.payload)?)
+                .bind(object_text(&session.data)?)
+                .bind(formers_text(&session.former_tokens)?);
+        }
+        if query.execute(&self.writer).await.or_store_error()?.rows_affected() == 1 {
+            return Ok(Some(session));
+        }
+        // Somebody else wrote meanwhile.
+        self.update_alone(handle, decide).await
     }
 
     async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
@@ -394,7 +459,13 @@ async fn connect_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, sq
     loop {
         let connected = SqlitePoolOptions::new()
             .max_connections(1)
-            .after_release(|connection, _| Box::pin(is_reusable(connection)))
+            .test_before_acquire(false)
+            .after_release(|connection, _| {
+                Box::pin(async {
+                    // A rollback that is under way counts as a transaction here.
+                    Ok(!connection.is_in_transaction() || is_reusable(connection).await?)
+                })
+            })
             .connect_with(options.clone())
             .await;
         match connected {

@@ -328,8 +328,9 @@ impl Visitor {
         }
     }
 
-    /// Changes what the app keeps of the user's session on the server, in one transaction, and
-    /// returns the outcome.
+    /// Changes what the app keeps of the user's session on the server, with nobody else writing in
+    /// between, and returns the outcome. Where somebody else wrote meanwhile, `change` is called
+    /// again with what they wrote, and the last call counts.
     ///
     /// # Errors
     /// As [`Visitor::session_data`]; [`VisitorError::Payload`] when the data are nested too deep.
