@@ -29,6 +29,15 @@ pub(crate) struct Setting {
     pub(crate) skew: Time,
 }
 
+/// The configuration of every tab.
+const CONFIG: Config = Config {
+    has_endpoint: false,
+    verifies: false,
+    expired_status: 401,
+    invalid_claim_status: 403,
+    retry_limit: 10,
+};
+
 /// Milliseconds after which a request that has not come to the server does not come any more.
 const CONNECT_TIMEOUT: Time = 20_000.0;
 
@@ -152,16 +161,19 @@ impl World {
     // --- tabs ------------------------------------------------------------------------------------
 
     pub(crate) fn open_tab(&mut self) {
-        let config = Config {
-            has_endpoint: false,
-            verifies: false,
-            expired_status: 401,
-            invalid_claim_status: 403,
-            retry_limit: 10,
-        };
-        self.browser.tabs.push(Tab::new(Machine::new(config, self.setting.mode)));
+        self.browser.tabs.push(Tab::new(Machine::new(CONFIG, self.setting.mode)));
         let tab = self.browser.tabs.len() - 1;
         self.say(|| format!("tab {tab} opens"));
+        self.start(tab);
+    }
+
+    pub(crate) fn start_again(&mut self, tab: usize) {
+        self.say(|| format!("tab {tab} calls init again"));
+        self.browser.tabs[tab].machine.configure(CONFIG, self.setting.mode);
+        self.start(tab);
+    }
+
+    fn start(&mut self, tab: usize) {
         let view = self.browser.view(tab, self.now);
         self.browser.tabs[tab].machine.started(&view);
         self.act(tab);

@@ -312,7 +312,8 @@ export function start(options) {
   if (frontend === 3 || backend === 3) return 3;
 
   give(options);
-  parsed = {};
+  // Which token is the latest, only its server can say.
+  if (base !== api.origin + below) parsed = {};
   base = api.origin + below;
   mode = options.tokenTransferMethod === "header" ? "header" : "cookie";
   addCredentials = options.autoAddCredentials ?? true;

@@ -297,21 +297,16 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// Takes another configuration over, and knows nothing any more. Tasks under way go on by it,
-    /// and tasks that begin later do not wait for them.
+    /// Takes another configuration over, which may be of another server: what this one said of
+    /// itself is over. What is known of the visitor stays. Tasks under way go on, and tasks that
+    /// begin later do not wait for them.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode) {
         self.config = config;
         self.mode = mode;
         self.no_anonymous_support = false;
         self.none_unwritten = false;
-        self.contested = false;
-        self.written = None;
         self.probe_failed_at = 0.0;
         self.doubt_failed_at = 0.0;
-        self.doubted = None;
-        self.undeleted = None;
-        self.ended = None;
-        self.forgotten.clear();
         self.flight = None;
         self.creation = None;
     }

@@ -78,7 +78,7 @@ impl<V: Values> Machine<V> {
             self.contested = true;
         }
         let index = self.tasks.iter().position(|task| {
-            Some(task.id) == self.flight
+            matches!(task.kind, Kind::Refresh)
                 && matches!(task.step, Step::Answer | Step::Message)
                 && task.before.user().map(|token| &token.id) != id_now
         });

@@ -27,6 +27,11 @@ fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
     }
 }
 
+/// The same with tokens that have not expired.
+fn valid(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
+    View { server_now: 0.0, ..view(now, user, guest) }
+}
+
 fn answer(status: u16, user: Option<u8>, ends: bool) -> Answer<Native> {
     Answer {
         status,
@@ -123,12 +128,93 @@ fn only_a_session_that_begins_crosses_another_one() {
     assert!(!machine.has_doubts());
 }
 
+/// The events that are told.
+fn events(machine: &mut Machine<Native>) -> Vec<Event> {
+    let told = actions(machine).into_iter().filter_map(|action| match action {
+        Action::Fire { event, .. } => Some(event),
+        _ => None,
+    });
+    told.collect()
+}
+
 #[test]
-fn a_session_from_before_a_second_start_crosses_nothing() {
+fn a_login_of_another_tab_is_asked_about_after_a_second_start_too() {
     let mut machine = signed_in(1e12);
     machine.configure(CONFIG, AnonymousMode::On);
     machine.changed(&view(1e12 + 10.0, Some(3), None));
-    assert!(!machine.has_doubts());
+    assert!(machine.has_doubts());
+}
+
+#[test]
+fn a_doubt_survives_a_second_start() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let ada = valid(1e12, Some(1), None);
+    machine.operation(1, Operation::SignOut, &ada);
+    machine.hooked(1, true, &ada);
+    actions(&mut machine);
+    machine.configure(CONFIG, AnonymousMode::On);
+    machine.rejected(1, &ada);
+    machine.configure(CONFIG, AnonymousMode::On);
+    assert!(machine.has_doubts(), "the answer may have been lost after the browser had it");
+}
+
+#[test]
+fn a_forgotten_id_stays_forgotten_after_a_second_start() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let [before, after] = [1, 2].map(|id| valid(1e12, None, Some(id)));
+    machine.operation(1, Operation::Forget, &before);
+    let new = Announced::Token(token("a2", 2.0));
+    machine.answered(1, Answer { anonymous: new, ..answer(200, None, false) }, &before);
+    machine.written(1, Kept { user: true, anonymous: true }, &after);
+    actions(&mut machine);
+    machine.configure(CONFIG, AnonymousMode::On);
+    // An answer that was under way brings it back.
+    machine.changed(&before);
+    assert!(matches!(actions(&mut machine)[..], [Action::Send { call: Call::Forget, .. }]));
+}
+
+#[test]
+fn an_end_is_told_once_though_the_app_starts_again_between() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let ada = valid(1e12, Some(1), None);
+    let nobody = valid(1e12 + 1.0, None, None);
+    machine.request(1, false, &ada);
+    machine.request(2, false, &ada);
+    machine.answered(1, answer(401, None, true), &ada);
+    machine.written(1, Kept { user: true, anonymous: true }, &nobody);
+    let ended = Event::Unauthorised { expired_or_revoked: true };
+    assert_eq!(events(&mut machine), [ended]);
+    machine.configure(CONFIG, AnonymousMode::On);
+    machine.answered(2, answer(401, None, true), &nobody);
+    machine.written(2, Kept { user: true, anonymous: true }, &nobody);
+    assert_eq!(events(&mut machine), []);
+}
+
+#[test]
+fn the_server_of_another_configuration_is_asked_though_that_of_before_could_not_say() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Unspecified);
+    let mut unknown = valid(1e12, None, None);
+    unknown.stored = stored(None, None, None);
+    let asks = |machine: &mut Machine<Native>, task: TaskId| {
+        machine.request(task, false, &unknown);
+        let mut asks = false;
+        while let Some(action) = machine.next_action() {
+            match action {
+                Action::Prepare { task, .. } => machine.hooked(task, true, &unknown),
+                Action::Lock { task, .. } => machine.locked(task, &unknown),
+                Action::Send { task, call: Call::Refresh, .. } => {
+                    asks = true;
+                    machine.rejected(task, &unknown);
+                }
+                _ => {}
+            }
+        }
+        asks
+    };
+    assert!(asks(&mut machine, 1));
+    assert!(!asks(&mut machine, 2), "for a while it is left alone");
+    machine.configure(CONFIG, AnonymousMode::Unspecified);
+    assert!(asks(&mut machine, 3));
 }
 
 #[test]
