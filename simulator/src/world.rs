@@ -48,6 +48,8 @@ pub(crate) struct Flight {
     task: TaskId,
     route: Route,
     credentials: Credentials,
+    /// The user session that the browser told of when it was sent.
+    told: Option<u32>,
     sent: Time,
     /// When it counts as failed.
     due: Time,
@@ -278,7 +280,7 @@ impl World {
                 self.meta(tab, task).call = Some(call);
                 self.pending.push(Pending::Local(tab, task, Local::Hooked));
             }
-            Action::Send { task, call, headers, key_in_accept, timeout } => {
+            Action::Send { task, call, headers, names, timeout } => {
                 let route = match call {
                     Call::App => self.meta(tab, task).route,
                     Call::Refresh => Route::Refresh,
@@ -289,18 +291,21 @@ impl World {
                     }
                 };
                 self.meta(tab, task).call = Some(call);
-                let wants_key =
-                    key_in_accept || matches!(headers.wish, Wish::Key | Wish::KeyIfSameOrigin);
+                let wants_key = names && call == Call::Refresh
+                    || matches!(headers.wish, Wish::Key | Wish::KeyIfSameOrigin);
                 if wants_key && self.browser.jar.key.is_none() {
                     self.next_key += 1;
                     self.browser.jar.key = Some(self.next_key);
                 }
                 let jar = &self.browser.jar;
+                // Without its mark nobody knows of it.
+                let told = jar.front.as_ref().filter(|_| jar.mark.is_some()).map(|token| token.id);
                 let mut credentials = Credentials {
                     access: jar.access,
                     refresh: jar.refresh.filter(|_| route == Route::Refresh),
                     anonymous: jar.anonymous,
                     key: jar.key.filter(|_| wants_key),
+                    named: told.filter(|_| names && call == Call::SignOut),
                     off: headers.wish == Wish::Off,
                     in_headers: self.browser.in_headers,
                 };
@@ -317,8 +322,9 @@ impl World {
                 let due = if timeout > 0.0 { self.now + timeout } else { f64::INFINITY };
                 let stage = Stage::Outbound;
                 let sent = self.now;
+                let was_given_up = false;
                 let flight =
-                    Flight { tab, task, route, credentials, sent, due, stage, was_given_up: false };
+                    Flight { tab, task, route, credentials, told, sent, due, stage, was_given_up };
                 self.pending.push(Pending::Flight(Box::new(flight)));
             }
             Action::Abort { task } => {
@@ -623,7 +629,18 @@ impl World {
                 // got since. A stock server knows no grace after so long, and cannot tell.
                 let is_overdue = route == Route::Refresh && flight.due <= self.now;
                 self.has_crossed |= is_overdue && !self.setting.is_ours;
+                let kept = self.kept_login(&flight);
                 self.browser.jar.take_cookies(&reply);
+                let is_left =
+                    |id: u32| self.browser.jar.refresh.is_some_and(|refresh| refresh.handle == id);
+                if let Some(id) = kept.filter(|id| !is_left(*id)) {
+                    self.fail(|| {
+                        format!(
+                            "b: the answer to tab {tab}'s {route:?} (task {task}) undoes the login \
+                             of session {id}, and is about another one"
+                        )
+                    });
+                }
                 self.note_id(&reply);
                 flight.stage = Stage::Unread(reply);
                 self.pending.push(Pending::Flight(flight));
@@ -632,11 +649,36 @@ impl World {
         }
     }
 
+    /// The session of a login that was read, if the answer to this call of the SDK's is about
+    /// another one, and the call's tab has heard of the login. An answer to a request of the app's
+    /// cannot be given up.
+    fn kept_login(&self, flight: &Flight) -> Option<u32> {
+        let Browser { jar, tabs, has_channel, .. } = &self.browser;
+        let has_heard = *has_channel
+            && !tabs[flight.tab].is_frozen
+            && !self
+                .pending
+                .iter()
+                .any(|pending| matches!(pending, Pending::Hint(tab) if *tab == flight.tab));
+        let id = jar.refresh?.handle;
+        let was_read = jar.mark.is_some() && jar.front.as_ref().is_some_and(|token| token.id == id);
+        let Credentials { access, refresh, .. } = flight.credentials;
+        let is_about_it = flight.told == Some(id)
+            || access.is_some_and(|access| access.handle == id)
+            || refresh.is_some_and(|refresh| refresh.handle == id);
+        let is_ours = match flight.route {
+            Route::Refresh | Route::Forget => true,
+            // After the visitor deleted cookies, it cannot say which session it is about.
+            Route::SignOut => flight.told.is_some(),
+            _ => false,
+        };
+        (self.setting.is_ours && has_heard && was_read && !is_about_it && is_ours).then_some(id)
+    }
+
     pub(crate) fn deliver(&mut self, tab: usize, task: TaskId, reply: Reply) {
         self.meta(tab, task).reply = Some(reply);
         let answer = Answer {
             status: reply.status,
-            ok: reply.status < 300,
             limited: false,
             has_tokens: reply.in_headers
                 && (reply.access, reply.refresh) != (Put::Leave, Put::Leave),

@@ -21,7 +21,6 @@ import { parseUrl } from "./scope.js";
  *   raw: string,
  *   id: unknown,
  *   uid: string,
- *   iat: number,
  *   ate: number,
  *   anonymousId: unknown,
  *   up: Record<string, unknown>,
@@ -139,17 +138,15 @@ export function decode(raw) {
       : json;
     const { iat, sessionHandle, anonymousId } = up;
     const id = sessionHandle ?? anonymousId ?? (jwt ? (json.sub ?? raw) : uid);
-    const issued = +iat || 0;
     const numbers = [
       numberOf(id),
-      issued,
+      +iat || 0,
       +ate,
       numberOf(canonical(up)),
       anonymousId === undefined ? 0 : numberOf(anonymousId),
     ];
     return (
-      ate >= 0 &&
-      typeof up === "object" && { raw, uid, ate: +ate, up, iat: issued, anonymousId, id, numbers }
+      ate >= 0 && typeof up === "object" && { raw, uid, ate: +ate, up, anonymousId, id, numbers }
     );
   } catch {
     return false;

@@ -72,8 +72,6 @@ pub struct View<V: Values> {
 pub struct Answer<V: Values> {
     /// The status code.
     pub status: u16,
-    /// Whether that is 200 to 299.
-    pub ok: bool,
     /// Whether the server says that it makes no anonymous session now, because there were too many.
     pub limited: bool,
     /// Whether tokens of a user session in header mode come with it.
@@ -220,13 +218,23 @@ struct Task<V: Values> {
     subject: Option<V::Text>,
     attempts: u32,
     status: u16,
-    ok: bool,
-    limited: bool,
     is_announced: bool,
     failed: Option<Reason>,
     change: Change,
     /// An answer that is kept until more is known of it.
     answer: Option<Answer<V>>,
+}
+
+/// Whether it is 200 to 299.
+fn is_ok(status: u16) -> bool {
+    status / 100 == 2
+}
+
+impl<V: Values> Task<V> {
+    /// Whether it is a request of this kind.
+    fn is_for(&self, call: Call) -> bool {
+        matches!(self.kind, Kind::Request(kind) if kind == call)
+    }
 }
 
 /// The session of one tab. See the [module](self).
@@ -351,7 +359,8 @@ impl<V: Values> Machine<V> {
     /// Whether the server still has to be asked whose cookies the browser holds.
     #[must_use]
     pub fn has_doubts(&self) -> bool {
-        self.contested || self.tasks.iter().any(|task| task.kind == Kind::Refresh && task.has_asked)
+        self.contested
+            || self.tasks.iter().any(|task| matches!(task.kind, Kind::Refresh) && task.has_asked)
     }
 
     /// Whether this tab knows that the anonymousId was to be forgotten.
@@ -398,7 +407,7 @@ impl<V: Values> Machine<V> {
 
     /// Something was written by another tab, or may have been.
     pub fn changed(&mut self, view: &View<V>) {
-        self.give_up_refresh(view);
+        self.give_up_calls(view);
         self.settle_contest(view);
         self.forget_again(view);
     }
@@ -491,8 +500,6 @@ impl<V: Values> Machine<V> {
             subject: None,
             attempts: 0,
             status: 0,
-            ok: false,
-            limited: false,
             is_announced: false,
             failed: None,
             change: Change::NOTHING,
@@ -596,8 +603,8 @@ impl<V: Values> Machine<V> {
             },
         };
         // Others than the first request go because this was shown already.
-        let may_show =
-            (task.leads || task.kind == Kind::Refresh) && self.state(view).token().is_none();
+        let may_show = (task.leads || matches!(task.kind, Kind::Refresh))
+            && self.state(view).token().is_none();
         if may_show
             && shows_that_none_are_made(&task.before, answer.status)
             && matches!(announced.anonymous, Announced::Nothing)
