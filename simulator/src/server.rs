@@ -151,21 +151,11 @@ pub(crate) struct Server {
     next: u32,
     /// Whether the database is away.
     pub(crate) is_down: bool,
-    /// Refreshes that were answered, by the token that was presented.
-    pub(crate) refreshes: Vec<u32>,
 }
 
 impl Server {
     pub(crate) fn new(is_ours: bool, rotates: bool) -> Self {
-        Self {
-            is_ours,
-            rotates,
-            sessions: BTreeMap::new(),
-            key: 0,
-            next: 2,
-            is_down: false,
-            refreshes: Vec::new(),
-        }
+        Self { is_ours, rotates, sessions: BTreeMap::new(), key: 0, next: 2, is_down: false }
     }
 
     /// An odd number that nobody had.
@@ -302,7 +292,6 @@ impl Server {
                 reply
             }
             Some(rotation) => {
-                self.refreshes.push(presented.number);
                 let number = self.odd();
                 if let (Rotation::Promote, Some(session)) =
                     (rotation, self.sessions.get_mut(&presented.handle))

@@ -100,6 +100,8 @@ pub(crate) struct World {
     /// server cannot tell it from two holders. Not mended.
     pub(crate) has_crossed: bool,
     pub(crate) has_switched: bool,
+    /// Whether somebody went on without a lock, because they waited too long for it.
+    pub(crate) has_missed_lock: bool,
     /// Whether the visitor deleted the front token and left the tombstone: only where the app
     /// expects anonymous sessions, somebody asks.
     pub(crate) has_lost_front: bool,
@@ -136,6 +138,7 @@ impl World {
             has_thief: false,
             has_crossed: false,
             has_switched: false,
+            has_missed_lock: false,
             has_lost_front: false,
             has_unread_cookies: false,
             first_id: None,
@@ -249,7 +252,7 @@ impl World {
         let ends_before = tab.ends;
         tab.tasks.insert(
             tab.next,
-            Meta { call: None, route, reply: None, has_caller: true, ends_before },
+            Meta { call: None, route, reply: None, mark: None, has_caller: true, ends_before },
         );
         tab.next
     }
@@ -269,6 +272,7 @@ impl World {
             call: None,
             route: Route::Public,
             reply: None,
+            mark: None,
             has_caller: false,
             ends_before: 0,
         })
@@ -277,7 +281,9 @@ impl World {
     fn carry_out(&mut self, tab: usize, action: Action) {
         match action {
             Action::Prepare { task, call, .. } => {
-                self.meta(tab, task).call = Some(call);
+                let mark = self.browser.jar.mark;
+                let meta = self.meta(tab, task);
+                (meta.call, meta.mark) = (Some(call), mark);
                 self.pending.push(Pending::Local(tab, task, Local::Hooked));
             }
             Action::Send { task, call, headers, names, timeout } => {
@@ -291,6 +297,9 @@ impl World {
                     }
                 };
                 self.meta(tab, task).call = Some(call);
+                if call == Call::Refresh {
+                    self.expect_to_be_needed(tab, task);
+                }
                 let wants_key = names && call == Call::Refresh
                     || matches!(headers.wish, Wish::Key | Wish::KeyIfSameOrigin);
                 if wants_key && self.browser.jar.key.is_none() {
@@ -391,6 +400,25 @@ impl World {
                     }
                 }
             }
+        }
+    }
+
+    /// A refresh is not sent beside another one, nor after another one did what it was wanted for.
+    fn expect_to_be_needed(&mut self, tab: usize, task: TaskId) {
+        let is_beside_another = self.pending.iter().any(|pending| {
+            matches!(pending, Pending::Flight(flight)
+                if flight.route == Route::Refresh
+                    && !flight.was_given_up
+                    && flight.due > self.now
+                    && !self.browser.tabs[flight.tab].is_frozen)
+        });
+        if self.browser.has_locks && !self.has_missed_lock && is_beside_another {
+            self.fail(|| format!("f: tab {tab} refreshes beside another one (task {task})"));
+        }
+        let (before, now) = (self.meta(tab, task).mark, self.browser.jar.mark);
+        let is_known = !self.browser.state(tab, self.now).is_unknown();
+        if before != now && is_known {
+            self.fail(|| format!("f: tab {tab} refreshes what was refreshed (task {task})"));
         }
     }
 
@@ -777,6 +805,7 @@ impl World {
                     waiting.iter().position(|(at, _, due)| *at == tab && *due <= now)
                 {
                     let (_, task, _) = waiting.remove(index);
+                    self.has_missed_lock = true;
                     self.pending.push(Pending::Granted(tab, task));
                 }
             }
