@@ -139,11 +139,11 @@ export function decode(raw) {
     const { iat, sessionHandle, anonymousId } = up;
     const id = sessionHandle ?? anonymousId ?? (jwt ? (json.sub ?? raw) : uid);
     const numbers = [
-      numberOf(id),
+      numberOf(ids, id),
       +iat || 0,
       +ate,
-      numberOf(canonical(up)),
-      anonymousId === undefined ? 0 : numberOf(anonymousId),
+      numberOf(payloads, canonical(up)),
+      anonymousId === undefined ? 0 : numberOf(ids, anonymousId),
     ];
     return (
       ate >= 0 && typeof up === "object" && { raw, uid, ate: +ate, up, anonymousId, id, numbers }
@@ -153,11 +153,17 @@ export function decode(raw) {
   }
 }
 
-/** The values that have numbers in their place, from 1. @type {unknown[]} */
-const numbered = [];
+/** Session handles and ids that have numbers in their place, from 1. @type {unknown[]} */
+const ids = [];
+/** The same of payloads. @type {unknown[]} */
+const payloads = [];
 
-/** @param {unknown} value */
-const numberOf = (value) => numbered.indexOf(value) + 1 || numbered.push(value);
+/** @param {unknown[]} list @param {unknown} value */
+function numberOf(list, value) {
+  // Pages stay open for weeks. No answer comes so late that it would find another number.
+  delete list[list.length - 999];
+  return list.indexOf(value) + 1 || list.push(value);
+}
 
 /** The same text for the same payload. @param {Record<string, unknown>} up */
 const canonical = (up) =>

@@ -460,7 +460,7 @@ const ACTS = [
     // A copy of our token that the caller made would go stale when the request is sent again.
     if (!isOwn && call.headers.get(names.HEADER_AUTHORIZATION) === bearer(0))
       call.headers.delete(names.HEADER_AUTHORIZATION);
-    const headers = isOwn ? call.headers : new Headers(call.headers);
+    const headers = new Headers(call.headers);
     if (kind === ENDPOINT) setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
     else if (!isOwn) decorate(headers, antiCsrf, which, wish);
     if (isNamed)
