@@ -60,7 +60,7 @@ fn names_are_those_of_the_protocol() {
         ("HEADER_FDI_VERSION", header::FDI_VERSION),
         ("REMOVE", names::REMOVE),
         ("ANONYMOUS_OFF", names::ANONYMOUS_OFF),
-        ("FIRST_KEY_TYPE", names::FIRST_KEY_TYPE),
+        ("NAMED_TYPE", names::NAMED_TYPE),
         ("FDI_VERSIONS", names::FDI_VERSIONS),
         ("REFRESH_PATH", names::REFRESH_PATH),
         ("SIGN_OUT_PATH", names::SIGN_OUT_PATH),

@@ -225,7 +225,6 @@ fn answer() -> Answer<Browser> {
     let (status, more) = (seen(26) as u16, seen(27) as u32);
     Answer {
         status,
-        ok: (200..300).contains(&status),
         limited: more & 1 > 0,
         has_tokens: more & 2 > 0,
         user: announced(16),

@@ -51,6 +51,15 @@ pub enum PriorIdentity {
     Unknown,
 }
 
+/// Whether a sign-out that names a session is about the one whose token came along. One that names
+/// none is about that in any case.
+///
+/// The browser may have kept another session since the sign-out was wanted. Then it has to be told
+/// of that one, which stays.
+pub fn is_meant<T: PartialEq + ?Sized>(named: Option<&T>, presented: &T) -> bool {
+    named.is_none_or(|named| named == presented)
+}
+
 /// Decides who the visitor is.
 ///
 /// User tokens name the session that was in use last, so their id counts, and an anonymous token

@@ -66,8 +66,9 @@ pub mod header {
     /// makes at random, and drops when it has a session. Response: [`super::ANONYMOUS_LIMITED`].
     pub const ANONYMOUS_MODE: &str = "st-anonymous-mode";
     /// Request: anything, and of a refresh call of a visitor who has nothing, where the app says
-    /// nothing of anonymous sessions, also [`super::FIRST_KEY_TYPE`] and the key. A back end that
-    /// knows nothing of them allows this header and need not read it.
+    /// nothing of anonymous sessions, also [`super::NAMED_TYPE`] and the key. Of a sign-out,
+    /// [`super::NAMED_TYPE`] and the handle of the session that it is about. A back end that knows
+    /// nothing of them allows this header and need not read it.
     pub const ACCEPT: &str = "accept";
     /// Request: versions of the browser-to-SDK interface, comma-joined.
     pub const FDI_VERSION: &str = "fdi-version";
@@ -84,8 +85,8 @@ pub const ANONYMOUS_OFF: &str = "off";
 /// request may get one.
 pub const ANONYMOUS_LIMITED: &str = "limited";
 
-/// Before the key in [`header::ACCEPT`].
-pub const FIRST_KEY_TYPE: &str = "*/*, application/vnd.passerby;key=";
+/// Before the key, or the session handle, in [`header::ACCEPT`].
+pub const NAMED_TYPE: &str = "*/*, application/vnd.passerby;key=";
 
 /// `uid` of an anonymous front token is this followed by the anonymousId.
 pub const ANONYMOUS_UID_PREFIX: &str = "G-";

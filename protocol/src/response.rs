@@ -162,7 +162,7 @@ fn user_change<V: Values>(
 ) -> (Write, [Option<Event>; 2]) {
     let id_before = before.user().map(|token| &token.id);
     let id_now = now.user().map(|token| &token.id);
-    let is_refresh = response.asked != Asked::App;
+    let is_refresh = !matches!(response.asked, Asked::App);
     match &response.user {
         Announced::Token(new) => {
             let is_current = id_now == Some(&new.id);
@@ -239,7 +239,8 @@ fn anonymous_change<V: Values>(
                     let id_before = before.anonymous().map(|token| &token.id);
                     // No cache answers a refresh, so what it says while nothing came between is the
                     // truth.
-                    let is_truth = response.asked != Asked::App && before.mark() == state.mark();
+                    let is_truth =
+                        !matches!(response.asked, Asked::App) && before.mark() == state.mark();
                     // The visitor had that id when they asked, and has another one since; or a
                     // cache answers with one that they had.
                     let is_old = id_before == Some(&new.id)

@@ -11,8 +11,9 @@ impl Values for Native {
     type Text = String;
     type Payload = u8;
 
-    fn anonymous_id(_: &Token<Self>) -> Option<String> {
-        None
+    /// Ids of anonymous sessions begin with `a`. All users are one visitor.
+    fn anonymous_id(token: &Token<Self>) -> Option<String> {
+        Some(if token.id.starts_with('a') { token.id.clone() } else { "visitor".into() })
     }
 }
 

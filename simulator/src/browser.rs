@@ -62,6 +62,8 @@ pub(crate) struct Meta {
     pub(crate) call: Option<Call>,
     pub(crate) route: Route,
     pub(crate) reply: Option<Reply>,
+    /// The stored mark when its refresh call was made ready.
+    pub(crate) mark: Option<Mark>,
     /// Whether somebody waits for its outcome.
     pub(crate) has_caller: bool,
     /// How many ends this tab had told when it began.

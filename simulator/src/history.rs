@@ -16,6 +16,8 @@ pub(crate) enum Step {
     Lose(u8),
     Request(u8, Route),
     Operate(u8, Operation),
+    /// The app calls `init` again.
+    Init(u8),
     Open,
     Close(u8),
     Freeze(u8),
@@ -107,7 +109,8 @@ impl History {
 fn step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
     let any = random.u8(..);
     match random.u8(..100) {
-        0..50 => Step::Happen(any),
+        0..49 => Step::Happen(any),
+        49 => Step::Init(any),
         50..64 => {
             Step::Request(any, [Route::Public, Route::Users, Route::Public][random.usize(..3)])
         }
@@ -179,6 +182,11 @@ fn take(world: &mut World, step: Step) {
                 } else {
                     world.operate(tab, operation);
                 }
+            }
+        }
+        Step::Init(number) => {
+            if let Some(tab) = pick(&awake, number) {
+                world.start_again(tab);
             }
         }
         Step::Open if open.len() < 3 => world.open_tab(),

@@ -442,6 +442,77 @@ fn an_answer_whose_cookie_came_after_that_of_a_forgetting_is_found_out() {
 }
 
 #[test]
+fn a_sign_out_whose_session_is_over_before_it_is_sent_ends_none_of_the_logins_since() {
+    let (visit, users) = (Request(81, Route::Public), Request(32, Route::Users));
+    holds(
+        OURS,
+        &[
+            vec![login(52, 2), login(4, 2)],
+            happen(&[64, 117, 49, 18, 121, 177]),
+            vec![visit, Happen(120), Happen(241), login(43, 1), login(255, 1), visit, users],
+            happen(&[231, 173]),
+            vec![login(211, 2), Happen(216), Happen(225), Operate(86, Operation::SignOut)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_sign_out_is_given_up_when_a_refresh_finds_another_session() {
+    let visit = |number| Request(number, Route::Public);
+    let (sign_out, refresh) =
+        (|number| Operate(number, Operation::SignOut), Operate(115, Operation::Refresh));
+    holds(
+        Setting { rotates: true, ..OURS },
+        &[
+            vec![visit(220), Happen(158), Happen(243), Happen(70), sign_out(242), Happen(232)],
+            vec![login(40, 2), Happen(13), visit(125)],
+            happen(&[61, 59, 78, 149]),
+            vec![visit(25), refresh],
+            happen(&[174, 11, 208, 252, 69]),
+            vec![login(158, 2), sign_out(150), Happen(11), Request(97, Route::Users)],
+            happen(&[192, 7, 5, 238, 209]),
+            vec![Operate(87, Operation::Forget)],
+            happen(&[50, 144, 182, 117, 155, 241]),
+            vec![sign_out(130), Happen(147)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_forgetting_that_is_answered_after_a_login_does_not_undo_it() {
+    holds(
+        Setting { skew: 3_600_000.0, ..OURS },
+        &[
+            vec![Operate(30, Operation::Exists), Request(226, Route::Public)],
+            happen(&[64, 181, 157, 62]),
+            vec![Request(239, Route::Public)],
+            happen(&[185, 103, 173, 225]),
+            vec![Pass(3_700_000), login(11, 1)],
+            happen(&[170, 182, 217]),
+            vec![login(241, 2), Request(26, Route::Users), Operate(93, Operation::Forget)],
+            happen(&[242, 23, 75, 246, 188, 68]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn an_end_is_told_before_what_waits_for_another_refresh_of_the_tab_goes_on() {
+    let sign_out = |number| Operate(number, Operation::SignOut);
+    holds(
+        Setting { has_locks: false, ..OURS },
+        &[
+            vec![login(245, 1), Happen(8), Happen(214), Happen(178), Open, Happen(4)],
+            vec![Freeze(220), sign_out(43), Happen(109), Pass(3_700_000), Init(50)],
+            vec![sign_out(250), Revoke],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
 fn the_first_seeds_hold() {
     for seed in 0..3_000 {
         let fault = History::of(seed).run(false).fault;

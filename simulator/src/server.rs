@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use passerby_protocol::{
+    identity::is_meant,
     response::Announced,
     rotation::{DEFAULT_GRACE_MS, Lineage, Presented, Rotation},
     state::Token,
@@ -37,6 +38,8 @@ pub(crate) struct Credentials {
     pub(crate) anonymous: Option<Anonymous>,
     /// The key of a first visit.
     pub(crate) key: Option<u32>,
+    /// The session that a sign-out is about.
+    pub(crate) named: Option<u32>,
     /// The app does not want anonymous sessions.
     pub(crate) off: bool,
     /// New tokens go in headers.
@@ -148,21 +151,11 @@ pub(crate) struct Server {
     next: u32,
     /// Whether the database is away.
     pub(crate) is_down: bool,
-    /// Refreshes that were answered, by the token that was presented.
-    pub(crate) refreshes: Vec<u32>,
 }
 
 impl Server {
     pub(crate) fn new(is_ours: bool, rotates: bool) -> Self {
-        Self {
-            is_ours,
-            rotates,
-            sessions: BTreeMap::new(),
-            key: 0,
-            next: 2,
-            is_down: false,
-            refreshes: Vec::new(),
-        }
+        Self { is_ours, rotates, sessions: BTreeMap::new(), key: 0, next: 2, is_down: false }
     }
 
     /// An odd number that nobody had.
@@ -299,7 +292,6 @@ impl Server {
                 reply
             }
             Some(rotation) => {
-                self.refreshes.push(presented.number);
                 let number = self.odd();
                 if let (Rotation::Promote, Some(session)) =
                     (rotation, self.sessions.get_mut(&presented.handle))
@@ -327,6 +319,12 @@ impl Server {
         let asks_database = matches!(route, Route::Users | Route::Forget | Route::Who);
         let mut over = None;
         if let Some(access) = credentials.access {
+            if self.is_ours && !is_meant(credentials.named.as_ref(), &access.handle) {
+                reply.status = 401;
+                reply.message = Some("try refresh token");
+                reply.saw = Principal::Expired(access.handle);
+                return reply;
+            }
             if access.expires_at < now {
                 if let Route::Login(_) = route {
                     over = Some(access.anonymous_id);

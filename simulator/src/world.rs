@@ -29,6 +29,15 @@ pub(crate) struct Setting {
     pub(crate) skew: Time,
 }
 
+/// The configuration of every tab.
+const CONFIG: Config = Config {
+    has_endpoint: false,
+    verifies: false,
+    expired_status: 401,
+    invalid_claim_status: 403,
+    retry_limit: 10,
+};
+
 /// Milliseconds after which a request that has not come to the server does not come any more.
 const CONNECT_TIMEOUT: Time = 20_000.0;
 
@@ -39,6 +48,8 @@ pub(crate) struct Flight {
     task: TaskId,
     route: Route,
     credentials: Credentials,
+    /// The user session that the browser told of when it was sent.
+    told: Option<u32>,
     sent: Time,
     /// When it counts as failed.
     due: Time,
@@ -89,6 +100,8 @@ pub(crate) struct World {
     /// server cannot tell it from two holders. Not mended.
     pub(crate) has_crossed: bool,
     pub(crate) has_switched: bool,
+    /// Whether somebody went on without a lock, because they waited too long for it.
+    pub(crate) has_missed_lock: bool,
     /// Whether the visitor deleted the front token and left the tombstone: only where the app
     /// expects anonymous sessions, somebody asks.
     pub(crate) has_lost_front: bool,
@@ -125,6 +138,7 @@ impl World {
             has_thief: false,
             has_crossed: false,
             has_switched: false,
+            has_missed_lock: false,
             has_lost_front: false,
             has_unread_cookies: false,
             first_id: None,
@@ -152,16 +166,19 @@ impl World {
     // --- tabs ------------------------------------------------------------------------------------
 
     pub(crate) fn open_tab(&mut self) {
-        let config = Config {
-            has_endpoint: false,
-            verifies: false,
-            expired_status: 401,
-            invalid_claim_status: 403,
-            retry_limit: 10,
-        };
-        self.browser.tabs.push(Tab::new(Machine::new(config, self.setting.mode)));
+        self.browser.tabs.push(Tab::new(Machine::new(CONFIG, self.setting.mode)));
         let tab = self.browser.tabs.len() - 1;
         self.say(|| format!("tab {tab} opens"));
+        self.start(tab);
+    }
+
+    pub(crate) fn start_again(&mut self, tab: usize) {
+        self.say(|| format!("tab {tab} calls init again"));
+        self.browser.tabs[tab].machine.configure(CONFIG, self.setting.mode);
+        self.start(tab);
+    }
+
+    fn start(&mut self, tab: usize) {
         let view = self.browser.view(tab, self.now);
         self.browser.tabs[tab].machine.started(&view);
         self.act(tab);
@@ -235,7 +252,7 @@ impl World {
         let ends_before = tab.ends;
         tab.tasks.insert(
             tab.next,
-            Meta { call: None, route, reply: None, has_caller: true, ends_before },
+            Meta { call: None, route, reply: None, mark: None, has_caller: true, ends_before },
         );
         tab.next
     }
@@ -255,6 +272,7 @@ impl World {
             call: None,
             route: Route::Public,
             reply: None,
+            mark: None,
             has_caller: false,
             ends_before: 0,
         })
@@ -263,10 +281,12 @@ impl World {
     fn carry_out(&mut self, tab: usize, action: Action) {
         match action {
             Action::Prepare { task, call, .. } => {
-                self.meta(tab, task).call = Some(call);
+                let mark = self.browser.jar.mark;
+                let meta = self.meta(tab, task);
+                (meta.call, meta.mark) = (Some(call), mark);
                 self.pending.push(Pending::Local(tab, task, Local::Hooked));
             }
-            Action::Send { task, call, headers, key_in_accept, timeout } => {
+            Action::Send { task, call, headers, names, timeout } => {
                 let route = match call {
                     Call::App => self.meta(tab, task).route,
                     Call::Refresh => Route::Refresh,
@@ -277,18 +297,24 @@ impl World {
                     }
                 };
                 self.meta(tab, task).call = Some(call);
-                let wants_key =
-                    key_in_accept || matches!(headers.wish, Wish::Key | Wish::KeyIfSameOrigin);
+                if call == Call::Refresh {
+                    self.expect_to_be_needed(tab, task);
+                }
+                let wants_key = names && call == Call::Refresh
+                    || matches!(headers.wish, Wish::Key | Wish::KeyIfSameOrigin);
                 if wants_key && self.browser.jar.key.is_none() {
                     self.next_key += 1;
                     self.browser.jar.key = Some(self.next_key);
                 }
                 let jar = &self.browser.jar;
+                // Without its mark nobody knows of it.
+                let told = jar.front.as_ref().filter(|_| jar.mark.is_some()).map(|token| token.id);
                 let mut credentials = Credentials {
                     access: jar.access,
                     refresh: jar.refresh.filter(|_| route == Route::Refresh),
                     anonymous: jar.anonymous,
                     key: jar.key.filter(|_| wants_key),
+                    named: told.filter(|_| names && call == Call::SignOut),
                     off: headers.wish == Wish::Off,
                     in_headers: self.browser.in_headers,
                 };
@@ -305,8 +331,9 @@ impl World {
                 let due = if timeout > 0.0 { self.now + timeout } else { f64::INFINITY };
                 let stage = Stage::Outbound;
                 let sent = self.now;
+                let was_given_up = false;
                 let flight =
-                    Flight { tab, task, route, credentials, sent, due, stage, was_given_up: false };
+                    Flight { tab, task, route, credentials, told, sent, due, stage, was_given_up };
                 self.pending.push(Pending::Flight(Box::new(flight)));
             }
             Action::Abort { task } => {
@@ -373,6 +400,25 @@ impl World {
                     }
                 }
             }
+        }
+    }
+
+    /// A refresh is not sent beside another one, nor after another one did what it was wanted for.
+    fn expect_to_be_needed(&mut self, tab: usize, task: TaskId) {
+        let is_beside_another = self.pending.iter().any(|pending| {
+            matches!(pending, Pending::Flight(flight)
+                if flight.route == Route::Refresh
+                    && !flight.was_given_up
+                    && flight.due > self.now
+                    && !self.browser.tabs[flight.tab].is_frozen)
+        });
+        if self.browser.has_locks && !self.has_missed_lock && is_beside_another {
+            self.fail(|| format!("f: tab {tab} refreshes beside another one (task {task})"));
+        }
+        let (before, now) = (self.meta(tab, task).mark, self.browser.jar.mark);
+        let is_known = !self.browser.state(tab, self.now).is_unknown();
+        if before != now && is_known {
+            self.fail(|| format!("f: tab {tab} refreshes what was refreshed (task {task})"));
         }
     }
 
@@ -604,7 +650,18 @@ impl World {
                 // got since. A stock server knows no grace after so long, and cannot tell.
                 let is_overdue = route == Route::Refresh && flight.due <= self.now;
                 self.has_crossed |= is_overdue && !self.setting.is_ours;
+                let kept = self.kept_login(&flight);
                 self.browser.jar.take_cookies(&reply);
+                let is_left =
+                    |id: u32| self.browser.jar.refresh.is_some_and(|refresh| refresh.handle == id);
+                if let Some(id) = kept.filter(|id| !is_left(*id)) {
+                    self.fail(|| {
+                        format!(
+                            "b: the answer to tab {tab}'s {route:?} (task {task}) undoes the login \
+                             of session {id}, and is about another one"
+                        )
+                    });
+                }
                 self.note_id(&reply);
                 flight.stage = Stage::Unread(reply);
                 self.pending.push(Pending::Flight(flight));
@@ -613,11 +670,36 @@ impl World {
         }
     }
 
+    /// The session of a login that was read, if the answer to this call of the SDK's is about
+    /// another one, and the call's tab has heard of the login. An answer to a request of the app's
+    /// cannot be given up.
+    fn kept_login(&self, flight: &Flight) -> Option<u32> {
+        let Browser { jar, tabs, has_channel, .. } = &self.browser;
+        let has_heard = *has_channel
+            && !tabs[flight.tab].is_frozen
+            && !self
+                .pending
+                .iter()
+                .any(|pending| matches!(pending, Pending::Hint(tab) if *tab == flight.tab));
+        let id = jar.refresh?.handle;
+        let was_read = jar.mark.is_some() && jar.front.as_ref().is_some_and(|token| token.id == id);
+        let Credentials { access, refresh, .. } = flight.credentials;
+        let is_about_it = flight.told == Some(id)
+            || access.is_some_and(|access| access.handle == id)
+            || refresh.is_some_and(|refresh| refresh.handle == id);
+        let is_ours = match flight.route {
+            Route::Refresh | Route::Forget => true,
+            // After the visitor deleted cookies, it cannot say which session it is about.
+            Route::SignOut => flight.told.is_some(),
+            _ => false,
+        };
+        (self.setting.is_ours && has_heard && was_read && !is_about_it && is_ours).then_some(id)
+    }
+
     pub(crate) fn deliver(&mut self, tab: usize, task: TaskId, reply: Reply) {
         self.meta(tab, task).reply = Some(reply);
         let answer = Answer {
             status: reply.status,
-            ok: reply.status < 300,
             limited: false,
             has_tokens: reply.in_headers
                 && (reply.access, reply.refresh) != (Put::Leave, Put::Leave),
@@ -725,6 +807,7 @@ impl World {
                     waiting.iter().position(|(at, _, due)| *at == tab && *due <= now)
                 {
                     let (_, task, _) = waiting.remove(index);
+                    self.has_missed_lock = true;
                     self.pending.push(Pending::Granted(tab, task));
                 }
             }

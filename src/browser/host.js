@@ -21,7 +21,6 @@ import { parseUrl } from "./scope.js";
  *   raw: string,
  *   id: unknown,
  *   uid: string,
- *   iat: number,
  *   ate: number,
  *   anonymousId: unknown,
  *   up: Record<string, unknown>,
@@ -139,28 +138,32 @@ export function decode(raw) {
       : json;
     const { iat, sessionHandle, anonymousId } = up;
     const id = sessionHandle ?? anonymousId ?? (jwt ? (json.sub ?? raw) : uid);
-    const issued = +iat || 0;
     const numbers = [
-      numberOf(id),
-      issued,
+      numberOf(ids, id),
+      +iat || 0,
       +ate,
-      numberOf(canonical(up)),
-      anonymousId === undefined ? 0 : numberOf(anonymousId),
+      numberOf(payloads, canonical(up)),
+      anonymousId === undefined ? 0 : numberOf(ids, anonymousId),
     ];
     return (
-      ate >= 0 &&
-      typeof up === "object" && { raw, uid, ate: +ate, up, iat: issued, anonymousId, id, numbers }
+      ate >= 0 && typeof up === "object" && { raw, uid, ate: +ate, up, anonymousId, id, numbers }
     );
   } catch {
     return false;
   }
 }
 
-/** The values that have numbers in their place, from 1. @type {unknown[]} */
-const numbered = [];
+/** Session handles and ids that have numbers in their place, from 1. @type {unknown[]} */
+const ids = [];
+/** The same of payloads. @type {unknown[]} */
+const payloads = [];
 
-/** @param {unknown} value */
-const numberOf = (value) => numbered.indexOf(value) + 1 || numbered.push(value);
+/** @param {unknown[]} list @param {unknown} value */
+function numberOf(list, value) {
+  // Pages stay open for weeks. No answer comes so late that it would find another number.
+  delete list[list.length - 999];
+  return list.indexOf(value) + 1 || list.push(value);
+}
 
 /** The same text for the same payload. @param {Record<string, unknown>} up */
 const canonical = (up) =>

@@ -23,7 +23,7 @@ export const HEADER_FDI_VERSION = "fdi-version";
 
 export const REMOVE = "remove";
 export const ANONYMOUS_OFF = "off";
-export const FIRST_KEY_TYPE = "*/*, application/vnd.passerby;key=";
+export const NAMED_TYPE = "*/*, application/vnd.passerby;key=";
 export const FDI_VERSIONS = "1.16,1.17,1.18,1.19,2.0,3.0,3.1,4.0,4.1,4.2";
 
 export const REFRESH_PATH = "/session/refresh";

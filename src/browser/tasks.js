@@ -321,7 +321,8 @@ export function start(options) {
   if (frontend === 3 || backend === 3) return 3;
 
   give(options);
-  parsed = {};
+  // Which token is the latest, only its server can say.
+  if (base !== api.origin + below) parsed = {};
   base = api.origin + below;
   mode = options.tokenTransferMethod === "header" ? "header" : "cookie";
   addCredentials = options.autoAddCredentials ?? true;
@@ -462,21 +463,24 @@ const ACTS = [
       fail(task, HOOKED),
     );
   },
-  function sendCall(
-    task,
-    work,
-    [kind = 0, antiCsrf = 0, which = 0, wish = 0, keyInAccept],
-    doubles,
-  ) {
+  function sendCall(task, work, [kind = 0, antiCsrf = 0, which = 0, wish = 0, isNamed], doubles) {
     const call = (work.call ??= makeCall(kind));
     const isOwn = kind === REFRESH || kind === ENDPOINT;
     // A copy of our token that the caller made would go stale when the request is sent again.
     if (!isOwn && call.headers.get(names.HEADER_AUTHORIZATION) === bearer(0))
       call.headers.delete(names.HEADER_AUTHORIZATION);
-    const headers = isOwn ? call.headers : new Headers(call.headers);
+    const headers = new Headers(call.headers);
     if (kind === ENDPOINT) setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
     else if (!isOwn) decorate(headers, antiCsrf, which, wish);
-    if (keyInAccept) setFirstKey(headers, names.HEADER_ACCEPT, names.FIRST_KEY_TYPE);
+    if (isNamed)
+      if (isOwn) setFirstKey(headers, names.HEADER_ACCEPT, names.NAMED_TYPE);
+      else
+        setHeader(
+          headers,
+          names.HEADER_ACCEPT,
+          names.NAMED_TYPE + parsed[names.COOKIE_FRONT_TOKEN]?.id,
+          true,
+        );
     // The answer that it replaces holds a connection until somebody has read it. Perhaps it was
     // read, or is no stream.
     const { response } = work;

@@ -260,6 +260,11 @@ fn token(raw: &str) -> JsValue {
     }
 }
 
+/// The time of its making, as the machine sees it.
+fn issued_at(token: &JsValue) -> f64 {
+    Reflect::get_u32(&get(token, "numbers"), 1).unwrap().as_f64().unwrap()
+}
+
 /// The number that the machine compares payloads by.
 fn payload_of(json: &str) -> JsValue {
     let token = token(&front_token(&format!(r#"{{"uid":"u","ate":1,"up":{json}}}"#)));
@@ -275,10 +280,7 @@ fn a_front_token_is_read() {
     let raw = front_token(json);
     let token = token(&raw);
     assert_eq!(get(&token, "id"), "s-1");
-    assert_eq!(
-        (get(&token, "iat").as_f64(), get(&token, "ate").as_f64()),
-        (Some(1.0), Some(2000.0))
-    );
+    assert_eq!((issued_at(&token), get(&token, "ate").as_f64()), (1.0, Some(2000.0)));
     assert_eq!(get(&token, "raw"), raw.as_str());
     assert_eq!(get(&get(&token, "up"), "name"), "Ærø 漢字 🍏");
 }
@@ -292,8 +294,28 @@ fn a_session_is_known_by_its_handle_then_by_the_anonymous_id_then_by_the_user() 
     ] {
         let token = token(&front_token(&format!(r#"{{"uid":"u","ate":1,"up":{up}}}"#)));
         assert_eq!(get(&token, "id"), id);
-        assert_eq!(get(&token, "iat"), 0.0, "no iat, no clock");
+        assert_eq!(issued_at(&token), 0.0, "no iat, no clock");
     }
+}
+
+#[wasm_bindgen_test]
+fn what_was_seen_long_ago_is_given_up_and_a_session_that_goes_on_keeps_its_number() {
+    let numbers = |session: u32, step: u32| {
+        let json =
+            format!(r#"{{"uid":"u","ate":1,"up":{{"sessionHandle":"s{session}","step":{step}}}}}"#);
+        let numbers = get(&token(&front_token(&json)), "numbers");
+        [0, 3].map(|at| Reflect::get_u32(&numbers, at).unwrap().as_f64().unwrap())
+    };
+    let [session, payload] = numbers(0, 0);
+    assert_eq!(numbers(0, 0), [session, payload]);
+    for step in 1..=1_000 {
+        assert_eq!(numbers(0, step)[0], session, "however often its payload changes");
+    }
+    assert_ne!(numbers(0, 0)[1], payload, "memory that nobody needs is free again");
+    for session in 1..=1_000 {
+        numbers(session, 0);
+    }
+    assert_ne!(numbers(0, 0)[0], session);
 }
 
 #[wasm_bindgen_test]

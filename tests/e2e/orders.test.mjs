@@ -34,6 +34,24 @@ function holdAnswers(t, path, count = 1) {
   return { held, release };
 }
 
+/** The same of the first request to this path. */
+function holdRequests(t, path) {
+  let release;
+  const released = new Promise((done) => (release = done));
+  const held = new Promise((arrived) => {
+    server.hold = async ({ url }, isAnswer) => {
+      if (isAnswer || url !== path) return;
+      arrived();
+      await released;
+    };
+  });
+  t.after(() => {
+    release();
+    server.hold = undefined;
+  });
+  return { held, release };
+}
+
 /** The visitor whom the server sees in this tab's next request, and whom the SDK tells of. */
 async function seenAndTold(tab) {
   const { body } = await tab.fetch("/api/me");
@@ -105,18 +123,44 @@ for (const [what, { path, before, begin }] of Object.entries(LATE)) {
   });
 }
 
-test("a sign-out of Ada that is answered after Grace's login ends that, too, and the SDK says so", async (visitor, t) => {
-  const { tab, other, anonymousId } = await twoTabs(visitor);
-  const { held, release } = holdAnswers(t, SIGN_OUT);
+const SESSIONS_OF_SIGN_OUTS = {
+  "as another user": "Grace",
+  "as the same user": "Ada",
+};
+for (const [how, name] of Object.entries(SESSIONS_OF_SIGN_OUTS)) {
+  test(`a sign-out that is answered after a login ${how} in another tab ends its own session and no other`, async (visitor, t) => {
+    const { tab, other, anonymousId } = await twoTabs(visitor);
+    const { held, release } = holdAnswers(t, SIGN_OUT);
+    const signedOut = other.call("signOut");
+    await held;
+    assert.equal((await tab.signIn(name)).status, 200);
+    // It does not wait for an answer whose cookies would go by their names.
+    assert.equal((await signedOut).error, undefined);
+    assert.equal((await other.eventNames()).filter((event) => event === "SIGN_OUT").length, 1);
+    // The browser's process for the network hears of that in its own time.
+    await quiet();
+    release();
+
+    await assertTold([other, tab], { kind: "user", userId: name.toLowerCase(), anonymousId });
+    await tab.expire();
+    await assertTold([tab, other], { kind: "user", userId: name.toLowerCase(), anonymousId });
+    visitor.takeProblems();
+  });
+}
+
+test("a sign-out whose session the browser no longer has leaves the one that it has", async (visitor, t) => {
+  const { tab, other } = await twoTabs(visitor);
+  const { held, release } = holdRequests(t, SIGN_OUT);
   const signedOut = other.call("signOut");
   await held;
   assert.equal((await tab.signIn("Grace")).status, 200);
-  await quiet();
-  // The browser removes cookies by their names, and asks nobody whose they are.
-  release();
   assert.equal((await signedOut).error, undefined);
+  await quiet();
+  // The server gets it after the login, or no more.
+  release();
 
-  await assertTold([other, tab], { kind: "anonymous", anonymousId });
+  await assertTold([other, tab], { kind: "user", userId: "grace" });
+  visitor.takeProblems();
 });
 
 for (const order of ["in one moment", "in the order of the requests", "the other way round"]) {

@@ -183,8 +183,10 @@ pub enum Action {
         call: Call,
         /// Its headers; those of a prepared call are set.
         headers: Headers,
-        /// Whether the key of a first visit goes along in `accept`.
-        key_in_accept: bool,
+        /// Whether `accept` names somebody, which every server allows: a refresh call the visitor,
+        /// by the key of a first visit; a sign-out the stored user session, which is the one to
+        /// end.
+        names: bool,
         /// Milliseconds until the call counts as failed; 0 for no limit.
         timeout: f64,
     },

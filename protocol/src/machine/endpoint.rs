@@ -113,7 +113,7 @@ impl<V: Values> Machine<V> {
             task: task.id,
             call: Call::Endpoint,
             headers,
-            key_in_accept: false,
+            names: false,
             timeout: CALL_TIMEOUT,
         });
         true

@@ -72,8 +72,6 @@ pub struct View<V: Values> {
 pub struct Answer<V: Values> {
     /// The status code.
     pub status: u16,
-    /// Whether that is 200 to 299.
-    pub ok: bool,
     /// Whether the server says that it makes no anonymous session now, because there were too many.
     pub limited: bool,
     /// Whether tokens of a user session in header mode come with it.
@@ -221,13 +219,23 @@ struct Task<V: Values> {
     subject: Option<V::Text>,
     attempts: u32,
     status: u16,
-    ok: bool,
-    limited: bool,
     is_announced: bool,
     failed: Option<Reason>,
     change: Change,
     /// An answer that is kept until more is known of it.
     answer: Option<Answer<V>>,
+}
+
+/// Whether it is 200 to 299.
+fn is_ok(status: u16) -> bool {
+    status / 100 == 2
+}
+
+impl<V: Values> Task<V> {
+    /// Whether it is a request of this kind.
+    fn is_for(&self, call: Call) -> bool {
+        matches!(self.kind, Kind::Request(kind) if kind == call)
+    }
 }
 
 /// The session of one tab. See the [module](self).
@@ -302,21 +310,16 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    /// Takes another configuration over, and knows nothing any more. Tasks under way go on by it,
-    /// and tasks that begin later do not wait for them.
+    /// Takes another configuration over, which may be of another server: what this one said of
+    /// itself is over. What is known of the visitor stays. Tasks under way go on, and tasks that
+    /// begin later do not wait for them.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode) {
         self.config = config;
         self.mode = mode;
         self.no_anonymous_support = false;
         self.none_unwritten = false;
-        self.contested = false;
-        self.written = None;
         self.probe_failed_at = 0.0;
         self.doubt_failed_at = 0.0;
-        self.doubted = None;
-        self.undeleted = None;
-        self.ended = None;
-        self.forgotten.clear();
         self.flight = None;
         self.creation = None;
     }
@@ -409,7 +412,7 @@ impl<V: Values> Machine<V> {
 
     /// Something was written by another tab, or may have been.
     pub fn changed(&mut self, view: &View<V>) {
-        self.give_up_refresh(view);
+        self.give_up_calls(view);
         self.settle_contest(view);
         self.forget_again(view);
     }
@@ -516,8 +519,6 @@ impl<V: Values> Machine<V> {
             subject: None,
             attempts: 0,
             status: 0,
-            ok: false,
-            limited: false,
             is_announced: false,
             failed: None,
             change: Change::NOTHING,

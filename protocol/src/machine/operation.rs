@@ -189,6 +189,13 @@ impl<V: Values> Machine<V> {
     /// The state is known. An expired session is refreshed where the operation needs a valid one.
     fn look(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
         let state = self.state(view);
+        if matches!(operation, Operation::SignOut) {
+            task.subject = state.user().map(|token| token.id.clone());
+            // Should this tab have told of its end before, it came back since.
+            if self.was_told_of_the_end(task.subject.as_ref()) {
+                self.ended = None;
+            }
+        }
         let refreshes = matches!(
             operation,
             Operation::Exists | Operation::Payload | Operation::AccessToken | Operation::SignOut

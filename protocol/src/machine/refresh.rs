@@ -2,7 +2,7 @@
 
 use super::{
     Action, Answer, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message,
-    Reason, Refreshed, Step, Task, TaskId, View, Wish,
+    Reason, Refreshed, Step, Task, TaskId, View, Wish, is_ok,
 };
 use crate::{
     refresh::{self, AfterLock, after_lock},
@@ -60,13 +60,15 @@ impl<V: Values> Machine<V> {
         id
     }
 
-    /// Gives up a refresh on behalf of a session that is no longer the one that is stored: by then
-    /// its answer may have left cookies, so that the server has to be asked whose they are.
+    /// Gives up a refresh on behalf of a session that is no longer the one that is stored, and a
+    /// sign-out or a forgetting where another session took the place of the one that it is about:
+    /// browsers remove and replace cookies by their names. By then the answer may have left its
+    /// own, so that the server has to be asked whose they are.
     ///
     /// It has to be asked, too, where another tab has just replaced the user session that this one
     /// has just written. If both were answered in one moment, the browser may have taken the
     /// cookies in another order than the tabs wrote, and neither saw what the other wrote.
-    pub(super) fn give_up_refresh(&mut self, view: &View<V>) {
+    pub(super) fn give_up_calls(&mut self, view: &View<V>) {
         let state = self.state(view);
         // Of what the browser lost, the answer may bring it back.
         if state.is_unknown() {
@@ -81,17 +83,36 @@ impl<V: Values> Machine<V> {
                 self.written = None;
             }
         }
-        let index = self.tasks.iter().position(|task| {
-            Some(task.id) == self.flight
+        while let Some(index) = self.tasks.iter().position(|task| {
+            let can_be_given_up = match task.kind {
+                Kind::Refresh => true,
+                // In header mode no cookie comes with an answer.
+                Kind::Request(Call::Forget) => id_now.is_some() && !view.has_refresh_token,
+                _ => id_now.is_some() && self.names_session(task),
+            };
+            can_be_given_up
                 && matches!(task.step, Step::Answer | Step::Message)
                 && task.before.user().map(|token| &token.id) != id_now
-        });
-        if let Some(index) = index {
-            let task = self.tasks.swap_remove(index);
+        }) {
+            let mut task = self.tasks.swap_remove(index);
             self.act(Action::Abort { task: task.id });
             self.doubt(view);
-            self.end_call(&task);
-            self.end_flight(&task, Ok(()), view);
+            let goes_on = match task.kind {
+                Kind::Refresh => {
+                    self.end_call(&task);
+                    self.end_flight(&task, Ok(()), view)
+                }
+                // Another session of the visitor may have the id that was to be forgotten.
+                Kind::Request(Call::Forget) => {
+                    task.has_asked = false;
+                    self.admit(&mut task, view)
+                }
+                // There is nothing left to sign out of.
+                _ => self.tell_of_sign_out(&mut task, view),
+            };
+            if goes_on {
+                self.tasks.push(task);
+            }
         }
     }
 
@@ -147,8 +168,7 @@ impl<V: Values> Machine<V> {
                     task: task.id,
                     call: Call::Refresh,
                     headers,
-                    key_in_accept: task.before.is_unknown()
-                        && self.mode == AnonymousMode::Unspecified,
+                    names: task.before.is_unknown() && self.mode == AnonymousMode::Unspecified,
                     timeout: CALL_TIMEOUT,
                 });
                 true
@@ -182,7 +202,7 @@ impl<V: Values> Machine<V> {
                 self.tell_of_refresh(task, view)
             }
             (Step::Lock, Cause::Created) => self.end_flight(task, Ok(()), view),
-            (Step::EndpointBeforeEvents, Cause::Created) => self.show_refresh(task),
+            (Step::EndpointBeforeEvents, Cause::Created) => self.show_refresh(task, view),
             (Step::ShowAnswer, Cause::Done) => self.judge_refresh(task, view),
             _ => true,
         }
@@ -210,9 +230,8 @@ impl<V: Values> Machine<V> {
         view: &View<V>,
     ) -> bool {
         task.status = answer.status;
-        task.ok = answer.ok;
         task.is_announced = matches!(answer.user, Announced::Token(_));
-        if !answer.ok && answer.status != self.config.expired_status {
+        if !is_ok(answer.status) && answer.status != self.config.expired_status {
             // The server could not say.
             self.note_failure(task, view);
         }
@@ -263,24 +282,26 @@ impl<V: Values> Machine<V> {
             task.step = Step::EndpointBeforeEvents;
             return true;
         }
-        self.show_refresh(task)
+        self.show_refresh(task, view)
     }
 
-    fn show_refresh(&mut self, task: &mut Task<V>) -> bool {
+    fn show_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         self.fire_all(task.id, task.change);
+        self.give_up_calls(view);
         task.step = Step::ShowAnswer;
         self.act(Action::ShowAnswer { task: task.id });
         true
     }
 
     fn judge_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        let result = match refresh::answer(task.ok, task.is_announced, &self.state(view)) {
+        let result = match refresh::answer(is_ok(task.status), task.is_announced, &self.state(view))
+        {
             refresh::Answer::Refreshed => {
                 self.fire(task.id, Event::RefreshSession);
                 Ok(())
             }
             // Ended meanwhile by somebody else: this answer tells the caller nothing.
-            refresh::Answer::Ended if task.ok => Ok(()),
+            refresh::Answer::Ended if is_ok(task.status) => Ok(()),
             refresh::Answer::Ended | refresh::Answer::Failed => Err(Reason::Of(task.id)),
             refresh::Answer::HeaderMissing => Err(Reason::Failure(Failure::FrontTokenMissing)),
             refresh::Answer::NotStored => Err(Reason::Failure(Failure::RefreshFailed)),

@@ -3,7 +3,7 @@
 
 use super::{
     Action, Answer, Call, Cause, Failure, Kind, Machine, Message, Outcome, Reason, Refreshed, Step,
-    Task, View, Wish, refresh::CALL_TIMEOUT,
+    Task, View, Wish, is_ok, refresh::CALL_TIMEOUT,
 };
 use crate::{
     refresh::{AfterRefusal, after_refusal},
@@ -11,6 +11,9 @@ use crate::{
     response::{Announced, Asked},
     state::{Event, SessionState, Values},
 };
+
+/// Milliseconds until a sign-out that hangs is given up.
+const SIGN_OUT_TIMEOUT: f64 = 60_000.0;
 
 impl<V: Values> Machine<V> {
     pub(super) fn advance_request(
@@ -32,7 +35,7 @@ impl<V: Values> Machine<V> {
             (Step::Endpoint, Cause::Created) => self.send(task, view),
             (Step::Answer, Cause::Rejected) => {
                 // The answer may have been lost after the browser had its cookies.
-                if !matches!(task.kind, Kind::Request(Call::App)) {
+                if !task.is_for(Call::App) {
                     self.doubt(view);
                     self.settle_contest(view);
                 }
@@ -45,7 +48,7 @@ impl<V: Values> Machine<V> {
             }
             (Step::EndpointBeforeEvents, Cause::Created) => self.fire_and_judge(task, view),
             (Step::Message, Cause::Message(message)) => {
-                self.refuse(task, message == Message::TryRefresh, view)
+                self.refuse(task, matches!(message, Message::TryRefresh), view)
             }
             (Step::Claims, Cause::Done) => self.finish(task, Outcome::Answer, view),
             (Step::Refresh, Cause::Refreshed(refreshed)) => self.retry(task, refreshed, view),
@@ -110,38 +113,45 @@ impl<V: Values> Machine<V> {
         let Kind::Request(call) = task.kind else { return true };
         task.before = self.state(view);
         task.step = Step::Answer;
-        match (call, task.before.token()) {
-            (Call::SignOut, Some(token)) if task.before.user().is_some() => {
-                task.subject = Some(token.id.clone());
-                // Should this tab have told of its end before, it came back since.
-                if self.was_told_of_the_end(task.subject.as_ref()) {
-                    self.ended = None;
-                }
-            }
-            (Call::Forget, Some(token)) if task.subject.is_none() => {
-                task.subject = V::anonymous_id(token)
-            }
-            _ => {}
+        let session = task.before.user().map(|token| &token.id);
+        if call == Call::SignOut && !task.before.is_unknown() && task.subject.as_ref() != session {
+            // What it is about is over.
+            return self.tell_of_sign_out(task, view);
+        }
+        if call == Call::Forget && task.subject.is_none() {
+            task.subject = task.before.token().and_then(V::anonymous_id);
         }
         task.is_crossed = false;
         let headers = self.headers(&task.before, view);
         task.says_off = headers.wish == Wish::Off;
-        // Its answer brings a refresh token, which must not come after one that was made later.
-        let timeout = if call == Call::Forget { CALL_TIMEOUT } else { 0.0 };
-        self.act(Action::Send { task: task.id, call, headers, key_in_accept: false, timeout });
+        let timeout = match call {
+            // Its answer brings a refresh token, which must not come after one that was made later.
+            Call::Forget => CALL_TIMEOUT,
+            Call::SignOut => SIGN_OUT_TIMEOUT,
+            _ => 0.0,
+        };
+        let names = self.names_session(task);
+        self.act(Action::Send { task: task.id, call, headers, names, timeout });
         true
+    }
+
+    /// Whether a sign-out says which session it is about, so that the server ends no other. A
+    /// server that is not known to be ours gets the call that it knows. Where the server refuses
+    /// again after a refresh, what stands here is not what the browser has, be it planted; the
+    /// visitor wants to sign out all the same.
+    pub(super) fn names_session(&self, task: &Task<V>) -> bool {
+        task.is_for(Call::SignOut)
+            && task.attempts < 2
+            && task.before.user().and_then(V::anonymous_id).is_some()
     }
 
     fn take(&mut self, task: &mut Task<V>, answer: &Answer<V>, view: &View<V>) -> bool {
         task.status = answer.status;
-        task.ok = answer.ok;
-        task.limited = answer.limited;
+        // A server that says it is limited makes none now, and has no other to give back.
+        task.recovers = task.leads && answer.status < 500 && !answer.limited;
         let stores = self.commit(task, answer, Asked::App, view);
         // Another answer with the former id may have left its cookie after this one.
-        if matches!(task.kind, Kind::Request(Call::Forget))
-            && task.is_crossed
-            && task.change.events[0].is_some()
-        {
+        if task.is_for(Call::Forget) && task.is_crossed && task.change.events[0].is_some() {
             self.doubt(view);
         }
         if stores {
@@ -155,8 +165,6 @@ impl<V: Values> Machine<V> {
     /// session ended, be it in another tab, the anonymous one is made first: callbacks find it in
     /// place.
     fn tell(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        // A server that says it is limited makes none now, and has no other to give back.
-        task.recovers = task.leads && task.status < 500 && !task.limited;
         self.stop_leading(task, view);
         if task.before.user().is_some()
             && self.state(view).user().is_none()
@@ -246,15 +254,15 @@ impl<V: Values> Machine<V> {
 
     /// Says that a user session is wanted, where the caller did not want to end one.
     fn tell_of_refusal(&mut self, task: &Task<V>) {
-        if !matches!(task.kind, Kind::Request(Call::SignOut)) {
+        if !task.is_for(Call::SignOut) {
             self.fire_unauthorised(task);
         }
     }
 
     /// Hands the outcome to the caller, or to what the machine made the request for.
     fn finish(&mut self, task: &mut Task<V>, outcome: Outcome, view: &View<V>) -> bool {
-        let is_sign_out = matches!(task.kind, Kind::Request(Call::SignOut));
-        if !is_sign_out && !matches!(task.kind, Kind::Request(Call::Forget)) {
+        let is_sign_out = task.is_for(Call::SignOut);
+        if !is_sign_out && !task.is_for(Call::Forget) {
             return self.settle(task, outcome, view);
         }
         let told = match outcome {
@@ -267,7 +275,7 @@ impl<V: Values> Machine<V> {
             _ if is_sign_out && task.status == self.config.expired_status => {
                 return self.tell_of_sign_out(task, view);
             }
-            _ if !task.ok => Outcome::AnswerAsError,
+            _ if !is_ok(task.status) => Outcome::AnswerAsError,
             _ if is_sign_out => {
                 task.step = Step::ShowAnswer;
                 self.act(Action::ShowAnswer { task: task.id });
@@ -293,7 +301,7 @@ impl<V: Values> Machine<V> {
     }
 
     /// Tells of the end in the tab that wanted it, be it that another one was first.
-    fn tell_of_sign_out(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+    pub(super) fn tell_of_sign_out(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         if task.step == Step::StoreEnd {
             self.tell_change(task, view);
         } else if !self.was_told_of_the_end(task.subject.as_ref()) {
@@ -317,11 +325,16 @@ impl<V: Values> Machine<V> {
                 return self.admit(task, view);
             }
             // Or the next change would ask again, and so on.
-            self.forgotten.retain(|forgotten| Some(forgotten) != now.as_ref());
+            if let Some(index) = self.forgotten.iter().position(|id| Some(id) == now.as_ref()) {
+                self.forgotten.swap_remove(index);
+            }
             return self.settle(task, Outcome::Failure(Failure::NotForgotten), view);
         }
-        self.forgotten.retain(|forgotten| !gone.iter().any(|id| id.as_ref() == Some(forgotten)));
-        self.forgotten.extend(gone.into_iter().flatten());
+        for id in gone.into_iter().flatten() {
+            if !self.forgotten.contains(&id) {
+                self.forgotten.push(id);
+            }
+        }
         self.settle(task, Outcome::Undefined, view)
     }
 
@@ -330,8 +343,7 @@ impl<V: Values> Machine<V> {
     pub(super) fn forget_again(&mut self, view: &View<V>) {
         let state = self.state(view);
         let id = state.token().and_then(V::anonymous_id);
-        let is_asking =
-            self.tasks.iter().any(|task| matches!(task.kind, Kind::Request(Call::Forget)));
+        let is_asking = self.tasks.iter().any(|task| task.is_for(Call::Forget));
         if !is_asking && self.forgotten.iter().any(|forgotten| Some(forgotten) == id.as_ref()) {
             let mut task = self.own_task(Kind::Request(Call::Forget), view);
             task.subject = id;

@@ -27,10 +27,14 @@ fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
     }
 }
 
+/// The same with tokens that have not expired.
+fn valid(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
+    View { server_now: 0.0, ..view(now, user, guest) }
+}
+
 fn answer(status: u16, user: Option<u8>, ends: bool) -> Answer<Native> {
     Answer {
         status,
-        ok: status < 300,
         limited: false,
         has_tokens: false,
         user: match user {
@@ -123,12 +127,212 @@ fn only_a_session_that_begins_crosses_another_one() {
     assert!(!machine.has_doubts());
 }
 
+/// The events that are told.
+fn events(machine: &mut Machine<Native>) -> Vec<Event> {
+    let told = actions(machine).into_iter().filter_map(|action| match action {
+        Action::Fire { event, .. } => Some(event),
+        _ => None,
+    });
+    told.collect()
+}
+
 #[test]
-fn a_session_from_before_a_second_start_crosses_nothing() {
+fn a_login_of_another_tab_is_asked_about_after_a_second_start_too() {
     let mut machine = signed_in(1e12);
     machine.configure(CONFIG, AnonymousMode::On);
     machine.changed(&view(1e12 + 10.0, Some(3), None));
-    assert!(!machine.has_doubts());
+    assert!(machine.has_doubts());
+}
+
+#[test]
+fn a_doubt_survives_a_second_start() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let ada = valid(1e12, Some(1), None);
+    machine.operation(1, Operation::SignOut, &ada);
+    machine.hooked(1, true, &ada);
+    actions(&mut machine);
+    machine.configure(CONFIG, AnonymousMode::On);
+    machine.rejected(1, &ada);
+    machine.configure(CONFIG, AnonymousMode::On);
+    assert!(machine.has_doubts(), "the answer may have been lost after the browser had it");
+}
+
+#[test]
+fn a_forgotten_id_stays_forgotten_after_a_second_start() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let [before, after] = [1, 2].map(|id| valid(1e12, None, Some(id)));
+    machine.operation(1, Operation::Forget, &before);
+    let new = Announced::Token(token("a2", 2.0));
+    machine.answered(1, Answer { anonymous: new, ..answer(200, None, false) }, &before);
+    machine.written(1, Kept { user: true, anonymous: true }, &after);
+    actions(&mut machine);
+    machine.configure(CONFIG, AnonymousMode::On);
+    // An answer that was under way brings it back.
+    machine.changed(&before);
+    assert!(matches!(actions(&mut machine)[..], [Action::Send { call: Call::Forget, .. }]));
+}
+
+#[test]
+fn an_end_is_told_once_though_the_app_starts_again_between() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let ada = valid(1e12, Some(1), None);
+    let nobody = valid(1e12 + 1.0, None, None);
+    machine.request(1, false, &ada);
+    machine.request(2, false, &ada);
+    machine.answered(1, answer(401, None, true), &ada);
+    machine.written(1, Kept { user: true, anonymous: true }, &nobody);
+    let ended = Event::Unauthorised { expired_or_revoked: true };
+    assert_eq!(events(&mut machine), [ended]);
+    machine.configure(CONFIG, AnonymousMode::On);
+    machine.answered(2, answer(401, None, true), &nobody);
+    machine.written(2, Kept { user: true, anonymous: true }, &nobody);
+    assert_eq!(events(&mut machine), []);
+}
+
+#[test]
+fn the_server_of_another_configuration_is_asked_though_that_of_before_could_not_say() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Unspecified);
+    let mut unknown = valid(1e12, None, None);
+    unknown.stored = stored(None, None, None);
+    let asks = |machine: &mut Machine<Native>, task: TaskId| {
+        machine.request(task, false, &unknown);
+        let mut asks = false;
+        while let Some(action) = machine.next_action() {
+            match action {
+                Action::Prepare { task, .. } => machine.hooked(task, true, &unknown),
+                Action::Lock { task, .. } => machine.locked(task, &unknown),
+                Action::Send { task, call: Call::Refresh, .. } => {
+                    asks = true;
+                    machine.rejected(task, &unknown);
+                }
+                _ => {}
+            }
+        }
+        asks
+    };
+    assert!(asks(&mut machine, 1));
+    assert!(!asks(&mut machine, 2), "for a while it is left alone");
+    machine.configure(CONFIG, AnonymousMode::Unspecified);
+    assert!(asks(&mut machine, 3));
+}
+
+/// A sign-out of session `s1` that was sent.
+fn signing_out() -> Machine<Native> {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let ada = valid(1e12, Some(1), None);
+    machine.operation(1, Operation::SignOut, &ada);
+    machine.hooked(1, true, &ada);
+    assert!(
+        matches!(
+            actions(&mut machine)[..],
+            [Action::Prepare { .. }, Action::Send { call: Call::SignOut, names: true, .. }]
+        ),
+        "it says which session it is about"
+    );
+    machine
+}
+
+#[test]
+fn a_sign_out_is_given_up_when_another_session_takes_the_place_of_its_own() {
+    let mut machine = signing_out();
+    machine.changed(&valid(1e12 + 1.0, Some(1), None));
+    assert_eq!(actions(&mut machine), [], "the same session, refreshed");
+    machine.changed(&valid(1e12 + 2.0, Some(2), None));
+    let wanted = actions(&mut machine);
+    assert_eq!(
+        wanted[..3],
+        [
+            Action::Abort { task: 1 },
+            Action::Fire { task: 1, event: Event::SignOut },
+            Action::Settle { task: 1, outcome: Outcome::Undefined },
+        ]
+    );
+    // The browser may have had its cookies.
+    assert!(matches!(wanted[3..], [Action::Prepare { call: Call::Refresh, .. }]));
+}
+
+#[test]
+fn a_sign_out_ends_no_session_that_began_while_it_was_made_ready() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    machine.operation(1, Operation::SignOut, &valid(1e12, Some(1), None));
+    actions(&mut machine);
+    machine.hooked(1, true, &valid(1e12 + 1.0, Some(2), None));
+    assert_eq!(
+        actions(&mut machine),
+        [
+            Action::Fire { task: 1, event: Event::SignOut },
+            Action::Settle { task: 1, outcome: Outcome::Undefined },
+        ]
+    );
+}
+
+/// Says `try refresh token` to each sign-out, and refreshes the session that it has.
+fn names_of_sign_outs(view_after: &View<Native>, session: u8) -> Vec<bool> {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let mut view = valid(1e12, Some(1), None);
+    machine.operation(1, Operation::SignOut, &view);
+    let mut names_session = Vec::new();
+    while let Some(action) = machine.next_action() {
+        match action {
+            Action::Prepare { task, .. } => machine.hooked(task, true, &view),
+            Action::Lock { task, .. } => machine.locked(task, &view),
+            Action::Send { task, call: Call::SignOut, names, .. } => {
+                names_session.push(names);
+                machine.answered(task, answer(if names { 401 } else { 200 }, None, false), &view);
+            }
+            Action::Send { task, .. } => {
+                machine.answered(task, answer(200, Some(session), false), &view)
+            }
+            Action::Store { task, .. } => {
+                view.stored = Stored {
+                    changed: Some(Mark::after(view.stored.changed, view.now)),
+                    user: view_after.stored.user.clone(),
+                    anonymous: Slot::Empty,
+                };
+                machine.written(task, Kept { user: true, anonymous: true }, &view);
+            }
+            Action::ShowAnswer { task } => machine.done(task, &view),
+            Action::ReadSignOut { task } => machine.hooked(task, true, &view),
+            _ => {}
+        }
+    }
+    names_session
+}
+
+#[test]
+fn a_server_that_has_another_session_keeps_it_and_one_that_is_misled_is_asked_without_a_name() {
+    assert_eq!(names_of_sign_outs(&valid(1e12, Some(2), None), 2), [true]);
+    // A planted front token names a session that nobody has.
+    assert_eq!(names_of_sign_outs(&valid(1e12, Some(1), None), 1), [true, true, false]);
+}
+
+#[test]
+fn a_forgetting_begins_again_where_another_session_takes_the_place_of_its_own() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    machine.operation(1, Operation::Forget, &valid(1e12, Some(1), None));
+    actions(&mut machine);
+    let grace = valid(1e12 + 1.0, Some(2), None);
+    machine.changed(&grace);
+    let mut calls = Vec::new();
+    while let Some(action) = machine.next_action() {
+        match action {
+            Action::Prepare { task, .. } => machine.hooked(task, true, &grace),
+            Action::Lock { task, .. } => machine.locked(task, &grace),
+            Action::Abort { task: 1 } => calls.push(None),
+            Action::Send { task, call: Call::Refresh, .. } => {
+                // Of the call that was given up.
+                machine.rejected(1, &grace);
+                machine.answered(task, answer(200, Some(2), false), &grace);
+            }
+            Action::Send { call, .. } => calls.push(Some(call)),
+            Action::Store { task, .. } => {
+                machine.written(task, Kept { user: true, anonymous: true }, &grace)
+            }
+            Action::ShowAnswer { task } => machine.done(task, &grace),
+            _ => {}
+        }
+    }
+    assert_eq!(calls, [None, Some(Call::Forget)]);
 }
 
 #[test]

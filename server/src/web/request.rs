@@ -134,7 +134,7 @@ impl RequestFacts {
     pub(crate) fn with_key_of_accept(mut self, headers: &HeaderMap) -> Self {
         if self.anonymous_key.is_none() {
             let key = text(headers, names::header::ACCEPT)
-                .and_then(|accept| accept.strip_prefix(names::FIRST_KEY_TYPE));
+                .and_then(|accept| accept.strip_prefix(names::NAMED_TYPE));
             self.anonymous_key = key.filter(|key| first_key::is_key(key)).map(str::to_owned);
             self.mint.has_key = self.anonymous_key.is_some();
         }

@@ -2,8 +2,10 @@
 
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use passerby_protocol::{
-    identity::{Mint, MintFacts, PriorIdentity, mint_decision},
-    names::{DISCOVERY_PATH, FORGET_PATH, JWKS_PATH, REFRESH_PATH, SIGN_OUT_PATH, cookie},
+    identity::{Mint, MintFacts, PriorIdentity, is_meant, mint_decision},
+    names::{
+        DISCOVERY_PATH, FORGET_PATH, JWKS_PATH, NAMED_TYPE, REFRESH_PATH, SIGN_OUT_PATH, cookie,
+    },
 };
 use serde_json::{Map, Value, json};
 
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::{
     engine::{AccessCheck, AnonymousCheck, EngineError, Refreshed, Whose, refresh_token},
-    principal::UserSession,
+    principal::{Principal, UserSession},
     sessions::Sessions,
 };
 
@@ -80,12 +82,20 @@ async fn visitor_as_is(sessions: &Sessions, request: &Parts, facts: RequestFacts
     Visitor::new(sessions.clone(), facts, resolved)
 }
 
-/// Ends the session of the access token, valid or expired.
+/// Ends the session of the access token, unless the request names another one.
 async fn sign_out(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
     let visitor = visitor_as_is(sessions, request, facts).await;
+    let accept = request.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let named = accept.and_then(|accept| accept.strip_prefix(NAMED_TYPE));
     let done = match cookies::values(&request.headers, cookie::ACCESS_TOKEN) {
         several if several.len() > 1 => sign_out_of_all(sessions, &visitor, &several).await,
-        _ => visitor.sign_out().await,
+        _ => match visitor.principal() {
+            // A refresh tells the browser which session it has.
+            Some(Principal::User(session)) if !is_meant(named, session.handle()) => {
+                Err(SessionRejection::TryRefresh.into())
+            }
+            _ => visitor.sign_out().await,
+        },
     };
     sessions.attach(&visitor, done_or_refused(done))
 }

@@ -208,6 +208,31 @@ async fn a_burst_with_a_token_that_nobody_can_verify_gets_one_new_id() {
     );
 }
 
+/// The browser may have kept another session since the sign-out was wanted, or hold the cookies of
+/// one of two logins that crossed.
+#[tokio::test]
+async fn a_sign_out_that_names_a_session_ends_no_other_and_leaves_its_cookies() {
+    let app = App::new().await;
+    let mut grace = app.browser_of("grace").await;
+    let handle = app.sessions.session_handles_of_user("grace").await.unwrap().pop().unwrap();
+    let names = |handle: &str| format!("*/*, application/vnd.passerby;key={handle}");
+
+    let answer = grace.clone().header("accept", &names("of-ada")).post(SIGN_OUT).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.message()),
+        (401, "try refresh token"),
+        "a refresh tells whose cookies they are"
+    );
+    assert_eq!(answer.set_cookies(), Vec::<&str>::new());
+    assert_eq!(answer.text("front-token"), None);
+    assert_eq!(grace.get("/api/fresh").await.body, "grace");
+
+    let answer = grace.clone().header("accept", &names(&handle)).post(SIGN_OUT).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.cleared("sAccessToken") && answer.cleared("sRefreshToken"));
+    assert!(app.sessions.session_handles_of_user("grace").await.unwrap().is_empty());
+}
+
 /// A sign-out that was under way while the id was forgotten names the record's id.
 #[tokio::test]
 async fn a_sign_out_with_an_older_token_does_not_bring_a_forgotten_id_back() {
