@@ -117,11 +117,15 @@ function happen(what, task = 0, number = 0) {
       const action = new Uint8Array(memory.buffer).slice(at, at + 24);
       const numbers = new Int32Array(action.buffer);
       const doubles = new Float64Array(action.buffer);
-      const [kind = 0, , , , , , , , ...fields] = action;
-      const whose = numbers[1] ?? 0;
+      const [kind, , , , , , , , ...fields] = /** @type {[number]} */ (
+        /** @type {unknown} */ (action)
+      );
+      const whose = /** @type {number} */ (numbers[1]);
       // The last ones are nobody's.
       const work = (works[kind < 16 ? whose : 0] ??= { caller: currentCaller(), release: [] });
-      within(work.caller, () => ACTS[kind]?.(whose, work, fields, doubles, numbers));
+      within(work.caller, () =>
+        ACTS[kind]?.(whose, work, /** @type {any} */ (fields), doubles, numbers),
+      );
     }
   });
 }
@@ -434,13 +438,13 @@ function forget(...cookies) {
  * @type {((
  *   task: number,
  *   work: Work,
- *   fields: number[],
+ *   fields: [number, number, number, number, number, number],
  *   doubles: Float64Array,
  *   numbers: Int32Array,
  * ) => void)[]}
  */
 const ACTS = [
-  function prepare(task, work, [call = 0, antiCsrf = 0, which = 0, wish = 0]) {
+  function prepare(task, work, [call, antiCsrf, which, wish]) {
     const made = makeCall(call);
     if (call === REFRESH) decorate(made.headers, antiCsrf, which, wish);
     when(
@@ -453,12 +457,7 @@ const ACTS = [
       fail(task, HOOKED),
     );
   },
-  function sendCall(
-    task,
-    work,
-    [kind = 0, antiCsrf = 0, which = 0, wish = 0, keyInAccept],
-    doubles,
-  ) {
+  function sendCall(task, work, [kind, antiCsrf, which, wish, keyInAccept], doubles) {
     const call = (work.call ??= makeCall(kind));
     const isOwn = kind === REFRESH || kind === ENDPOINT;
     // A copy of our token that the caller made would go stale when the request is sent again.
@@ -472,7 +471,7 @@ const ACTS = [
     // read, or is no stream.
     (async () => /** @type {any} */ (work.response).body.cancel())().catch(() => {});
     work.response = work.reason = undefined;
-    const sent = send(call, headers, !isOwn && addCredentials, doubles[2] ?? 0);
+    const sent = send(call, headers, !isOwn && addCredentials, /** @type {number} */ (doubles[2]));
     if (kind !== ENDPOINT)
       return when(task, sent, (response) => take(task, work, response), fail(task, REJECTED));
     when(
@@ -488,15 +487,18 @@ const ACTS = [
     );
   },
   (_task, { call }) => call?.end?.(),
-  function lockFor(task, work, [name = 0], doubles) {
+  function lockFor(task, work, [name], doubles) {
     // Locks only save calls, and the rules hold without.
-    lock(["passerby-refresh", "passerby-first"][name] ?? "", doubles[2] ?? 0).then((release) => {
+    lock(
+      /** @type {string} */ (["passerby-refresh", "passerby-first"][name]),
+      /** @type {number} */ (doubles[2]),
+    ).then((release) => {
       work.release[name] = release;
       if (works[task] !== work) return release?.();
       when(task, 0, () => happen(LOCKED, task));
     });
   },
-  function unlock(_task, { release }, [name = 0]) {
+  function unlock(_task, { release }, [name]) {
     release[name]?.();
     release[name] = undefined;
   },
@@ -513,7 +515,7 @@ const ACTS = [
   function store(
     task,
     work,
-    [user = 0, anonymous = 0, dropsUnreadable, keepsUserTokens, tellsTime, forgetsKey],
+    [user, anonymous, dropsUnreadable, keepsUserTokens, tellsTime, forgetsKey],
     doubles,
   ) {
     // In an order that is safe to interrupt: what is new first, the mark that tells others of it
@@ -572,9 +574,9 @@ const ACTS = [
     };
     when(task, read(), () => happen(HOOKED, task, 1), fail(task, HOOKED));
   },
-  function fire(_task, { caller }, [event = 0, detail]) {
+  function fire(_task, { caller }, [event, detail]) {
     const more = event === names.EVENTS.length - 1 && { sessionExpiredOrRevoked: !!detail };
-    tell({ action: names.EVENTS[event] ?? "", userContext: caller, ...more });
+    tell({ action: /** @type {string} */ (names.EVENTS[event]), userContext: caller, ...more });
   },
   settle,
   (task) => delete works[task],
@@ -601,7 +603,7 @@ function finish(task, ok, value) {
 function settle(
   task,
   { response, reason, call },
-  [outcome = 0, detail = 0, , , kind, failure = 0],
+  [outcome, detail, , , kind, failure],
   _doubles,
   numbers,
 ) {
@@ -616,7 +618,7 @@ function settle(
   const refreshed = (isError) => {
     if (kind === 2) return broken(failure);
     if (!kind) return isError ? failed(undefined) : done(response);
-    const other = works[numbers[4] ?? 0];
+    const other = works[/** @type {number} */ (numbers[4])];
     const result = other?.reason ?? other?.response;
     // Several requests may have waited for it, and a body can be read once.
     if (!isError && result instanceof Response)
@@ -667,5 +669,5 @@ function known(state = stateNow()) {
 export function getSnapshot() {
   // Before `start` nothing is known, whatever the cookies say.
   const state = isStarted ? stateNow() : 0;
-  return takeSnapshot(SNAPSHOTS[state] ?? "", known(state));
+  return takeSnapshot(/** @type {string} */ (SNAPSHOTS[state]), known(state));
 }
