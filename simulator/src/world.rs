@@ -27,7 +27,12 @@ pub(crate) struct Setting {
     pub(crate) in_headers: bool,
     pub(crate) rotates: bool,
     pub(crate) skew: Time,
+    /// Whether storing is slow to say that it is done, as an app's own cookie handler may be.
+    pub(crate) stores_slowly: bool,
 }
+
+/// No browser here refuses anything.
+const KEPT: Kept = Kept { user: true, anonymous: true };
 
 /// Milliseconds after which a request that has not come to the server does not come any more.
 const CONNECT_TIMEOUT: Time = 20_000.0;
@@ -70,6 +75,7 @@ pub(crate) enum Local {
     Hooked,
     Message,
     Done,
+    Written,
 }
 
 pub(crate) struct World {
@@ -246,7 +252,7 @@ impl World {
             self.carry_out(tab, action);
         }
         if self.browser.state(tab, self.now).user().is_some() {
-            self.browser.tabs[tab].has_told_end = false;
+            self.browser.tabs[tab].told_end = None;
         }
     }
 
@@ -349,12 +355,12 @@ impl World {
             Action::Store { task, storing } => {
                 let reply = self.meta(tab, task).reply;
                 self.store(tab, reply, storing);
-                let view = self.browser.view(tab, self.now);
-                self.browser.tabs[tab].machine.written(
-                    task,
-                    Kept { user: true, anonymous: true },
-                    &view,
-                );
+                if self.setting.stores_slowly {
+                    self.pending.push(Pending::Local(tab, task, Local::Written));
+                } else {
+                    let view = self.browser.view(tab, self.now);
+                    self.browser.tabs[tab].machine.written(task, KEPT, &view);
+                }
             }
             Action::Verify { .. } => {
                 self.fail(|| "a signature is checked that there is not".into())
@@ -446,26 +452,37 @@ impl World {
     fn fire(&mut self, tab: usize, event: Event) {
         let state = self.browser.state(tab, self.now);
         self.say(|| format!("  tab {tab} tells {} while {state:?}", event.action()));
-        let told = self.browser.tabs[tab].has_told_end;
+        let told = self.browser.tabs[tab].told_end;
         match event {
             Event::TokenTheftDetected if !self.has_thief && !self.has_crossed => {
                 self.fail(|| "e: theft is told, and nobody stole".into())
             }
             Event::Unauthorised { expired_or_revoked: true } => {
-                if told {
+                // A sign-out that found nothing may be told before the end that came first, if storing
+                // that took longer.
+                let was_told = match told {
+                    Some(Event::SignOut) => !self.setting.stores_slowly,
+                    told => told.is_some(),
+                };
+                if was_told {
                     self.fail(|| format!("d: tab {tab} tells the same end twice"));
                 }
                 self.browser.tabs[tab].ends += 1;
-                self.browser.tabs[tab].has_told_end = true;
+                self.browser.tabs[tab].told_end = Some(event);
             }
             Event::SignOut => {
                 self.browser.tabs[tab].ends += 1;
-                self.browser.tabs[tab].has_told_end = true;
+                self.browser.tabs[tab].told_end = Some(event);
             }
             Event::SessionCreated | Event::RefreshSession if state.user().is_none() => {
                 self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
             }
-            Event::AnonymousSessionCreated if state.token().is_none() => {
+            Event::AnonymousSessionCreated | Event::AnonymousSessionReplaced
+                if state.anonymous().is_none() =>
+            {
+                self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
+            }
+            Event::AccessTokenPayloadUpdated if state.token().is_none() => {
                 self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
             }
             _ => {}
@@ -477,11 +494,11 @@ impl World {
         let Some(meta) = self.browser.tabs[tab].tasks.remove(&task) else {
             return self.fail(|| format!("f: tab {tab} settles task {task} twice"));
         };
-        let Tab { ends, has_told_end, .. } = self.browser.tabs[tab];
+        let Tab { ends, told_end, .. } = self.browser.tabs[tab];
         if meta.call == Some(Call::SignOut)
             && outcome == Outcome::Undefined
             && ends == meta.ends_before
-            && !has_told_end
+            && told_end.is_none()
         {
             self.fail(|| format!("d: tab {tab} signed out, and never heard of it"));
         }
@@ -555,6 +572,7 @@ impl World {
                 match local {
                     Local::Hooked => machine.hooked(task, true, &view),
                     Local::Done => machine.done(task, &view),
+                    Local::Written => machine.written(task, KEPT, &view),
                     Local::Message => {
                         let message = match message {
                             Some("try refresh token") => Message::TryRefresh,

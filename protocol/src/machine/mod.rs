@@ -218,6 +218,8 @@ struct Task<V: Values> {
     says_off: bool,
     /// The session that a sign-out is to end, or the anonymousId that is to be forgotten.
     subject: Option<V::Text>,
+    /// The mark with which its change was stored.
+    mark: f64,
     attempts: u32,
     status: u16,
     ok: bool,
@@ -501,6 +503,7 @@ impl<V: Values> Machine<V> {
             is_announced: false,
             failed: None,
             change: Change::NOTHING,
+            mark: 0.0,
             answer: None,
         }
     }
@@ -534,8 +537,33 @@ impl<V: Values> Machine<V> {
         self.act(Action::Fire { task, event });
     }
 
-    fn fire_all(&mut self, task: TaskId, change: Change) {
-        change.events.into_iter().flatten().for_each(|event| self.fire(task, event));
+    /// Tells what an answer said. Storing may have held that up: of a session that others have
+    /// ended since, nothing is told, and no end twice.
+    fn fire_all(&mut self, task: &Task<V>, view: &View<V>) {
+        let state = self.state(view);
+        let session = task.before.user().map(|token| &token.id);
+        // Another tab may have brought it back for a moment, by an answer of before.
+        let was_told = self.was_told_of_the_end(session);
+        task.change.events.into_iter().flatten().for_each(|event| {
+            let is_true = match event {
+                Event::AnonymousSessionCreated | Event::AnonymousSessionReplaced => {
+                    state.anonymous().is_some()
+                }
+                Event::AccessTokenPayloadUpdated => state.token().is_some(),
+                Event::SessionCreated => {
+                    self.ended = None;
+                    state.user().is_some()
+                }
+                Event::SignOut | Event::TokenTheftDetected | Event::Unauthorised { .. } => {
+                    self.ended = session.cloned();
+                    !was_told
+                }
+                _ => true,
+            };
+            if is_true {
+                self.fire(task.id, event);
+            }
+        });
     }
 
     /// Tells the caller; the task is over.
@@ -647,18 +675,7 @@ impl<V: Values> Machine<V> {
         view: &View<V>,
     ) -> bool {
         let now = self.stored(view);
-        let mut change = absorb(&task.before, &now, &view.latest, announced);
-        let is_end = |event: &Event| matches!(event, Event::SignOut | Event::Unauthorised { .. });
-        if change.events.iter().flatten().any(is_end) {
-            let session = task.before.user().map(|token| &token.id);
-            // Another tab may have brought it back for a moment, by an answer of before.
-            if self.was_told_of_the_end(session) {
-                change.events = [None; 2];
-            }
-            self.ended = session.cloned();
-        } else if change.events.contains(&Some(Event::SessionCreated)) {
-            self.ended = None;
-        }
+        let change = absorb(&task.before, &now, &view.latest, announced);
         task.change = change;
         // Tokens of header mode are discarded with the front token, and no cookie comes with them.
         if is_contested(&task.before, &now, announced, change) {
@@ -696,6 +713,7 @@ impl<V: Values> Machine<V> {
         if !writes && !keeps_user_tokens {
             return false;
         }
+        task.mark = Mark::after(now.changed, view.now).0;
         self.act(Action::Store {
             task: task.id,
             storing: Storing {
@@ -709,7 +727,7 @@ impl<V: Values> Machine<V> {
                 // An app that says nothing of anonymous sessions finds nothing of them where there
                 // are none.
                 forgets_key: writes && (stores || self.mode == AnonymousMode::Unspecified),
-                mark: if writes { Mark::after(now.changed, view.now).0 } else { 0.0 },
+                mark: if writes { task.mark } else { 0.0 },
             },
         });
         true
@@ -717,9 +735,11 @@ impl<V: Values> Machine<V> {
 
     /// After storing: what is left to tell.
     fn note_written(&mut self, task: &mut Task<V>, kept: Kept, view: &View<V>) {
+        // Storing may take its time: another tab, or another answer, may have been stored since.
+        let has_changed = view.stored.changed.is_some_and(|mark| mark.0 > task.mark);
         match (task.change.user, &view.stored.user) {
             // It is over, wherever it comes from: perhaps it was written for another domain.
-            (Write::Remove, Slot::Token(token)) => {
+            (Write::Remove, Slot::Token(token)) if !has_changed => {
                 self.undeleted = Some((token.id.clone(), token.issued_at))
             }
             (Write::Remove | Write::Store, _) => self.undeleted = None,
@@ -730,7 +750,7 @@ impl<V: Values> Machine<V> {
         // Where a user session began or ended, the app is told of that.
         let is_about_user = task.change.user == Write::Store
             || task.change.user == Write::Remove && task.before.user().is_some();
-        if refused_user || refused_anonymous && !is_about_user {
+        if !has_changed && (refused_user || refused_anonymous && !is_about_user) {
             task.change = task.change.refused();
         }
         self.act(Action::Notify);
@@ -739,7 +759,7 @@ impl<V: Values> Machine<V> {
     /// Tells the app of a change, and then does what follows from it: a refresh for a session that
     /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
-        self.fire_all(task.id, task.change);
+        self.fire_all(task, view);
         self.changed(view);
     }
 }

@@ -178,7 +178,7 @@ impl<V: Values> Machine<V> {
                 self.tell_of_refresh(task, view)
             }
             (Step::Lock, Cause::Created) => self.end_flight(task, Ok(()), view),
-            (Step::EndpointBeforeEvents, Cause::Created) => self.show_refresh(task),
+            (Step::EndpointBeforeEvents, Cause::Created) => self.show_refresh(task, view),
             (Step::ShowAnswer, Cause::Done) => self.judge_refresh(task, view),
             _ => true,
         }
@@ -259,11 +259,11 @@ impl<V: Values> Machine<V> {
             task.step = Step::EndpointBeforeEvents;
             return true;
         }
-        self.show_refresh(task)
+        self.show_refresh(task, view)
     }
 
-    fn show_refresh(&mut self, task: &mut Task<V>) -> bool {
-        self.fire_all(task.id, task.change);
+    fn show_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        self.fire_all(task, view);
         task.step = Step::ShowAnswer;
         self.act(Action::ShowAnswer { task: task.id });
         true
