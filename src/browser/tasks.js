@@ -411,16 +411,18 @@ function keep(cookie, headers, header = cookie) {
 
 /**
  * Stores a front token. The function that it returns reads it back: `false` if it was refused.
- * Another one than before is of a tab that wrote in the same moment.
+ * Another one than before is of a tab that wrote in the same moment, and so is a later mark.
  * @param {string} cookie @param {FrontToken | false | undefined} token
+ * @param {number | undefined} mark
  */
-function put(cookie, token) {
+function put(cookie, token, mark = 0) {
   if (!token) return () => true;
   const before = getCookie(cookie);
   setCookie(cookie, token.raw);
   return () => {
     const after = getCookie(cookie);
-    const isKept = after === token.raw || after !== before;
+    const isKept =
+      after === token.raw || after !== before || Number(getCookie(names.COOKIE_LAST_UPDATE)) > mark;
     // The browser's own was read back when it was written.
     if (custom && !isKept) say("refused", cookie);
     return isKept;
@@ -534,8 +536,9 @@ const ACTS = [
       if (user === isStored || anonymous === isStored)
         keep(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
     }
-    const isAnonymousKept = put(anonymousCookie, anonymous === isStored && work.anonymous);
-    const isUserKept = put(names.COOKIE_FRONT_TOKEN, user === isStored && work.user);
+    const mark = doubles[2];
+    const isAnonymousKept = put(anonymousCookie, anonymous === isStored && work.anonymous, mark);
+    const isUserKept = put(names.COOKIE_FRONT_TOKEN, user === isStored && work.user, mark);
     // All of them, whichever mode: proxies strip empty token headers.
     if (user === isRemoved)
       forget(
@@ -546,7 +549,7 @@ const ACTS = [
       );
     if (anonymous === isRemoved) forget(names.ANONYMOUS_TOKEN);
     if (anonymous === isRemoved || dropsUnreadable) forget(anonymousCookie);
-    if (doubles[2]) setCookie(names.COOKIE_LAST_UPDATE, doubles[2]);
+    if (mark) setCookie(names.COOKIE_LAST_UPDATE, mark);
     if (forgetsKey) forgetFirstKey();
     const written = () => happen(WRITTEN, task, +isUserKept() + 2 * +isAnonymousKept());
     // Only an app's own handler knows what it kept.

@@ -735,7 +735,7 @@ impl<V: Values> Machine<V> {
 
     /// After storing: what is left to tell.
     fn note_written(&mut self, task: &mut Task<V>, kept: Kept, view: &View<V>) {
-        // Storing may take its time: another tab, or another answer, may have been stored since.
+        // Storing may take its time: something else may have been stored since.
         let has_changed = view.stored.changed.is_some_and(|mark| mark.0 > task.mark);
         match (task.change.user, &view.stored.user) {
             // It is over, wherever it comes from: perhaps it was written for another domain.
@@ -750,7 +750,7 @@ impl<V: Values> Machine<V> {
         // Where a user session began or ended, the app is told of that.
         let is_about_user = task.change.user == Write::Store
             || task.change.user == Write::Remove && task.before.user().is_some();
-        if !has_changed && (refused_user || refused_anonymous && !is_about_user) {
+        if refused_user || refused_anonymous && !is_about_user {
             task.change = task.change.refused();
         }
         self.act(Action::Notify);
