@@ -72,7 +72,7 @@ export function connect(decide, send, look = hear) {
 
 /**
  * The attributes that cookies are written with, as configured: the next ones where the browser
- * refuses the ones before.
+ * refuses the ones before, or where something is left to delete.
  */
 let attributes = [""];
 
@@ -134,9 +134,11 @@ export function decode(raw) {
     const json = JSON.parse(
       new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0))),
     );
-    const { uid, ate, up } = jwt
+    const { uid, ate, up, partitioned } = jwt
       ? { uid: `G-${json.anonymousId ?? ""}`, ate: json.exp * 1000, up: json }
       : json;
+    // The server's cookies are. In a frame ours have to be where those are.
+    if (partitioned) attributes.sort().reverse();
     const { iat, sessionHandle, anonymousId } = up;
     const id = sessionHandle ?? anonymousId ?? (jwt ? (json.sub ?? raw) : uid);
     const issued = +iat || 0;

@@ -10,8 +10,6 @@ import { Server } from "../../e2e/support/server.mjs";
 const ROOT = join(import.meta.dirname, "../../..");
 const PAGES = join(import.meta.dirname, "../pages");
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
-/** As `embedded(true)` of the server has it. */
-const EMBEDDED = "SameSite=None; Secure; Partitioned";
 const LARGE = "0123456789".repeat(5000);
 
 export class Front {
@@ -34,8 +32,6 @@ export class Front {
   lost = undefined;
   /** Content security policy of the pages, where there is one. */
   policy = undefined;
-  /** Whether the server's cookies are those of an app in other websites' frames. */
-  isEmbedded = false;
   /** Lets go of files that were asked for with `?held`. */
   release;
   /** The report of a page that nobody drives. */
@@ -45,9 +41,10 @@ export class Front {
   #tell;
   #held;
 
-  static async start() {
+  /** @param {import("../../e2e/support/server.mjs").ServerOptions} [options] */
+  static async start(options) {
     const front = new Front();
-    front.#server = await Server.start();
+    front.#server = await Server.start(options);
     front.#http = createServer(
       (request, response) => void front.#answer(request, response).catch(() => response.destroy()),
     );
@@ -69,7 +66,6 @@ export class Front {
       refusedWith: undefined,
       lost: undefined,
       policy: undefined,
-      isEmbedded: false,
     });
     this.requests.splice(0);
     this.minted.splice(0);
@@ -127,14 +123,11 @@ export class Front {
     }
     const { port } = new URL(this.#server.origin);
     const onward = send({ host: "localhost", port, method, path: url, headers }, (answer) => {
-      const headers = answer.rawHeaders.map((text) =>
-        this.isEmbedded ? text.replace("SameSite=Lax", EMBEDDED) : text,
-      );
       for (const text of answer.headers["set-cookie"] ?? []) {
         const payload = /^sAnonymousToken=[\w-]+\.([\w-]+)\./.exec(text)?.[1];
         if (payload) this.minted.push(JSON.parse(Buffer.from(payload, "base64url")).anonymousId);
       }
-      response.writeHead(answer.statusCode, headers);
+      response.writeHead(answer.statusCode, answer.rawHeaders);
       answer.pipe(response);
     });
     onward.on("error", () => response.destroy());
