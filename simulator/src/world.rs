@@ -458,8 +458,8 @@ impl World {
                 self.fail(|| "e: theft is told, and nobody stole".into())
             }
             Event::Unauthorised { expired_or_revoked: true } => {
-                // A sign-out that found nothing may be told before the end that came first, if storing
-                // that took longer.
+                // A sign-out that found nothing may be told before the end that came first, where
+                // storing that took longer.
                 let was_told = match told {
                     Some(Event::SignOut) => !self.setting.stores_slowly,
                     told => told.is_some(),
