@@ -113,11 +113,11 @@ export function setCookie(name, value) {
   // At the end of the year 9999: as long as the browser keeps one.
   const expires = new Date(value ? 253402300799e3 : 0).toUTCString();
   debug(`${value ? "store" : "delete"} ${name}`);
-  for (const some of attributes) {
+  const isKept = (/** @type {string} */ some) => {
     writeCookie(name, value, `expires=${expires};${some}`);
-    if ((getCookie(name) ?? "") === `${value}`) return;
-  }
-  say("refused", name);
+    return (getCookie(name) ?? "") === `${value}`;
+  };
+  if (!attributes.some(isKept)) say("refused", name);
 }
 
 /**
@@ -209,6 +209,8 @@ export let original;
 let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
+/** Where SuperTokens itself is on the page, too: it sends with that, and so do we. @type {any} */
+let theirs;
 /**
  * From one start to the next: another library may have put ours of an earlier one beneath its own.
  */
@@ -257,7 +259,8 @@ export function patchFetch(url, except = "superTokensDoNotDoInterception") {
     patched = add({ originalFetch: replaced, userContext: {} });
     // Another library may have locked it.
     if (!Reflect.set(window, "fetch", patched)) say("locked", "fetch");
-    /** @type {any} */ (window)[BENEATH] = original;
+    theirs = /** @type {any} */ (window)[BENEATH];
+    /** @type {any} */ (window)[BENEATH] = theirs ?? original;
   }
 }
 
@@ -300,7 +303,7 @@ export function restoreFetch(isNeeded = !stays) {
   if (!isNeeded) return;
   if (patched) {
     if (window.fetch === patched) Reflect.set(window, "fetch", replaced);
-    delete (/** @type {any} */ (window)[BENEATH]);
+    /** @type {any} */ (window)[BENEATH] = theirs;
     patched = undefined;
   }
   era++;
@@ -469,9 +472,8 @@ export function lock(name, timeout) {
     const options = { signal: abort.signal, factory: handlers.lock, timeout };
     const request = async () => {
       // Those of a page that nobody looks at yet wait for that.
-      const isNative =
-        !handlers.lock && navigator.locks && !(/** @type {any} */ (document).prerendering);
-      const locks = isNative ? navigator.locks : await import("./locks.js");
+      const isNative = !handlers.lock && !(/** @type {any} */ (document).prerendering);
+      const locks = (isNative && navigator.locks) || (await import("./locks.js"));
       await locks.request(name, options, async () => {
         await caughtUp();
         await new Promise((release) => done(/** @type {() => void} */ (release)));

@@ -114,11 +114,11 @@ function happen(what, task = 0, number = 0) {
     show(look());
     for (let at = turn(what, task, number); at; at = turn(NEXT, 0, 0)) {
       // A copy, because what is done now may bring the next action.
-      const action = new Uint8Array(memory.buffer).slice(at, at + 24);
-      const numbers = new Int32Array(action.buffer);
-      const doubles = new Float64Array(action.buffer);
+      const action = memory.buffer.slice(at, at + 24);
+      const numbers = new Int32Array(action);
+      const doubles = new Float64Array(action);
       const [kind, , , , , , , , ...fields] = /** @type {[number]} */ (
-        /** @type {unknown} */ (action)
+        /** @type {unknown} */ (new Uint8Array(action))
       );
       const whose = /** @type {number} */ (numbers[1]);
       // The last ones are nobody's.
@@ -413,16 +413,18 @@ function keep(cookie, headers, header = cookie) {
  * Stores a front token. The function that it returns reads it back: `false` if it was refused.
  * Another one than before is of a tab that wrote in the same moment, and so is a later mark.
  * @param {string} cookie @param {FrontToken | false | undefined} token
- * @param {number | undefined} mark
+ * @param {number} mark
  */
-function put(cookie, token, mark = 0) {
+function put(cookie, token, mark) {
   if (!token) return () => true;
   const before = getCookie(cookie);
   setCookie(cookie, token.raw);
   return () => {
     const after = getCookie(cookie);
     const isKept =
-      after === token.raw || after !== before || Number(getCookie(names.COOKIE_LAST_UPDATE)) > mark;
+      after === token.raw ||
+      after !== before ||
+      /** @type {any} */ (getCookie(names.COOKIE_LAST_UPDATE)) > mark;
     // The browser's own was read back when it was written.
     if (custom && !isKept) say("refused", cookie);
     return isKept;
@@ -536,7 +538,7 @@ const ACTS = [
       if (user === isStored || anonymous === isStored)
         keep(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
     }
-    const mark = doubles[2];
+    const mark = /** @type {number} */ (doubles[2]);
     const isAnonymousKept = put(anonymousCookie, anonymous === isStored && work.anonymous, mark);
     const isUserKept = put(names.COOKIE_FRONT_TOKEN, user === isStored && work.user, mark);
     // All of them, whichever mode: proxies strip empty token headers.
