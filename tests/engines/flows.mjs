@@ -145,7 +145,9 @@ flow("a visitor who was forgotten stays so beside a service worker's cache", asy
   assert.equal((await tab.snapshot()).anonymousId, anonymousId);
   assert.equal((await tab.fetch("/api/me?fresh")).body.anonymousId, anonymousId);
   assert.deepEqual((await tab.eventNames()).slice(-1), ["ANONYMOUS_SESSION_REPLACED"]);
-  await tab.reload({ anonymous: {} });
+  await tab.page.reload();
+  await tab.page.waitForFunction(() => window.harness);
+  await tab.init({ anonymous: {} });
   assert.equal((await tab.fetch(path)).body.anonymousId, old, "after a reload, too");
   assert.equal((await tab.snapshot()).anonymousId, anonymousId);
 
