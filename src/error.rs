@@ -67,9 +67,7 @@ impl SdkError {
             Self::BadStatusCodes => {
                 "sessionExpiredStatusCode and invalidClaimStatusCode are different numbers"
             }
-            Self::BadRetryLimit => {
-                "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0"
-            }
+            Self::BadRetryLimit => "maxRetryAttemptsForSessionRefresh is a number from 0",
             Self::NoSession => "No session exists",
             Self::RefreshFailed => "Could not refresh session",
             Self::FrontTokenMissing => {

@@ -117,7 +117,7 @@ fn tell(machine: &mut Machine<Browser>, what: i32, task: i32, number: i32) -> us
         13 => machine.written(task, Kept { user: number & 1 > 0, anonymous: number & 2 > 0 }, view),
         14 => machine.verified(task, (number >= 0).then_some(number > 0), view),
         15 => machine.done(task, view),
-        16 => return machine.needs_no_look(number as u16, view).into(),
+        16 => return machine.needs_no_look(view).into(),
         _ => machine.started(view),
     }
     machine.next_action().map_or(0, |action| {

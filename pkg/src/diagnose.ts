@@ -178,11 +178,12 @@ function cookies(): Diagnosis | undefined {
   );
 }
 
-function ownCookies(): string {
+/** None in a sandbox, without a document, or where a handler of the app fails. */
+async function storedCookies({ cookies = () => document.cookie }: Context): Promise<string> {
   try {
-    return document.cookie;
+    return await cookies();
   } catch {
-    return ""; // in a sandbox, or without a document
+    return "";
   }
 }
 
@@ -221,7 +222,7 @@ function earlierCalls(context: Context): Call[] {
  * be stored.
  */
 async function hiddenHeaders(context: Context, calls: Call[]): Promise<Diagnosis | undefined> {
-  const text = await (context.cookies ?? ownCookies)();
+  const text = await storedCookies(context);
   const changed = parseFloat(/(?:^|; *)st-last-access-token-update=([^;]*)/.exec(text)?.[1] ?? "0");
   const isHidden = ({ responseStatus, startTime }: Call) =>
     responseStatus === 200 && !(changed >= performance.timeOrigin + startTime - 1);

@@ -9,7 +9,7 @@ import {
   urlOf,
   within,
 } from "./generated/browser/host.js";
-import { attach, operate } from "./generated/browser/tasks.js";
+import { attach, fault, operate } from "./generated/browser/tasks.js";
 import type { SessionError } from "./types.js";
 
 /** Whether the WebAssembly module is there; or why not. Nothing happens before the first call. */
@@ -84,7 +84,7 @@ export async function call<T>(
       typeof operation === "number" ? operate(operation) : operation(),
     )) as T;
   }
-  throw loaded ?? makeError("NOT_INITIALISED", "init function not called");
+  throw loaded ?? fault(0);
 }
 
 /** Whether the module's other functions can be called. */

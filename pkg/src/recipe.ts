@@ -108,6 +108,8 @@ export function overrideWith(
   functions: Override<RecipeInterface> | undefined,
 ): Partial<RecipeInterface> {
   current = layered(original, functions);
+  // Theirs takes what it calls from there, if another one has patched the page before it.
+  (window as any).__supertokensSessionRecipe = current;
   const names = Object.keys(original) as (keyof RecipeInterface)[];
   return functions
     ? Object.fromEntries(names.map((name) => [name, current[name].bind(current)]))

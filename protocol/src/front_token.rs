@@ -19,6 +19,11 @@ pub struct FrontToken {
     pub ate: u64,
     /// The payload of the access token.
     pub up: Map<String, Value>,
+    /// Whether the server's cookies are partitioned, as for an app in other websites' frames: the
+    /// browser keeps them for each website that shows it, and what scripts store has to lie beside
+    /// them. Left out where it is `false`.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub partitioned: bool,
 }
 
 /// Why a text is not a front token.
@@ -94,7 +99,7 @@ mod tests {
 
     fn token(uid: &str, up: Value) -> FrontToken {
         let Value::Object(up) = up else { panic!("payload must be an object") };
-        FrontToken { uid: uid.into(), ate: 1_700_000_000_000, up }
+        FrontToken { uid: uid.into(), ate: 1_700_000_000_000, up, partitioned: false }
     }
 
     #[test]
@@ -145,10 +150,11 @@ mod tests {
             ate in any::<u64>(),
             key in ".{0,20}",
             value in ".{0,100}",
+            partitioned in any::<bool>(),
         ) {
             let mut up = Map::new();
             up.insert(key, Value::String(value));
-            let before = FrontToken { uid, ate, up };
+            let before = FrontToken { uid, ate, up, partitioned };
             let text = before.encode(front_cookie::FRONT_TOKEN).unwrap();
             prop_assert_eq!(FrontToken::decode(&text).unwrap(), before);
         }

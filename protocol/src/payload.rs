@@ -245,16 +245,22 @@ impl AccessClaims {
         })
     }
 
-    /// The front token that goes with the access token.
+    /// The front token that goes with the access token, which says whether cookies are
+    /// partitioned.
     ///
     /// # Errors
     /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called
     /// `cookie_name`; [`PayloadError::TooDeep`].
-    pub fn front_token(&self, cookie_name: &str) -> Result<String, PayloadError> {
+    pub fn front_token(
+        &self,
+        cookie_name: &str,
+        partitioned: bool,
+    ) -> Result<String, PayloadError> {
         front_token(
             self.user_id.clone(),
             self.expires_at,
             self.to_payload(),
+            partitioned,
             cookie_name,
             front_cookie::FRONT_TOKEN,
         )
@@ -321,16 +327,22 @@ impl AnonymousClaims {
         })
     }
 
-    /// The announcement that goes with the anonymous token.
+    /// The announcement that goes with the anonymous token, which says whether cookies are
+    /// partitioned.
     ///
     /// # Errors
     /// [`PayloadError::TooLarge`] when either of the two would not fit into a cookie called
     /// `cookie_name`; [`PayloadError::TooDeep`].
-    pub fn front_token(&self, cookie_name: &str) -> Result<String, PayloadError> {
+    pub fn front_token(
+        &self,
+        cookie_name: &str,
+        partitioned: bool,
+    ) -> Result<String, PayloadError> {
         front_token(
             anonymous_uid(&self.anonymous_id),
             self.expires_at,
             self.to_payload(),
+            partitioned,
             cookie_name,
             front_cookie::ANONYMOUS_FRONT_TOKEN,
         )
@@ -375,6 +387,7 @@ fn front_token(
     uid: String,
     expires_at: u64,
     payload: Map<String, Value>,
+    partitioned: bool,
     cookie_name: &str,
     front_cookie_name: &str,
 ) -> Result<String, PayloadError> {
@@ -384,7 +397,7 @@ fn front_token(
     if bytes > MAX_COOKIE_BYTES {
         return Err(PayloadError::TooLarge { bytes });
     }
-    FrontToken { uid, ate: expires_at.saturating_mul(1000), up: payload }
+    FrontToken { uid, ate: expires_at.saturating_mul(1000), up: payload, partitioned }
         .encode(front_cookie_name)
         .map_err(|error| match error {
             FrontTokenError::TooLarge { bytes } => PayloadError::TooLarge { bytes },
@@ -520,13 +533,13 @@ mod tests {
     #[test]
     fn names_the_limit() {
         let error = anonymous(json!({"cart": "x".repeat(4000)}))
-            .front_token(cookie::ANONYMOUS_TOKEN)
+            .front_token(cookie::ANONYMOUS_TOKEN, false)
             .unwrap_err();
         assert!(error.to_string().contains("4096"), "{error}");
         let mut long_user = access(json!({}));
         long_user.user_id = "u".repeat(1500);
         assert!(matches!(
-            long_user.front_token(cookie::ACCESS_TOKEN),
+            long_user.front_token(cookie::ACCESS_TOKEN, false),
             Err(PayloadError::TooLarge { .. })
         ));
     }
@@ -577,7 +590,7 @@ mod tests {
         #[test]
         fn anything_that_is_accepted_fits(length in 0_usize..6000) {
             let claims = anonymous(json!({"x": "y".repeat(length)}));
-            if let Ok(text) = claims.front_token(cookie::ANONYMOUS_TOKEN) {
+            if let Ok(text) = claims.front_token(cookie::ANONYMOUS_TOKEN, false) {
                 prop_assert!(
                     text.len() + front_cookie::ANONYMOUS_FRONT_TOKEN.len() <= MAX_COOKIE_BYTES
                 );

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use passerby_protocol::{
     machine::{Call, LockName, Machine, TaskId, View},
     response::Last,
-    state::{Mark, SessionState, Slot, Stored, Token},
+    state::{Event, Mark, SessionState, Slot, Stored, Token},
 };
 
 use crate::{
@@ -82,8 +82,8 @@ pub(crate) struct Tab {
     pub(crate) next: TaskId,
     /// Ends of user sessions that were told.
     pub(crate) ends: u32,
-    /// Whether the latest of them is still the last word.
-    pub(crate) has_told_end: bool,
+    /// The latest of them, while it is the last word.
+    pub(crate) told_end: Option<Event>,
 }
 
 impl Tab {
@@ -98,7 +98,7 @@ impl Tab {
             seen: (Jar::default(), 0.0),
             next: 0,
             ends: 0,
-            has_told_end: false,
+            told_end: None,
         }
     }
 }

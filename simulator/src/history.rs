@@ -55,6 +55,7 @@ impl History {
             in_headers: random.u8(..4) == 0,
             rotates: random.u8(..8) == 0,
             skew: [0.0, 0.0, 0.0, 3_600_000.0, -86_400_000.0][random.usize(..5)],
+            stores_slowly: random.u8(..8) == 0,
         };
         // Most histories are calm, so that the strictest checks apply to them.
         let is_calm = random.u8(..4) > 0;

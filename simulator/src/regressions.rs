@@ -19,6 +19,7 @@ const OURS: Setting = Setting {
     in_headers: false,
     rotates: false,
     skew: 0.0,
+    stores_slowly: false,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {
@@ -518,4 +519,61 @@ fn the_first_seeds_hold() {
         let fault = History::of(seed).run(false).fault;
         assert_eq!(fault, None, "cargo xtask simulate --seed {seed}");
     }
+}
+
+const SLOW: Setting = Setting { stores_slowly: true, ..OURS };
+
+#[test]
+fn storing_that_takes_long_tells_of_no_session_that_is_gone_since() {
+    holds(
+        SLOW,
+        &[
+            Open,
+            Operate(35, Operation::Exists),
+            Happen(231),
+            Request(35, Route::Users),
+            Happen(243),
+            Happen(202),
+            Operate(138, Operation::Refresh),
+            Happen(195),
+            Pass(9_000),
+            Happen(67),
+            Request(133, Route::Users),
+            Happen(180),
+            Request(194, Route::Public),
+            Operate(109, Operation::Forget),
+            Happen(171),
+            Request(222, Route::Public),
+            Happen(13),
+            Happen(164),
+            Happen(192),
+            Pass(13_000),
+            login(76, 1),
+            Happen(231),
+            Pass(40_000),
+            Operate(249, Operation::Forget),
+        ],
+    );
+}
+
+#[test]
+fn a_login_in_another_tab_is_no_token_that_could_not_be_deleted() {
+    let mut steps = vec![Operate(182, Operation::Forget)];
+    steps.extend(happen(&[43, 135, 213, 110, 183]));
+    steps.push(Open);
+    steps.extend(happen(&[241, 151, 89]));
+    steps.push(login(181, 1));
+    holds(Setting { mode: AnonymousMode::Unspecified, ..SLOW }, &steps);
+}
+
+#[test]
+fn a_sign_out_is_told_before_the_end_that_is_still_being_stored() {
+    let mut steps = vec![login(237, 1), Happen(31), Happen(118), Operate(243, Operation::SignOut)];
+    steps.extend(happen(&[115, 76, 100, 185]));
+    steps.push(login(35, 2));
+    steps.extend(happen(&[28, 135, 236, 186, 14, 170]));
+    steps.push(Request(118, Route::Users));
+    steps.extend(happen(&[120, 44, 112, 94, 145, 91, 28]));
+    steps.push(Operate(70, Operation::SignOut));
+    holds(Setting { has_channel: false, ..SLOW }, &steps);
 }

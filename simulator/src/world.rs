@@ -27,6 +27,8 @@ pub(crate) struct Setting {
     pub(crate) in_headers: bool,
     pub(crate) rotates: bool,
     pub(crate) skew: Time,
+    /// Whether storing is slow to say that it is done, as an app's own cookie handler may be.
+    pub(crate) stores_slowly: bool,
 }
 
 /// The configuration of every tab.
@@ -37,6 +39,9 @@ const CONFIG: Config = Config {
     invalid_claim_status: 403,
     retry_limit: 10,
 };
+
+/// No browser here refuses anything.
+const KEPT: Kept = Kept { user: true, anonymous: true };
 
 /// Milliseconds after which a request that has not come to the server does not come any more.
 const CONNECT_TIMEOUT: Time = 20_000.0;
@@ -81,6 +86,7 @@ pub(crate) enum Local {
     Hooked,
     Message,
     Done,
+    Written,
 }
 
 pub(crate) struct World {
@@ -263,7 +269,7 @@ impl World {
             self.carry_out(tab, action);
         }
         if self.browser.state(tab, self.now).user().is_some() {
-            self.browser.tabs[tab].has_told_end = false;
+            self.browser.tabs[tab].told_end = None;
         }
     }
 
@@ -376,12 +382,12 @@ impl World {
             Action::Store { task, storing } => {
                 let reply = self.meta(tab, task).reply;
                 self.store(tab, reply, storing);
-                let view = self.browser.view(tab, self.now);
-                self.browser.tabs[tab].machine.written(
-                    task,
-                    Kept { user: true, anonymous: true },
-                    &view,
-                );
+                if self.setting.stores_slowly {
+                    self.pending.push(Pending::Local(tab, task, Local::Written));
+                } else {
+                    let view = self.browser.view(tab, self.now);
+                    self.browser.tabs[tab].machine.written(task, KEPT, &view);
+                }
             }
             Action::Verify { .. } => {
                 self.fail(|| "a signature is checked that there is not".into())
@@ -485,26 +491,37 @@ impl World {
     fn fire(&mut self, tab: usize, event: Event) {
         let state = self.browser.state(tab, self.now);
         self.say(|| format!("  tab {tab} tells {} while {state:?}", event.action()));
-        let told = self.browser.tabs[tab].has_told_end;
+        let told = self.browser.tabs[tab].told_end;
         match event {
             Event::TokenTheftDetected if !self.has_thief && !self.has_crossed => {
                 self.fail(|| "e: theft is told, and nobody stole".into())
             }
             Event::Unauthorised { expired_or_revoked: true } => {
-                if told {
+                // A sign-out that found nothing may be told before the end that came first, where
+                // storing that took longer.
+                let was_told = match told {
+                    Some(Event::SignOut) => !self.setting.stores_slowly,
+                    told => told.is_some(),
+                };
+                if was_told {
                     self.fail(|| format!("d: tab {tab} tells the same end twice"));
                 }
                 self.browser.tabs[tab].ends += 1;
-                self.browser.tabs[tab].has_told_end = true;
+                self.browser.tabs[tab].told_end = Some(event);
             }
             Event::SignOut => {
                 self.browser.tabs[tab].ends += 1;
-                self.browser.tabs[tab].has_told_end = true;
+                self.browser.tabs[tab].told_end = Some(event);
             }
             Event::SessionCreated | Event::RefreshSession if state.user().is_none() => {
                 self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
             }
-            Event::AnonymousSessionCreated if state.token().is_none() => {
+            Event::AnonymousSessionCreated | Event::AnonymousSessionReplaced
+                if state.anonymous().is_none() =>
+            {
+                self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
+            }
+            Event::AccessTokenPayloadUpdated if state.token().is_none() => {
                 self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
             }
             _ => {}
@@ -516,11 +533,11 @@ impl World {
         let Some(meta) = self.browser.tabs[tab].tasks.remove(&task) else {
             return self.fail(|| format!("f: tab {tab} settles task {task} twice"));
         };
-        let Tab { ends, has_told_end, .. } = self.browser.tabs[tab];
+        let Tab { ends, told_end, .. } = self.browser.tabs[tab];
         if meta.call == Some(Call::SignOut)
             && outcome == Outcome::Undefined
             && ends == meta.ends_before
-            && !has_told_end
+            && told_end.is_none()
         {
             self.fail(|| format!("d: tab {tab} signed out, and never heard of it"));
         }
@@ -594,6 +611,7 @@ impl World {
                 match local {
                     Local::Hooked => machine.hooked(task, true, &view),
                     Local::Done => machine.done(task, &view),
+                    Local::Written => machine.written(task, KEPT, &view),
                     Local::Message => {
                         let message = match message {
                             Some("try refresh token") => Message::TryRefresh,
@@ -672,7 +690,8 @@ impl World {
 
     /// The session of a login that was read, if the answer to this call of the SDK's is about
     /// another one, and the call's tab has heard of the login. An answer to a request of the app's
-    /// cannot be given up.
+    /// cannot be given up, nor can a call in time where the app's own storage is slow to say that it
+    /// has the login.
     fn kept_login(&self, flight: &Flight) -> Option<u32> {
         let Browser { jar, tabs, has_channel, .. } = &self.browser;
         let has_heard = *has_channel
@@ -693,7 +712,8 @@ impl World {
             Route::SignOut => flight.told.is_some(),
             _ => false,
         };
-        (self.setting.is_ours && has_heard && was_read && !is_about_it && is_ours).then_some(id)
+        let is_told = has_heard && !self.setting.stores_slowly;
+        (self.setting.is_ours && is_told && was_read && !is_about_it && is_ours).then_some(id)
     }
 
     pub(crate) fn deliver(&mut self, tab: usize, task: TaskId, reply: Reply) {
@@ -706,12 +726,13 @@ impl World {
             user: reply.user_front(),
             anonymous: reply.anonymous_front(),
         };
-        let says_nothing = !answer.has_tokens
+        let says_nothing = answer.status < 300
+            && !answer.has_tokens
             && matches!(answer.user, Announced::Nothing)
             && matches!(answer.anonymous, Announced::Nothing);
         let before = self.browser.view_of_before(tab);
         let machine = &self.browser.tabs[tab].machine;
-        let view = if says_nothing && machine.needs_no_look(answer.status, &before) {
+        let view = if says_nothing && machine.needs_no_look(&before) {
             before
         } else {
             self.browser.view(tab, self.now)

@@ -71,7 +71,7 @@ export function connect(decide, send, look = hear) {
 
 /**
  * The attributes that cookies are written with, as configured: the next ones where the browser
- * refuses the ones before.
+ * refuses the ones before, or where something is left to delete.
  */
 let attributes = [""];
 
@@ -112,11 +112,11 @@ export function setCookie(name, value) {
   // At the end of the year 9999: as long as the browser keeps one.
   const expires = new Date(value ? 253402300799e3 : 0).toUTCString();
   debug(`${value ? "store" : "delete"} ${name}`);
-  for (const some of attributes) {
+  const isKept = (/** @type {string} */ some) => {
     writeCookie(name, value, `expires=${expires};${some}`);
-    if ((getCookie(name) ?? "") === `${value}`) return;
-  }
-  say("refused", name);
+    return (getCookie(name) ?? "") === `${value}`;
+  };
+  if (!attributes.some(isKept)) say("refused", name);
 }
 
 /**
@@ -133,9 +133,11 @@ export function decode(raw) {
     const json = JSON.parse(
       new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0))),
     );
-    const { uid, ate, up } = jwt
+    const { uid, ate, up, partitioned } = jwt
       ? { uid: `G-${json.anonymousId ?? ""}`, ate: json.exp * 1000, up: json }
       : json;
+    // The server's cookies are. In a frame ours have to be where those are.
+    if (partitioned) attributes.sort().reverse();
     const { iat, sessionHandle, anonymousId } = up;
     const id = sessionHandle ?? anonymousId ?? (jwt ? (json.sub ?? raw) : uid);
     const numbers = [
@@ -210,6 +212,8 @@ export let original;
 let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
+/** Where SuperTokens itself is on the page, too: it sends with that, and so do we. @type {any} */
+let theirs;
 /**
  * From one start to the next: another library may have put ours of an earlier one beneath its own.
  */
@@ -258,7 +262,8 @@ export function patchFetch(url, except = "superTokensDoNotDoInterception") {
     patched = add({ originalFetch: replaced, userContext: {} });
     // Another library may have locked it.
     if (!Reflect.set(window, "fetch", patched)) say("locked", "fetch");
-    /** @type {any} */ (window)[BENEATH] = original;
+    theirs = /** @type {any} */ (window)[BENEATH];
+    /** @type {any} */ (window)[BENEATH] = theirs ?? original;
   }
 }
 
@@ -301,7 +306,7 @@ export function restoreFetch(isNeeded = !stays) {
   if (!isNeeded) return;
   if (patched) {
     if (window.fetch === patched) Reflect.set(window, "fetch", replaced);
-    delete (/** @type {any} */ (window)[BENEATH]);
+    /** @type {any} */ (window)[BENEATH] = theirs;
     patched = undefined;
   }
   era++;
@@ -470,9 +475,8 @@ export function lock(name, timeout) {
     const options = { signal: abort.signal, factory: handlers.lock, timeout };
     const request = async () => {
       // Those of a page that nobody looks at yet wait for that.
-      const isNative =
-        !handlers.lock && navigator.locks && !(/** @type {any} */ (document).prerendering);
-      const locks = isNative ? navigator.locks : await import("./locks.js");
+      const isNative = !handlers.lock && !(/** @type {any} */ (document).prerendering);
+      const locks = (isNative && navigator.locks) || (await import("./locks.js"));
       await locks.request(name, options, async () => {
         await caughtUp();
         await new Promise((release) => done(/** @type {() => void} */ (release)));

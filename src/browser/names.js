@@ -63,7 +63,7 @@ export const FAULTS = [
     "sessionTokenFrontendDomain and sessionTokenBackendDomain are domains, like .example.com",
   ],
   ["BAD_CONFIG", "sessionExpiredStatusCode and invalidClaimStatusCode are different numbers"],
-  ["BAD_CONFIG", "maxRetryAttemptsForSessionRefresh must be greater than or equal to 0"],
+  ["BAD_CONFIG", "maxRetryAttemptsForSessionRefresh is a number from 0"],
   ["NO_SESSION", "No session exists"],
   ["REFRESH_FAILED", "Could not refresh session"],
 ];

@@ -110,6 +110,7 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
     }
     return {
       headers,
+      lines: [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join(""),
       status,
       statusText,
       responseURL: url,

@@ -115,14 +115,18 @@ function happen(what, task = 0, number = 0, looks = true) {
     if (looks) show(look());
     for (let at = turn(what, task, number); at; at = turn(NEXT, 0, 0)) {
       // A copy, because what is done now may bring the next action.
-      const action = new Uint8Array(memory.buffer).slice(at, at + 24);
-      const numbers = new Int32Array(action.buffer);
-      const doubles = new Float64Array(action.buffer);
-      const [kind = 0, , , , , , , , ...fields] = action;
-      const whose = numbers[1] ?? 0;
+      const action = memory.buffer.slice(at, at + 24);
+      const numbers = new Int32Array(action);
+      const doubles = new Float64Array(action);
+      const [kind, , , , , , , , ...fields] = /** @type {[number]} */ (
+        /** @type {unknown} */ (new Uint8Array(action))
+      );
+      const whose = /** @type {number} */ (numbers[1]);
       // The last ones are nobody's.
       const work = (works[kind < 16 ? whose : 0] ??= { caller: currentCaller(), release: [] });
-      within(work.caller, () => ACTS[kind]?.(whose, work, fields, doubles, numbers));
+      within(work.caller, () =>
+        ACTS[kind]?.(whose, work, /** @type {any} */ (fields), doubles, numbers),
+      );
     }
   });
 }
@@ -253,8 +257,10 @@ function take(task, work, response) {
   work.anonymous = announcedToken(seen, names.HEADER_ANONYMOUS_FRONT_TOKEN);
   const tokens = has(names.ACCESS_TOKEN) || has(names.REFRESH_TOKEN);
   const more = has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens;
-  const isPlain = work.user === undefined && work.anonymous === undefined && !more;
-  hand(task, work, seen.status, more, !(isPlain && turn(PLAIN, 0, seen.status)));
+  const { status } = seen;
+  const saysNothing =
+    status < 300 && work.user === undefined && work.anonymous === undefined && !more;
+  hand(task, work, status, more, !(saysNothing && turn(PLAIN, 0, 0)));
 }
 
 /**
@@ -417,16 +423,20 @@ function keep(cookie, headers, header = cookie) {
 
 /**
  * Stores a front token. The function that it returns reads it back: `false` if it was refused.
- * Another one than before is of a tab that wrote in the same moment.
+ * Another one than before is of a tab that wrote in the same moment, and so is a later mark.
  * @param {string} cookie @param {FrontToken | false | undefined} token
+ * @param {number} mark
  */
-function put(cookie, token) {
+function put(cookie, token, mark) {
   if (!token) return () => true;
   const before = getCookie(cookie);
   setCookie(cookie, token.raw);
   return () => {
     const after = getCookie(cookie);
-    const isKept = after === token.raw || after !== before;
+    const isKept =
+      after === token.raw ||
+      after !== before ||
+      /** @type {any} */ (getCookie(names.COOKIE_LAST_UPDATE)) > mark;
     // The browser's own was read back when it was written.
     if (custom && !isKept) say("refused", cookie);
     return isKept;
@@ -444,13 +454,13 @@ function forget(...cookies) {
  * @type {((
  *   task: number,
  *   work: Work,
- *   fields: number[],
+ *   fields: [number, number, number, number, number, number],
  *   doubles: Float64Array,
  *   numbers: Int32Array,
  * ) => void)[]}
  */
 const ACTS = [
-  function prepare(task, work, [call = 0, antiCsrf = 0, which = 0, wish = 0]) {
+  function prepare(task, work, [call, antiCsrf, which, wish]) {
     const made = makeCall(call);
     if (call === REFRESH) decorate(made.headers, antiCsrf, which, wish);
     when(
@@ -463,7 +473,7 @@ const ACTS = [
       fail(task, HOOKED),
     );
   },
-  function sendCall(task, work, [kind = 0, antiCsrf = 0, which = 0, wish = 0, isNamed], doubles) {
+  function sendCall(task, work, [kind, antiCsrf, which, wish, isNamed], doubles) {
     const call = (work.call ??= makeCall(kind));
     const isOwn = kind === REFRESH || kind === ENDPOINT;
     // A copy of our token that the caller made would go stale when the request is sent again.
@@ -486,7 +496,7 @@ const ACTS = [
     const { response } = work;
     if (response) (async () => /** @type {any} */ (response).body.cancel())().catch(() => {});
     work.response = work.reason = undefined;
-    const sent = send(call, headers, !isOwn && addCredentials, doubles[2] ?? 0);
+    const sent = send(call, headers, !isOwn && addCredentials, /** @type {number} */ (doubles[2]));
     if (kind !== ENDPOINT)
       return when(task, sent, (response) => take(task, work, response), fail(task, REJECTED));
     when(
@@ -502,15 +512,18 @@ const ACTS = [
     );
   },
   (_task, { call }) => call?.end?.(),
-  function lockFor(task, work, [name = 0], doubles) {
+  function lockFor(task, work, [name], doubles) {
     // Locks only save calls, and the rules hold without.
-    lock(["passerby-refresh", "passerby-first"][name] ?? "", doubles[2] ?? 0).then((release) => {
+    lock(
+      /** @type {string} */ (["passerby-refresh", "passerby-first"][name]),
+      /** @type {number} */ (doubles[2]),
+    ).then((release) => {
       work.release[name] = release;
       if (works[task] !== work) return release?.();
       when(task, 0, () => happen(LOCKED, task));
     });
   },
-  function unlock(_task, { release }, [name = 0]) {
+  function unlock(_task, { release }, [name]) {
     release[name]?.();
     release[name] = undefined;
   },
@@ -527,7 +540,7 @@ const ACTS = [
   function store(
     task,
     work,
-    [user = 0, anonymous = 0, dropsUnreadable, keepsUserTokens, tellsTime],
+    [user, anonymous, dropsUnreadable, keepsUserTokens, tellsTime],
     doubles,
   ) {
     // In an order that is safe to interrupt: what is new first, the mark that tells others of it
@@ -546,8 +559,9 @@ const ACTS = [
       if (user === isStored || anonymous === isStored)
         keep(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
     }
-    const isAnonymousKept = put(anonymousCookie, anonymous === isStored && work.anonymous);
-    const isUserKept = put(names.COOKIE_FRONT_TOKEN, user === isStored && work.user);
+    const mark = /** @type {number} */ (doubles[2]);
+    const isAnonymousKept = put(anonymousCookie, anonymous === isStored && work.anonymous, mark);
+    const isUserKept = put(names.COOKIE_FRONT_TOKEN, user === isStored && work.user, mark);
     // All of them, whichever mode: proxies strip empty token headers.
     if (user === isRemoved)
       forget(
@@ -558,7 +572,7 @@ const ACTS = [
       );
     if (anonymous === isRemoved) forget(names.ANONYMOUS_TOKEN);
     if (anonymous === isRemoved || dropsUnreadable) forget(anonymousCookie);
-    if (doubles[2]) setCookie(names.COOKIE_LAST_UPDATE, doubles[2]);
+    if (mark) setCookie(names.COOKIE_LAST_UPDATE, mark);
     const written = () => happen(WRITTEN, task, +isUserKept() + 2 * +isAnonymousKept());
     // Only an app's own handler knows what it kept.
     if (custom) when(task, 0, written);
@@ -585,9 +599,9 @@ const ACTS = [
     };
     when(task, read(), () => happen(HOOKED, task, 1), fail(task, HOOKED));
   },
-  function fire(_task, { caller }, [event = 0, detail]) {
+  function fire(_task, { caller }, [event, detail]) {
     const more = event === names.EVENTS.length - 1 && { sessionExpiredOrRevoked: !!detail };
-    tell({ action: names.EVENTS[event] ?? "", userContext: caller, ...more });
+    tell({ action: /** @type {string} */ (names.EVENTS[event]), userContext: caller, ...more });
   },
   settle,
   (task) => delete works[task],
@@ -614,7 +628,7 @@ function finish(task, ok, value) {
 function settle(
   task,
   { response, reason, call },
-  [outcome = 0, detail = 0, users, , kind, failure = 0],
+  [outcome, detail, users, , kind, failure],
   _doubles,
   numbers,
 ) {
@@ -629,7 +643,7 @@ function settle(
   const refreshed = (isError) => {
     if (kind === 2) return broken(failure);
     if (!kind) return isError ? failed(undefined) : done(response);
-    const other = works[numbers[4] ?? 0];
+    const other = works[/** @type {number} */ (numbers[4])];
     const result = other?.reason ?? other?.response;
     // Several requests may have waited for it, and a body can be read once.
     if (!isError && result instanceof Response)
@@ -680,5 +694,5 @@ function known(state) {
 export function getSnapshot() {
   // Before `start` nothing is known, whatever the cookies say.
   const state = isStarted ? stateNow() : 0;
-  return takeSnapshot(SNAPSHOTS[state] ?? "", known(state));
+  return takeSnapshot(/** @type {string} */ (SNAPSHOTS[state]), known(state));
 }

@@ -44,23 +44,24 @@ let original;
 /** @type {typeof XMLHttpRequest} */
 let patched;
 
-/**
- * By object: the first listener of its upload, where the caller has seen that. What comes after an
- * answer, the caller has seen before.
- * @type {WeakMap<any, (event: Event) => void>}
- */
-const hushes = new WeakMap();
-/** By object. @type {WeakMap<any, Exchange>} */
+/** By object; by its upload, where the caller has seen that, the object. @type {WeakMap<any, any>} */
 const exchanges = new WeakMap();
 /** Requests whose caller decided about credentials. @type {WeakSet<XMLHttpRequest>} */
 const decided = new WeakSet();
 
 /** @param {XMLHttpRequest} xhr @param {string} name */
 function native(xhr, name) {
-  return Reflect.get(original.prototype, name, xhr);
+  try {
+    return Reflect.get(original.prototype, name, xhr);
+  } catch (/** @type {any} */ error) {
+    // Those of the standard have a code. Firefox has one of its own for the text of a call that
+    // failed, where it could not parse the answer before as XML, as it does with those of no type.
+    if (error.code) throw error;
+    return "";
+  }
 }
 
-/** A header that the caller may know. @param {XMLHttpRequest} xhr @param {string} name */
+/** What the caller may know of the answer. @param {XMLHttpRequest} xhr @param {string} name */
 function visible(xhr, name) {
   const value = native(xhr, name); // which throws where it does
   const exchange = exchanges.get(xhr);
@@ -125,6 +126,14 @@ function headersOf(xhr, status) {
   }
   const lines = getAllResponseHeaders.call(xhr).matchAll(/(.+?): (.*)/g);
   return new Headers([...lines].map(([, name = "", value = ""]) => [name, value]));
+}
+
+/**
+ * The first listener of an upload: what comes after an answer, the caller has seen before.
+ * @param {Event} event
+ */
+function hush(event) {
+  if (exchanges.get(exchanges.get(event.currentTarget))?.answer) event.stopImmediatePropagation();
 }
 
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
@@ -267,9 +276,10 @@ function derive() {
       send(body) {
         const exchange = ready(this);
         if (!exchange) {
-          const hush = hushes.get(this);
           // A listener there has the browser ask other origins for permission.
-          if (hush) for (const type of EVENTS) super.upload.removeEventListener(type, hush, true);
+          const upload = super.upload;
+          if (exchanges.has(upload))
+            for (const type of EVENTS) upload.removeEventListener(type, hush, true);
           return super.send(body);
         }
         const { timeout } = this;
@@ -333,24 +343,16 @@ function derive() {
       }
 
       getAllResponseHeaders() {
-        let lines = super.getAllResponseHeaders();
+        const lines = super.getAllResponseHeaders();
         const exchange = exchanges.get(this);
         if (!exchange) return lines;
-        if (exchange.instead)
-          lines = [...exchange.instead.headers]
-            .map(([name, value]) => `${name}: ${value}\r\n`)
-            .join("");
-        return `${exchange.shown < 2 ? "" : lines}${MARK}: true\r\n`;
+        const { instead, shown } = exchange;
+        return `${shown < 2 ? "" : (instead?.lines ?? lines)}${MARK}: true\r\n`;
       }
 
       get upload() {
         const upload = super.upload;
-        const hush =
-          hushes.get(this) ??
-          ((/** @type {Event} */ event) => {
-            if (exchanges.get(this)?.answer) event.stopImmediatePropagation();
-          });
-        hushes.set(this, hush);
+        exchanges.set(upload, this);
         for (const type of EVENTS) upload.addEventListener(type, hush, true);
         return upload;
       }

@@ -387,6 +387,32 @@ test("events and answers come once a slow cookie handler has written", async (vi
   assert.ok((await seen(tab)).includes(`SESSION_CREATED: ${user}`), String(await seen(tab)));
 });
 
+test("a session that another tab ends while a slow cookie handler writes is not told", async (visitor) => {
+  const tab = await started(visitor, () => {
+    const jar = new Map();
+    return {
+      anonymous: undefined,
+      onHandleEvent: ({ action }) => window.seen.push(action),
+      cookieHandler: () => ({
+        getCookie: async () => [...jar].map((pair) => pair.join("=")).join("; "),
+        setCookie: async (text) => {
+          const [name, value] = text.split(";")[0].split(/=(.*)/);
+          jar.set(name, value);
+          if (name !== "st-last-access-token-update") return;
+          // The other tab signs out before this one is told that all is written.
+          jar.delete("sFrontToken");
+          jar.set(name, Number(value) + 20);
+          await new Promise((done) => setTimeout(done, 20));
+        },
+      }),
+    };
+  });
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  // A guest's first request asked who they are before the login went.
+  assert.deepEqual(await seen(tab), ["ANONYMOUS_SESSION_CREATED"]);
+  assert.equal((await tab.snapshot()).state, "none");
+});
+
 /** Handlers that lose what they are given: at once, later, above a size, or by failing. */
 const FORGETFUL = {
   "keeps nothing": "async () => {}",

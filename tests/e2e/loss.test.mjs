@@ -249,5 +249,9 @@ inBrowser("a front token that cannot be deleted is over with its session", async
   await assertGuest(tab);
   // The end, and then what a guest is told who asks for an account.
   assert.deepEqual(await tab.eventNames(), ["UNAUTHORISED(true)", "UNAUTHORISED(false)"]);
+  await tab.forgetEvents();
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  assert.deepEqual(await tab.eventNames(), ["SESSION_CREATED"], "a login is one");
+  assert.equal((await tab.snapshot()).state, "authenticated");
   visitor.takeProblems();
 });

@@ -262,6 +262,19 @@ test("the API's own answer is the cause of the refresh endpoint's, for each of t
   assert.equal(none, false, "an answer that is the API's has none");
 });
 
+test("a refresh that brings no front token is named in the console: callers may tell nothing of it", async (visitor) => {
+  const { tab } = await visitor.returningCustomer();
+  await tab.page.route("**/auth/session/refresh", (route) => route.fulfill({ json: {} }));
+  const { code } = await tab.call("attemptRefreshingSession");
+  assert.equal(code, "FRONT_TOKEN_MISSING");
+  const { trace } = await tab.xhr("/api/account");
+  assert.match(trace, / error loadend$/);
+  const problems = visitor.takeProblems();
+  assert.equal(problems.length, 2, problems.join());
+  for (const text of problems) assert.match(text, /'front-token' header is missing/);
+  assert.equal((await tab.snapshot()).state, "authenticated");
+});
+
 test("a back end that keeps saying 401 is asked so often and no more", async (visitor) => {
   const { tab } = await visitor.customer("Ada", {
     anonymous: {},

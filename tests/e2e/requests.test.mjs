@@ -348,7 +348,7 @@ test("what we send with has the name that apps of SuperTokens know it by", async
       status,
       urls,
       isNative: fetch === beneath,
-      isThere: "__supertokensOriginalFetch" in window,
+      isThere: window.__supertokensOriginalFetch !== undefined,
     };
   });
   assert.deepEqual(seen, {

@@ -219,6 +219,43 @@ test("two tabs: login in the stock client is seen by ours, and our logout ends b
 });
 
 for (const first of ["ours", "stock"]) {
+  for (const tokenTransferMethod of ["cookie", "header"]) {
+    test(`one page with both, ${first} first, ${tokenTransferMethod} mode: one refresh for ten requests`, async (visitor) => {
+      const tab = await visitor.tab();
+      const options = { anonymous: {}, tokenTransferMethod };
+      const script = bundle.outputFiles[0].text.replace(
+        "Session.init({",
+        `Session.init({ tokenTransferMethod: "${tokenTransferMethod}",`,
+      );
+      const start = {
+        ours: () => tab.init(options),
+        stock: () => tab.page.evaluate(script),
+      };
+      await start[first]();
+      await start[first === "ours" ? "stock" : "ours"]();
+      const stock = new StockTab();
+      stock.page = tab.page;
+      assert.equal((await tab.signIn("Ada")).status, 200);
+      await stock.isUser("ada");
+      assert.deepEqual(await tab.call("getUserId"), { value: "ada" });
+      await tab.expire();
+      await visitor.forget();
+      const answers = await tab.run(() =>
+        Promise.all(
+          Array.from({ length: 10 }, (_, i) =>
+            (i % 2 ? harness.request : harness.xhr)(`/api/account?${i}`),
+          ),
+        ),
+      );
+      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+      assert.equal((await server.calls())[REFRESH], 1);
+      await tab.call("signOut");
+      // Where ours was first, it answers for both.
+      assert.equal(await stock.call("doesSessionExist"), first === "ours");
+      assert.equal((await tab.snapshot()).state, "anonymous");
+    });
+  }
+
   test(`two tabs: a refresh by ${first} does not break the other`, async (visitor) => {
     const { ours, stock } = await both(visitor);
     const account = {

@@ -1,6 +1,7 @@
 // The actions of visitors, in every engine. One list, in words that hold for all of them.
 
 import assert from "node:assert/strict";
+import { BackEnd, ENDPOINT, KEY_SET, idOf, makeKey } from "../e2e/support/back-end.mjs";
 
 const ACCOUNT = "GET /api/account";
 const GUEST = ["sAnonymousFrontToken", "sAnonymousToken", "st-last-access-token-update"];
@@ -137,6 +138,79 @@ flow("cookies that are lost one by one come back (guest)", async (visitor) => {
   }
 });
 
+flow("cookies that are lost one by one come back (customer)", async (visitor) => {
+  const { tab } = await visitor.customer();
+  for (const name of ["sFrontToken", "st-last-access-token-update"]) {
+    await visitor.context.clearCookies({ name });
+    assert.equal((await tab.fetch("/api/account")).status, 200, name);
+    await tab.page.waitForFunction(() => passerby.getSnapshot().userId === "ada");
+    assert.equal((await tab.call("doesSessionExist")).value, true, name);
+  }
+});
+
+flow("a visitor who was forgotten stays so beside a service worker's cache", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.run(async () => {
+    const { serviceWorker } = navigator;
+    await serviceWorker.register("/pages/caching-worker.js");
+    if (!serviceWorker.controller)
+      await new Promise((done) => (serviceWorker.oncontrollerchange = done));
+  });
+  const path = "/api/me?cached";
+  await tab.init({ anonymous: {} });
+  const { anonymousId: old } = (await tab.fetch(path)).body;
+  // Tokens tell their age in seconds.
+  await new Promise((done) => setTimeout(done, 1100));
+  assert.equal((await tab.call("forgetAnonymousId")).error, undefined);
+  const { anonymousId } = await tab.snapshot();
+  assert.notEqual(anonymousId, old);
+  assert.equal((await tab.fetch(path)).body.anonymousId, old, "the cache answers");
+  assert.equal((await tab.snapshot()).anonymousId, anonymousId);
+  assert.equal((await tab.fetch("/api/me?fresh")).body.anonymousId, anonymousId);
+  assert.deepEqual((await tab.eventNames()).slice(-1), ["ANONYMOUS_SESSION_REPLACED"]);
+  await tab.page.reload();
+  await tab.page.waitForFunction(() => window.harness);
+  await tab.init({ anonymous: {} });
+  assert.equal((await tab.fetch(path)).body.anonymousId, old, "after a reload, too");
+  assert.equal((await tab.snapshot()).anonymousId, anonymousId);
+
+  // An answer of before the login signs nobody out.
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  await tab.fetch(path);
+  assert.equal((await tab.snapshot()).state, "authenticated");
+  await tab.run(async () => {
+    for (const worker of await navigator.serviceWorker.getRegistrations())
+      await worker.unregister();
+  });
+});
+
+flow("other people's cookies, whatever they are made of, harm nobody", async (visitor) => {
+  const tab = await visitor.tab({ anonymous: {} });
+  await tab.run(() => {
+    const odd = ["%E0%A4%A", '"a;b"', "\u{1F331}", "=", "a=b=c", "%", "{}", ""];
+    for (const [i, value] of odd.entries()) document.cookie = `odd${i}=${value}; path=/`;
+    document.cookie = "without a name; path=/";
+    for (const name of [
+      "sFrontTokens",
+      "xsFrontToken",
+      "SFRONTTOKEN",
+      "sFrontToken.x",
+      "__proto__",
+    ])
+      document.cookie = `${name}=x; path=/`;
+    for (let i = 0; i < 60; i++) document.cookie = `many${i}=x; path=/`;
+  });
+  const { body } = await tab.fetch("/api/me");
+  assert.equal(body.kind, "anonymous");
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  const { state, anonymousId } = await tab.snapshot();
+  assert.deepEqual([state, anonymousId], ["authenticated", body.anonymousId]);
+  await tab.expire();
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.equal((await tab.call("signOut")).error, undefined);
+  assert.equal((await tab.snapshot()).anonymousId, anonymousId);
+});
+
 flow("front tokens that cannot be read are replaced", async (visitor) => {
   const { tab, anonymousId } = await visitor.guest();
   for (const text of ["x", "%%%", btoa("{"), btoa("null")]) {
@@ -234,6 +308,110 @@ flow("theft of a token: told, and anonymous with the same id", async (visitor) =
   assert.deepEqual(await tab.eventNames(), ["TOKEN_THEFT_DETECTED", "UNAUTHORISED(true)"]);
   assert.equal((await tab.snapshot()).anonymousId, anonymousId);
 });
+
+flow("a gateway's 401 on the refresh route ends no session", async (visitor) => {
+  const { tab } = await visitor.returningCustomer();
+  visitor.front.refusedWith = 401;
+  for (const answer of [await tab.fetch("/api/account"), await tab.xhr("/api/account")])
+    assert.deepEqual([answer.status, answer.body], [401, { message: "later" }]);
+  assert.equal((await tab.snapshot()).state, "authenticated");
+  assert.deepEqual(await tab.eventNames(), []);
+  visitor.front.refusedWith = undefined;
+  assert.equal((await tab.fetch("/api/account")).status, 200);
+  assert.equal((await tab.snapshot()).state, "authenticated");
+});
+
+flow(
+  "a page that is left while it waits for a refresh does not keep the next one waiting",
+  async (visitor) => {
+    const { tab } = await visitor.returningCustomer();
+    visitor.front.refreshTime = 15_000;
+    await tab.run(() => void fetch("/api/account?hangs").catch(() => {}));
+    while (!visitor.refreshes()) await new Promise((done) => setTimeout(done, 20));
+    visitor.front.refreshTime = 0;
+    await tab.page.goto("/pages/engine.html?next");
+    await tab.page.waitForFunction(() => window.harness);
+    await tab.init({ anonymous: {} });
+    const start = Date.now();
+    assert.equal((await tab.fetch("/api/account")).status, 200);
+    assert.ok(Date.now() - start < 8000, `${Date.now() - start} ms`);
+  },
+);
+
+flow("an API of another origin: guest, login, expiry, sign-out", async (visitor) => {
+  const { api } = visitor.front;
+  const tab = await visitor.tab({ anonymous: {}, apiDomain: api });
+  const { body } = await tab.fetch(`${api}/api/me`);
+  assert.equal(body.kind, "anonymous");
+  assert.equal((await tab.xhr(`${api}/api/me`)).body.anonymousId, body.anonymousId);
+  const headers = { "content-type": "application/json" };
+  const login = JSON.stringify({ name: "Ada", password: "windowsill" });
+  const { status } = await tab.fetch(`${api}/api/login`, { method: "POST", headers, body: login });
+  assert.equal(status, 200);
+  assert.equal((await tab.snapshot()).state, "authenticated");
+  const expired = await tab.fetch(`${api}/api/demo/expire`, { method: "POST" });
+  assert.deepEqual(expired.body, { expired: true });
+  await visitor.forget();
+  const answers = await tab.run(
+    (api) =>
+      Promise.all([
+        harness.request(`${api}/api/account?1`),
+        harness.xhr(`${api}/api/account?2`),
+        harness.request(`${api}/api/account?3`),
+      ]),
+    api,
+  );
+  assert.deepEqual(statuses(answers), [200], JSON.stringify([answers, visitor.front.requests]));
+  assert.equal(visitor.refreshes(), 1);
+  assert.equal((await tab.call("signOut")).error, undefined);
+  assert.equal((await tab.fetch(`${api}/api/me`)).body.anonymousId, body.anonymousId);
+});
+
+for (const alg of ["RS256", "ES256"]) {
+  flow(`an endpoint of the app makes guests, and the browser checks ${alg}`, async (visitor) => {
+    const backEnd = await BackEnd.start();
+    try {
+      backEnd.mint = () => backEnd.sign({ alg });
+      const options = { anonymous: { endpoint: ENDPOINT, jwks: KEY_SET } };
+      const page = `${backEnd.origin}/blank.html`;
+      const tab = await visitor.tab(undefined, [], page);
+      await tab.init(options);
+      const { body } = await tab.fetch("/api/me");
+      assert.equal(body.kind, "anonymous");
+      assert.equal((await tab.snapshot()).anonymousId, body.anonymousId);
+      const next = await visitor.tab(undefined, [], page);
+      await next.init(options);
+      assert.equal((await next.fetch("/api/me")).body.anonymousId, body.anonymousId, "it is kept");
+      // One that somebody else signed.
+      const forged = await backEnd.sign({ alg, key: { ...(await makeKey(alg)), kid: undefined } });
+      await next.run((token) => {
+        document.cookie = `st-anonymous-token=${token}; path=/`;
+      }, forged);
+      const last = await visitor.tab(undefined, [], page);
+      await last.init(options);
+      const id = (await last.fetch("/api/me")).body.anonymousId;
+      assert.ok(id && id !== idOf(forged) && id !== undefined, `${id}`);
+    } finally {
+      await backEnd.close();
+    }
+  });
+}
+
+flow(
+  "the shop's own page shows a guest, and /dashboard leads them to the login",
+  async (visitor) => {
+    const tab = await visitor.tab();
+    await tab.page.goto("/");
+    await tab.page.waitForFunction(() => document.cookie.includes("sAnonymousFrontToken"));
+    await tab.page.goto("/dashboard").catch(() => {});
+    await tab.page.waitForFunction(
+      () => location.pathname !== "/dashboard" && location.pathname !== "/refresh-session",
+    );
+    const { front } = visitor;
+    await new Promise((done) => setTimeout(done, 300));
+    assert.ok(front.count("POST /auth/session/refresh") <= 2, "no loop");
+  },
+);
 
 flow("sign-out: anonymous with the same id", async (visitor) => {
   const { tab, anonymousId } = await visitor.customer();
@@ -815,6 +993,36 @@ wayFlow(
   },
 );
 
+wayFlow(
+  "such a policy, and passerby/slim: load does not reject, and sessions all the same",
+  async (visitor) => {
+    visitor.front.policy = "script-src 'self'";
+    const tab = await visitor.tab(undefined, [], "/pages/slim.html");
+    assert.equal((await tab.fetch("/api/me")).body.kind, "anonymous");
+    assert.deepEqual(
+      (await tab.call("diagnose")).value.map(({ code }) => code),
+      ["WASM_BLOCKED"],
+    );
+  },
+);
+
+flow(
+  "an isolated page that wants trusted types, and where all else is forbidden",
+  async (visitor) => {
+    visitor.front.isIsolated = true;
+    visitor.front.policy =
+      "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; " +
+      "img-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
+    for (const without of [[], WITHOUT_LOCKS]) {
+      const { tab, anonymousId } = await visitor.returningCustomer(undefined, without);
+      assert.equal(await tab.run(() => window.crossOriginIsolated), true);
+      assert.equal((await tab.fetch("/api/account")).body.anonymousId, anonymousId);
+      assert.equal((await tab.xhr("/api/me")).body.anonymousId, anonymousId);
+      assert.equal((await tab.call("signOut")).error, undefined);
+    }
+  },
+);
+
 wayFlow("a content security policy with it: the module itself", async (visitor) => {
   visitor.front.policy = "script-src 'self' 'wasm-unsafe-eval'";
   const { tab } = await visitor.guest();
@@ -824,7 +1032,9 @@ wayFlow("a content security policy with it: the module itself", async (visitor) 
 flow("a sandboxed frame, where cookies throw: the app's requests go out", async (visitor) => {
   const tab = await visitor.tab(undefined, [], "/pages/sandbox.html");
   await tab.page.waitForFunction(() => window.seen);
-  assert.deepEqual(await tab.run(() => seen), { fetch: 200, xhr: 200, state: "unknown" });
+  const { found, ...seen } = await tab.run(() => window.seen);
+  assert.deepEqual(seen, { fetch: 200, xhr: 200, state: "unknown", signOut: "over" });
+  assert.ok(found.includes("COOKIES_BLOCKED"), found);
 });
 
 flow("cookies that are no header values fail no request", async (visitor) => {

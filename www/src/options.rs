@@ -25,6 +25,7 @@ Usage: passerby-www [options]
                                  limit, by the address of the connection)
   --no-anonymous-sessions        visitors get none, and lose those they have
   --anti-csrf-tokens             requests that change something must carry an anti-CSRF token
+  --embedded                     cookies for a shop in frames of other websites
   --help                         this text";
 
 /// How to run the demo.
@@ -49,6 +50,8 @@ pub struct Options {
     pub anonymous_sessions: bool,
     /// Whether requests that change something must carry an anti-CSRF token.
     pub anti_csrf_tokens: bool,
+    /// Whether cookies are those of a shop in other websites' frames.
+    pub embedded: bool,
 }
 
 impl Default for Options {
@@ -63,6 +66,7 @@ impl Default for Options {
             mint_limit: None,
             anonymous_sessions: true,
             anti_csrf_tokens: false,
+            embedded: false,
         }
     }
 }
@@ -90,6 +94,7 @@ impl Options {
                 Arg::Long("mint-limit") => options.mint_limit = Some(parser.value()?.parse()?),
                 Arg::Long("no-anonymous-sessions") => options.anonymous_sessions = false,
                 Arg::Long("anti-csrf-tokens") => options.anti_csrf_tokens = true,
+                Arg::Long("embedded") => options.embedded = true,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected()),
             }
@@ -137,6 +142,7 @@ mod tests {
             "2",
             "--no-anonymous-sessions",
             "--anti-csrf-tokens",
+            "--embedded",
         ];
         let expected = Options {
             port: 0,
@@ -148,6 +154,7 @@ mod tests {
             mint_limit: Some(2),
             anonymous_sessions: false,
             anti_csrf_tokens: true,
+            embedded: true,
         };
         assert_eq!(parse(&[&arguments[..], &flags].concat()), Ok(Some(expected)));
         assert_eq!(parse(&["--help", "--port"]), Ok(None));

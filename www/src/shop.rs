@@ -71,6 +71,7 @@ pub async fn sessions(
         .refresh_grace(Duration::from_secs(options.refresh_grace))
         .anonymous_enabled(options.anonymous_sessions)
         .mint_for_navigations(options.mint_for_navigations)
+        .embedded(options.embedded)
         .anti_csrf(if options.anti_csrf_tokens { AntiCsrf::ViaToken } else { AntiCsrf::None })
         // The guest becomes a customer, in whatever way: the plants move into the customer's cart.
         // The access token says how many.

@@ -74,7 +74,7 @@ impl<V: Values> Machine<V> {
                 self.note_written(task, kept, view);
                 self.stop_leading(task, view);
                 if task.tells {
-                    self.fire_all(task.id, task.change);
+                    self.fire_all(task, view);
                 }
                 self.end_creation(task, view)
             }

@@ -217,6 +217,8 @@ struct Task<V: Values> {
     says_off: bool,
     /// The session that a sign-out is to end, or the anonymousId that is to be forgotten.
     subject: Option<V::Text>,
+    /// The mark with which its change was stored.
+    mark: f64,
     attempts: u32,
     status: u16,
     is_announced: bool,
@@ -443,17 +445,16 @@ impl<V: Values> Machine<V> {
         self.resume(task, Cause::Answered(answer), view);
     }
 
-    /// Whether an answer to a request of the app, which says nothing of the session, may be
+    /// Whether an answer that says nothing of the session, and whose status is below 300, may be
     /// reported with the view of before. Looking at what is stored takes a browser longer than all
     /// the rest of a request.
     #[must_use]
-    pub fn needs_no_look(&self, status: u16, before: &View<V>) -> bool {
+    pub fn needs_no_look(&self, before: &View<V>) -> bool {
         self.flight.is_none()
             && !self.contested
             && self.written.is_none()
             && self.forgotten.is_empty()
             && matches!(self.mode, AnonymousMode::Unspecified | AnonymousMode::On)
-            && status != self.config.expired_status
             && self.state(before).token().is_some()
     }
 
@@ -522,6 +523,7 @@ impl<V: Values> Machine<V> {
             is_announced: false,
             failed: None,
             change: Change::NOTHING,
+            mark: 0.0,
             answer: None,
         }
     }
@@ -555,8 +557,33 @@ impl<V: Values> Machine<V> {
         self.act(Action::Fire { task, event });
     }
 
-    fn fire_all(&mut self, task: TaskId, change: Change) {
-        change.events.into_iter().flatten().for_each(|event| self.fire(task, event));
+    /// Tells what an answer said. Storing may have held that up: of a session that others have
+    /// ended since, nothing is told, and no end twice.
+    fn fire_all(&mut self, task: &Task<V>, view: &View<V>) {
+        let state = self.state(view);
+        let session = task.before.user().map(|token| &token.id);
+        // Another tab may have brought it back for a moment, by an answer of before.
+        let was_told = self.was_told_of_the_end(session);
+        task.change.events.into_iter().flatten().for_each(|event| {
+            let is_true = match event {
+                Event::AnonymousSessionCreated | Event::AnonymousSessionReplaced => {
+                    state.anonymous().is_some()
+                }
+                Event::AccessTokenPayloadUpdated => state.token().is_some(),
+                Event::SessionCreated => {
+                    self.ended = None;
+                    state.user().is_some()
+                }
+                Event::SignOut | Event::TokenTheftDetected | Event::Unauthorised { .. } => {
+                    self.ended = session.cloned();
+                    !was_told
+                }
+                _ => true,
+            };
+            if is_true {
+                self.fire(task.id, event);
+            }
+        });
     }
 
     /// Tells the caller; the task is over.
@@ -669,18 +696,7 @@ impl<V: Values> Machine<V> {
         view: &View<V>,
     ) -> bool {
         let now = self.stored(view);
-        let mut change = absorb(&task.before, &now, &view.latest, announced);
-        let is_end = |event: &Event| matches!(event, Event::SignOut | Event::Unauthorised { .. });
-        if change.events.iter().flatten().any(is_end) {
-            let session = task.before.user().map(|token| &token.id);
-            // Another tab may have brought it back for a moment, by an answer of before.
-            if self.was_told_of_the_end(session) {
-                change.events = [None; 2];
-            }
-            self.ended = session.cloned();
-        } else if change.events.contains(&Some(Event::SessionCreated)) {
-            self.ended = None;
-        }
+        let change = absorb(&task.before, &now, &view.latest, announced);
         task.change = change;
         // Tokens of header mode are discarded with the front token, and no cookie comes with them.
         if is_contested(&task.before, &now, announced, change) {
@@ -718,6 +734,7 @@ impl<V: Values> Machine<V> {
         if !writes && !keeps_user_tokens {
             return false;
         }
+        task.mark = Mark::after(now.changed, view.now).0;
         self.act(Action::Store {
             task: task.id,
             storing: Storing {
@@ -728,7 +745,7 @@ impl<V: Values> Machine<V> {
                     && change.anonymous == Write::Keep,
                 keeps_user_tokens,
                 tells_time,
-                mark: if writes { Mark::after(now.changed, view.now).0 } else { 0.0 },
+                mark: if writes { task.mark } else { 0.0 },
             },
         });
         true
@@ -736,9 +753,11 @@ impl<V: Values> Machine<V> {
 
     /// After storing: what is left to tell.
     fn note_written(&mut self, task: &mut Task<V>, kept: Kept, view: &View<V>) {
+        // Storing may take its time: something else may have been stored since.
+        let has_changed = view.stored.changed.is_some_and(|mark| mark.0 > task.mark);
         match (task.change.user, &view.stored.user) {
             // It is over, wherever it comes from: perhaps it was written for another domain.
-            (Write::Remove, Slot::Token(token)) => {
+            (Write::Remove, Slot::Token(token)) if !has_changed => {
                 self.undeleted = Some((token.id.clone(), token.issued_at))
             }
             (Write::Remove | Write::Store, _) => self.undeleted = None,
@@ -764,7 +783,7 @@ impl<V: Values> Machine<V> {
     /// Tells the app of a change, and then does what follows from it: a refresh for a session that
     /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
-        self.fire_all(task.id, task.change);
+        self.fire_all(task, view);
         self.changed(view);
     }
 }

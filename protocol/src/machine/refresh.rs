@@ -286,7 +286,7 @@ impl<V: Values> Machine<V> {
     }
 
     fn show_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        self.fire_all(task.id, task.change);
+        self.fire_all(task, view);
         self.give_up_calls(view);
         task.step = Step::ShowAnswer;
         self.act(Action::ShowAnswer { task: task.id });

@@ -146,6 +146,7 @@ impl SessionsBuilder {
             ),
             anonymous_subject: self.anonymous_subject,
             anonymous_cookie: cookies.anonymous_name.clone(),
+            partitioned: self.embedded,
             key_rotation_ms,
             anonymous_algorithm: self.anonymous_algorithm,
             max_payload: self.max_payload,

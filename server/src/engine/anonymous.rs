@@ -82,7 +82,8 @@ impl Engine {
             has_subject: self.settings.anonymous_subject,
             custom: without_protected(payload),
         };
-        let front_token = claims.front_token(&self.settings.anonymous_cookie)?;
+        let front_token =
+            claims.front_token(&self.settings.anonymous_cookie, self.settings.partitioned)?;
         let key = self.keys.static_signing_key(now)?;
         let token = jwt::sign_aside(TokenKind::Anonymous, key, claims.to_payload()).await?;
         if is_new {
@@ -141,14 +142,16 @@ impl Engine {
         session: AnonymousSession,
         token: &str,
     ) -> Result<IssuedAnonymous, EngineError> {
-        let front_token = session.claims.front_token(&self.settings.anonymous_cookie)?;
+        let front_token = session
+            .claims
+            .front_token(&self.settings.anonymous_cookie, self.settings.partitioned)?;
         Ok(IssuedAnonymous { session, token: token.to_owned(), front_token })
     }
 
     /// The announcement alone, of a token that the browser holds and that need fit no cookie any
     /// more.
     pub(crate) fn announcement(&self, session: &AnonymousSession) -> Result<String, EngineError> {
-        Ok(session.claims.front_token("")?)
+        Ok(session.claims.front_token("", self.settings.partitioned)?)
     }
 
     pub(crate) async fn verify_anonymous(

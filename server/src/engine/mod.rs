@@ -127,6 +127,8 @@ pub(crate) struct EngineSettings {
     pub(crate) anonymous_renewal_ms: u64,
     pub(crate) anonymous_subject: bool,
     pub(crate) anonymous_cookie: String,
+    /// Whether cookies are partitioned.
+    pub(crate) partitioned: bool,
     pub(crate) key_rotation_ms: u64,
     pub(crate) anonymous_algorithm: KeyAlgorithm,
     /// The largest payload of the app as JSON, in bytes.
@@ -489,7 +491,7 @@ impl Engine {
         let (placeholder, anti_csrf) = (Hash1::of(""), Uuid::nil().to_string());
         let inherited = Inherited { parent: Some(&placeholder), anti_csrf: Some(&anti_csrf) };
         self.claims_of(record, &placeholder, inherited, now)
-            .front_token(cookie::ACCESS_TOKEN)
+            .front_token(cookie::ACCESS_TOKEN, self.settings.partitioned)
             .map(drop)
     }
 
@@ -725,7 +727,7 @@ impl Engine {
     }
 
     async fn issue_access(&self, claims: AccessClaims) -> Result<Box<IssuedAccess>, EngineError> {
-        let front_token = claims.front_token(cookie::ACCESS_TOKEN)?;
+        let front_token = claims.front_token(cookie::ACCESS_TOKEN, self.settings.partitioned)?;
         let key = self.keys.access_signing_key(self.clock.now_ms()).await?;
         let token = jwt::sign_aside(TokenKind::Access, key, claims.to_payload()).await?;
         Ok(Box::new(IssuedAccess { session: UserSession { claims }, token, front_token }))

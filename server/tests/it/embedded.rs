@@ -23,6 +23,8 @@ async fn every_cookie_is_partitioned_also_one_that_is_cleared() {
         for cookie in &all {
             assert!(cookie.contains(PARTITIONED), "{cookie}");
         }
+        assert!(answers[0].anonymous_front_token().partitioned, "the SDK is told");
+        assert!(answers[1].front_token().partitioned && answers[2].front_token().partitioned);
         for name in names {
             assert!(
                 all.iter().any(|cookie| cookie.starts_with(&format!("{name}="))),
@@ -40,7 +42,10 @@ async fn no_cookie_is_partitioned_otherwise() {
         })
         .await;
         let mut browser = app.browser();
-        for answer in [browser.get("/api/me").await, browser.login("alice").await] {
+        let answers = [browser.get("/api/me").await, browser.login("alice").await];
+        assert!(!answers[0].anonymous_front_token().partitioned);
+        assert!(!answers[1].front_token().partitioned);
+        for answer in answers {
             assert!(
                 answer.set_cookies().iter().all(|cookie| !cookie.contains("Partitioned")),
                 "{:?}",

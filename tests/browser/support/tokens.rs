@@ -71,7 +71,12 @@ impl Token {
         let expires_at = issued_at + self.life;
         up.insert("iat".into(), (issued_at as u64).into());
         up.insert("exp".into(), (expires_at as u64).into());
-        let token = FrontToken { uid: self.uid.clone(), ate: (expires_at * 1000.0) as u64, up };
+        let token = FrontToken {
+            uid: self.uid.clone(),
+            ate: (expires_at * 1000.0) as u64,
+            up,
+            partitioned: false,
+        };
         token.encode("sFrontToken").expect("a test's token fits a cookie")
     }
 }

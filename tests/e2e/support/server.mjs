@@ -33,6 +33,7 @@ process.on("exit", () => {
  *   mintLimit?: number,
  *   noAnonymousSessions?: boolean,
  *   antiCsrfTokens?: boolean,
+ *   embedded?: boolean,
  * }} ServerOptions
  */
 
@@ -87,12 +88,14 @@ export class Server {
       mintLimit,
       noAnonymousSessions,
       antiCsrfTokens,
+      embedded,
     } = this.#options;
     if (accessTokenValidity) options.push("--access-token-validity", accessTokenValidity);
     if (mintForNavigations) options.push("--mint-for-navigations");
     if (mintLimit !== undefined) options.push("--mint-limit", mintLimit);
     if (noAnonymousSessions) options.push("--no-anonymous-sessions");
     if (antiCsrfTokens) options.push("--anti-csrf-tokens");
+    if (embedded) options.push("--embedded");
     const child = spawn(PROGRAM, options.map(String), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     running.add(child);

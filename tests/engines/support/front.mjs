@@ -10,14 +10,23 @@ import { Server } from "../../e2e/support/server.mjs";
 const ROOT = join(import.meta.dirname, "../../..");
 const PAGES = join(import.meta.dirname, "../pages");
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
-/** As `embedded(true)` of the server has it. */
-const EMBEDDED = "SameSite=None; Secure; Partitioned";
 const LARGE = "0123456789".repeat(5000);
+
+/** What scripts of another origin may send and read. */
+const CORS = {
+  "access-control-allow-credentials": "true",
+  "access-control-allow-methods": "GET, POST",
+  "access-control-allow-headers":
+    "content-type, rid, fdi-version, st-auth-mode, st-anonymous-mode, anti-csrf, authorization",
+  "access-control-expose-headers": "front-token, anti-csrf, st-anonymous-front-token",
+};
 
 export class Front {
   origin;
+  /** The same once more, for pages whose API is of another origin. */
+  api;
   #server;
-  #http;
+  #http = [];
   /** Method and path of calls of the API, in order of arrival. */
   requests = [];
   /** The anonymousIds that the server made, in the order of its answers. */
@@ -34,8 +43,8 @@ export class Front {
   lost = undefined;
   /** Content security policy of the pages, where there is one. */
   policy = undefined;
-  /** Whether the server's cookies are those of an app in other websites' frames. */
-  isEmbedded = false;
+  /** Whether pages are isolated from those of other origins. */
+  isIsolated = false;
   /** Lets go of files that were asked for with `?held`. */
   release;
   /** The report of a page that nobody drives. */
@@ -45,20 +54,28 @@ export class Front {
   #tell;
   #held;
 
-  static async start() {
+  /** @param {import("../../e2e/support/server.mjs").ServerOptions} [options] */
+  static async start(options) {
     const front = new Front();
-    front.#server = await Server.start();
-    front.#http = createServer(
-      (request, response) => void front.#answer(request, response).catch(() => response.destroy()),
-    );
-    await new Promise((done) => front.#http.listen(0, "0.0.0.0", done));
-    front.origin = `http://localhost:${front.#http.address().port}`;
+    front.#server = await Server.start(options);
+    front.origin = await front.#listen();
+    front.api = await front.#listen();
     return front;
   }
 
+  async #listen() {
+    const http = createServer(
+      (request, response) => void this.#answer(request, response).catch(() => response.destroy()),
+    );
+    this.#http.push(http);
+    await new Promise((done) => http.listen(0, "0.0.0.0", done));
+    return `http://localhost:${http.address().port}`;
+  }
+
   async close() {
-    this.#http.closeAllConnections();
-    await Promise.all([new Promise((done) => this.#http.close(done)), this.#server.close()]);
+    for (const http of this.#http) http.closeAllConnections();
+    const closed = this.#http.map((http) => new Promise((done) => http.close(done)));
+    await Promise.all([...closed, this.#server.close()]);
   }
 
   /** For the next visitor, as if nothing had been. */
@@ -69,7 +86,7 @@ export class Front {
       refusedWith: undefined,
       lost: undefined,
       policy: undefined,
-      isEmbedded: false,
+      isIsolated: false,
     });
     // An answer to the visitor before may still be on its way, and is written down with theirs.
     this.requests = [];
@@ -89,6 +106,14 @@ export class Front {
     const { requests, minted } = this;
     const { pathname, searchParams } = new URL(url, this.origin);
     const body = Buffer.concat(await request.toArray());
+    if (headers.origin === this.origin && this.api.endsWith(`//${headers.host}`)) {
+      // As a gateway that is told of the website, and whose back end is not.
+      headers.origin = this.api;
+      headers["sec-fetch-site"] = "same-origin";
+      response.setHeader("access-control-allow-origin", this.origin);
+      for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value);
+      if (method === "OPTIONS") return void response.writeHead(204).end();
+    }
     if (/^\/(api|auth)\//.test(pathname)) requests.push(`${method} ${pathname}`);
     if (pathname === "/result")
       return void this.#tell(JSON.parse(body), response.writeHead(204).end());
@@ -114,11 +139,14 @@ export class Front {
       const content = await readFile(
         join(file[1] === "pages" ? PAGES : join(ROOT, "pkg/dist"), file[2]),
       );
-      const policy = extname(pathname) === ".html" &&
-        this.policy && { "content-security-policy": this.policy };
-      return void response
-        .writeHead(200, { "content-type": TYPES[extname(pathname)], ...policy })
-        .end(content);
+      response.setHeader("content-type", TYPES[extname(pathname)]);
+      if (this.policy && extname(pathname) === ".html")
+        response.setHeader("content-security-policy", this.policy);
+      if (this.isIsolated)
+        response
+          .setHeader("cross-origin-opener-policy", "same-origin")
+          .setHeader("cross-origin-embedder-policy", "require-corp");
+      return void response.end(content);
     }
     if (pathname === "/auth/session/refresh") {
       await delay(this.refreshTime);
@@ -129,14 +157,15 @@ export class Front {
     }
     const { port } = new URL(this.#server.origin);
     const onward = send({ host: "localhost", port, method, path: url, headers }, (answer) => {
-      const headers = answer.rawHeaders.map((text) =>
-        this.isEmbedded ? text.replace("SameSite=Lax", EMBEDDED) : text,
-      );
       for (const text of answer.headers["set-cookie"] ?? []) {
         const payload = /^sAnonymousToken=[\w-]+\.([\w-]+)\./.exec(text)?.[1];
         if (payload) minted.push(JSON.parse(Buffer.from(payload, "base64url")).anonymousId);
       }
-      response.writeHead(answer.statusCode, headers);
+      // One by one: some are there more than once.
+      const { rawHeaders } = answer;
+      for (let i = 0; i < rawHeaders.length; i += 2)
+        response.appendHeader(rawHeaders[i], rawHeaders[i + 1]);
+      response.writeHead(answer.statusCode);
       answer.pipe(response);
     });
     onward.on("error", () => response.destroy());
