@@ -174,7 +174,7 @@ impl World {
 
     pub(crate) fn start_again(&mut self, tab: usize) {
         self.say(|| format!("tab {tab} calls init again"));
-        self.browser.tabs[tab].machine.configure(CONFIG, self.setting.mode);
+        self.browser.tabs[tab].machine.configure(CONFIG, self.setting.mode, true);
         self.start(tab);
     }
 

@@ -9,6 +9,7 @@ import {
   onceWritten,
   serverNow,
   setClock,
+  stays,
   synchronise,
 } from "./handlers.js";
 import {
@@ -24,6 +25,7 @@ import {
   forgetFirstKey,
   getCookie,
   hooked,
+  ids,
   limited,
   listen,
   lock,
@@ -118,7 +120,7 @@ function happen(what, task = 0, number = 0) {
       const numbers = new Int32Array(action.buffer);
       const doubles = new Float64Array(action.buffer);
       const [kind = 0, , , , , , , , ...fields] = action;
-      const whose = numbers[1] ?? 0;
+      const whose = /** @type {any} */ (numbers)[1];
       // The last ones are nobody's.
       const work = (works[kind < 16 ? whose : 0] ??= { caller: currentCaller(), release: [] });
       within(work.caller, () => ACTS[kind]?.(whose, work, fields, doubles, numbers));
@@ -129,7 +131,8 @@ function happen(what, task = 0, number = 0) {
 /** By task. @type {Record<number, Work>} */
 const works = {};
 let latest = 0;
-let isStarted = false;
+/** Nothing before the first start, and after `dispose`. @type {boolean | undefined} */
+let isStarted;
 
 /**
  * @param {number} what
@@ -312,8 +315,6 @@ export function start(options) {
   if (frontend === 3 || backend === 3) return 3;
 
   give(options);
-  // Which token is the latest, only its server can say.
-  if (base !== api.origin + below) parsed = {};
   base = api.origin + below;
   mode = options.tokenTransferMethod === "header" ? "header" : "cookie";
   addCredentials = options.autoAddCredentials ?? true;
@@ -321,12 +322,12 @@ export function start(options) {
   isOwnOrigin = api.origin === parseUrl("")?.origin;
   anonymousCookie = endpoint ? names.ANONYMOUS_TOKEN : names.COOKIE_ANONYMOUS_FRONT_TOKEN;
   configureCookies(frontend, options.isInIframe);
-  isStarted = true;
   connect((url) => isInScope(url, api.hostname, backend), run, hear);
   // As JavaScript, the module does not clamp what is too large.
   show([...statuses, Math.min(limit, 1e9)], 25);
   const wish = !anonymous ? 0 : anonymous.enabled === false ? 3 : endpoint ? 2 : 1;
-  turn(CONFIGURE, 0, wish + 4 * +!!endpoint + 8 * +!!keySet);
+  turn(CONFIGURE, +(isStarted === false), wish + 4 * +!!endpoint + 8 * +!!keySet);
+  isStarted = true;
   // Else there is nothing to do yet, and to look takes time: the page waits for `init`.
   if (wish === 3) happen(STARTED);
   patchFetch(base + names.REFRESH_PATH);
@@ -341,6 +342,12 @@ export function dispose() {
   restoreXhr();
   silence();
   isStarted = false;
+  if (!stays) {
+    // Should it start again, that is as in another page: no session is one of before.
+    isStarted = undefined;
+    parsed = {};
+    ids.fill(0);
+  }
   // Requests that wait for the module must not be taken for ours when it comes.
   connect(() => false, run);
 }
@@ -436,8 +443,8 @@ function forget(...cookies) {
  *   task: number,
  *   work: Work,
  *   fields: number[],
- *   doubles: Float64Array,
- *   numbers: Int32Array,
+ *   doubles: any, // a Float64Array
+ *   numbers: any, // an Int32Array
  * ) => void)[]}
  */
 const ACTS = [
@@ -476,7 +483,7 @@ const ACTS = [
     // read, or is no stream.
     (async () => /** @type {any} */ (work.response).body.cancel())().catch(() => {});
     work.response = work.reason = undefined;
-    const sent = send(call, headers, !isOwn && addCredentials, doubles[2] ?? 0);
+    const sent = send(call, headers, !isOwn && addCredentials, doubles[2]);
     if (kind !== ENDPOINT)
       return when(task, sent, (response) => take(task, work, response), fail(task, REJECTED));
     when(
@@ -494,7 +501,7 @@ const ACTS = [
   (_task, { call }) => call?.end?.(),
   function lockFor(task, work, [name = 0], doubles) {
     // Locks only save calls, and the rules hold without.
-    lock(["passerby-refresh", "passerby-first"][name] ?? "", doubles[2] ?? 0).then((release) => {
+    lock(name ? "passerby-first" : "passerby-refresh", doubles[2]).then((release) => {
       work.release[name] = release;
       if (works[task] !== work) return release?.();
       when(task, 0, () => happen(LOCKED, task));
@@ -578,7 +585,11 @@ const ACTS = [
   },
   function fire(_task, { caller }, [event = 0, detail]) {
     const more = event === names.EVENTS.length - 1 && { sessionExpiredOrRevoked: !!detail };
-    tell({ action: names.EVENTS[event] ?? "", userContext: caller, ...more });
+    tell({
+      action: /** @type {string} */ (names.EVENTS[event]),
+      userContext: caller,
+      ...more,
+    });
   },
   settle,
   (task) => delete works[task],
@@ -620,7 +631,7 @@ function settle(
   const refreshed = (isError) => {
     if (kind === 2) return broken(failure);
     if (!kind) return isError ? failed(undefined) : done(response);
-    const other = works[numbers[4] ?? 0];
+    const other = works[numbers[4]];
     const result = other?.reason ?? other?.response;
     // Several requests may have waited for it, and a body can be read once.
     if (!isError && result instanceof Response)
@@ -671,5 +682,5 @@ function known(state = stateNow()) {
 export function getSnapshot() {
   // Before `start` nothing is known, whatever the cookies say.
   const state = isStarted ? stateNow() : 0;
-  return takeSnapshot(SNAPSHOTS[state] ?? "", known(state));
+  return takeSnapshot(/** @type {string} */ (SNAPSHOTS[state]), known(state));
 }

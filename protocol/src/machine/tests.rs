@@ -139,7 +139,7 @@ fn events(machine: &mut Machine<Native>) -> Vec<Event> {
 #[test]
 fn a_login_of_another_tab_is_asked_about_after_a_second_start_too() {
     let mut machine = signed_in(1e12);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     machine.changed(&view(1e12 + 10.0, Some(3), None));
     assert!(machine.has_doubts());
 }
@@ -151,9 +151,9 @@ fn a_doubt_survives_a_second_start() {
     machine.operation(1, Operation::SignOut, &ada);
     machine.hooked(1, true, &ada);
     actions(&mut machine);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     machine.rejected(1, &ada);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     assert!(machine.has_doubts(), "the answer may have been lost after the browser had it");
 }
 
@@ -166,7 +166,7 @@ fn a_forgotten_id_stays_forgotten_after_a_second_start() {
     machine.answered(1, Answer { anonymous: new, ..answer(200, None, false) }, &before);
     machine.written(1, Kept { user: true, anonymous: true }, &after);
     actions(&mut machine);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     // An answer that was under way brings it back.
     machine.changed(&before);
     assert!(matches!(actions(&mut machine)[..], [Action::Send { call: Call::Forget, .. }]));
@@ -183,7 +183,7 @@ fn an_end_is_told_once_though_the_app_starts_again_between() {
     machine.written(1, Kept { user: true, anonymous: true }, &nobody);
     let ended = Event::Unauthorised { expired_or_revoked: true };
     assert_eq!(events(&mut machine), [ended]);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     machine.answered(2, answer(401, None, true), &nobody);
     machine.written(2, Kept { user: true, anonymous: true }, &nobody);
     assert_eq!(events(&mut machine), []);
@@ -212,7 +212,7 @@ fn the_server_of_another_configuration_is_asked_though_that_of_before_could_not_
     };
     assert!(asks(&mut machine, 1));
     assert!(!asks(&mut machine, 2), "for a while it is left alone");
-    machine.configure(CONFIG, AnonymousMode::Unspecified);
+    machine.configure(CONFIG, AnonymousMode::Unspecified, true);
     assert!(asks(&mut machine, 3));
 }
 
@@ -460,7 +460,7 @@ proptest! {
                 }
                 Input::Verified(is_good) => machine.verified(task, is_good, &view),
                 Input::Done => machine.done(task, &view),
-                Input::Configure(mode) => machine.configure(CONFIG, MODES[usize::from(mode)]),
+                Input::Configure(mode) => machine.configure(CONFIG, MODES[usize::from(mode)], true),
             }
             let wanted = actions(&mut machine);
             prop_assert!(wanted.len() < 1_000, "one input leads to {} actions", wanted.len());
