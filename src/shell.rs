@@ -94,7 +94,7 @@ fn tell(machine: &mut Machine<Browser>, what: i32, task: i32, number: i32) -> us
                 invalid_claim_status: seen(26) as u16,
                 retry_limit: seen(27) as u32,
             };
-            machine.configure(config, mode(number & 3));
+            machine.configure(config, mode(number & 3), task > 0);
             return 0;
         }
         3 => {

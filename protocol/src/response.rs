@@ -516,6 +516,26 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_that_refuses_a_refresh_says_nothing_of_the_session() {
+        let verdict = |message: &str| Verdict::of(|text| text == message);
+        assert_eq!(verdict("unauthorised"), Verdict::Ended);
+        assert_eq!(verdict("try refresh token"), Verdict::Ended);
+        assert_eq!(verdict("token theft detected"), Verdict::Theft);
+        for message in ["", "missing api key", "Unauthorised", "unauthorised!"] {
+            let mut now = signed_in();
+            assert_eq!(run(&mut now, &response(Asked::Refresh(verdict(message)), true)), []);
+            assert!(matches!(now.state(), SessionState::Authenticated(Mark(1.0), _)), "{message}");
+        }
+        // A header says more than a body.
+        let mut now = signed_in();
+        let removed = Response {
+            user: Announced::Removed,
+            ..response(Asked::Refresh(Verdict::Unclear), true)
+        };
+        assert_eq!(run(&mut now, &removed), [ENDED]);
+    }
+
+    #[test]
     fn a_refused_probe_leaves_a_tombstone_and_no_event() {
         let mut now = stored(None, None, None);
         let probe =
@@ -558,6 +578,24 @@ mod tests {
         let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
         let fired = run(&mut now, &app(Announced::Nothing, Announced::Token(token("b", 1.0))));
         assert_eq!(fired, [Event::AnonymousSessionReplaced]);
+    }
+
+    #[test]
+    fn a_cached_answer_to_a_guest_does_not_bring_a_former_id_back() {
+        let former = || app(Announced::Nothing, Announced::Token(token("a", 1.0)));
+        let last = Last { id: String::new(), issued_at: f64::NAN };
+        let now = stored(Some(2.0), None, Some(token("b", 5.0)));
+        // It had the former id when it asked, or has the new one since.
+        for before in [stored(Some(1.0), None, Some(token("a", 1.0))).state(), now.state()] {
+            assert_eq!(absorb(&before, &now, &last, &former()), Change::NOTHING);
+        }
+        // A visitor who had nothing gets what there is; a refresh is answered by no cache.
+        let nobody = stored(None, None, None);
+        let change = absorb(&nobody.state(), &now, &last, &former());
+        assert_eq!(change.anonymous, Write::Store);
+        let asked = Response { asked: Asked::Refresh(Verdict::Ended), ..former() };
+        let change = absorb(&now.state(), &now, &last, &asked);
+        assert_eq!(change.events[0], Some(Event::AnonymousSessionReplaced));
     }
 
     #[test]

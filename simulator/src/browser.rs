@@ -64,6 +64,8 @@ pub(crate) struct Meta {
     pub(crate) reply: Option<Reply>,
     /// The stored mark when its refresh call was made ready.
     pub(crate) mark: Option<Mark>,
+    /// When it began to wait for the lock of refreshes.
+    pub(crate) waits_since: Time,
     /// Whether somebody waits for its outcome.
     pub(crate) has_caller: bool,
     /// How many ends this tab had told when it began.

@@ -156,7 +156,7 @@ export function decode(raw) {
 }
 
 /** Session handles and ids that have numbers in their place, from 1. @type {unknown[]} */
-const ids = [];
+export const ids = [];
 /** The same of payloads. @type {unknown[]} */
 const payloads = [];
 

@@ -9,6 +9,7 @@ import {
   onceWritten,
   serverNow,
   setClock,
+  stays,
   synchronise,
 } from "./handlers.js";
 import {
@@ -24,6 +25,7 @@ import {
   forgetFirstKey,
   getCookie,
   hooked,
+  ids,
   limited,
   listen,
   lock,
@@ -134,7 +136,8 @@ function happen(what, task = 0, number = 0, looks = true) {
 /** By task. @type {Record<number, Work>} */
 const works = {};
 let latest = 0;
-let isStarted = false;
+/** Nothing before the first start, and after `dispose`. @type {boolean | undefined} */
+let isStarted;
 
 /**
  * @param {number} what
@@ -258,8 +261,7 @@ function take(task, work, response) {
   const tokens = has(names.ACCESS_TOKEN) || has(names.REFRESH_TOKEN);
   const more = has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens;
   const { status } = seen;
-  const saysNothing =
-    status < 300 && work.user === undefined && work.anonymous === undefined && !more;
+  const saysNothing = status < 300 && (work.user ?? work.anonymous) === undefined && !more;
   hand(task, work, status, more, !(saysNothing && turn(PLAIN, 0, 0)));
 }
 
@@ -327,8 +329,6 @@ export function start(options) {
   if (frontend === 3 || backend === 3) return 3;
 
   give(options);
-  // Which token is the latest, only its server can say.
-  if (base !== api.origin + below) parsed = {};
   base = api.origin + below;
   mode = options.tokenTransferMethod === "header" ? "header" : "cookie";
   addCredentials = options.autoAddCredentials ?? true;
@@ -336,12 +336,12 @@ export function start(options) {
   isOwnOrigin = api.origin === parseUrl("")?.origin;
   anonymousCookie = endpoint ? names.ANONYMOUS_TOKEN : names.COOKIE_ANONYMOUS_FRONT_TOKEN;
   configureCookies(frontend, options.isInIframe);
-  isStarted = true;
   connect((url) => isInScope(url, api.hostname, backend), run, hear);
   // As JavaScript, the module does not clamp what is too large.
   show([...statuses, Math.min(limit, 1e9)], 25);
   const wish = !anonymous ? 0 : anonymous.enabled === false ? 3 : endpoint ? 2 : 1;
-  turn(CONFIGURE, 0, wish + 4 * +!!endpoint + 8 * +!!keySet);
+  turn(CONFIGURE, +(isStarted === false), wish + 4 * +!!endpoint + 8 * +!!keySet);
+  isStarted = true;
   // Else there is nothing to do yet, and to look takes time: the page waits for `init`.
   if (wish === 3) happen(STARTED);
   patchFetch(base + names.REFRESH_PATH);
@@ -356,6 +356,12 @@ export function dispose() {
   restoreXhr();
   silence();
   isStarted = false;
+  if (!stays) {
+    // Should it start again, that is as in another page: no session is one of before.
+    isStarted = undefined;
+    parsed = {};
+    ids.fill(0);
+  }
   // Requests that wait for the module must not be taken for ours when it comes.
   connect(() => false, run);
 }
@@ -455,8 +461,8 @@ function forget(...cookies) {
  *   task: number,
  *   work: Work,
  *   fields: [number, number, number, number, number, number],
- *   doubles: Float64Array,
- *   numbers: Int32Array,
+ *   doubles: any, // a Float64Array
+ *   numbers: any, // an Int32Array
  * ) => void)[]}
  */
 const ACTS = [
@@ -493,10 +499,10 @@ const ACTS = [
         );
     // The answer that it replaces holds a connection until somebody has read it. Perhaps it was
     // read, or is no stream.
-    const { response } = work;
-    if (response) (async () => /** @type {any} */ (response).body.cancel())().catch(() => {});
+    if (work.response)
+      (async () => /** @type {any} */ (work.response).body.cancel())().catch(() => {});
     work.response = work.reason = undefined;
-    const sent = send(call, headers, !isOwn && addCredentials, /** @type {number} */ (doubles[2]));
+    const sent = send(call, headers, !isOwn && addCredentials, doubles[2]);
     if (kind !== ENDPOINT)
       return when(task, sent, (response) => take(task, work, response), fail(task, REJECTED));
     when(
@@ -514,10 +520,7 @@ const ACTS = [
   (_task, { call }) => call?.end?.(),
   function lockFor(task, work, [name], doubles) {
     // Locks only save calls, and the rules hold without.
-    lock(
-      /** @type {string} */ (["passerby-refresh", "passerby-first"][name]),
-      /** @type {number} */ (doubles[2]),
-    ).then((release) => {
+    lock(name ? "passerby-first" : "passerby-refresh", doubles[2]).then((release) => {
       work.release[name] = release;
       if (works[task] !== work) return release?.();
       when(task, 0, () => happen(LOCKED, task));
@@ -643,7 +646,7 @@ function settle(
   const refreshed = (isError) => {
     if (kind === 2) return broken(failure);
     if (!kind) return isError ? failed(undefined) : done(response);
-    const other = works[/** @type {number} */ (numbers[4])];
+    const other = works[numbers[4]];
     const result = other?.reason ?? other?.response;
     // Several requests may have waited for it, and a body can be read once.
     if (!isError && result instanceof Response)

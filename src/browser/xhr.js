@@ -44,7 +44,10 @@ let original;
 /** @type {typeof XMLHttpRequest} */
 let patched;
 
-/** By object; by its upload, where the caller has seen that, the object. @type {WeakMap<any, any>} */
+/**
+ * By object; by its upload, where the caller has seen that, the object.
+ * @type {WeakMap<any, any>}
+ */
 const exchanges = new WeakMap();
 /** Requests whose caller decided about credentials. @type {WeakSet<XMLHttpRequest>} */
 const decided = new WeakSet();

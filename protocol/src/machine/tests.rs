@@ -2,7 +2,7 @@
 
 use alloc::vec;
 
-use proptest::prelude::*;
+use bolero::TypeGenerator;
 
 use super::*;
 use crate::testing::{Native, stored, token};
@@ -139,7 +139,7 @@ fn events(machine: &mut Machine<Native>) -> Vec<Event> {
 #[test]
 fn a_login_of_another_tab_is_asked_about_after_a_second_start_too() {
     let mut machine = signed_in(1e12);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     machine.changed(&view(1e12 + 10.0, Some(3), None));
     assert!(machine.has_doubts());
 }
@@ -151,9 +151,9 @@ fn a_doubt_survives_a_second_start() {
     machine.operation(1, Operation::SignOut, &ada);
     machine.hooked(1, true, &ada);
     actions(&mut machine);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     machine.rejected(1, &ada);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     assert!(machine.has_doubts(), "the answer may have been lost after the browser had it");
 }
 
@@ -166,7 +166,7 @@ fn a_forgotten_id_stays_forgotten_after_a_second_start() {
     machine.answered(1, Answer { anonymous: new, ..answer(200, None, false) }, &before);
     machine.written(1, Kept { user: true, anonymous: true }, &after);
     actions(&mut machine);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     // An answer that was under way brings it back.
     machine.changed(&before);
     assert!(matches!(actions(&mut machine)[..], [Action::Send { call: Call::Forget, .. }]));
@@ -183,7 +183,7 @@ fn an_end_is_told_once_though_the_app_starts_again_between() {
     machine.written(1, Kept { user: true, anonymous: true }, &nobody);
     let ended = Event::Unauthorised { expired_or_revoked: true };
     assert_eq!(events(&mut machine), [ended]);
-    machine.configure(CONFIG, AnonymousMode::On);
+    machine.configure(CONFIG, AnonymousMode::On, true);
     machine.answered(2, answer(401, None, true), &nobody);
     machine.written(2, Kept { user: true, anonymous: true }, &nobody);
     assert_eq!(events(&mut machine), []);
@@ -212,7 +212,7 @@ fn the_server_of_another_configuration_is_asked_though_that_of_before_could_not_
     };
     assert!(asks(&mut machine, 1));
     assert!(!asks(&mut machine, 2), "for a while it is left alone");
-    machine.configure(CONFIG, AnonymousMode::Unspecified);
+    machine.configure(CONFIG, AnonymousMode::Unspecified, true);
     assert!(asks(&mut machine, 3));
 }
 
@@ -355,22 +355,25 @@ fn an_anonymous_session_that_the_browser_refuses_is_not_told_of() {
 }
 
 /// Calls that a shell makes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, TypeGenerator)]
 enum Input {
-    Request,
+    Request(bool),
     Operation(u8),
     Changed,
     Hooked(bool),
     Locked,
     Timer,
-    Answered(u16, Option<u8>, bool),
+    Answered(u8, Option<u8>, bool),
     Rejected,
     Message(bool),
     Written(bool),
     Verified(Option<bool>),
     Done,
-    Configure(u8),
+    Configure(u8, bool),
 }
+
+/// A call, the task that it names, and what the shell sees: its clock and the stored sessions.
+type Move = (Input, i8, u8, Option<u8>, Option<u8>);
 
 const OPERATIONS: [Operation; 11] = [
     Operation::Exists,
@@ -386,97 +389,117 @@ const OPERATIONS: [Operation; 11] = [
     Operation::Switch(true),
 ];
 
-fn input() -> impl Strategy<Value = Input> {
-    prop_oneof![
-        3 => Just(Input::Request),
-        2 => (0..11_u8).prop_map(Input::Operation),
-        1 => Just(Input::Changed),
-        2 => any::<bool>().prop_map(Input::Hooked),
-        2 => Just(Input::Locked),
-        1 => Just(Input::Timer),
-        4 => (
-            prop_oneof![Just(200), Just(401), Just(403), Just(503)],
-            proptest::option::of(0..3_u8),
-            any::<bool>(),
-        )
-            .prop_map(|(status, user, ends)| Input::Answered(status, user, ends)),
-        1 => Just(Input::Rejected),
-        1 => any::<bool>().prop_map(Input::Message),
-        2 => any::<bool>().prop_map(Input::Written),
-        1 => any::<Option<bool>>().prop_map(Input::Verified),
-        2 => Just(Input::Done),
-        1 => (0..4_u8).prop_map(Input::Configure),
-    ]
+/// One of them.
+fn choose<T: Copy>(from: &[T], number: u8) -> T {
+    from[usize::from(number) % from.len()]
 }
 
-proptest! {
-    /// Any inputs in any order, with clocks that are no numbers: nothing panics, a caller hears
-    /// once, an event has a task, and what a machine wants comes to an end.
-    #[test]
-    fn any_inputs_are_survived(
-        mode in 0..4_usize,
-        inputs in proptest::collection::vec(
-            (
-                input(),
-                -4..6_i32,
-                prop_oneof![Just(1e12), Just(f64::NAN), Just(-1.0), Just(f64::INFINITY)],
-            ),
-            0..120,
-        ),
-        users in proptest::collection::vec(
-            (proptest::option::of(0..3_u8), proptest::option::of(0..3_u8)),
-            120,
-        ),
-    ) {
-        let mut machine = Machine::<Native>::new(CONFIG, MODES[mode]);
-        let (mut begun, mut settled) = (Vec::new(), Vec::new());
-        for ((input, task, now), (user, guest)) in inputs.into_iter().zip(users) {
-            let view = view(now, user, guest);
-            match input {
-                Input::Request | Input::Operation(_) => {
-                    let task = i32::try_from(begun.len()).unwrap_or_default() + 1;
-                    begun.push(task);
-                    match input {
-                        Input::Operation(number) => {
-                            machine.operation(task, OPERATIONS[usize::from(number)], &view)
-                        }
-                        _ => machine.request(task, false, &view),
-                    }
-                }
-                Input::Changed => machine.changed(&view),
-                Input::Hooked(ok) => machine.hooked(task, ok, &view),
-                Input::Locked => machine.locked(task, &view),
-                Input::Timer => machine.timer(task, &view),
-                Input::Answered(status, user, ends) => {
-                    machine.answered(task, answer(status, user, ends), &view)
-                }
-                Input::Rejected => machine.rejected(task, &view),
-                Input::Message(true) => machine.message(task, Message::TryRefresh, &view),
-                Input::Message(false) => {
-                    machine.message(task, Message::Other(Verdict::Theft), &view)
-                }
-                Input::Written(kept) => {
-                    machine.written(task, Kept { user: kept, anonymous: kept }, &view)
-                }
-                Input::Verified(is_good) => machine.verified(task, is_good, &view),
-                Input::Done => machine.done(task, &view),
-                Input::Configure(mode) => machine.configure(CONFIG, MODES[usize::from(mode)]),
+/// Whether the task waits for that.
+fn is_awaited(machine: &Machine<Native>, id: TaskId, input: Input) -> bool {
+    machine.tasks.iter().any(|task| {
+        task.id == id
+            && match input {
+                Input::Hooked(_) => matches!(task.step, Step::Prepare | Step::ReadSignOut),
+                Input::Locked => matches!(task.step, Step::Turn | Step::Lock),
+                Input::Timer => task.step == Step::Turn,
+                Input::Answered(..) | Input::Rejected => task.step == Step::Answer,
+                Input::Message(_) => task.step == Step::Message,
+                Input::Written(_) => matches!(task.step, Step::Store | Step::StoreEnd),
+                Input::Verified(_) => task.step == Step::Verify,
+                Input::Done => matches!(task.step, Step::Claims | Step::ShowAnswer),
+                _ => true,
             }
-            let wanted = actions(&mut machine);
-            prop_assert!(wanted.len() < 1_000, "one input leads to {} actions", wanted.len());
-            for action in wanted {
-                if let Action::Settle { task, .. } = action
-                    && task > 0
-                {
-                    prop_assert!(
-                        begun.contains(&task) && !settled.contains(&task),
-                        "task {task} is settled twice"
-                    );
+    })
+}
+
+/// All that a machine knows.
+fn sketch(machine: &Machine<Native>) -> alloc::string::String {
+    let mut tasks: Vec<_> = machine.tasks.iter().collect();
+    tasks.sort_by_key(|task| task.id);
+    let tasks = tasks.into_iter().map(|task| {
+        (
+            (task.id, task.kind, task.step, task.flight, task.shares, task.leads),
+            (task.has_asked, task.is_crossed, task.attempts, task.status, task.change),
+            (task.subject.clone(), task.before.mark(), task.wanted.mark(), task.answer.is_some()),
+        )
+    });
+    alloc::format!(
+        "{:?}",
+        (
+            tasks.collect::<Vec<_>>(),
+            (machine.mode, machine.no_anonymous_support, machine.none_unwritten),
+            (machine.probe_failed_at, machine.doubt_failed_at, machine.contested),
+            (&machine.written, &machine.doubted, &machine.undeleted),
+            (&machine.ended, &machine.forgotten),
+            (machine.flight, machine.creation, machine.leader, machine.own),
+        )
+    )
+}
+
+/// Any inputs in any order, with clocks that are no numbers: nothing panics, a caller hears once,
+/// and what a machine wants comes to an end. What no task waits for changes nothing.
+fn survive(mode: u8, moves: &[Move]) {
+    let mut machine = Machine::<Native>::new(CONFIG, choose(&MODES, mode));
+    let (mut begun, mut settled) = (0, Vec::new());
+    for &(input, task, clock, user, guest) in moves {
+        let now = choose(&[1e12, 1e12 + 20.0, f64::NAN, -1.0, f64::INFINITY], clock);
+        let task = TaskId::from(task % 8);
+        let is_calls = matches!(
+            input,
+            Input::Request(_) | Input::Operation(_) | Input::Changed | Input::Configure(..)
+        );
+        let before = (!is_calls && !is_awaited(&machine, task, input)).then(|| sketch(&machine));
+        let view = view(now, user.map(|id| id % 3), guest.map(|id| id % 3));
+        match input {
+            Input::Request(is_once) => {
+                begun += 1;
+                machine.request(begun, is_once, &view);
+            }
+            Input::Operation(number) => {
+                begun += 1;
+                machine.operation(begun, choose(&OPERATIONS, number), &view);
+            }
+            Input::Changed => machine.changed(&view),
+            Input::Hooked(ok) => machine.hooked(task, ok, &view),
+            Input::Locked => machine.locked(task, &view),
+            Input::Timer => machine.timer(task, &view),
+            Input::Answered(status, user, ends) => {
+                let status = choose(&[200, 401, 403, 503], status);
+                machine.answered(task, answer(status, user.map(|id| id % 3), ends), &view);
+            }
+            Input::Rejected => machine.rejected(task, &view),
+            Input::Message(true) => machine.message(task, Message::TryRefresh, &view),
+            Input::Message(false) => machine.message(task, Message::Other(Verdict::Theft), &view),
+            Input::Written(kept) => {
+                machine.written(task, Kept { user: kept, anonymous: kept }, &view)
+            }
+            Input::Verified(is_good) => machine.verified(task, is_good, &view),
+            Input::Done => machine.done(task, &view),
+            Input::Configure(mode, goes_on) => {
+                machine.configure(CONFIG, choose(&MODES, mode), goes_on)
+            }
+        }
+        let wanted = actions(&mut machine);
+        assert!(wanted.len() < 1_000, "one input leads to {} actions", wanted.len());
+        if let Some(before) = before {
+            assert_eq!(wanted, [], "{input:?} of task {task}, which waits for something else");
+            assert_eq!(sketch(&machine), before, "{input:?} of task {task}");
+        }
+        for action in wanted {
+            match action {
+                Action::Settle { task, .. } if task > 0 => {
+                    assert!(task <= begun && !settled.contains(&task), "task {task} ends twice");
                     settled.push(task);
                 }
+                _ => {}
             }
         }
     }
+}
+
+#[test]
+fn fuzz() {
+    bolero::check!().with_type::<(u8, Vec<Move>)>().for_each(|(mode, moves)| survive(*mode, moves));
 }
 
 #[test]

@@ -84,4 +84,25 @@ mod tests {
             assert_eq!(place(path), Place { app_id, tenant_id, rest }, "{path}");
         }
     }
+
+    #[test]
+    fn fuzz() {
+        bolero::check!().for_each(|bytes| {
+            let path = String::from_utf8_lossy(bytes);
+            for path in [path.to_string(), format!("/appid-{path}"), format!("/appid-a/{path}")] {
+                let Place { app_id, tenant_id, rest } = place(&path);
+                assert!(is_id(app_id) && is_id(tenant_id), "{path}");
+                assert!(path.ends_with(rest), "{path}");
+                // No part of the path is read twice, and none is passed over.
+                let parts = path.len() - rest.len();
+                let named = [
+                    String::new(),
+                    format!("/{tenant_id}"),
+                    format!("/{APP_PREFIX}{app_id}"),
+                    format!("/{APP_PREFIX}{app_id}/{tenant_id}"),
+                ];
+                assert!(named.contains(&path[..parts].to_owned()), "{path}");
+            }
+        });
+    }
 }

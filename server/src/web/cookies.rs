@@ -211,6 +211,35 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 mod tests {
     use super::*;
 
+    /// Each line of the input is a `Cookie` header.
+    #[test]
+    fn fuzz() {
+        let names = [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN, "__Host-sAnonymousToken", ""];
+        let settings = CookieSettings { anonymous_name: names[2].into(), ..settings() };
+        let settings =
+            CookieSettings { former_anonymous_name: Some("sAnonymousToken".into()), ..settings };
+        bolero::check!().for_each(|bytes| {
+            let mut headers = HeaderMap::new();
+            for line in bytes.split(|byte| *byte == b'\n') {
+                // Among others of ours, which is where a fuzzer would come to slowly.
+                for before in ["", "sAccessToken=", "__Host-sAnonymousToken=a; sAnonymousToken="] {
+                    let line = [before.as_bytes(), line].concat();
+                    if let Ok(line) = HeaderValue::from_bytes(&line) {
+                        headers.append(header::COOKIE, line);
+                    }
+                }
+            }
+            for (name, is_there) in names.iter().zip(are_there(&headers, names)) {
+                let found = values(&headers, name);
+                assert!(found.len() <= MOST_OF_A_NAME);
+                assert!(is_there || found.is_empty(), "{name}");
+            }
+            let anonymous = settings.anonymous_values(&headers);
+            assert!(anonymous.is_sorted_by_key(|cookie| !cookie.bound_to_host));
+            assert!(anonymous.iter().all(|cookie| cookie.value.len() <= LONGEST_TOKEN));
+        });
+    }
+
     fn settings() -> CookieSettings {
         CookieSettings {
             secure: true,
