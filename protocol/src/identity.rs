@@ -177,6 +177,12 @@ mod tests {
     }
 
     #[test]
+    fn a_sign_out_is_about_the_session_that_it_names_or_about_any() {
+        assert!(is_meant(Some("s1"), "s1") && is_meant(None, "s1"));
+        assert!(!is_meant(Some("s2"), "s1") && !is_meant(Some(""), "s1"));
+    }
+
+    #[test]
     fn the_visitor_is_who_the_table_says() {
         use PriorIdentity::{Session, Unknown};
         let id = |id: &str| PriorIdentity::Id(id.to_owned());
