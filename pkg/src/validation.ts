@@ -38,8 +38,8 @@ const PATIENCE = 5000;
 
 /**
  * Refreshes the claims that need it, and then says which validators are not content. Parallel calls
- * refresh a claim once: who had to wait for the lock asks again. A refresh that fails goes to the
- * console; the validator then judges what is there.
+ * refresh a claim once: a call that had to wait for the lock asks again. The error of a refresh
+ * that fails goes to the console; the validator then judges what is there.
  */
 export async function validateClaims(
   validators: readonly SessionClaimValidator[],

@@ -70,8 +70,8 @@
 //!     format!("orders of {}", user.user_id())
 //! }
 //!
-//! /// A page rendered on the server: verified without side effects; who must refresh or sign in is
-//! /// sent to `/refresh-session`.
+//! /// A page rendered on the server: verified without side effects. A visitor who must refresh or
+//! /// sign in is sent to `/refresh-session`.
 //! async fn dashboard(
 //!     user: Result<User, SessionRejection>,
 //!     OriginalUri(uri): OriginalUri,

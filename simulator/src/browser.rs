@@ -49,7 +49,8 @@ impl Jar {
     }
 }
 
-/// A lock over all tabs: who holds it, and who waits, each with the time at which they give up.
+/// A lock over all tabs: its holder, and those that wait, each with the time at which they give
+/// up.
 #[derive(Debug, Default)]
 pub(crate) struct Lock {
     pub(crate) holder: Option<(usize, TaskId)>,

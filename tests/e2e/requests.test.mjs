@@ -1,5 +1,5 @@
-// The app's own requests: whatever `fetch` takes goes through, arrives whole, and what is none of
-// ours is left alone.
+// The app's own requests: whatever `fetch` takes goes through and arrives whole, and requests
+// to other hosts are left alone.
 
 import assert from "node:assert/strict";
 import { COOKIES, openShop } from "./support/browser.mjs";

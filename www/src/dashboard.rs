@@ -22,7 +22,7 @@ struct Dashboard<'a> {
     orders: Vec<Order>,
 }
 
-/// `GET /dashboard`. Only verifies; who has to refresh or to sign in first is sent to
+/// `GET /dashboard`. Only verifies. A visitor who has to refresh or to sign in first is sent to
 /// `/refresh-session`.
 pub async fn page(
     State(shop): State<Shop>,

@@ -39,7 +39,7 @@ pub enum ApiError {
     /// Nothing to order.
     #[error("Your sill is empty.")]
     EmptyCart,
-    /// The thief found nothing, or his loot was worthless.
+    /// The thief found nothing, or something worthless.
     #[error("There is no refresh token to steal. Sign in first.")]
     NothingToSteal,
 }

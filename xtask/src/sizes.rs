@@ -64,7 +64,7 @@ const GROWTH: usize = 100;
 const AT_LEAST: usize = 16;
 
 const HEAD: &str = "\
-# What visitors download of an app that imports all of an entry point: bytes raw, with gzip -9, \
+# The download of visitors of an app that imports all of an entry point: bytes raw, with gzip -9, \
 with brotli.
 # `cargo xtask build` compares with these figures; `cargo xtask build --record` writes them.
 ";

@@ -113,7 +113,7 @@ fn interop() -> Command {
 }
 
 fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
-    // The committed file has Debian's browser in it, for who runs cargo by hand.
+    // The committed file has Debian's browser in it, for people who run cargo by hand.
     let settings = paths::read(&paths::root().join("webdriver.json"))?;
     let here = paths::target()?.join("webdriver.json");
     let path = browser.chromium.to_string_lossy().replace('\\', "\\\\");

@@ -357,11 +357,11 @@ impl SessionsBuilder {
         self
     }
 
-    /// Whether a new visitor gets an anonymous session only if his request names him with a key, as
-    /// the SDK's requests do unless the visitor has not agreed. Default `false`: consent is then
-    /// the SDK's to say, which it can only with requests that it sees. Set it where consent comes
-    /// first. A visitor who has an id keeps it, and the end of a user session gives the anonymous
-    /// one back.
+    /// Whether a new visitor gets an anonymous session only if the request has a key of a first
+    /// visit. The SDK sends one with each request of such a visitor, once the visitor has agreed.
+    /// Default `false`: then only the SDK can say that a visitor has not agreed, and only in
+    /// requests that it sees. Set it to `true` where consent comes first. A visitor who has an id
+    /// keeps it, and the end of a user session gives the anonymous one back.
     ///
     /// ```
     /// use axum::{Router, body::Body, routing::get};
@@ -510,8 +510,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// A demand on the access token of every user, on all routes: who does not satisfy it is
-    /// refused with 403 by [`User`](crate::User), [`CheckedUser`](crate::CheckedUser) and
+    /// A demand on the access token of every user, on all routes: a user who does not satisfy
+    /// it is refused with 403 by [`User`](crate::User), [`CheckedUser`](crate::CheckedUser) and
     /// [`Principal`](crate::Principal). Routes with demands of their own use
     /// [`Visitor::require`](crate::Visitor::require). May be given several times.
     pub fn claim_validator(mut self, validator: impl SessionClaimValidator) -> Self {

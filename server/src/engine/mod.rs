@@ -181,8 +181,8 @@ pub(crate) enum DatabaseCheck {
 /// The result of presenting a refresh token.
 pub(crate) enum Refreshed {
     Tokens(Box<IssuedAccess>, IssuedRefresh),
-    /// The session is gone, or the token is none of ours; what it says of the visitor when it was
-    /// ours.
+    /// The session is gone, or the token is not one of ours. With the visitor whom the token names,
+    /// when it was ours.
     Unauthorised(Option<Bearer>),
     /// The token was used again after its child was used. The session has been ended.
     Theft(Bearer),

@@ -275,8 +275,8 @@ impl CoreEngine {
     }
 
     /// Replaces the payload, `None` keeping it, and issues the access token anew with the same
-    /// expiry; none where it has expired. `None` when the session is gone or the token is none of
-    /// ours.
+    /// expiry; no token where it has expired. `None` when the session is gone or the token is not
+    /// one of ours.
     pub(super) async fn regenerate(
         &self,
         token: &str,

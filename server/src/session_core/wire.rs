@@ -230,8 +230,8 @@ async fn dispatch(
         body,
     };
     let operation = operation(method, uri.path());
-    // Pages of any website can have a visitor's browser send forms and texts to a core on his
-    // machine; JSON they cannot.
+    // A page of any website can have a browser send forms and texts to a core on the same machine,
+    // but no JSON.
     if operation != "unknown" && method != Method::GET && !may_be_json(headers) {
         return Err(Refusal::ContentType);
     }

@@ -78,9 +78,9 @@ impl PostgresStore {
     /// Connections are encrypted when the app enables one of `sqlx`'s `tls-…` features.
     ///
     /// # Errors
-    /// [`StoreError::BadAddress`] when the address is none, [`StoreError::Unreachable`] when nobody
-    /// answers there, [`StoreError::Protocol`] when somebody else does, [`StoreError::Migration`]
-    /// when the schema comes from a newer version.
+    /// [`StoreError::BadAddress`] when it is not a valid address, [`StoreError::Unreachable`] when
+    /// nobody answers there, [`StoreError::Protocol`] when another kind of server does,
+    /// [`StoreError::Migration`] when the schema comes from a newer version.
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(address)
             .map_err(|error| StoreError::BadAddress(error.into()))?

@@ -189,12 +189,13 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Made by a script that can read the answer. Fetch Metadata tells; without it, who asks for HTML,
-/// or first for what pages consist of, is a browser that loads a page.
+/// Made by a script that can read the answer. Fetch Metadata tells. Without it, a request
+/// for HTML, or first of all for a part of a page such as an image, is that of a browser that loads
+/// a page.
 ///
-/// `EventSource`, `WebSocket` and `sendBeacon` are a script's, but go beside the first request of a
-/// page, without the visitor's key: what they minted would be a second id, and no script would hear
-/// of it.
+/// Scripts make the requests of `EventSource`, `WebSocket` and `sendBeacon` too, but these do not
+/// wait for the first request of a page and have no key of a first visit. A session that they
+/// minted would have a second id, and no script would hear of it.
 fn made_by_script(headers: &HeaderMap) -> bool {
     let first_type = first_accepted(headers);
     // A script that reads such a stream by `fetch` has the SDK's header, which nobody can give to

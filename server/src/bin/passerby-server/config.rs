@@ -28,7 +28,8 @@ PASSERBY_SERVER_DATABASE. The file is the better place for a password, because o
 see the environment and the command line.
 
   listen                   address and port. Default \"127.0.0.1:3567\". Only back ends may
-                           reach it: who can send it a request can sign in as anybody
+                           reach it: anyone who can send it a request can sign in as
+                           anybody
   database                 see --database. Default \"passerby-core.db\"
   api_keys                 list of keys, one of which back ends must send (`apiKey`); in the
                            environment with commas between. Default: none

@@ -82,7 +82,7 @@ fn settings(config: &Config) -> CoreSettings {
     settings
 }
 
-/// Variables that are no text are none of ours.
+/// A variable whose name or value is not Unicode cannot be one of ours.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -1,4 +1,4 @@
-//! The visitor of the current request: who it is, and acting on its session.
+//! The visitor of the current request: their session, and the actions on it.
 
 mod anonymous;
 mod error;
@@ -36,7 +36,7 @@ use crate::{
 /// use tower::ServiceExt as _;
 ///
 /// async fn login(visitor: Visitor) -> Result<Json<Value>, VisitorError> {
-///     // Check the password here. The guest's cart stays his until then.
+///     // Check the password here. The cart is the guest's until then.
 ///     visitor
 ///         .anonymous()
 ///         .update_payload(Map::from_iter([("cart".to_owned(), json!(["fern"]))]))
@@ -235,11 +235,11 @@ impl Visitor {
         Ok(())
     }
 
-    /// Ends the visitor's anonymousId for good, for who asks to be forgotten. An anonymous visitor
-    /// gets a new id and an empty payload, or none while anonymous sessions are off. A user stays
-    /// signed in, with new tokens that name a new id; it is the one that he has after the session.
-    /// The app has to erase whatever it keeps under the old id. Browsers reach the same by
-    /// `POST {base}/anonymous/forget`.
+    /// Ends the visitor's anonymousId for good, for visitors who ask to be forgotten. An anonymous
+    /// visitor gets a new id and an empty payload, or no session while anonymous sessions are off.
+    /// A user stays signed in, with new tokens that name a new id, and has that id after the
+    /// session too. The app has to erase whatever it keeps under the old id. Browsers reach the
+    /// same by `POST {base}/anonymous/forget`.
     ///
     /// # Errors
     /// [`SessionRejection::TryRefresh`] when the session must be refreshed first,
