@@ -28,7 +28,9 @@ use tower_http::csrf::CsrfLayer;
 use crate::{
     principal::Principal,
     sessions::Sessions,
-    web::{Begun, CheckedUser, CrossOrigin, SessionRejection, User, Visitor, VisitorError, begin},
+    web::{
+        CheckedUser, CrossOrigin, Dispatch, SessionRejection, User, Visitor, VisitorError, begin,
+    },
 };
 
 /// The middleware that [`Sessions::actix`] makes.
@@ -160,12 +162,12 @@ where
                 return Ok(request.into_response(refused).map_into_right_body());
             }
             let visitor = match begin(&sessions, &parts).await {
-                Begun::Answered(response) => {
+                Dispatch::Answered(response) => {
                     return Ok(request
                         .into_response(json_response(response))
                         .map_into_right_body());
                 }
-                Begun::Visitor(visitor) => visitor,
+                Dispatch::Visitor(visitor) => visitor,
             };
             request.extensions_mut().insert(visitor.clone());
             let mut response = match inner.call(request).await {

@@ -12,7 +12,7 @@ use crate::{engine::EngineError, sessions::Sessions};
 /// Few enough that no login waits for the locks of a batch.
 const BATCH: u32 = 500;
 /// Between full batches, so that a backlog of millions leaves the database time for visitors.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_BETWEEN_BATCHES: Duration = Duration::from_millis(100);
 
 impl Sessions {
     /// Starts a task that removes expired sessions now and then every `period`, in small batches.
@@ -53,6 +53,6 @@ async fn prune_all(sessions: &Sessions) -> Result<u64, EngineError> {
         if removed < u64::from(BATCH) {
             return Ok(all);
         }
-        sleep(PAUSE).await;
+        sleep(PAUSE_BETWEEN_BATCHES).await;
     }
 }

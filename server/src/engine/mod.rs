@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 pub(crate) use self::{
-    anonymous::{AnonymousCheck, IssuedAnonymous, Seed, Whose},
+    anonymous::{AnonymousCheck, IssuedAnonymous, MintFor, Seed},
     keys::PUBLISH_AHEAD_MS,
     record::{Judged, RotationTimes, Shown, rotate, update_live, write_of},
 };
@@ -39,8 +39,8 @@ use crate::{
     store::{BoxError, SessionRecord, SessionStore, StoreError, Write},
 };
 
-/// How many expired sessions a login sweeps out. Two or more keep the table from growing.
-const SWEEP: u32 = 10;
+/// How many expired sessions a login removes. Two or more keep the table from growing.
+const EXPIRED_REMOVED_PER_LOGIN: u32 = 10;
 
 /// A failure inside the server, through no fault of the visitor.
 ///
@@ -345,7 +345,7 @@ impl Engine {
         let access = self.issue_access(self.claims_of(&session, &hash, inherited, now)).await?;
         self.store.create(&session).await?;
         counters::session_created();
-        if let Err(error) = self.prune(SWEEP).await {
+        if let Err(error) = self.prune(EXPIRED_REMOVED_PER_LOGIN).await {
             tracing::warn!(%error, "expired sessions could not be removed");
         }
         Ok((access, refresh))

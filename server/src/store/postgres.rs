@@ -219,7 +219,7 @@ async fn add_key_unless_newer(
     .bind(time_to(key.created_at))
     .bind(&key.secret)
     .bind(time_to(fresh_since))
-    .bind(time_to(key.latest_rival()))
+    .bind(time_to(key.rivals_until()))
     .bind(app_id)
     .execute(&mut *transaction)
     .await

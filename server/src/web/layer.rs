@@ -17,7 +17,7 @@ use tower_http::csrf::{
 
 use super::{
     exempt::Exempt,
-    resolve::{self, Former, Resolved, Who},
+    resolve::{self, Identity, PriorVisitor, Resolved},
     routes::Route,
     visitor::Visitor,
 };
@@ -242,8 +242,8 @@ where
             let (mut parts, body) = request.into_parts();
             Exempt::show(&mut parts);
             let visitor = match begin(&sessions, &parts).await {
-                Begun::Answered(response) => return Ok(json_response(response)),
-                Begun::Visitor(visitor) => visitor,
+                Dispatch::Answered(response) => return Ok(json_response(response)),
+                Dispatch::Visitor(visitor) => visitor,
             };
             parts.extensions.insert(visitor.clone());
             let response = inner.call(Request::from_parts(parts, body)).await?;
@@ -252,8 +252,8 @@ where
     }
 }
 
-/// The purpose of a request.
-pub(crate) enum Begun {
+/// The part of the program that a request is for.
+pub(crate) enum Dispatch {
     /// One of our endpoints: this is the answer, tokens attached.
     Answered(Response<serde_json::Value>),
     /// The app, whose response gets the tokens by [`Sessions::attach`].
@@ -261,19 +261,19 @@ pub(crate) enum Begun {
 }
 
 /// The first step of every framework's adapter, after CSRF protection.
-pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Begun {
+pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Dispatch {
     let facts = sessions.facts_of(parts);
     if facts.is_foreign_socket {
-        return Begun::Answered(cross_origin());
+        return Dispatch::Answered(cross_origin());
     }
     if let Some(route) = Route::of(&parts.method, parts.uri.path(), sessions.base_path()) {
-        return Begun::Answered(route.answer(sessions, parts, facts).await);
+        return Dispatch::Answered(route.answer(sessions, parts, facts).await);
     }
     let resolved = match parts.method {
-        Method::OPTIONS | Method::TRACE => Resolved::of(Who::Nobody(Former::Unknown)),
+        Method::OPTIONS | Method::TRACE => Resolved::of(Identity::Nobody(PriorVisitor::Unknown)),
         _ => resolve::resolve(sessions, parts, &facts).await,
     };
-    Begun::Visitor(Visitor::new(sessions.clone(), facts, resolved))
+    Dispatch::Visitor(Visitor::new(sessions.clone(), facts, resolved))
 }
 
 fn json_response<B: From<Bytes>>(response: Response<serde_json::Value>) -> Response<B> {

@@ -16,7 +16,7 @@ mod visitor;
 
 pub(crate) use self::exempt::Exempt;
 #[cfg(feature = "actix")]
-pub(crate) use self::layer::{Begun, CrossOrigin, begin};
+pub(crate) use self::layer::{CrossOrigin, Dispatch, begin};
 pub(crate) use self::request::{Readers, RequestFacts};
 #[cfg(feature = "core")]
 pub(crate) use self::routes::PUBLIC_CACHING;

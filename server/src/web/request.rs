@@ -15,7 +15,7 @@ use crate::{
 
 /// How tokens travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transfer {
+pub(crate) enum TransferMethod {
     /// `HttpOnly` cookies.
     Cookie,
     /// Response headers in, `Authorization` out.
@@ -33,7 +33,7 @@ pub(crate) struct RequestFacts {
     pub(crate) mint: MintFacts,
     /// How a session that is created now shall travel. Cookies unless the request asks for headers:
     /// a client that says nothing may be one that understands cookies only.
-    pub(crate) transfer: Transfer,
+    pub(crate) transfer: TransferMethod,
     /// The name that a visitor without a session gave themselves
     /// ([`names::header::ANONYMOUS_MODE`]).
     pub(crate) anonymous_key: Option<String>,
@@ -107,9 +107,9 @@ impl RequestFacts {
                 ends_session: false,
             },
             transfer: if says(names::header::AUTH_MODE, "header") {
-                Transfer::Header
+                TransferMethod::Header
             } else {
-                Transfer::Cookie
+                TransferMethod::Cookie
             },
             anonymous_key,
             is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
@@ -412,9 +412,9 @@ mod tests {
 
     #[test]
     fn transfer_is_cookie_unless_asked() {
-        assert_eq!(facts(&[]).transfer, Transfer::Cookie);
-        assert_eq!(facts(&[("st-auth-mode", "cookie")]).transfer, Transfer::Cookie);
-        assert_eq!(facts(&[("st-auth-mode", "Header")]).transfer, Transfer::Header);
+        assert_eq!(facts(&[]).transfer, TransferMethod::Cookie);
+        assert_eq!(facts(&[("st-auth-mode", "cookie")]).transfer, TransferMethod::Cookie);
+        assert_eq!(facts(&[("st-auth-mode", "Header")]).transfer, TransferMethod::Header);
     }
 
     #[test]

@@ -12,11 +12,11 @@ use passerby_protocol::{
 use super::{
     changes::{AnonymousChange, Changes},
     cookies,
-    request::{RequestFacts, Transfer, bearer},
+    request::{RequestFacts, TransferMethod, bearer},
 };
 use crate::{
     engine::{
-        AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, Seed, Whose,
+        AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, MintFor, Seed,
         jwt::TokenKind,
     },
     principal::{AnonymousSession, UserSession},
@@ -25,7 +25,7 @@ use crate::{
 
 /// A visitor who has no session now, for when they sign in.
 #[derive(Clone)]
-pub(crate) enum Former {
+pub(crate) enum PriorVisitor {
     Unknown,
     /// The anonymousId of a token that is of no more use, and whose signature was right.
     Id(String),
@@ -33,7 +33,7 @@ pub(crate) enum Former {
     Anonymous(AnonymousSession),
 }
 
-impl Former {
+impl PriorVisitor {
     fn of((prior, presented): (PriorIdentity, Option<PresentedAnonymous>)) -> Self {
         match (prior, presented.map(|presented| presented.check)) {
             (PriorIdentity::Session, Some(AnonymousCheck::Valid { session, .. })) => {
@@ -47,38 +47,38 @@ impl Former {
 
 /// The sender of a request.
 #[derive(Clone)]
-pub(crate) enum Who {
+pub(crate) enum Identity {
     /// No session, and none was made.
-    Nobody(Former),
+    Nobody(PriorVisitor),
     Anonymous(AnonymousSession),
-    User(UserSession, Transfer),
+    User(UserSession, TransferMethod),
     /// There is an access token, but it cannot be used. The session is there when nothing is wrong
     /// but that its time is over.
-    TryRefresh(Former, Option<UserSession>),
+    TryRefresh(PriorVisitor, Option<UserSession>),
     /// The access token is valid, but the session was revoked or has expired.
-    Ended(Former),
+    Ended(PriorVisitor),
     /// The store or the keys could not be asked.
     Unavailable,
 }
 
 /// The findings about a request.
 pub(crate) struct Resolved {
-    pub(crate) who: Who,
+    pub(crate) identity: Identity,
     /// Beside a user session, the anonymous session that the visitor has when it ends.
     pub(crate) beside: Option<AnonymousSession>,
     pub(crate) changes: Changes,
 }
 
 impl Resolved {
-    pub(crate) fn of(who: Who) -> Self {
-        Self { who, beside: None, changes: Changes::default() }
+    pub(crate) fn of(identity: Identity) -> Self {
+        Self { identity, beside: None, changes: Changes::default() }
     }
 }
 
 /// An anonymous token of a request, verified.
 pub(crate) struct PresentedAnonymous {
     pub(crate) token: String,
-    pub(crate) transfer: Transfer,
+    pub(crate) transfer: TransferMethod,
     pub(crate) check: AnonymousCheck,
     bound_to_host: bool,
     /// Under the name that the cookie is no longer set under.
@@ -101,7 +101,7 @@ impl PresentedAnonymous {
         (
             worth,
             self.bound_to_host,
-            self.transfer == Transfer::Header,
+            self.transfer == TransferMethod::Header,
             issued_at,
             Reverse(self.token.clone()),
         )
@@ -140,15 +140,15 @@ pub(crate) struct OldUser {
 }
 
 impl OldUser {
-    pub(crate) fn of_session(session: &UserSession, transfer: Transfer) -> Self {
+    pub(crate) fn of_session(session: &UserSession, transfer: TransferMethod) -> Self {
         let claims = &session.claims;
         let (anonymous_id, issued_at) = (claims.anonymous_id.clone(), Some(claims.issued_at));
-        Self { anonymous_id, issued_at, by_cookie: transfer == Transfer::Cookie }
+        Self { anonymous_id, issued_at, by_cookie: transfer == TransferMethod::Cookie }
     }
 
-    pub(crate) fn of_bearer(bearer: Bearer, transfer: Transfer) -> Self {
+    pub(crate) fn of_bearer(bearer: Bearer, transfer: TransferMethod) -> Self {
         let Bearer { anonymous_id, issued_at } = bearer;
-        Self { anonymous_id, issued_at, by_cookie: transfer == Transfer::Cookie }
+        Self { anonymous_id, issued_at, by_cookie: transfer == TransferMethod::Cookie }
     }
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn seed(presented: Option<&PresentedAnonymous>, facts: &RequestFacts)
 /// The access token of a request, before any check.
 enum PresentedAccess {
     None,
-    One(String, Transfer),
+    One(String, TransferMethod),
     /// Several cookies, or one of a former protocol version: refreshing clears that up.
     Ambiguous,
 }
@@ -176,7 +176,7 @@ pub(crate) async fn resolve(
         Ok(resolved) => resolved,
         Err(error) => {
             tracing::error!(%error, "a session could not be resolved");
-            Resolved::of(Who::Unavailable)
+            Resolved::of(Identity::Unavailable)
         }
     }
 }
@@ -187,21 +187,24 @@ async fn resolve_or_fail(
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
     let headers = &request.headers;
-    let former = async |user: Option<OldUser>| -> Result<Former, EngineError> {
-        Ok(Former::of(prior(sessions, headers, facts, user.as_ref()).await?))
+    let prior_visitor = async |user: Option<OldUser>| -> Result<PriorVisitor, EngineError> {
+        Ok(PriorVisitor::of(prior(sessions, headers, facts, user.as_ref()).await?))
     };
     Ok(match access_token(headers) {
         PresentedAccess::Ambiguous => {
             let user = old_user_of_cookies(sessions, headers).await?;
-            Resolved::of(Who::TryRefresh(former(user).await?, None))
+            Resolved::of(Identity::TryRefresh(prior_visitor(user).await?, None))
         }
         PresentedAccess::One(token, transfer) => match sessions.engine().verify(&token).await? {
             AccessCheck::TryRefresh { expired } => {
                 let user = expired.as_ref().map(|session| OldUser::of_session(session, transfer));
-                Resolved::of(Who::TryRefresh(former(user).await?, expired))
+                Resolved::of(Identity::TryRefresh(prior_visitor(user).await?, expired))
             }
             AccessCheck::Valid(session) if is_forged(sessions, facts, transfer, &session) => {
-                Resolved::of(Who::TryRefresh(Former::Id(session.claims.anonymous_id), None))
+                Resolved::of(Identity::TryRefresh(
+                    PriorVisitor::Id(session.claims.anonymous_id),
+                    None,
+                ))
             }
             AccessCheck::Valid(session) => {
                 user(sessions, session, transfer, request, facts).await?
@@ -215,11 +218,13 @@ async fn resolve_or_fail(
 fn access_token(headers: &HeaderMap) -> PresentedAccess {
     let is_access = |token: &str| TokenKind::claimed_by(token) == Some(TokenKind::Access);
     if let Some(token) = bearer(headers).filter(|token| is_access(token)) {
-        return PresentedAccess::One(token.to_owned(), Transfer::Header);
+        return PresentedAccess::One(token.to_owned(), TransferMethod::Header);
     }
     let mut tokens = cookies::values(headers, cookie::ACCESS_TOKEN);
     match (tokens.pop(), tokens.is_empty()) {
-        (Some(token), true) if is_access(&token) => PresentedAccess::One(token, Transfer::Cookie),
+        (Some(token), true) if is_access(&token) => {
+            PresentedAccess::One(token, TransferMethod::Cookie)
+        }
         (Some(_), false) => PresentedAccess::Ambiguous,
         _ => PresentedAccess::None,
     }
@@ -229,7 +234,7 @@ fn access_token(headers: &HeaderMap) -> PresentedAccess {
 fn is_forged(
     sessions: &Sessions,
     facts: &RequestFacts,
-    transfer: Transfer,
+    transfer: TransferMethod,
     session: &UserSession,
 ) -> bool {
     facts.is_unsafe
@@ -240,37 +245,37 @@ fn is_forged(
 async fn user(
     sessions: &Sessions,
     session: UserSession,
-    transfer: Transfer,
+    transfer: TransferMethod,
     request: &Parts,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
     let mut changes = Changes::default();
     let beside = if facts.has_anonymous_cookie {
         let user = OldUser::of_session(&session, transfer);
-        Former::of(prior(sessions, &request.headers, facts, Some(&user)).await?)
+        PriorVisitor::of(prior(sessions, &request.headers, facts, Some(&user)).await?)
     } else {
-        Former::Id(session.claims.anonymous_id.clone())
+        PriorVisitor::Id(session.claims.anonymous_id.clone())
     };
     let promotes = facts.is_api && session.claims.parent_refresh_token_hash1.is_some();
-    let who =
+    let identity =
         match if promotes { Some(sessions.engine().check_database(&session).await?) } else { None }
         {
-            None | Some(DatabaseCheck::Exists) => Who::User(session, transfer),
-            Some(DatabaseCheck::Gone) => Who::Ended(beside.clone()),
+            None | Some(DatabaseCheck::Exists) => Identity::User(session, transfer),
+            Some(DatabaseCheck::Gone) => Identity::Ended(beside.clone()),
             Some(DatabaseCheck::Promoted(access)) => {
                 let session = access.session.clone();
                 changes.renew_access(transfer, access);
-                Who::User(session, transfer)
+                Identity::User(session, transfer)
             }
         };
-    let beside = match (&who, beside) {
+    let beside = match (&identity, beside) {
         // A late answer may have brought it, or somebody planted the user tokens. It stays: an
         // answer that removed it could come after the one to a sign-out, and take the visitor's new
         // cookie away. The end of the session replaces it, and its payload counts no more.
-        (Who::User(..), Former::Anonymous(beside)) => Some(beside),
+        (Identity::User(..), PriorVisitor::Anonymous(beside)) => Some(beside),
         _ => None,
     };
-    Ok(Resolved { who, beside, changes })
+    Ok(Resolved { identity, beside, changes })
 }
 
 async fn anonymous(
@@ -278,7 +283,7 @@ async fn anonymous(
     request: &Parts,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
-    let mut resolved = Resolved::of(Who::Nobody(Former::Unknown));
+    let mut resolved = Resolved::of(Identity::Nobody(PriorVisitor::Unknown));
     let changes = &mut resolved.changes;
     if !sessions.anonymous_enabled() || facts.mint.is_off {
         if facts.is_api && (facts.has_anonymous_cookie || facts.has_anonymous_bearer) {
@@ -306,7 +311,7 @@ async fn anonymous(
                     }
                     session
                 };
-            resolved.who = Who::Anonymous(session);
+            resolved.identity = Identity::Anonymous(session);
             return Ok(resolved);
         }
         Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => {
@@ -317,12 +322,13 @@ async fn anonymous(
     let mint = mint_decision(&facts.mint, &sessions.mint_rules(), known_id.is_some());
     if mint == Mint::Forbidden || !sessions.may_mint(request, mint).await {
         changes.limited = mint != Mint::Forbidden;
-        resolved.who = Who::Nobody(known_id.map_or(Former::Unknown, Former::Id));
+        resolved.identity =
+            Identity::Nobody(known_id.map_or(PriorVisitor::Unknown, PriorVisitor::Id));
         return Ok(resolved);
     }
-    let whose = known_id.map_or(Whose::New(seed), Whose::Known);
-    let issued = sessions.engine().mint_anonymous(whose, serde_json::Map::new()).await?;
-    resolved.who = Who::Anonymous(issued.session.clone());
+    let mint_for = known_id.map_or(MintFor::New(seed), MintFor::Known);
+    let issued = sessions.engine().mint_anonymous(mint_for, serde_json::Map::new()).await?;
+    resolved.identity = Identity::Anonymous(issued.session.clone());
     changes.anonymous =
         AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) };
     Ok(resolved)
@@ -332,7 +338,7 @@ async fn anonymous(
 async fn renewed(
     sessions: &Sessions,
     session: AnonymousSession,
-    transfer: Transfer,
+    transfer: TransferMethod,
     changes: &mut Changes,
 ) -> AnonymousSession {
     match sessions.engine().renew_anonymous(&session).await {
@@ -381,7 +387,7 @@ pub(crate) async fn presented_anonymous(
         }
         consider(PresentedAnonymous {
             token,
-            transfer: Transfer::Header,
+            transfer: TransferMethod::Header,
             check,
             bound_to_host: false,
             former_name: false,
@@ -401,14 +407,14 @@ pub(crate) async fn presented_anonymous(
             (cookie.value, cookie.bound_to_host, cookie.former);
         consider(PresentedAnonymous {
             token,
-            transfer: Transfer::Cookie,
+            transfer: TransferMethod::Cookie,
             check,
             bound_to_host,
             former_name,
             contested: false,
         });
     }
-    if let Some(best) = best.as_mut().filter(|best| best.transfer == Transfer::Cookie) {
+    if let Some(best) = best.as_mut().filter(|best| best.transfer == TransferMethod::Cookie) {
         best.contested = valid.len() > 1;
     }
     Ok(best)
@@ -426,7 +432,7 @@ pub(crate) async fn old_user_of_cookies(
             }
             AccessCheck::TryRefresh { expired: None } => continue,
         };
-        return Ok(Some(OldUser::of_session(&session, Transfer::Cookie)));
+        return Ok(Some(OldUser::of_session(&session, TransferMethod::Cookie)));
     }
     Ok(None)
 }

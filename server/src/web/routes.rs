@@ -11,12 +11,12 @@ use super::{
     changes::UserChange,
     cookies,
     refused::SessionRejection,
-    request::{RequestFacts, Transfer, bearer},
-    resolve::{self, Former, OldUser, Resolved, Who},
+    request::{RequestFacts, TransferMethod, bearer},
+    resolve::{self, Identity, OldUser, PriorVisitor, Resolved},
     visitor::{Visitor, VisitorError},
 };
 use crate::{
-    engine::{AccessCheck, AnonymousCheck, EngineError, Refreshed, Whose, refresh_token},
+    engine::{AccessCheck, AnonymousCheck, EngineError, MintFor, Refreshed, refresh_token},
     principal::UserSession,
     sessions::Sessions,
 };
@@ -104,7 +104,7 @@ async fn sign_out_of_all(
             continue;
         };
         let anti_csrf = session.claims.anti_csrf_token.as_deref();
-        if !sessions.anti_csrf().allows(visitor.facts(), Transfer::Cookie, anti_csrf) {
+        if !sessions.anti_csrf().allows(visitor.facts(), TransferMethod::Cookie, anti_csrf) {
             return Err(SessionRejection::TryRefresh.into());
         }
         sessions.engine().end(session.handle()).await?;
@@ -119,7 +119,7 @@ async fn forget(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Re
     // A new id in place of the old one is one more id.
     let limited = visitor.wants_anonymous() && !sessions.may_mint(request, Mint::Stranger).await;
     let done = if limited {
-        visitor.go_without();
+        visitor.deny_anonymous();
         Ok(())
     } else {
         visitor.forget_anonymous_id().await
@@ -163,7 +163,11 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
         }
     }
     let facts = facts.with_key_of_accept(&request.headers);
-    let visitor = Visitor::new(sessions.clone(), facts, Resolved::of(Who::Nobody(Former::Unknown)));
+    let visitor = Visitor::new(
+        sessions.clone(),
+        facts,
+        Resolved::of(Identity::Nobody(PriorVisitor::Unknown)),
+    );
     let response = match refreshed(sessions, request, &visitor).await {
         Ok(response) => response,
         Err(error) => {
@@ -198,8 +202,8 @@ async fn refreshed(
         bearer(headers).filter(|token| refresh_token::looks_like_one(token)).map(str::to_owned);
     let had_both = cookie.is_some() && from_header.is_some();
     let presented = from_header
-        .map(|token| (token, Transfer::Header))
-        .or(cookie.map(|token| (token, Transfer::Cookie)));
+        .map(|token| (token, TransferMethod::Header))
+        .or(cookie.map(|token| (token, TransferMethod::Cookie)));
     let Some((token, transfer)) = presented else {
         give_back_anonymous(sessions, request, visitor, None).await?;
         return Ok(refusal(&SessionRejection::Unauthorised));
@@ -252,7 +256,7 @@ async fn has_own_beside(
     request: &Parts,
     facts: &RequestFacts,
     session: &UserSession,
-    transfer: Transfer,
+    transfer: TransferMethod,
 ) -> Result<bool, EngineError> {
     if !facts.has_anonymous_cookie {
         return Ok(false);
@@ -304,7 +308,7 @@ async fn give_back_anonymous(
                 Err(error) => {
                     tracing::warn!(%error, "an anonymous token could not be renewed; the old one \
                         stays");
-                    visitor.stay(session);
+                    visitor.keep_anonymous_token(session);
                 }
             }
             return Ok(());
@@ -314,15 +318,15 @@ async fn give_back_anonymous(
     };
     let ends = MintFacts { ends_session: user.is_some(), ..facts.mint };
     let mint = mint_decision(&ends, &sessions.mint_rules(), known_id.is_some());
-    let whose = known_id.map_or(Whose::New(seed), Whose::Known);
+    let mint_for = known_id.map_or(MintFor::New(seed), MintFor::Known);
     let limited = mint != Mint::Forbidden && !sessions.may_mint(request, mint).await;
     if limited {
-        visitor.go_without();
+        visitor.deny_anonymous();
     } else {
-        visitor.become_anonymous(whose, Map::new()).await;
+        visitor.become_anonymous(mint_for, Map::new()).await;
     }
     if limited || facts.mint.is_off {
-        visitor.announce_none();
+        visitor.announce_removal();
     }
     Ok(())
 }

@@ -32,8 +32,8 @@ use crate::{config::Config, observe, stop::StopSignal};
 /// How long the database may take to say that it is there.
 const READINESS: Duration = Duration::from_secs(2);
 /// After a failure to accept, such as too many open files.
-const BREATHER: Duration = Duration::from_millis(100);
-const UPKEEP: Duration = Duration::from_secs(5);
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+const METRICS_UPKEEP_PERIOD: Duration = Duration::from_secs(5);
 /// Few enough that no login waits for the locks of a batch.
 const PRUNE_BATCH: u32 = 500;
 
@@ -88,7 +88,7 @@ fn router(config: &Config, operator: Operator) -> Router {
             StatusCode::REQUEST_TIMEOUT,
             config.request_timeout(),
         ))
-        .layer(middleware::from_fn(observe::note));
+        .layer(middleware::from_fn(observe::record_request));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -145,7 +145,7 @@ async fn accept(
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                time::sleep(BREATHER).await;
+                time::sleep(ACCEPT_BACKOFF).await;
                 continue;
             }
         };
@@ -164,7 +164,8 @@ async fn accept(
 }
 
 async fn upkeep(operator: Operator, prune_interval: Duration) {
-    let (mut upkeep, mut prune) = (time::interval(UPKEEP), time::interval(prune_interval));
+    let (mut upkeep, mut prune) =
+        (time::interval(METRICS_UPKEEP_PERIOD), time::interval(prune_interval));
     loop {
         tokio::select! {
             _ = upkeep.tick() => operator.metrics.run_upkeep(),
@@ -182,7 +183,7 @@ async fn prune_all(core: &SessionCore) {
                 if removed < u64::from(PRUNE_BATCH) {
                     break;
                 }
-                time::sleep(BREATHER).await;
+                time::sleep(ACCEPT_BACKOFF).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "expired sessions could not be removed; trying again later");

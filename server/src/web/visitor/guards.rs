@@ -7,7 +7,7 @@ use crate::{
     claims::{self, SessionClaimValidator},
     engine::{DatabaseCheck, EngineError},
     principal::{Principal, UserSession},
-    web::{SessionRejection, request::Transfer, resolve::Who},
+    web::{SessionRejection, request::TransferMethod, resolve::Identity},
 };
 
 impl Visitor {
@@ -37,7 +37,7 @@ impl Visitor {
     async fn validated(
         &self,
         mut session: UserSession,
-        transfer: Transfer,
+        transfer: TransferMethod,
         validators: &[&dyn SessionClaimValidator],
     ) -> Result<UserSession, SessionRejection> {
         let now = self.0.sessions.now();
@@ -91,16 +91,16 @@ impl Visitor {
 
     /// Either kind; `None` when there is no session at all.
     pub(crate) async fn optional_principal(&self) -> Result<Option<Principal>, SessionRejection> {
-        let who = self.state().who.clone();
-        match who {
-            Who::Nobody(_) => Ok(None),
-            Who::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
+        let identity = self.state().identity.clone();
+        match identity {
+            Identity::Nobody(_) => Ok(None),
+            Identity::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
             // The same response makes the visitor anonymous, and here a guest will do.
-            Who::Ended(former) => {
-                self.demote_to(former).await;
+            Identity::Ended(prior) => {
+                self.demote_to(prior).await;
                 Ok(self.principal())
             }
-            Who::User(..) | Who::TryRefresh(..) | Who::Unavailable => {
+            Identity::User(..) | Identity::TryRefresh(..) | Identity::Unavailable => {
                 self.require_user().await.map(|session| Some(Principal::User(session)))
             }
         }
@@ -108,15 +108,15 @@ impl Visitor {
 
     pub(super) async fn user_and_transfer(
         &self,
-    ) -> Result<(UserSession, Transfer), SessionRejection> {
-        let who = self.state().who.clone();
-        match who {
-            Who::User(session, transfer) => Ok((session, transfer)),
-            Who::Nobody(_) | Who::Anonymous(_) => Err(SessionRejection::Unauthorised),
-            Who::TryRefresh(..) => Err(SessionRejection::TryRefresh),
-            Who::Unavailable => Err(SessionRejection::Unavailable),
-            Who::Ended(former) => {
-                self.demote_to(former).await;
+    ) -> Result<(UserSession, TransferMethod), SessionRejection> {
+        let identity = self.state().identity.clone();
+        match identity {
+            Identity::User(session, transfer) => Ok((session, transfer)),
+            Identity::Nobody(_) | Identity::Anonymous(_) => Err(SessionRejection::Unauthorised),
+            Identity::TryRefresh(..) => Err(SessionRejection::TryRefresh),
+            Identity::Unavailable => Err(SessionRejection::Unavailable),
+            Identity::Ended(prior) => {
+                self.demote_to(prior).await;
                 Err(SessionRejection::Unauthorised)
             }
         }

@@ -13,13 +13,13 @@ pub use self::{anonymous::AnonymousVisitor, error::VisitorError};
 use super::{
     changes::{AnonymousChange, Changes, UserChange},
     refused::SessionRejection,
-    request::{RequestFacts, Transfer},
-    resolve::{Former, Resolved, Who},
+    request::{RequestFacts, TransferMethod},
+    resolve::{Identity, PriorVisitor, Resolved},
     ssr::redirect_to_refresh,
 };
 use crate::{
     claims::Claim,
-    engine::{EngineError, IssuedAccess, IssuedRefresh, Seed, Whose},
+    engine::{EngineError, IssuedAccess, IssuedRefresh, MintFor, Seed},
     hooks::AfterSignOut,
     principal::{AnonymousSession, Principal, UserSession},
     sessions::Sessions,
@@ -83,16 +83,16 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Visitor(Arc<Visit>);
+pub struct Visitor(Arc<VisitorInner>);
 
-struct Visit {
+struct VisitorInner {
     sessions: Sessions,
     facts: RequestFacts,
     state: Mutex<State>,
 }
 
 struct State {
-    who: Who,
+    identity: Identity,
     /// Beside a user session, the anonymous session that the visitor has when it ends.
     beside: Option<AnonymousSession>,
     changes: Changes,
@@ -107,18 +107,25 @@ impl std::fmt::Debug for Visitor {
 
 impl Visitor {
     pub(crate) fn new(sessions: Sessions, facts: RequestFacts, resolved: Resolved) -> Self {
-        let Resolved { who, beside, changes } = resolved;
-        Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, beside, changes }) }))
+        let Resolved { identity, beside, changes } = resolved;
+        Self(Arc::new(VisitorInner {
+            sessions,
+            facts,
+            state: Mutex::new(State { identity, beside, changes }),
+        }))
     }
 
     /// The visitor's session; `None` when there is no session, or one that must be refreshed first.
     /// Claims are not validated; the extractors do so.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
-        match self.state().who.clone() {
-            Who::Anonymous(session) => Some(Principal::Anonymous(session)),
-            Who::User(session, _) => Some(Principal::User(session)),
-            Who::Nobody(_) | Who::TryRefresh(..) | Who::Ended(_) | Who::Unavailable => None,
+        match self.state().identity.clone() {
+            Identity::Anonymous(session) => Some(Principal::Anonymous(session)),
+            Identity::User(session, _) => Some(Principal::User(session)),
+            Identity::Nobody(_)
+            | Identity::TryRefresh(..)
+            | Identity::Ended(_)
+            | Identity::Unavailable => None,
         }
     }
 
@@ -146,29 +153,35 @@ impl Visitor {
     ) -> Result<UserSession, VisitorError> {
         let (before, beside) = {
             let state = self.state();
-            (state.who.clone(), state.beside.clone())
+            (state.identity.clone(), state.beside.clone())
         };
         let (former_user, former_transfer) = match &before {
-            Who::User(session, transfer) => (Some(session.clone()), Some(*transfer)),
-            Who::TryRefresh(_, expired) => (expired.clone(), None),
+            Identity::User(session, transfer) => (Some(session.clone()), Some(*transfer)),
+            Identity::TryRefresh(_, expired) => (expired.clone(), None),
             _ => (None, None),
         };
-        let former = match before {
-            Who::Anonymous(session) => Former::Anonymous(session),
-            Who::User(session, _) => match beside {
-                Some(own) if own.anonymous_id() != session.anonymous_id() => Former::Anonymous(own),
-                _ => Former::Id(session.claims.anonymous_id),
+        let prior = match before {
+            Identity::Anonymous(session) => PriorVisitor::Anonymous(session),
+            Identity::User(session, _) => match beside {
+                Some(own) if own.anonymous_id() != session.anonymous_id() => {
+                    PriorVisitor::Anonymous(own)
+                }
+                _ => PriorVisitor::Id(session.claims.anonymous_id),
             },
-            Who::Ended(former) | Who::TryRefresh(former, _) | Who::Nobody(former) => former,
-            Who::Unavailable => Former::Unknown,
-        };
-        let (anonymous_id, carried) = match former {
-            Former::Anonymous(session) => {
-                let id = session.anonymous_id().to_owned();
-                (Some(id), self.0.sessions.hooks().upgrade(session, user_id).await)
+            Identity::Ended(prior) | Identity::TryRefresh(prior, _) | Identity::Nobody(prior) => {
+                prior
             }
-            Former::Id(id) => (self.0.sessions.engine().unless_forgotten(id).await?, Map::new()),
-            Former::Unknown => (None, Map::new()),
+            Identity::Unavailable => PriorVisitor::Unknown,
+        };
+        let (anonymous_id, carried) = match prior {
+            PriorVisitor::Anonymous(session) => {
+                let id = session.anonymous_id().to_owned();
+                (Some(id), self.0.sessions.hooks().sign_in(session, user_id).await)
+            }
+            PriorVisitor::Id(id) => {
+                (self.0.sessions.engine().unless_forgotten(id).await?, Map::new())
+            }
+            PriorVisitor::Unknown => (None, Map::new()),
         };
         let anonymous_id = anonymous_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (access, refresh) = self.create(user_id, &anonymous_id, carried, payload).await?;
@@ -190,7 +203,7 @@ impl Visitor {
         if self.0.sessions.anonymous_enabled() || self.0.facts.has_anonymous_cookie {
             state.changes.anonymous = AnonymousChange::Remove;
         }
-        state.who = Who::User(session.clone(), transfer);
+        state.identity = Identity::User(session.clone(), transfer);
         Ok(session)
     }
 
@@ -214,23 +227,23 @@ impl Visitor {
             None => false,
         };
         let id = session.anonymous_id().to_owned();
-        let whose = match self.0.sessions.hooks().after_sign_out(&session) {
-            AfterSignOut::Keep if is_known => Whose::Known(id),
-            AfterSignOut::Keep => self.whose(id).await,
+        let mint_for = match self.0.sessions.hooks().after_sign_out(&session) {
+            AfterSignOut::Keep if is_known => MintFor::Known(id),
+            AfterSignOut::Keep => self.mint_for(id).await,
             AfterSignOut::Rotate => {
                 // The session has ended whatever becomes of this.
                 if let Err(error) = engine.forget(&id).await {
                     tracing::warn!(%error, "an older token may bring back the id of before");
                 }
-                Whose::New(Seed::Random)
+                MintFor::New(Seed::Random)
             }
         };
         let own =
             self.state().beside.take().filter(|own| own.anonymous_id() != session.anonymous_id());
         let carried = self.0.sessions.hooks().sign_out(session).await;
         match own {
-            Some(own) => self.demote_to(Former::Anonymous(own)).await,
-            None => self.demote(whose, carried).await,
+            Some(own) => self.demote_to(PriorVisitor::Anonymous(own)).await,
+            None => self.demote(mint_for, carried).await,
         }
         Ok(())
     }
@@ -246,15 +259,15 @@ impl Visitor {
     /// [`SessionRejection::Unauthorised`] when it turned out to be over (the id is gone all the
     /// same), [`VisitorError::Engine`] when the store failed; the id then still exists.
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
-        let who = self.state().who.clone();
-        if let Who::Nobody(_) | Who::Anonymous(_) = who {
-            self.become_anonymous(Whose::New(Seed::Random), Map::new()).await;
+        let identity = self.state().identity.clone();
+        if let Identity::Nobody(_) | Identity::Anonymous(_) = identity {
+            self.become_anonymous(MintFor::New(Seed::Random), Map::new()).await;
             return Ok(());
         }
         let (session, transfer) = self.user_and_transfer().await?;
         match self.0.sessions.engine().replace_anonymous_id(&session).await? {
             None => {
-                self.demote(Whose::New(Seed::Random), Map::new()).await;
+                self.demote(MintFor::New(Seed::Random), Map::new()).await;
                 Err(SessionRejection::Unauthorised.into())
             }
             Some((access, None)) => {
@@ -267,7 +280,7 @@ impl Visitor {
                 let clear_other =
                     matches!(state.changes.user, UserChange::Issue { clear_other: true, .. });
                 state.changes.user = UserChange::Issue { transfer, access, refresh, clear_other };
-                state.who = Who::User(session, transfer);
+                state.identity = Identity::User(session, transfer);
                 if self.0.facts.has_anonymous_cookie {
                     state.changes.anonymous = AnonymousChange::Remove;
                 }
@@ -393,13 +406,13 @@ impl Visitor {
 
     /// The visitor whom a user's token names by this id. While the store cannot tell whether the id
     /// was forgotten, they keep it: nearly everybody should.
-    async fn whose(&self, id: String) -> Whose {
+    async fn mint_for(&self, id: String) -> MintFor {
         match self.0.sessions.engine().unless_forgotten(id.clone()).await {
-            Ok(None) => Whose::New(Seed::Random),
-            Ok(Some(id)) => Whose::Known(id),
+            Ok(None) => MintFor::New(Seed::Random),
+            Ok(Some(id)) => MintFor::Known(id),
             Err(error) => {
                 tracing::warn!(%error, "nobody can tell whether a visitor's id was forgotten");
-                Whose::Known(id)
+                MintFor::Known(id)
             }
         }
     }
@@ -409,12 +422,12 @@ impl Visitor {
     pub(crate) fn issue(
         &self,
         session: UserSession,
-        transfer: Transfer,
+        transfer: TransferMethod,
         change: UserChange,
         keeps_own: bool,
     ) {
         let mut state = self.state();
-        state.who = Who::User(session, transfer);
+        state.identity = Identity::User(session, transfer);
         state.changes.user = change;
         // One may have been made while the access token was missing, and a browser has one session
         // or the other.
@@ -466,18 +479,19 @@ impl Visitor {
         if self.0.facts.is_api {
             let beside = self.state().beside.take();
             self.demote_to(
-                beside.map_or(Former::Id(session.claims.anonymous_id), Former::Anonymous),
+                beside
+                    .map_or(PriorVisitor::Id(session.claims.anonymous_id), PriorVisitor::Anonymous),
             )
             .await;
         }
         SessionRejection::Unauthorised
     }
 
-    fn renew(&self, transfer: Transfer, access: Box<IssuedAccess>) -> UserSession {
+    fn renew(&self, transfer: TransferMethod, access: Box<IssuedAccess>) -> UserSession {
         let session = access.session.clone();
         let mut state = self.state();
         state.changes.renew_access(transfer, access);
-        state.who = Who::User(session.clone(), transfer);
+        state.identity = Identity::User(session.clone(), transfer);
         session
     }
 
