@@ -10,8 +10,13 @@ use passerby_www::customers::Customers;
 use passerby_www::options::{Options, USAGE};
 use passerby_www::serve::serve;
 use passerby_www::shop;
-use passerby_www::stop::StopSignal;
 use tokio::net::TcpListener;
+
+use stop::StopSignal;
+
+/// As the server's program has it. A crate of their own would be one more to publish.
+#[path = "../../server/src/bin/passerby-server/stop.rs"]
+mod stop;
 
 #[tokio::main]
 async fn main() -> ExitCode {
