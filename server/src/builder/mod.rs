@@ -7,13 +7,12 @@ mod site;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use http::request::Parts;
-use passerby_protocol::rotation::DEFAULT_GRACE_MS;
 
 pub use self::error::BuildError;
 use crate::{
     claims::{GlobalValidators, SessionClaimValidator},
-    clock::Clock,
-    engine::KeyAlgorithm,
+    clock::{Clock, millis},
+    engine::{KeyAlgorithm, Lifetimes},
     hooks::{AfterSignOut, HookError, Hooks},
     mint::{ClientAddress, MintLimit, MintRequest, MintSettings},
     principal::{AnonymousSession, UserSession},
@@ -22,9 +21,6 @@ use crate::{
 };
 
 const DEFAULT_API_BASE_PATH: &str = "/auth";
-const DEFAULT_ACCESS_VALIDITY: Duration = Duration::from_secs(3600);
-const DEFAULT_REFRESH_VALIDITY: Duration = Duration::from_secs(100 * 24 * 3600);
-const DEFAULT_KEY_ROTATION: Duration = Duration::from_secs(168 * 3600);
 const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
 
 /// How much of its life an anonymous token may have behind it before it is renewed.
@@ -88,10 +84,7 @@ pub struct SessionsBuilder {
     embedded: bool,
     max_payload: Option<usize>,
     expose_access_token: bool,
-    access_token_validity: Duration,
-    refresh_token_validity: Duration,
-    refresh_grace: Duration,
-    key_rotation: Duration,
+    lifetimes: Lifetimes,
     anonymous_enabled: bool,
     anonymous_validity: Duration,
     anonymous_cookie_name: Option<String>,
@@ -123,10 +116,7 @@ impl Default for SessionsBuilder {
             embedded: false,
             max_payload: None,
             expose_access_token: false,
-            access_token_validity: DEFAULT_ACCESS_VALIDITY,
-            refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
-            refresh_grace: Duration::from_millis(DEFAULT_GRACE_MS),
-            key_rotation: DEFAULT_KEY_ROTATION,
+            lifetimes: Lifetimes::default(),
             anonymous_enabled: true,
             anonymous_validity: DEFAULT_ANONYMOUS_VALIDITY,
             anonymous_cookie_name: None,
@@ -265,13 +255,13 @@ impl SessionsBuilder {
     /// How long an access token is valid. Default one hour. A revoked session is noticed after this
     /// time at the latest.
     pub fn access_token_validity(mut self, validity: Duration) -> Self {
-        self.access_token_validity = validity;
+        self.lifetimes.access_ms = millis(validity);
         self
     }
 
     /// How long a session lives without being used. Default 100 days.
     pub fn refresh_token_validity(mut self, validity: Duration) -> Self {
-        self.refresh_token_validity = validity;
+        self.lifetimes.refresh_ms = millis(validity);
         self
     }
 
@@ -280,7 +270,7 @@ impl SessionsBuilder {
     /// A token that is used again later than this was copied, and ends the session; with zero, one
     /// that is used again at all.
     pub fn refresh_grace(mut self, grace: Duration) -> Self {
-        self.refresh_grace = grace;
+        self.lifetimes.grace_ms = millis(grace);
         self
     }
 
@@ -288,7 +278,7 @@ impl SessionsBuilder {
     /// Default 168 hours. The same for all processes on one database. Keys of anonymous tokens do
     /// not rotate; see [`Sessions::rotate_static_key`](crate::Sessions::rotate_static_key).
     pub fn key_rotation(mut self, interval: Duration) -> Self {
-        self.key_rotation = interval;
+        self.lifetimes.rotation_ms = millis(interval);
         self
     }
 

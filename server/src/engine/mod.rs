@@ -6,6 +6,7 @@ mod forgotten;
 mod jumps;
 pub(crate) mod jwt;
 pub(crate) mod keys;
+pub(crate) mod lifetimes;
 mod record;
 pub(crate) mod refresh_token;
 mod verified;
@@ -22,8 +23,8 @@ use uuid::Uuid;
 
 pub(crate) use self::{
     anonymous::{AnonymousCheck, IssuedAnonymous, MintFor, Seed},
-    keys::PUBLISH_AHEAD_MS,
-    record::{Judged, RotationTimes, Shown, rotate, update_live, write_of},
+    lifetimes::Lifetimes,
+    record::{Judged, Shown, rotate, update_live, write_of},
 };
 pub use self::{jwt::JwtKey, keys::KeyAlgorithm};
 use self::{
@@ -118,16 +119,12 @@ pub(crate) fn is_same_secret(one: Option<&str>, other: Option<&str>) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct EngineSettings {
     pub(crate) issuer: String,
-    pub(crate) access_validity_ms: u64,
-    pub(crate) refresh_validity_ms: u64,
-    /// How long a refresh token stays acceptable after another took its place.
-    pub(crate) refresh_grace_ms: u64,
+    pub(crate) lifetimes: Lifetimes,
     pub(crate) anonymous_validity_ms: u64,
     /// An anonymous token older than this is issued anew.
     pub(crate) anonymous_renewal_ms: u64,
     pub(crate) anonymous_subject: bool,
     pub(crate) anonymous_cookie: String,
-    pub(crate) key_rotation_ms: u64,
     pub(crate) anonymous_algorithm: KeyAlgorithm,
     /// The largest payload of the app as JSON, in bytes.
     pub(crate) max_payload: Option<usize>,
@@ -254,7 +251,7 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let keys = KeyRing::open(
             store.clone(),
-            settings.key_rotation_ms,
+            settings.lifetimes.rotation_ms,
             settings.anonymous_algorithm,
             clock.now_ms(),
         )
@@ -270,7 +267,7 @@ impl Engine {
 
     /// Public keys for other services.
     pub(crate) async fn jwks(&self) -> Value {
-        self.keys.jwks(self.clock.now_ms(), self.settings.access_validity_ms).await
+        self.keys.jwks(self.clock.now_ms(), self.settings.lifetimes.access_ms).await
     }
 
     /// Signs a JWT of the app's own.
@@ -458,17 +455,10 @@ impl Engine {
         now: Moment,
         on_theft: Write,
     ) -> Result<Judged, EngineError> {
-        rotate(&*self.store, shown, now, self.rotation_times(), |judged, _| {
+        rotate(&*self.store, shown, now, self.settings.lifetimes, |judged, _| {
             write_of(judged, on_theft)
         })
         .await
-    }
-
-    fn rotation_times(&self) -> RotationTimes {
-        RotationTimes {
-            validity_ms: self.settings.refresh_validity_ms,
-            grace_ms: self.settings.refresh_grace_ms,
-        }
     }
 
     /// Merges into the payload of a session, in the store only; the browser learns of it at the
@@ -600,7 +590,7 @@ impl Engine {
             &*self.store,
             &shown,
             self.clock.moment(),
-            self.rotation_times(),
+            self.settings.lifetimes,
             |_, record| {
                 former = Some(mem::replace(&mut record.anonymous_id, anonymous_id.clone()));
                 Write::Save
@@ -714,7 +704,7 @@ impl Engine {
             user_id: record.user_id.clone(),
             session_handle: record.handle.clone(),
             issued_at: now / 1000,
-            expires_at: now.saturating_add(self.settings.access_validity_ms) / 1000,
+            expires_at: now.saturating_add(self.settings.lifetimes.access_ms) / 1000,
             issuer: self.settings.issuer.clone(),
             refresh_token_hash1: own.as_str().to_owned(),
             parent_refresh_token_hash1: inherited.parent.map(|hash| hash.as_str().to_owned()),
@@ -743,7 +733,7 @@ impl Engine {
         let key = keys.first().ok_or(EngineError::NoKey)?;
         Ok(IssuedRefresh {
             token: key.seal(handle, user_id, anonymous_id, inherited, now)?,
-            expires_at: now.saturating_add(self.settings.refresh_validity_ms),
+            expires_at: now.saturating_add(self.settings.lifetimes.refresh_ms),
         })
     }
 

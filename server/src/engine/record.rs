@@ -3,7 +3,7 @@
 use passerby_protocol::rotation::{Former, Lineage, Presented, Rotation};
 
 use super::{
-    EngineError,
+    EngineError, Lifetimes,
     refresh_token::{Hash1, Hash2},
 };
 use crate::{
@@ -52,13 +52,6 @@ pub(crate) struct Shown<'a> {
     pub(crate) by_access: bool,
 }
 
-/// How long sessions and replaced tokens live, in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RotationTimes {
-    pub(crate) validity_ms: u64,
-    pub(crate) grace_ms: u64,
-}
-
 /// The state of a session whose refresh token was presented.
 pub(crate) enum Judged {
     /// The session exists; as it was left.
@@ -89,7 +82,7 @@ pub(crate) async fn rotate(
     store: &dyn SessionStore,
     shown: &Shown<'_>,
     moment: Moment,
-    times: RotationTimes,
+    times: Lifetimes,
     mut then: impl FnMut(Rotation, &mut SessionRecord) -> Write + Send,
 ) -> Result<Judged, EngineError> {
     let now = moment.ms;
@@ -113,7 +106,7 @@ pub(crate) async fn rotate(
             remember(lineage, record);
             // Never earlier than it was: by a clock that is far behind, the session would be over
             // when somebody sets it.
-            record.expires_at = now.saturating_add(times.validity_ms).max(record.expires_at);
+            record.expires_at = now.saturating_add(times.refresh_ms).max(record.expires_at);
         }
         then(judged, record)
     };

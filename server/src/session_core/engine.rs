@@ -16,42 +16,21 @@ use crate::{
     clock::Clock,
     counters,
     engine::{
-        EngineError, JwtKey, KeyAlgorithm, RotationTimes, Shown, is_same_secret,
+        EngineError, JwtKey, KeyAlgorithm, Lifetimes, Shown, is_same_secret,
         jwt::{self, DYNAMIC_PREFIX},
         keys::{KeyRing, SigningKey},
         refresh_token::{Hash1, Inherited, RefreshContent, tenant_of},
         rotate, update_live, write_of,
     },
-    store::{AppSettings, SessionRecord, SessionStore, Write},
+    store::{SessionRecord, SessionStore, Write},
 };
-
-/// Lifetimes, in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
-    pub(super) access_ms: u64,
-    pub(super) refresh_ms: u64,
-    pub(super) grace_ms: u64,
-    pub(super) rotation_ms: u64,
-}
-
-impl Times {
-    /// Those of an app that has settings of its own.
-    pub(super) fn with(self, settings: AppSettings) -> Self {
-        Self {
-            access_ms: settings.access_token_validity_ms.unwrap_or(self.access_ms),
-            refresh_ms: settings.refresh_token_validity_ms.unwrap_or(self.refresh_ms),
-            rotation_ms: settings.key_rotation_ms.unwrap_or(self.rotation_ms),
-            ..self
-        }
-    }
-}
 
 /// The sessions of one app. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct CoreEngine {
     store: Arc<dyn SessionStore>,
     keys: Arc<KeyRing>,
-    times: Times,
+    times: Lifetimes,
     clock: Clock,
 }
 
@@ -98,7 +77,7 @@ pub(super) enum Refreshed {
 impl CoreEngine {
     pub(super) async fn open(
         store: Arc<dyn SessionStore>,
-        times: Times,
+        times: Lifetimes,
         clock: Clock,
     ) -> Result<Self, EngineError> {
         // Back-end SDKs verify RS256 and nothing else.
@@ -109,7 +88,7 @@ impl CoreEngine {
     }
 
     #[cfg(test)]
-    pub(super) fn times(&self) -> Times {
+    pub(super) fn times(&self) -> Lifetimes {
         self.times
     }
 
@@ -204,10 +183,9 @@ impl CoreEngine {
                     issued_at: Some(claims.issued_at.saturating_mul(1000)),
                     by_access: true,
                 };
-                let judged =
-                    rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then)
-                        .await?
-                        .live();
+                let judged = rotate(&*self.store, &shown, self.clock.moment(), self.times, then)
+                    .await?
+                    .live();
                 // Where another took over, the token stays good until it expires, and is not
                 // renewed.
                 judged.map(|(judged, record)| {
@@ -254,9 +232,8 @@ impl CoreEngine {
         };
         // The back end is told of a theft, and decides what to do.
         let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
-        let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then)
-            .await?
-            .live();
+        let judged =
+            rotate(&*self.store, &shown, self.clock.moment(), self.times, then).await?.live();
         let Some((judged, record)) = judged else {
             return Ok(Refreshed::Unauthorised("the session has ended or was revoked"));
         };
@@ -385,10 +362,6 @@ impl CoreEngine {
         payload.insert("iat".to_owned(), (now / 1000).into());
         payload.insert("exp".to_owned(), (now / 1000).saturating_add(validity_s).into());
         jwt::sign_for_app(&*self.key(key, now).await?, &payload).map_err(EngineError::crypto)
-    }
-
-    fn rotation_times(&self) -> RotationTimes {
-        RotationTimes { validity_ms: self.times.refresh_ms, grace_ms: self.times.grace_ms }
     }
 
     async fn key(&self, key: JwtKey, now: u64) -> Result<Arc<SigningKey>, EngineError> {

@@ -15,10 +15,7 @@ use std::{
 };
 
 use lexopt::{Arg, Parser, ValueExt as _};
-use passerby_server::{
-    PostgresStore, SqliteStore,
-    session_core::{CoreSettings, SessionCore},
-};
+use passerby_server::{PostgresStore, SqliteStore, session_core::SessionCore};
 
 use crate::config::{Config, USAGE};
 
@@ -57,29 +54,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
             observe::start_logging(&config);
             let metrics = observe::start_counting()?;
             let core = if config.is_postgres() {
-                SessionCore::open(
-                    PostgresStore::connect(&config.database).await?,
-                    settings(&config),
-                )
-                .await?
-            } else {
-                SessionCore::open(SqliteStore::open(&config.database).await?, settings(&config))
+                SessionCore::open(PostgresStore::connect(&config.database).await?, config.core())
                     .await?
+            } else {
+                SessionCore::open(SqliteStore::open(&config.database).await?, config.core()).await?
             };
             Ok(serve::serve(&config, core, metrics).await?)
         }
     }
-}
-
-fn settings(config: &Config) -> CoreSettings {
-    let mut settings = CoreSettings::default();
-    settings.access_token_validity = config.access_token_validity();
-    settings.refresh_token_validity = config.refresh_token_validity();
-    settings.refresh_grace = config.refresh_grace();
-    settings.key_rotation = config.key_rotation();
-    settings.api_keys.clone_from(&config.api_keys);
-    settings.hosts.clone_from(&config.hosts);
-    settings
 }
 
 /// A variable whose name or value is not Unicode cannot be one of ours.
