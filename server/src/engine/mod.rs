@@ -21,16 +21,18 @@ use passerby_protocol::{
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+pub use self::keys::{JwtKey, KeyAlgorithm};
 pub(crate) use self::{
     anonymous::{AnonymousCheck, IssuedAnonymous, MintFor, Seed},
     lifetimes::Lifetimes,
-    record::{Judged, Shown, rotate, update_live, write_of},
+    record::{
+        Judged, Shown, check_user_id, load_live, remove_expired, rotate, update_live, write_of,
+    },
 };
-pub use self::{jwt::JwtKey, keys::KeyAlgorithm};
 use self::{
     jwt::TokenKind,
     keys::KeyRing,
-    refresh_token::{Hash1, Inherited, RefreshContent},
+    refresh_token::{Hash1, Inherited},
     verified::{Claims, Verified, VerifiedTokens},
 };
 use crate::{
@@ -273,7 +275,7 @@ impl Engine {
     /// Signs a JWT of the app's own.
     pub(crate) async fn create_jwt(
         &self,
-        mut payload: Map<String, Value>,
+        payload: Map<String, Value>,
         validity_ms: u64,
         key: JwtKey,
     ) -> Result<String, EngineError> {
@@ -282,14 +284,9 @@ impl Engine {
             return Err(PayloadError::Protected { claim: CLAIM_IS_ANONYMOUS.to_owned() }.into());
         }
         let now = self.clock.now_ms();
-        let key = match key {
-            JwtKey::Static => self.keys.static_signing_key(now)?,
-            JwtKey::Dynamic => self.keys.access_signing_key(now).await?,
-        };
-        payload.entry("iss").or_insert_with(|| self.settings.issuer.as_str().into());
-        payload.insert("iat".to_owned(), (now / 1000).into());
-        payload.insert("exp".to_owned(), (now.saturating_add(validity_ms) / 1000).into());
-        jwt::sign_for_app(&key, &payload).map_err(EngineError::crypto)
+        let key = self.keys.signing_key(key, now).await?;
+        let expires_at = now.saturating_add(validity_ms) / 1000;
+        jwt::sign_for_app(&key, payload, &self.settings.issuer, now / 1000, expires_at)
     }
 
     /// Whether sessions can be read and written.
@@ -299,11 +296,7 @@ impl Engine {
 
     /// Removes expired sessions.
     pub(crate) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
-        let now = self.clock.moment();
-        if now.is_doubtful {
-            return Ok(0);
-        }
-        Ok(self.store.remove_expired(now.ms, limit).await?)
+        remove_expired(&*self.store, self.clock.moment(), limit).await
     }
 
     /// A new session of a user.
@@ -314,12 +307,7 @@ impl Engine {
         payload: Map<String, Value>,
         with_anti_csrf: bool,
     ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
-        if user_id.is_empty() {
-            return Err(EngineError::EmptyUserId);
-        }
-        if user_id.contains('\0') {
-            return Err(EngineError::UnstorableUserId);
-        }
+        check_user_id(user_id)?;
         let anti_csrf = with_anti_csrf.then(|| Uuid::new_v4().to_string());
         let inherited = Inherited { parent: None, anti_csrf: anti_csrf.as_deref() };
         let now = self.clock.now_ms();
@@ -373,11 +361,8 @@ impl Engine {
         let now = self.clock.now_ms();
         let Some(parent) = claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim)
         else {
-            let stored = self.store.load(&claims.session_handle).await?;
-            return Ok(match stored {
-                Some(record) if record.expires_at > now => DatabaseCheck::Exists,
-                _ => DatabaseCheck::Gone,
-            });
+            let stored = load_live(&*self.store, &claims.session_handle, now).await?;
+            return Ok(stored.map_or(DatabaseCheck::Gone, |_| DatabaseCheck::Exists));
         };
         let own = Hash1::from_claim(&claims.refresh_token_hash1);
         let shown = Shown {
@@ -408,7 +393,7 @@ impl Engine {
         token: &str,
         may_refresh: impl Fn(Option<&str>) -> bool,
     ) -> Result<Refreshed, EngineError> {
-        let Some(content) = self.open_refresh(token) else {
+        let Some(content) = self.keys.open_refresh(token) else {
             return Ok(Refreshed::Unauthorised(None));
         };
         let issued_at = content.issued_at.map(|time| time / 1000);
@@ -516,12 +501,7 @@ impl Engine {
         handle: &str,
     ) -> Result<Option<Map<String, Value>>, EngineError> {
         let now = self.clock.now_ms();
-        Ok(self
-            .store
-            .load(handle)
-            .await?
-            .filter(|record| record.expires_at > now)
-            .map(|record| record.data))
+        Ok(load_live(&*self.store, handle, now).await?.map(|record| record.data))
     }
 
     /// Lets `change` change it, with nobody else writing in between, and returns the outcome.
@@ -670,7 +650,7 @@ impl Engine {
     /// A session as its next access token will tell it. `None` when it is gone.
     pub(crate) async fn session(&self, handle: &str) -> Result<Option<UserSession>, EngineError> {
         let now = self.clock.now_ms();
-        let record = self.store.load(handle).await?.filter(|record| record.expires_at > now);
+        let record = load_live(&*self.store, handle, now).await?;
         // Nobody sees the hash: the claims are never signed.
         Ok(record.map(|record| UserSession {
             claims: self.claims_of(&record, &Hash1::of(""), Inherited::default(), now),
@@ -682,7 +662,7 @@ impl Engine {
         handle: &str,
     ) -> Result<Option<SessionInformation>, EngineError> {
         let now = self.clock.now_ms();
-        let record = self.store.load(handle).await?.filter(|record| record.expires_at > now);
+        let record = load_live(&*self.store, handle, now).await?;
         Ok(record.map(|record| SessionInformation {
             handle: record.handle,
             user_id: record.user_id,
@@ -729,16 +709,10 @@ impl Engine {
         inherited: Inherited<'_>,
         now: u64,
     ) -> Result<IssuedRefresh, EngineError> {
-        let keys = self.keys.refresh_keys();
-        let key = keys.first().ok_or(EngineError::NoKey)?;
         Ok(IssuedRefresh {
-            token: key.seal(handle, user_id, anonymous_id, inherited, now)?,
+            token: self.keys.seal_refresh(handle, user_id, anonymous_id, inherited, now)?,
             expires_at: now.saturating_add(self.settings.lifetimes.refresh_ms),
         })
-    }
-
-    fn open_refresh(&self, token: &str) -> Option<RefreshContent> {
-        self.keys.refresh_keys().iter().find_map(|key| key.open(token))
     }
 
     /// A token of this kind whose key, signature and issuer are right; expired or not.

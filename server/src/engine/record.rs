@@ -11,6 +11,35 @@ use crate::{
     store::{Decide, FormerToken, SessionRecord, SessionStore, Write},
 };
 
+/// A stored session that has not expired.
+pub(crate) async fn load_live(
+    store: &dyn SessionStore,
+    handle: &str,
+    now_ms: u64,
+) -> Result<Option<SessionRecord>, EngineError> {
+    Ok(store.load(handle).await?.filter(|record| record.expires_at > now_ms))
+}
+
+/// Removes at most `limit` expired sessions. Removes none while nobody can tell which have expired.
+pub(crate) async fn remove_expired(
+    store: &dyn SessionStore,
+    now: Moment,
+    limit: u32,
+) -> Result<u64, EngineError> {
+    if now.is_doubtful { Ok(0) } else { Ok(store.remove_expired(now.ms, limit).await?) }
+}
+
+/// Refuses a user id that not every store can keep.
+pub(crate) fn check_user_id(user_id: &str) -> Result<(), EngineError> {
+    if user_id.is_empty() {
+        Err(EngineError::EmptyUserId)
+    } else if user_id.contains('\0') {
+        Err(EngineError::UnstorableUserId)
+    } else {
+        Ok(())
+    }
+}
+
 /// [`SessionStore::update`] for a session that has not expired. An expired one is removed, and the
 /// result is that of a missing one.
 ///

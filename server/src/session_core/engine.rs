@@ -16,11 +16,11 @@ use crate::{
     clock::Clock,
     counters,
     engine::{
-        EngineError, JwtKey, KeyAlgorithm, Lifetimes, Shown, is_same_secret,
-        jwt::{self, DYNAMIC_PREFIX},
-        keys::{KeyRing, SigningKey},
-        refresh_token::{Hash1, Inherited, RefreshContent, tenant_of},
-        rotate, update_live, write_of,
+        EngineError, JwtKey, KeyAlgorithm, Lifetimes, Shown, check_user_id, is_same_secret, jwt,
+        keys::{DYNAMIC_PREFIX, KeyRing, SigningKey},
+        load_live,
+        refresh_token::{Hash1, Inherited, tenant_of},
+        remove_expired, rotate, update_live, write_of,
     },
     store::{SessionRecord, SessionStore, Write},
 };
@@ -97,11 +97,7 @@ impl CoreEngine {
     }
 
     pub(super) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
-        let now = self.clock.moment();
-        if now.is_doubtful {
-            return Ok(0);
-        }
-        Ok(self.store.remove_expired(now.ms, limit).await?)
+        remove_expired(&*self.store, self.clock.moment(), limit).await
     }
 
     pub(super) async fn jwks(&self) -> Value {
@@ -109,12 +105,7 @@ impl CoreEngine {
     }
 
     pub(super) async fn create(&self, new: NewSession<'_>) -> Result<Issued, EngineError> {
-        if new.user_id.is_empty() {
-            return Err(EngineError::EmptyUserId);
-        }
-        if new.user_id.contains('\0') {
-            return Err(EngineError::UnstorableUserId);
-        }
+        check_user_id(&new.user_id)?;
         refuse_protected(&new.payload)?;
         let now = self.clock.now_ms();
         let handle = match new.tenant_id {
@@ -166,11 +157,7 @@ impl CoreEngine {
         let record = match claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim) {
             None if !check_database => return Ok(Verified::Ok(Box::new(claims), None)),
             None => {
-                let stored = self
-                    .store
-                    .load(&claims.session_handle)
-                    .await?
-                    .filter(|record| record.expires_at > now);
+                let stored = load_live(&*self.store, &claims.session_handle, now).await?;
                 // Another payload by now: the browser shall learn of it.
                 stored.map(|record| (record.payload != claims.custom).then_some(record))
             }
@@ -213,7 +200,7 @@ impl CoreEngine {
         key: JwtKey,
         version: StockVersion,
     ) -> Result<Refreshed, EngineError> {
-        let Some(content) = self.open_refresh(token) else {
+        let Some(content) = self.keys.open_refresh(token) else {
             return Ok(Refreshed::Unauthorised("the refresh token was not made by this core"));
         };
         let expected = content.anti_csrf_token.as_deref();
@@ -308,8 +295,7 @@ impl CoreEngine {
         &self,
         handle: &str,
     ) -> Result<Option<SessionRecord>, EngineError> {
-        let now = self.clock.now_ms();
-        Ok(self.store.load(handle).await?.filter(|record| record.expires_at > now))
+        load_live(&*self.store, handle, self.clock.now_ms()).await
     }
 
     /// The handles of a user's sessions; of one tenant, or of all.
@@ -349,7 +335,7 @@ impl CoreEngine {
     /// Signs a back end's own JWT. An anonymous session of endpoint mode is one of these.
     pub(super) async fn create_jwt(
         &self,
-        mut payload: Map<String, Value>,
+        payload: Map<String, Value>,
         issuer: &str,
         validity_s: u64,
         key: JwtKey,
@@ -358,17 +344,9 @@ impl CoreEngine {
         if payload.get(CLAIM_IS_ANONYMOUS) == Some(&Value::Bool(true)) {
             counters::anonymous_minted();
         }
-        payload.entry("iss").or_insert_with(|| issuer.into());
-        payload.insert("iat".to_owned(), (now / 1000).into());
-        payload.insert("exp".to_owned(), (now / 1000).saturating_add(validity_s).into());
-        jwt::sign_for_app(&*self.key(key, now).await?, &payload).map_err(EngineError::crypto)
-    }
-
-    async fn key(&self, key: JwtKey, now: u64) -> Result<Arc<SigningKey>, EngineError> {
-        match key {
-            JwtKey::Static => self.keys.static_signing_key(now),
-            JwtKey::Dynamic => self.keys.access_signing_key(now).await,
-        }
+        let expires_at = (now / 1000).saturating_add(validity_s);
+        let key = self.keys.signing_key(key, now).await?;
+        jwt::sign_for_app(&key, payload, issuer, now / 1000, expires_at)
     }
 
     /// The claims of an access token whose signature is right, expired or not, and the key of its
@@ -386,11 +364,7 @@ impl CoreEngine {
         };
         let kind =
             if key_id.starts_with(DYNAMIC_PREFIX) { JwtKey::Dynamic } else { JwtKey::Static };
-        Ok(Some((claims, self.key(kind, now).await?)))
-    }
-
-    fn open_refresh(&self, token: &str) -> Option<RefreshContent> {
-        self.keys.refresh_keys().iter().find_map(|key| key.open(token))
+        Ok(Some((claims, self.keys.signing_key(kind, now).await?)))
     }
 
     /// New tokens for a session.
@@ -402,16 +376,14 @@ impl CoreEngine {
         version: StockVersion,
         now: u64,
     ) -> Result<Issued, EngineError> {
-        let refresh_keys = self.keys.refresh_keys();
-        let refresh_key = refresh_keys.first().ok_or(EngineError::NoKey)?;
-        let token = refresh_key.seal(
+        let token = self.keys.seal_refresh(
             &record.handle,
             &record.user_id,
             &record.anonymous_id,
             inherited,
             now,
         )?;
-        let signing = self.key(key, now).await?;
+        let signing = self.keys.signing_key(key, now).await?;
         let (claims, access) =
             self.access(record, &Hash1::of(&token), inherited, &signing, version, now, None)?;
         let refresh =
