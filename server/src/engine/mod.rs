@@ -640,7 +640,9 @@ impl Engine {
         &self,
         user_id: &str,
     ) -> Result<Vec<String>, EngineError> {
-        Ok(self.store.remove_all_of_user(user_id).await?)
+        let revoked = self.store.remove_all_of_user(user_id).await?;
+        counters::sessions_revoked(revoked.len());
+        Ok(revoked)
     }
 
     pub(crate) async fn handles_of_user(&self, user_id: &str) -> Result<Vec<String>, EngineError> {
