@@ -9,7 +9,7 @@ use passerby_server::{SessionRejection, User, redirect_to_refresh};
 use crate::api::name_of;
 use crate::cart::CartView;
 use crate::customers::Order;
-use crate::shop::Shop;
+use crate::state::Shop;
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
