@@ -132,6 +132,7 @@ mod limit;
 mod mint;
 mod principal;
 mod pruning;
+mod readers;
 #[cfg(feature = "core")]
 pub mod session_core;
 mod sessions;

@@ -19,7 +19,7 @@ use passerby_protocol::identity::Mint;
 use crate::{
     clock::millis,
     limit::{Budget, Limiter},
-    web::Readers,
+    readers::Readers,
 };
 
 /// How many new anonymous sessions one client gets: a burst, and as many again in the time that

@@ -17,9 +17,10 @@ use crate::{
         lifetimes::{KEY_ROTATION, LEAST_VALIDITY_MS},
     },
     mint::{ClientAddress, MintPolicy},
+    readers::Readers,
     sessions::Sessions,
     web::{
-        Exempt, Readers,
+        AppContext, Exempt,
         cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
     },
 };
@@ -145,7 +146,7 @@ impl SessionsBuilder {
         };
         let store = self.store.ok_or(BuildError::StoreMissing)?;
         let engine = Engine::new(store, settings, self.clock.clone()).await?;
-        Ok(Sessions::new(crate::sessions::Parts {
+        Ok(Sessions::new(AppContext {
             engine,
             hooks: self.hooks,
             claim_validators: self.claim_validators,

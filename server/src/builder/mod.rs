@@ -16,6 +16,7 @@ use crate::{
     hooks::{AfterSignOut, HookError, Hooks},
     mint::{ClientAddress, MintLimit, MintRequest, MintSettings},
     principal::{AnonymousSession, UserSession},
+    sessions::Sessions,
     store::SessionStore,
     web::AntiCsrf,
 };
@@ -133,6 +134,13 @@ impl Default for SessionsBuilder {
             store: None,
             clock: Clock::default(),
         }
+    }
+}
+
+impl Sessions {
+    /// Starts the configuration.
+    pub fn builder() -> SessionsBuilder {
+        SessionsBuilder::default()
     }
 }
 

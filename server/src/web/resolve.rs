@@ -11,6 +11,7 @@ use passerby_protocol::{
 
 use super::{
     changes::{AnonymousChange, Changes},
+    context::AppContext,
     cookies,
     request::{RequestFacts, TransferMethod, bearer},
 };
@@ -20,7 +21,6 @@ use crate::{
         jwt::TokenKind,
     },
     principal::{AnonymousSession, UserSession},
-    sessions::Sessions,
 };
 
 /// A visitor who has no session now, for when they sign in.
@@ -168,11 +168,11 @@ enum PresentedAccess {
 
 /// Finds out who sent a request, and mints an anonymous session when there is none and may be one.
 pub(crate) async fn resolve(
-    sessions: &Sessions,
+    context: &AppContext,
     request: &Parts,
     facts: &RequestFacts,
 ) -> Resolved {
-    match resolve_or_fail(sessions, request, facts).await {
+    match resolve_or_fail(context, request, facts).await {
         Ok(resolved) => resolved,
         Err(error) => {
             tracing::error!(%error, "a session could not be resolved");
@@ -182,35 +182,33 @@ pub(crate) async fn resolve(
 }
 
 async fn resolve_or_fail(
-    sessions: &Sessions,
+    context: &AppContext,
     request: &Parts,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
     let headers = &request.headers;
     let prior_visitor = async |user: Option<OldUser>| -> Result<PriorVisitor, EngineError> {
-        Ok(PriorVisitor::of(prior(sessions, headers, facts, user.as_ref()).await?))
+        Ok(PriorVisitor::of(prior(context, headers, facts, user.as_ref()).await?))
     };
     Ok(match access_token(headers) {
         PresentedAccess::Ambiguous => {
-            let user = old_user_of_cookies(sessions, headers).await?;
+            let user = old_user_of_cookies(context, headers).await?;
             Resolved::of(Identity::TryRefresh(prior_visitor(user).await?, None))
         }
-        PresentedAccess::One(token, transfer) => match sessions.engine().verify(&token).await? {
+        PresentedAccess::One(token, transfer) => match context.engine.verify(&token).await? {
             AccessCheck::TryRefresh { expired } => {
                 let user = expired.as_ref().map(|session| OldUser::of_session(session, transfer));
                 Resolved::of(Identity::TryRefresh(prior_visitor(user).await?, expired))
             }
-            AccessCheck::Valid(session) if is_forged(sessions, facts, transfer, &session) => {
+            AccessCheck::Valid(session) if is_forged(context, facts, transfer, &session) => {
                 Resolved::of(Identity::TryRefresh(
                     PriorVisitor::Id(session.claims.anonymous_id),
                     None,
                 ))
             }
-            AccessCheck::Valid(session) => {
-                user(sessions, session, transfer, request, facts).await?
-            }
+            AccessCheck::Valid(session) => user(context, session, transfer, request, facts).await?,
         },
-        PresentedAccess::None => anonymous(sessions, request, facts).await?,
+        PresentedAccess::None => anonymous(context, request, facts).await?,
     })
 }
 
@@ -232,18 +230,18 @@ fn access_token(headers: &HeaderMap) -> PresentedAccess {
 
 /// Whether another website may have made the visitor's browser send it.
 fn is_forged(
-    sessions: &Sessions,
+    context: &AppContext,
     facts: &RequestFacts,
     transfer: TransferMethod,
     session: &UserSession,
 ) -> bool {
     facts.is_unsafe
-        && !sessions.anti_csrf().allows(facts, transfer, session.claims.anti_csrf_token.as_deref())
+        && !context.anti_csrf.allows(facts, transfer, session.claims.anti_csrf_token.as_deref())
 }
 
 /// A user whose token is valid, as the database has the session.
 async fn user(
-    sessions: &Sessions,
+    context: &AppContext,
     session: UserSession,
     transfer: TransferMethod,
     request: &Parts,
@@ -252,14 +250,13 @@ async fn user(
     let mut changes = Changes::default();
     let beside = if facts.has_anonymous_cookie {
         let user = OldUser::of_session(&session, transfer);
-        PriorVisitor::of(prior(sessions, &request.headers, facts, Some(&user)).await?)
+        PriorVisitor::of(prior(context, &request.headers, facts, Some(&user)).await?)
     } else {
         PriorVisitor::Id(session.claims.anonymous_id.clone())
     };
     let promotes = facts.is_api && session.claims.parent_refresh_token_hash1.is_some();
     let identity =
-        match if promotes { Some(sessions.engine().check_database(&session).await?) } else { None }
-        {
+        match if promotes { Some(context.engine.check_database(&session).await?) } else { None } {
             None | Some(DatabaseCheck::Exists) => Identity::User(session, transfer),
             Some(DatabaseCheck::Gone) => Identity::Ended(beside.clone()),
             Some(DatabaseCheck::Promoted(access)) => {
@@ -279,19 +276,19 @@ async fn user(
 }
 
 async fn anonymous(
-    sessions: &Sessions,
+    context: &AppContext,
     request: &Parts,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
     let mut resolved = Resolved::of(Identity::Nobody(PriorVisitor::Unknown));
     let changes = &mut resolved.changes;
-    if !sessions.anonymous_enabled() || facts.mint.is_off {
+    if !context.anonymous_enabled() || facts.mint.is_off {
         if facts.is_api && (facts.has_anonymous_cookie || facts.has_anonymous_bearer) {
             changes.anonymous = AnonymousChange::Remove;
         }
         return Ok(resolved);
     }
-    let presented = presented_anonymous(sessions, &request.headers).await?;
+    let presented = presented_anonymous(context, &request.headers).await?;
     let seed = seed(presented.as_ref(), facts);
     let known_id = match presented {
         Some(PresentedAnonymous {
@@ -301,13 +298,14 @@ async fn anonymous(
             ..
         }) => {
             let session =
-                if outdated && facts.is_api && sessions.may_mint(request, Mint::Known).await {
-                    renewed(sessions, session, transfer, changes).await
+                if outdated && facts.is_api && context.take_mint_permit(request, Mint::Known).await
+                {
+                    renewed(context, session, transfer, changes).await
                 } else {
                     // The browser may have been told of another. Its cookies stay: a planted one
                     // must not take the place of the visitor's.
                     if contested && facts.is_api {
-                        changes.anonymous = announcement(sessions, &session);
+                        changes.anonymous = announcement(context, &session);
                     }
                     session
                 };
@@ -319,15 +317,15 @@ async fn anonymous(
         }
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
     };
-    let mint = mint_decision(&facts.mint, &sessions.mint_rules(), known_id.is_some());
-    if mint == Mint::Forbidden || !sessions.may_mint(request, mint).await {
+    let mint = mint_decision(&facts.mint, &context.mint_rules(), known_id.is_some());
+    if mint == Mint::Forbidden || !context.take_mint_permit(request, mint).await {
         changes.limited = mint != Mint::Forbidden;
         resolved.identity =
             Identity::Nobody(known_id.map_or(PriorVisitor::Unknown, PriorVisitor::Id));
         return Ok(resolved);
     }
     let mint_for = known_id.map_or(MintFor::New(seed), MintFor::Known);
-    let issued = sessions.engine().mint_anonymous(mint_for, serde_json::Map::new()).await?;
+    let issued = context.engine.mint_anonymous(mint_for, serde_json::Map::new()).await?;
     resolved.identity = Identity::Anonymous(issued.session.clone());
     changes.anonymous =
         AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) };
@@ -336,12 +334,12 @@ async fn anonymous(
 
 /// The same session with a new token. The old one is still good, so that a failure costs nothing.
 async fn renewed(
-    sessions: &Sessions,
+    context: &AppContext,
     session: AnonymousSession,
     transfer: TransferMethod,
     changes: &mut Changes,
 ) -> AnonymousSession {
-    match sessions.engine().renew_anonymous(&session).await {
+    match context.engine.renew_anonymous(&session).await {
         Ok(issued) => {
             let session = issued.session.clone();
             changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
@@ -355,8 +353,8 @@ async fn renewed(
 }
 
 /// The announcement of a session whose token stays as it is.
-pub(crate) fn announcement(sessions: &Sessions, session: &AnonymousSession) -> AnonymousChange {
-    sessions.engine().announcement(session).map_or_else(
+pub(crate) fn announcement(context: &AppContext, session: &AnonymousSession) -> AnonymousChange {
+    context.engine.announcement(session).map_or_else(
         |error| {
             tracing::warn!(%error, "an anonymous session could not be announced");
             AnonymousChange::Keep
@@ -367,7 +365,7 @@ pub(crate) fn announcement(sessions: &Sessions, session: &AnonymousSession) -> A
 
 /// The visitor's anonymous token, verified; of several the one that ranks highest.
 pub(crate) async fn presented_anonymous(
-    sessions: &Sessions,
+    context: &AppContext,
     headers: &HeaderMap,
 ) -> Result<Option<PresentedAnonymous>, EngineError> {
     let mut best: Option<PresentedAnonymous> = None;
@@ -380,7 +378,7 @@ pub(crate) async fn presented_anonymous(
     if let Some(token) =
         bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous))
     {
-        let check = sessions.engine().verify_anonymous(token).await?;
+        let check = context.engine.verify_anonymous(token).await?;
         let token = token.to_owned();
         if let AnonymousCheck::Valid { .. } = check {
             valid.push(token.clone());
@@ -394,8 +392,8 @@ pub(crate) async fn presented_anonymous(
             contested: false,
         });
     }
-    for cookie in sessions.cookies().anonymous_values(headers) {
-        let mut check = sessions.engine().verify_anonymous(&cookie.value).await?;
+    for cookie in context.cookies.anonymous_values(headers) {
+        let mut check = context.engine.verify_anonymous(&cookie.value).await?;
         if let AnonymousCheck::Valid { outdated, .. } = &mut check {
             // Moves to the name that it is set under now.
             *outdated |= cookie.former;
@@ -422,11 +420,11 @@ pub(crate) async fn presented_anonymous(
 
 /// The claims of the access cookies whose signature is right, expired or not.
 pub(crate) async fn old_user_of_cookies(
-    sessions: &Sessions,
+    context: &AppContext,
     headers: &HeaderMap,
 ) -> Result<Option<OldUser>, EngineError> {
     for token in cookies::values(headers, cookie::ACCESS_TOKEN) {
-        let session = match sessions.engine().verify(&token).await? {
+        let session = match context.engine.verify(&token).await? {
             AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) } => {
                 session
             }
@@ -440,13 +438,13 @@ pub(crate) async fn old_user_of_cookies(
 /// The visitor whose user session is over or about to be replaced, and the anonymous token that
 /// came along.
 pub(crate) async fn prior(
-    sessions: &Sessions,
+    context: &AppContext,
     headers: &HeaderMap,
     facts: &RequestFacts,
     user: Option<&OldUser>,
 ) -> Result<(PriorIdentity, Option<PresentedAnonymous>), EngineError> {
-    let allowed = sessions.anonymous_enabled() && !facts.mint.is_off;
-    let presented = if allowed { presented_anonymous(sessions, headers).await? } else { None };
+    let allowed = context.anonymous_enabled() && !facts.mint.is_off;
+    let presented = if allowed { presented_anonymous(context, headers).await? } else { None };
     let said = user.map(|user| UserTokens {
         anonymous_id: &user.anonymous_id,
         issued_at: user.issued_at,

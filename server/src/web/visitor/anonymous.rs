@@ -53,12 +53,12 @@ impl Visitor {
 
     /// The visitor gets an anonymous session, unless they are off.
     pub(crate) async fn become_anonymous(&self, mint_for: MintFor, carried: Map<String, Value>) {
-        let VisitorInner { sessions, facts, .. } = &*self.0;
+        let VisitorInner { context, facts, .. } = &*self.0;
         let is_stranger =
             matches!((&mint_for, &self.state().identity), (MintFor::New(_), Identity::Nobody(_)));
         let ends = MintFacts { ends_session: true, ..facts.mint };
-        let allowed = mint_decision(&ends, &sessions.mint_rules(), !is_stranger) != Mint::Forbidden;
-        let engine = sessions.engine();
+        let allowed = mint_decision(&ends, &context.mint_rules(), !is_stranger) != Mint::Forbidden;
+        let engine = &context.engine;
         let issued = match (allowed, carried.is_empty()) {
             (false, _) => None,
             (true, true) => Some(engine.mint_anonymous(mint_for, carried).await),
@@ -99,10 +99,10 @@ impl Visitor {
     pub(crate) fn wants_anonymous(&self) -> bool {
         let may_have_one = match self.state().identity {
             Identity::Nobody(_) => {
-                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), false)
+                mint_decision(&self.0.facts.mint, &self.0.context.mint_rules(), false)
             }
             Identity::Anonymous(_) => {
-                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), true)
+                mint_decision(&self.0.facts.mint, &self.0.context.mint_rules(), true)
             }
             Identity::User(..)
             | Identity::TryRefresh(..)
@@ -131,7 +131,7 @@ impl Visitor {
 
     /// The visitor keeps the anonymous token that the browser holds, and hears of it again.
     pub(crate) fn keep_anonymous_token(&self, session: AnonymousSession) {
-        let announcement = announcement(&self.0.sessions, &session);
+        let announcement = announcement(&self.0.context, &session);
         let mut state = self.state();
         state.identity = Identity::Anonymous(session);
         state.changes.anonymous = announcement;
@@ -201,7 +201,7 @@ impl AnonymousVisitor<'_> {
         let Identity::Anonymous(session) = self.0.state().identity.clone() else {
             return Err(SessionRejection::Unauthorised.into());
         };
-        let issued = visit.sessions.engine().update_anonymous(&session, update).await?;
+        let issued = visit.context.engine.update_anonymous(&session, update).await?;
         let session = issued.session.clone();
         let mut state = self.0.state();
         state.changes.anonymous =

@@ -30,7 +30,7 @@ impl Visitor {
 
     /// The user, from the access token alone, who satisfies the global validators.
     pub(crate) async fn require_user(&self) -> Result<UserSession, SessionRejection> {
-        self.require(&self.0.sessions.claim_validators().as_refs()).await
+        self.require(&self.0.context.claim_validators.as_refs()).await
     }
 
     /// Asks the validators, after the claims that are too old were fetched.
@@ -40,14 +40,14 @@ impl Visitor {
         transfer: TransferMethod,
         validators: &[&dyn SessionClaimValidator],
     ) -> Result<UserSession, SessionRejection> {
-        let now = self.0.sessions.now();
+        let now = self.0.context.now();
         let update = if self.0.facts.is_api {
             claims::refetched(validators, &session, now).await
         } else {
             Map::new()
         };
         if !update.is_empty() {
-            match self.0.sessions.engine().merge_online(&session, &update).await {
+            match self.0.context.engine.merge_online(&session, &update).await {
                 Ok(Some(access)) => session = self.renew(transfer, access),
                 Ok(None) => return Err(self.end(session).await),
                 Err(EngineError::Payload(error)) => {
@@ -68,9 +68,9 @@ impl Visitor {
         let (session, transfer) = self.user_and_transfer().await?;
         // A page is rendered from what is there and changes nothing, so it must not promote either.
         let checked = if self.0.facts.is_api {
-            self.0.sessions.engine().check_database(&session).await
+            self.0.context.engine.check_database(&session).await
         } else {
-            self.0.sessions.engine().information(session.handle()).await.map(|information| {
+            self.0.context.engine.information(session.handle()).await.map(|information| {
                 match information {
                     Some(_) => DatabaseCheck::Exists,
                     None => DatabaseCheck::Gone,
@@ -86,7 +86,7 @@ impl Visitor {
                 return Err(SessionRejection::Unavailable);
             }
         };
-        self.validated(session, transfer, &self.0.sessions.claim_validators().as_refs()).await
+        self.validated(session, transfer, &self.0.context.claim_validators.as_refs()).await
     }
 
     /// Either kind; `None` when there is no session at all.

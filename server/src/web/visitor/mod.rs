@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 pub use self::{anonymous::AnonymousVisitor, error::VisitorError};
 use super::{
     changes::{AnonymousChange, Changes, UserChange},
+    context::AppContext,
     refused::SessionRejection,
     request::{RequestFacts, TransferMethod},
     resolve::{Identity, PriorVisitor, Resolved},
@@ -22,7 +23,6 @@ use crate::{
     engine::{EngineError, IssuedAccess, IssuedRefresh, MintFor, Seed},
     hooks::AfterSignOut,
     principal::{AnonymousSession, Principal, UserSession},
-    sessions::Sessions,
 };
 
 /// The visitor of the current request. Extract it in a handler to sign in, sign out or change what
@@ -86,7 +86,7 @@ use crate::{
 pub struct Visitor(Arc<VisitorInner>);
 
 struct VisitorInner {
-    sessions: Sessions,
+    context: Arc<AppContext>,
     facts: RequestFacts,
     state: Mutex<State>,
 }
@@ -106,13 +106,21 @@ impl std::fmt::Debug for Visitor {
 }
 
 impl Visitor {
-    pub(crate) fn new(sessions: Sessions, facts: RequestFacts, resolved: Resolved) -> Self {
+    pub(crate) fn new(context: Arc<AppContext>, facts: RequestFacts, resolved: Resolved) -> Self {
         let Resolved { identity, beside, changes } = resolved;
         Self(Arc::new(VisitorInner {
-            sessions,
+            context,
             facts,
             state: Mutex::new(State { identity, beside, changes }),
         }))
+    }
+
+    /// Writes what happened to the visitor's session into the response.
+    pub(crate) fn attach<B>(&self, mut response: Response<B>) -> Response<B> {
+        let VisitorInner { context, facts, .. } = &*self.0;
+        let now = context.clock.now_ms();
+        self.take_changes().attach(response.headers_mut(), facts, &context.cookies, now);
+        response
     }
 
     /// The visitor's session; `None` when there is no session, or one that must be refreshed first.
@@ -176,17 +184,15 @@ impl Visitor {
         let (anonymous_id, carried) = match prior {
             PriorVisitor::Anonymous(session) => {
                 let id = session.anonymous_id().to_owned();
-                (Some(id), self.0.sessions.hooks().sign_in(session, user_id).await)
+                (Some(id), self.0.context.hooks.sign_in(session, user_id).await)
             }
-            PriorVisitor::Id(id) => {
-                (self.0.sessions.engine().unless_forgotten(id).await?, Map::new())
-            }
+            PriorVisitor::Id(id) => (self.0.context.engine.unless_forgotten(id).await?, Map::new()),
             PriorVisitor::Unknown => (None, Map::new()),
         };
         let anonymous_id = anonymous_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (access, refresh) = self.create(user_id, &anonymous_id, carried, payload).await?;
         if let Some(former) = former_user.filter(|former| former.user_id() != user_id)
-            && let Err(error) = self.0.sessions.engine().revoke(former.handle()).await
+            && let Err(error) = self.0.context.engine.revoke(former.handle()).await
         {
             tracing::warn!(%error, "the session of the user before could not be ended");
         }
@@ -200,7 +206,7 @@ impl Visitor {
             refresh: Some(refresh),
             clear_other: former_transfer.is_some_and(|former| former != transfer),
         };
-        if self.0.sessions.anonymous_enabled() || self.0.facts.has_anonymous_cookie {
+        if self.0.context.anonymous_enabled() || self.0.facts.has_anonymous_cookie {
             state.changes.anonymous = AnonymousChange::Remove;
         }
         state.identity = Identity::User(session.clone(), transfer);
@@ -217,7 +223,7 @@ impl Visitor {
     /// then still exists.
     pub async fn sign_out(&self) -> Result<(), VisitorError> {
         let (mut session, _) = self.user_and_transfer().await?;
-        let engine = self.0.sessions.engine();
+        let engine = &self.0.context.engine;
         // The record's id, because the token's may have been forgotten since.
         let is_known = match engine.end(session.handle()).await? {
             Some(record) => {
@@ -227,7 +233,7 @@ impl Visitor {
             None => false,
         };
         let id = session.anonymous_id().to_owned();
-        let mint_for = match self.0.sessions.hooks().after_sign_out(&session) {
+        let mint_for = match self.0.context.hooks.after_sign_out(&session) {
             AfterSignOut::Keep if is_known => MintFor::Known(id),
             AfterSignOut::Keep => self.mint_for(id).await,
             AfterSignOut::Rotate => {
@@ -240,7 +246,7 @@ impl Visitor {
         };
         let own =
             self.state().beside.take().filter(|own| own.anonymous_id() != session.anonymous_id());
-        let carried = self.0.sessions.hooks().sign_out(session).await;
+        let carried = self.0.context.hooks.sign_out(session).await;
         match own {
             Some(own) => self.demote_to(PriorVisitor::Anonymous(own)).await,
             None => self.demote(mint_for, carried).await,
@@ -265,7 +271,7 @@ impl Visitor {
             return Ok(());
         }
         let (session, transfer) = self.user_and_transfer().await?;
-        match self.0.sessions.engine().replace_anonymous_id(&session).await? {
+        match self.0.context.engine.replace_anonymous_id(&session).await? {
             None => {
                 self.demote(MintFor::New(Seed::Random), Map::new()).await;
                 Err(SessionRejection::Unauthorised.into())
@@ -321,7 +327,7 @@ impl Visitor {
         update: Map<String, Value>,
     ) -> Result<UserSession, VisitorError> {
         let (session, transfer) = self.user_and_transfer().await?;
-        match self.0.sessions.engine().merge_online(&session, &update).await? {
+        match self.0.context.engine.merge_online(&session, &update).await? {
             Some(access) => Ok(self.renew(transfer, access)),
             None => Err(self.end(session).await.into()),
         }
@@ -334,7 +340,7 @@ impl Visitor {
     /// [`VisitorError::Engine`] when the store failed.
     pub async fn session_data(&self) -> Result<Map<String, Value>, VisitorError> {
         let (session, _) = self.user_and_transfer().await?;
-        let data = self.0.sessions.engine().session_data(session.handle()).await?;
+        let data = self.0.context.engine.session_data(session.handle()).await?;
         match data {
             Some(data) => Ok(data),
             None => Err(self.end(session).await.into()),
@@ -351,8 +357,7 @@ impl Visitor {
         mut change: impl FnMut(&mut Map<String, Value>) + Send,
     ) -> Result<Map<String, Value>, VisitorError> {
         let (session, _) = self.user_and_transfer().await?;
-        let data =
-            self.0.sessions.engine().update_session_data(session.handle(), &mut change).await?;
+        let data = self.0.context.engine.update_session_data(session.handle(), &mut change).await?;
         match data {
             Some(data) => Ok(data),
             None => Err(self.end(session).await.into()),
@@ -372,7 +377,7 @@ impl Visitor {
     /// [`VisitorError::Refused`] without a user session.
     pub async fn expire_access_token(&self) -> Result<(), VisitorError> {
         let (session, transfer) = self.user_and_transfer().await?;
-        let access = self.0.sessions.engine().expire_access_token(&session).await?;
+        let access = self.0.context.engine.expire_access_token(&session).await?;
         self.renew(transfer, access);
         Ok(())
     }
@@ -398,7 +403,7 @@ impl Visitor {
     /// [`Visitor::merge_into_access_token_payload`].
     pub async fn fetch_and_set_claim(&self, claim: &Claim) -> Result<UserSession, VisitorError> {
         let (session, _) = self.user_and_transfer().await?;
-        match claim.fetch(&session, self.0.sessions.now()).await.map_err(VisitorError::Claim)? {
+        match claim.fetch(&session, self.0.context.now()).await.map_err(VisitorError::Claim)? {
             Some(update) => self.merge_into_access_token_payload(update).await,
             None => Ok(session),
         }
@@ -407,7 +412,7 @@ impl Visitor {
     /// The visitor whom a user's token names by this id. While the store cannot tell whether the id
     /// was forgotten, they keep it: nearly everybody should.
     async fn mint_for(&self, id: String) -> MintFor {
-        match self.0.sessions.engine().unless_forgotten(id.clone()).await {
+        match self.0.context.engine.unless_forgotten(id.clone()).await {
             Ok(None) => MintFor::New(Seed::Random),
             Ok(Some(id)) => MintFor::Known(id),
             Err(error) => {
@@ -458,8 +463,8 @@ impl Visitor {
         mut carried: Map<String, Value>,
         payload: Map<String, Value>,
     ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
-        let engine = self.0.sessions.engine();
-        let with_anti_csrf = self.0.sessions.anti_csrf().gives_token(self.0.facts.transfer);
+        let engine = &self.0.context.engine;
+        let with_anti_csrf = self.0.context.anti_csrf.gives_token(self.0.facts.transfer);
         if carried.is_empty() {
             return engine.create(user_id, anonymous_id, payload, with_anti_csrf).await;
         }
