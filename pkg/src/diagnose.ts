@@ -52,7 +52,7 @@ interface Context extends Given {
 }
 
 /** Milliseconds that a server may take. */
-const PATIENCE = 5000;
+const REQUEST_TIMEOUT_MS = 5000;
 /** Milliseconds from which a clock counts as wrong. */
 const TOLERANCE = 60_000;
 
@@ -330,7 +330,7 @@ async function send(
   try {
     return await fetch.call(window, url, {
       cache: "no-store",
-      signal: AbortSignal.timeout?.(PATIENCE),
+      signal: AbortSignal.timeout?.(REQUEST_TIMEOUT_MS),
       ...init,
     });
   } catch {

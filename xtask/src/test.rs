@@ -10,8 +10,9 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    build, demo, paced, paths,
+    build, demo, paths,
     run::{cargo, node, run, say, step},
+    serial_proxy,
     setup::{self, Browser, Engines, Tools},
     simulate,
 };
@@ -122,7 +123,7 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
             r#""--headless", "--proxy-server=socks5://127.0.0.1:{}", "#,
             r#""--proxy-bypass-list=<-loopback>""#
         ),
-        paced::proxy()?
+        serial_proxy::proxy()?
     );
     paths::write(
         &here,
