@@ -13,10 +13,14 @@ const IN_DOCS = ["docs", "docs/decisions"].flatMap((folder) =>
 const DOCUMENTS = [
   ...IN_DOCS,
   "README.md",
+  "CHANGELOG.md",
   "CONTRIBUTING.md",
   "SECURITY.md",
   "RELEASING.md",
   "benches/README.md",
+  "pkg/README.md",
+  "protocol/README.md",
+  "server/README.md",
 ]
   .filter((name) => name.endsWith(".md"))
   .map((name) => ({ name, text: readFileSync(join(ROOT, name), "utf8") }));
@@ -45,6 +49,16 @@ test("every link of a document leads somewhere", () => {
     }
   }
   assert.deepEqual(broken, []);
+});
+
+test("each line of the changelog begins with the option or function that it is about", () => {
+  const { text } = DOCUMENTS.find(({ name }) => name === "CHANGELOG.md");
+  const lines = text.split("\n").filter((line) => line.startsWith("- "));
+  assert.ok(lines.length > 20, `${lines.length} lines`);
+  assert.deepEqual(
+    lines.filter((line) => !/^- `[^`]+`/.test(line)),
+    [],
+  );
 });
 
 /** The file that a document means: by its path, or by its name in `tests/e2e`. */
