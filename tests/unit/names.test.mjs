@@ -59,3 +59,16 @@ test("supertokens-auth-react hears of the events that it knows, and of no others
     names.EVENTS.filter((action) => known.includes(action)),
   );
 });
+
+test("the demo's panel hides the claims of the protocol, and no others", () => {
+  const names = read("protocol/src/names.rs");
+  const [, list] = read("protocol/src/payload.rs").match(/PROTECTED_CLAIMS[^=]*= &\[([^\]]*)\]/);
+  const claims = [...list.matchAll(/"(\w+)"|(CLAIM_\w+)/g)].map(
+    ([, text, name]) => text ?? constant(names, name),
+  );
+  const [, shown] = read("www/web/src/session.ts").match(
+    /CLAIMS_OF_THE_PROTOCOL = new Set\(([^;]*)\);/,
+  );
+  const hidden = [...shown.matchAll(/"([^"]+)"/g)].flatMap(([, text]) => text.trim().split(/ +/));
+  assert.deepEqual(hidden.filter(Boolean).toSorted(), claims.toSorted());
+});

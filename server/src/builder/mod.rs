@@ -146,7 +146,7 @@ impl Sessions {
 
 impl SessionsBuilder {
     /// Where browsers reach this server: `https://api.example.com`. Without a scheme `https` is
-    /// meant, for `localhost` and IPv4 addresses `http`. Required. Tokens name it as their issuer,
+    /// meant, for `localhost` and IP addresses `http`. Required. Tokens name it as their issuer,
     /// so changing it ends all sessions.
     pub fn api_domain(mut self, domain: impl Into<String>) -> Self {
         self.api_domain = Some(domain.into());
