@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use passerby_protocol::payload::{AccessClaims, AnonymousClaims};
+use passerby_protocol::claims::{AccessClaims, AnonymousClaims};
 use serde::de::{Deserialize as _, DeserializeOwned};
 use serde_json::{Map, Value};
 

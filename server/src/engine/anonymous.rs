@@ -1,8 +1,9 @@
 //! Anonymous sessions: signed tokens, never a record.
 
 use passerby_protocol::{
+    claims::AnonymousClaims,
     first_key,
-    payload::{AnonymousClaims, merge, without_protected},
+    payload::{merge, without_protected},
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;

@@ -14,8 +14,9 @@ mod verified;
 use std::{mem, sync::Arc};
 
 use passerby_protocol::{
+    claims::{AccessClaims, AnonymousClaims},
     names::{CLAIM_IS_ANONYMOUS, JWKS_PATH, cookie},
-    payload::{AccessClaims, AnonymousClaims, PayloadError, check_depth, merge, without_protected},
+    payload::{PayloadError, check_depth, merge, without_protected},
     rotation::Rotation,
 };
 use serde_json::{Map, Value, json};

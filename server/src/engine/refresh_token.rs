@@ -11,7 +11,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use passerby_protocol::payload::{TENANT, is_anonymous_id};
+use passerby_protocol::claims::{TENANT, is_anonymous_id};
 use serde::{Deserialize, Serialize};
 
 use super::EngineError;

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use passerby_protocol::{
+    claims::{TENANT, is_anonymous_id},
     names::{CLAIM_ANONYMOUS_ID, CLAIM_IS_ANONYMOUS},
-    payload::{PayloadError, TENANT, is_anonymous_id},
+    payload::PayloadError,
     rotation::Rotation,
     stock::{STOCK_PROTECTED_CLAIMS, StockClaims, StockVersion},
 };

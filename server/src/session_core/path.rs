@@ -1,6 +1,6 @@
 //! The app and the tenant that a path names: `[/appid-<app>][/<tenant>]/<what is asked for>`.
 
-use passerby_protocol::payload::TENANT;
+use passerby_protocol::claims::TENANT;
 
 use crate::store::DEFAULT_APP;
 

@@ -8,7 +8,8 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use passerby_protocol::{
-    payload::{PayloadError, TENANT},
+    claims::TENANT,
+    payload::PayloadError,
     stock::{StockClaims, StockVersion},
 };
 use serde::{Deserialize, de::DeserializeOwned};
