@@ -17,11 +17,10 @@ use crate::{
     clock::Clock,
     counters,
     engine::{
-        EngineError, JwtKey, KeyAlgorithm, Lifetimes, Shown, check_user_id, is_same_secret, jwt,
+        EngineError, JwtKey, KeyAlgorithm, Lifetimes, is_same_secret, jwt,
         keys::{DYNAMIC_PREFIX, KeyRing, SigningKey},
-        load_live,
+        record::{Shown, check_user_id, load_live, remove_expired, rotate, update_live, write_of},
         refresh_token::{Hash1, Inherited, tenant_of},
-        remove_expired, rotate, update_live, write_of,
     },
     store::{SessionRecord, SessionStore, Write},
 };
