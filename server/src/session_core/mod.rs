@@ -27,7 +27,10 @@
 mod app_settings;
 mod apps;
 mod engine;
+mod input;
+mod operation;
 mod path;
+mod reply;
 mod wire;
 
 use std::{
@@ -38,7 +41,7 @@ use std::{
 use axum::Router;
 
 use self::apps::Apps;
-pub use self::wire::Operation;
+pub use self::operation::Operation;
 use crate::{
     clock::{Clock, millis},
     engine::{EngineError, Lifetimes},
