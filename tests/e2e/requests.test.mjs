@@ -234,8 +234,8 @@ test(
 
     assert.equal(refused.status, 401, "its refusals are its own affair");
     assert.deepEqual([posted.status, posted.body], [200, "text"]);
-    // No preflight either: no header was added that would want one. And with credentials its answer
-    // could not be read.
+    // There was no preflight, so no header was added that needs one. And no credentials were added:
+    // with them, the page could not have read this server's answer.
     assert.deepEqual(
       stranger.requests.map(({ method }) => method),
       ["GET", "POST"],

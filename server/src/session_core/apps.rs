@@ -86,8 +86,8 @@ impl Apps {
         self.opener.open(&app, app_id).await
     }
 
-    /// The engine of an app that was used before, by whatever process. For callers who showed no
-    /// API key: they must not have keys made for apps that they think up.
+    /// The engine of an app that exists, because some process has used it before. For callers
+    /// without an API key: naming an app must not make one, with keys of its own.
     pub(super) async fn known(&self, app_id: &str) -> Result<Option<CoreEngine>, EngineError> {
         if self.app_if_open(app_id).is_none() && !self.opener.has_keys(app_id).await? {
             return Ok(None);
