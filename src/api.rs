@@ -123,7 +123,7 @@ pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
     Ok(())
 }
 
-/// Gives the visitor another anonymousId, for good: the old one never comes back, in no way.
+/// Gives the visitor another anonymousId, for good. The old id is never used again.
 ///
 /// # Errors
 /// [`SdkError::NotInitialised`], the answer of a server that has no such route, and network errors.

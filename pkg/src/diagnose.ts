@@ -236,8 +236,9 @@ async function hiddenHeaders(context: Context, calls: Call[]): Promise<Diagnosis
 }
 
 /**
- * After a refusal nothing is refreshed before there is a session again: refused twice, a session
- * did not get as far as the next request.
+ * Two refused refreshes in one page mean that a session was made between them, and that its cookies
+ * were not sent with the next refresh: after one refusal nothing is refreshed until there is a
+ * session again.
  */
 function crossSite({ apiDomain }: Context, calls: Call[]): Diagnosis | undefined {
   if (!globalThis.location?.hostname) return undefined;
