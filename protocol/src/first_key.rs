@@ -81,7 +81,7 @@ mod tests {
             assert_eq!(period(key, 8 * DAY - 1), Some(7), "{key}");
             assert_eq!(period(key, 8 * DAY), Some(8), "{key}");
         }
-        // A number that is no time.
+        // A number that is not a time.
         assert_eq!(period("k2Xp0vT9sQ4mZ7bL1cR.99999999999999999999999999", 7 * DAY), Some(7));
         assert_eq!(period("k2Xp0vT9sQ4mZ7bL1cR.18446744073709551615", 7 * DAY), None);
     }

@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A closed stderr is no reason to fail in another way.
+            // Where stderr is closed, the exit code says it all the same.
             let _ = writeln!(io::stderr(), "passerby-www: {error}");
             ExitCode::FAILURE
         }

@@ -103,7 +103,7 @@ impl Figures {
         }
         say(&format!("figures by {}\n", before.compiler));
         if before.compiler != self.compiler {
-            say(&format!("they are no limit for {}, which makes other sizes", self.compiler));
+            say(&format!("they do not limit {}, which makes other sizes", self.compiler));
             return Ok(());
         }
         let grown = self.grown(&before);

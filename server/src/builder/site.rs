@@ -50,8 +50,8 @@ pub(super) fn trusted_origin(option: &'static str, value: &str) -> Result<String
     }
 }
 
-/// An origin whose scheme is no website's, nor one without a host of its own that anybody's page
-/// may have.
+/// An origin of a packaged app or an extension. Schemes of websites are excluded, and those that
+/// any page may have because they have no host of their own.
 pub(super) fn is_of_an_app(origin: &str) -> bool {
     let Some((scheme, host)) = origin.split_once("://") else { return false };
     let others = [

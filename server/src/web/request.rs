@@ -57,7 +57,8 @@ pub(crate) struct RequestFacts {
     pub(crate) has_user_bearer: bool,
     /// The SDK's cookies that came along with a page load, whose answer no script sees.
     pub(crate) script_cookies: Vec<&'static str>,
-    /// Where a page load goes, as the browser sees it. `None` for scripts, and for what is no page.
+    /// Where a page load goes, as the browser sees it. `None` for scripts, and for parts of a page
+    /// such as images.
     pub(crate) page: Option<Uri>,
     /// A WebSocket that a page of another website opens. CORS does not protect these.
     pub(crate) is_foreign_socket: bool,
