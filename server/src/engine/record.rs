@@ -4,7 +4,7 @@ use passerby_protocol::rotation::{Former, Lineage, Presented, Rotation};
 
 use super::{
     EngineError, Lifetimes,
-    refresh_token::{Hash1, Hash2},
+    refresh_token::{Hash1, Hash2, RefreshContent},
 };
 use crate::{
     clock::Moment,
@@ -71,14 +71,38 @@ fn end(now: Moment) -> Write {
 
 /// The refresh token that a request presents, or names by its access token.
 pub(crate) struct Shown<'a> {
-    pub(crate) handle: &'a str,
-    pub(crate) hash: &'a Hash1,
+    handle: &'a str,
+    hash: &'a Hash1,
     /// The token it was obtained with.
-    pub(crate) parent: Option<&'a Hash1>,
+    parent: Option<&'a Hash1>,
     /// Epoch milliseconds.
-    pub(crate) issued_at: Option<u64>,
+    issued_at: Option<u64>,
     /// Whether an access token names it.
-    pub(crate) by_access: bool,
+    by_access: bool,
+}
+
+impl<'a> Shown<'a> {
+    /// The refresh token that came with an access token, which was issued at this time (epoch
+    /// seconds).
+    pub(crate) fn by_access(
+        handle: &'a str,
+        hash: &'a Hash1,
+        parent: Option<&'a Hash1>,
+        issued_at: u64,
+    ) -> Self {
+        let issued_at = Some(issued_at.saturating_mul(1000));
+        Self { handle, hash, parent, issued_at, by_access: true }
+    }
+
+    /// The refresh token with this content.
+    pub(crate) fn by_refresh(
+        content: &'a RefreshContent,
+        hash: &'a Hash1,
+        parent: Option<&'a Hash1>,
+    ) -> Self {
+        let handle = &content.session_handle;
+        Self { handle, hash, parent, issued_at: content.issued_at, by_access: false }
+    }
 }
 
 /// The state of a session whose refresh token was presented.

@@ -10,7 +10,11 @@ use super::{
     record::{Judged, Shown, load_live, rotate, write_of},
     refresh_token::{Hash1, Inherited},
 };
-use crate::{clock::Moment, principal::UserSession, store::Write};
+use crate::{
+    clock::Moment,
+    principal::UserSession,
+    store::{SessionRecord, Write},
+};
 
 /// The database's view of a session whose access token is valid.
 pub(crate) enum DatabaseCheck {
@@ -55,13 +59,7 @@ impl Engine {
             return Ok(stored.map_or(DatabaseCheck::Gone, |_| DatabaseCheck::Exists));
         };
         let own = Hash1::from_claim(&claims.refresh_token_hash1);
-        let shown = Shown {
-            handle: &claims.session_handle,
-            hash: &own,
-            parent: Some(&parent),
-            issued_at: Some(claims.issued_at.saturating_mul(1000)),
-            by_access: true,
-        };
+        let shown = Shown::by_access(&claims.session_handle, &own, Some(&parent), claims.issued_at);
         let judged = self.rotate(&shown, self.clock.moment(), Write::Keep).await?.live();
         Ok(match judged {
             None => DatabaseCheck::Gone,
@@ -94,32 +92,16 @@ impl Engine {
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let shown = Shown {
-            handle: &content.session_handle,
-            hash: &presented,
-            parent: parent.as_ref(),
-            issued_at: content.issued_at,
-            by_access: false,
-        };
+        let shown = Shown::by_refresh(&content, &presented, parent.as_ref());
         let judged = self.rotate(&shown, self.clock.moment(), Write::Remove).await?;
         Ok(match judged {
             Judged::Gone => Refreshed::Unauthorised(Some(bearer(content.anonymous_id))),
             Judged::Expired(record) => Refreshed::Unauthorised(Some(bearer(record.anonymous_id))),
             Judged::Live(Rotation::Theft, record) => Refreshed::Theft(bearer(record.anonymous_id)),
             Judged::Live(Rotation::Current | Rotation::Promote | Rotation::Replaced, record) => {
-                let inherited = Inherited {
-                    parent: Some(&presented),
-                    anti_csrf: content.anti_csrf_token.as_deref(),
-                };
-                let child = self.seal_refresh(
-                    &record.handle,
-                    &record.user_id,
-                    &record.anonymous_id,
-                    inherited,
-                    now,
-                )?;
-                let claims = self.claims_of(&record, &Hash1::of(&child.token), inherited, now);
-                Refreshed::Tokens(self.issue_access(claims).await?, child)
+                let anti_csrf = content.anti_csrf_token.as_deref();
+                let (access, child) = self.issue_child(&record, &presented, anti_csrf, now).await?;
+                Refreshed::Tokens(access, child)
             }
         })
     }
@@ -138,13 +120,8 @@ impl Engine {
         let mut former = None;
         let own = Hash1::from_claim(&session.claims.refresh_token_hash1);
         let parent = session.claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let shown = Shown {
-            handle: session.handle(),
-            hash: &own,
-            parent: parent.as_ref(),
-            issued_at: Some(session.claims.issued_at.saturating_mul(1000)),
-            by_access: true,
-        };
+        let issued_at = session.claims.issued_at;
+        let shown = Shown::by_access(session.handle(), &own, parent.as_ref(), issued_at);
         let judged = rotate(
             &*self.store,
             &shown,
@@ -169,17 +146,24 @@ impl Engine {
             };
             return Ok(Some((self.issue_access(claims).await?, None)));
         }
-        let inherited =
-            Inherited { parent: Some(&own), anti_csrf: session.claims.anti_csrf_token.as_deref() };
-        let child = self.seal_refresh(
-            &record.handle,
-            &record.user_id,
-            &record.anonymous_id,
-            inherited,
-            now,
-        )?;
-        let claims = self.claims_of(&record, &Hash1::of(&child.token), inherited, now);
-        Ok(Some((self.issue_access(claims).await?, Some(child))))
+        let anti_csrf = session.claims.anti_csrf_token.as_deref();
+        let (access, child) = self.issue_child(&record, &own, anti_csrf, now).await?;
+        Ok(Some((access, Some(child))))
+    }
+
+    /// A refresh token that was obtained with `parent`, and the access token beside it.
+    async fn issue_child(
+        &self,
+        record: &SessionRecord,
+        parent: &Hash1,
+        anti_csrf: Option<&str>,
+        now: u64,
+    ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
+        let inherited = Inherited { parent: Some(parent), anti_csrf };
+        let SessionRecord { handle, user_id, anonymous_id, .. } = record;
+        let child = self.seal_refresh(handle, user_id, anonymous_id, inherited, now)?;
+        let claims = self.claims_of(record, &Hash1::of(&child.token), inherited, now);
+        Ok((self.issue_access(claims).await?, child))
     }
 
     async fn rotate(

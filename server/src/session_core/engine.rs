@@ -163,13 +163,8 @@ impl CoreEngine {
             }
             Some(parent) => {
                 let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
-                let shown = Shown {
-                    handle: &claims.session_handle,
-                    hash: &own,
-                    parent: Some(&parent),
-                    issued_at: Some(claims.issued_at.saturating_mul(1000)),
-                    by_access: true,
-                };
+                let (handle, issued_at) = (&claims.session_handle, claims.issued_at);
+                let shown = Shown::by_access(handle, &own, Some(&parent), issued_at);
                 let judged = rotate(&*self.store, &shown, self.clock.moment(), self.times, then)
                     .await?
                     .live();
@@ -210,13 +205,7 @@ impl CoreEngine {
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let shown = Shown {
-            handle: &content.session_handle,
-            hash: &presented,
-            parent: parent.as_ref(),
-            issued_at: content.issued_at,
-            by_access: false,
-        };
+        let shown = Shown::by_refresh(&content, &presented, parent.as_ref());
         // The back end is told of a theft, and decides what to do.
         let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
         let judged =
