@@ -60,7 +60,8 @@ pub fn is_token_missing<V: Values>(state: &SessionState<V>, has_failed: bool) ->
     }
 }
 
-/// Whether a visitor without session may expect one of the server. `answered` as for [`gate`].
+/// Whether a visitor without a session may expect one from the server.
+/// `answered` as for [`gate`].
 #[must_use]
 pub fn is_session_due<V: Values>(
     state: &SessionState<V>,
