@@ -77,7 +77,8 @@ impl RefreshKey {
     pub(crate) fn from_base64(text: &str) -> Result<Self, EngineError> {
         let what = "the key of the refresh tokens is not 32 bytes in base64";
         let bytes = STANDARD.decode(text).map_err(|error| StoreError::damaged_by(what, error))?;
-        let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| StoreError::damaged(what))?;
+        let key = UnboundKey::new(&AES_256_GCM, &bytes)
+            .map_err(|error| StoreError::damaged_by(what, error))?;
         let ids = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), IDS);
         Ok(Self {
             tokens: LessSafeKey::new(key),
