@@ -51,6 +51,12 @@ impl AppContext {
         self.anonymous_enabled.load(Ordering::Relaxed)
     }
 
+    /// Whether this visitor can have an anonymous session now: neither the app nor the visitor has
+    /// switched them off.
+    pub(crate) fn offers_anonymous(&self, facts: &RequestFacts) -> bool {
+        self.anonymous_enabled() && !facts.mint.is_off
+    }
+
     pub(crate) fn mint_rules(&self) -> MintRules {
         MintRules {
             enabled: self.anonymous_enabled(),

@@ -282,7 +282,7 @@ async fn anonymous(
 ) -> Result<Resolved, EngineError> {
     let mut resolved = Resolved::of(Identity::Nobody(PriorVisitor::Unknown));
     let changes = &mut resolved.changes;
-    if !context.anonymous_enabled() || facts.mint.is_off {
+    if !context.offers_anonymous(facts) {
         if facts.is_api && (facts.has_anonymous_cookie || facts.has_anonymous_bearer) {
             changes.anonymous = AnonymousChange::Remove;
         }
@@ -443,8 +443,11 @@ pub(crate) async fn prior(
     facts: &RequestFacts,
     user: Option<&OldUser>,
 ) -> Result<(PriorIdentity, Option<PresentedAnonymous>), EngineError> {
-    let allowed = context.anonymous_enabled() && !facts.mint.is_off;
-    let presented = if allowed { presented_anonymous(context, headers).await? } else { None };
+    let presented = if context.offers_anonymous(facts) {
+        presented_anonymous(context, headers).await?
+    } else {
+        None
+    };
     let said = user.map(|user| UserTokens {
         anonymous_id: &user.anonymous_id,
         issued_at: user.issued_at,
