@@ -15,7 +15,7 @@ const BEGINNING = String.raw`(?:^\s*(?:\/\/[/!]?|\*|\/\*\*?|#+|[-|])? ?|[.;:] )`
 
 const RULES = [
   ["people are they", /\b(?:he|him|his|himself)\b/i],
-  ["not valid, instead of none", /(?<!\b[Tt]here )\b(?:is|are|was|were) none\b(?! left)/],
+  ["not valid, instead of none", /(?<!\b[Tt]here |\/\/ |\* )\b(?:is|are|was|were) none\b(?! left)/],
   [
     "no sentence begins with Who or What",
     new RegExp(`${BEGINNING}(?:Who|What)(?:ever)? (?!.*\\?)`),

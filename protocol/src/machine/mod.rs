@@ -706,8 +706,8 @@ impl<V: Values> Machine<V> {
                     && change.anonymous == Write::Keep,
                 keeps_user_tokens,
                 tells_time,
-                // An app that says nothing of anonymous sessions finds no trace of them where the
-                // server makes none.
+                // An app that says nothing of anonymous sessions finds nothing of them where there
+                // are none.
                 forgets_key: writes && (stores || self.mode == AnonymousMode::Unspecified),
                 mark: if writes { Mark::after(now.changed, view.now).0 } else { 0.0 },
             },
