@@ -22,7 +22,7 @@ const RULES = [
   ],
   [
     "a visitor who, instead of who alone",
-    /(?:[;:] who|\b(?:of|to|for|by|with|from|than|as) who)\b(?!.*\?)/i,
+    /(?:[;:] who(?!,)|\b(?:of|to|for|by|with|from|than|as) who)\b(?!.*\?)/i,
   ],
   ["documents that are not here", /\bshared\/|\bdesign\.md\b|\breference,? section\b/],
 ];
