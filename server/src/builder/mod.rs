@@ -312,35 +312,37 @@ impl SessionsBuilder {
         self
     }
 
-    /// Whether an anonymous cookie is also accepted under the name that it has without, or with,
-    /// `__Host-`; it moves to the present name at the next API request. Default `true`, so that
-    /// visitors keep their ids when the configuration changes. `false` once they have moved: then
-    /// no sub-domain can plant a cookie even for a new visitor.
+    /// Whether an anonymous cookie is also accepted under the other of its two names, without or
+    /// with `__Host-`. It moves to the present name at the next API request. Default `true`, so
+    /// that visitors keep their ids when the configuration changes. Set it to `false` when they
+    /// have moved: then no sub-domain can plant a cookie even for a new visitor.
     pub fn accept_former_cookie_name(mut self, accept: bool) -> Self {
         self.accept_former_cookie_name = accept;
         self
     }
 
-    /// The anonymous token is renewed (same id, same payload) with an API response when this share
-    /// of its life is over: of 400 days, which is what browsers keep a cookie (RFC 6265bis), or of
-    /// `anonymous_validity` if that is shorter. Above 0, at most 1; default 1/4.
+    /// When the anonymous token is renewed (same id, same payload), as a share of its life. An API
+    /// response renews it when this share is over. Its life is 400 days, the longest that browsers
+    /// keep a cookie (RFC 6265bis), or `anonymous_validity` if that is shorter. Above 0, at most 1;
+    /// default 1/4.
     pub fn anonymous_renewal(mut self, share: f64) -> Self {
         self.anonymous_renewal = share;
         self
     }
 
     /// Whether anonymous tokens have a `sub`: `G-` and the anonymousId, for gateways that insist on
-    /// one. Default `false`, so that what looks for a user in `sub` finds none.
+    /// one. Default `false`, so that software which takes `sub` for a user finds no user.
     pub fn anonymous_subject(mut self, has_subject: bool) -> Self {
         self.anonymous_subject = has_subject;
         self
     }
 
-    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Es256`]; [`KeyAlgorithm::Rs256`]
-    /// where a service that verifies them knows nothing else: it signs ten times slower, in tokens
-    /// that are 256 characters longer. The same for all processes on one database. A change makes a
-    /// new static key at the next start, which signs one minute later; tokens of the former one
-    /// stay good. It is also the key of [`Sessions::create_jwt`](crate::Sessions::create_jwt) with
+    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Es256`]. Use
+    /// [`KeyAlgorithm::Rs256`] where a service that verifies them knows nothing else: signing takes
+    /// ten times as long, and tokens are 256 characters longer. All processes on one database need
+    /// the same. A change makes a new static key at the next start, which signs one minute later;
+    /// tokens of the former key stay valid. It is also the key of
+    /// [`Sessions::create_jwt`](crate::Sessions::create_jwt) with
     /// [`JwtKey::Static`](crate::JwtKey::Static).
     pub fn anonymous_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
         self.anonymous_algorithm = algorithm;
@@ -427,8 +429,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// How to tell the address of a client, if neither the connection nor a plain header does.
-    /// Where it tells none, nothing is limited.
+    /// Finds the address of a client where neither the connection nor a plain header tells it.
+    /// Where it returns `None`, nothing is limited.
     pub fn client_address(
         mut self,
         address_of: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
@@ -447,9 +449,9 @@ impl SessionsBuilder {
         self
     }
 
-    /// Asked before a new anonymous session is made, within the limit; `false` refuses, and the
-    /// request goes on as if over the limit. For a proof of work, a captcha's cookie, a reputation
-    /// list. The visitor's first request waits for it.
+    /// Is asked before a new anonymous session is made, within the limit. If it returns `false`,
+    /// the request goes on without a session, as over the limit. For a proof of work, a captcha's
+    /// cookie, a reputation list. The visitor's first request waits for it.
     pub fn mint_challenge<F, Fut>(mut self, challenge: F) -> Self
     where
         F: Fn(MintRequest) -> Fut + Send + Sync + 'static,
@@ -475,8 +477,9 @@ impl SessionsBuilder {
     }
 
     /// Runs whenever a user session is created for a visitor who had an anonymous one, whatever the
-    /// way of signing in. Gets the old session and the user id; what it returns goes into the
-    /// access token's payload. If it fails, or returns more than fits, login goes on without.
+    /// way of signing in. Gets the old session and the user id. The claims that it returns go into
+    /// the access token's payload. If it fails, or returns more than fits, login goes on without
+    /// them.
     pub fn on_sign_in<F, Fut, E>(mut self, hook: F) -> Self
     where
         F: Fn(AnonymousSession, String) -> Fut + Send + Sync + 'static,
@@ -488,8 +491,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// Runs at sign-out. Gets the old session; what it returns goes into the new anonymous
-    /// session's payload. If it fails, or returns more than fits, sign-out goes on without.
+    /// Runs at sign-out. Gets the old session. The claims that it returns go into the new anonymous
+    /// session's payload. If it fails, or returns more than fits, sign-out goes on without them.
     pub fn on_sign_out<F, Fut, E>(mut self, hook: F) -> Self
     where
         F: Fn(UserSession) -> Fut + Send + Sync + 'static,
