@@ -6,7 +6,9 @@ use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::{browser, config::Config, error::SdkError, events, shell::operations};
+use crate::{
+    browser, config::Config, error::SdkError, events, shell::operations, subscription::Subscription,
+};
 
 /// Starts the SDK: from now on `fetch` carries the visitor's session. A second call changes nothing
 /// and says `false`.
@@ -121,7 +123,7 @@ pub async fn set_anonymous_sessions(enabled: bool) -> Result<(), SessionError> {
     Ok(())
 }
 
-/// Gives the visitor another anonymousId, for good: the old one never comes back, in no way.
+/// Gives the visitor another anonymousId, for good. The old id is never used again.
 ///
 /// # Errors
 /// [`SdkError::NotInitialised`], the answer of a server that has no such route, and network errors.
@@ -155,32 +157,6 @@ pub fn subscribe(listener: impl Fn() + 'static) -> Subscription {
         let _ = stop.call0(&JsValue::UNDEFINED);
         drop(listener);
     })
-}
-
-/// Ends when dropped.
-#[must_use = "the listener is removed when this is dropped"]
-pub struct Subscription {
-    stop: Option<Box<dyn FnOnce()>>,
-}
-
-impl Subscription {
-    pub(crate) fn new(stop: impl FnOnce() + 'static) -> Self {
-        Self { stop: Some(Box::new(stop)) }
-    }
-}
-
-impl fmt::Debug for Subscription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").finish_non_exhaustive()
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            stop();
-        }
-    }
 }
 
 /// The error that an operation failed with: an [`SdkError`], a `Response` of the server, or an

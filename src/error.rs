@@ -2,10 +2,6 @@
 
 use core::fmt;
 
-use wasm_bindgen::JsValue;
-
-use crate::browser;
-
 /// Errors of the SDK itself. Errors of the network and of the server reach the caller as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -77,12 +73,6 @@ impl SdkError {
             Self::NotForgotten => "The server did not forget the anonymousId",
             Self::NoWindow => "There is no window: call this in the browser only",
         }
-    }
-}
-
-impl From<SdkError> for JsValue {
-    fn from(error: SdkError) -> Self {
-        browser::make_error(error.code(), error.message())
     }
 }
 

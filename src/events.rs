@@ -6,7 +6,7 @@ use js_sys::{Function, Reflect};
 use passerby_protocol::state::Event;
 use wasm_bindgen::prelude::*;
 
-use crate::api::Subscription;
+use crate::subscription::Subscription;
 
 thread_local! {
     static LISTENERS: RefCell<Vec<Function>> = const { RefCell::new(Vec::new()) };

@@ -59,9 +59,17 @@ mod shell;
 mod single_thread;
 #[cfg(feature = "api")]
 mod snapshot;
-
 #[cfg(feature = "api")]
-pub use api::*;
+mod subscription;
+
+#[cfg(feature = "serde")]
+pub use api::access_token_payload;
+#[cfg(feature = "api")]
+pub use api::{
+    SessionError, access_token, anonymous_id, attempt_refreshing_session, dispose,
+    does_session_exist, forget_anonymous_id, init, is_anonymous, refresh_session_page,
+    set_anonymous_sessions, sign_out, subscribe, user_id,
+};
 #[cfg(feature = "api")]
 pub use config::{AnonymousEndpoint, AnonymousMode, Config, TransferMethod};
 #[cfg(feature = "api")]
@@ -72,3 +80,5 @@ pub use events::on_event;
 pub use passerby_protocol::state::Event;
 #[cfg(feature = "api")]
 pub use snapshot::{SessionState, Snapshot, snapshot};
+#[cfg(feature = "api")]
+pub use subscription::Subscription;

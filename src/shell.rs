@@ -199,8 +199,8 @@ fn view() -> View<Browser> {
     }
 }
 
-/// Negative numbers are no ids. The check is ours, because the module as JavaScript does not clamp
-/// them to 0.
+/// A negative number is not an id. The check is ours, because the module as JavaScript does not
+/// clamp them to 0.
 fn id(number: f64) -> Option<NonZeroU32> {
     if number > 0.0 { NonZeroU32::new(number as u32) } else { None }
 }

@@ -5,6 +5,7 @@ import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { alternate, check } from "../support/rounds.mjs";
 import { serve, temporaryFolder } from "../support/processes.mjs";
+import { FLAGS as CHROMIUM_FLAGS } from "../../tests/e2e/support/flags.mjs";
 import { Front } from "./front.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -12,16 +13,9 @@ const PEER = "supertokens-website";
 const OURS = "passerby";
 const REFRESH = "POST /auth/session/refresh";
 const FAR = 50;
+/** Tabs in the background are measured, too. */
 const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  // Tabs in the background are measured, too.
+  ...CHROMIUM_FLAGS,
   "--disable-background-timer-throttling",
   "--disable-renderer-backgrounding",
   "--disable-backgrounding-occluded-windows",

@@ -20,7 +20,7 @@ export async function flood(address) {
   const end = Date.now() + 10_000;
   // Until the server has made as many as it makes.
   while ((await ask(agent, address)).status !== 401)
-    check(Date.now() < end, "the flood is none: strangers still get sessions");
+    check(Date.now() < end, "the flood is not large enough: strangers still get sessions");
   agent.destroy();
   const stop = async () => {
     const ended = new Promise((done) => wrk.once("close", done));

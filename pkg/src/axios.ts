@@ -54,7 +54,7 @@ const ours = new WeakSet<Adapter>();
  */
 export function intercepted(config: Config, instance: AxiosLike, engine: Engine): Config {
   const { adapter } = config;
-  if (!ours.has(adapter) && !isCarried(config)) {
+  if (!ours.has(adapter) && !isAlreadyIntercepted(config)) {
     // Other interceptors may still change URL and headers, so nothing is decided before the adapter
     // runs.
     config.adapter = (final: Config) => {
@@ -71,7 +71,7 @@ export function intercepted(config: Config, instance: AxiosLike, engine: Engine)
  * Whether the adapter that axios will choose is one whose requests we see anyway. To carry one
  * twice would double its events.
  */
-function isCarried({ adapter, env }: Config): boolean {
+function isAlreadyIntercepted({ adapter, env }: Config): boolean {
   const xhr = globalThis.XMLHttpRequest;
   const byXhr = !!xhr && XHR in xhr;
   const byFetch = FETCH in (env?.fetch ?? globalThis.fetch ?? {});
@@ -113,7 +113,7 @@ async function restore(
     response.config = config;
     return response;
   } catch (thrown) {
-    const error: any = thrown instanceof Made ? await toError(thrown, instance) : thrown;
+    const error: any = thrown instanceof AxiosErrorDraft ? await toError(thrown, instance) : thrown;
     if (error?.config) error.config = config;
     if (error?.response) error.response.config = config;
     throw error;
@@ -163,7 +163,7 @@ async function exchange(config: Config, adapter: Adapter, engine: Engine): Promi
       reject(
         (cancellation = reason?.__CANCEL__
           ? reason
-          : new Made("canceled", "ERR_CANCELED", config, details)),
+          : new AxiosErrorDraft("canceled", "ERR_CANCELED", config, details)),
       );
     };
   });
@@ -228,7 +228,7 @@ function isStream(data: any): boolean {
   return typeof (data?.getReader ?? data?.pipe) === "function";
 }
 
-/** For who looks into an answer; a stream is the caller's alone. */
+/** For readers of the body beside the caller. A stream is the caller's alone. */
 function bodyOf(data: any): BodyInit | null {
   const isBinary =
     typeof data?.arrayBuffer === "function" ||
@@ -261,19 +261,24 @@ function settle(response: Config, config: Config): Config {
   const { status } = response;
   if (!config.validateStatus || config.validateStatus(status)) return response;
   const code = status < 500 ? "ERR_BAD_REQUEST" : "ERR_BAD_RESPONSE";
-  throw new Made(`Request failed with status code ${status}`, code, config, { status, response });
+  throw new AxiosErrorDraft(`Request failed with status code ${status}`, code, config, {
+    status,
+    response,
+  });
 }
 
 /** An error that is not of the request itself. */
-function makeFailure(cause: any, config: Config): Made {
+function makeFailure(cause: any, config: Config): AxiosErrorDraft {
   // That is how `fetch` says that the refresh endpoint cannot be reached.
   const isNetwork = cause instanceof TypeError;
   const message = isNetwork ? "Network Error" : `${cause?.message ?? cause}`;
-  return new Made(message, (!isNetwork && cause?.code) || "ERR_NETWORK", config, { cause });
+  return new AxiosErrorDraft(message, (!isNetwork && cause?.code) || "ERR_NETWORK", config, {
+    cause,
+  });
 }
 
 /** An error of ours, before it is one of axios'. */
-class Made {
+class AxiosErrorDraft {
   constructor(
     readonly message: string,
     readonly code: string,
@@ -282,9 +287,9 @@ class Made {
   ) {}
 }
 
-/** With what code that handles axios' errors looks at. */
+/** With the properties that an app finds in an error of axios. */
 async function toError(
-  { message, code, config, details }: Made,
+  { message, code, config, details }: AxiosErrorDraft,
   instance: AxiosLike,
 ): Promise<Error> {
   const Class = await errorClass(instance, "__CANCEL__" in details);
@@ -300,8 +305,8 @@ async function toError(
 }
 
 /**
- * No instance shows its classes of errors, but throws one of them when it is asked for what cannot
- * be.
+ * The class of errors of this version of axios. No instance shows it, so a request that cannot
+ * succeed is made, and its error has the class.
  */
 async function errorClass(instance: AxiosLike, isCancellation: boolean): Promise<ErrorConstructor> {
   const adapter = isCancellation ? () => Promise.reject(new Error()) : "none of this name";

@@ -52,7 +52,7 @@ interface Context extends Given {
 }
 
 /** Milliseconds that a server may take. */
-const PATIENCE = 5000;
+const REQUEST_TIMEOUT_MS = 5000;
 /** Milliseconds from which a clock counts as wrong. */
 const TOLERANCE = 60_000;
 
@@ -237,8 +237,9 @@ async function hiddenHeaders(context: Context, calls: Call[]): Promise<Diagnosis
 }
 
 /**
- * After a refusal nothing is refreshed before there is a session again: refused twice, a session
- * did not get as far as the next request.
+ * Two refused refreshes in one page mean that a session was made between them, and that its cookies
+ * were not sent with the next refresh: after one refusal nothing is refreshed until there is a
+ * session again.
  */
 function crossSite({ apiDomain }: Context, calls: Call[]): Diagnosis | undefined {
   if (!globalThis.location?.hostname) return undefined;
@@ -331,7 +332,7 @@ async function send(
   try {
     return await fetch.call(window, url, {
       cache: "no-store",
-      signal: AbortSignal.timeout?.(PATIENCE),
+      signal: AbortSignal.timeout?.(REQUEST_TIMEOUT_MS),
       ...init,
     });
   } catch {

@@ -1,6 +1,6 @@
 /**
  * The bytes of a text that `xtask/src/inline.rs` wrote. A character from `%` on is a byte, 40 less
- * than its code and 92 more for each rank of those in front of it that are none: a space has rank
+ * than its code and 92 more for each rank of the lower characters in front of it: a space has rank
  * 1, `!` has 2, `#` has 4. Bytes are counted modulo 256.
  */
 export function decode(text: string): Uint8Array<ArrayBuffer> {

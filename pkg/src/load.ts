@@ -30,8 +30,9 @@ function ready({ m, t }: WebAssembly.Exports): void {
 }
 
 /**
- * Makes the module and calls `begin`: at once, if the browser lets us, and then what `begin` throws
- * is thrown here. Else the requests that `isOursMeanwhile` finds, and the functions, wait for that.
+ * Makes the module and calls `begin`. Where the browser makes the module at once, an error of
+ * `begin` is thrown here. Elsewhere the module comes later. Until then the functions wait, and so
+ * do requests to the URLs of which `isOursMeanwhile` is true.
  */
 export function load(
   source: Source,

@@ -34,12 +34,12 @@ export interface Access {
 const LOCK = "CLAIM_REFRESH_LOCK";
 
 /** Milliseconds. A tab that holds the lock for longer hangs; a second refresh is better then. */
-const PATIENCE = 5000;
+const LOCK_TIMEOUT_MS = 5000;
 
 /**
  * Refreshes the claims that need it, and then says which validators are not content. Parallel calls
- * refresh a claim once: who had to wait for the lock asks again. A refresh that fails goes to the
- * console; the validator then judges what is there.
+ * refresh a claim once: a call that had to wait for the lock asks again. The error of a refresh
+ * that fails goes to the console; the validator then judges what is there.
  */
 export async function validateClaims(
   validators: readonly SessionClaimValidator[],
@@ -52,7 +52,9 @@ export async function validateClaims(
   for (const validator of validators) isDue ||= await needsRefresh(validator, current, userContext);
   if (isDue) {
     // A lock only saves requests, so one that fails stops nothing.
-    const release = await lock(LOCK, PATIENCE).catch((error: unknown) => void console.error(error));
+    const release = await lock(LOCK, LOCK_TIMEOUT_MS).catch(
+      (error: unknown) => void console.error(error),
+    );
     try {
       current = await payload();
       for (const validator of validators) {

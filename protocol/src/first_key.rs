@@ -1,10 +1,10 @@
-//! The key that a browser names a visitor by who has no session yet: 22 to 64 visible ASCII
+//! The key by which a browser names a visitor who has no session yet: 22 to 64 visible ASCII
 //! characters, at random.
 //!
 //! A server that is asked more than once, because its first answer was lost or because tabs asked
-//! side by side, makes the same anonymousId of the same key. Within a *period*, and with a secret
-//! of its own: who saw a key, in a log or on a shared device, can neither tell the id nor bring it
-//! back later.
+//! side by side, makes the same anonymousId of the same key. It does so within a *period*, and with
+//! a secret of its own: somebody who saw a key, in a log or on a shared device, can neither tell
+//! the id nor bring it back later.
 //!
 //! A key may end in `.` and the epoch minutes of its making, in decimal:
 //! `k2Xp0vT9sQ4mZ7bL1cR8wd.29400000`. Its period is that minute, and it counts for a day. A key
@@ -13,8 +13,8 @@
 
 use core::ops::RangeInclusive;
 
-/// How long keys are, in characters. Shorter ones could be those of many, longer ones are up to
-/// something.
+/// How long keys are, in characters. Two visitors could have the same shorter one, and
+/// the SDK never sends a longer one.
 pub const LENGTH: RangeInclusive<usize> = 22..=64;
 
 /// How old a key may be, and how far ahead of the server's clock, in milliseconds.
@@ -81,7 +81,7 @@ mod tests {
             assert_eq!(period(key, 8 * DAY - 1), Some(7), "{key}");
             assert_eq!(period(key, 8 * DAY), Some(8), "{key}");
         }
-        // A number that is no time.
+        // A number that is not a time.
         assert_eq!(period("k2Xp0vT9sQ4mZ7bL1cR.99999999999999999999999999", 7 * DAY), Some(7));
         assert_eq!(period("k2Xp0vT9sQ4mZ7bL1cR.18446744073709551615", 7 * DAY), None);
     }

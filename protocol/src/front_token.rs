@@ -161,7 +161,7 @@ mod tests {
 
     }
 
-    /// What it reads, it writes and reads again.
+    /// Text that it reads, it writes and reads again.
     fn decode_and_encode(text: &str) {
         if let Ok(token) = FrontToken::decode(text)
             && let Ok(written) = token.encode(front_cookie::FRONT_TOKEN)

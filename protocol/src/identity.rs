@@ -20,7 +20,7 @@ pub struct UserTokens<'a> {
 /// The request's anonymous token after its verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnonymousToken<'a> {
-    /// There is none, or it is none of ours.
+    /// There is no token, or it is not one of ours.
     None,
     /// It was ours and has expired, so only its id counts.
     Expired {

@@ -7,6 +7,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "json")]
+pub mod claims;
 pub mod first_key;
 #[cfg(feature = "json")]
 pub mod front_token;

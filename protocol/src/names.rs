@@ -58,15 +58,17 @@ pub mod header {
     /// Request: `cookie` or `header`, the transfer method wished for new sessions.
     pub const AUTH_MODE: &str = "st-auth-mode";
     /// Request: [`super::ANONYMOUS_OFF`] while the app has switched anonymous sessions off (no
-    /// consent yet). The server then mints none, and removes one that is still there. Request of a
-    /// visitor who has no session yet, where the app expects anonymous ones: a key that names him
-    /// until he has, for a server that is asked more than once because its first answer was lost,
-    /// or because tabs asked side by side. The same key makes the same anonymousId within a day,
-    /// see [`first_key`](crate::first_key). 22 to 64 visible ASCII characters that the browser
-    /// makes at random, and drops when it has a session. Response: [`super::ANONYMOUS_LIMITED`].
+    /// consent yet). The server then mints none, and removes one that is still there.
+    ///
+    /// Request of a visitor who has no session yet, where the app expects anonymous ones: the key
+    /// of a first visit, see [`first_key`](crate::first_key). A server may be asked more than once,
+    /// because its first answer was lost, or because two tabs asked side by side. It makes the same
+    /// anonymousId of the same key. The browser drops the key when it has a session.
+    ///
+    /// Response: [`super::ANONYMOUS_LIMITED`].
     pub const ANONYMOUS_MODE: &str = "st-anonymous-mode";
-    /// Request: anything, and of a refresh call of a visitor who has nothing, where the app says
-    /// nothing of anonymous sessions, also [`super::NAMED_TYPE`] and the key. Of a sign-out,
+    /// Request: anything. A visitor without any session sends [`super::NAMED_TYPE`] and the key in
+    /// it with a refresh call, where the app says nothing of anonymous sessions. A sign-out sends
     /// [`super::NAMED_TYPE`] and the handle of the session that it is about. A back end that knows
     /// nothing of them allows this header and need not read it.
     pub const ACCEPT: &str = "accept";
@@ -81,7 +83,7 @@ pub const REMOVE: &str = "remove";
 pub const ANONYMOUS_OFF: &str = "off";
 
 /// Value of [`header::ANONYMOUS_MODE`] in responses: the visitor should have got an anonymous
-/// session, and did not, because too many were made for his address or the app refused. A later
+/// session, and did not, because too many were made for this address or the app refused. A later
 /// request may get one.
 pub const ANONYMOUS_LIMITED: &str = "limited";
 

@@ -15,8 +15,8 @@ pub enum AfterRefusal {
 
 /// Decides about a refusal: `now` is the state after it was absorbed, `attempts` the refreshes made
 /// for this request so far, `limit` how many are allowed. `is_expired` says that the server saw the
-/// access token of a user session in the request of a visitor: he signed in by a form, or the
-/// answer to his login was lost.
+/// access token of a user session in the request of a visitor: they signed in by a form,
+/// or the answer to their login was lost.
 #[must_use]
 pub fn after_refusal<V: Values>(
     now: &SessionState<V>,

@@ -16,13 +16,13 @@ pub enum AnonymousMode {
     Off,
 }
 
-/// Between questions that fail, in milliseconds.
+/// Between probes that fail, in milliseconds.
 const PAUSE: f64 = 10_000.0;
 
-/// Whether a request of the app may ask at `now` whether there is a session, when the last question
-/// failed at `failed`, both in epoch milliseconds. Those that may not ask are sent as they are, and
-/// one that is refused asks then. An endpoint makes no session before the answer, so with one every
-/// request asks.
+/// Whether a request of the app may be preceded by a probe at `now`, when the last probe failed at
+/// `failed`, both in epoch milliseconds. For ten seconds after a failure, requests are sent without
+/// a probe, and one that is refused probes afterwards. In endpoint mode every request may probe,
+/// because the endpoint makes a session only once the answer is known.
 #[must_use]
 pub fn may_ask(mode: AnonymousMode, now: f64, failed: f64) -> bool {
     // A clock that was set back makes nobody wait for long.
@@ -34,7 +34,7 @@ pub fn may_ask(mode: AnonymousMode, now: f64, failed: f64) -> bool {
 pub enum Gate {
     /// Nothing.
     Open,
-    /// A refresh call that tells whether there is a session.
+    /// A probe: a refresh call that tells whether there is a session.
     Ask,
     /// Its turn: the first request goes alone, so that the session it brings is the only one that
     /// is made.
@@ -60,7 +60,8 @@ pub fn is_token_missing<V: Values>(state: &SessionState<V>, has_failed: bool) ->
     }
 }
 
-/// Whether a visitor without session may expect one of the server. `answered` as for [`gate`].
+/// Whether a visitor without a session may expect one from the server.
+/// `answered` as for [`gate`].
 #[must_use]
 pub fn is_session_due<V: Values>(
     state: &SessionState<V>,

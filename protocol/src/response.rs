@@ -172,14 +172,14 @@ fn user_change<V: Values>(
             // By no clock but the servers': this device's may be off.
             let leeway = match last.id == new.id {
                 false => CLUSTER_SKEW,
-                // One that is over does not go on with a token that it had. Not so if it was the
-                // browser that lost it.
+                // A session that has ended does not go on with the token that it had. If the
+                // browser has merely lost its front token, it does.
                 true if !is_current && !is_found => -0.5,
                 true => 0.0,
             };
             let outdated = last.issued_at > new.issued_at + leeway;
             let over = id_before == Some(&new.id) && !is_current;
-            // A refresh was asked for on behalf of the session of then, and commits to no other.
+            // A refresh was made for the session of that time, and its answer is about no other.
             let not_meant = is_refresh && id_before != id_now && !is_current;
             if outdated || over || not_meant {
                 return (Write::Keep, [None; 2]);
@@ -260,7 +260,8 @@ fn anonymous_change<V: Values>(
             };
             (Write::Store, event)
         }
-        // It went for the user session that came with it, and is discarded with that.
+        // Where it was removed because a user session began, and that session is discarded, the
+        // removal is discarded too.
         Announced::Removed if is_there && !matches!(response.user, Announced::Token(_)) => {
             (Write::Remove, Some(Event::AnonymousSessionRemoved))
         }

@@ -30,9 +30,8 @@ pub enum Rotation {
     /// It was replaced a moment ago. For a refresh token: issue a child of it; nothing to store.
     /// For an access token: it stays valid until it expires and is not renewed.
     Replaced,
-    /// None of these. For a refresh token: it was used again after its child was used, so somebody
-    /// else has a copy; end the session. For an access token: another took over; it stays valid
-    /// until it expires and is not renewed.
+    /// It was used again after its child was used, so somebody else has a copy: end the session.
+    /// Only [`Lineage::judge`] says so. For an access token nobody is a thief.
     Theft,
 }
 
@@ -77,11 +76,11 @@ impl<Hash: PartialEq> Lineage<Hash> {
         if presented.parent == Some(&self.current) {
             return Rotation::Promote;
         }
-        // Whichever way a clock was off, more than the grace apart is more than the grace apart. No
-        // grace is no moment either.
+        // The distance counts in both directions, because a clock may be off either way. Without a
+        // grace nothing is close.
         let is_close =
             |replaced_at: u64, time: u64| grace > 0 && time.abs_diff(replaced_at) <= grace;
-        // It had its turn, so it is no slow answer.
+        // It was the current one already, so this is not a slow answer.
         if let Some(former) = self.formers.iter().find(|former| former.hash == *presented.hash) {
             return if is_close(former.replaced_at, now) {
                 Rotation::Replaced

@@ -12,7 +12,7 @@ use axum::{
 };
 use passerby_server::{PageUser, Principal, Sessions, SqliteStore, Visitor, VisitorError};
 
-/// Escaped by askama, whatever a user calls himself.
+/// Escaped by askama, whatever name a user has chosen.
 #[derive(Template)]
 #[template(source = "<h1>Hello {{ name }}</h1><p>{{ line }}</p>", ext = "html")]
 struct Page<'a> {
@@ -60,8 +60,8 @@ async fn home(visitor: Visitor) -> Response {
     Page { name: &name, line: "Rendered on the server." }.response()
 }
 
-/// A page and an API in one: who has to refresh or to sign in is redirected, or told 401, as the
-/// request wants it.
+/// A page and an API in one: a visitor who has to refresh or to sign in is redirected, or gets 401,
+/// as the request wants it.
 async fn orders(user: PageUser, headers: HeaderMap) -> Response {
     let wants_html = headers
         .get("accept")

@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -28,7 +29,10 @@ use tower_http::csrf::CsrfLayer;
 use crate::{
     principal::Principal,
     sessions::Sessions,
-    web::{Begun, CheckedUser, CrossOrigin, SessionRejection, User, Visitor, VisitorError, begin},
+    web::{
+        AppContext, CheckedUser, CrossOrigin, Dispatch, SessionRejection, User, Visitor,
+        VisitorError, begin,
+    },
 };
 
 /// The middleware that [`Sessions::actix`] makes.
@@ -59,7 +63,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct ActixSessions(Sessions);
+pub struct ActixSessions(Arc<AppContext>);
 
 /// The service that [`ActixSessions`] wraps around another.
 ///
@@ -88,7 +92,7 @@ pub struct ActixSessions(Sessions);
 #[derive(Debug)]
 pub struct ActixSessionsService<S> {
     inner: Rc<S>,
-    sessions: Sessions,
+    context: Arc<AppContext>,
 }
 
 impl Sessions {
@@ -116,7 +120,7 @@ impl Sessions {
     /// # }
     /// ```
     pub fn actix(&self) -> ActixSessions {
-        ActixSessions(self.clone())
+        ActixSessions(self.context())
     }
 }
 
@@ -132,7 +136,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(ActixSessionsService { inner: Rc::new(inner), sessions: self.0.clone() }))
+        ready(Ok(ActixSessionsService { inner: Rc::new(inner), context: self.0.clone() }))
     }
 }
 
@@ -150,22 +154,22 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let (inner, sessions) = (self.inner.clone(), self.sessions.clone());
+        let (inner, context) = (self.inner.clone(), self.context.clone());
         Box::pin(async move {
             let Some(parts) = parts_of(&request) else {
                 let refused = HttpResponse::BadRequest().finish();
                 return Ok(request.into_response(refused).map_into_right_body());
             };
-            if let Some(refused) = refused_as_cross_origin(&sessions, &parts).await {
+            if let Some(refused) = refused_as_cross_origin(&context, &parts).await {
                 return Ok(request.into_response(refused).map_into_right_body());
             }
-            let visitor = match begin(&sessions, &parts).await {
-                Begun::Answered(response) => {
+            let visitor = match begin(&context, &parts).await {
+                Dispatch::Answered(response) => {
                     return Ok(request
                         .into_response(json_response(response))
                         .map_into_right_body());
                 }
-                Begun::Visitor(visitor) => visitor,
+                Dispatch::Visitor(visitor) => visitor,
             };
             request.extensions_mut().insert(visitor.clone());
             let mut response = match inner.call(request).await {
@@ -173,11 +177,11 @@ where
                 // Made a response here, and not further out, where it would go without tokens.
                 Err(error) => {
                     let mut response = error.error_response();
-                    attach(&sessions, &visitor, response.headers_mut());
+                    attach(&visitor, response.headers_mut());
                     return Err(InternalError::from_response(error, response).into());
                 }
             };
-            attach(&sessions, &visitor, response.headers_mut());
+            attach(&visitor, response.headers_mut());
             Ok(response)
         })
     }
@@ -201,12 +205,12 @@ fn parts_of(request: &ServiceRequest) -> Option<Parts> {
 }
 
 /// The layer's rule, asked with nothing behind it.
-async fn refused_as_cross_origin(sessions: &Sessions, parts: &Parts) -> Option<HttpResponse> {
-    let csrf: CsrfLayer<CrossOrigin> = sessions.csrf().clone().with_rejection_response(CrossOrigin);
+async fn refused_as_cross_origin(context: &AppContext, parts: &Parts) -> Option<HttpResponse> {
+    let csrf: CsrfLayer<CrossOrigin> = context.csrf.clone().with_rejection_response(CrossOrigin);
     let let_through =
         service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
     let mut asked = parts.clone();
-    sessions.exempt().hide(&mut asked);
+    context.exempt.hide(&mut asked);
     let Ok(response) = csrf.layer(let_through).oneshot(Request::from_parts(asked, ())).await;
     let (head, body) = response.into_parts();
     (head.status != StatusCode::OK).then(|| {
@@ -226,7 +230,7 @@ fn json_response(response: Response<Value>) -> HttpResponse {
 }
 
 /// Lets the layer's code write into a copy of the headers.
-fn attach(sessions: &Sessions, visitor: &Visitor, headers: &mut ActixHeaders) {
+fn attach(visitor: &Visitor, headers: &mut ActixHeaders) {
     let mut copy = Response::new(());
     for (name, value) in headers.iter() {
         if let (Ok(name), Ok(value)) =
@@ -236,7 +240,7 @@ fn attach(sessions: &Sessions, visitor: &Visitor, headers: &mut ActixHeaders) {
         }
     }
     let before = copy.headers().clone();
-    let copy = sessions.attach(visitor, copy);
+    let copy = visitor.attach(copy);
     if *copy.headers() != before {
         replace_headers(headers, copy.headers());
     }

@@ -141,7 +141,7 @@ impl Hooks {
     }
 
     /// The payload for the new user session. A failing hook never stops a login.
-    pub(crate) async fn upgrade(
+    pub(crate) async fn sign_in(
         &self,
         session: AnonymousSession,
         user_id: &str,

@@ -70,8 +70,8 @@
 //!     format!("orders of {}", user.user_id())
 //! }
 //!
-//! /// A page rendered on the server: verified without side effects; who must refresh or sign in is
-//! /// sent to `/refresh-session`.
+//! /// A page rendered on the server: verified without side effects. A visitor who must refresh or
+//! /// sign in is sent to `/refresh-session`.
 //! async fn dashboard(
 //!     user: Result<User, SessionRejection>,
 //!     OriginalUri(uri): OriginalUri,
@@ -132,6 +132,7 @@ mod limit;
 mod mint;
 mod principal;
 mod pruning;
+mod readers;
 #[cfg(feature = "core")]
 pub mod session_core;
 mod sessions;

@@ -133,7 +133,7 @@ impl Limiter {
             match Rate::new(self.burst.saturating_mul(times), self.per_ms).take(known, now) {
                 Ok(next) => taken.push((client, next)),
                 Err(full_at) => {
-                    // Being refused costs nothing, but is no reason to be forgotten.
+                    // A refusal costs nothing, but the client must not be forgotten for it.
                     self.remember(client, full_at);
                     return false;
                 }

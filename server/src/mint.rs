@@ -19,7 +19,7 @@ use passerby_protocol::identity::Mint;
 use crate::{
     clock::millis,
     limit::{Budget, Limiter},
-    web::Readers,
+    readers::Readers,
 };
 
 /// How many new anonymous sessions one client gets: a burst, and as many again in the time that
@@ -182,7 +182,7 @@ impl fmt::Debug for MintSettings {
 }
 
 /// Visitors who are known by an id get so many times the tokens that strangers get.
-const PATIENCE: u64 = 10;
+const KNOWN_VISITOR_FACTOR: u64 = 10;
 /// The budget of all is for so many seconds, so that a burst of visitors does not count as an
 /// attack.
 const BUDGET_SECONDS: u64 = 2;
@@ -220,7 +220,8 @@ pub(crate) struct MintPolicy {
 
 impl MintPolicy {
     pub(crate) fn new(settings: MintSettings) -> Self {
-        let (strangers, known) = (Counter::new(&settings, 1), Counter::new(&settings, PATIENCE));
+        let (strangers, known) =
+            (Counter::new(&settings, 1), Counter::new(&settings, KNOWN_VISITOR_FACTOR));
         Self { settings, strangers, known, last_warning: AtomicU64::new(0) }
     }
 

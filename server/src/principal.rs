@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use passerby_protocol::payload::{AccessClaims, AnonymousClaims};
+use passerby_protocol::claims::{AccessClaims, AnonymousClaims};
 use serde::de::{Deserialize as _, DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -55,8 +55,15 @@ impl Principal {
     /// # Errors
     /// When the claim is not of that type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
-        self.payload().get(key).map_or(Ok(None), Option::deserialize)
+        claim(self.payload(), key)
     }
+}
+
+fn claim<T: DeserializeOwned>(
+    payload: &Map<String, Value>,
+    key: &str,
+) -> Result<Option<T>, serde_json::Error> {
+    payload.get(key).map_or(Ok(None), Option::deserialize)
 }
 
 /// The session of a visitor who is not signed in. Lives in a signed token only; nothing of it is
@@ -112,7 +119,7 @@ impl AnonymousSession {
     /// # Errors
     /// When the claim is not of that type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
-        self.payload().get(key).map_or(Ok(None), Option::deserialize)
+        claim(self.payload(), key)
     }
 
     /// When the token expires, to the second.
@@ -191,7 +198,7 @@ impl UserSession {
     /// # Errors
     /// When the claim is not of that type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
-        self.payload().get(key).map_or(Ok(None), Option::deserialize)
+        claim(self.payload(), key)
     }
 
     /// When the access token expires, to the second. The session itself lives longer.

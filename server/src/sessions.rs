@@ -1,34 +1,19 @@
 //! The handle that an app holds.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, SystemTime},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
-use axum::extract::OriginalUri;
-use http::{HeaderValue, Response, request};
-use passerby_protocol::{
-    identity::{Mint, MintRules},
-    payload::merge,
-};
+use passerby_protocol::payload::merge;
 use serde_json::{Map, Value};
-use tower_http::csrf::CsrfLayer;
 
 use crate::{
-    builder::SessionsBuilder,
-    claims::{self, GlobalValidators, InvalidClaim, SessionClaimValidator},
-    clock::{Clock, millis, system_time},
+    claims::{self, InvalidClaim, SessionClaimValidator},
+    clock::millis,
     engine::{AnonymousCheck, Engine, EngineError, JwtKey, SessionInformation},
-    hooks::Hooks,
-    mint::MintPolicy,
     principal::AnonymousSession,
-    web::{
-        AntiCsrf, Exempt, RequestFacts, SessionsCors, SessionsLayer, Visitor,
-        cookies::CookieSettings,
-    },
+    web::{AppContext, SessionsCors, SessionsLayer},
 };
 
 /// Why an anonymous token is not accepted.
@@ -109,32 +94,16 @@ pub enum AnonymousTokenError {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Sessions(Arc<Parts>);
-
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) engine: Engine,
-    pub(crate) hooks: Hooks,
-    pub(crate) claim_validators: GlobalValidators,
-    pub(crate) anti_csrf: AntiCsrf,
-    pub(crate) cookies: CookieSettings,
-    pub(crate) base_path: String,
-    pub(crate) trusted_origins: Vec<HeaderValue>,
-    pub(crate) csrf: CsrfLayer,
-    pub(crate) exempt: Exempt,
-    pub(crate) anonymous_enabled: AtomicBool,
-    pub(crate) mint: MintPolicy,
-    pub(crate) clock: Clock,
-}
+pub struct Sessions(Arc<AppContext>);
 
 impl Sessions {
-    /// Starts the configuration.
-    pub fn builder() -> SessionsBuilder {
-        SessionsBuilder::default()
+    pub(crate) fn new(context: AppContext) -> Self {
+        Self(Arc::new(context))
     }
 
-    pub(crate) fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+    #[cfg(feature = "actix")]
+    pub(crate) fn context(&self) -> Arc<AppContext> {
+        self.0.clone()
     }
 
     /// The layer for the router, to be added after all routes. It finds out who sent a request,
@@ -144,7 +113,7 @@ impl Sessions {
     /// tokens to responses, and refuses state-changing requests that other websites send (Fetch
     /// Metadata and `Origin`, as `tower_http::csrf` does, whose deployment caveats hold).
     pub fn layer(&self) -> SessionsLayer {
-        SessionsLayer::new(self.clone())
+        SessionsLayer::new(self.0.clone())
     }
 
     /// CORS for a website on another origin than the API; to be added after [`Sessions::layer`], so
@@ -164,7 +133,7 @@ impl Sessions {
     /// Whether visitors get anonymous sessions now.
     #[must_use]
     pub fn anonymous_enabled(&self) -> bool {
-        self.0.anonymous_enabled.load(Ordering::Relaxed)
+        self.0.anonymous_enabled()
     }
 
     /// Verifies an anonymous token outside of a request that [`Sessions::layer`] sees: in a
@@ -236,7 +205,7 @@ impl Sessions {
         validators: &[&dyn SessionClaimValidator],
     ) -> Result<Option<Vec<InvalidClaim>>, EngineError> {
         let Some(session) = self.engine().session(handle).await? else { return Ok(None) };
-        let now = self.now();
+        let now = self.0.now();
         let update = claims::refetched(validators, &session, now).await;
         if !update.is_empty() && !self.engine().merge_by_handle(handle, &update).await? {
             return Ok(None);
@@ -374,72 +343,7 @@ impl Sessions {
         self.engine().prune(limit).await
     }
 
-    /// Writes what happened to the visitor's session into the response.
-    pub(crate) fn attach<B>(&self, visitor: &Visitor, mut response: Response<B>) -> Response<B> {
-        let now = self.0.clock.now_ms();
-        visitor.take_changes().attach(
-            response.headers_mut(),
-            visitor.facts(),
-            &self.0.cookies,
-            now,
-        );
-        response
-    }
-
     pub(crate) fn engine(&self) -> &Engine {
         &self.0.engine
-    }
-
-    pub(crate) fn hooks(&self) -> &Hooks {
-        &self.0.hooks
-    }
-
-    pub(crate) fn facts_of(&self, request: &request::Parts) -> RequestFacts {
-        // A nested router cuts its prefix off, and the browser must come back to the whole address.
-        let uri =
-            request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
-        let (method, headers) = (&request.method, &request.headers);
-        RequestFacts::of(method, headers, self.cookies(), self.0.mint.settings())
-            .at(method, headers, uri)
-    }
-
-    /// Whether a session may be made now that the rules allow. Counts it.
-    pub(crate) async fn may_mint(&self, request: &request::Parts, mint: Mint) -> bool {
-        self.0.mint.take_permit(request, mint, self.0.clock.now_ms()).await
-    }
-
-    pub(crate) fn mint_rules(&self) -> MintRules {
-        MintRules {
-            enabled: self.anonymous_enabled(),
-            only_with_key: self.0.mint.settings().only_with_key,
-        }
-    }
-
-    pub(crate) fn claim_validators(&self) -> &GlobalValidators {
-        &self.0.claim_validators
-    }
-
-    pub(crate) fn anti_csrf(&self) -> AntiCsrf {
-        self.0.anti_csrf
-    }
-
-    pub(crate) fn now(&self) -> SystemTime {
-        system_time(self.0.clock.now_ms())
-    }
-
-    pub(crate) fn cookies(&self) -> &CookieSettings {
-        &self.0.cookies
-    }
-
-    pub(crate) fn base_path(&self) -> &str {
-        &self.0.base_path
-    }
-
-    pub(crate) fn exempt(&self) -> &Exempt {
-        &self.0.exempt
-    }
-
-    pub(crate) fn csrf(&self) -> &CsrfLayer {
-        &self.0.csrf
     }
 }

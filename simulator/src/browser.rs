@@ -49,7 +49,8 @@ impl Jar {
     }
 }
 
-/// A lock over all tabs: who holds it, and who waits, each with the time at which they give up.
+/// A lock over all tabs: its holder, and those that wait, each with the time at which they give
+/// up.
 #[derive(Debug, Default)]
 pub(crate) struct Lock {
     pub(crate) holder: Option<(usize, TaskId)>,
@@ -79,7 +80,7 @@ pub(crate) struct Tab {
     pub(crate) tasks: BTreeMap<TaskId, Meta>,
     pub(crate) timers: Vec<(Time, TaskId)>,
     pub(crate) latest: Last<u32>,
-    /// What it saw when it looked last, and when that was.
+    /// The storage that it saw when it looked last, and when that was.
     pub(crate) seen: (Jar, Time),
     pub(crate) next: TaskId,
     /// Ends of user sessions that were told.

@@ -39,7 +39,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// The one of that seed.
+    /// The history that this seed makes.
     pub(crate) fn of(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let is_ours = random.u8(..4) > 0;
@@ -64,7 +64,7 @@ impl History {
         Self { setting, steps }
     }
 
-    /// Lets it happen. The world says what is wrong, if anything is.
+    /// Takes all steps in a new world, which holds the fault afterwards, if there is one.
     pub(crate) fn run(&self, traces: bool) -> World {
         let mut world = World::new(self.setting, traces);
         for step in &self.steps {
@@ -80,7 +80,7 @@ impl History {
         world
     }
 
-    /// A shorter one that fails in the same way.
+    /// A shorter history that fails in the same way.
     pub(crate) fn shortened(&self) -> Self {
         let kind = |history: &Self| {
             history.run(false).fault.map(|fault| fault.chars().take(2).collect::<String>())
@@ -259,7 +259,7 @@ fn take(world: &mut World, step: Step) {
     }
 }
 
-/// Whether that is what the tab said.
+/// Whether the session that the tab told of is the one that the server saw.
 fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool) -> bool {
     match (told, saw) {
         (

@@ -424,7 +424,7 @@ impl World {
         let since = self.meta(tab, task).waits_since;
         let holder = self.browser.refresh_lock.holder;
         let is_beside_another = self.pending.iter().any(|pending| {
-            // Who waits too long goes on, but not before a call that held the lock was given up.
+            // A task that waits too long goes on, but not before a call with the lock was given up.
             matches!(pending, Pending::Flight(flight)
                 if flight.route == Route::Refresh
                     && !flight.was_given_up
@@ -705,8 +705,8 @@ impl World {
 
     /// The session of a login that was read, if the answer to this call of the SDK's is about
     /// another one, and the call's tab has heard of the login. An answer to a request of the app's
-    /// cannot be given up, nor can a call in time where the app's own storage is slow to say that it
-    /// has the login.
+    /// cannot be given up. Nor can a call be given up in time where the app's own storage is slow to
+    /// say that it has the login.
     fn kept_login(&self, flight: &Flight) -> Option<u32> {
         let Browser { jar, tabs, has_channel, .. } = &self.browser;
         let has_heard = *has_channel

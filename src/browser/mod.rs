@@ -96,6 +96,12 @@ pub(crate) fn connect() {
     turn.forget();
 }
 
+impl From<SdkError> for JsValue {
+    fn from(error: SdkError) -> Self {
+        make_error(error.code(), error.message())
+    }
+}
+
 /// The error of [`start`] with this number.
 pub(crate) fn start_error(number: i32) -> SdkError {
     match number {

@@ -64,7 +64,7 @@ function native(xhr, name) {
   }
 }
 
-/** What the caller may know of the answer. @param {XMLHttpRequest} xhr @param {string} name */
+/** The part that the caller may know. @param {XMLHttpRequest} xhr @param {string} name */
 function visible(xhr, name) {
   const value = native(xhr, name); // which throws where it does
   const exchange = exchanges.get(xhr);

@@ -36,7 +36,7 @@ const { outputFiles } = await build({
 const REFRESH = "POST /auth/session/refresh";
 const UPDATED = "ACCESS_TOKEN_PAYLOAD_UPDATED";
 
-/** What `axios.create` is given in the page, after `init`. */
+/** The options of `axios.create` in the page, after `init`. */
 const ADAPTERS = {
   "fetch, the browser's own": () => ({
     adapter: "fetch",

@@ -123,7 +123,7 @@ test("header mode: what the browser lost of a visitor comes back with the token 
 });
 
 for (const way of ["fetch", "xhr"]) {
-  test(`header mode: a visitor whom scripts lost sight of keeps his id with the next request, by ${way}`, async (visitor) => {
+  test(`header mode: a visitor whom scripts lost sight of keeps the id with the next request, by ${way}`, async (visitor) => {
     const { tab, anonymousId } = await visitor.guest(OPTIONS);
     for (const name of ["sAnonymousFrontToken", "st-last-access-token-update"])
       await visitor.context.clearCookies({ name });

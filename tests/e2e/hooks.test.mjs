@@ -691,7 +691,7 @@ test("options of a wrong type are refused by name", async (visitor) => {
   }
 });
 
-test("domains of the session's tokens that are none are refused, others normalised", async (visitor) => {
+test("token domains that are not valid are refused, others normalised", async (visitor) => {
   const tab = await visitor.tab();
   for (const option of ["sessionTokenFrontendDomain", "sessionTokenBackendDomain"]) {
     const message = await tab.run((option) => {

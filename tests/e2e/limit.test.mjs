@@ -1,5 +1,5 @@
-// Too many new sessions from one address (rule 13): the request goes on without one, and nobody is
-// stuck.
+// An address has got as many new sessions as it may (rule 13): its requests are answered without
+// one, and no visitor has to wait.
 
 import assert from "node:assert/strict";
 import { COOKIES, ofRule, openShop } from "./support/browser.mjs";

@@ -1,5 +1,5 @@
-// The app's own requests: whatever `fetch` takes goes through, arrives whole, and what is none of
-// ours is left alone.
+// The app's own requests: whatever `fetch` takes goes through and arrives whole, and requests
+// to other hosts are left alone.
 
 import assert from "node:assert/strict";
 import { COOKIES, openShop } from "./support/browser.mjs";
@@ -234,8 +234,8 @@ test(
 
     assert.equal(refused.status, 401, "its refusals are its own affair");
     assert.deepEqual([posted.status, posted.body], [200, "text"]);
-    // No preflight either: no header was added that would want one. And with credentials its answer
-    // could not be read.
+    // There was no preflight, so no header was added that needs one. And no credentials were added:
+    // with them, the page could not have read this server's answer.
     assert.deepEqual(
       stranger.requests.map(({ method }) => method),
       ["GET", "POST"],

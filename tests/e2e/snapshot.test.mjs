@@ -1,4 +1,4 @@
-// What UI frameworks read: getSnapshot and subscribe.
+// The two functions that UI frameworks read: getSnapshot and subscribe.
 
 import assert from "node:assert/strict";
 import { openShop } from "./support/browser.mjs";

@@ -159,7 +159,7 @@ for (const {
   });
 }
 
-test("a list that is none counts as absent", async () => {
+test("a claim that is not a list counts as absent", async () => {
   const absent = {
     message: "value does not exist",
     expectedToInclude: "a",

@@ -1,6 +1,7 @@
 // The documents point at things that are there: files, headings, and the tests that they name.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
@@ -13,10 +14,14 @@ const IN_DOCS = ["docs", "docs/decisions"].flatMap((folder) =>
 const DOCUMENTS = [
   ...IN_DOCS,
   "README.md",
+  "CHANGELOG.md",
   "CONTRIBUTING.md",
   "SECURITY.md",
   "RELEASING.md",
   "benches/README.md",
+  "pkg/README.md",
+  "protocol/README.md",
+  "server/README.md",
 ]
   .filter((name) => name.endsWith(".md"))
   .map((name) => ({ name, text: readFileSync(join(ROOT, name), "utf8") }));
@@ -45,6 +50,43 @@ test("every link of a document leads somewhere", () => {
     }
   }
   assert.deepEqual(broken, []);
+});
+
+/** Of crates that are not ours. */
+const FOREIGN = /^(axum|tower_http)::/;
+
+test("every path of an item in Rust that a document names is there", () => {
+  const sources = execFileSync("git", ["ls-files", "*.rs"], { cwd: ROOT, encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .filter((name) => existsSync(join(ROOT, name)))
+    .map((name) => ({ name, text: readFileSync(join(ROOT, name), "utf8") }));
+  const missing = [];
+  let count = 0;
+  for (const { name, text } of DOCUMENTS) {
+    for (const [, path] of text.matchAll(/`([a-z_]+(?:::\w+)+)/g)) {
+      if (FOREIGN.test(path)) continue;
+      count++;
+      const [module, item] = path.split("::").slice(-2);
+      const declared = new RegExp(`\\b(fn|struct|enum|trait|const|type|mod) ${item}\\b`);
+      const isIn = (file) => file.includes(`/${module}/`) || file.endsWith(`/${module}.rs`);
+      const isThere = ({ name, text }) =>
+        (isIn(name) || module.startsWith("passerby_")) && declared.test(text);
+      if (!sources.some(isThere)) missing.push(`${name}: ${path}`);
+    }
+  }
+  assert.ok(count > 5, `${count} paths`);
+  assert.deepEqual(missing, []);
+});
+
+test("each line of the changelog begins with the option or function that it is about", () => {
+  const { text } = DOCUMENTS.find(({ name }) => name === "CHANGELOG.md");
+  const lines = text.split("\n").filter((line) => line.startsWith("- "));
+  assert.ok(lines.length > 20, `${lines.length} lines`);
+  assert.deepEqual(
+    lines.filter((line) => !/^- `[^`]+`/.test(line)),
+    [],
+  );
 });
 
 /** The file that a document means: by its path, or by its name in `tests/e2e`. */

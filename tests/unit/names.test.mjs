@@ -2,7 +2,7 @@
 // entry, which every visitor downloads. Here they are compared with those of the protocol.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
 import * as names from "../../src/browser/names.js";
@@ -40,4 +40,35 @@ test("the axios interceptors know the marks of patched functions", () => {
   const axios = read("pkg/src/axios.ts");
   assert.equal(constant(axios, "FETCH"), constant(read("src/browser/host.js"), "BENEATH"));
   assert.equal(constant(axios, "XHR"), constant(read("src/browser/xhr.js"), "FLAG"));
+});
+
+test("supertokens-auth-react hears of the events that it knows, and of no others", () => {
+  const folder = new URL("../../node_modules/supertokens-auth-react/lib/build/", import.meta.url);
+  const theirs = readdirSync(folder)
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => readFileSync(new URL(name, folder), "utf8"))
+    .map((text) => text.match(/getSessionContext = function[^]*?Unhandled recipe event/)?.[0])
+    .find(Boolean);
+  const known = [...theirs.matchAll(/action === "(\w+)"/g)].map(([, action]) => action);
+  assert.ok(known.includes("SIGN_OUT"), `${known}`);
+
+  const [, hidden] = read("pkg/src/config.ts").match(/\/(.*)\/\.test\(event\.action\)/);
+  const heard = names.EVENTS.filter((action) => !new RegExp(hidden).test(action));
+  assert.deepEqual(
+    heard,
+    names.EVENTS.filter((action) => known.includes(action)),
+  );
+});
+
+test("the demo's panel hides the claims of the protocol, and no others", () => {
+  const names = read("protocol/src/names.rs");
+  const [, list] = read("protocol/src/payload.rs").match(/PROTECTED_CLAIMS[^=]*= &\[([^\]]*)\]/);
+  const claims = [...list.matchAll(/"(\w+)"|(CLAIM_\w+)/g)].map(
+    ([, text, name]) => text ?? constant(names, name),
+  );
+  const [, shown] = read("www/web/src/session.ts").match(
+    /CLAIMS_OF_THE_PROTOCOL = new Set\(([^;]*)\);/,
+  );
+  const hidden = [...shown.matchAll(/"([^"]+)"/g)].flatMap(([, text]) => text.trim().split(/ +/));
+  assert.deepEqual(hidden.filter(Boolean).toSorted(), claims.toSorted());
 });

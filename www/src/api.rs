@@ -11,14 +11,12 @@ use serde_json::{Map, Value, json};
 
 use crate::cart::{Cart, CartView};
 use crate::catalogue::{PRODUCTS, Product};
-use crate::customers::user_id;
+use crate::customers::{MAX_NAME_LENGTH, user_id};
 use crate::error::ApiError;
-use crate::shop::Shop;
+use crate::state::Shop;
 
 /// Shown on the login page.
 pub const DEMO_PASSWORD: &str = "windowsill";
-/// Characters of a name.
-pub const LONGEST_NAME: usize = 64;
 
 /// In the access token's payload: how many plants came along from the guest's cart.
 pub const PLANTS_BROUGHT: &str = "plantsBrought";
@@ -113,7 +111,7 @@ async fn login(
 ) -> Result<Json<Value>, ApiError> {
     let Json(Login { name, password }) = body?;
     let (name, user_id) = (name.trim(), user_id(&name));
-    if user_id.is_empty() || name.chars().count() > LONGEST_NAME {
+    if user_id.is_empty() || name.chars().count() > MAX_NAME_LENGTH {
         return Err(ApiError::Name);
     }
     if password != DEMO_PASSWORD {

@@ -14,7 +14,8 @@ use axum::{Json, Router};
 /// Different paths that are counted one by one; the rest are counted together.
 const MOST_PATHS: usize = 1000;
 const REST: &str = "(other)";
-/// Where to ask. Itself not counted, and outside the session layer: whoever asks is no visitor.
+/// The address of the counters. It is not counted itself, and lies outside of the session layer,
+/// because a test that asks is not a visitor.
 const PATH: &str = "/api/demo/calls";
 
 /// The counters, for example `"GET /api/cart": 2`.

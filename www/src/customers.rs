@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cart::{Cart, CartView};
 
+/// In characters.
+pub const MAX_NAME_LENGTH: usize = 64;
 /// As many customers as the demo remembers.
 const MOST_CUSTOMERS: usize = 10_000;
 /// As many orders of one customer as the demo remembers.

@@ -9,7 +9,7 @@ use passerby_server::{SessionRejection, User, redirect_to_refresh};
 use crate::api::name_of;
 use crate::cart::CartView;
 use crate::customers::Order;
-use crate::shop::Shop;
+use crate::state::Shop;
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
@@ -22,7 +22,7 @@ struct Dashboard<'a> {
     orders: Vec<Order>,
 }
 
-/// `GET /dashboard`. Only verifies; who has to refresh or to sign in first is sent to
+/// `GET /dashboard`. Only verifies. A visitor who has to refresh or to sign in first is sent to
 /// `/refresh-session`.
 pub async fn page(
     State(shop): State<Shop>,

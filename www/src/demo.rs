@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tower::ServiceExt;
 
 use crate::error::ApiError;
-use crate::shop::Shop;
+use crate::state::Shop;
 
 const REFRESH: &str = "/auth/session/refresh";
 const REFRESH_COOKIE: &str = "sRefreshToken=";

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use passerby_server::{EngineError, VisitorError};
 use serde_json::json;
 
-use crate::api::LONGEST_NAME;
 use crate::cart::CartError;
+use crate::customers::MAX_NAME_LENGTH;
 
 /// Answered as `{"message": …}`. None of the shop's own is a 401: to the browser that means "the
 /// session is over".
@@ -31,7 +31,7 @@ pub enum ApiError {
     #[error("The choice is kept in the session. Turn anonymous sessions on, or sign in.")]
     NoSessionToChooseFor,
     /// No name, or a very long one.
-    #[error("Please enter a name of at most {LONGEST_NAME} characters.")]
+    #[error("Please enter a name of at most {MAX_NAME_LENGTH} characters.")]
     Name,
     /// Not the demo password.
     #[error("That is not the demo password.")]
@@ -39,7 +39,7 @@ pub enum ApiError {
     /// Nothing to order.
     #[error("Your sill is empty.")]
     EmptyCart,
-    /// The thief found nothing, or his loot was worthless.
+    /// The thief found nothing, or something worthless.
     #[error("There is no refresh token to steal. Sign in first.")]
     NothingToSteal,
 }

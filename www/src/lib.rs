@@ -13,4 +13,4 @@ pub mod options;
 pub mod serve;
 pub mod shop;
 pub mod site;
-pub mod stop;
+pub mod state;

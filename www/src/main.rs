@@ -10,8 +10,13 @@ use passerby_www::customers::Customers;
 use passerby_www::options::{Options, USAGE};
 use passerby_www::serve::serve;
 use passerby_www::shop;
-use passerby_www::stop::StopSignal;
 use tokio::net::TcpListener;
+
+use stop::StopSignal;
+
+/// As the server's program has it. A crate of their own would be one more to publish.
+#[path = "../../server/src/bin/passerby-server/stop.rs"]
+mod stop;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,7 +24,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A closed stderr is no reason to fail in another way.
+            // Where stderr is closed, the exit code says it all the same.
             let _ = writeln!(io::stderr(), "passerby-www: {error}");
             ExitCode::FAILURE
         }

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// How long requests that are under way may take when the server stops.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Answers requests until told to `stop`, then finishes those that are under way, within reason.
 /// Each request knows the address of its client, by which new anonymous sessions are limited.
@@ -28,14 +28,14 @@ pub async fn serve(
         // The receiver may be gone: then the server stops anyway.
         let _ = stopping.send(());
     };
-    let patience = async {
+    let timeout = async {
         let _ = stopped.await;
-        tokio::time::sleep(PATIENCE).await;
+        tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
     };
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
         served = axum::serve(listener, service).with_graceful_shutdown(told) => served,
-        () = patience => Ok(()),
+        () = timeout => Ok(()),
     }
 }
 

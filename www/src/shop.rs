@@ -19,20 +19,10 @@ use crate::calls::Calls;
 use crate::customers::Customers;
 use crate::options::Options;
 use crate::site::{self, Shell, SiteError};
+use crate::state::Shop;
 use crate::{api, dashboard, demo};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// The state that all handlers share.
-#[derive(Debug, Clone)]
-pub struct Shop {
-    /// For revoking.
-    pub sessions: Sessions,
-    /// The shop's books.
-    pub customers: Arc<Customers>,
-    /// The frame of pages rendered here.
-    pub shell: Arc<Shell>,
-}
 
 /// Why the shop does not open.
 #[derive(Debug, thiserror::Error)]

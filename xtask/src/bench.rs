@@ -50,7 +50,8 @@ fn asked<'a>(words: &[&'a str]) -> Result<Vec<&'a str>> {
             "--sessions" if words.next().is_some_and(|count| count.parse::<u64>().is_ok()) => {}
             part if PARTS.contains(&part) => parts.push(part),
             other => bail!(
-                "{other:?} is no part of the benchmark and no option of it; see `cargo xtask help`"
+                "{other:?} is neither a part of the benchmark nor an option of it; \
+                 see `cargo xtask help`"
             ),
         }
     }

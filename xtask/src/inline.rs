@@ -10,11 +10,11 @@
 
 use anyhow::{Context, Result};
 
-/// The characters that stand in front of others. The code of the first, less 31, is its rank.
+/// The characters that can stand in front of others. The rank of each is its code minus 31.
 const IN_FRONT: [&str; 9] = ["", " ", "!", "#", "# ", "#!", "!!", "  ", "##"];
-/// By so much a byte is less than the code of its character.
+/// A byte is the code of its character minus this …
 const LESS: u32 = 40;
-/// By so much it is more for each rank in front, so that few of the bytes of a module need one.
+/// … plus this for each rank in front. With these two numbers most bytes of a module need no rank.
 const MORE: u32 = 92;
 
 /// Printable ASCII that needs no escape, from `%` on.

@@ -64,7 +64,7 @@ const GROWTH: usize = 100;
 const AT_LEAST: usize = 16;
 
 const HEAD: &str = "\
-# What visitors download of an app that imports all of an entry point: bytes raw, with gzip -9, \
+# The download of visitors of an app that imports all of an entry point: bytes raw, with gzip -9, \
 with brotli.
 # `cargo xtask build` compares with these figures; `cargo xtask build --record` writes them.
 ";
@@ -103,7 +103,7 @@ impl Figures {
         }
         say(&format!("figures by {}\n", before.compiler));
         if before.compiler != self.compiler {
-            say(&format!("they are no limit for {}, which makes other sizes", self.compiler));
+            say(&format!("they do not limit {}, which makes other sizes", self.compiler));
             return Ok(());
         }
         let grown = self.grown(&before);

@@ -10,8 +10,9 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    build, demo, paced, paths,
+    build, demo, paths,
     run::{cargo, node, run, say, step},
+    serial_proxy,
     setup::{self, Browser, Engines, Tools},
     simulate,
 };
@@ -113,7 +114,7 @@ fn interop() -> Command {
 }
 
 fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
-    // The committed file has Debian's browser in it, for who runs cargo by hand.
+    // The committed file has Debian's browser in it, for people who run cargo by hand.
     let settings = paths::read(&paths::root().join("webdriver.json"))?;
     let here = paths::target()?.join("webdriver.json");
     let path = browser.chromium.to_string_lossy().replace('\\', "\\\\");
@@ -122,7 +123,7 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
             r#""--headless", "--proxy-server=socks5://127.0.0.1:{}", "#,
             r#""--proxy-bypass-list=<-loopback>""#
         ),
-        paced::proxy()?
+        serial_proxy::proxy()?
     );
     paths::write(
         &here,

@@ -1,6 +1,6 @@
 /**
- * Lets code compiled to ES5 extend the class: its subclasses call their base class without `new`,
- * as those in `supertokens-web-js` and `supertokens-auth-react` do with ours.
+ * Lets a class be called without `new`. Code that was compiled to ES5 does so in its subclasses,
+ * and `supertokens-web-js` and `supertokens-auth-react` have subclasses of ours.
  */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- any class
 export function callable<C extends new (...args: any[]) => object>(base: C): C {

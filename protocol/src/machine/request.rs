@@ -115,7 +115,7 @@ impl<V: Values> Machine<V> {
         task.step = Step::Answer;
         let session = task.before.user().map(|token| &token.id);
         if call == Call::SignOut && !task.before.is_unknown() && task.subject.as_ref() != session {
-            // What it is about is over.
+            // The session that it is about is over.
             return self.tell_of_sign_out(task, view);
         }
         if call == Call::Forget && task.subject.is_none() {

@@ -437,7 +437,7 @@ fn sketch(machine: &Machine<Native>) -> alloc::string::String {
 }
 
 /// Any inputs in any order, with clocks that are no numbers: nothing panics, a caller hears once,
-/// and what a machine wants comes to an end. What no task waits for changes nothing.
+/// and what a machine wants comes to an end. An input that no task waits for changes nothing.
 fn survive(mode: u8, moves: &[Move]) {
     let mut machine = Machine::<Native>::new(CONFIG, choose(&MODES, mode));
     let (mut begun, mut settled) = (0, Vec::new());

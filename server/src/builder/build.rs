@@ -1,7 +1,5 @@
 //! Checks a configuration as a whole, and starts with it.
 
-use std::time::Duration;
-
 use http::{HeaderName, HeaderValue};
 use tower_http::csrf::CsrfLayer;
 
@@ -14,11 +12,15 @@ use super::{
 };
 use crate::{
     clock::millis,
-    engine::{Engine, EngineSettings, KeyAlgorithm, PUBLISH_AHEAD_MS},
+    engine::{
+        Engine, EngineSettings, KeyAlgorithm,
+        lifetimes::{KEY_ROTATION, LEAST_VALIDITY_MS},
+    },
     mint::{ClientAddress, MintPolicy},
+    readers::Readers,
     sessions::Sessions,
     web::{
-        Exempt, Readers,
+        AppContext, Exempt,
         cookies::{CookieSettings, LONGEST_COOKIE_LIFE, SameSite},
     },
 };
@@ -122,24 +124,17 @@ impl SessionsBuilder {
         {
             return Err(BuildError::InsecureCrossSite);
         }
-        for (option, validity) in [
-            ("access_token_validity", self.access_token_validity),
-            ("refresh_token_validity", self.refresh_token_validity),
-            ("anonymous_validity", self.anonymous_validity),
-        ] {
-            if validity < Duration::from_secs(1) {
-                return Err(BuildError::TooShort(option));
-            }
+        match self.lifetimes.too_short() {
+            None => {}
+            Some(KEY_ROTATION) => return Err(BuildError::KeyRotationTooShort),
+            Some(option) => return Err(BuildError::TooShort(option)),
         }
-        let key_rotation_ms = millis(self.key_rotation);
-        if key_rotation_ms < 2 * PUBLISH_AHEAD_MS {
-            return Err(BuildError::KeyRotationTooShort);
+        if millis(self.anonymous_validity) < LEAST_VALIDITY_MS {
+            return Err(BuildError::TooShort("anonymous_validity"));
         }
         let settings = EngineSettings {
             issuer: format!("{}{base_path}", api.origin().ascii_serialization()),
-            access_validity_ms: millis(self.access_token_validity),
-            refresh_validity_ms: millis(self.refresh_token_validity),
-            refresh_grace_ms: millis(self.refresh_grace),
+            lifetimes: self.lifetimes,
             anonymous_validity_ms: millis(self.anonymous_validity),
             anonymous_renewal_ms: millis(
                 self.anonymous_validity.min(LONGEST_COOKIE_LIFE).mul_f64(self.anonymous_renewal),
@@ -147,13 +142,12 @@ impl SessionsBuilder {
             anonymous_subject: self.anonymous_subject,
             anonymous_cookie: cookies.anonymous_name.clone(),
             partitioned: self.embedded,
-            key_rotation_ms,
             anonymous_algorithm: self.anonymous_algorithm,
             max_payload: self.max_payload,
         };
         let store = self.store.ok_or(BuildError::StoreMissing)?;
         let engine = Engine::new(store, settings, self.clock.clone()).await?;
-        Ok(Sessions::new(crate::sessions::Parts {
+        Ok(Sessions::new(AppContext {
             engine,
             hooks: self.hooks,
             claim_validators: self.claim_validators,

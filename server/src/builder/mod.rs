@@ -7,24 +7,21 @@ mod site;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use http::request::Parts;
-use passerby_protocol::rotation::DEFAULT_GRACE_MS;
 
 pub use self::error::BuildError;
 use crate::{
     claims::{GlobalValidators, SessionClaimValidator},
-    clock::Clock,
-    engine::KeyAlgorithm,
+    clock::{Clock, millis},
+    engine::{KeyAlgorithm, Lifetimes},
     hooks::{AfterSignOut, HookError, Hooks},
     mint::{ClientAddress, MintLimit, MintRequest, MintSettings},
     principal::{AnonymousSession, UserSession},
+    sessions::Sessions,
     store::SessionStore,
     web::AntiCsrf,
 };
 
 const DEFAULT_API_BASE_PATH: &str = "/auth";
-const DEFAULT_ACCESS_VALIDITY: Duration = Duration::from_secs(3600);
-const DEFAULT_REFRESH_VALIDITY: Duration = Duration::from_secs(100 * 24 * 3600);
-const DEFAULT_KEY_ROTATION: Duration = Duration::from_secs(168 * 3600);
 const DEFAULT_ANONYMOUS_VALIDITY: Duration = Duration::from_secs(315_360_000);
 
 /// How much of its life an anonymous token may have behind it before it is renewed.
@@ -88,10 +85,7 @@ pub struct SessionsBuilder {
     embedded: bool,
     max_payload: Option<usize>,
     expose_access_token: bool,
-    access_token_validity: Duration,
-    refresh_token_validity: Duration,
-    refresh_grace: Duration,
-    key_rotation: Duration,
+    lifetimes: Lifetimes,
     anonymous_enabled: bool,
     anonymous_validity: Duration,
     anonymous_cookie_name: Option<String>,
@@ -123,10 +117,7 @@ impl Default for SessionsBuilder {
             embedded: false,
             max_payload: None,
             expose_access_token: false,
-            access_token_validity: DEFAULT_ACCESS_VALIDITY,
-            refresh_token_validity: DEFAULT_REFRESH_VALIDITY,
-            refresh_grace: Duration::from_millis(DEFAULT_GRACE_MS),
-            key_rotation: DEFAULT_KEY_ROTATION,
+            lifetimes: Lifetimes::default(),
             anonymous_enabled: true,
             anonymous_validity: DEFAULT_ANONYMOUS_VALIDITY,
             anonymous_cookie_name: None,
@@ -146,9 +137,16 @@ impl Default for SessionsBuilder {
     }
 }
 
+impl Sessions {
+    /// Starts the configuration.
+    pub fn builder() -> SessionsBuilder {
+        SessionsBuilder::default()
+    }
+}
+
 impl SessionsBuilder {
     /// Where browsers reach this server: `https://api.example.com`. Without a scheme `https` is
-    /// meant, for `localhost` and IPv4 addresses `http`. Required. Tokens name it as their issuer,
+    /// meant, for `localhost` and IP addresses `http`. Required. Tokens name it as their issuer,
     /// so changing it ends all sessions.
     pub fn api_domain(mut self, domain: impl Into<String>) -> Self {
         self.api_domain = Some(domain.into());
@@ -265,13 +263,13 @@ impl SessionsBuilder {
     /// How long an access token is valid. Default one hour. A revoked session is noticed after this
     /// time at the latest.
     pub fn access_token_validity(mut self, validity: Duration) -> Self {
-        self.access_token_validity = validity;
+        self.lifetimes.access_ms = millis(validity);
         self
     }
 
     /// How long a session lives without being used. Default 100 days.
     pub fn refresh_token_validity(mut self, validity: Duration) -> Self {
-        self.refresh_token_validity = validity;
+        self.lifetimes.refresh_ms = millis(validity);
         self
     }
 
@@ -280,7 +278,7 @@ impl SessionsBuilder {
     /// A token that is used again later than this was copied, and ends the session; with zero, one
     /// that is used again at all.
     pub fn refresh_grace(mut self, grace: Duration) -> Self {
-        self.refresh_grace = grace;
+        self.lifetimes.grace_ms = millis(grace);
         self
     }
 
@@ -288,7 +286,7 @@ impl SessionsBuilder {
     /// Default 168 hours. The same for all processes on one database. Keys of anonymous tokens do
     /// not rotate; see [`Sessions::rotate_static_key`](crate::Sessions::rotate_static_key).
     pub fn key_rotation(mut self, interval: Duration) -> Self {
-        self.key_rotation = interval;
+        self.lifetimes.rotation_ms = millis(interval);
         self
     }
 
@@ -314,35 +312,37 @@ impl SessionsBuilder {
         self
     }
 
-    /// Whether an anonymous cookie is also accepted under the name that it has without, or with,
-    /// `__Host-`; it moves to the present name at the next API request. Default `true`, so that
-    /// visitors keep their ids when the configuration changes. `false` once they have moved: then
-    /// no sub-domain can plant a cookie even for a new visitor.
+    /// Whether an anonymous cookie is also accepted under the other of its two names, without or
+    /// with `__Host-`. It moves to the present name at the next API request. Default `true`, so
+    /// that visitors keep their ids when the configuration changes. Set it to `false` when they
+    /// have moved: then no sub-domain can plant a cookie even for a new visitor.
     pub fn accept_former_cookie_name(mut self, accept: bool) -> Self {
         self.accept_former_cookie_name = accept;
         self
     }
 
-    /// The anonymous token is renewed (same id, same payload) with an API response when this share
-    /// of its life is over: of 400 days, which is what browsers keep a cookie (RFC 6265bis), or of
-    /// `anonymous_validity` if that is shorter. Above 0, at most 1; default 1/4.
+    /// When the anonymous token is renewed (same id, same payload), as a share of its life. An API
+    /// response renews it when this share is over. Its life is 400 days, the longest that browsers
+    /// keep a cookie (RFC 6265bis), or `anonymous_validity` if that is shorter. Above 0, at most 1;
+    /// default 1/4.
     pub fn anonymous_renewal(mut self, share: f64) -> Self {
         self.anonymous_renewal = share;
         self
     }
 
     /// Whether anonymous tokens have a `sub`: `G-` and the anonymousId, for gateways that insist on
-    /// one. Default `false`, so that what looks for a user in `sub` finds none.
+    /// one. Default `false`, so that software which takes `sub` for a user finds no user.
     pub fn anonymous_subject(mut self, has_subject: bool) -> Self {
         self.anonymous_subject = has_subject;
         self
     }
 
-    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Es256`]; [`KeyAlgorithm::Rs256`]
-    /// where a service that verifies them knows nothing else: it signs ten times slower, in tokens
-    /// that are 256 characters longer. The same for all processes on one database. A change makes a
-    /// new static key at the next start, which signs one minute later; tokens of the former one
-    /// stay good. It is also the key of [`Sessions::create_jwt`](crate::Sessions::create_jwt) with
+    /// How anonymous tokens are signed. Default [`KeyAlgorithm::Es256`]. Use
+    /// [`KeyAlgorithm::Rs256`] where a service that verifies them knows nothing else: signing takes
+    /// ten times as long, and tokens are 256 characters longer. All processes on one database need
+    /// the same. A change makes a new static key at the next start, which signs one minute later;
+    /// tokens of the former key stay valid. It is also the key of
+    /// [`Sessions::create_jwt`](crate::Sessions::create_jwt) with
     /// [`JwtKey::Static`](crate::JwtKey::Static).
     pub fn anonymous_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
         self.anonymous_algorithm = algorithm;
@@ -357,11 +357,11 @@ impl SessionsBuilder {
         self
     }
 
-    /// Whether a new visitor gets an anonymous session only if his request names him with a key, as
-    /// the SDK's requests do unless the visitor has not agreed. Default `false`: consent is then
-    /// the SDK's to say, which it can only with requests that it sees. Set it where consent comes
-    /// first. A visitor who has an id keeps it, and the end of a user session gives the anonymous
-    /// one back.
+    /// Whether a new visitor gets an anonymous session only if the request has a key of a first
+    /// visit. The SDK sends one with each request of such a visitor, once the visitor has agreed.
+    /// Default `false`: then only the SDK can say that a visitor has not agreed, and only in
+    /// requests that it sees. Set it to `true` where consent comes first. A visitor who has an id
+    /// keeps it, and the end of a user session gives the anonymous one back.
     ///
     /// ```
     /// use axum::{Router, body::Body, routing::get};
@@ -429,8 +429,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// How to tell the address of a client, if neither the connection nor a plain header does.
-    /// Where it tells none, nothing is limited.
+    /// Finds the address of a client where neither the connection nor a plain header tells it.
+    /// Where it returns `None`, nothing is limited.
     pub fn client_address(
         mut self,
         address_of: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
@@ -449,9 +449,9 @@ impl SessionsBuilder {
         self
     }
 
-    /// Asked before a new anonymous session is made, within the limit; `false` refuses, and the
-    /// request goes on as if over the limit. For a proof of work, a captcha's cookie, a reputation
-    /// list. The visitor's first request waits for it.
+    /// Is asked before a new anonymous session is made, within the limit. If it returns `false`,
+    /// the request goes on without a session, as over the limit. For a proof of work, a captcha's
+    /// cookie, a reputation list. The visitor's first request waits for it.
     pub fn mint_challenge<F, Fut>(mut self, challenge: F) -> Self
     where
         F: Fn(MintRequest) -> Fut + Send + Sync + 'static,
@@ -477,8 +477,9 @@ impl SessionsBuilder {
     }
 
     /// Runs whenever a user session is created for a visitor who had an anonymous one, whatever the
-    /// way of signing in. Gets the old session and the user id; what it returns goes into the
-    /// access token's payload. If it fails, or returns more than fits, login goes on without.
+    /// way of signing in. Gets the old session and the user id. The claims that it returns go into
+    /// the access token's payload. If it fails, or returns more than fits, login goes on without
+    /// them.
     pub fn on_sign_in<F, Fut, E>(mut self, hook: F) -> Self
     where
         F: Fn(AnonymousSession, String) -> Fut + Send + Sync + 'static,
@@ -490,8 +491,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// Runs at sign-out. Gets the old session; what it returns goes into the new anonymous
-    /// session's payload. If it fails, or returns more than fits, sign-out goes on without.
+    /// Runs at sign-out. Gets the old session. The claims that it returns go into the new anonymous
+    /// session's payload. If it fails, or returns more than fits, sign-out goes on without them.
     pub fn on_sign_out<F, Fut, E>(mut self, hook: F) -> Self
     where
         F: Fn(UserSession) -> Fut + Send + Sync + 'static,
@@ -510,8 +511,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// A demand on the access token of every user, on all routes: who does not satisfy it is
-    /// refused with 403 by [`User`](crate::User), [`CheckedUser`](crate::CheckedUser) and
+    /// A demand on the access token of every user, on all routes: a user who does not satisfy
+    /// it is refused with 403 by [`User`](crate::User), [`CheckedUser`](crate::CheckedUser) and
     /// [`Principal`](crate::Principal). Routes with demands of their own use
     /// [`Visitor::require`](crate::Visitor::require). May be given several times.
     pub fn claim_validator(mut self, validator: impl SessionClaimValidator) -> Self {

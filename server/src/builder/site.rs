@@ -8,12 +8,16 @@ use url::{Host, Url};
 use super::BuildError;
 use crate::web::cookies::SameSite;
 
-/// The domain rule as servers apply it: lower case, a scheme is added when there is none.
+/// A domain as the SDK reads it too (`src/browser/scope.js`): lower case, without a dot in front.
+/// Where there is no scheme it is `https`, and `http` for localhost and IP addresses. The two
+/// differ for names that nobody uses without a scheme: the SDK follows the peers, for which
+/// `localhost.org` is localhost and `a.localhost` is not.
 pub(super) fn origin(option: &'static str, value: &str) -> Result<Url, BuildError> {
     let refused = || BuildError::NotAnOrigin { option, value: value.to_owned() };
     let text = value.trim().to_ascii_lowercase();
+    let text = text.strip_prefix('.').unwrap_or(&text);
     let url = if text.contains("://") {
-        Url::parse(&text)
+        Url::parse(text)
     } else {
         Url::parse(&format!("https://{text}"))
     };
@@ -30,7 +34,8 @@ pub(super) fn origin(option: &'static str, value: &str) -> Result<Url, BuildErro
     {
         return Err(refused());
     }
-    if !text.contains("://") && is_local(&url) {
+    let is_address = matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)));
+    if !text.contains("://") && (is_local(&url) || is_address) {
         url.set_scheme("http").map_err(|()| refused())?;
     }
     Ok(url)
@@ -45,8 +50,8 @@ pub(super) fn trusted_origin(option: &'static str, value: &str) -> Result<String
     }
 }
 
-/// An origin whose scheme is no website's, nor one without a host of its own that anybody's page
-/// may have.
+/// An origin of a packaged app or an extension. Schemes of websites are excluded, and those that
+/// any page may have because they have no host of their own.
 pub(super) fn is_of_an_app(origin: &str) -> bool {
     let Some((scheme, host)) = origin.split_once("://") else { return false };
     let others = [
@@ -199,6 +204,9 @@ mod tests {
             ("https://localhost", "https://localhost"),
             ("https://x.com:443", "https://x.com"),
             ("http://[::1]:3000", "http://[::1]:3000"),
+            ("[2001:db8::1]:3000", "http://[2001:db8::1]:3000"),
+            (".example.com", "https://example.com"),
+            ("a.localhost:3000", "http://a.localhost:3000"),
         ] {
             assert_eq!(url(text).origin().ascii_serialization(), expected, "{text}");
         }

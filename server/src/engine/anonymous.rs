@@ -1,8 +1,9 @@
 //! Anonymous sessions: signed tokens, never a record.
 
 use passerby_protocol::{
+    claims::AnonymousClaims,
     first_key,
-    payload::{AnonymousClaims, merge, without_protected},
+    payload::{merge, without_protected},
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -16,7 +17,7 @@ use crate::principal::AnonymousSession;
 
 /// The visitor for whom an anonymous session is made.
 #[derive(Clone)]
-pub(crate) enum Whose {
+pub(crate) enum MintFor {
     /// Of the visitor with this anonymousId.
     Known(String),
     /// Of somebody new.
@@ -66,15 +67,15 @@ impl Engine {
     /// A new anonymous session.
     pub(crate) async fn mint_anonymous(
         &self,
-        whose: Whose,
+        mint_for: MintFor,
         payload: Map<String, Value>,
     ) -> Result<IssuedAnonymous, EngineError> {
         let now = self.clock.now_ms();
-        let is_new = matches!(whose, Whose::New(_));
+        let is_new = matches!(mint_for, MintFor::New(_));
         let claims = AnonymousClaims {
-            anonymous_id: match whose {
-                Whose::Known(id) => id,
-                Whose::New(seed) => self.new_id(&seed, now)?.to_string(),
+            anonymous_id: match mint_for {
+                MintFor::Known(id) => id,
+                MintFor::New(seed) => self.new_id(&seed, now)?.to_string(),
             },
             issued_at: now / 1000,
             expires_at: now.saturating_add(self.settings.anonymous_validity_ms) / 1000,
@@ -121,7 +122,7 @@ impl Engine {
     ) -> Result<IssuedAnonymous, EngineError> {
         let payload = merge(session.claims.custom.clone(), update)?;
         self.check_limit(&payload)?;
-        self.mint_anonymous(Whose::Known(session.claims.anonymous_id.clone()), payload).await
+        self.mint_anonymous(MintFor::Known(session.claims.anonymous_id.clone()), payload).await
     }
 
     /// The same visitor with the same payload and a new token.
@@ -130,7 +131,7 @@ impl Engine {
         session: &AnonymousSession,
     ) -> Result<IssuedAnonymous, EngineError> {
         self.mint_anonymous(
-            Whose::Known(session.claims.anonymous_id.clone()),
+            MintFor::Known(session.claims.anonymous_id.clone()),
             session.claims.custom.clone(),
         )
         .await

@@ -5,48 +5,14 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde_json::{Map, Value};
 
-use super::{EngineError, keys::SigningKey};
+use super::{
+    EngineError,
+    keys::{DYNAMIC_PREFIX, STATIC_PREFIX, SigningKey},
+};
 
 /// `version` in the header of access tokens; anonymous tokens have none.
 const ACCESS_TOKEN_VERSION: &str = "5";
 const VERSION: &str = "version";
-
-/// `kid` prefix of keys for access tokens.
-pub(crate) const DYNAMIC_PREFIX: &str = "d-";
-/// `kid` prefix of keys for anonymous tokens.
-pub(crate) const STATIC_PREFIX: &str = "s-";
-
-/// The key that signs a JWT of an app.
-///
-/// ```
-/// use passerby_server::{JwtKey, MemoryStore, Sessions};
-/// # use std::time::Duration;
-///
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let sessions = Sessions::builder()
-/// #     .api_domain("http://localhost:3000")
-/// #     .store(MemoryStore::new())
-/// #     .build()
-/// #     .await?;
-/// let hour = Duration::from_secs(3600);
-/// let lasting = sessions.create_jwt(Default::default(), 24 * hour, JwtKey::Static).await?;
-/// let short = sessions.create_jwt(Default::default(), hour / 2, JwtKey::Dynamic).await?;
-/// let key_of = |token: &str| jsonwebtoken::decode_header(token).ok()?.kid;
-/// assert_ne!(key_of(&lasting), key_of(&short));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum JwtKey {
-    /// The one that does not rotate: its public part stays in the key set for good.
-    #[default]
-    Static,
-    /// The one that rotates. Its public part leaves the key set when its successor has signed for
-    /// as long as an access token is valid, so choose a shorter validity than that.
-    Dynamic,
-}
 
 /// The two kinds of token we sign. They differ in key and header, so that neither is ever taken for
 /// the other.
@@ -127,12 +93,19 @@ pub(crate) fn sign_with_version(
     encode(&header, payload, &key.encoding)
 }
 
-/// Signs an app's own JWT. Without `version`, so that it is never taken for an access token.
+/// Signs an app's own JWT, with `iss` where the payload has none. Without `version`, so that it is
+/// never taken for an access token. Times in epoch seconds.
 pub(crate) fn sign_for_app(
     key: &SigningKey,
-    payload: &Map<String, Value>,
-) -> Result<String, jsonwebtoken::errors::Error> {
-    sign_with_version(None, key, payload)
+    mut payload: Map<String, Value>,
+    issuer: &str,
+    issued_at: u64,
+    expires_at: u64,
+) -> Result<String, EngineError> {
+    payload.entry("iss").or_insert_with(|| issuer.into());
+    payload.insert("iat".to_owned(), issued_at.into());
+    payload.insert("exp".to_owned(), expires_at.into());
+    sign_with_version(None, key, &payload).map_err(EngineError::crypto)
 }
 
 /// Signs the payload of a session token.

@@ -32,10 +32,14 @@ use uuid::Uuid;
 
 use super::{
     EngineError,
-    jwt::{DYNAMIC_PREFIX, STATIC_PREFIX},
-    refresh_token::RefreshKey,
+    refresh_token::{Inherited, RefreshContent, RefreshKey},
 };
 use crate::store::{CLOCK_TOLERANCE_MS, KeyKind, KeyRecord, SessionStore, StoreError};
+
+/// `kid` prefix of keys for access tokens.
+pub(crate) const DYNAMIC_PREFIX: &str = "d-";
+/// `kid` prefix of keys for anonymous tokens.
+pub(crate) const STATIC_PREFIX: &str = "s-";
 
 /// A new key is published this long before it signs, because other services keep the key set as
 /// long (`PUBLIC_CACHING`), and other processes of ours half as long.
@@ -46,6 +50,38 @@ const REREAD_MS: u64 = PUBLISH_AHEAD_MS / 2;
 const RELOAD_COOL_DOWN_MS: u64 = 500;
 /// How long a request waits for keys that it can do without.
 const READ_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The key that signs a JWT of an app.
+///
+/// ```
+/// use passerby_server::{JwtKey, MemoryStore, Sessions};
+/// # use std::time::Duration;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sessions = Sessions::builder()
+/// #     .api_domain("http://localhost:3000")
+/// #     .store(MemoryStore::new())
+/// #     .build()
+/// #     .await?;
+/// let hour = Duration::from_secs(3600);
+/// let lasting = sessions.create_jwt(Default::default(), 24 * hour, JwtKey::Static).await?;
+/// let short = sessions.create_jwt(Default::default(), hour / 2, JwtKey::Dynamic).await?;
+/// let key_of = |token: &str| jsonwebtoken::decode_header(token).ok()?.kid;
+/// assert_ne!(key_of(&lasting), key_of(&short));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JwtKey {
+    /// The one that does not rotate: its public part stays in the key set for good.
+    #[default]
+    Static,
+    /// The one that rotates. Its public part leaves the key set when its successor has signed for
+    /// as long as an access token is valid, so choose a shorter validity than that.
+    Dynamic,
+}
 
 /// How the keys of anonymous tokens sign.
 ///
@@ -172,6 +208,37 @@ impl KeyRing {
     ) -> Result<Arc<SigningKey>, EngineError> {
         self.reread_in_background(now_ms);
         signing(&self.set().static_keys, now_ms)
+    }
+
+    /// The key of this kind that signs now.
+    pub(crate) async fn signing_key(
+        self: &Arc<Self>,
+        key: JwtKey,
+        now_ms: u64,
+    ) -> Result<Arc<SigningKey>, EngineError> {
+        match key {
+            JwtKey::Static => self.static_signing_key(now_ms),
+            JwtKey::Dynamic => self.access_signing_key(now_ms).await,
+        }
+    }
+
+    /// Makes a refresh token with the newest key.
+    pub(crate) fn seal_refresh(
+        &self,
+        handle: &str,
+        user_id: &str,
+        anonymous_id: &str,
+        inherited: Inherited<'_>,
+        now_ms: u64,
+    ) -> Result<String, EngineError> {
+        let keys = self.refresh_keys();
+        let newest = keys.first().ok_or(EngineError::NoKey)?;
+        newest.seal(handle, user_id, anonymous_id, inherited, now_ms)
+    }
+
+    /// The content of a refresh token that one of the keys made.
+    pub(crate) fn open_refresh(&self, token: &str) -> Option<RefreshContent> {
+        self.refresh_keys().iter().find_map(|key| key.open(token))
     }
 
     fn reread_in_background(self: &Arc<Self>, now_ms: u64) {

@@ -4,13 +4,42 @@
 use passerby_protocol::rotation::{Former, Lineage, Presented, Rotation};
 
 use super::{
-    EngineError,
-    refresh_token::{Hash1, Hash2},
+    EngineError, Lifetimes,
+    refresh_token::{Hash1, Hash2, RefreshContent},
 };
 use crate::{
     clock::Moment,
     store::{Decide, FormerToken, SessionRecord, SessionStore, Write},
 };
+
+/// A stored session that has not expired.
+pub(crate) async fn load_live(
+    store: &dyn SessionStore,
+    handle: &str,
+    now_ms: u64,
+) -> Result<Option<SessionRecord>, EngineError> {
+    Ok(store.load(handle).await?.filter(|record| record.expires_at > now_ms))
+}
+
+/// Removes at most `limit` expired sessions. Removes none while nobody can tell which have expired.
+pub(crate) async fn remove_expired(
+    store: &dyn SessionStore,
+    now: Moment,
+    limit: u32,
+) -> Result<u64, EngineError> {
+    if now.is_doubtful { Ok(0) } else { Ok(store.remove_expired(now.ms, limit).await?) }
+}
+
+/// Refuses a user id that not every store can keep.
+pub(crate) fn check_user_id(user_id: &str) -> Result<(), EngineError> {
+    if user_id.is_empty() {
+        Err(EngineError::EmptyUserId)
+    } else if user_id.contains('\0') {
+        Err(EngineError::UnstorableUserId)
+    } else {
+        Ok(())
+    }
+}
 
 /// [`SessionStore::update`] for a session that has not expired. An expired one is removed, and the
 /// result is that of a missing one.
@@ -43,21 +72,38 @@ fn end(now: Moment) -> Write {
 
 /// The refresh token that a request presents, or names by its access token.
 pub(crate) struct Shown<'a> {
-    pub(crate) handle: &'a str,
-    pub(crate) hash: &'a Hash1,
+    handle: &'a str,
+    hash: &'a Hash1,
     /// The token it was obtained with.
-    pub(crate) parent: Option<&'a Hash1>,
+    parent: Option<&'a Hash1>,
     /// Epoch milliseconds.
-    pub(crate) issued_at: Option<u64>,
+    issued_at: Option<u64>,
     /// Whether an access token names it.
-    pub(crate) by_access: bool,
+    by_access: bool,
 }
 
-/// How long sessions and replaced tokens live, in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RotationTimes {
-    pub(crate) validity_ms: u64,
-    pub(crate) grace_ms: u64,
+impl<'a> Shown<'a> {
+    /// The refresh token that came with an access token, which was issued at this time (epoch
+    /// seconds).
+    pub(crate) fn by_access(
+        handle: &'a str,
+        hash: &'a Hash1,
+        parent: Option<&'a Hash1>,
+        issued_at: u64,
+    ) -> Self {
+        let issued_at = Some(issued_at.saturating_mul(1000));
+        Self { handle, hash, parent, issued_at, by_access: true }
+    }
+
+    /// The refresh token with this content.
+    pub(crate) fn by_refresh(
+        content: &'a RefreshContent,
+        hash: &'a Hash1,
+        parent: Option<&'a Hash1>,
+    ) -> Self {
+        let handle = &content.session_handle;
+        Self { handle, hash, parent, issued_at: content.issued_at, by_access: false }
+    }
 }
 
 /// The state of a session whose refresh token was presented.
@@ -90,7 +136,7 @@ pub(crate) async fn rotate(
     store: &dyn SessionStore,
     shown: &Shown<'_>,
     moment: Moment,
-    times: RotationTimes,
+    times: Lifetimes,
     mut then: impl FnMut(Rotation, &mut SessionRecord) -> Write + Send,
 ) -> Result<Judged, EngineError> {
     let now = moment.ms;
@@ -115,7 +161,7 @@ pub(crate) async fn rotate(
             remember(lineage, record);
             // Never earlier than it was: by a clock that is far behind, the session would be over
             // when somebody sets it.
-            record.expires_at = now.saturating_add(times.validity_ms).max(record.expires_at);
+            record.expires_at = now.saturating_add(times.refresh_ms).max(record.expires_at);
         }
         then(judged, record)
     };

@@ -11,7 +11,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use passerby_protocol::payload::{TENANT, is_anonymous_id};
+use passerby_protocol::claims::{TENANT, is_anonymous_id};
 use serde::{Deserialize, Serialize};
 
 use super::EngineError;
@@ -77,7 +77,8 @@ impl RefreshKey {
     pub(crate) fn from_base64(text: &str) -> Result<Self, EngineError> {
         let what = "the key of the refresh tokens is not 32 bytes in base64";
         let bytes = STANDARD.decode(text).map_err(|error| StoreError::damaged_by(what, error))?;
-        let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| StoreError::damaged(what))?;
+        let key = UnboundKey::new(&AES_256_GCM, &bytes)
+            .map_err(|error| StoreError::damaged_by(what, error))?;
         let ids = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), IDS);
         Ok(Self {
             tokens: LessSafeKey::new(key),

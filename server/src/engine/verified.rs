@@ -6,7 +6,7 @@
 
 use std::{fmt, sync::Arc};
 
-use passerby_protocol::payload::{AccessClaims, AnonymousClaims};
+use passerby_protocol::claims::{AccessClaims, AnonymousClaims};
 use quick_cache::{Weighter, sync::Cache};
 
 use super::{jwt::TokenKind, keys::SigningKey};

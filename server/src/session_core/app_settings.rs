@@ -3,8 +3,10 @@
 
 use serde_json::{Map, Value};
 
-use super::engine::Times;
-use crate::{engine::PUBLISH_AHEAD_MS, store::AppSettings};
+use crate::{
+    engine::lifetimes::{LEAST_KEY_ROTATION_MS, LEAST_VALIDITY_MS, Lifetimes},
+    store::AppSettings,
+};
 
 const ACCESS: &str = "access_token_validity";
 const REFRESH: &str = "refresh_token_validity";
@@ -16,6 +18,18 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 /// About 2,700 years. More is a mistake, and a time must stay one after it was added.
 const LONGEST_MS: u64 = 86_400_000 * SECOND_MS * 1000;
 
+impl Lifetimes {
+    /// Those of an app that has settings of its own.
+    pub(super) fn with(self, settings: AppSettings) -> Self {
+        Self {
+            access_ms: settings.access_token_validity_ms.unwrap_or(self.access_ms),
+            refresh_ms: settings.refresh_token_validity_ms.unwrap_or(self.refresh_ms),
+            rotation_ms: settings.key_rotation_ms.unwrap_or(self.rotation_ms),
+            ..self
+        }
+    }
+}
+
 /// The settings after a change. A setting that is not named stays; `null` brings back the core's.
 ///
 /// # Errors
@@ -23,7 +37,7 @@ const LONGEST_MS: u64 = 86_400_000 * SECOND_MS * 1000;
 pub(super) fn changed(
     former: AppSettings,
     change: &Map<String, Value>,
-    of_core: Times,
+    of_core: Lifetimes,
 ) -> Result<AppSettings, String> {
     let mut settings = former;
     for (name, value) in change {
@@ -41,13 +55,13 @@ pub(super) fn changed(
         }
     }
     let times = of_core.with(settings);
-    if times.access_ms < SECOND_MS {
+    if times.access_ms < LEAST_VALIDITY_MS {
         return Err(format!("{ACCESS} must be 1 second or more"));
     }
     if times.refresh_ms <= times.access_ms {
         return Err(format!("{REFRESH} must be longer than {ACCESS}"));
     }
-    if times.rotation_ms < 2 * PUBLISH_AHEAD_MS {
+    if times.rotation_ms < LEAST_KEY_ROTATION_MS {
         return Err(format!("{ROTATION} must be two minutes (0.034 hours) or more"));
     }
     Ok(settings)
@@ -78,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    const CORE: Times = Times {
+    const CORE: Lifetimes = Lifetimes {
         access_ms: HOUR_MS,
         refresh_ms: 100 * 24 * HOUR_MS,
         grace_ms: 0,

@@ -13,13 +13,10 @@ use std::{
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{
-    app_settings,
-    engine::{CoreEngine, Times},
-};
+use super::{app_settings, engine::CoreEngine};
 use crate::{
     clock::Clock,
-    engine::EngineError,
+    engine::{EngineError, Lifetimes},
     store::{AppSettings, AppStores, DEFAULT_APP},
 };
 
@@ -37,7 +34,7 @@ pub(super) struct Apps {
 #[derive(Debug)]
 struct Opener {
     stores: Box<dyn AppStores>,
-    times: Times,
+    times: Lifetimes,
     clock: Clock,
 }
 
@@ -67,7 +64,7 @@ pub(super) enum Configured {
 }
 
 impl Apps {
-    pub(super) fn new(stores: Box<dyn AppStores>, times: Times, clock: Clock) -> Self {
+    pub(super) fn new(stores: Box<dyn AppStores>, times: Lifetimes, clock: Clock) -> Self {
         Self { opener: Arc::new(Opener { stores, times, clock }), apps: Arc::default() }
     }
 
@@ -89,8 +86,8 @@ impl Apps {
         self.opener.open(&app, app_id).await
     }
 
-    /// The engine of an app that was used before, by whatever process. For callers who showed no
-    /// API key: they must not have keys made for apps that they think up.
+    /// The engine of an app that exists, because some process has used it before. For callers
+    /// without an API key: naming an app must not make one, with keys of its own.
     pub(super) async fn known(&self, app_id: &str) -> Result<Option<CoreEngine>, EngineError> {
         if self.app_if_open(app_id).is_none() && !self.opener.has_keys(app_id).await? {
             return Ok(None);
@@ -203,7 +200,7 @@ mod tests {
     const HOUR_MS: u64 = 3_600_000;
 
     fn apps(stores: MemoryStore) -> Apps {
-        let times = Times {
+        let times = Lifetimes {
             access_ms: HOUR_MS,
             refresh_ms: 100 * HOUR_MS,
             grace_ms: 0,

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use passerby_protocol::{
+    claims::{TENANT, is_anonymous_id},
     names::{CLAIM_ANONYMOUS_ID, CLAIM_IS_ANONYMOUS},
-    payload::{PayloadError, TENANT, is_anonymous_id},
+    payload::PayloadError,
     rotation::Rotation,
     stock::{STOCK_PROTECTED_CLAIMS, StockClaims, StockVersion},
 };
@@ -16,42 +17,20 @@ use crate::{
     clock::Clock,
     counters,
     engine::{
-        EngineError, JwtKey, KeyAlgorithm, RotationTimes, Shown, is_same_secret,
-        jwt::{self, DYNAMIC_PREFIX},
-        keys::{KeyRing, SigningKey},
-        refresh_token::{Hash1, Inherited, RefreshContent, tenant_of},
-        rotate, update_live, write_of,
+        EngineError, JwtKey, KeyAlgorithm, Lifetimes, is_same_secret, jwt,
+        keys::{DYNAMIC_PREFIX, KeyRing, SigningKey},
+        record::{Shown, check_user_id, load_live, remove_expired, rotate, update_live, write_of},
+        refresh_token::{Hash1, Inherited, tenant_of},
     },
-    store::{AppSettings, SessionRecord, SessionStore, Write},
+    store::{SessionRecord, SessionStore, Write},
 };
-
-/// Lifetimes, in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
-    pub(super) access_ms: u64,
-    pub(super) refresh_ms: u64,
-    pub(super) grace_ms: u64,
-    pub(super) rotation_ms: u64,
-}
-
-impl Times {
-    /// Those of an app that has settings of its own.
-    pub(super) fn with(self, settings: AppSettings) -> Self {
-        Self {
-            access_ms: settings.access_token_validity_ms.unwrap_or(self.access_ms),
-            refresh_ms: settings.refresh_token_validity_ms.unwrap_or(self.refresh_ms),
-            rotation_ms: settings.key_rotation_ms.unwrap_or(self.rotation_ms),
-            ..self
-        }
-    }
-}
 
 /// The sessions of one app. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct CoreEngine {
     store: Arc<dyn SessionStore>,
     keys: Arc<KeyRing>,
-    times: Times,
+    times: Lifetimes,
     clock: Clock,
 }
 
@@ -98,7 +77,7 @@ pub(super) enum Refreshed {
 impl CoreEngine {
     pub(super) async fn open(
         store: Arc<dyn SessionStore>,
-        times: Times,
+        times: Lifetimes,
         clock: Clock,
     ) -> Result<Self, EngineError> {
         // Back-end SDKs verify RS256 and nothing else.
@@ -109,7 +88,7 @@ impl CoreEngine {
     }
 
     #[cfg(test)]
-    pub(super) fn times(&self) -> Times {
+    pub(super) fn times(&self) -> Lifetimes {
         self.times
     }
 
@@ -118,11 +97,7 @@ impl CoreEngine {
     }
 
     pub(super) async fn prune(&self, limit: u32) -> Result<u64, EngineError> {
-        let now = self.clock.moment();
-        if now.is_doubtful {
-            return Ok(0);
-        }
-        Ok(self.store.remove_expired(now.ms, limit).await?)
+        remove_expired(&*self.store, self.clock.moment(), limit).await
     }
 
     pub(super) async fn jwks(&self) -> Value {
@@ -130,12 +105,7 @@ impl CoreEngine {
     }
 
     pub(super) async fn create(&self, new: NewSession<'_>) -> Result<Issued, EngineError> {
-        if new.user_id.is_empty() {
-            return Err(EngineError::EmptyUserId);
-        }
-        if new.user_id.contains('\0') {
-            return Err(EngineError::UnstorableUserId);
-        }
+        check_user_id(&new.user_id)?;
         refuse_protected(&new.payload)?;
         let now = self.clock.now_ms();
         let handle = match new.tenant_id {
@@ -187,27 +157,17 @@ impl CoreEngine {
         let record = match claims.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim) {
             None if !check_database => return Ok(Verified::Ok(Box::new(claims), None)),
             None => {
-                let stored = self
-                    .store
-                    .load(&claims.session_handle)
-                    .await?
-                    .filter(|record| record.expires_at > now);
+                let stored = load_live(&*self.store, &claims.session_handle, now).await?;
                 // Another payload by now: the browser shall learn of it.
                 stored.map(|record| (record.payload != claims.custom).then_some(record))
             }
             Some(parent) => {
                 let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
-                let shown = Shown {
-                    handle: &claims.session_handle,
-                    hash: &own,
-                    parent: Some(&parent),
-                    issued_at: Some(claims.issued_at.saturating_mul(1000)),
-                    by_access: true,
-                };
-                let judged =
-                    rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then)
-                        .await?
-                        .live();
+                let (handle, issued_at) = (&claims.session_handle, claims.issued_at);
+                let shown = Shown::by_access(handle, &own, Some(&parent), issued_at);
+                let judged = rotate(&*self.store, &shown, self.clock.moment(), self.times, then)
+                    .await?
+                    .live();
                 // Where another took over, the token stays good until it expires, and is not
                 // renewed.
                 judged.map(|(judged, record)| {
@@ -235,7 +195,7 @@ impl CoreEngine {
         key: JwtKey,
         version: StockVersion,
     ) -> Result<Refreshed, EngineError> {
-        let Some(content) = self.open_refresh(token) else {
+        let Some(content) = self.keys.open_refresh(token) else {
             return Ok(Refreshed::Unauthorised("the refresh token was not made by this core"));
         };
         let expected = content.anti_csrf_token.as_deref();
@@ -245,18 +205,11 @@ impl CoreEngine {
         let now = self.clock.now_ms();
         let presented = Hash1::of(token);
         let parent = content.parent_refresh_token_hash1.as_deref().map(Hash1::from_claim);
-        let shown = Shown {
-            handle: &content.session_handle,
-            hash: &presented,
-            parent: parent.as_ref(),
-            issued_at: content.issued_at,
-            by_access: false,
-        };
+        let shown = Shown::by_refresh(&content, &presented, parent.as_ref());
         // The back end is told of a theft, and decides what to do.
         let then = |judged, _: &mut SessionRecord| write_of(judged, Write::Keep);
-        let judged = rotate(&*self.store, &shown, self.clock.moment(), self.rotation_times(), then)
-            .await?
-            .live();
+        let judged =
+            rotate(&*self.store, &shown, self.clock.moment(), self.times, then).await?.live();
         let Some((judged, record)) = judged else {
             return Ok(Refreshed::Unauthorised("the session has ended or was revoked"));
         };
@@ -275,8 +228,8 @@ impl CoreEngine {
     }
 
     /// Replaces the payload, `None` keeping it, and issues the access token anew with the same
-    /// expiry; none where it has expired. `None` when the session is gone or the token is none of
-    /// ours.
+    /// expiry; no token where it has expired. `None` when the session is gone or the token is not
+    /// one of ours.
     pub(super) async fn regenerate(
         &self,
         token: &str,
@@ -330,8 +283,7 @@ impl CoreEngine {
         &self,
         handle: &str,
     ) -> Result<Option<SessionRecord>, EngineError> {
-        let now = self.clock.now_ms();
-        Ok(self.store.load(handle).await?.filter(|record| record.expires_at > now))
+        load_live(&*self.store, handle, self.clock.now_ms()).await
     }
 
     /// The handles of a user's sessions; of one tenant, or of all.
@@ -371,7 +323,7 @@ impl CoreEngine {
     /// Signs a back end's own JWT. An anonymous session of endpoint mode is one of these.
     pub(super) async fn create_jwt(
         &self,
-        mut payload: Map<String, Value>,
+        payload: Map<String, Value>,
         issuer: &str,
         validity_s: u64,
         key: JwtKey,
@@ -380,21 +332,9 @@ impl CoreEngine {
         if payload.get(CLAIM_IS_ANONYMOUS) == Some(&Value::Bool(true)) {
             counters::anonymous_minted();
         }
-        payload.entry("iss").or_insert_with(|| issuer.into());
-        payload.insert("iat".to_owned(), (now / 1000).into());
-        payload.insert("exp".to_owned(), (now / 1000).saturating_add(validity_s).into());
-        jwt::sign_for_app(&*self.key(key, now).await?, &payload).map_err(EngineError::crypto)
-    }
-
-    fn rotation_times(&self) -> RotationTimes {
-        RotationTimes { validity_ms: self.times.refresh_ms, grace_ms: self.times.grace_ms }
-    }
-
-    async fn key(&self, key: JwtKey, now: u64) -> Result<Arc<SigningKey>, EngineError> {
-        match key {
-            JwtKey::Static => self.keys.static_signing_key(now),
-            JwtKey::Dynamic => self.keys.access_signing_key(now).await,
-        }
+        let expires_at = (now / 1000).saturating_add(validity_s);
+        let key = self.keys.signing_key(key, now).await?;
+        jwt::sign_for_app(&key, payload, issuer, now / 1000, expires_at)
     }
 
     /// The claims of an access token whose signature is right, expired or not, and the key of its
@@ -412,11 +352,7 @@ impl CoreEngine {
         };
         let kind =
             if key_id.starts_with(DYNAMIC_PREFIX) { JwtKey::Dynamic } else { JwtKey::Static };
-        Ok(Some((claims, self.key(kind, now).await?)))
-    }
-
-    fn open_refresh(&self, token: &str) -> Option<RefreshContent> {
-        self.keys.refresh_keys().iter().find_map(|key| key.open(token))
+        Ok(Some((claims, self.keys.signing_key(kind, now).await?)))
     }
 
     /// New tokens for a session.
@@ -428,16 +364,14 @@ impl CoreEngine {
         version: StockVersion,
         now: u64,
     ) -> Result<Issued, EngineError> {
-        let refresh_keys = self.keys.refresh_keys();
-        let refresh_key = refresh_keys.first().ok_or(EngineError::NoKey)?;
-        let token = refresh_key.seal(
+        let token = self.keys.seal_refresh(
             &record.handle,
             &record.user_id,
             &record.anonymous_id,
             inherited,
             now,
         )?;
-        let signing = self.key(key, now).await?;
+        let signing = self.keys.signing_key(key, now).await?;
         let (claims, access) =
             self.access(record, &Hash1::of(&token), inherited, &signing, version, now, None)?;
         let refresh =

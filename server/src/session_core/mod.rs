@@ -27,7 +27,10 @@
 mod app_settings;
 mod apps;
 mod engine;
+mod input;
+mod operation;
 mod path;
+mod reply;
 mod wire;
 
 use std::{
@@ -36,13 +39,12 @@ use std::{
 };
 
 use axum::Router;
-use passerby_protocol::rotation::DEFAULT_GRACE_MS;
 
 use self::apps::Apps;
-pub use self::wire::Operation;
+pub use self::operation::Operation;
 use crate::{
     clock::{Clock, millis},
-    engine::{EngineError, PUBLISH_AHEAD_MS},
+    engine::{EngineError, Lifetimes},
     store::AppStores,
 };
 
@@ -115,11 +117,12 @@ pub struct CoreSettings {
 
 impl Default for CoreSettings {
     fn default() -> Self {
+        let Lifetimes { access_ms, refresh_ms, grace_ms, rotation_ms } = Lifetimes::default();
         Self {
-            access_token_validity: Duration::from_secs(3600),
-            refresh_token_validity: Duration::from_secs(100 * 24 * 3600),
-            refresh_grace: Duration::from_millis(DEFAULT_GRACE_MS),
-            key_rotation: Duration::from_secs(168 * 3600),
+            access_token_validity: Duration::from_millis(access_ms),
+            refresh_token_validity: Duration::from_millis(refresh_ms),
+            refresh_grace: Duration::from_millis(grace_ms),
+            key_rotation: Duration::from_millis(rotation_ms),
             api_keys: Vec::new(),
             hosts: Vec::new(),
             clock: Clock::default(),
@@ -136,6 +139,28 @@ impl CoreSettings {
     ) -> Self {
         self.clock = Clock::new(now);
         self
+    }
+
+    /// Whether a core can start with these settings. [`SessionCore::open`] checks them too.
+    ///
+    /// # Errors
+    /// [`CoreError::TooShort`] and [`CoreError::BadApiKey`].
+    pub fn check(&self) -> Result<(), CoreError> {
+        if let Some(option) = self.lifetimes().too_short() {
+            return Err(CoreError::TooShort(option));
+        }
+        let is_sendable =
+            |key: &String| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+        if self.api_keys.iter().all(is_sendable) { Ok(()) } else { Err(CoreError::BadApiKey) }
+    }
+
+    fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            access_ms: millis(self.access_token_validity),
+            refresh_ms: millis(self.refresh_token_validity),
+            grace_ms: millis(self.refresh_grace),
+            rotation_ms: millis(self.key_rotation),
+        }
     }
 }
 
@@ -235,28 +260,8 @@ impl SessionCore {
     /// # Errors
     /// See [`CoreError`].
     pub async fn open(stores: impl AppStores, settings: CoreSettings) -> Result<Self, CoreError> {
-        for (name, value, least) in [
-            ("access_token_validity", settings.access_token_validity, Duration::from_secs(1)),
-            ("refresh_token_validity", settings.refresh_token_validity, Duration::from_secs(1)),
-            ("key_rotation", settings.key_rotation, Duration::from_millis(2 * PUBLISH_AHEAD_MS)),
-        ] {
-            if value < least {
-                return Err(CoreError::TooShort(name));
-            }
-        }
-        if settings
-            .api_keys
-            .iter()
-            .any(|key| key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()))
-        {
-            return Err(CoreError::BadApiKey);
-        }
-        let times = engine::Times {
-            access_ms: millis(settings.access_token_validity),
-            refresh_ms: millis(settings.refresh_token_validity),
-            grace_ms: millis(settings.refresh_grace),
-            rotation_ms: millis(settings.key_rotation),
-        };
+        settings.check()?;
+        let times = settings.lifetimes();
         let apps = Apps::new(Box::new(stores), times, settings.clock);
         apps.get(crate::store::DEFAULT_APP).await?;
         Ok(Self(Arc::new(Parts {

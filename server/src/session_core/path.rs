@@ -1,6 +1,6 @@
 //! The app and the tenant that a path names: `[/appid-<app>][/<tenant>]/<what is asked for>`.
 
-use passerby_protocol::payload::TENANT;
+use passerby_protocol::claims::TENANT;
 
 use crate::store::DEFAULT_APP;
 
@@ -8,7 +8,7 @@ const APP_PREFIX: &str = "appid-";
 /// The first part of a path after app and tenant. A tenant cannot be called so.
 const ROOTS: [&str; 7] = ["recipe", ".well-known", "apiversion", "hello", "user", "users", "appid"];
 /// As long as the SuperTokens core takes them.
-const LONGEST: usize = 64;
+const MAX_ID_LENGTH: usize = 64;
 
 /// A path, taken apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) fn new_app_id(text: &str) -> Option<&str> {
 }
 
 fn is_id(text: &str) -> bool {
-    (1..=LONGEST).contains(&text.len())
+    (1..=MAX_ID_LENGTH).contains(&text.len())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')

@@ -6,108 +6,27 @@ use axum::{
     extract::{Query, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use passerby_protocol::{
-    payload::{PayloadError, TENANT},
-    stock::{StockClaims, StockVersion},
-};
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use passerby_protocol::{claims::TENANT, stock::StockVersion};
+use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::{
     INTERFACE_VERSIONS, SessionCore,
     apps::Configured,
-    engine::{CoreEngine, Issued, NewSession, Refreshed, Token, Verified},
+    engine::{CoreEngine, NewSession, Refreshed, Verified},
+    input::{
+        AppInput, CreateInput, DataInput, HandleQuery, JwtInput, PayloadInput, RefreshInput,
+        RegenerateInput, RemoveInput, UserQuery, VerifyInput,
+    },
+    operation::{Kind, Operation},
     path::{Place, new_app_id, place},
+    reply::{Answer, Refusal, no_session, refused, session_and_token, status, tokens},
 };
-use crate::{
-    engine::{EngineError, JwtKey},
-    store::DEFAULT_APP,
-    web::PUBLIC_CACHING,
-};
+use crate::{engine::JwtKey, store::DEFAULT_APP, web::PUBLIC_CACHING};
 
 const API_KEY: &str = "api-key";
 const INTERFACE_VERSION: &str = "cdi-version";
-
-const SUPPORTED: &str = "\
-This is Passerby's session core, which answers what the Session and JWT recipes ask:
-GET  /hello, /apiversion, /.well-known/jwks.json, /recipe/jwt/jwks
-POST /recipe/jwt
-POST /recipe/session, GET /recipe/session?sessionHandle=
-POST /recipe/session/verify, /recipe/session/refresh, /recipe/session/regenerate, \
-/recipe/session/remove
-GET  /recipe/session/user?userId=
-PUT  /recipe/session/data, /recipe/jwt/data
-PUT  /recipe/multitenancy/app/v2, for an app with token lifetimes of its own
-GET  /user/id, which knows nobody
-GET  /recipe/user/roles?userId=, /recipe/roles, because nobody has any
-GET  /recipe/user/email/verify?userId=&email=, because none is verified
-each also below /appid-<app>, /<tenant> or both. For other recipes run the SuperTokens core.
-";
-
-const FOR_BACK_ENDS_ONLY: &str = "\
-This request seems to come from a web page, or under a name that is not known to be this core's, \
-and no API key is configured that could tell.
-Set `api_keys`, or name the core by its address, by a name without dots, or by one of `hosts`.
-";
-
-/// Why a request is refused, as the SDKs expect it: a status other than 200, and a text.
-enum Refusal {
-    BadRequest(String),
-    ContentType,
-    ApiKey,
-    Website,
-    OfAnotherApp,
-    Unknown,
-    Engine(EngineError),
-}
-
-impl From<EngineError> for Refusal {
-    fn from(error: EngineError) -> Self {
-        match error {
-            // Spelled like the SuperTokens core, because SDKs look for it.
-            EngineError::Payload(PayloadError::Protected { .. }) => {
-                Self::BadRequest("The user payload contains protected field".into())
-            }
-            EngineError::EmptyUserId | EngineError::UnstorableUserId => {
-                Self::BadRequest(error.to_string())
-            }
-            error => Self::Engine(error),
-        }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        match self {
-            Self::BadRequest(what) => (StatusCode::BAD_REQUEST, what).into_response(),
-            Self::ContentType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Invalid content type, send the body as application/json",
-            )
-                .into_response(),
-            Self::ApiKey => (StatusCode::UNAUTHORIZED, "Invalid API key").into_response(),
-            Self::Website => (StatusCode::FORBIDDEN, FOR_BACK_ENDS_ONLY).into_response(),
-            Self::OfAnotherApp => {
-                (StatusCode::FORBIDDEN, "Send this without an app and a tenant in the path")
-                    .into_response()
-            }
-            Self::Unknown => (StatusCode::NOT_FOUND, SUPPORTED).into_response(),
-            Self::Engine(error) => {
-                tracing::error!(%error, "a request of a back end failed");
-                let status = match error {
-                    EngineError::Store(_) | EngineError::ClockJumped => {
-                        StatusCode::SERVICE_UNAVAILABLE
-                    }
-                    _ => StatusCode::INTERNAL_SERVER_ERROR,
-                };
-                (status, "the session database failed, try again later").into_response()
-            }
-        }
-    }
-}
-
-type Answer = Result<Response, Refusal>;
 
 /// Answers any request.
 pub(super) async fn answer(
@@ -122,70 +41,6 @@ pub(super) async fn answer(
         .unwrap_or_else(IntoResponse::into_response);
     response.extensions_mut().insert(Operation::of(&method, uri.path()));
     response
-}
-
-/// The operation that a request asked for; for logs and metrics, which must not repeat paths and
-/// queries. It lies in the extensions of the core's response, and [`Operation::of`] tells it where
-/// another layer answered.
-///
-/// ```
-/// use passerby_server::session_core::Operation;
-/// # use axum::body::Body;
-/// # use http::Request;
-/// # use passerby_server::{MemoryStore, session_core::{CoreSettings, SessionCore}};
-/// # use tower::ServiceExt as _;
-///
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let core = SessionCore::open(MemoryStore::new(), CoreSettings::default()).await?;
-/// let request = Request::get("/recipe/session/user?userId=alice").body(Body::empty())?;
-/// let response = core.router().oneshot(request).await?;
-/// // For the log: not who was asked for.
-/// let operation = response.extensions().get::<Operation>().expect("each response has one");
-/// assert_eq!(operation.name(), "handles_of_user");
-/// assert_eq!(*operation, Operation::of(&http::Method::GET, "/recipe/session/user"));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation(&'static str);
-
-impl Operation {
-    /// The operation of a request of this method and path.
-    #[must_use]
-    pub fn of(method: &Method, path: &str) -> Self {
-        Self(operation(method, path))
-    }
-
-    /// One of a few fixed names; `unknown` for what is not supported.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.0
-    }
-}
-
-fn operation(method: &Method, path: &str) -> &'static str {
-    let rest = place(path).rest;
-    match (method, rest.strip_suffix('/').unwrap_or(rest)) {
-        (_, "/hello") => "hello",
-        (&Method::GET, "/.well-known/jwks.json" | "/recipe/jwt/jwks") => "jwks",
-        (&Method::GET, "/apiversion") => "apiversion",
-        (&Method::GET, "/user/id") => "user",
-        (&Method::POST, "/recipe/jwt") => "create_jwt",
-        (&Method::PUT, "/recipe/jwt/data") => "replace_payload",
-        (&Method::POST, "/recipe/session") => "create",
-        (&Method::GET, "/recipe/session") => "information",
-        (&Method::POST, "/recipe/session/verify") => "verify",
-        (&Method::POST, "/recipe/session/refresh") => "refresh",
-        (&Method::POST, "/recipe/session/regenerate") => "regenerate",
-        (&Method::POST, "/recipe/session/remove") => "remove",
-        (&Method::GET, "/recipe/session/user") => "handles_of_user",
-        (&Method::PUT, "/recipe/session/data") => "replace_data",
-        (&Method::PUT, "/recipe/multitenancy/app/v2") => "configure_app",
-        (&Method::GET, "/recipe/user/roles" | "/recipe/roles") => "roles",
-        (&Method::GET, "/recipe/user/email/verify") => "is_verified",
-        _ => "unknown",
-    }
 }
 
 async fn dispatch(
@@ -229,16 +84,16 @@ async fn dispatch(
         uri,
         body,
     };
-    let operation = operation(method, uri.path());
-    // Pages of any website can have a visitor's browser send forms and texts to a core on his
-    // machine; JSON they cannot.
-    if operation != "unknown" && method != Method::GET && !may_be_json(headers) {
+    let Operation(operation) = Operation::of(method, uri.path());
+    // A page of any website can have a browser send forms and texts to a core on the same machine,
+    // but no JSON.
+    if operation != Kind::Unknown && method != Method::GET && !may_be_json(headers) {
         return Err(Refusal::ContentType);
     }
     match operation {
-        "apiversion" => Ok(Json(json!({ "versions": INTERFACE_VERSIONS })).into_response()),
-        "user" => Ok(status("UNKNOWN_USER_ID_ERROR")),
-        "jwks" => {
+        Kind::Apiversion => Ok(Json(json!({ "versions": INTERFACE_VERSIONS })).into_response()),
+        Kind::User => Ok(status("UNKNOWN_USER_ID_ERROR")),
+        Kind::Jwks => {
             let mut keys = match call.engine_to_read().await? {
                 Some(engine) => engine.jwks().await,
                 None => json!({ "keys": [] }),
@@ -246,21 +101,23 @@ async fn dispatch(
             keys["status"] = "OK".into();
             Ok(Json(keys).into_response())
         }
-        "create_jwt" => call.create_jwt().await,
-        "replace_payload" => call.replace_payload().await,
-        "create" => call.create().await,
-        "information" => call.information().await,
-        "verify" => call.verify().await,
-        "refresh" => call.refresh().await,
-        "regenerate" => call.regenerate().await,
-        "remove" => call.remove().await,
-        "handles_of_user" => call.handles_of_user().await,
-        "replace_data" => call.replace_data().await,
-        "configure_app" => call.configure_app().await,
+        Kind::CreateJwt => call.create_jwt().await,
+        Kind::ReplacePayload => call.replace_payload().await,
+        Kind::Create => call.create().await,
+        Kind::Information => call.information().await,
+        Kind::Verify => call.verify().await,
+        Kind::Refresh => call.refresh().await,
+        Kind::Regenerate => call.regenerate().await,
+        Kind::Remove => call.remove().await,
+        Kind::HandlesOfUser => call.handles_of_user().await,
+        Kind::ReplaceData => call.replace_data().await,
+        Kind::ConfigureApp => call.configure_app().await,
         // Those of new sessions are asked for at every sign-in.
-        "roles" => Ok(Json(json!({ "status": "OK", "roles": [] })).into_response()),
-        "is_verified" => Ok(Json(json!({ "status": "OK", "isVerified": false })).into_response()),
-        _ => Err(Refusal::Unknown),
+        Kind::Roles => Ok(Json(json!({ "status": "OK", "roles": [] })).into_response()),
+        Kind::IsVerified => {
+            Ok(Json(json!({ "status": "OK", "isVerified": false })).into_response())
+        }
+        Kind::Hello | Kind::Unknown => Err(Refusal::Unknown),
     }
 }
 
@@ -296,103 +153,6 @@ struct Call<'a> {
     version: StockVersion,
     uri: &'a Uri,
     body: &'a Bytes,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CreateInput {
-    user_id: String,
-    #[serde(default, rename = "userDataInJWT")]
-    payload: Map<String, Value>,
-    #[serde(default, rename = "userDataInDatabase")]
-    data: Map<String, Value>,
-    enable_anti_csrf: bool,
-    use_dynamic_signing_key: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VerifyInput {
-    access_token: String,
-    anti_csrf_token: Option<String>,
-    do_anti_csrf_check: bool,
-    enable_anti_csrf: bool,
-    #[serde(default)]
-    check_database: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RefreshInput {
-    refresh_token: String,
-    anti_csrf_token: Option<String>,
-    enable_anti_csrf: bool,
-    use_dynamic_signing_key: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RegenerateInput {
-    access_token: String,
-    #[serde(rename = "userDataInJWT")]
-    payload: Option<Map<String, Value>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RemoveInput {
-    user_id: Option<String>,
-    session_handles: Option<Vec<String>>,
-    revoke_across_all_tenants: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DataInput {
-    session_handle: String,
-    #[serde(rename = "userDataInDatabase")]
-    data: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PayloadInput {
-    session_handle: String,
-    #[serde(rename = "userDataInJWT")]
-    payload: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct JwtInput {
-    #[serde(default)]
-    payload: Map<String, Value>,
-    /// Seconds.
-    validity: u64,
-    use_static_signing_key: Option<bool>,
-    algorithm: String,
-    jwks_domain: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AppInput {
-    app_id: String,
-    #[serde(default)]
-    core_config: Option<Map<String, Value>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct HandleQuery {
-    session_handle: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UserQuery {
-    user_id: String,
-    fetch_across_all_tenants: Option<bool>,
 }
 
 impl Call<'_> {
@@ -600,52 +360,4 @@ impl Call<'_> {
 
 fn dynamic_unless(use_dynamic: Option<bool>) -> JwtKey {
     if use_dynamic == Some(false) { JwtKey::Static } else { JwtKey::Dynamic }
-}
-
-fn status(status: &str) -> Response {
-    Json(json!({ "status": status })).into_response()
-}
-
-fn refused(status: &str, why: &str) -> Response {
-    Json(json!({ "status": status, "message": why })).into_response()
-}
-
-fn no_session() -> Response {
-    refused("UNAUTHORISED", "Session does not exist.")
-}
-
-fn session(claims: &StockClaims) -> Value {
-    json!({
-        "handle": claims.session_handle,
-        "userId": claims.user_id,
-        "recipeUserId": claims.user_id,
-        "tenantId": claims.tenant_id,
-        "userDataInJWT": claims.custom,
-    })
-}
-
-fn token(token: &Token) -> Value {
-    json!({ "token": token.token, "createdTime": token.created_at, "expiry": token.expires_at })
-}
-
-fn session_and_token(claims: &StockClaims, access: Option<&Token>) -> Response {
-    let mut body = json!({ "status": "OK", "session": session(claims) });
-    // Absent rather than null: SDKs look for the key.
-    if let Some(access) = access {
-        body["accessToken"] = token(access);
-    }
-    Json(body).into_response()
-}
-
-fn tokens(issued: &Issued) -> Response {
-    let mut body = json!({
-        "status": "OK",
-        "session": session(&issued.claims),
-        "accessToken": token(&issued.access),
-        "refreshToken": token(&issued.refresh),
-    });
-    if let Some(anti_csrf) = &issued.claims.anti_csrf_token {
-        body["antiCsrfToken"] = anti_csrf.as_str().into();
-    }
-    Json(body).into_response()
 }

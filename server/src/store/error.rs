@@ -73,7 +73,7 @@ pub enum StoreError {
          from here, and its user and password"
     )]
     Unreachable(#[source] BoxError),
-    /// Something answers at the address, but it is no such database, or one of an unknown version.
+    /// Something answers at the address, but not such a database, or one of an unknown version.
     #[error(
         "the server at the address of the session database does not speak its protocol: {0}; \
          check that host and port are those of PostgreSQL 12 or newer"

@@ -178,7 +178,7 @@ impl SessionStore for MemoryStore {
         fresh_since: u64,
     ) -> Result<(), StoreError> {
         self.with(|app| {
-            let rivals = fresh_since..=key.latest_rival();
+            let rivals = fresh_since..=key.rivals_until();
             let is_late = app.keys.iter().any(|other| {
                 other.id == key.id || other.kind == key.kind && rivals.contains(&other.created_at)
             });

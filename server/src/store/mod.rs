@@ -257,7 +257,7 @@ impl KeyRecord {
     /// A key that was created after this time (epoch milliseconds) does not keep this one from
     /// being added: it is dated in the future, and nobody can wait for it.
     #[must_use]
-    pub fn latest_rival(&self) -> u64 {
+    pub fn rivals_until(&self) -> u64 {
         self.created_at.saturating_add(CLOCK_TOLERANCE_MS)
     }
 }
@@ -489,7 +489,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
 
     /// Adds a key unless there is one of its kind that was created between `fresh_since` (epoch
-    /// milliseconds) and [`KeyRecord::latest_rival`], so that of several processes that notice the
+    /// milliseconds) and [`KeyRecord::rivals_until`], so that of several processes that notice the
     /// need for a new key at the same time only one succeeds. A key with the same id is left as it
     /// is.
     async fn add_key_unless_newer(

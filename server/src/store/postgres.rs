@@ -96,9 +96,9 @@ impl PostgresStore {
     /// Connections are encrypted when the app enables one of `sqlx`'s `tls-…` features.
     ///
     /// # Errors
-    /// [`StoreError::BadAddress`] when the address is none, [`StoreError::Unreachable`] when nobody
-    /// answers there, [`StoreError::Protocol`] when somebody else does, [`StoreError::Migration`]
-    /// when the schema comes from a newer version.
+    /// [`StoreError::BadAddress`] when it is not a valid address, [`StoreError::Unreachable`] when
+    /// nobody answers there, [`StoreError::Protocol`] when another kind of server does,
+    /// [`StoreError::Migration`] when the schema comes from a newer version.
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(address)
             .map_err(|error| StoreError::BadAddress(error.into()))?
@@ -237,7 +237,7 @@ async fn add_key_unless_newer(
     .bind(time_to(key.created_at))
     .bind(&key.secret)
     .bind(time_to(fresh_since))
-    .bind(time_to(key.latest_rival()))
+    .bind(time_to(key.rivals_until()))
     .bind(app_id)
     .execute(&mut *transaction)
     .await

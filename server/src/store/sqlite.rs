@@ -414,7 +414,7 @@ impl SessionStore for SqliteStore {
         .bind(time_to(key.created_at))
         .bind(&key.secret)
         .bind(time_to(fresh_since))
-        .bind(time_to(key.latest_rival()))
+        .bind(time_to(key.rivals_until()))
         .bind(&*self.app_id)
         .execute(&self.writer)
         .await

@@ -1,7 +1,7 @@
 //! The protocol's own protection against requests that other websites send with a visitor's
 //! cookies.
 
-use super::request::{RequestFacts, Transfer};
+use super::request::{RequestFacts, TransferMethod};
 use crate::engine::is_same_secret;
 
 /// The proof that a request must show besides its cookies. The layer checks where requests come
@@ -45,8 +45,8 @@ pub enum AntiCsrf {
 
 impl AntiCsrf {
     /// Whether sessions that begin now get a token.
-    pub(crate) fn gives_token(self, transfer: Transfer) -> bool {
-        self == Self::ViaToken && transfer == Transfer::Cookie
+    pub(crate) fn gives_token(self, transfer: TransferMethod) -> bool {
+        self == Self::ViaToken && transfer == TransferMethod::Cookie
     }
 
     /// Whether a request may use a session whose tokens came this way and have this anti-CSRF
@@ -54,11 +54,11 @@ impl AntiCsrf {
     pub(crate) fn allows(
         self,
         facts: &RequestFacts,
-        transfer: Transfer,
+        transfer: TransferMethod,
         token: Option<&str>,
     ) -> bool {
         match self {
-            _ if transfer == Transfer::Header => true,
+            _ if transfer == TransferMethod::Header => true,
             Self::None => true,
             Self::ViaCustomHeader => facts.has_rid,
             Self::ViaToken => is_same_secret(token, facts.anti_csrf.as_deref()),

@@ -5,7 +5,7 @@ use passerby_protocol::names::{self, REMOVE};
 
 use super::{
     cookies::CookieSettings,
-    request::{RequestFacts, Transfer},
+    request::{RequestFacts, TransferMethod},
 };
 use crate::engine::{IssuedAccess, IssuedAnonymous, IssuedRefresh};
 
@@ -14,7 +14,7 @@ pub(crate) enum UserChange {
     #[default]
     Keep,
     Issue {
-        transfer: Transfer,
+        transfer: TransferMethod,
         access: Box<IssuedAccess>,
         refresh: Option<IssuedRefresh>,
         /// The session moved from the other transfer method.
@@ -29,7 +29,7 @@ pub(crate) enum AnonymousChange {
     #[default]
     Keep,
     Issue {
-        transfer: Transfer,
+        transfer: TransferMethod,
         issued: Box<IssuedAnonymous>,
     },
     /// The browser keeps its token, and the response announces this about it: a front token, or
@@ -51,7 +51,7 @@ pub(crate) struct Changes {
 impl Changes {
     /// A new access token for a session that keeps its refresh token, which may itself be new in
     /// this response.
-    pub(crate) fn renew_access(&mut self, transfer: Transfer, access: Box<IssuedAccess>) {
+    pub(crate) fn renew_access(&mut self, transfer: TransferMethod, access: Box<IssuedAccess>) {
         let (refresh, clear_other) = match std::mem::take(&mut self.user) {
             UserChange::Issue { refresh, clear_other, .. } => (refresh, clear_other),
             UserChange::Keep | UserChange::Clear => (None, false),
@@ -84,10 +84,10 @@ impl Changes {
                     out.cookie(cookies.clear_legacy());
                 }
                 if clear_other {
-                    out.clear(if transfer == Transfer::Cookie {
-                        Transfer::Header
+                    out.clear(if transfer == TransferMethod::Cookie {
+                        TransferMethod::Header
                     } else {
-                        Transfer::Cookie
+                        TransferMethod::Cookie
                     });
                 }
                 if let Some(anti_csrf) =
@@ -96,7 +96,7 @@ impl Changes {
                     out.token(names::header::ANTI_CSRF, anti_csrf);
                 }
                 match transfer {
-                    Transfer::Cookie => {
+                    TransferMethod::Cookie => {
                         out.cookie(cookies.access(&access.token, now_ms));
                         if cookies.expose_access_token {
                             out.token(names::header::ACCESS_TOKEN, &access.token);
@@ -105,7 +105,7 @@ impl Changes {
                             out.cookie(cookies.refresh(&refresh.token, refresh.expires_at));
                         }
                     }
-                    Transfer::Header => {
+                    TransferMethod::Header => {
                         out.token(names::header::ACCESS_TOKEN, &access.token);
                         if let Some(refresh) = refresh {
                             out.token(names::header::REFRESH_TOKEN, &refresh.token);
@@ -118,10 +118,10 @@ impl Changes {
                 // The cookies of the request belong to the session that ended. The browser may hold
                 // another by now.
                 if facts.has_user_cookie {
-                    out.clear(Transfer::Cookie);
+                    out.clear(TransferMethod::Cookie);
                 }
                 if facts.has_user_bearer {
-                    out.clear(Transfer::Header);
+                    out.clear(TransferMethod::Header);
                 }
                 if facts.has_legacy_cookie {
                     out.cookie(cookies.clear_legacy());
@@ -135,7 +135,7 @@ impl Changes {
                 // A token that came the other way would be taken for the visitor's again: with the
                 // old payload, or with an id that was forgotten.
                 match transfer {
-                    Transfer::Cookie => {
+                    TransferMethod::Cookie => {
                         let expires = issued.session.claims.expires_at.saturating_mul(1000);
                         out.cookie(cookies.anonymous(&issued.token, expires, now_ms));
                         out.clear_former(facts);
@@ -143,7 +143,7 @@ impl Changes {
                             out.token(names::header::ANONYMOUS_TOKEN, "");
                         }
                     }
-                    Transfer::Header => {
+                    TransferMethod::Header => {
                         if facts.has_anonymous_cookie {
                             out.cookie(cookies.clear_anonymous());
                             out.clear_former(facts);
@@ -157,11 +157,11 @@ impl Changes {
                 out.token(names::header::ANONYMOUS_FRONT_TOKEN, &front_token)
             }
             AnonymousChange::Remove => {
-                if facts.has_anonymous_cookie || facts.transfer == Transfer::Cookie {
+                if facts.has_anonymous_cookie || facts.transfer == TransferMethod::Cookie {
                     out.cookie(cookies.clear_anonymous());
                     out.clear_former(facts);
                 }
-                if facts.transfer == Transfer::Header {
+                if facts.transfer == TransferMethod::Header {
                     out.token(names::header::ANONYMOUS_TOKEN, "");
                 }
                 out.token(names::header::ANONYMOUS_FRONT_TOKEN, REMOVE);
@@ -205,13 +205,13 @@ impl Attached<'_> {
         }
     }
 
-    fn clear(&mut self, transfer: Transfer) {
+    fn clear(&mut self, transfer: TransferMethod) {
         match transfer {
-            Transfer::Cookie => {
+            TransferMethod::Cookie => {
                 self.cookie(self.cookies.clear_access());
                 self.cookie(self.cookies.clear_refresh());
             }
-            Transfer::Header => {
+            TransferMethod::Header => {
                 self.token(names::header::ACCESS_TOKEN, "");
                 self.token(names::header::REFRESH_TOKEN, "");
             }

@@ -201,7 +201,7 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
         .get_all(header::COOKIE)
         .iter()
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
-        // Another's cookie need not be text, and must not cost the visitor his session.
+        // Another's cookie need not be text, and must not cost the visitor the session.
         .filter_map(|pair| str::from_utf8(pair).ok()?.split_once('='))
         .map(|(name, value)| (name.trim(), value.trim()))
         .filter(|(_, value)| !value.is_empty())

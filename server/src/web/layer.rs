@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -16,12 +17,12 @@ use tower_http::csrf::{
 };
 
 use super::{
+    context::AppContext,
     exempt::Exempt,
-    resolve::{self, Former, Resolved, Who},
+    resolve::{self, Identity, PriorVisitor, Resolved},
     routes::Route,
     visitor::Visitor,
 };
-use crate::sessions::Sessions;
 
 /// Gives every request its visitor, answers the session endpoints, and attaches tokens to
 /// responses. See [`Sessions::layer`](crate::Sessions::layer).
@@ -65,7 +66,7 @@ use crate::sessions::Sessions;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SessionsLayer {
-    sessions: Sessions,
+    context: Arc<AppContext>,
 }
 
 /// The middleware that [`SessionsLayer`] makes.
@@ -98,14 +99,14 @@ pub struct SessionsLayer {
 #[must_use]
 pub struct SessionsService<S> {
     checked: Csrf<Checked<S>, CrossOrigin>,
-    sessions: Sessions,
+    context: Arc<AppContext>,
 }
 
 /// The service behind the check of origins.
 #[derive(Clone, Debug)]
 struct Checked<S> {
     inner: S,
-    sessions: Sessions,
+    context: Arc<AppContext>,
 }
 
 /// The response of a [`SessionsService`], once it is awaited.
@@ -159,8 +160,8 @@ impl<B, E> Future for SessionsFuture<B, E> {
 pub(crate) struct CrossOrigin;
 
 impl SessionsLayer {
-    pub(crate) fn new(sessions: Sessions) -> Self {
-        Self { sessions }
+    pub(crate) fn new(context: Arc<AppContext>) -> Self {
+        Self { context }
     }
 }
 
@@ -169,11 +170,11 @@ impl<S> Layer<S> for SessionsLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         let csrf: CsrfLayer<CrossOrigin> =
-            self.sessions.csrf().clone().with_rejection_response(CrossOrigin);
-        let sessions = self.sessions.clone();
+            self.context.csrf.clone().with_rejection_response(CrossOrigin);
+        let context = self.context.clone();
         SessionsService {
-            checked: csrf.layer(Checked { inner, sessions: sessions.clone() }),
-            sessions,
+            checked: csrf.layer(Checked { inner, context: context.clone() }),
+            context,
         }
     }
 }
@@ -211,7 +212,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        self.sessions.exempt().hide(&mut parts);
+        self.context.exempt.hide(&mut parts);
         SessionsFuture(self.checked.call(Request::from_parts(parts, body)))
     }
 }
@@ -232,7 +233,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let sessions = self.sessions.clone();
+        let context = self.context.clone();
         // The service that was polled ready is the one to call; its fresh clone waits for the next
         // request.
         let fresh = self.inner.clone();
@@ -241,39 +242,39 @@ where
             // Taken apart, because a body that is not `Sync` could not be borrowed while we wait.
             let (mut parts, body) = request.into_parts();
             Exempt::show(&mut parts);
-            let visitor = match begin(&sessions, &parts).await {
-                Begun::Answered(response) => return Ok(json_response(response)),
-                Begun::Visitor(visitor) => visitor,
+            let visitor = match begin(&context, &parts).await {
+                Dispatch::Answered(response) => return Ok(json_response(response)),
+                Dispatch::Visitor(visitor) => visitor,
             };
             parts.extensions.insert(visitor.clone());
             let response = inner.call(Request::from_parts(parts, body)).await?;
-            Ok(sessions.attach(&visitor, response))
+            Ok(visitor.attach(response))
         })
     }
 }
 
-/// The purpose of a request.
-pub(crate) enum Begun {
+/// The part of the program that a request is for.
+pub(crate) enum Dispatch {
     /// One of our endpoints: this is the answer, tokens attached.
     Answered(Response<serde_json::Value>),
-    /// The app, whose response gets the tokens by [`Sessions::attach`].
+    /// The app, whose response gets the tokens by [`Visitor::attach`].
     Visitor(Visitor),
 }
 
 /// The first step of every framework's adapter, after CSRF protection.
-pub(crate) async fn begin(sessions: &Sessions, parts: &request::Parts) -> Begun {
-    let facts = sessions.facts_of(parts);
+pub(crate) async fn begin(context: &Arc<AppContext>, parts: &request::Parts) -> Dispatch {
+    let facts = context.facts_of(parts);
     if facts.is_foreign_socket {
-        return Begun::Answered(cross_origin());
+        return Dispatch::Answered(cross_origin());
     }
-    if let Some(route) = Route::of(&parts.method, parts.uri.path(), sessions.base_path()) {
-        return Begun::Answered(route.answer(sessions, parts, facts).await);
+    if let Some(route) = Route::of(&parts.method, parts.uri.path(), &context.base_path) {
+        return Dispatch::Answered(route.answer(context, parts, facts).await);
     }
     let resolved = match parts.method {
-        Method::OPTIONS | Method::TRACE => Resolved::of(Who::Nobody(Former::Unknown)),
-        _ => resolve::resolve(sessions, parts, &facts).await,
+        Method::OPTIONS | Method::TRACE => Resolved::of(Identity::Nobody(PriorVisitor::Unknown)),
+        _ => resolve::resolve(context, parts, &facts).await,
     };
-    Begun::Visitor(Visitor::new(sessions.clone(), facts, resolved))
+    Dispatch::Visitor(Visitor::new(context.clone(), facts, resolved))
 }
 
 fn json_response<B: From<Bytes>>(response: Response<serde_json::Value>) -> Response<B> {

@@ -2,6 +2,7 @@
 
 mod anti_csrf;
 mod changes;
+mod context;
 pub(crate) mod cookies;
 mod cors;
 mod exempt;
@@ -14,10 +15,10 @@ mod routes;
 mod ssr;
 mod visitor;
 
+pub(crate) use self::context::AppContext;
 pub(crate) use self::exempt::Exempt;
 #[cfg(feature = "actix")]
-pub(crate) use self::layer::{Begun, CrossOrigin, begin};
-pub(crate) use self::request::{Readers, RequestFacts};
+pub(crate) use self::layer::{CrossOrigin, Dispatch, begin};
 #[cfg(feature = "core")]
 pub(crate) use self::routes::PUBLIC_CACHING;
 pub use self::{

@@ -15,7 +15,7 @@ use crate::{
 
 /// How tokens travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transfer {
+pub(crate) enum TransferMethod {
     /// `HttpOnly` cookies.
     Cookie,
     /// Response headers in, `Authorization` out.
@@ -33,7 +33,7 @@ pub(crate) struct RequestFacts {
     pub(crate) mint: MintFacts,
     /// How a session that is created now shall travel. Cookies unless the request asks for headers:
     /// a client that says nothing may be one that understands cookies only.
-    pub(crate) transfer: Transfer,
+    pub(crate) transfer: TransferMethod,
     /// The name that a visitor without a session gave themselves
     /// ([`names::header::ANONYMOUS_MODE`]).
     pub(crate) anonymous_key: Option<String>,
@@ -57,7 +57,8 @@ pub(crate) struct RequestFacts {
     pub(crate) has_user_bearer: bool,
     /// The SDK's cookies that came along with a page load, whose answer no script sees.
     pub(crate) script_cookies: Vec<&'static str>,
-    /// Where a page load goes, as the browser sees it. `None` for scripts, and for what is no page.
+    /// Where a page load goes, as the browser sees it. `None` for scripts, and for parts of a page
+    /// such as images.
     pub(crate) page: Option<Uri>,
     /// A WebSocket that a page of another website opens. CORS does not protect these.
     pub(crate) is_foreign_socket: bool,
@@ -107,9 +108,9 @@ impl RequestFacts {
                 ends_session: false,
             },
             transfer: if says(names::header::AUTH_MODE, "header") {
-                Transfer::Header
+                TransferMethod::Header
             } else {
-                Transfer::Cookie
+                TransferMethod::Cookie
             },
             anonymous_key,
             is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
@@ -149,37 +150,6 @@ impl RequestFacts {
     }
 }
 
-/// The websites whose scripts can read the answers of this server: its own origin, and those that
-/// it serves.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Readers {
-    /// Origins as browsers write them.
-    pub(crate) origins: Vec<String>,
-}
-
-impl Readers {
-    /// Browsers send `Origin` with every request of a script to another origin, and say by
-    /// `Sec-Fetch-Site` where it comes from. A request with neither is of the own origin, or of no
-    /// browser.
-    fn include_sender_of(&self, headers: &HeaderMap) -> bool {
-        let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
-        let is_listed = origin.is_some_and(|origin| self.origins.iter().any(|ours| ours == origin));
-        match (text(headers, "sec-fetch-site"), origin) {
-            (Some("same-origin" | "none"), _) => true,
-            (Some(_), _) => is_listed,
-            (None, None) => true,
-            (None, Some(origin)) => is_listed || is_host_of(origin, headers),
-        }
-    }
-}
-
-/// The origin of the address that the request was sent to, as far as a server behind a proxy can
-/// tell.
-fn is_host_of(origin: &str, headers: &HeaderMap) -> bool {
-    let host = origin.split_once("://").map(|(_, host)| host);
-    host.is_some() && host == text(headers, header::HOST.as_str())
-}
-
 /// The token of `Authorization: Bearer`.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = text(headers, header::AUTHORIZATION.as_str())?;
@@ -189,12 +159,13 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Made by a script that can read the answer. Fetch Metadata tells; without it, who asks for HTML,
-/// or first for what pages consist of, is a browser that loads a page.
+/// Made by a script that can read the answer. Fetch Metadata tells. Without it, a request
+/// for HTML, or first of all for a part of a page such as an image, is that of a browser that loads
+/// a page.
 ///
-/// `EventSource`, `WebSocket` and `sendBeacon` are a script's, but go beside the first request of a
-/// page, without the visitor's key: what they minted would be a second id, and no script would hear
-/// of it.
+/// Scripts make the requests of `EventSource`, `WebSocket` and `sendBeacon` too, but these do not
+/// wait for the first request of a page and have no key of a first visit. A session that they
+/// minted would have a second id, and no script would hear of it.
 fn made_by_script(headers: &HeaderMap) -> bool {
     let first_type = first_accepted(headers);
     // A script that reads such a stream by `fetch` has the SDK's header, which nobody can give to
@@ -260,6 +231,7 @@ mod tests {
     use passerby_protocol::identity::{Mint, MintRules, mint_decision};
 
     use super::*;
+    use crate::readers::Readers;
 
     fn facts(pairs: &[(&'static str, &'static str)]) -> RequestFacts {
         RequestFacts::of(&Method::GET, &headers(pairs), &settings(), &MintSettings::default())
@@ -411,9 +383,9 @@ mod tests {
 
     #[test]
     fn transfer_is_cookie_unless_asked() {
-        assert_eq!(facts(&[]).transfer, Transfer::Cookie);
-        assert_eq!(facts(&[("st-auth-mode", "cookie")]).transfer, Transfer::Cookie);
-        assert_eq!(facts(&[("st-auth-mode", "Header")]).transfer, Transfer::Header);
+        assert_eq!(facts(&[]).transfer, TransferMethod::Cookie);
+        assert_eq!(facts(&[("st-auth-mode", "cookie")]).transfer, TransferMethod::Cookie);
+        assert_eq!(facts(&[("st-auth-mode", "Header")]).transfer, TransferMethod::Header);
     }
 
     #[test]

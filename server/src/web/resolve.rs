@@ -11,21 +11,21 @@ use passerby_protocol::{
 
 use super::{
     changes::{AnonymousChange, Changes},
+    context::AppContext,
     cookies,
-    request::{RequestFacts, Transfer, bearer},
+    request::{RequestFacts, TransferMethod, bearer},
 };
 use crate::{
     engine::{
-        AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, Seed, Whose,
+        AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, MintFor, Seed,
         jwt::TokenKind,
     },
     principal::{AnonymousSession, UserSession},
-    sessions::Sessions,
 };
 
 /// A visitor who has no session now, for when they sign in.
 #[derive(Clone)]
-pub(crate) enum Former {
+pub(crate) enum PriorVisitor {
     Unknown,
     /// The anonymousId of a token that is of no more use, and whose signature was right.
     Id(String),
@@ -33,7 +33,7 @@ pub(crate) enum Former {
     Anonymous(AnonymousSession),
 }
 
-impl Former {
+impl PriorVisitor {
     fn of((prior, presented): (PriorIdentity, Option<PresentedAnonymous>)) -> Self {
         match (prior, presented.map(|presented| presented.check)) {
             (PriorIdentity::Session, Some(AnonymousCheck::Valid { session, .. })) => {
@@ -47,38 +47,38 @@ impl Former {
 
 /// The sender of a request.
 #[derive(Clone)]
-pub(crate) enum Who {
+pub(crate) enum Identity {
     /// No session, and none was made.
-    Nobody(Former),
+    Nobody(PriorVisitor),
     Anonymous(AnonymousSession),
-    User(UserSession, Transfer),
+    User(UserSession, TransferMethod),
     /// There is an access token, but it cannot be used. The session is there when nothing is wrong
     /// but that its time is over.
-    TryRefresh(Former, Option<UserSession>),
+    TryRefresh(PriorVisitor, Option<UserSession>),
     /// The access token is valid, but the session was revoked or has expired.
-    Ended(Former),
+    Ended(PriorVisitor),
     /// The store or the keys could not be asked.
     Unavailable,
 }
 
 /// The findings about a request.
 pub(crate) struct Resolved {
-    pub(crate) who: Who,
+    pub(crate) identity: Identity,
     /// Beside a user session, the anonymous session that the visitor has when it ends.
     pub(crate) beside: Option<AnonymousSession>,
     pub(crate) changes: Changes,
 }
 
 impl Resolved {
-    pub(crate) fn of(who: Who) -> Self {
-        Self { who, beside: None, changes: Changes::default() }
+    pub(crate) fn of(identity: Identity) -> Self {
+        Self { identity, beside: None, changes: Changes::default() }
     }
 }
 
 /// An anonymous token of a request, verified.
 pub(crate) struct PresentedAnonymous {
     pub(crate) token: String,
-    pub(crate) transfer: Transfer,
+    pub(crate) transfer: TransferMethod,
     pub(crate) check: AnonymousCheck,
     bound_to_host: bool,
     /// Under the name that the cookie is no longer set under.
@@ -101,7 +101,7 @@ impl PresentedAnonymous {
         (
             worth,
             self.bound_to_host,
-            self.transfer == Transfer::Header,
+            self.transfer == TransferMethod::Header,
             issued_at,
             Reverse(self.token.clone()),
         )
@@ -140,15 +140,15 @@ pub(crate) struct OldUser {
 }
 
 impl OldUser {
-    pub(crate) fn of_session(session: &UserSession, transfer: Transfer) -> Self {
+    pub(crate) fn of_session(session: &UserSession, transfer: TransferMethod) -> Self {
         let claims = &session.claims;
         let (anonymous_id, issued_at) = (claims.anonymous_id.clone(), Some(claims.issued_at));
-        Self { anonymous_id, issued_at, by_cookie: transfer == Transfer::Cookie }
+        Self { anonymous_id, issued_at, by_cookie: transfer == TransferMethod::Cookie }
     }
 
-    pub(crate) fn of_bearer(bearer: Bearer, transfer: Transfer) -> Self {
+    pub(crate) fn of_bearer(bearer: Bearer, transfer: TransferMethod) -> Self {
         let Bearer { anonymous_id, issued_at } = bearer;
-        Self { anonymous_id, issued_at, by_cookie: transfer == Transfer::Cookie }
+        Self { anonymous_id, issued_at, by_cookie: transfer == TransferMethod::Cookie }
     }
 }
 
@@ -161,53 +161,54 @@ pub(crate) fn seed(presented: Option<&PresentedAnonymous>, facts: &RequestFacts)
 /// The access token of a request, before any check.
 enum PresentedAccess {
     None,
-    One(String, Transfer),
+    One(String, TransferMethod),
     /// Several cookies, or one of a former protocol version: refreshing clears that up.
     Ambiguous,
 }
 
 /// Finds out who sent a request, and mints an anonymous session when there is none and may be one.
 pub(crate) async fn resolve(
-    sessions: &Sessions,
+    context: &AppContext,
     request: &Parts,
     facts: &RequestFacts,
 ) -> Resolved {
-    match resolve_or_fail(sessions, request, facts).await {
+    match resolve_or_fail(context, request, facts).await {
         Ok(resolved) => resolved,
         Err(error) => {
             tracing::error!(%error, "a session could not be resolved");
-            Resolved::of(Who::Unavailable)
+            Resolved::of(Identity::Unavailable)
         }
     }
 }
 
 async fn resolve_or_fail(
-    sessions: &Sessions,
+    context: &AppContext,
     request: &Parts,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
     let headers = &request.headers;
-    let former = async |user: Option<OldUser>| -> Result<Former, EngineError> {
-        Ok(Former::of(prior(sessions, headers, facts, user.as_ref()).await?))
+    let prior_visitor = async |user: Option<OldUser>| -> Result<PriorVisitor, EngineError> {
+        Ok(PriorVisitor::of(prior(context, headers, facts, user.as_ref()).await?))
     };
     Ok(match access_token(headers) {
         PresentedAccess::Ambiguous => {
-            let user = old_user_of_cookies(sessions, headers).await?;
-            Resolved::of(Who::TryRefresh(former(user).await?, None))
+            let user = old_user_of_cookies(context, headers).await?;
+            Resolved::of(Identity::TryRefresh(prior_visitor(user).await?, None))
         }
-        PresentedAccess::One(token, transfer) => match sessions.engine().verify(&token).await? {
+        PresentedAccess::One(token, transfer) => match context.engine.verify(&token).await? {
             AccessCheck::TryRefresh { expired } => {
                 let user = expired.as_ref().map(|session| OldUser::of_session(session, transfer));
-                Resolved::of(Who::TryRefresh(former(user).await?, expired))
+                Resolved::of(Identity::TryRefresh(prior_visitor(user).await?, expired))
             }
-            AccessCheck::Valid(session) if is_forged(sessions, facts, transfer, &session) => {
-                Resolved::of(Who::TryRefresh(Former::Id(session.claims.anonymous_id), None))
+            AccessCheck::Valid(session) if is_forged(context, facts, transfer, &session) => {
+                Resolved::of(Identity::TryRefresh(
+                    PriorVisitor::Id(session.claims.anonymous_id),
+                    None,
+                ))
             }
-            AccessCheck::Valid(session) => {
-                user(sessions, session, transfer, request, facts).await?
-            }
+            AccessCheck::Valid(session) => user(context, session, transfer, request, facts).await?,
         },
-        PresentedAccess::None => anonymous(sessions, request, facts).await?,
+        PresentedAccess::None => anonymous(context, request, facts).await?,
     })
 }
 
@@ -215,11 +216,13 @@ async fn resolve_or_fail(
 fn access_token(headers: &HeaderMap) -> PresentedAccess {
     let is_access = |token: &str| TokenKind::claimed_by(token) == Some(TokenKind::Access);
     if let Some(token) = bearer(headers).filter(|token| is_access(token)) {
-        return PresentedAccess::One(token.to_owned(), Transfer::Header);
+        return PresentedAccess::One(token.to_owned(), TransferMethod::Header);
     }
     let mut tokens = cookies::values(headers, cookie::ACCESS_TOKEN);
     match (tokens.pop(), tokens.is_empty()) {
-        (Some(token), true) if is_access(&token) => PresentedAccess::One(token, Transfer::Cookie),
+        (Some(token), true) if is_access(&token) => {
+            PresentedAccess::One(token, TransferMethod::Cookie)
+        }
         (Some(_), false) => PresentedAccess::Ambiguous,
         _ => PresentedAccess::None,
     }
@@ -227,66 +230,65 @@ fn access_token(headers: &HeaderMap) -> PresentedAccess {
 
 /// Whether another website may have made the visitor's browser send it.
 fn is_forged(
-    sessions: &Sessions,
+    context: &AppContext,
     facts: &RequestFacts,
-    transfer: Transfer,
+    transfer: TransferMethod,
     session: &UserSession,
 ) -> bool {
     facts.is_unsafe
-        && !sessions.anti_csrf().allows(facts, transfer, session.claims.anti_csrf_token.as_deref())
+        && !context.anti_csrf.allows(facts, transfer, session.claims.anti_csrf_token.as_deref())
 }
 
 /// A user whose token is valid, as the database has the session.
 async fn user(
-    sessions: &Sessions,
+    context: &AppContext,
     session: UserSession,
-    transfer: Transfer,
+    transfer: TransferMethod,
     request: &Parts,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
     let mut changes = Changes::default();
     let beside = if facts.has_anonymous_cookie {
         let user = OldUser::of_session(&session, transfer);
-        Former::of(prior(sessions, &request.headers, facts, Some(&user)).await?)
+        PriorVisitor::of(prior(context, &request.headers, facts, Some(&user)).await?)
     } else {
-        Former::Id(session.claims.anonymous_id.clone())
+        PriorVisitor::Id(session.claims.anonymous_id.clone())
     };
     let promotes = facts.is_api && session.claims.parent_refresh_token_hash1.is_some();
-    let who =
-        match if promotes { Some(sessions.engine().check_database(&session).await?) } else { None }
-        {
-            None | Some(DatabaseCheck::Exists) => Who::User(session, transfer),
-            Some(DatabaseCheck::Gone) => Who::Ended(beside.clone()),
+    let identity =
+        match if promotes { Some(context.engine.check_database(&session).await?) } else { None } {
+            None | Some(DatabaseCheck::Exists) => Identity::User(session, transfer),
+            Some(DatabaseCheck::Gone) => Identity::Ended(beside.clone()),
             Some(DatabaseCheck::Promoted(access)) => {
                 let session = access.session.clone();
                 changes.renew_access(transfer, access);
-                Who::User(session, transfer)
+                Identity::User(session, transfer)
             }
         };
-    let beside = match (&who, beside) {
+    let beside = match (&identity, beside) {
         // A late answer may have brought it, or somebody planted the user tokens. It stays: an
         // answer that removed it could come after the one to a sign-out, and take the visitor's new
         // cookie away. The end of the session replaces it, and its payload counts no more.
-        (Who::User(..), Former::Anonymous(beside)) => Some(beside),
+        (Identity::User(..), PriorVisitor::Anonymous(beside)) => Some(beside),
         _ => None,
     };
-    Ok(Resolved { who, beside, changes })
+    Ok(Resolved { identity, beside, changes })
 }
 
 async fn anonymous(
-    sessions: &Sessions,
+    context: &AppContext,
     request: &Parts,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
-    let mut resolved = Resolved::of(Who::Nobody(Former::Unknown));
+    let mut resolved = Resolved::of(Identity::Nobody(PriorVisitor::Unknown));
     let changes = &mut resolved.changes;
-    if !sessions.anonymous_enabled() || facts.mint.is_off {
+    if !context.offers_anonymous(facts) {
         if facts.is_api && (facts.has_anonymous_cookie || facts.has_anonymous_bearer) {
             changes.anonymous = AnonymousChange::Remove;
         }
         return Ok(resolved);
     }
-    let presented = presented_anonymous(sessions, &request.headers).await?;
+    let presented = presented_anonymous(context, &request.headers).await?;
     let seed = seed(presented.as_ref(), facts);
     let known_id = match presented {
         Some(PresentedAnonymous {
@@ -296,17 +298,18 @@ async fn anonymous(
             ..
         }) => {
             let session =
-                if outdated && facts.is_api && sessions.may_mint(request, Mint::Known).await {
-                    renewed(sessions, session, transfer, changes).await
+                if outdated && facts.is_api && context.take_mint_permit(request, Mint::Known).await
+                {
+                    renewed(context, session, transfer, changes).await
                 } else {
                     // The browser may have been told of another. Its cookies stay: a planted one
                     // must not take the place of the visitor's.
                     if contested && facts.is_api {
-                        changes.anonymous = announcement(sessions, &session);
+                        changes.anonymous = announcement(context, &session);
                     }
                     session
                 };
-            resolved.who = Who::Anonymous(session);
+            resolved.identity = Identity::Anonymous(session);
             return Ok(resolved);
         }
         Some(PresentedAnonymous { check: AnonymousCheck::Expired { anonymous_id }, .. }) => {
@@ -314,15 +317,16 @@ async fn anonymous(
         }
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
     };
-    let mint = mint_decision(&facts.mint, &sessions.mint_rules(), known_id.is_some());
-    if mint == Mint::Forbidden || !sessions.may_mint(request, mint).await {
+    let mint = mint_decision(&facts.mint, &context.mint_rules(), known_id.is_some());
+    if mint == Mint::Forbidden || !context.take_mint_permit(request, mint).await {
         changes.limited = mint != Mint::Forbidden;
-        resolved.who = Who::Nobody(known_id.map_or(Former::Unknown, Former::Id));
+        resolved.identity =
+            Identity::Nobody(known_id.map_or(PriorVisitor::Unknown, PriorVisitor::Id));
         return Ok(resolved);
     }
-    let whose = known_id.map_or(Whose::New(seed), Whose::Known);
-    let issued = sessions.engine().mint_anonymous(whose, serde_json::Map::new()).await?;
-    resolved.who = Who::Anonymous(issued.session.clone());
+    let mint_for = known_id.map_or(MintFor::New(seed), MintFor::Known);
+    let issued = context.engine.mint_anonymous(mint_for, serde_json::Map::new()).await?;
+    resolved.identity = Identity::Anonymous(issued.session.clone());
     changes.anonymous =
         AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) };
     Ok(resolved)
@@ -330,12 +334,12 @@ async fn anonymous(
 
 /// The same session with a new token. The old one is still good, so that a failure costs nothing.
 async fn renewed(
-    sessions: &Sessions,
+    context: &AppContext,
     session: AnonymousSession,
-    transfer: Transfer,
+    transfer: TransferMethod,
     changes: &mut Changes,
 ) -> AnonymousSession {
-    match sessions.engine().renew_anonymous(&session).await {
+    match context.engine.renew_anonymous(&session).await {
         Ok(issued) => {
             let session = issued.session.clone();
             changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
@@ -349,8 +353,8 @@ async fn renewed(
 }
 
 /// The announcement of a session whose token stays as it is.
-pub(crate) fn announcement(sessions: &Sessions, session: &AnonymousSession) -> AnonymousChange {
-    sessions.engine().announcement(session).map_or_else(
+pub(crate) fn announcement(context: &AppContext, session: &AnonymousSession) -> AnonymousChange {
+    context.engine.announcement(session).map_or_else(
         |error| {
             tracing::warn!(%error, "an anonymous session could not be announced");
             AnonymousChange::Keep
@@ -361,7 +365,7 @@ pub(crate) fn announcement(sessions: &Sessions, session: &AnonymousSession) -> A
 
 /// The visitor's anonymous token, verified; of several the one that ranks highest.
 pub(crate) async fn presented_anonymous(
-    sessions: &Sessions,
+    context: &AppContext,
     headers: &HeaderMap,
 ) -> Result<Option<PresentedAnonymous>, EngineError> {
     let mut best: Option<PresentedAnonymous> = None;
@@ -374,22 +378,22 @@ pub(crate) async fn presented_anonymous(
     if let Some(token) =
         bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous))
     {
-        let check = sessions.engine().verify_anonymous(token).await?;
+        let check = context.engine.verify_anonymous(token).await?;
         let token = token.to_owned();
         if let AnonymousCheck::Valid { .. } = check {
             valid.push(token.clone());
         }
         consider(PresentedAnonymous {
             token,
-            transfer: Transfer::Header,
+            transfer: TransferMethod::Header,
             check,
             bound_to_host: false,
             former_name: false,
             contested: false,
         });
     }
-    for cookie in sessions.cookies().anonymous_values(headers) {
-        let mut check = sessions.engine().verify_anonymous(&cookie.value).await?;
+    for cookie in context.cookies.anonymous_values(headers) {
+        let mut check = context.engine.verify_anonymous(&cookie.value).await?;
         if let AnonymousCheck::Valid { outdated, .. } = &mut check {
             // Moves to the name that it is set under now.
             *outdated |= cookie.former;
@@ -401,14 +405,14 @@ pub(crate) async fn presented_anonymous(
             (cookie.value, cookie.bound_to_host, cookie.former);
         consider(PresentedAnonymous {
             token,
-            transfer: Transfer::Cookie,
+            transfer: TransferMethod::Cookie,
             check,
             bound_to_host,
             former_name,
             contested: false,
         });
     }
-    if let Some(best) = best.as_mut().filter(|best| best.transfer == Transfer::Cookie) {
+    if let Some(best) = best.as_mut().filter(|best| best.transfer == TransferMethod::Cookie) {
         best.contested = valid.len() > 1;
     }
     Ok(best)
@@ -416,17 +420,17 @@ pub(crate) async fn presented_anonymous(
 
 /// The claims of the access cookies whose signature is right, expired or not.
 pub(crate) async fn old_user_of_cookies(
-    sessions: &Sessions,
+    context: &AppContext,
     headers: &HeaderMap,
 ) -> Result<Option<OldUser>, EngineError> {
     for token in cookies::values(headers, cookie::ACCESS_TOKEN) {
-        let session = match sessions.engine().verify(&token).await? {
+        let session = match context.engine.verify(&token).await? {
             AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) } => {
                 session
             }
             AccessCheck::TryRefresh { expired: None } => continue,
         };
-        return Ok(Some(OldUser::of_session(&session, Transfer::Cookie)));
+        return Ok(Some(OldUser::of_session(&session, TransferMethod::Cookie)));
     }
     Ok(None)
 }
@@ -434,13 +438,16 @@ pub(crate) async fn old_user_of_cookies(
 /// The visitor whose user session is over or about to be replaced, and the anonymous token that
 /// came along.
 pub(crate) async fn prior(
-    sessions: &Sessions,
+    context: &AppContext,
     headers: &HeaderMap,
     facts: &RequestFacts,
     user: Option<&OldUser>,
 ) -> Result<(PriorIdentity, Option<PresentedAnonymous>), EngineError> {
-    let allowed = sessions.anonymous_enabled() && !facts.mint.is_off;
-    let presented = if allowed { presented_anonymous(sessions, headers).await? } else { None };
+    let presented = if context.offers_anonymous(facts) {
+        presented_anonymous(context, headers).await?
+    } else {
+        None
+    };
     let said = user.map(|user| UserTokens {
         anonymous_id: &user.anonymous_id,
         issued_at: user.issued_at,

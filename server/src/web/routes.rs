@@ -1,5 +1,7 @@
 //! The endpoints of the protocol: refresh, sign-out, public keys, and forgetting.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use passerby_protocol::{
     identity::{Mint, MintFacts, PriorIdentity, is_meant, mint_decision},
@@ -11,16 +13,16 @@ use serde_json::{Map, Value, json};
 
 use super::{
     changes::UserChange,
+    context::AppContext,
     cookies,
     refused::SessionRejection,
-    request::{RequestFacts, Transfer, bearer},
-    resolve::{self, Former, OldUser, Resolved, Who},
+    request::{RequestFacts, TransferMethod, bearer},
+    resolve::{self, Identity, OldUser, PriorVisitor, Resolved},
     visitor::{Visitor, VisitorError},
 };
 use crate::{
-    engine::{AccessCheck, AnonymousCheck, EngineError, Refreshed, Whose, refresh_token},
+    engine::{AccessCheck, AnonymousCheck, EngineError, MintFor, Refreshed, refresh_token},
     principal::{Principal, UserSession},
-    sessions::Sessions,
 };
 
 /// How long other services may keep the public keys.
@@ -51,16 +53,16 @@ impl Route {
     /// The whole response, tokens attached.
     pub(crate) async fn answer(
         self,
-        sessions: &Sessions,
+        context: &Arc<AppContext>,
         request: &Parts,
         facts: RequestFacts,
     ) -> Response<Value> {
         match self {
-            Self::Refresh => refresh(sessions, request, facts).await,
-            Self::SignOut => sign_out(sessions, request, facts).await,
-            Self::Forget => forget(sessions, request, facts).await,
-            Self::Jwks => public(sessions.engine().jwks().await),
-            Self::Discovery => public(sessions.engine().discovery()),
+            Self::Refresh => refresh(context, request, facts).await,
+            Self::SignOut => sign_out(context, request, facts).await,
+            Self::Forget => forget(context, request, facts).await,
+            Self::Jwks => public(context.engine.jwks().await),
+            Self::Discovery => public(context.engine.discovery()),
         }
     }
 }
@@ -75,20 +77,24 @@ fn public(body: Value) -> Response<Value> {
 }
 
 /// The visitor as they came: nothing is minted, renewed or promoted, because it is about to go.
-async fn visitor_as_is(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Visitor {
+async fn visitor_as_is(context: &Arc<AppContext>, request: &Parts, facts: RequestFacts) -> Visitor {
     let nothing = MintFacts { is_read_by_script: false, is_wanted_page: false, ..facts.mint };
     let verify_only = RequestFacts { is_api: false, mint: nothing, ..facts.clone() };
-    let resolved = resolve::resolve(sessions, request, &verify_only).await;
-    Visitor::new(sessions.clone(), facts, resolved)
+    let resolved = resolve::resolve(context, request, &verify_only).await;
+    Visitor::new(context.clone(), facts, resolved)
 }
 
 /// Ends the session of the access token, unless the request names another one.
-async fn sign_out(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
-    let visitor = visitor_as_is(sessions, request, facts).await;
+async fn sign_out(
+    context: &Arc<AppContext>,
+    request: &Parts,
+    facts: RequestFacts,
+) -> Response<Value> {
+    let visitor = visitor_as_is(context, request, facts).await;
     let accept = request.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let named = accept.and_then(|accept| accept.strip_prefix(NAMED_TYPE));
     let done = match cookies::values(&request.headers, cookie::ACCESS_TOKEN) {
-        several if several.len() > 1 => sign_out_of_all(sessions, &visitor, &several).await,
+        several if several.len() > 1 => sign_out_of_all(context, &visitor, &several).await,
         _ => match visitor.principal() {
             // A refresh tells the browser which session it has.
             Some(Principal::User(session)) if !is_meant(named, session.handle()) => {
@@ -97,44 +103,49 @@ async fn sign_out(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> 
             _ => visitor.sign_out().await,
         },
     };
-    sessions.attach(&visitor, done_or_refused(done))
+    visitor.attach(done_or_refused(done))
 }
 
 /// Somebody planted a second access cookie, or a former configuration left one: each session that
 /// can be verified is ended. Refreshing first would not help, because it finds the same cookies.
 async fn sign_out_of_all(
-    sessions: &Sessions,
+    context: &Arc<AppContext>,
     visitor: &Visitor,
     tokens: &[String],
 ) -> Result<(), VisitorError> {
     for token in tokens {
         let (AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) }) =
-            sessions.engine().verify(token).await?
+            context.engine.verify(token).await?
         else {
             continue;
         };
         let anti_csrf = session.claims.anti_csrf_token.as_deref();
-        if !sessions.anti_csrf().allows(visitor.facts(), Transfer::Cookie, anti_csrf) {
+        if !context.anti_csrf.allows(visitor.facts(), TransferMethod::Cookie, anti_csrf) {
             return Err(SessionRejection::TryRefresh.into());
         }
-        sessions.engine().end(session.handle()).await?;
+        context.engine.end(session.handle()).await?;
     }
     visitor.leave().await;
     Ok(())
 }
 
 /// Rule 12 of docs/anonymous-sessions.md.
-async fn forget(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
-    let visitor = visitor_as_is(sessions, request, facts).await;
+async fn forget(
+    context: &Arc<AppContext>,
+    request: &Parts,
+    facts: RequestFacts,
+) -> Response<Value> {
+    let visitor = visitor_as_is(context, request, facts).await;
     // A new id in place of the old one is one more id.
-    let limited = visitor.wants_anonymous() && !sessions.may_mint(request, Mint::Stranger).await;
+    let limited =
+        visitor.wants_anonymous() && !context.take_mint_permit(request, Mint::Stranger).await;
     let done = if limited {
-        visitor.go_without();
+        visitor.deny_anonymous();
         Ok(())
     } else {
         visitor.forget_anonymous_id().await
     };
-    sessions.attach(&visitor, done_or_refused(done))
+    visitor.attach(done_or_refused(done))
 }
 
 fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
@@ -150,10 +161,14 @@ fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
 
 /// New tokens for the refresh token; the anonymous session for a visitor whose user session is
 /// over.
-async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> Response<Value> {
+async fn refresh(
+    context: &Arc<AppContext>,
+    request: &Parts,
+    facts: RequestFacts,
+) -> Response<Value> {
     for name in [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN] {
         if cookies::values(&request.headers, name).len() > 1 {
-            let cleared = sessions.cookies().clear_older();
+            let cleared = context.cookies.clear_older();
             if !cleared.is_empty() {
                 return without_older_cookies(cleared);
             }
@@ -173,8 +188,9 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
         }
     }
     let facts = facts.with_key_of_accept(&request.headers);
-    let visitor = Visitor::new(sessions.clone(), facts, Resolved::of(Who::Nobody(Former::Unknown)));
-    let response = match refreshed(sessions, request, &visitor).await {
+    let visitor =
+        Visitor::new(context.clone(), facts, Resolved::of(Identity::Nobody(PriorVisitor::Unknown)));
+    let response = match refreshed(context, request, &visitor).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!(%error, "a refresh failed");
@@ -182,7 +198,7 @@ async fn refresh(sessions: &Sessions, request: &Parts, facts: RequestFacts) -> R
             refusal(&SessionRejection::Unavailable)
         }
     };
-    sessions.attach(&visitor, response)
+    visitor.attach(response)
 }
 
 /// The browser is to try again with the cookies that remain.
@@ -198,7 +214,7 @@ fn without_older_cookies(cleared: Vec<HeaderValue>) -> Response<Value> {
 }
 
 async fn refreshed(
-    sessions: &Sessions,
+    context: &Arc<AppContext>,
     request: &Parts,
     visitor: &Visitor,
 ) -> Result<Response<Value>, EngineError> {
@@ -208,17 +224,17 @@ async fn refreshed(
         bearer(headers).filter(|token| refresh_token::looks_like_one(token)).map(str::to_owned);
     let had_both = cookie.is_some() && from_header.is_some();
     let presented = from_header
-        .map(|token| (token, Transfer::Header))
-        .or(cookie.map(|token| (token, Transfer::Cookie)));
+        .map(|token| (token, TransferMethod::Header))
+        .or(cookie.map(|token| (token, TransferMethod::Cookie)));
     let Some((token, transfer)) = presented else {
-        give_back_anonymous(sessions, request, visitor, None).await?;
+        give_back_anonymous(context, request, visitor, None).await?;
         return Ok(refusal(&SessionRejection::Unauthorised));
     };
     Ok(
-        match sessions
-            .engine()
+        match context
+            .engine
             .refresh(&token, |anti_csrf| {
-                sessions.anti_csrf().allows(visitor.facts(), transfer, anti_csrf)
+                context.anti_csrf.allows(visitor.facts(), transfer, anti_csrf)
             })
             .await?
         {
@@ -231,14 +247,14 @@ async fn refreshed(
                     clear_other: had_both,
                 };
                 let keeps_own =
-                    has_own_beside(sessions, request, visitor.facts(), &session, transfer).await?;
+                    has_own_beside(context, request, visitor.facts(), &session, transfer).await?;
                 visitor.issue(session, transfer, change, keeps_own);
                 crate::counters::session_refreshed();
                 Response::new(Value::Object(Map::new()))
             }
             Refreshed::Unauthorised(bearer) => {
                 let user = bearer.map(|bearer| OldUser::of_bearer(bearer, transfer));
-                give_back_anonymous(sessions, request, visitor, user).await?;
+                give_back_anonymous(context, request, visitor, user).await?;
                 refusal(&SessionRejection::Unauthorised)
             }
             Refreshed::Theft(bearer) => {
@@ -248,7 +264,7 @@ async fn refreshed(
                      ended"
                 );
                 let user = OldUser::of_bearer(bearer, transfer);
-                give_back_anonymous(sessions, request, visitor, Some(user)).await?;
+                give_back_anonymous(context, request, visitor, Some(user)).await?;
                 refusal(&SessionRejection::TokenTheft)
             }
         },
@@ -258,17 +274,17 @@ async fn refreshed(
 /// Whether the request brought, beside the tokens of this user session, a session of the visitor's
 /// own that these tokens must not take away.
 async fn has_own_beside(
-    sessions: &Sessions,
+    context: &Arc<AppContext>,
     request: &Parts,
     facts: &RequestFacts,
     session: &UserSession,
-    transfer: Transfer,
+    transfer: TransferMethod,
 ) -> Result<bool, EngineError> {
     if !facts.has_anonymous_cookie {
         return Ok(false);
     }
     let user = OldUser::of_session(session, transfer);
-    let (prior, presented) = resolve::prior(sessions, &request.headers, facts, Some(&user)).await?;
+    let (prior, presented) = resolve::prior(context, &request.headers, facts, Some(&user)).await?;
     Ok(match presented.map(|presented| presented.check) {
         Some(AnonymousCheck::Valid { session: own, .. }) => {
             prior == PriorIdentity::Session && own.anonymous_id() != session.anonymous_id()
@@ -280,7 +296,7 @@ async fn has_own_beside(
 /// Clears the user session that the request presented, and announces the anonymous one that the
 /// visitor has now.
 async fn give_back_anonymous(
-    sessions: &Sessions,
+    context: &Arc<AppContext>,
     request: &Parts,
     visitor: &Visitor,
     user: Option<OldUser>,
@@ -292,10 +308,10 @@ async fn give_back_anonymous(
     }
     let user = match user {
         Some(user) => Some(user),
-        None => resolve::old_user_of_cookies(sessions, &request.headers).await?,
+        None => resolve::old_user_of_cookies(context, &request.headers).await?,
     };
     let (prior, presented) =
-        resolve::prior(sessions, &request.headers, facts, user.as_ref()).await?;
+        resolve::prior(context, &request.headers, facts, user.as_ref()).await?;
     let seed = resolve::seed(presented.as_ref(), facts);
     let known_id = match (prior, presented.map(|found| (found.check, found.token, found.transfer)))
     {
@@ -303,8 +319,8 @@ async fn give_back_anonymous(
             PriorIdentity::Session,
             Some((AnonymousCheck::Valid { session, outdated }, token, transfer)),
         ) => {
-            let engine = sessions.engine();
-            let issued = if outdated && sessions.may_mint(request, Mint::Known).await {
+            let engine = &context.engine;
+            let issued = if outdated && context.take_mint_permit(request, Mint::Known).await {
                 engine.renew_anonymous(&session).await
             } else {
                 engine.announce_again(session.clone(), &token)
@@ -314,25 +330,25 @@ async fn give_back_anonymous(
                 Err(error) => {
                     tracing::warn!(%error, "an anonymous token could not be renewed; the old one \
                         stays");
-                    visitor.stay(session);
+                    visitor.keep_anonymous_token(session);
                 }
             }
             return Ok(());
         }
-        (PriorIdentity::Id(id), _) => sessions.engine().unless_forgotten(id).await?,
+        (PriorIdentity::Id(id), _) => context.engine.unless_forgotten(id).await?,
         (PriorIdentity::Session | PriorIdentity::Unknown, _) => None,
     };
     let ends = MintFacts { ends_session: user.is_some(), ..facts.mint };
-    let mint = mint_decision(&ends, &sessions.mint_rules(), known_id.is_some());
-    let whose = known_id.map_or(Whose::New(seed), Whose::Known);
-    let limited = mint != Mint::Forbidden && !sessions.may_mint(request, mint).await;
+    let mint = mint_decision(&ends, &context.mint_rules(), known_id.is_some());
+    let mint_for = known_id.map_or(MintFor::New(seed), MintFor::Known);
+    let limited = mint != Mint::Forbidden && !context.take_mint_permit(request, mint).await;
     if limited {
-        visitor.go_without();
+        visitor.deny_anonymous();
     } else {
-        visitor.become_anonymous(whose, Map::new()).await;
+        visitor.become_anonymous(mint_for, Map::new()).await;
     }
     if limited || facts.mint.is_off {
-        visitor.announce_none();
+        visitor.announce_removal();
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use passerby_server::{
 };
 use serde_json::{Map, Value, json};
 
-/// Stands for your database: carts by user id. Never by anonymousId, which is no proof of who
-/// somebody is.
+/// Stands for your database: carts by user id. Never by anonymousId, which does not prove
+/// that the visitor is this user.
 #[derive(Clone, Default)]
 struct Accounts(Arc<Mutex<HashMap<String, Vec<String>>>>);
 

@@ -14,6 +14,7 @@ mod cluster;
 mod concurrency;
 mod continuity;
 mod cookie_life;
+mod counters;
 mod csrf_and_cors;
 mod embedded;
 mod faults;

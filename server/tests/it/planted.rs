@@ -120,7 +120,7 @@ async fn anonymous_tokens_can_have_a_subject() {
 
     let without = app.restarted(|builder| builder).await;
     let answer = browser.moved_to(&without).get("/api/me").await;
-    assert_eq!(answer.announced_id(), id, "who turns it off keeps his visitors");
+    assert_eq!(answer.announced_id(), id, "an app that turns it off keeps its visitors");
     assert!(!answer.anonymous_front_token().up.contains_key("sub"));
 }
 

@@ -13,7 +13,7 @@ use axum::{Router, body::Body};
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use passerby_server::{
-    SqliteStore,
+    MemoryStore, SqliteStore,
     session_core::{CoreError, CoreSettings, SessionCore},
     store::{AppStores, SessionStore},
 };
@@ -777,4 +777,29 @@ async fn many_sessions_of_one_user_end_at_once() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn expired_sessions_are_pruned_by_a_task() {
+    let skew = Arc::new(AtomicU64::new(0));
+    let seconds = skew.clone();
+    let settings = CoreSettings::default()
+        .clock(move || SystemTime::now() + Duration::from_secs(seconds.load(Ordering::SeqCst)));
+    let store = MemoryStore::new();
+    let open = SessionCore::open(store.clone(), settings).await.unwrap();
+    let core = Core { router: open.router(), skew, _folder: None };
+    let handle = core.create("", "frank").await["session"]["handle"].as_str().unwrap().to_owned();
+    let pruning = open.prune_every(Duration::from_millis(5));
+    core.wait(99 * 24 * 3600);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(store.load(&handle).await.unwrap().is_some(), "it has not expired");
+    core.wait(2 * 24 * 3600);
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while store.load(&handle).await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("the task removes it");
+    pruning.abort();
 }

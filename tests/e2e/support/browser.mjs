@@ -5,20 +5,13 @@ import assert from "node:assert/strict";
 import { after, test as nodeTest } from "node:test";
 import { chromium } from "playwright-core";
 import { Tab } from "./page.mjs";
+import { FLAGS } from "./flags.mjs";
 import { Server } from "./server.mjs";
+
+export { FLAGS };
 
 const TEST_TIMEOUT = 30_000;
 const WAIT_TIMEOUT = 10_000;
-export const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 const LATEST = { "st-last-access-token-update": "Lax /" };
 

@@ -12,7 +12,7 @@ const PAGES = join(import.meta.dirname, "../pages");
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
 const LARGE = "0123456789".repeat(5000);
 
-/** What scripts of another origin may send and read. */
+/** The headers that scripts of another origin may send and read. */
 const CORS = {
   "access-control-allow-credentials": "true",
   "access-control-allow-methods": "GET, POST",

@@ -230,7 +230,7 @@ if (MODES.includes("cookie"))
       assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: true });
       assert.equal((await app.get("/me")).status, 200);
       await app.events();
-      // The thief has used this token by now; here he and the owner have changed places.
+      // The thief has used this token by now; here thief and owner have changed places.
       await visitor.context.addCookies(stolen);
       assert.deepEqual(await app.ask("attemptRefreshingSession"), { value: false });
       await app.isGuestAgain("TOKEN_THEFT_DETECTED", "UNAUTHORISED(true)");

@@ -131,8 +131,8 @@ assert.equal((await forger.send("POST", "/api/cart", { item: "x" })).status, 409
 assert.notEqual((await forger.login("eve")).anonymousId, anonymousId);
 assert.equal((await stranger.login("hedy")).anonymousId, anonymousId);
 
-// A visitor who signs in over a session is the same one, and the accounts are two. With a session
-// that nobody signed he is not.
+// A visitor who signs in over a session stays the same visitor with two accounts, but not with a
+// session that nobody signed.
 for (const mode of ["cookie", "header"]) {
   const visitor = new Visitor(mode);
   const { anonymousId } = await visitor.becomeGuest();

@@ -1,5 +1,5 @@
 /**
- * The shop's API. Plain `fetch`: the session is none of its business, Passerby sees to that
+ * The shop's API. It uses plain `fetch` and knows nothing of sessions: Passerby adds them
  * underneath.
  */
 

@@ -24,7 +24,7 @@ const AFTER_SIGN_OUT: Record<AfterSignOut, string> = {
   keep: "keep the anonymousId",
   rotate: "get a new one (shared device)",
 };
-/** Controls that are disabled while the visitor is no customer, or has no anonymousId. */
+/** Controls that are disabled while the visitor is not signed in, or has no anonymousId. */
 const NEEDS_USER = { "data-needs-user": true };
 const NEEDS_ID = { "data-needs-id": true };
 const WIDE = matchMedia("(min-width: 72rem)");

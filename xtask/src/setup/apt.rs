@@ -1,4 +1,4 @@
-//! Packages on Debian and its relatives, for who is root there.
+//! Packages on Debian and its relatives, where this program runs as root.
 
 use std::{process::Command, time::Duration};
 

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, fs, net::SocketAddr, path::Path, time::Duration};
 
+use passerby_server::session_core::CoreSettings;
 use serde::Deserialize;
 use toml::{Table, Value};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -28,7 +29,8 @@ PASSERBY_SERVER_DATABASE. The file is the better place for a password, because o
 see the environment and the command line.
 
   listen                   address and port. Default \"127.0.0.1:3567\". Only back ends may
-                           reach it: who can send it a request can sign in as anybody
+                           reach it: anyone who can send it a request can sign in as
+                           anybody
   database                 see --database. Default \"passerby-core.db\"
   api_keys                 list of keys, one of which back ends must send (`apiKey`); in the
                            environment with commas between. Default: none
@@ -60,9 +62,9 @@ the end, /metrics in the format of Prometheus.";
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) database: String,
-    pub(crate) api_keys: Vec<String>,
+    api_keys: Vec<String>,
     allow_without_key: bool,
-    pub(crate) hosts: Vec<String>,
+    hosts: Vec<String>,
     access_token_validity: u64,
     refresh_token_validity: u64,
     refresh_grace: u64,
@@ -87,16 +89,17 @@ pub(crate) enum LogFormat {
 
 impl Default for Config {
     fn default() -> Self {
+        let core = CoreSettings::default();
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 3567)),
             database: "passerby-core.db".into(),
             api_keys: Vec::new(),
             allow_without_key: false,
             hosts: Vec::new(),
-            access_token_validity: 3600,
-            refresh_token_validity: 8_640_000,
-            refresh_grace: 30,
-            key_rotation: 604_800,
+            access_token_validity: core.access_token_validity.as_secs(),
+            refresh_token_validity: core.refresh_token_validity.as_secs(),
+            refresh_grace: core.refresh_grace.as_secs(),
+            key_rotation: core.key_rotation.as_secs(),
             prune_interval: 300,
             max_body_bytes: 1 << 20,
             max_header_bytes: 32 << 10,
@@ -149,9 +152,6 @@ impl Config {
 
     fn checked(self) -> Result<Self, ConfigError> {
         let least = [
-            ("access_token_validity", self.access_token_validity, 1),
-            ("refresh_token_validity", self.refresh_token_validity, 1),
-            ("key_rotation", self.key_rotation, 120),
             ("prune_interval", self.prune_interval, 1),
             ("max_body_bytes", self.max_body_bytes as u64, 1024),
             ("max_header_bytes", self.max_header_bytes as u64, 8192),
@@ -165,6 +165,7 @@ impl Config {
                 )));
             }
         }
+        self.core().check().map_err(|error| ConfigError::Refused(error.to_string()))?;
         if !self.listen.ip().is_loopback() && self.api_keys.is_empty() && !self.allow_without_key {
             return Err(ConfigError::Refused(format!(
                 "`listen` is {}, which others can reach, and whoever reaches a core without \
@@ -187,20 +188,16 @@ impl Config {
         Ok(self)
     }
 
-    pub(crate) fn access_token_validity(&self) -> Duration {
-        Duration::from_secs(self.access_token_validity)
-    }
-
-    pub(crate) fn refresh_token_validity(&self) -> Duration {
-        Duration::from_secs(self.refresh_token_validity)
-    }
-
-    pub(crate) fn refresh_grace(&self) -> Duration {
-        Duration::from_secs(self.refresh_grace)
-    }
-
-    pub(crate) fn key_rotation(&self) -> Duration {
-        Duration::from_secs(self.key_rotation)
+    /// The settings of the core itself.
+    pub(crate) fn core(&self) -> CoreSettings {
+        let mut settings = CoreSettings::default();
+        settings.access_token_validity = Duration::from_secs(self.access_token_validity);
+        settings.refresh_token_validity = Duration::from_secs(self.refresh_token_validity);
+        settings.refresh_grace = Duration::from_secs(self.refresh_grace);
+        settings.key_rotation = Duration::from_secs(self.key_rotation);
+        settings.api_keys.clone_from(&self.api_keys);
+        settings.hosts.clone_from(&self.hosts);
+        settings
     }
 
     pub(crate) fn prune_interval(&self) -> Duration {
@@ -314,9 +311,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!((config.database.as_str(), config.log.as_str()), ("b.db", "debug"));
-        assert_eq!(config.access_token_validity(), Duration::from_secs(7));
+        assert_eq!(config.core().access_token_validity, Duration::from_secs(7));
         assert_eq!(config.listen.port(), 0);
-        assert_eq!(config.key_rotation(), Duration::from_secs(604_800));
+        assert_eq!(config.core().key_rotation, Duration::from_secs(604_800));
         let config = load("", &[("PASSERBY_SERVER_API_KEYS", "one, two")], &[]).unwrap();
         assert_eq!(config.api_keys, ["one", "two"]);
         let anywhere = ("PASSERBY_SERVER_LISTEN", "0.0.0.0:3567");
@@ -380,6 +377,26 @@ mod tests {
         let shown = shown.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
         for name in shown.chain(names) {
             assert!(USAGE.contains(&format!("\n  {name} ")), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_help_tells_the_defaults() {
+        let shown = Config::default().to_string();
+        for (name, value) in shown.lines().filter_map(|line| line.split_once(" = ")) {
+            let option = USAGE.split_once(&format!("\n  {name} ")).unwrap().1;
+            // Its other lines begin with more spaces.
+            let end =
+                option.match_indices("\n  ").find(|(at, _)| !option[at + 3..].starts_with(' '));
+            let text = &option[..end.map_or(option.len(), |(at, _)| at)];
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let value = if value == "[]" { "none" } else { value };
+            let told = text.split_once("Default").unwrap().1.trim_start_matches([':', ' ']);
+            let rest = told.strip_prefix(value);
+            assert!(
+                rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric)),
+                "{name}: {text}"
+            );
         }
     }
 

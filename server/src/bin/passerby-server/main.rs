@@ -15,10 +15,7 @@ use std::{
 };
 
 use lexopt::{Arg, Parser, ValueExt as _};
-use passerby_server::{
-    PostgresStore, SqliteStore,
-    session_core::{CoreSettings, SessionCore},
-};
+use passerby_server::{PostgresStore, SqliteStore, session_core::SessionCore};
 
 use crate::config::{Config, USAGE};
 
@@ -38,7 +35,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A closed stderr is no reason to fail in another way.
+            // Where stderr is closed, the exit code says it all the same.
             let _ = writeln!(io::stderr(), "passerby-server: {error}");
             ExitCode::FAILURE
         }
@@ -57,32 +54,17 @@ async fn run() -> Result<(), Box<dyn Error>> {
             observe::start_logging(&config);
             let metrics = observe::start_counting()?;
             let core = if config.is_postgres() {
-                SessionCore::open(
-                    PostgresStore::connect(&config.database).await?,
-                    settings(&config),
-                )
-                .await?
-            } else {
-                SessionCore::open(SqliteStore::open(&config.database).await?, settings(&config))
+                SessionCore::open(PostgresStore::connect(&config.database).await?, config.core())
                     .await?
+            } else {
+                SessionCore::open(SqliteStore::open(&config.database).await?, config.core()).await?
             };
             Ok(serve::serve(&config, core, metrics).await?)
         }
     }
 }
 
-fn settings(config: &Config) -> CoreSettings {
-    let mut settings = CoreSettings::default();
-    settings.access_token_validity = config.access_token_validity();
-    settings.refresh_token_validity = config.refresh_token_validity();
-    settings.refresh_grace = config.refresh_grace();
-    settings.key_rotation = config.key_rotation();
-    settings.api_keys.clone_from(&config.api_keys);
-    settings.hosts.clone_from(&config.hosts);
-    settings
-}
-
-/// Variables that are no text are none of ours.
+/// A variable whose name or value is not Unicode cannot be one of ours.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

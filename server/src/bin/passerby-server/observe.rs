@@ -43,7 +43,7 @@ pub(crate) fn start_counting() -> Result<PrometheusHandle, metrics_exporter_prom
 }
 
 /// Notes how long each request took and how it ended.
-pub(crate) async fn note(request: Request, next: Next) -> Response {
+pub(crate) async fn record_request(request: Request, next: Next) -> Response {
     let start = Instant::now();
     // Of the request, because what is too slow or too large is answered before it reaches the core.
     let operation = Operation::of(request.method(), request.uri().path()).name();

@@ -32,10 +32,8 @@ use crate::{config::Config, observe, stop::StopSignal};
 /// How long the database may take to say that it is there.
 const READINESS: Duration = Duration::from_secs(2);
 /// After a failure to accept, such as too many open files.
-const BREATHER: Duration = Duration::from_millis(100);
-const UPKEEP: Duration = Duration::from_secs(5);
-/// Few enough that no login waits for the locks of a batch.
-const PRUNE_BATCH: u32 = 500;
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+const METRICS_UPKEEP_PERIOD: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Operator {
@@ -62,7 +60,8 @@ pub(crate) async fn serve(
     })?;
     let ending = Arc::new(AtomicBool::new(false));
     let operator = Operator { core: core.clone(), metrics, ending: ending.clone() };
-    let upkeep = tokio::spawn(upkeep(operator.clone(), config.prune_interval()));
+    let upkeep = tokio::spawn(upkeep(operator.metrics.clone()));
+    let prune = operator.core.prune_every(config.prune_interval());
     let router = router(config, operator);
     // The first line on stdout; tests read the address from it.
     writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
@@ -76,6 +75,7 @@ pub(crate) async fn serve(
         tracing::warn!("`shutdown_timeout` is over; connections that are still busy are closed");
     }
     upkeep.abort();
+    prune.abort();
     Ok(())
 }
 
@@ -88,7 +88,7 @@ fn router(config: &Config, operator: Operator) -> Router {
             StatusCode::REQUEST_TIMEOUT,
             config.request_timeout(),
         ))
-        .layer(middleware::from_fn(observe::note));
+        .layer(middleware::from_fn(observe::record_request));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -145,7 +145,7 @@ async fn accept(
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                time::sleep(BREATHER).await;
+                time::sleep(ACCEPT_BACKOFF).await;
                 continue;
             }
         };
@@ -163,34 +163,10 @@ async fn accept(
     }
 }
 
-async fn upkeep(operator: Operator, prune_interval: Duration) {
-    let (mut upkeep, mut prune) = (time::interval(UPKEEP), time::interval(prune_interval));
+async fn upkeep(metrics: PrometheusHandle) {
+    let mut ticks = time::interval(METRICS_UPKEEP_PERIOD);
     loop {
-        tokio::select! {
-            _ = upkeep.tick() => operator.metrics.run_upkeep(),
-            _ = prune.tick() => prune_all(&operator.core).await,
-        }
-    }
-}
-
-async fn prune_all(core: &SessionCore) {
-    let mut all = 0;
-    loop {
-        match core.prune(PRUNE_BATCH).await {
-            Ok(removed) => {
-                all += removed;
-                if removed < u64::from(PRUNE_BATCH) {
-                    break;
-                }
-                time::sleep(BREATHER).await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "expired sessions could not be removed; trying again later");
-                break;
-            }
-        }
-    }
-    if all > 0 {
-        tracing::info!(removed = all, "expired sessions were removed");
+        ticks.tick().await;
+        metrics.run_upkeep();
     }
 }

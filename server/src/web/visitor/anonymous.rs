@@ -6,64 +6,67 @@ use passerby_protocol::{
 };
 use serde_json::{Map, Value};
 
-use super::{Visit, Visitor, VisitorError};
+use super::{Visitor, VisitorError, VisitorInner};
 use crate::{
-    engine::{IssuedAnonymous, Seed, Whose},
+    engine::{IssuedAnonymous, MintFor, Seed},
     principal::AnonymousSession,
     web::{
         SessionRejection,
         changes::AnonymousChange,
-        request::Transfer,
-        resolve::{Former, Who, announcement},
+        request::TransferMethod,
+        resolve::{Identity, PriorVisitor, announcement},
     },
 };
 
 impl Visitor {
     /// The user session is over: clears it and makes the visitor anonymous, both with this
     /// response.
-    pub(crate) async fn demote(&self, whose: Whose, carried: Map<String, Value>) {
+    pub(crate) async fn demote(&self, mint_for: MintFor, carried: Map<String, Value>) {
         self.clear_user();
-        self.become_anonymous(whose, carried).await;
+        self.become_anonymous(mint_for, carried).await;
     }
 
     /// The same, for a visitor of whom this is known.
-    pub(super) async fn demote_to(&self, former: Former) {
-        match former {
-            Former::Anonymous(session) => {
+    pub(super) async fn demote_to(&self, prior: PriorVisitor) {
+        match prior {
+            PriorVisitor::Anonymous(session) => {
                 let carried = session.claims.custom.clone();
-                self.demote(Whose::Known(session.claims.anonymous_id), carried).await;
+                self.demote(MintFor::Known(session.claims.anonymous_id), carried).await;
             }
-            Former::Id(id) => self.demote(self.whose(id).await, Map::new()).await,
-            Former::Unknown => self.demote(Whose::New(Seed::Random), Map::new()).await,
+            PriorVisitor::Id(id) => self.demote(self.mint_for(id).await, Map::new()).await,
+            PriorVisitor::Unknown => self.demote(MintFor::New(Seed::Random), Map::new()).await,
         }
     }
 
     /// All user sessions that the request presented are over.
     pub(crate) async fn leave(&self) {
-        let who = self.state().who.clone();
-        match who {
-            Who::TryRefresh(former, _) | Who::Ended(former) | Who::Nobody(former) => {
-                self.demote_to(former).await
+        let identity = self.state().identity.clone();
+        match identity {
+            Identity::TryRefresh(prior, _) | Identity::Ended(prior) | Identity::Nobody(prior) => {
+                self.demote_to(prior).await
             }
-            Who::User(..) | Who::Anonymous(_) | Who::Unavailable => self.clear_user(),
+            Identity::User(..) | Identity::Anonymous(_) | Identity::Unavailable => {
+                self.clear_user()
+            }
         }
     }
 
     /// The visitor gets an anonymous session, unless they are off.
-    pub(crate) async fn become_anonymous(&self, whose: Whose, carried: Map<String, Value>) {
-        let Visit { sessions, facts, .. } = &*self.0;
-        let is_stranger = matches!((&whose, &self.state().who), (Whose::New(_), Who::Nobody(_)));
+    pub(crate) async fn become_anonymous(&self, mint_for: MintFor, carried: Map<String, Value>) {
+        let VisitorInner { context, facts, .. } = &*self.0;
+        let is_stranger =
+            matches!((&mint_for, &self.state().identity), (MintFor::New(_), Identity::Nobody(_)));
         let ends = MintFacts { ends_session: true, ..facts.mint };
-        let allowed = mint_decision(&ends, &sessions.mint_rules(), !is_stranger) != Mint::Forbidden;
-        let engine = sessions.engine();
+        let allowed = mint_decision(&ends, &context.mint_rules(), !is_stranger) != Mint::Forbidden;
+        let engine = &context.engine;
         let issued = match (allowed, carried.is_empty()) {
             (false, _) => None,
-            (true, true) => Some(engine.mint_anonymous(whose, carried).await),
-            (true, false) => Some(match engine.mint_anonymous(whose.clone(), carried).await {
+            (true, true) => Some(engine.mint_anonymous(mint_for, carried).await),
+            (true, false) => Some(match engine.mint_anonymous(mint_for.clone(), carried).await {
                 Err(error) => {
                     tracing::warn!(%error, "going on without what would have been carried into the \
                         anonymous session");
-                    engine.mint_anonymous(whose, Map::new()).await
+                    engine.mint_anonymous(mint_for, Map::new()).await
                 }
                 issued => issued,
             }),
@@ -73,43 +76,44 @@ impl Visitor {
             None
         });
         let mut state = self.state();
-        (state.who, state.changes.anonymous) = match issued {
+        (state.identity, state.changes.anonymous) = match issued {
             Some(issued) => (
-                Who::Anonymous(issued.session.clone()),
+                Identity::Anonymous(issued.session.clone()),
                 AnonymousChange::Issue { transfer: facts.transfer, issued: Box::new(issued) },
             ),
-            None => (Who::Nobody(Former::Unknown), self.removal()),
+            None => (Identity::Nobody(PriorVisitor::Unknown), self.anonymous_removal()),
         };
     }
 
     /// The visitor should get an anonymous session, and does not: too many were made, or the app
     /// refused.
-    pub(crate) fn go_without(&self) {
-        let removal = self.removal();
+    pub(crate) fn deny_anonymous(&self) {
+        let anonymous_removal = self.anonymous_removal();
         let mut state = self.state();
-        state.who = Who::Nobody(Former::Unknown);
-        state.changes.anonymous = removal;
+        state.identity = Identity::Nobody(PriorVisitor::Unknown);
+        state.changes.anonymous = anonymous_removal;
         state.changes.limited = true;
     }
 
     /// Whether the visitor has no user session, and may have an anonymous one.
     pub(crate) fn wants_anonymous(&self) -> bool {
-        let may_have_one = match self.state().who {
-            Who::Nobody(_) => {
-                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), false)
+        let may_have_one = match self.state().identity {
+            Identity::Nobody(_) => {
+                mint_decision(&self.0.facts.mint, &self.0.context.mint_rules(), false)
             }
-            Who::Anonymous(_) => {
-                mint_decision(&self.0.facts.mint, &self.0.sessions.mint_rules(), true)
+            Identity::Anonymous(_) => {
+                mint_decision(&self.0.facts.mint, &self.0.context.mint_rules(), true)
             }
-            Who::User(..) | Who::TryRefresh(..) | Who::Ended(_) | Who::Unavailable => {
-                Mint::Forbidden
-            }
+            Identity::User(..)
+            | Identity::TryRefresh(..)
+            | Identity::Ended(_)
+            | Identity::Unavailable => Mint::Forbidden,
         };
         may_have_one != Mint::Forbidden
     }
 
     /// Takes away the anonymous session that the visitor came with, if any.
-    fn removal(&self) -> AnonymousChange {
+    fn anonymous_removal(&self) -> AnonymousChange {
         let facts = &self.0.facts;
         if facts.has_anonymous_cookie || facts.has_anonymous_bearer {
             AnonymousChange::Remove
@@ -119,23 +123,23 @@ impl Visitor {
     }
 
     /// The visitor keeps the anonymous session whose token is `issued`, and hears of it again.
-    pub(crate) fn announce(&self, transfer: Transfer, issued: IssuedAnonymous) {
+    pub(crate) fn announce(&self, transfer: TransferMethod, issued: IssuedAnonymous) {
         let mut state = self.state();
-        state.who = Who::Anonymous(issued.session.clone());
+        state.identity = Identity::Anonymous(issued.session.clone());
         state.changes.anonymous = AnonymousChange::Issue { transfer, issued: Box::new(issued) };
     }
 
     /// The visitor keeps the anonymous token that the browser holds, and hears of it again.
-    pub(crate) fn stay(&self, session: AnonymousSession) {
-        let announcement = announcement(&self.0.sessions, &session);
+    pub(crate) fn keep_anonymous_token(&self, session: AnonymousSession) {
+        let announcement = announcement(&self.0.context, &session);
         let mut state = self.state();
-        state.who = Who::Anonymous(session);
+        state.identity = Identity::Anonymous(session);
         state.changes.anonymous = announcement;
     }
 
     /// The visitor has no anonymous session. The browser may hold the announcement of one all the
     /// same, if its cookie is gone.
-    pub(crate) fn announce_none(&self) {
+    pub(crate) fn announce_removal(&self) {
         let mut state = self.state();
         if let AnonymousChange::Keep = state.changes.anonymous {
             state.changes.anonymous = AnonymousChange::Announce(REMOVE.to_owned());
@@ -194,15 +198,15 @@ impl AnonymousVisitor<'_> {
         update: Map<String, Value>,
     ) -> Result<AnonymousSession, VisitorError> {
         let Visitor(visit) = self.0;
-        let Who::Anonymous(session) = self.0.state().who.clone() else {
+        let Identity::Anonymous(session) = self.0.state().identity.clone() else {
             return Err(SessionRejection::Unauthorised.into());
         };
-        let issued = visit.sessions.engine().update_anonymous(&session, update).await?;
+        let issued = visit.context.engine.update_anonymous(&session, update).await?;
         let session = issued.session.clone();
         let mut state = self.0.state();
         state.changes.anonymous =
             AnonymousChange::Issue { transfer: visit.facts.transfer, issued: Box::new(issued) };
-        state.who = Who::Anonymous(session.clone());
+        state.identity = Identity::Anonymous(session.clone());
         Ok(session)
     }
 }

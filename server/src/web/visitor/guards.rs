@@ -7,7 +7,7 @@ use crate::{
     claims::{self, SessionClaimValidator},
     engine::{DatabaseCheck, EngineError},
     principal::{Principal, UserSession},
-    web::{SessionRejection, request::Transfer, resolve::Who},
+    web::{SessionRejection, request::TransferMethod, resolve::Identity},
 };
 
 impl Visitor {
@@ -30,24 +30,24 @@ impl Visitor {
 
     /// The user, from the access token alone, who satisfies the global validators.
     pub(crate) async fn require_user(&self) -> Result<UserSession, SessionRejection> {
-        self.require(&self.0.sessions.claim_validators().as_refs()).await
+        self.require(&self.0.context.claim_validators.as_refs()).await
     }
 
     /// Asks the validators, after the claims that are too old were fetched.
     async fn validated(
         &self,
         mut session: UserSession,
-        transfer: Transfer,
+        transfer: TransferMethod,
         validators: &[&dyn SessionClaimValidator],
     ) -> Result<UserSession, SessionRejection> {
-        let now = self.0.sessions.now();
+        let now = self.0.context.now();
         let update = if self.0.facts.is_api {
             claims::refetched(validators, &session, now).await
         } else {
             Map::new()
         };
         if !update.is_empty() {
-            match self.0.sessions.engine().merge_online(&session, &update).await {
+            match self.0.context.engine.merge_online(&session, &update).await {
                 Ok(Some(access)) => session = self.renew(transfer, access),
                 Ok(None) => return Err(self.end(session).await),
                 Err(EngineError::Payload(error)) => {
@@ -68,9 +68,9 @@ impl Visitor {
         let (session, transfer) = self.user_and_transfer().await?;
         // A page is rendered from what is there and changes nothing, so it must not promote either.
         let checked = if self.0.facts.is_api {
-            self.0.sessions.engine().check_database(&session).await
+            self.0.context.engine.check_database(&session).await
         } else {
-            self.0.sessions.engine().information(session.handle()).await.map(|information| {
+            self.0.context.engine.information(session.handle()).await.map(|information| {
                 match information {
                     Some(_) => DatabaseCheck::Exists,
                     None => DatabaseCheck::Gone,
@@ -86,21 +86,21 @@ impl Visitor {
                 return Err(SessionRejection::Unavailable);
             }
         };
-        self.validated(session, transfer, &self.0.sessions.claim_validators().as_refs()).await
+        self.validated(session, transfer, &self.0.context.claim_validators.as_refs()).await
     }
 
     /// Either kind; `None` when there is no session at all.
     pub(crate) async fn optional_principal(&self) -> Result<Option<Principal>, SessionRejection> {
-        let who = self.state().who.clone();
-        match who {
-            Who::Nobody(_) => Ok(None),
-            Who::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
+        let identity = self.state().identity.clone();
+        match identity {
+            Identity::Nobody(_) => Ok(None),
+            Identity::Anonymous(session) => Ok(Some(Principal::Anonymous(session))),
             // The same response makes the visitor anonymous, and here a guest will do.
-            Who::Ended(former) => {
-                self.demote_to(former).await;
+            Identity::Ended(prior) => {
+                self.demote_to(prior).await;
                 Ok(self.principal())
             }
-            Who::User(..) | Who::TryRefresh(..) | Who::Unavailable => {
+            Identity::User(..) | Identity::TryRefresh(..) | Identity::Unavailable => {
                 self.require_user().await.map(|session| Some(Principal::User(session)))
             }
         }
@@ -108,15 +108,15 @@ impl Visitor {
 
     pub(super) async fn user_and_transfer(
         &self,
-    ) -> Result<(UserSession, Transfer), SessionRejection> {
-        let who = self.state().who.clone();
-        match who {
-            Who::User(session, transfer) => Ok((session, transfer)),
-            Who::Nobody(_) | Who::Anonymous(_) => Err(SessionRejection::Unauthorised),
-            Who::TryRefresh(..) => Err(SessionRejection::TryRefresh),
-            Who::Unavailable => Err(SessionRejection::Unavailable),
-            Who::Ended(former) => {
-                self.demote_to(former).await;
+    ) -> Result<(UserSession, TransferMethod), SessionRejection> {
+        let identity = self.state().identity.clone();
+        match identity {
+            Identity::User(session, transfer) => Ok((session, transfer)),
+            Identity::Nobody(_) | Identity::Anonymous(_) => Err(SessionRejection::Unauthorised),
+            Identity::TryRefresh(..) => Err(SessionRejection::TryRefresh),
+            Identity::Unavailable => Err(SessionRejection::Unavailable),
+            Identity::Ended(prior) => {
+                self.demote_to(prior).await;
                 Err(SessionRejection::Unauthorised)
             }
         }

@@ -1,4 +1,4 @@
-//! The visitor of the current request: who it is, and acting on its session.
+//! The visitor of the current request: their session, and the actions on it.
 
 mod anonymous;
 mod error;
@@ -12,17 +12,17 @@ use serde_json::{Map, Value};
 pub use self::{anonymous::AnonymousVisitor, error::VisitorError};
 use super::{
     changes::{AnonymousChange, Changes, UserChange},
+    context::AppContext,
     refused::SessionRejection,
-    request::{RequestFacts, Transfer},
-    resolve::{Former, Resolved, Who},
+    request::{RequestFacts, TransferMethod},
+    resolve::{Identity, PriorVisitor, Resolved},
     ssr::redirect_to_refresh,
 };
 use crate::{
     claims::Claim,
-    engine::{EngineError, IssuedAccess, IssuedRefresh, Seed, Whose},
+    engine::{EngineError, IssuedAccess, IssuedRefresh, MintFor, Seed},
     hooks::AfterSignOut,
     principal::{AnonymousSession, Principal, UserSession},
-    sessions::Sessions,
 };
 
 /// The visitor of the current request. Extract it in a handler to sign in, sign out or change what
@@ -36,7 +36,7 @@ use crate::{
 /// use tower::ServiceExt as _;
 ///
 /// async fn login(visitor: Visitor) -> Result<Json<Value>, VisitorError> {
-///     // Check the password here. The guest's cart stays his until then.
+///     // Check the password here. The cart is the guest's until then.
 ///     visitor
 ///         .anonymous()
 ///         .update_payload(Map::from_iter([("cart".to_owned(), json!(["fern"]))]))
@@ -83,16 +83,16 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Visitor(Arc<Visit>);
+pub struct Visitor(Arc<VisitorInner>);
 
-struct Visit {
-    sessions: Sessions,
+struct VisitorInner {
+    context: Arc<AppContext>,
     facts: RequestFacts,
     state: Mutex<State>,
 }
 
 struct State {
-    who: Who,
+    identity: Identity,
     /// Beside a user session, the anonymous session that the visitor has when it ends.
     beside: Option<AnonymousSession>,
     changes: Changes,
@@ -106,19 +106,34 @@ impl std::fmt::Debug for Visitor {
 }
 
 impl Visitor {
-    pub(crate) fn new(sessions: Sessions, facts: RequestFacts, resolved: Resolved) -> Self {
-        let Resolved { who, beside, changes } = resolved;
-        Self(Arc::new(Visit { sessions, facts, state: Mutex::new(State { who, beside, changes }) }))
+    pub(crate) fn new(context: Arc<AppContext>, facts: RequestFacts, resolved: Resolved) -> Self {
+        let Resolved { identity, beside, changes } = resolved;
+        Self(Arc::new(VisitorInner {
+            context,
+            facts,
+            state: Mutex::new(State { identity, beside, changes }),
+        }))
+    }
+
+    /// Writes what happened to the visitor's session into the response.
+    pub(crate) fn attach<B>(&self, mut response: Response<B>) -> Response<B> {
+        let VisitorInner { context, facts, .. } = &*self.0;
+        let now = context.clock.now_ms();
+        self.take_changes().attach(response.headers_mut(), facts, &context.cookies, now);
+        response
     }
 
     /// The visitor's session; `None` when there is no session, or one that must be refreshed first.
     /// Claims are not validated; the extractors do so.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
-        match self.state().who.clone() {
-            Who::Anonymous(session) => Some(Principal::Anonymous(session)),
-            Who::User(session, _) => Some(Principal::User(session)),
-            Who::Nobody(_) | Who::TryRefresh(..) | Who::Ended(_) | Who::Unavailable => None,
+        match self.state().identity.clone() {
+            Identity::Anonymous(session) => Some(Principal::Anonymous(session)),
+            Identity::User(session, _) => Some(Principal::User(session)),
+            Identity::Nobody(_)
+            | Identity::TryRefresh(..)
+            | Identity::Ended(_)
+            | Identity::Unavailable => None,
         }
     }
 
@@ -146,34 +161,38 @@ impl Visitor {
     ) -> Result<UserSession, VisitorError> {
         let (before, beside) = {
             let state = self.state();
-            (state.who.clone(), state.beside.clone())
+            (state.identity.clone(), state.beside.clone())
         };
         let (former_user, former_transfer) = match &before {
-            Who::User(session, transfer) => (Some(session.clone()), Some(*transfer)),
-            Who::TryRefresh(_, expired) => (expired.clone(), None),
+            Identity::User(session, transfer) => (Some(session.clone()), Some(*transfer)),
+            Identity::TryRefresh(_, expired) => (expired.clone(), None),
             _ => (None, None),
         };
-        let former = match before {
-            Who::Anonymous(session) => Former::Anonymous(session),
-            Who::User(session, _) => match beside {
-                Some(own) if own.anonymous_id() != session.anonymous_id() => Former::Anonymous(own),
-                _ => Former::Id(session.claims.anonymous_id),
+        let prior = match before {
+            Identity::Anonymous(session) => PriorVisitor::Anonymous(session),
+            Identity::User(session, _) => match beside {
+                Some(own) if own.anonymous_id() != session.anonymous_id() => {
+                    PriorVisitor::Anonymous(own)
+                }
+                _ => PriorVisitor::Id(session.claims.anonymous_id),
             },
-            Who::Ended(former) | Who::TryRefresh(former, _) | Who::Nobody(former) => former,
-            Who::Unavailable => Former::Unknown,
-        };
-        let (anonymous_id, carried) = match former {
-            Former::Anonymous(session) => {
-                let id = session.anonymous_id().to_owned();
-                (Some(id), self.0.sessions.hooks().upgrade(session, user_id).await)
+            Identity::Ended(prior) | Identity::TryRefresh(prior, _) | Identity::Nobody(prior) => {
+                prior
             }
-            Former::Id(id) => (self.0.sessions.engine().unless_forgotten(id).await?, Map::new()),
-            Former::Unknown => (None, Map::new()),
+            Identity::Unavailable => PriorVisitor::Unknown,
+        };
+        let (anonymous_id, carried) = match prior {
+            PriorVisitor::Anonymous(session) => {
+                let id = session.anonymous_id().to_owned();
+                (Some(id), self.0.context.hooks.sign_in(session, user_id).await)
+            }
+            PriorVisitor::Id(id) => (self.0.context.engine.unless_forgotten(id).await?, Map::new()),
+            PriorVisitor::Unknown => (None, Map::new()),
         };
         let anonymous_id = anonymous_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (access, refresh) = self.create(user_id, &anonymous_id, carried, payload).await?;
         if let Some(former) = former_user.filter(|former| former.user_id() != user_id)
-            && let Err(error) = self.0.sessions.engine().revoke(former.handle()).await
+            && let Err(error) = self.0.context.engine.revoke(former.handle()).await
         {
             tracing::warn!(%error, "the session of the user before could not be ended");
         }
@@ -187,10 +206,10 @@ impl Visitor {
             refresh: Some(refresh),
             clear_other: former_transfer.is_some_and(|former| former != transfer),
         };
-        if self.0.sessions.anonymous_enabled() || self.0.facts.has_anonymous_cookie {
+        if self.0.context.anonymous_enabled() || self.0.facts.has_anonymous_cookie {
             state.changes.anonymous = AnonymousChange::Remove;
         }
-        state.who = Who::User(session.clone(), transfer);
+        state.identity = Identity::User(session.clone(), transfer);
         Ok(session)
     }
 
@@ -204,7 +223,7 @@ impl Visitor {
     /// then still exists.
     pub async fn sign_out(&self) -> Result<(), VisitorError> {
         let (mut session, _) = self.user_and_transfer().await?;
-        let engine = self.0.sessions.engine();
+        let engine = &self.0.context.engine;
         // The record's id, because the token's may have been forgotten since.
         let is_known = match engine.end(session.handle()).await? {
             Some(record) => {
@@ -214,47 +233,47 @@ impl Visitor {
             None => false,
         };
         let id = session.anonymous_id().to_owned();
-        let whose = match self.0.sessions.hooks().after_sign_out(&session) {
-            AfterSignOut::Keep if is_known => Whose::Known(id),
-            AfterSignOut::Keep => self.whose(id).await,
+        let mint_for = match self.0.context.hooks.after_sign_out(&session) {
+            AfterSignOut::Keep if is_known => MintFor::Known(id),
+            AfterSignOut::Keep => self.mint_for(id).await,
             AfterSignOut::Rotate => {
                 // The session has ended whatever becomes of this.
                 if let Err(error) = engine.forget(&id).await {
                     tracing::warn!(%error, "an older token may bring back the id of before");
                 }
-                Whose::New(Seed::Random)
+                MintFor::New(Seed::Random)
             }
         };
         let own =
             self.state().beside.take().filter(|own| own.anonymous_id() != session.anonymous_id());
-        let carried = self.0.sessions.hooks().sign_out(session).await;
+        let carried = self.0.context.hooks.sign_out(session).await;
         match own {
-            Some(own) => self.demote_to(Former::Anonymous(own)).await,
-            None => self.demote(whose, carried).await,
+            Some(own) => self.demote_to(PriorVisitor::Anonymous(own)).await,
+            None => self.demote(mint_for, carried).await,
         }
         Ok(())
     }
 
-    /// Ends the visitor's anonymousId for good, for who asks to be forgotten. An anonymous visitor
-    /// gets a new id and an empty payload, or none while anonymous sessions are off. A user stays
-    /// signed in, with new tokens that name a new id; it is the one that he has after the session.
-    /// The app has to erase whatever it keeps under the old id. Browsers reach the same by
-    /// `POST {base}/anonymous/forget`.
+    /// Ends the visitor's anonymousId for good, for visitors who ask to be forgotten. An anonymous
+    /// visitor gets a new id and an empty payload, or no session while anonymous sessions are off.
+    /// A user stays signed in, with new tokens that name a new id, and has that id after the
+    /// session too. The app has to erase whatever it keeps under the old id. Browsers reach the
+    /// same by `POST {base}/anonymous/forget`.
     ///
     /// # Errors
     /// [`SessionRejection::TryRefresh`] when the session must be refreshed first,
     /// [`SessionRejection::Unauthorised`] when it turned out to be over (the id is gone all the
     /// same), [`VisitorError::Engine`] when the store failed; the id then still exists.
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
-        let who = self.state().who.clone();
-        if let Who::Nobody(_) | Who::Anonymous(_) = who {
-            self.become_anonymous(Whose::New(Seed::Random), Map::new()).await;
+        let identity = self.state().identity.clone();
+        if let Identity::Nobody(_) | Identity::Anonymous(_) = identity {
+            self.become_anonymous(MintFor::New(Seed::Random), Map::new()).await;
             return Ok(());
         }
         let (session, transfer) = self.user_and_transfer().await?;
-        match self.0.sessions.engine().replace_anonymous_id(&session).await? {
+        match self.0.context.engine.replace_anonymous_id(&session).await? {
             None => {
-                self.demote(Whose::New(Seed::Random), Map::new()).await;
+                self.demote(MintFor::New(Seed::Random), Map::new()).await;
                 Err(SessionRejection::Unauthorised.into())
             }
             Some((access, None)) => {
@@ -267,7 +286,7 @@ impl Visitor {
                 let clear_other =
                     matches!(state.changes.user, UserChange::Issue { clear_other: true, .. });
                 state.changes.user = UserChange::Issue { transfer, access, refresh, clear_other };
-                state.who = Who::User(session, transfer);
+                state.identity = Identity::User(session, transfer);
                 if self.0.facts.has_anonymous_cookie {
                     state.changes.anonymous = AnonymousChange::Remove;
                 }
@@ -308,7 +327,7 @@ impl Visitor {
         update: Map<String, Value>,
     ) -> Result<UserSession, VisitorError> {
         let (session, transfer) = self.user_and_transfer().await?;
-        match self.0.sessions.engine().merge_online(&session, &update).await? {
+        match self.0.context.engine.merge_online(&session, &update).await? {
             Some(access) => Ok(self.renew(transfer, access)),
             None => Err(self.end(session).await.into()),
         }
@@ -321,7 +340,7 @@ impl Visitor {
     /// [`VisitorError::Engine`] when the store failed.
     pub async fn session_data(&self) -> Result<Map<String, Value>, VisitorError> {
         let (session, _) = self.user_and_transfer().await?;
-        let data = self.0.sessions.engine().session_data(session.handle()).await?;
+        let data = self.0.context.engine.session_data(session.handle()).await?;
         match data {
             Some(data) => Ok(data),
             None => Err(self.end(session).await.into()),
@@ -339,8 +358,7 @@ impl Visitor {
         mut change: impl FnMut(&mut Map<String, Value>) + Send,
     ) -> Result<Map<String, Value>, VisitorError> {
         let (session, _) = self.user_and_transfer().await?;
-        let data =
-            self.0.sessions.engine().update_session_data(session.handle(), &mut change).await?;
+        let data = self.0.context.engine.update_session_data(session.handle(), &mut change).await?;
         match data {
             Some(data) => Ok(data),
             None => Err(self.end(session).await.into()),
@@ -360,7 +378,7 @@ impl Visitor {
     /// [`VisitorError::Refused`] without a user session.
     pub async fn expire_access_token(&self) -> Result<(), VisitorError> {
         let (session, transfer) = self.user_and_transfer().await?;
-        let access = self.0.sessions.engine().expire_access_token(&session).await?;
+        let access = self.0.context.engine.expire_access_token(&session).await?;
         self.renew(transfer, access);
         Ok(())
     }
@@ -386,7 +404,7 @@ impl Visitor {
     /// [`Visitor::merge_into_access_token_payload`].
     pub async fn fetch_and_set_claim(&self, claim: &Claim) -> Result<UserSession, VisitorError> {
         let (session, _) = self.user_and_transfer().await?;
-        match claim.fetch(&session, self.0.sessions.now()).await.map_err(VisitorError::Claim)? {
+        match claim.fetch(&session, self.0.context.now()).await.map_err(VisitorError::Claim)? {
             Some(update) => self.merge_into_access_token_payload(update).await,
             None => Ok(session),
         }
@@ -394,13 +412,13 @@ impl Visitor {
 
     /// The visitor whom a user's token names by this id. While the store cannot tell whether the id
     /// was forgotten, they keep it: nearly everybody should.
-    async fn whose(&self, id: String) -> Whose {
-        match self.0.sessions.engine().unless_forgotten(id.clone()).await {
-            Ok(None) => Whose::New(Seed::Random),
-            Ok(Some(id)) => Whose::Known(id),
+    async fn mint_for(&self, id: String) -> MintFor {
+        match self.0.context.engine.unless_forgotten(id.clone()).await {
+            Ok(None) => MintFor::New(Seed::Random),
+            Ok(Some(id)) => MintFor::Known(id),
             Err(error) => {
                 tracing::warn!(%error, "nobody can tell whether a visitor's id was forgotten");
-                Whose::Known(id)
+                MintFor::Known(id)
             }
         }
     }
@@ -410,12 +428,12 @@ impl Visitor {
     pub(crate) fn issue(
         &self,
         session: UserSession,
-        transfer: Transfer,
+        transfer: TransferMethod,
         change: UserChange,
         keeps_own: bool,
     ) {
         let mut state = self.state();
-        state.who = Who::User(session, transfer);
+        state.identity = Identity::User(session, transfer);
         state.changes.user = change;
         // One may have been made while the access token was missing, and a browser has one session
         // or the other.
@@ -446,8 +464,8 @@ impl Visitor {
         mut carried: Map<String, Value>,
         payload: Map<String, Value>,
     ) -> Result<(Box<IssuedAccess>, IssuedRefresh), EngineError> {
-        let engine = self.0.sessions.engine();
-        let with_anti_csrf = self.0.sessions.anti_csrf().gives_token(self.0.facts.transfer);
+        let engine = &self.0.context.engine;
+        let with_anti_csrf = self.0.context.anti_csrf.gives_token(self.0.facts.transfer);
         if carried.is_empty() {
             return engine.create(user_id, anonymous_id, payload, with_anti_csrf).await;
         }
@@ -467,18 +485,19 @@ impl Visitor {
         if self.0.facts.is_api {
             let beside = self.state().beside.take();
             self.demote_to(
-                beside.map_or(Former::Id(session.claims.anonymous_id), Former::Anonymous),
+                beside
+                    .map_or(PriorVisitor::Id(session.claims.anonymous_id), PriorVisitor::Anonymous),
             )
             .await;
         }
         SessionRejection::Unauthorised
     }
 
-    fn renew(&self, transfer: Transfer, access: Box<IssuedAccess>) -> UserSession {
+    fn renew(&self, transfer: TransferMethod, access: Box<IssuedAccess>) -> UserSession {
         let session = access.session.clone();
         let mut state = self.state();
         state.changes.renew_access(transfer, access);
-        state.who = Who::User(session.clone(), transfer);
+        state.identity = Identity::User(session.clone(), transfer);
         session
     }
 

@@ -88,7 +88,7 @@ const scripts = {
   "a slow answer": (xhr) => get(xhr, "slow"),
   text: as("text", "json"),
   json: as("json", "json"),
-  "json that is none": as("json", "not-json"),
+  "json that is not valid": as("json", "not-json"),
   bytes: as("arraybuffer", "latin"),
   "a blob": as("blob", "html"),
   "a document": as("document", "html"),
@@ -152,9 +152,9 @@ const scripts = {
     xhr.setRequestHeader("x-a", "1"),
     get(xhr)
   ),
-  "a method that is none": (xhr, log) => attempt(log, () => xhr.open("GE T", "/x/echo")),
+  "a method that is not valid": (xhr, log) => attempt(log, () => xhr.open("GE T", "/x/echo")),
   "a forbidden method": (xhr, log) => attempt(log, () => xhr.open("TRACE", "/x/echo")),
-  "a URL that is none": (xhr, log) => attempt(log, () => xhr.open("GET", "http://[")),
+  "a URL that is not valid": (xhr, log) => attempt(log, () => xhr.open("GET", "http://[")),
   "open without arguments": (xhr, log) => attempt(log, () => xhr.open("GET")),
   "open of something bad in flight": (xhr, log) => (
     get(xhr, "slow"),
@@ -168,7 +168,7 @@ const scripts = {
     get(xhr),
     attempt(log, () => xhr.setRequestHeader("x-a", "1"))
   ),
-  "a header that is none": (xhr, log) => {
+  "a header that is not valid": (xhr, log) => {
     xhr.open("GET", "/x/echo");
     attempt(log, () => xhr.setRequestHeader("x a", "1"));
     attempt(log, () => xhr.setRequestHeader("x-a", "1\n2"));

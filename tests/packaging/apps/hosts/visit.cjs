@@ -1,4 +1,4 @@
-// What a visitor does in a page that a test runner imitates, with a real server.
+// The actions of a visitor in a page that a test runner imitates, with a real server.
 const assert = require("node:assert/strict");
 
 const post = (path, body) =>
