@@ -10,8 +10,8 @@ use core::{
 use passerby_protocol::{
     machine::{Action, Answer, Config, Kept, Machine, Message, Operation, View},
     request::AnonymousMode,
-    response::{Announced, Last, Verdict},
-    state::{Mark, SessionState, Slot, Stored, Token, Values},
+    response::{Announced, LatestSeen, Verdict},
+    state::{HostTypes, Mark, SessionState, Slot, Stored, Token},
 };
 
 use crate::single_thread::page_local;
@@ -19,8 +19,8 @@ use crate::single_thread::page_local;
 /// How the page holds what the rules compare: numbers that JavaScript gave.
 struct Browser;
 
-impl Values for Browser {
-    type Text = NonZeroU32;
+impl HostTypes for Browser {
+    type Id = NonZeroU32;
     type Payload = Payload;
 
     fn anonymous_id(token: &Token<Self>) -> Option<NonZeroU32> {
@@ -191,7 +191,7 @@ fn view() -> View<Browser> {
             user: stored(6),
             anonymous: stored(11),
         },
-        latest: Last { id: id(seen(3)).unwrap_or(NonZeroU32::MAX), issued_at: seen(4) },
+        latest: LatestSeen { id: id(seen(3)).unwrap_or(NonZeroU32::MAX), issued_at: seen(4) },
         now: seen(1),
         server_now: seen(2),
         has_access_token: tokens > 1.0,

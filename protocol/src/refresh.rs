@@ -1,6 +1,6 @@
 //! When to refresh, and what a refresh led to.
 
-use crate::state::{SessionState, Values};
+use crate::state::{HostTypes, SessionState};
 
 /// The next step after a response that says "no valid session".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum AfterRefusal {
 /// access token of a user session in the request of a visitor: they signed in by a form,
 /// or the answer to their login was lost.
 #[must_use]
-pub fn after_refusal<V: Values>(
+pub fn after_refusal<V: HostTypes>(
     now: &SessionState<V>,
     is_expired: bool,
     attempts: u32,
@@ -46,7 +46,7 @@ pub enum AfterLock {
 /// Decides after waiting for the lock: `wanted` was the state when the refresh was asked for, `now`
 /// is the state after the wait.
 #[must_use]
-pub fn after_lock<V: Values>(wanted: &SessionState<V>, now: &SessionState<V>) -> AfterLock {
+pub fn after_lock<V: HostTypes>(wanted: &SessionState<V>, now: &SessionState<V>) -> AfterLock {
     match now {
         _ if wanted.mark() == now.mark() => AfterLock::Call,
         SessionState::Unknown => AfterLock::Call,
@@ -74,7 +74,7 @@ pub enum Answer {
 /// Reads the answer: `ok` is a status below 300, `announced` says whether it had a readable
 /// `front-token`, `now` is the state after it was absorbed.
 #[must_use]
-pub fn answer<V: Values>(ok: bool, announced: bool, now: &SessionState<V>) -> Answer {
+pub fn answer<V: HostTypes>(ok: bool, announced: bool, now: &SessionState<V>) -> Answer {
     match (ok, now) {
         (_, SessionState::None(_) | SessionState::Anonymous(..)) => Answer::Ended,
         (false, _) => Answer::Failed,

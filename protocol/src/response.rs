@@ -2,7 +2,7 @@
 
 use crate::{
     names::message,
-    state::{Event, SessionState, Slot, Stored, Token, Values},
+    state::{Event, HostTypes, SessionState, Slot, Stored, Token},
 };
 
 /// One kind of session, as a response announces it.
@@ -52,7 +52,7 @@ impl Verdict {
 }
 
 /// The parts of a response that the rules need.
-pub struct Response<V: Values> {
+pub struct Response<V: HostTypes> {
     /// The kind of request that it answers.
     pub asked: Asked,
     /// Whether anonymous sessions are the server's. If an endpoint of the app makes them, a login
@@ -112,7 +112,7 @@ const CLUSTER_SKEW: f64 = 60.0;
 
 /// The latest front token of a user session that this page knows of, be the session over or not.
 #[derive(Clone, Debug)]
-pub struct Last<T> {
+pub struct LatestSeen<T> {
     /// As in [`Token`].
     pub id: T,
     /// As in [`Token`]; `NaN` when there was none.
@@ -122,7 +122,7 @@ pub struct Last<T> {
 /// Whether a token that is about to be stored was just made, so that its `iat` is the server's
 /// time.
 #[must_use]
-pub fn tells_time<V: Values>(last: &Last<V::Text>, new: &Token<V>) -> bool {
+pub fn tells_time<V: HostTypes>(last: &LatestSeen<V::Id>, new: &Token<V>) -> bool {
     last.issued_at != new.issued_at
 }
 
@@ -133,10 +133,10 @@ pub fn tells_time<V: Values>(last: &Last<V::Text>, new: &Token<V>) -> bool {
 /// about a session that is over changes nothing: it can neither bring that session back nor end its
 /// successor. An answer out of the HTTP cache is as late as can be.
 #[must_use]
-pub fn absorb<V: Values>(
+pub fn interpret<V: HostTypes>(
     before: &SessionState<V>,
     now: &Stored<V>,
-    last: &Last<V::Text>,
+    last: &LatestSeen<V::Id>,
     response: &Response<V>,
 ) -> Change {
     let state = now.state();
@@ -154,10 +154,10 @@ pub fn absorb<V: Values>(
     Change { user: if anonymous == Write::Store { Write::Remove } else { user }, anonymous, events }
 }
 
-fn user_change<V: Values>(
+fn user_change<V: HostTypes>(
     before: &SessionState<V>,
     now: &SessionState<V>,
-    last: &Last<V::Text>,
+    last: &LatestSeen<V::Id>,
     response: &Response<V>,
 ) -> (Write, [Option<Event>; 2]) {
     let id_before = before.user().map(|token| &token.id);
@@ -196,9 +196,9 @@ fn user_change<V: Values>(
     }
 }
 
-fn removal<V: Values>(
-    id_before: Option<&V::Text>,
-    id_now: Option<&V::Text>,
+fn removal<V: HostTypes>(
+    id_before: Option<&V::Id>,
+    id_now: Option<&V::Id>,
     response: &Response<V>,
 ) -> (Write, [Option<Event>; 2]) {
     match id_now {
@@ -217,7 +217,7 @@ fn removal<V: Values>(
     }
 }
 
-fn anonymous_change<V: Values>(
+fn anonymous_change<V: HostTypes>(
     signed_in: bool,
     before: &SessionState<V>,
     state: &SessionState<V>,
@@ -269,7 +269,7 @@ fn anonymous_change<V: Values>(
     }
 }
 
-impl<V: Values> Response<V> {
+impl<V: HostTypes> Response<V> {
     /// Whether it says that there is no user session.
     fn says_removed(&self) -> bool {
         match self.user {
@@ -284,10 +284,10 @@ impl<V: Values> Response<V> {
 }
 
 /// Whether the server has to be asked whose cookies the browser holds, after `change` was made of
-/// `response` as by [`absorb`]: it was about another session than the one that is stored, or was
+/// `response` as by [`interpret`]: it was about another session than the one that is stored, or was
 /// read in another order than the one in which the browser kept its cookies.
 #[must_use]
-pub fn is_contested<V: Values>(
+pub fn is_contested<V: HostTypes>(
     before: &SessionState<V>,
     now: &Stored<V>,
     response: &Response<V>,
@@ -385,9 +385,9 @@ mod tests {
     }
 
     /// The session that is there is the last one.
-    fn last(now: &Stored<Native>) -> Last<String> {
+    fn last(now: &Stored<Native>) -> LatestSeen<String> {
         let token = now.user.token();
-        Last {
+        LatestSeen {
             id: token.map_or_else(String::new, |token| token.id.clone()),
             issued_at: token.map_or(f64::NAN, |token| token.issued_at),
         }
@@ -398,7 +398,7 @@ mod tests {
     }
 
     fn run(now: &mut Stored<Native>, response: &TestResponse) -> Vec<Event> {
-        let change = absorb(&now.state(), now, &last(now), response);
+        let change = interpret(&now.state(), now, &last(now), response);
         apply(now, response, change);
         events(change)
     }
@@ -431,7 +431,7 @@ mod tests {
     fn a_login_that_the_browser_did_not_keep_is_not_told_as_one() {
         let now = stored(Some(1.0), None, Some(token("a", 1.0)));
         let login = app(Announced::Token(token("s", 2.0)), Announced::Removed);
-        let change = absorb(&now.state(), &now, &last(&now), &login).refused();
+        let change = interpret(&now.state(), &now, &last(&now), &login).refused();
         assert_eq!((change.user, change.anonymous), (Write::Keep, Write::Remove));
         assert_eq!(events(change), [Event::TokenNotStored]);
     }
@@ -462,7 +462,7 @@ mod tests {
         let before = stored(Some(1.0), None, Some(token("a", 1.0)));
         let now = stored(Some(3.0), None, Some(token("a", 9.0)));
         let late = app(Announced::Token(token("s", 2.0)), Announced::Removed);
-        assert!(!absorb(&before.state(), &now, &latest("t", 100.0), &late).writes());
+        assert!(!interpret(&before.state(), &now, &latest("t", 100.0), &late).writes());
     }
 
     #[test]
@@ -584,18 +584,18 @@ mod tests {
     #[test]
     fn a_cached_answer_to_a_guest_does_not_bring_a_former_id_back() {
         let former = || app(Announced::Nothing, Announced::Token(token("a", 1.0)));
-        let last = Last { id: String::new(), issued_at: f64::NAN };
+        let last = LatestSeen { id: String::new(), issued_at: f64::NAN };
         let now = stored(Some(2.0), None, Some(token("b", 5.0)));
         // It had the former id when it asked, or has the new one since.
         for before in [stored(Some(1.0), None, Some(token("a", 1.0))).state(), now.state()] {
-            assert_eq!(absorb(&before, &now, &last, &former()), Change::NOTHING);
+            assert_eq!(interpret(&before, &now, &last, &former()), Change::NOTHING);
         }
         // A visitor who had nothing gets what there is; a refresh is answered by no cache.
         let nobody = stored(None, None, None);
-        let change = absorb(&nobody.state(), &now, &last, &former());
+        let change = interpret(&nobody.state(), &now, &last, &former());
         assert_eq!(change.anonymous, Write::Store);
         let asked = Response { asked: Asked::Refresh(Verdict::Ended), ..former() };
-        let change = absorb(&now.state(), &now, &last, &asked);
+        let change = interpret(&now.state(), &now, &last, &asked);
         assert_eq!(change.events[0], Some(Event::AnonymousSessionReplaced));
     }
 
@@ -622,7 +622,7 @@ mod tests {
     fn a_late_response_does_not_overwrite_newer_tokens() {
         let now = signed_in();
         let late = app(Announced::Token(with_payload(token("s", 4.0), 1)), Announced::Nothing);
-        assert!(!absorb(&now.state(), &now, &last(&now), &late).writes());
+        assert!(!interpret(&now.state(), &now, &last(&now), &late).writes());
     }
 
     #[test]
@@ -630,12 +630,12 @@ mod tests {
         let before = signed_in().state();
         for now in [stored(Some(2.0), None, None), stored(Some(2.0), None, Some(token("a", 9.0)))] {
             let late = app(Announced::Token(token("s", 99.0)), Announced::Nothing);
-            assert!(!absorb(&before, &now, &last(&now), &late).writes());
+            assert!(!interpret(&before, &now, &last(&now), &late).writes());
         }
     }
 
-    fn latest(id: &str, issued_at: f64) -> Last<String> {
-        Last { id: id.into(), issued_at }
+    fn latest(id: &str, issued_at: f64) -> LatestSeen<String> {
+        LatestSeen { id: id.into(), issued_at }
     }
 
     #[test]
@@ -643,7 +643,7 @@ mod tests {
         for now in [stored(Some(2.0), None, None), stored(Some(2.0), None, Some(token("a", 9.0)))] {
             let brings = |issued_at| {
                 let answer = app(Announced::Token(token("s", issued_at)), Announced::Nothing);
-                absorb(&now.state(), &now, &latest("s", 5.0), &answer).writes()
+                interpret(&now.state(), &now, &latest("s", 5.0), &answer).writes()
             };
             assert_eq!([4.0, 5.0, 6.0].map(brings), [false, false, true]);
         }
@@ -656,7 +656,7 @@ mod tests {
             user: Announced::Token(token("s", 5.0)),
             ..response(Asked::Refresh(Verdict::Ended), false)
         };
-        assert!(absorb(&now.state(), &now, &latest("s", 5.0), &found).writes());
+        assert!(interpret(&now.state(), &now, &latest("s", 5.0), &found).writes());
     }
 
     #[test]
@@ -666,7 +666,7 @@ mod tests {
         {
             let stores = |issued_at| {
                 let answer = app(Announced::Token(token("s", issued_at)), Announced::Nothing);
-                absorb(&now.state(), &now, &latest("t", 1000.0), &answer).writes()
+                interpret(&now.state(), &now, &latest("t", 1000.0), &answer).writes()
             };
             assert_eq!([900.0, 939.0, 940.0, 1001.0].map(stores), [false, false, true, true]);
         }
@@ -676,7 +676,7 @@ mod tests {
     fn a_token_that_is_known_is_stored_and_tells_no_time() {
         let now = signed_in();
         let again = app(Announced::Token(token("s", 5.0)), Announced::Nothing);
-        assert!(absorb(&now.state(), &now, &last(&now), &again).writes());
+        assert!(interpret(&now.state(), &now, &last(&now), &again).writes());
         assert!(!tells_time::<Native>(&last(&now), &token("s", 5.0)));
         assert!(tells_time::<Native>(&last(&now), &token("s", 6.0)));
         assert!(tells_time::<Native>(&last(&stored(None, None, None)), &token("s", 5.0)));
@@ -687,15 +687,15 @@ mod tests {
         let before = signed_in().state();
         let now = stored(Some(2.0), Some(token("t", 6.0)), None);
         let late = Response { user: Announced::Removed, ..response(Asked::App, true) };
-        assert_eq!(events(absorb(&before, &now, &last(&now), &late)), []);
-        assert!(!absorb(&before, &now, &last(&now), &refused(true)).writes());
+        assert_eq!(events(interpret(&before, &now, &last(&now), &late)), []);
+        assert!(!interpret(&before, &now, &last(&now), &refused(true)).writes());
     }
 
     #[test]
     fn the_end_is_told_once() {
         let before = signed_in().state();
         let now = stored(Some(2.0), None, Some(token("a", 9.0)));
-        assert_eq!(events(absorb(&before, &now, &last(&now), &refused(false))), []);
+        assert_eq!(events(interpret(&before, &now, &last(&now), &refused(false))), []);
     }
 
     #[test]
@@ -706,11 +706,11 @@ mod tests {
         };
         let unknown = stored(None, None, None).state();
         let now = stored(Some(2.0), Some(token("t", 6.0)), None);
-        assert!(!absorb(&unknown, &now, &last(&now), &answer).writes());
-        assert!(!absorb(&signed_in().state(), &now, &last(&now), &answer).writes());
+        assert!(!interpret(&unknown, &now, &last(&now), &answer).writes());
+        assert!(!interpret(&signed_in().state(), &now, &last(&now), &answer).writes());
         // The last of two logins wins, as it does for the cookies that scripts cannot see.
         assert!(
-            absorb(
+            interpret(
                 &unknown,
                 &now,
                 &last(&now),
@@ -787,7 +787,7 @@ mod tests {
             for (response, sent) in &steps {
                 let before = sent.get(&history).clone();
                 let was = now.state();
-                let change = absorb(&before, &now, &known, response);
+                let change = interpret(&before, &now, &known, response);
                 apply(&mut now, response, change);
                 let is = now.state();
 

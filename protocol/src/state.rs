@@ -4,22 +4,22 @@ use core::fmt;
 
 /// How the host holds what the rules only compare: `String`s natively, JavaScript values in the
 /// browser.
-pub trait Values {
+pub trait HostTypes {
     /// An identifier: a session handle or an anonymousId.
-    type Text: Clone + PartialEq;
+    type Id: Clone + PartialEq;
     /// A token payload, compared by value.
     type Payload: Clone + PartialEq;
 
     /// The anonymousId that the token names, of either kind; `None` where the server gave none.
-    fn anonymous_id(token: &Token<Self>) -> Option<Self::Text>
+    fn anonymous_id(token: &Token<Self>) -> Option<Self::Id>
     where
         Self: Sized;
 }
 
 /// The parts of a front token, of either kind, that the rules need.
-pub struct Token<V: Values> {
+pub struct Token<V: HostTypes> {
     /// The session handle of a user session, the anonymousId of an anonymous one.
-    pub id: V::Text,
+    pub id: V::Id,
     /// `iat`, in epoch seconds, by the server's clock.
     pub issued_at: f64,
     /// `ate`, in epoch milliseconds, by the server's clock.
@@ -67,7 +67,7 @@ impl<T> Slot<T> {
 }
 
 /// The session as the browser's storage has it.
-pub struct Stored<V: Values> {
+pub struct Stored<V: HostTypes> {
     /// When it last changed; alone it is the tombstone of a session.
     pub changed: Option<Mark>,
     /// The front token of the user session.
@@ -77,7 +77,7 @@ pub struct Stored<V: Values> {
 }
 
 /// The session of the visitor, as far as this browser knows. Exactly one of these holds.
-pub enum SessionState<V: Values> {
+pub enum SessionState<V: HostTypes> {
     /// Nothing is known: first visit, or the browser dropped what it knew. The server has to be
     /// asked.
     Unknown,
@@ -89,7 +89,7 @@ pub enum SessionState<V: Values> {
     Authenticated(Mark, Token<V>),
 }
 
-impl<V: Values> Stored<V> {
+impl<V: HostTypes> Stored<V> {
     /// Whether there is no front token, not even one that cannot be read.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -118,7 +118,7 @@ impl<V: Values> Stored<V> {
     }
 }
 
-impl<V: Values> SessionState<V> {
+impl<V: HostTypes> SessionState<V> {
     /// The front token of the user session, if the visitor is signed in.
     pub fn user(&self) -> Option<&Token<V>> {
         match self {
@@ -211,7 +211,7 @@ impl Event {
 }
 
 // Derived implementations would ask for bounds on `V` itself.
-impl<V: Values> Clone for Token<V> {
+impl<V: HostTypes> Clone for Token<V> {
     fn clone(&self) -> Self {
         Self {
             id: self.id.clone(),
@@ -222,7 +222,7 @@ impl<V: Values> Clone for Token<V> {
     }
 }
 
-impl<V: Values> Clone for SessionState<V> {
+impl<V: HostTypes> Clone for SessionState<V> {
     fn clone(&self) -> Self {
         match self {
             Self::Unknown => Self::Unknown,
@@ -234,13 +234,13 @@ impl<V: Values> Clone for SessionState<V> {
 }
 
 // Debug output names kinds only: ids and payloads have no place in a log.
-impl<V: Values> fmt::Debug for Token<V> {
+impl<V: HostTypes> fmt::Debug for Token<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token")
     }
 }
 
-impl<V: Values> fmt::Debug for SessionState<V> {
+impl<V: HostTypes> fmt::Debug for SessionState<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unknown => "Unknown",

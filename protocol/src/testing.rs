@@ -2,13 +2,13 @@
 
 use alloc::string::String;
 
-use crate::state::{Mark, Slot, Stored, Token, Values};
+use crate::state::{HostTypes, Mark, Slot, Stored, Token};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Native;
 
-impl Values for Native {
-    type Text = String;
+impl HostTypes for Native {
+    type Id = String;
     type Payload = u8;
 
     /// Ids of anonymous sessions begin with `a`. All users are one visitor.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use passerby_protocol::{
     machine::{Call, LockName, Machine, TaskId, View},
-    response::Last,
+    response::LatestSeen,
     state::{Event, Mark, SessionState, Slot, Stored, Token},
 };
 
@@ -79,7 +79,7 @@ pub(crate) struct Tab {
     pub(crate) is_frozen: bool,
     pub(crate) tasks: BTreeMap<TaskId, Meta>,
     pub(crate) timers: Vec<(Time, TaskId)>,
-    pub(crate) latest: Last<u32>,
+    pub(crate) latest: LatestSeen<u32>,
     /// The storage that it saw when it looked last, and when that was.
     pub(crate) seen: (Jar, Time),
     pub(crate) next: TaskId,
@@ -97,7 +97,7 @@ impl Tab {
             is_frozen: false,
             tasks: BTreeMap::new(),
             timers: Vec::new(),
-            latest: Last { id: 0, issued_at: f64::NAN },
+            latest: LatestSeen { id: 0, issued_at: f64::NAN },
             seen: (Jar::default(), 0.0),
             next: 0,
             ends: 0,
@@ -129,7 +129,7 @@ impl Browser {
     /// The storage and clocks as the shell of that tab sees them.
     pub(crate) fn view(&mut self, tab: usize, now: Time) -> View<Sim> {
         if let Some(token) = &self.jar.front {
-            self.tabs[tab].latest = Last { id: token.id, issued_at: token.issued_at };
+            self.tabs[tab].latest = LatestSeen { id: token.id, issued_at: token.issued_at };
         }
         self.tabs[tab].seen = (self.jar.clone(), now);
         self.view_of_before(tab)

@@ -1,14 +1,14 @@
 //! Tokens as the simulated servers make them. Nothing is signed: what cannot be forged is not
 //! forged here.
 
-use passerby_protocol::state::{Token, Values};
+use passerby_protocol::state::{HostTypes, Token};
 
 /// Numbers in place of texts.
 pub(crate) struct Sim;
 
-impl Values for Sim {
+impl HostTypes for Sim {
     /// Session handles are odd, anonymousIds are even.
-    type Text = u32;
+    type Id = u32;
     type Payload = Payload;
 
     fn anonymous_id(token: &Token<Self>) -> Option<u32> {

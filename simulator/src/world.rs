@@ -243,7 +243,7 @@ impl World {
             let state = machine.state(&view);
             if let Some(id) = state
                 .token()
-                .and_then(<crate::tokens::Sim as passerby_protocol::state::Values>::anonymous_id)
+                .and_then(<crate::tokens::Sim as passerby_protocol::state::HostTypes>::anonymous_id)
             {
                 self.forgotten.push(id);
             }

@@ -3,15 +3,15 @@
 
 use super::{Action, Answer, Bearer, Call, Cause, Headers, Kind, Machine, Step, Task, View, Wish};
 use crate::{
-    request::{AnonymousMode, is_token_missing},
+    request::{AnonymousMode, needs_endpoint_token},
     response::{Announced, Asked, Response},
-    state::{SessionState, Token, Values},
+    state::{HostTypes, SessionState, Token},
 };
 
 /// Milliseconds until the endpoint counts as out of reach; requests wait for it.
 const CALL_TIMEOUT: f64 = 5_000.0;
 
-impl<V: Values> Machine<V> {
+impl<V: HostTypes> Machine<V> {
     /// Has the task wait until there is an anonymous session, or none can be had; the next request
     /// tries again then. `false` when there is nothing to wait for. The caller sets the step.
     pub(super) fn want_creation(
@@ -100,7 +100,7 @@ impl<V: Values> Machine<V> {
     }
 
     fn judge_token(&mut self, task: &mut Task<V>, has_failed: bool, view: &View<V>) -> bool {
-        if !is_token_missing(&task.before, has_failed) {
+        if !needs_endpoint_token(&task.before, has_failed) {
             return self.end_creation(task, view);
         }
         if !task.leads {

@@ -2,13 +2,13 @@
 //! session it brings is the only one that is made. Others wait for it.
 
 use super::{Action, Cause, LockName, Machine, Step, Task, View};
-use crate::state::Values;
+use crate::state::HostTypes;
 
 /// How long a request waits for another one, in milliseconds: that could be one that takes for
 /// ever, and a second session for the visitor is better than no answer.
 const TIMEOUT: f64 = 5_000.0;
 
-impl<V: Values> Machine<V> {
+impl<V: HostTypes> Machine<V> {
     /// Has the task wait for its turn.
     pub(super) fn want_turn(&mut self, task: &mut Task<V>) -> bool {
         task.step = Step::Turn;

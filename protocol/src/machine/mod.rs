@@ -26,11 +26,12 @@ pub use action::*;
 pub use operation::Operation;
 
 use crate::{
-    request::{AnonymousMode, shows_that_none_are_made},
+    request::{AnonymousMode, proves_no_anonymous_support},
     response::{
-        Announced, Asked, Change, Last, Response, Verdict, Write, absorb, is_contested, tells_time,
+        Announced, Asked, Change, LatestSeen, Response, Verdict, Write, interpret, is_contested,
+        tells_time,
     },
-    state::{Event, Mark, SessionState, Slot, Stored, Token, Values},
+    state::{Event, HostTypes, Mark, SessionState, Slot, Stored, Token},
 };
 
 /// Names a task. The shell chooses a new positive number for each that it starts; the machine's own
@@ -53,11 +54,11 @@ pub struct Config {
 }
 
 /// The things that the shell sees when it reports something.
-pub struct View<V: Values> {
+pub struct View<V: HostTypes> {
     /// The stored front tokens.
     pub stored: Stored<V>,
     /// The latest front token of a user session that this page has seen.
-    pub latest: Last<V::Text>,
+    pub latest: LatestSeen<V::Id>,
     /// By this device's clock, in epoch milliseconds.
     pub now: f64,
     /// The server's time, in epoch milliseconds.
@@ -69,7 +70,7 @@ pub struct View<V: Values> {
 }
 
 /// The parts of a response that the machine needs.
-pub struct Answer<V: Values> {
+pub struct Answer<V: HostTypes> {
     /// The status code.
     pub status: u16,
     /// Whether the server says that it makes no anonymous session now, because there were too many.
@@ -154,7 +155,7 @@ enum Step {
 }
 
 /// The thing that a task waited for.
-enum Cause<V: Values> {
+enum Cause<V: HostTypes> {
     /// It begins.
     Begun,
     /// It leads; or, with `false`, another one did and is over.
@@ -188,7 +189,7 @@ enum Refreshed {
     Failed(Reason),
 }
 
-struct Task<V: Values> {
+struct Task<V: HostTypes> {
     id: TaskId,
     kind: Kind,
     step: Step,
@@ -216,7 +217,7 @@ struct Task<V: Values> {
     /// Whether its call says that the app does not want anonymous sessions.
     says_off: bool,
     /// The session that a sign-out is to end, or the anonymousId that is to be forgotten.
-    subject: Option<V::Text>,
+    subject: Option<V::Id>,
     /// The mark with which its change was stored.
     mark: f64,
     attempts: u32,
@@ -233,7 +234,7 @@ fn is_ok(status: u16) -> bool {
     status / 100 == 2
 }
 
-impl<V: Values> Task<V> {
+impl<V: HostTypes> Task<V> {
     /// Whether it is a request of this kind.
     fn is_for(&self, call: Call) -> bool {
         matches!(self.kind, Kind::Request(kind) if kind == call)
@@ -241,7 +242,7 @@ impl<V: Values> Task<V> {
 }
 
 /// The session of one tab. See the [module](self).
-pub struct Machine<V: Values> {
+pub struct Machine<V: HostTypes> {
     config: Config,
     mode: AnonymousMode,
     /// The server makes no anonymous sessions, as a response on this page showed.
@@ -254,19 +255,19 @@ pub struct Machine<V: Values> {
     doubt_failed_at: f64,
     /// The last user session that began in this tab, and when it was written, in epoch
     /// milliseconds.
-    written: Option<(V::Text, f64)>,
+    written: Option<(V::Id, f64)>,
     /// The token because of which the server was asked: its id and `iat`.
-    doubted: Option<(V::Text, f64)>,
+    doubted: Option<(V::Id, f64)>,
     /// The server said that there is no session, and that is not to be written down: the app has no
     /// consent for anything.
-    none_unwritten: bool,
+    unstored_none: bool,
     /// The session whose end this tab told the app of last.
-    ended: Option<V::Text>,
+    ended: Option<V::Id>,
     /// The anonymousIds that the visitor wanted to be forgotten. A request that was under way may
     /// bring one back.
-    forgotten: Vec<V::Text>,
+    forgotten: Vec<V::Id>,
     /// A front token that is over, and that the browser would not delete: its id and `iat`.
-    undeleted: Option<(V::Text, f64)>,
+    undeleted: Option<(V::Id, f64)>,
     /// When the browser last did not keep something, in epoch milliseconds: it blocks cookies, or
     /// the page was left and runs on.
     refused_at: f64,
@@ -284,7 +285,7 @@ pub struct Machine<V: Values> {
     taken: usize,
 }
 
-impl<V: Values> Machine<V> {
+impl<V: HostTypes> Machine<V> {
     /// A machine that knows nothing yet.
     #[must_use]
     pub const fn new(config: Config, mode: AnonymousMode) -> Self {
@@ -297,7 +298,7 @@ impl<V: Values> Machine<V> {
             doubt_failed_at: 0.0,
             written: None,
             doubted: None,
-            none_unwritten: false,
+            unstored_none: false,
             ended: None,
             undeleted: None,
             refused_at: 0.0,
@@ -321,7 +322,7 @@ impl<V: Values> Machine<V> {
         self.config = config;
         self.mode = mode;
         self.no_anonymous_support = false;
-        self.none_unwritten = false;
+        self.unstored_none = false;
         self.probe_failed_at = 0.0;
         self.doubt_failed_at = 0.0;
         self.flight = None;
@@ -374,7 +375,7 @@ impl<V: Values> Machine<V> {
 
     /// Whether this tab knows that the anonymousId was to be forgotten.
     #[must_use]
-    pub fn has_forgotten(&self, id: &V::Text) -> bool {
+    pub fn has_forgotten(&self, id: &V::Id) -> bool {
         self.forgotten.contains(id)
     }
 
@@ -384,7 +385,7 @@ impl<V: Values> Machine<V> {
         let stored = self.stored(view);
         let state = stored.state();
         // A token that was written since counts, be it without its mark.
-        let is_none = self.none_unwritten && state.is_unknown() && stored.is_clean();
+        let is_none = self.unstored_none && state.is_unknown() && stored.is_clean();
         if is_none { SessionState::None(Mark(0.0)) } else { state }
     }
 
@@ -603,7 +604,7 @@ impl<V: Values> Machine<V> {
         }
     }
 
-    fn was_told_of_the_end(&self, session: Option<&V::Text>) -> bool {
+    fn was_told_of_the_end(&self, session: Option<&V::Id>) -> bool {
         session.is_some() && self.ended.as_ref() == session
     }
 
@@ -655,7 +656,7 @@ impl<V: Values> Machine<V> {
         let may_show = (task.leads || matches!(task.kind, Kind::Refresh))
             && self.state(view).token().is_none();
         if may_show
-            && shows_that_none_are_made(&task.before, answer.status)
+            && proves_no_anonymous_support(&task.before, answer.status)
             && matches!(announced.anonymous, Announced::Nothing)
         {
             self.no_anonymous_support = true;
@@ -698,7 +699,7 @@ impl<V: Values> Machine<V> {
         view: &View<V>,
     ) -> bool {
         let now = self.stored(view);
-        let change = absorb(&task.before, &now, &view.latest, announced);
+        let change = interpret(&task.before, &now, &view.latest, announced);
         task.change = change;
         // Tokens of header mode are discarded with the front token, and no cookie comes with them.
         if is_contested(&task.before, &now, announced, change) {
@@ -730,9 +731,9 @@ impl<V: Values> Machine<V> {
             _ => false,
         };
         if change.writes() {
-            self.none_unwritten = is_clean && !stores && self.mode == AnonymousMode::Off;
+            self.unstored_none = is_clean && !stores && self.mode == AnonymousMode::Off;
         }
-        let writes = change.writes() && !self.none_unwritten;
+        let writes = change.writes() && !self.unstored_none;
         if !writes && !keeps_user_tokens {
             return false;
         }

@@ -5,9 +5,9 @@ use super::{
     Refreshed, Step, Task, View,
 };
 use crate::{
-    request::{AnonymousMode, is_session_due, may_ask},
+    request::{AnonymousMode, expects_anonymous_session, may_probe},
     response::Announced,
-    state::{Event, SessionState, Values},
+    state::{Event, HostTypes, SessionState},
 };
 
 /// An operation of the app.
@@ -35,7 +35,7 @@ pub enum Operation {
     Switch(bool),
 }
 
-impl<V: Values> Machine<V> {
+impl<V: HostTypes> Machine<V> {
     pub(super) fn advance_operation(
         &mut self,
         task: &mut Task<V>,
@@ -120,7 +120,7 @@ impl<V: Values> Machine<V> {
                     true => AnonymousMode::On,
                 };
                 self.no_anonymous_support = false;
-                self.none_unwritten = false;
+                self.unstored_none = false;
                 if !enabled {
                     self.act(Action::ForgetKey);
                 }
@@ -143,7 +143,7 @@ impl<V: Values> Machine<V> {
             Operation::SignOut => self.resolve(task, operation, view),
             // Asking is of no use, and an app that asks at each event would have every answer bring
             // the next question.
-            _ if !may_ask(AnonymousMode::Unspecified, view.now, self.refused_at) => {
+            _ if !may_probe(AnonymousMode::Unspecified, view.now, self.refused_at) => {
                 if task.before.user().is_some_and(|token| Self::is_expired(token, view)) {
                     task.failed = Some(Reason::Failure(Failure::RefreshFailed));
                 }
@@ -166,7 +166,7 @@ impl<V: Values> Machine<V> {
     /// Asks the server if nothing is known, or whose session it is if that is in doubt.
     fn resolve(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
         let state = self.state(view);
-        let is_due = is_session_due(&state, self.mode, self.no_anonymous_support);
+        let is_due = expects_anonymous_session(&state, self.mode, self.no_anonymous_support);
         if state.is_unknown() || is_due || self.is_in_doubt(view) {
             return self.refresh_in_turn(task, view);
         }

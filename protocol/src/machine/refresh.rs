@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     refresh::{self, AfterLock, after_lock},
-    request::{AnonymousMode, may_ask},
+    request::{AnonymousMode, may_probe},
     response::{Announced, Asked, Verdict},
-    state::{Event, SessionState, Values},
+    state::{Event, HostTypes, SessionState},
 };
 
 /// Milliseconds. A tab that the browser froze may hold the lock; the server makes repeated
@@ -25,7 +25,7 @@ const CROSSING_TIME: f64 = 25.0;
 /// Milliseconds after which this tab sees what another one wrote, be the browser as slow as it may.
 const SEEN_TIME: f64 = 1_000.0;
 
-impl<V: Values> Machine<V> {
+impl<V: HostTypes> Machine<V> {
     /// Has the task wait for a refresh on behalf of `wanted`, at `step`.
     pub(super) fn want_refresh(
         &mut self,
@@ -45,8 +45,8 @@ impl<V: Values> Machine<V> {
     pub(super) fn settle_contest(&mut self, view: &View<V>) {
         // Nobody waits for this one in any mode, so a server that cannot be reached is left alone
         // for a while.
-        let may_ask = may_ask(AnonymousMode::Unspecified, view.now, self.doubt_failed_at);
-        if self.flight.is_none() && self.contested && may_ask {
+        let may_probe = may_probe(AnonymousMode::Unspecified, view.now, self.doubt_failed_at);
+        if self.flight.is_none() && self.contested && may_probe {
             self.start_refresh(self.state(view), view);
         }
     }

@@ -7,15 +7,15 @@ use super::{
 };
 use crate::{
     refresh::{AfterRefusal, after_refusal},
-    request::{AnonymousMode, Gate, gate, may_ask},
+    request::{Admission, AnonymousMode, admission, may_probe},
     response::{Announced, Asked},
-    state::{Event, SessionState, Values},
+    state::{Event, HostTypes, SessionState},
 };
 
 /// Milliseconds until a sign-out that hangs is given up.
 const SIGN_OUT_TIMEOUT: f64 = 60_000.0;
 
-impl<V: Values> Machine<V> {
+impl<V: HostTypes> Machine<V> {
     pub(super) fn advance_request(
         &mut self,
         task: &mut Task<V>,
@@ -78,15 +78,15 @@ impl<V: Values> Machine<V> {
             task.has_asked = true;
             return self.want_refresh(task, state, Step::Probe, view);
         }
-        let may_ask = !task.has_asked && self.may_probe(view);
-        match gate(&state, self.mode, may_ask, self.no_anonymous_support) {
-            Gate::Ask => {
+        let may_probe = !task.has_asked && self.may_probe(view);
+        match admission(&state, self.mode, may_probe, self.no_anonymous_support) {
+            Admission::Probe => {
                 task.has_asked = true;
                 self.want_refresh(task, SessionState::Unknown, Step::Probe, view)
             }
-            Gate::Lead if !task.leads => self.want_turn(task),
-            Gate::Lead => self.send(task, view),
-            Gate::Open => {
+            Admission::Lead if !task.leads => self.want_turn(task),
+            Admission::Lead => self.send(task, view),
+            Admission::Proceed => {
                 self.stop_leading(task, view);
                 if self.want_creation(task, true, view) {
                     task.step = Step::Endpoint;
@@ -99,14 +99,14 @@ impl<V: Values> Machine<V> {
 
     /// Whether a question may be asked now.
     pub(super) fn may_probe(&self, view: &View<V>) -> bool {
-        may_ask(self.mode, view.now, self.probe_failed_at)
+        may_probe(self.mode, view.now, self.probe_failed_at)
     }
 
     /// Whether the browser may hold cookies of another session than the one that is stored, and the
     /// server can be asked.
     pub(super) fn is_in_doubt(&self, view: &View<V>) -> bool {
         self.contested
-            && (self.flight.is_some() || may_ask(self.mode, view.now, self.doubt_failed_at))
+            && (self.flight.is_some() || may_probe(self.mode, view.now, self.doubt_failed_at))
     }
 
     fn send(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {

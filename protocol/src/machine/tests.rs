@@ -19,7 +19,7 @@ fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
     let named = |prefix: &str, id: u8| token(&alloc::format!("{prefix}{id}"), f64::from(id));
     View {
         stored: stored(Some(now), user.map(|id| named("s", id)), guest.map(|id| named("a", id))),
-        latest: Last { id: "".into(), issued_at: f64::NAN },
+        latest: LatestSeen { id: "".into(), issued_at: f64::NAN },
         now,
         server_now: now,
         has_access_token: false,
@@ -427,7 +427,7 @@ fn sketch(machine: &Machine<Native>) -> alloc::string::String {
         "{:?}",
         (
             tasks.collect::<Vec<_>>(),
-            (machine.mode, machine.no_anonymous_support, machine.none_unwritten),
+            (machine.mode, machine.no_anonymous_support, machine.unstored_none),
             (machine.probe_failed_at, machine.doubt_failed_at, machine.contested),
             (&machine.written, &machine.doubted, &machine.undeleted),
             (&machine.ended, &machine.forgotten),
