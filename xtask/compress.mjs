@@ -13,7 +13,6 @@ const OPTIONS = {
     passes: 2,
     unsafe_arrows: true, // no function of ours is a constructor
     // These make shorter text, which compresses worse.
-    conditionals: false,
     if_return: false,
     inline: false,
     reduce_funcs: false,

@@ -705,8 +705,8 @@ impl World {
 
     /// The session of a login that was read, if the answer to this call of the SDK's is about
     /// another one, and the call's tab has heard of the login. An answer to a request of the app's
-    /// cannot be given up. Nor can a call be given up in time where the app's own storage is slow to
-    /// say that it has the login.
+    /// cannot be given up. Where the app's own storage is slow to say that it has the login, no
+    /// call can be given up in time.
     fn kept_login(&self, flight: &Flight) -> Option<u32> {
         let Browser { jar, tabs, has_channel, .. } = &self.browser;
         let has_heard = *has_channel
