@@ -613,11 +613,12 @@ export function silence() {
 /** @param {{ action: string, userContext: unknown, [detail: string]: unknown }} event */
 export function tell(event) {
   debug(`event ${event.action}`);
-  const shared = { ...event, userContext: {}, tab: TAB };
-  if (given.eventsOfOtherTabs) channel?.postMessage(shared);
-  onceWritten(() =>
-    guarded(() => given.onHandleEvent?.(given.eventsOfOtherTabs ? { ...event, tab: TAB } : event)),
-  );
+  if (given.eventsOfOtherTabs) {
+    event = { ...event, tab: TAB };
+    // An app's own claims may hold what cannot be sent.
+    guarded(() => channel?.postMessage({ ...event, userContext: {} }));
+  }
+  onceWritten(() => guarded(() => given.onHandleEvent?.(event)));
 }
 
 /**

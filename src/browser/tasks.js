@@ -111,10 +111,11 @@ function show(numbers, at = 0) {
  * @param {number} what
  * @param {number} [task]
  * @param {number} [number]
+ * @param {unknown} [isSeen] whether the storage was looked at before, which will do
  */
-function happen(what, task = 0, number = 0, looks = true) {
+function happen(what, task = 0, number = 0, isSeen) {
   within(works[task]?.caller ?? currentCaller(), () => {
-    if (looks) show(look());
+    if (!isSeen) show(look());
     for (let at = turn(what, task, number); at; at = turn(NEXT, 0, 0)) {
       // A copy, because what is done now may bring the next action.
       const action = memory.buffer.slice(at, at + 24);
@@ -262,7 +263,7 @@ function take(task, work, response) {
   const more = has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens;
   const { status } = seen;
   const saysNothing = status < 300 && (work.user ?? work.anonymous) === undefined && !more;
-  hand(task, work, status, more, !(saysNothing && turn(PLAIN, 0, 0)));
+  hand(task, work, status, more, saysNothing && turn(PLAIN, 0, 0));
 }
 
 /**
@@ -270,11 +271,11 @@ function take(task, work, response) {
  * @param {Work} work
  * @param {number} status
  * @param {number} more
- * @param {boolean} [looks]
+ * @param {unknown} [isSeen]
  */
-function hand(task, { user, anonymous }, status, more, looks) {
+function hand(task, { user, anonymous }, status, more, isSeen) {
   show([...numbersOf(user), ...numbersOf(anonymous), status, more], 16);
-  happen(ANSWERED, task, 0, looks);
+  happen(ANSWERED, task, 0, isSeen);
 }
 
 // --- the configuration ---------------------------------------------------------------------------

@@ -49,6 +49,30 @@ test("a refusal for want of a claim is told before the answer, whose body stays 
   assert.deepEqual(await tab.run(() => window.claims), [ERRORS]);
 });
 
+test("claims that cannot be sent to other tabs are told in this one", async (visitor) => {
+  const tab = await visitor.tab();
+  await refusing(tab);
+  const seen = await tab.run(async () => {
+    const seen = [];
+    harness.start({
+      eventsOfOtherTabs: true,
+      onHandleEvent: ({ action, claimValidationErrors }) =>
+        seen.push([action, typeof claimValidationErrors?.[0].reason]),
+      override: {
+        functions: (original) => ({
+          ...original,
+          // A function is no message.
+          getInvalidClaimsFromResponse: async () => [{ id: "own", reason: () => "too young" }],
+        }),
+      },
+    });
+    await fetch("/api/refuse/claim");
+    return seen;
+  });
+  assert.deepEqual(seen.at(-1), ["API_INVALID_CLAIM", "function"]);
+  assert.match(visitor.takeProblems().join(), /could not be cloned/);
+});
+
 test("over XMLHttpRequest too, whatever the responseType", async (visitor) => {
   const tab = await customer(visitor);
   for (const type of ["", "json", "text", "blob", "arraybuffer"]) {

@@ -318,13 +318,19 @@ impl<V: HostTypes> Machine<V> {
     /// begin later do not wait for them. After the app took the SDK back (`goes_on` is `false`), it
     /// starts as in another page, and the ids that it knew are not given again.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode, goes_on: bool) {
-        self.contested &= goes_on;
+        if !goes_on {
+            self.contested = false;
+            // A session of the new page is another one, and crosses nothing.
+            self.written = None;
+        }
         self.config = config;
         self.mode = mode;
         self.no_anonymous_support = false;
         self.unstored_none = false;
         self.probe_failed_at = 0.0;
         self.doubt_failed_at = 0.0;
+        // Cookies may be written in another way now.
+        self.refused_at = 0.0;
         self.flight = None;
         self.creation = None;
     }
@@ -455,7 +461,6 @@ impl<V: HostTypes> Machine<V> {
     pub fn needs_no_look(&self, before: &View<V>) -> bool {
         self.flight.is_none()
             && !self.contested
-            && self.written.is_none()
             && self.forgotten.is_empty()
             && matches!(self.mode, AnonymousMode::Unspecified | AnonymousMode::On)
             && self.state(before).token().is_some()

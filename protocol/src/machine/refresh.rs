@@ -22,9 +22,6 @@ pub(super) const CALL_TIMEOUT: f64 = 8_000.0;
 /// Browsers show tabs each other's cookies after a few.
 const CROSSING_TIME: f64 = 25.0;
 
-/// Milliseconds after which this tab sees what another one wrote, be the browser as slow as it may.
-const SEEN_TIME: f64 = 1_000.0;
-
 impl<V: HostTypes> Machine<V> {
     /// Has the task wait for a refresh on behalf of `wanted`, at `step`.
     pub(super) fn want_refresh(
@@ -75,13 +72,12 @@ impl<V: HostTypes> Machine<V> {
             return;
         }
         let id_now = state.user().map(|token| &token.id);
-        if let Some((written, at)) = &self.written {
-            let is_crossed = id_now.is_some_and(|id| id != written)
-                && view.stored.changed.is_some_and(|mark| (mark.0 - at).abs() < CROSSING_TIME);
-            self.contested |= is_crossed;
-            if is_crossed || (view.now - at).abs() > SEEN_TIME {
-                self.written = None;
-            }
+        if let Some((written, at)) = &self.written
+            && id_now.is_some_and(|id| id != written)
+            && view.stored.changed.is_some_and(|mark| (mark.0 - at).abs() < CROSSING_TIME)
+        {
+            self.written = None;
+            self.contested = true;
         }
         while let Some(index) = self.tasks.iter().position(|task| {
             let can_be_given_up = match task.kind {

@@ -633,10 +633,38 @@ fn an_answer_to_a_known_visitor_needs_no_look_while_nothing_is_open() {
         assert!(!machine.needs_no_look(&view(1e12, None, None)), "{mode:?}");
     }
     let mut machine = signed_in(1e12);
-    let now = |now| view(now, Some(2), None);
-    assert!(!machine.needs_no_look(&now(1e12)), "another tab may sign in, too");
-    machine.changed(&now(1e12 + 2000.0));
-    assert!(machine.needs_no_look(&now(1e12 + 2000.0)));
-    machine.operation(2, Operation::Refresh, &now(1e12 + 2000.0));
-    assert!(!machine.needs_no_look(&now(1e12 + 2000.0)), "a refresh is under way");
+    let ada = view(1e12, Some(2), None);
+    assert!(machine.needs_no_look(&ada));
+    machine.operation(2, Operation::Refresh, &ada);
+    assert!(!machine.needs_no_look(&ada), "a refresh is under way");
+}
+
+#[test]
+fn a_browser_that_kept_nothing_is_tried_again_after_a_second_start() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Unspecified);
+    let nobody = View { stored: stored(None, None, None), ..view(1e12, None, None) };
+    let asks = |machine: &mut Machine<Native>, task| {
+        machine.operation(task, Operation::Exists, &nobody);
+        let wanted = actions(machine);
+        !matches!(wanted[..], [Action::Settle { .. }])
+    };
+    machine.request(1, false, &nobody);
+    actions(&mut machine);
+    machine.hooked(-1, true, &nobody);
+    machine.locked(-1, &nobody);
+    let made = Announced::Token(token("a1", 1.0));
+    machine.answered(-1, Answer { anonymous: made, ..answer(200, None, false) }, &nobody);
+    machine.written(-1, Kept { user: true, anonymous: false }, &nobody);
+    actions(&mut machine);
+    assert!(!asks(&mut machine, 2), "it kept nothing a moment ago");
+    machine.configure(CONFIG, AnonymousMode::Unspecified, true);
+    assert!(asks(&mut machine, 3), "perhaps it is written for another domain now");
+}
+
+#[test]
+fn a_session_of_a_page_that_was_taken_back_crosses_nothing() {
+    let mut machine = signed_in(1e12);
+    machine.configure(CONFIG, AnonymousMode::On, false);
+    machine.changed(&view(1e12 + 10.0, Some(3), None));
+    assert!(!machine.has_doubts());
 }
