@@ -237,140 +237,139 @@ export function restoreXhr(isNeeded = !stays) {
 }
 
 function derive() {
-  const classes = {
-    // Named by its key, whatever a minifier does.
-    XMLHttpRequest: class extends original {
-      constructor() {
-        super();
-        for (const type of EVENTS) super.addEventListener(type, gate, true);
-      }
+  class derived extends original {
+    constructor() {
+      super();
+      for (const type of EVENTS) super.addEventListener(type, gate, true);
+    }
 
-      /** @param {string} method @param {string | URL} url @param {any[]} rest */
-      open(method, url, ...rest) {
-        const open = /** @type {(...args: unknown[]) => void} */ (super.open);
-        open.apply(this, /** @type {any} */ (arguments));
-        const earlier = exchanges.get(this);
-        if (earlier) {
-          end(this, earlier);
-          earlier.held = [];
-          if (!decided.has(this)) super.withCredentials = false;
-        }
-        const ours = isWanted() && (!rest.length || rest[0]) && findOurs(url);
-        if (!ours) return void exchanges.delete(this);
-        rest[0] = true;
-        exchanges.set(this, {
-          // A request's headers leave out what scripts may not set.
-          call: { input: ours.href, headers: new Request("data:,").headers, once: false },
-          reopen: () => open.call(this, method, ours.href, ...rest),
-          shown: 1,
-          held: [],
-        });
-        if (earlier && earlier.shown !== 1) this.dispatchEvent(new Event(CHANGE));
+    /** @param {string} method @param {string | URL} url @param {any[]} rest */
+    open(method, url, ...rest) {
+      const open = /** @type {(...args: unknown[]) => void} */ (super.open);
+      open.apply(this, /** @type {any} */ (arguments));
+      const earlier = exchanges.get(this);
+      if (earlier) {
+        end(this, earlier);
+        earlier.held = [];
+        if (!decided.has(this)) super.withCredentials = false;
       }
+      const ours = isWanted() && (!rest.length || rest[0]) && findOurs(url);
+      if (!ours) return void exchanges.delete(this);
+      rest[0] = true;
+      exchanges.set(this, {
+        // A request's headers leave out what scripts may not set.
+        call: { input: ours.href, headers: new Request("data:,").headers, once: false },
+        reopen: () => open.call(this, method, ours.href, ...rest),
+        shown: 1,
+        held: [],
+      });
+      if (earlier && earlier.shown !== 1) this.dispatchEvent(new Event(CHANGE));
+    }
 
-      /** @param {string} name @param {string} value */
-      setRequestHeader(name, value) {
-        const exchange = ready(this);
-        super.setRequestHeader(name, value);
-        exchange?.call.headers.append(name, value);
-      }
+    /** @param {string} name @param {string} value */
+    setRequestHeader(name, value) {
+      const exchange = ready(this);
+      super.setRequestHeader(name, value);
+      exchange?.call.headers.append(name, value);
+    }
 
-      /** @param {Document | XMLHttpRequestBodyInit | null} [body] */
-      send(body) {
-        const exchange = ready(this);
-        if (!exchange) {
-          // A listener there has the browser ask other origins for permission.
-          const upload = super.upload;
-          if (exchanges.has(upload))
-            for (const type of EVENTS) upload.removeEventListener(type, hush, true);
-          return super.send(body);
-        }
-        const { timeout } = this;
-        const deadline = performance.now() + timeout;
-        let isFirst = true;
-        /** @type {import("./host.js").Send} */
-        const send = (headers, addCredentials) =>
-          new Promise((...settle) => {
-            exchange.settle = settle;
-            if (!exchange.isPending) return settle[1]();
-            exchange.held = [];
-            exchange.isQuiet = !isFirst;
-            exchange.reopen();
-            headers.forEach((value, name) => super.setRequestHeader(name, value));
-            if (addCredentials && !decided.has(this)) super.withCredentials = true;
-            if (timeout && !isFirst) {
-              exchange.timeout = timeout;
-              this.timeout = Math.max(1, deadline - performance.now());
-            }
-            exchange.isFlying = true;
-            super.send(body);
-            exchange.isQuiet = false;
-          });
-        const settled = (/** @type {unknown} */ result) => conclude(this, exchange, result);
-        exchange.isPending = true;
-        if (timeout)
-          exchange.timer = setTimeout(
-            () => exchange.isFlying || fail(this, exchange, "timeout"),
-            timeout,
-          );
-        intercept({ ...exchange.call, send }).then(settled, settled);
-        isFirst = false;
-        if (!exchange.isFlying) this.dispatchEvent(new ProgressEvent("loadstart"));
-      }
-
-      abort() {
-        const exchange = exchanges.get(this);
-        if (exchange?.isPending && !exchange.isFlying) {
-          fail(this, exchange, "abort");
-        } else {
-          if (exchange) {
-            end(this, exchange);
-            // A caller that aborts in `load` gets `loadend` all the same.
-            exchange.held = exchange.held[1]
-              ? []
-              : exchange.held.map(() => [new ProgressEvent("loadend"), 0]);
-          }
-          super.abort();
-        }
-        if (exchange?.shown === 4) exchange.shown = 0;
-      }
-
-      /** @param {string} name */
-      getResponseHeader(name) {
-        const exchange = exchanges.get(this);
-        if (exchange && `${name}`.toLowerCase() === MARK) return "true";
-        if (exchange && exchange.shown < 2) return null;
-        return exchange?.instead
-          ? exchange.instead.headers.get(name)
-          : super.getResponseHeader(name);
-      }
-
-      getAllResponseHeaders() {
-        const lines = super.getAllResponseHeaders();
-        const exchange = exchanges.get(this);
-        if (!exchange) return lines;
-        const { instead, shown } = exchange;
-        return `${shown < 2 ? "" : (instead?.lines ?? lines)}${MARK}: true\r\n`;
-      }
-
-      get upload() {
+    /** @param {Document | XMLHttpRequestBodyInit | null} [body] */
+    send(body) {
+      const exchange = ready(this);
+      if (!exchange) {
+        // A listener there has the browser ask other origins for permission.
         const upload = super.upload;
-        exchanges.set(upload, this);
-        for (const type of EVENTS) upload.addEventListener(type, hush, true);
-        return upload;
+        if (exchanges.has(upload))
+          for (const type of EVENTS) upload.removeEventListener(type, hush, true);
+        return super.send(body);
       }
+      const { timeout } = this;
+      const deadline = performance.now() + timeout;
+      let isFirst = true;
+      /** @type {import("./host.js").Send} */
+      const send = (headers, addCredentials) =>
+        new Promise((...settle) => {
+          exchange.settle = settle;
+          if (!exchange.isPending) return settle[1]();
+          exchange.held = [];
+          exchange.isQuiet = !isFirst;
+          exchange.reopen();
+          headers.forEach((value, name) => super.setRequestHeader(name, value));
+          if (addCredentials && !decided.has(this)) super.withCredentials = true;
+          if (timeout && !isFirst) {
+            exchange.timeout = timeout;
+            this.timeout = Math.max(1, deadline - performance.now());
+          }
+          exchange.isFlying = true;
+          super.send(body);
+          exchange.isQuiet = false;
+        });
+      const settled = (/** @type {unknown} */ result) => conclude(this, exchange, result);
+      exchange.isPending = true;
+      if (timeout)
+        exchange.timer = setTimeout(
+          () => exchange.isFlying || fail(this, exchange, "timeout"),
+          timeout,
+        );
+      intercept({ ...exchange.call, send }).then(settled, settled);
+      isFirst = false;
+      if (!exchange.isFlying) this.dispatchEvent(new ProgressEvent("loadstart"));
+    }
 
-      get withCredentials() {
-        return super.withCredentials;
+    abort() {
+      const exchange = exchanges.get(this);
+      if (exchange?.isPending && !exchange.isFlying) {
+        fail(this, exchange, "abort");
+      } else {
+        if (exchange) {
+          end(this, exchange);
+          // A caller that aborts in `load` gets `loadend` all the same.
+          exchange.held = exchange.held[1]
+            ? []
+            : exchange.held.map(() => [new ProgressEvent("loadend"), 0]);
+        }
+        super.abort();
       }
+      if (exchange?.shown === 4) exchange.shown = 0;
+    }
 
-      set withCredentials(value) {
-        super.withCredentials = value;
-        decided.add(this);
-      }
-    },
-  };
-  const derived = classes.XMLHttpRequest;
+    /** @param {string} name */
+    getResponseHeader(name) {
+      const exchange = exchanges.get(this);
+      if (exchange && `${name}`.toLowerCase() === MARK) return "true";
+      if (exchange && exchange.shown < 2) return null;
+      return exchange?.instead ? exchange.instead.headers.get(name) : super.getResponseHeader(name);
+    }
+
+    getAllResponseHeaders() {
+      const lines = super.getAllResponseHeaders();
+      const exchange = exchanges.get(this);
+      if (!exchange) return lines;
+      const { instead, shown } = exchange;
+      return `${shown < 2 ? "" : (instead?.lines ?? lines)}${MARK}: true\r\n`;
+    }
+
+    get upload() {
+      const upload = super.upload;
+      exchanges.set(upload, this);
+      for (const type of EVENTS) upload.addEventListener(type, hush, true);
+      return upload;
+    }
+
+    // A minifier may give the class another name.
+    static get name() {
+      return "XMLHttpRequest";
+    }
+
+    get withCredentials() {
+      return super.withCredentials;
+    }
+
+    set withCredentials(value) {
+      super.withCredentials = value;
+      decided.add(this);
+    }
+  }
   // As the native ones are: other libraries list them.
   for (const name of Object.getOwnPropertyNames(derived.prototype).slice(1)) {
     Object.defineProperty(derived.prototype, name, { enumerable: true });
