@@ -113,7 +113,15 @@ fn step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
         0..49 => Step::Happen(any),
         49 => Step::Init(any),
         50..64 => {
-            Step::Request(any, [Route::Public, Route::Users, Route::Public][random.usize(..3)])
+            let routes = [
+                Route::Public,
+                Route::Users,
+                Route::Public,
+                Route::Users,
+                Route::Public,
+                Route::Leave,
+            ];
+            Step::Request(any, routes[random.usize(..6)])
         }
         64..70 => Step::Request(any, Route::Login(random.u32(1..3))),
         70..73 => Step::Operate(any, Operation::SignOut),
@@ -290,7 +298,7 @@ fn check(world: &mut World) {
             return;
         }
     }
-    let mut id = None;
+    let (mut id, mut seen) = (None, Principal::Nobody);
     for round in 0..4 {
         if round == 2 {
             // After a question that failed, requests go without one for a while.
@@ -315,6 +323,7 @@ fn check(world: &mut World) {
                 });
                 return;
             }
+            seen = saw;
             id = match saw {
                 Principal::Anonymous(id) | Principal::User { anonymous_id: id, .. } => Some(id),
                 _ => None,
@@ -324,6 +333,17 @@ fn check(world: &mut World) {
                 return;
             }
         }
+    }
+    // A late answer may have taken the access token away.
+    if world.setting.is_ours
+        && !world.is_meddled
+        && !world.has_unread_cookies
+        && let Some(refresh) = world.browser.jar.refresh
+        && world.server.has(refresh.handle)
+        && !matches!(seen, Principal::User { handle, .. } if handle == refresh.handle)
+    {
+        let id = refresh.handle;
+        world.fail(|| format!("b: session {id} goes on, and the server sees {seen:?}"));
     }
     if world.setting.is_ours
         && !world.setting.rotates

@@ -27,6 +27,8 @@ pub(crate) enum Route {
     Who,
     Refresh,
     SignOut,
+    /// The app's own route for signing out, of which the SDK knows nothing.
+    Leave,
     Forget,
 }
 
@@ -125,9 +127,17 @@ impl Reply {
     }
 
     fn clear_user(&mut self) {
-        self.access = Put::Clear;
         self.refresh = Put::Clear;
+        self.end_user();
+    }
+
+    /// The refresh cookie may be another session's by the time the answer comes.
+    fn end_user(&mut self) {
+        self.access = Put::Clear;
         self.ends = true;
+        if self.in_headers {
+            self.refresh = Put::Clear;
+        }
     }
 }
 
@@ -168,6 +178,11 @@ impl Server {
     fn id(&mut self, key: Option<u32>) -> u32 {
         self.next += 2;
         key.map_or(self.next, |key| 1_000_000 + key * 2)
+    }
+
+    /// Whether this user session has not ended.
+    pub(crate) fn has(&self, handle: u32) -> bool {
+        self.sessions.contains_key(&handle)
     }
 
     /// Ends all sessions, as an administrator would.
@@ -357,7 +372,10 @@ impl Server {
         }
         // Of a session that has ended, as of a guest.
         if over.is_some() {
-            reply.clear_user();
+            reply.end_user();
+            if !self.is_ours {
+                reply.clear_user();
+            }
         }
         if !(self.is_ours && matches!(route, Route::Forget)) {
             self.anonymous(&mut reply, credentials, over, false, now);
@@ -458,7 +476,7 @@ impl Server {
         now: Time,
     ) -> Reply {
         match route {
-            Route::SignOut => {
+            Route::SignOut | Route::Leave => {
                 let known = self
                     .sessions
                     .remove(&handle)

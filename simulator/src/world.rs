@@ -704,9 +704,8 @@ impl World {
     }
 
     /// The session of a login that was read, if the answer to this call of the SDK's is about
-    /// another one, and the call's tab has heard of the login. An answer to a request of the app's
-    /// cannot be given up. Where the app's own storage is slow to say that it has the login, no
-    /// call can be given up in time.
+    /// another one, and the call's tab has heard of the login. Where the app's own storage is slow
+    /// to say that it has the login, no call can be given up in time.
     fn kept_login(&self, flight: &Flight) -> Option<u32> {
         let Browser { jar, tabs, has_channel, .. } = &self.browser;
         let has_heard = *has_channel
@@ -722,10 +721,11 @@ impl World {
             || access.is_some_and(|access| access.handle == id)
             || refresh.is_some_and(|refresh| refresh.handle == id);
         let is_ours = match flight.route {
-            Route::Refresh | Route::Forget => true,
             // After the visitor deleted cookies, it cannot say which session it is about.
             Route::SignOut => flight.told.is_some(),
-            _ => false,
+            // The SDK knows nothing of the one, and the other is a login, too.
+            Route::Leave | Route::Login(_) => false,
+            Route::Refresh | Route::Forget | Route::Public | Route::Users | Route::Who => true,
         };
         let is_told = has_heard && !self.setting.stores_slowly;
         (self.setting.is_ours && is_told && was_read && !is_about_it && is_ours).then_some(id)

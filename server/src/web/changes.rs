@@ -20,7 +20,13 @@ pub(crate) enum UserChange {
         /// The session moved from the other transfer method.
         clear_other: bool,
     },
-    /// The tokens that the request presented are of no more use.
+    /// The session that the request presented is over: what it presented is cleared. Requests of
+    /// the app do not have the refresh cookie, so that one stays. Browsers remove cookies by their
+    /// names, and if the visitor has signed in since, it is the new session's, which the next
+    /// refresh brings back. One of the session that is over is of no use, and goes with that refresh.
+    End,
+    /// The same, and the call was about all that the session left in the browser: a refresh or a
+    /// sign-out.
     Clear,
 }
 
@@ -54,7 +60,7 @@ impl Changes {
     pub(crate) fn renew_access(&mut self, transfer: TransferMethod, access: Box<IssuedAccess>) {
         let (refresh, clear_other) = match std::mem::take(&mut self.user) {
             UserChange::Issue { refresh, clear_other, .. } => (refresh, clear_other),
-            UserChange::Keep | UserChange::Clear => (None, false),
+            UserChange::Keep | UserChange::End | UserChange::Clear => (None, false),
         };
         self.user = UserChange::Issue { transfer, access, refresh, clear_other };
     }
@@ -77,6 +83,7 @@ impl Changes {
                 cookies.clear_script(name).into_iter().for_each(|cookie| out.cookie(cookie));
             }
         }
+        let clears_refresh = facts.has_refresh_cookie || matches!(self.user, UserChange::Clear);
         match self.user {
             UserChange::Keep => {}
             UserChange::Issue { transfer, access, refresh, clear_other } => {
@@ -114,11 +121,14 @@ impl Changes {
                 }
                 out.token(names::header::FRONT_TOKEN, &access.front_token);
             }
-            UserChange::Clear => {
+            UserChange::End | UserChange::Clear => {
                 // The cookies of the request belong to the session that ended. The browser may hold
                 // another by now.
                 if facts.has_user_cookie {
-                    out.clear(TransferMethod::Cookie);
+                    out.cookie(cookies.clear_access());
+                    if clears_refresh {
+                        out.cookie(cookies.clear_refresh());
+                    }
                 }
                 if facts.has_user_bearer {
                     out.clear(TransferMethod::Header);

@@ -53,6 +53,8 @@ pub(crate) struct RequestFacts {
     pub(crate) has_legacy_cookie: bool,
     /// An access or refresh token came in a cookie, whatever it is worth.
     pub(crate) has_user_cookie: bool,
+    /// A refresh token did. Browsers send it with refresh calls only.
+    pub(crate) has_refresh_cookie: bool,
     /// The same in a header.
     pub(crate) has_user_bearer: bool,
     /// The SDK's cookies that came along with a page load, whose answer no script sees.
@@ -122,6 +124,7 @@ impl RequestFacts {
                 == Some(TokenKind::Anonymous),
             has_legacy_cookie,
             has_user_cookie: has_access || has_refresh,
+            has_refresh_cookie: has_refresh,
             has_user_bearer: bearer(headers).is_some_and(is_user_token),
             page: None,
             is_foreign_socket: headers.contains_key(header::SEC_WEBSOCKET_KEY)

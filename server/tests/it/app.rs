@@ -625,21 +625,25 @@ impl Answer {
         self.set_cookies().is_empty() && said == [("st-anonymous-front-token", "remove")]
     }
 
-    /// A refusal that ends the user session: what a stock server sends, and the visitor's anonymous
-    /// session.
+    /// A refusal of the refresh that ends the user session: what a stock server sends, and the
+    /// visitor's anonymous session.
     pub(crate) fn assert_demoted(&self, message: &str) {
+        self.assert_ended(message, self.sent_user_cookie);
+    }
+
+    /// The same of a refusal by the app, whose request does not have the refresh cookie.
+    pub(crate) fn assert_demoted_by_app(&self, message: &str) {
+        self.assert_ended(message, false);
+    }
+
+    fn assert_ended(&self, message: &str, clears_refresh: bool) {
         assert_eq!(self.status, 401);
         assert_eq!(self.message(), message);
         // The session that the request presented is cleared, and nothing else: the browser may hold
         // another session by now.
-        for name in ["sAccessToken", "sRefreshToken"] {
-            assert_eq!(
-                self.cleared(name),
-                self.sent_user_cookie,
-                "{name}: {:?}",
-                self.set_cookies()
-            );
-        }
+        let cookies = self.set_cookies();
+        assert_eq!(self.cleared("sAccessToken"), self.sent_user_cookie, "{cookies:?}");
+        assert_eq!(self.cleared("sRefreshToken"), clears_refresh, "{cookies:?}");
         assert_eq!(self.text("front-token"), Some("remove"));
         for name in ["st-access-token", "st-refresh-token"] {
             assert_eq!(self.text(name), self.sent_bearer.then_some(""), "{name}");

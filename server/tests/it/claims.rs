@@ -136,7 +136,7 @@ async fn a_revoked_session_is_noticed_when_a_claim_is_stored() {
     browser.login("alice").await;
     app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
     let answer = browser.get("/api/user").await;
-    answer.assert_demoted("unauthorised");
+    answer.assert_demoted_by_app("unauthorised");
     assert_eq!(answer.announced_id(), id);
 }
 

@@ -136,7 +136,7 @@ async fn a_revocation_is_seen_by_the_other<S: SessionStore + Clone>(
     let mut there = browser.moved_to(second);
     assert_eq!(there.get("/api/fresh").await.body, "carol");
     first.sessions.revoke_all_sessions_of_user("carol").await.unwrap();
-    there.get("/api/fresh").await.assert_demoted("unauthorised");
+    there.get("/api/fresh").await.assert_demoted_by_app("unauthorised");
 }
 
 async fn rotation_is_shared<S: SessionStore + Clone>(first: &App<S>, second: &App<S>) {

@@ -292,7 +292,7 @@ async fn rule_12_forgetting_in_a_session_that_is_over() {
     browser.login("alice").await;
     app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
     let answer = browser.post(FORGET).await;
-    answer.assert_demoted("unauthorised");
+    answer.assert_demoted_by_app("unauthorised");
     assert_ne!(answer.announced_id(), id);
 }
 

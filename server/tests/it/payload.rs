@@ -228,7 +228,7 @@ async fn a_merge_needs_a_living_session() {
             .unwrap()
     );
     let answer = browser.post_json("/api/merge", json!({"a": 1})).await;
-    answer.assert_demoted("unauthorised");
+    answer.assert_demoted_by_app("unauthorised");
     assert_eq!(answer.announced_id(), id);
 }
 
@@ -262,7 +262,7 @@ async fn session_data_stays_on_the_server() {
     app.sessions.revoke_session(&handle).await.unwrap();
     assert_eq!(app.sessions.session_data(&handle).await.unwrap(), None);
     assert_eq!(app.sessions.update_session_data(&handle, &mut count).await.unwrap(), None);
-    browser.get("/api/data").await.assert_demoted("unauthorised");
+    browser.get("/api/data").await.assert_demoted_by_app("unauthorised");
 }
 
 #[tokio::test]

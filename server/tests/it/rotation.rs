@@ -260,7 +260,7 @@ async fn a_session_revoked_before_promotion_ends_at_its_first_use() {
     app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
     assert!(browser.clone().get("/api/plain").await.is_silent(), "who does not ask is not told");
     let answer = browser.get("/api/user").await;
-    answer.assert_demoted("unauthorised");
+    answer.assert_demoted_by_app("unauthorised");
     assert_eq!(answer.announced_id(), id);
 }
 

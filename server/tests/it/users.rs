@@ -321,7 +321,7 @@ async fn revocation_counts_at_once_where_asked() {
     assert!(!app.sessions.revoke_session(&handle).await.unwrap());
     assert_eq!(browser.get("/api/user").await.status, 200, "the token itself is still good");
     let answer = browser.get("/api/fresh").await;
-    answer.assert_demoted("unauthorised");
+    answer.assert_demoted_by_app("unauthorised");
     assert_eq!(answer.announced_id(), id);
     assert_eq!(browser.get("/api/me").await.body["kind"], "anonymous");
 }

@@ -12,7 +12,7 @@ use crate::{
     principal::AnonymousSession,
     web::{
         SessionRejection,
-        changes::AnonymousChange,
+        changes::{AnonymousChange, UserChange},
         request::TransferMethod,
         resolve::{Identity, PriorVisitor, announcement},
     },
@@ -22,7 +22,7 @@ impl Visitor {
     /// The user session is over: clears it and makes the visitor anonymous, both with this
     /// response.
     pub(crate) async fn demote(&self, mint_for: MintFor, carried: Map<String, Value>) {
-        self.clear_user();
+        self.state().changes.user = UserChange::End;
         self.become_anonymous(mint_for, carried).await;
     }
 
@@ -41,14 +41,12 @@ impl Visitor {
     /// All user sessions that the request presented are over.
     pub(crate) async fn leave(&self) {
         let identity = self.state().identity.clone();
-        match identity {
-            Identity::TryRefresh(prior, _) | Identity::Ended(prior) | Identity::Nobody(prior) => {
-                self.demote_to(prior).await
-            }
-            Identity::User(..) | Identity::Anonymous(_) | Identity::Unavailable => {
-                self.clear_user()
-            }
+        if let Identity::TryRefresh(prior, _) | Identity::Ended(prior) | Identity::Nobody(prior) =
+            identity
+        {
+            self.demote_to(prior).await;
         }
+        self.clear_user();
     }
 
     /// The visitor gets an anonymous session, unless they are off.

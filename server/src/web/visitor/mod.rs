@@ -251,6 +251,8 @@ impl Visitor {
             Some(own) => self.demote_to(PriorVisitor::Anonymous(own)).await,
             None => self.demote(mint_for, carried).await,
         }
+        // The visitor wants to leave nothing behind.
+        self.clear_user();
         Ok(())
     }
 
@@ -442,7 +444,7 @@ impl Visitor {
         }
     }
 
-    /// Clears the user session only.
+    /// Clears the user session only, with its refresh cookie.
     pub(crate) fn clear_user(&self) {
         self.state().changes.user = UserChange::Clear;
     }
