@@ -185,6 +185,7 @@ impl<S: SessionStore + Clone> App<S> {
             cookies: BTreeMap::new(),
             headers: HeaderMap::new(),
             address: None,
+            _folder: self.folder.clone(),
         }
     }
 
@@ -393,6 +394,9 @@ pub(crate) struct Browser {
     pub(crate) headers: HeaderMap,
     /// The other end of its connections, as the server sees it.
     address: Option<SocketAddr>,
+    /// The server's store opens its file again when it needs one more connection, so the file stays
+    /// for as long as somebody can ask that server.
+    _folder: Option<Arc<TempDir>>,
 }
 
 impl Browser {
@@ -404,7 +408,7 @@ impl Browser {
 
     /// The same browser, routed to another server.
     pub(crate) fn moved_to<S>(&self, app: &App<S>) -> Self {
-        Self { router: app.router.clone(), ..self.clone() }
+        Self { router: app.router.clone(), _folder: app.folder.clone(), ..self.clone() }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
