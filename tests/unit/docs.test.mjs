@@ -144,3 +144,45 @@ test("every test that the table of compatibility names is there", () => {
   }
   assert.deepEqual(missing, [], `${count} names`);
 });
+
+/** The versions that the tests install, by the names of the packages. */
+function installedVersions() {
+  const read = (name) => readFileSync(join(ROOT, "tests", name), "utf8");
+  const npm = [
+    "interop/back-ends/package.json",
+    "interop/back-ends/large/package.json",
+    "packaging/apps/next/package.json",
+  ].flatMap((name) => Object.entries(JSON.parse(read(name)).dependencies));
+  const pip = read("interop/back-ends/requirements.txt").matchAll(/^([\w-]+)==([\d.]+)/gm);
+  const go = read("interop/back-ends/go/go.mod").matchAll(/(supertokens-golang) v([\d.]+)/g);
+  const others = [...pip, ...go].map(([, name, version]) => [name.replace("_", "-"), version]);
+  return new Map([...npm, ...others].map(([name, version]) => [name.toLowerCase(), version]));
+}
+
+/** The packages whose names are not those of their frameworks. */
+const PACKAGES = new Map([
+  ["hapi", "@hapi/hapi"],
+  ["loopback", "@loopback/rest"],
+  ["nestjs", "@nestjs/core"],
+  ["middy", "@middy/core"],
+  ["next.js", "next"],
+]);
+
+test("the versions of back ends that the guide and the tests name are those that are installed", () => {
+  const installed = installedVersions();
+  const guide = DOCUMENTS.find(({ name }) => name === "docs/server.md").text;
+  const rows = guide.split("\n").filter((line) => line.startsWith("| `supertokens-"));
+  assert.equal(rows.length, 3, "a row for each SDK");
+  const tests = readFileSync(join(ROOT, "server/tests/interop.rs"), "utf8");
+  const quoted = [...tests.matchAll(/"[^"\n]*"/g)].map(([text]) => text);
+  // A name in brackets may follow that of the framework.
+  const texts = [...rows, ...quoted].map((text) => text.replace(/ \(`[^`]*`\)/g, ""));
+  const named = texts
+    .flatMap((text) => [...text.matchAll(/([\w.-]+)`? (\d+\.\d+\.\d+)/g)])
+    .map(([, name, version]) => [name.toLowerCase(), version]);
+  assert.ok(named.length > 20, `${named.length} names`);
+  assert.deepEqual(
+    named.filter(([name, version]) => installed.get(PACKAGES.get(name) ?? name) !== version),
+    [],
+  );
+});
