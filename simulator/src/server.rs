@@ -384,6 +384,10 @@ impl Server {
             Route::Forget if self.is_ours && !credentials.off => {
                 let id = self.id(None);
                 reply.give(Anonymous { id, issued_at: now, key: self.key });
+                // One that outlived its session has the id.
+                if !reply.in_headers {
+                    reply.refresh = Put::Clear;
+                }
             }
             Route::Public | Route::Who | Route::Forget => {}
             _ => {

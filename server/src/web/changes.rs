@@ -23,11 +23,15 @@ pub(crate) enum UserChange {
     /// The session that the request presented is over: what it presented is cleared. Requests of
     /// the app do not have the refresh cookie, so that one stays. Browsers remove cookies by their
     /// names, and if the visitor has signed in since, it is the new session's, which the next
-    /// refresh brings back. One of the session that is over is of no use, and goes with that refresh.
+    /// refresh brings back. One of the session that is over is of no use, and goes with that
+    /// refresh.
     End,
     /// The same, and the call was about all that the session left in the browser: a refresh or a
     /// sign-out.
     Clear,
+    /// A guest is forgotten. A refresh cookie that an [`End`](Self::End) left would bring the id
+    /// back.
+    Forget,
 }
 
 #[derive(Clone, Default)]
@@ -60,7 +64,9 @@ impl Changes {
     pub(crate) fn renew_access(&mut self, transfer: TransferMethod, access: Box<IssuedAccess>) {
         let (refresh, clear_other) = match std::mem::take(&mut self.user) {
             UserChange::Issue { refresh, clear_other, .. } => (refresh, clear_other),
-            UserChange::Keep | UserChange::End | UserChange::Clear => (None, false),
+            UserChange::Keep | UserChange::End | UserChange::Clear | UserChange::Forget => {
+                (None, false)
+            }
         };
         self.user = UserChange::Issue { transfer, access, refresh, clear_other };
     }
@@ -137,6 +143,11 @@ impl Changes {
                     out.cookie(cookies.clear_legacy());
                 }
                 out.token(names::header::FRONT_TOKEN, REMOVE);
+            }
+            UserChange::Forget => {
+                if facts.transfer == TransferMethod::Cookie {
+                    out.cookie(cookies.clear_refresh());
+                }
             }
         }
         match self.anonymous {

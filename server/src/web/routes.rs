@@ -141,6 +141,7 @@ async fn forget(
         visitor.wants_anonymous() && !context.take_mint_permit(request, Mint::Stranger).await;
     let done = if limited {
         visitor.deny_anonymous();
+        visitor.leave_no_refresh_token();
         Ok(())
     } else {
         visitor.forget_anonymous_id().await

@@ -12,7 +12,7 @@ use actix_web::{
 use passerby_server::{CheckedUser, Principal, SessionRejection, User, Visitor, VisitorError};
 use serde_json::Value;
 
-use crate::app::App;
+use crate::app::{App, REFRESH};
 
 async fn login(visitor: Visitor) -> Result<HttpResponse, VisitorError> {
     visitor.sign_in("alice").await?;
@@ -32,12 +32,17 @@ where
             Error = actix_web::Error,
         >,
 {
+    let mut request = request.to_request();
+    // The path of that cookie is the refresh call's.
+    let has_refresh = request.path() == REFRESH;
     let line = cookies
         .iter()
+        .filter(|(name, _)| has_refresh || name != "sRefreshToken")
         .map(|(name, value)| format!("{name}={value}"))
         .collect::<Vec<_>>()
         .join("; ");
-    let response = app.call(request.insert_header((COOKIE, line)).to_request()).await.unwrap();
+    request.headers_mut().insert(COOKIE, line.parse().unwrap());
+    let response = app.call(request).await.unwrap();
     for line in response.headers().get_all(SET_COOKIE) {
         let (name, value) =
             line.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
@@ -99,7 +104,7 @@ async fn the_rules_are_the_same() {
     assert!(response.headers().contains_key("front-token"));
     assert_eq!(send(&app, &mut cookies, get("/api/user")).await.1, "alice");
     assert_eq!(send(&app, &mut cookies, get("/api/id")).await.1, id);
-    let (status, _, response) = send(&app, &mut cookies, post("/auth/session/refresh")).await;
+    let (status, _, response) = send(&app, &mut cookies, post(REFRESH)).await;
     assert_eq!(status, 200);
     assert!(response.headers().contains_key("front-token"));
     let cross = post("/api/echo").insert_header(("sec-fetch-site", "cross-site")).set_payload("x");
@@ -118,11 +123,18 @@ async fn the_rules_are_the_same() {
         "remove",
         "a refusal carries the tokens too"
     );
+    let names = |cookies: &[(String, String)]| {
+        ["sAccessToken", "sRefreshToken"].map(|name| cookies.iter().any(|(known, _)| known == name))
+    };
+    assert_eq!(names(&cookies), [false, true], "the request did not have the refresh cookie");
     assert_eq!(
         send(&app, &mut cookies, get("/api/id")).await.1,
         id,
         "anonymous again, the same visitor"
     );
+    assert_eq!(send(&app, &mut cookies, post(REFRESH)).await.0, 401);
+    assert_eq!(names(&cookies), [false, false]);
+    assert_eq!(send(&app, &mut cookies, get("/api/id")).await.1, id);
     assert_eq!(send(&app, &mut cookies, get("/auth/jwt/jwks.json")).await.0, 200);
 }
 

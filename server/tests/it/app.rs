@@ -411,6 +411,11 @@ impl Browser {
         Self { router: app.router.clone(), _folder: app.folder.clone(), ..self.clone() }
     }
 
+    /// The same browser, at other routes of the same server.
+    pub(crate) fn routed_to(&self, router: Router) -> Self {
+        Self { router, ..self.clone() }
+    }
+
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.insert(name, value.parse().unwrap());
         self

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use passerby_server::AfterSignOut;
+use axum::{Router, routing::post};
+use passerby_server::{AfterSignOut, CheckedUser, SessionRejection, Visitor};
 use serde_json::json;
 
 use crate::app::{App, Browser, FORGET, REFRESH, SIGN_OUT};
@@ -288,6 +289,99 @@ async fn no_token_of_before_brings_a_forgotten_id_back_when_the_session_is_gone(
     app.wait(Duration::from_secs(2 * 3600));
     lost.login("ada").await;
     assert_ne!(lost.id().await, forgotten);
+}
+
+/// An answer of the app that ends a session leaves the refresh cookie. A guest who is forgotten
+/// after that leaves it behind, too.
+#[tokio::test]
+async fn a_refresh_cookie_that_outlived_its_session_brings_no_forgotten_id_back() {
+    let (plain, over_domains) = (
+        App::new().await,
+        App::with(|builder| {
+            builder.api_domain("https://api.example.com").cookie_domain("example.com")
+        })
+        .await,
+    );
+    let in_one_request = Router::new()
+        .route(
+            "/api/leave",
+            post(|visitor: Visitor, _: Result<CheckedUser, SessionRejection>| async move {
+                visitor.forget_anonymous_id().await
+            }),
+        )
+        .layer(plain.sessions.layer());
+    for (name, app) in [("plain", &plain), ("domain", &over_domains), ("in one request", &plain)] {
+        let mut browser = app.browser();
+        let forgotten = browser.id().await;
+        browser.login("ada").await;
+        app.sessions.revoke_all_sessions_of_user("ada").await.unwrap();
+        let new = if name == "in one request" {
+            let mut elsewhere = browser.routed_to(in_one_request.clone());
+            let answer = elsewhere.post("/api/leave").await;
+            browser.cookies = elsewhere.cookies;
+            answer
+        } else {
+            browser.get("/api/fresh").await.assert_demoted_by_app("unauthorised");
+            assert!(browser.cookie("sRefreshToken").is_some(), "{name}: the test itself works");
+            browser.post(FORGET).await
+        };
+        assert_eq!(new.status, 200, "{name}");
+        let new = new.announced_id();
+        assert_ne!(new, forgotten, "{name}");
+        assert_eq!(browser.refresh().await.announced_id(), new, "{name}");
+        assert_eq!(browser.id().await, new, "{name}");
+    }
+}
+
+/// One answer tells the outcome, whatever the app's route did before.
+#[tokio::test]
+async fn several_changes_in_one_request_leave_the_last_one() {
+    let app = App::new().await;
+    let routes = Router::new()
+        .route(
+            "/api/out-twice",
+            post(|visitor: Visitor| async move {
+                visitor.sign_out().await?;
+                visitor.sign_out().await
+            }),
+        )
+        .route(
+            "/api/out-and-in",
+            post(|visitor: Visitor| async move {
+                visitor.sign_out().await?;
+                visitor.sign_in("bob").await.map(drop)
+            }),
+        )
+        .route(
+            "/api/ended-and-in",
+            post(|visitor: Visitor, _: Result<CheckedUser, SessionRejection>| async move {
+                visitor.sign_in("bob").await.map(drop)
+            }),
+        )
+        .layer(app.sessions.layer());
+    for path in ["/api/out-twice", "/api/out-and-in", "/api/ended-and-in"] {
+        let mut browser = app.browser();
+        let id = browser.id().await;
+        browser.login("ada").await;
+        if path == "/api/ended-and-in" {
+            app.sessions.revoke_all_sessions_of_user("ada").await.unwrap();
+        }
+        let mut there = browser.routed_to(routes.clone());
+        let answer = there.post(path).await;
+        let mut browser = there.moved_to(&app);
+        assert!(app.sessions.session_handles_of_user("ada").await.unwrap().is_empty(), "{path}");
+        if path == "/api/out-twice" {
+            assert_eq!((answer.status.as_u16(), answer.announced_id()), (401, id.clone()));
+            assert!(answer.cleared("sAccessToken") && answer.cleared("sRefreshToken"));
+            assert_eq!(browser.get("/api/me").await.body["kind"], "anonymous");
+        } else {
+            assert_eq!((answer.status.as_u16(), answer.front_token().uid.as_str()), (200, "bob"));
+            assert!(!answer.cleared("sAccessToken") && !answer.cleared("sRefreshToken"), "{path}");
+            assert_eq!(browser.refresh().await.status, 200, "{path}");
+            assert_eq!(browser.get("/api/fresh").await.body, "bob", "{path}");
+        }
+        assert_eq!(browser.id().await, id, "{path}");
+    }
 }
 
 /// The id that a sign-out left behind, where the app wants the next person to have another.

@@ -1,5 +1,7 @@
 //! The visitor's anonymous session: made, kept, changed and taken away.
 
+use std::mem;
+
 use passerby_protocol::{
     identity::{Mint, MintFacts, mint_decision},
     names::REMOVE,
@@ -91,6 +93,18 @@ impl Visitor {
         state.identity = Identity::Nobody(PriorVisitor::Unknown);
         state.changes.anonymous = anonymous_removal;
         state.changes.limited = true;
+    }
+
+    /// A guest is forgotten, and leaves no token of a user session behind that has the id.
+    pub(crate) fn leave_no_refresh_token(&self) {
+        let mut state = self.state();
+        state.changes.user = match (mem::take(&mut state.changes.user), &state.changes.anonymous) {
+            // A visitor who had nothing hears of nothing.
+            (UserChange::Keep, AnonymousChange::Keep) => UserChange::Keep,
+            (UserChange::Keep, _) => UserChange::Forget,
+            (UserChange::End, _) => UserChange::Clear,
+            (other, _) => other,
+        };
     }
 
     /// Whether the visitor has no user session, and may have an anonymous one.

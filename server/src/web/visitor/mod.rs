@@ -270,6 +270,7 @@ impl Visitor {
         let identity = self.state().identity.clone();
         if let Identity::Nobody(_) | Identity::Anonymous(_) = identity {
             self.become_anonymous(MintFor::New(Seed::Random), Map::new()).await;
+            self.leave_no_refresh_token();
             return Ok(());
         }
         let (session, transfer) = self.user_and_transfer().await?;
