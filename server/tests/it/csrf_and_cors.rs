@@ -4,7 +4,7 @@ use http::Method;
 use passerby_server::AntiCsrf;
 use serde_json::json;
 
-use crate::app::{App, Browser, REFRESH, SIGN_OUT};
+use crate::app::{App, Browser, FORGET, REFRESH, SIGN_OUT};
 
 async fn website(app: &App) -> Browser {
     let mut browser = app.browser();
@@ -36,6 +36,53 @@ async fn other_websites_change_nothing() {
     }
     assert_eq!(browser.clone().get("/api/user").await.status, 200);
 }
+
+/// Names that are nearly ours, and browsers that say less.
+#[tokio::test]
+async fn what_is_nearly_our_origin_changes_nothing() {
+    let app = two_origins().await;
+    let browser = website(&app).await;
+    for (origin, site) in NEARLY_OURS
+        .into_iter()
+        .map(|origin| (Some(origin), None))
+        .chain(NEARLY_OURS.map(|origin| (Some(origin), Some("same-site"))))
+        .chain([(None, Some("cross-site")), (None, Some("same-site")), (None, Some("x"))])
+    {
+        let mut forged = browser.clone();
+        for (name, value) in [("origin", origin), ("sec-fetch-site", site)] {
+            forged = value.iter().fold(forged, |forged, value| forged.header(name, value));
+        }
+        let forged = forged.header("x-http-method-override", "POST");
+        for path in ["/api/logout", SIGN_OUT, REFRESH, FORGET] {
+            let answer = forged.clone().post(path).await;
+            assert_eq!(answer.status, 403, "{origin:?} {site:?} {path}");
+            assert!(answer.is_silent());
+            // Only the request line names the method.
+            let read = forged.clone().get(&format!("{path}?_method=POST")).await;
+            assert!(read.is_silent() && read.status != 200, "{origin:?} {site:?} {path}");
+        }
+        for method in ["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "post", "FOO"] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let answer = forged.clone().request(method.clone(), "/api/maybe").await;
+            assert_eq!(answer.status, 403, "{origin:?} {site:?} {method}");
+            assert!(answer.is_silent());
+        }
+    }
+    assert_eq!(browser.clone().get("/api/fresh").await.status, 200);
+}
+
+const NEARLY_OURS: [&str; 10] = [
+    "null",
+    "garbage",
+    "http://localhost",
+    "http://localhost:3001",
+    "http://localhost:3000.evil.example",
+    "http://evil-localhost:3000",
+    "http://user@localhost:3000",
+    "HTTP://LOCALHOST:3000",
+    "http://localhost:4000 http://evil.example",
+    "https://appleid.apple.com.evil.example",
+];
 
 #[tokio::test]
 async fn our_website_and_trusted_origins_may() {
@@ -94,7 +141,12 @@ async fn preflights_are_answered_for_our_website_only() {
     ] {
         assert!(allowed.split(',').any(|allowed| allowed == name), "{name}");
     }
-    assert_eq!(preflight("https://evil.example").await.text("access-control-allow-origin"), None);
+    for other in NEARLY_OURS.into_iter().chain(["https://evil.example"]) {
+        let answer = preflight(other).await;
+        assert_eq!(answer.text("access-control-allow-origin"), None, "{other}");
+        let read = app.browser().header("origin", other).get("/api/me").await;
+        assert_eq!(read.text("access-control-allow-origin"), None, "{other}");
+    }
 }
 
 /// The browser SDK keeps the token of the last response that had one.

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
+    rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
 };
 use base64::{
@@ -100,7 +101,32 @@ async fn forgeries(app: &App, token: &str) -> Vec<(&'static str, String)> {
     let mut changed = payload.clone();
     changed.insert("extra".into(), json!(1));
     let signature = token.rsplit('.').next().unwrap();
-    vec![
+    let (first, second) = (json_part(&token_header), json_part(&payload));
+    let mut all = of_the_header(&token_header, &payload);
+    all.extend([
+        ("four parts", format!("{token}.{signature}")),
+        ("with padding", format!("{token}=")),
+        (
+            "flattened JSON",
+            json!({ "protected": first, "payload": second, "signature": signature }).to_string(),
+        ),
+        (
+            "general JSON",
+            json!({
+                "payload": second,
+                "signatures": [{ "protected": first, "signature": signature }],
+            })
+            .to_string(),
+        ),
+        ("a number that is too large", {
+            let text = serde_json::to_string(&payload).unwrap();
+            let (at, end) = (text.find("\"exp\":").unwrap() + 6, text.len());
+            let rest = text[at..end].find([',', '}']).unwrap() + at;
+            let larger = format!("{}1e400{}", &text[..at], &text[rest..]);
+            format!("{first}.{}.{signature}", URL_SAFE_NO_PAD.encode(larger))
+        }),
+    ]);
+    all.extend([
         (
             "alg none",
             format!("{}.{}.", json_part(&with("alg", json!("none"))), json_part(&payload)),
@@ -123,7 +149,71 @@ async fn forgeries(app: &App, token: &str) -> Vec<(&'static str, String)> {
         ("other issuer", encode(&header(&token_header), &other_issuer, &own_key).unwrap()),
         ("no signature", token[..=token.rfind('.').unwrap()].to_owned()),
         ("garbage", "garbage".to_owned()),
-    ]
+    ]);
+    all
+}
+
+/// Headers that ask a verifier for another algorithm, or for a key of the attacker's, who signed
+/// with it.
+fn of_the_header(genuine: &Value, payload: &Map<String, Value>) -> Vec<(&'static str, String)> {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let signed = |header: &[u8]| {
+        let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), json_part(payload));
+        let signature = pair.sign(&SystemRandom::new(), input.as_bytes()).unwrap();
+        format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    };
+    // `0x04`, and two coordinates of 32 bytes.
+    let point = pair.public_key().as_ref();
+    let jwk = json!({
+        "kty": "EC",
+        "crv": "P-256",
+        "x": URL_SAFE_NO_PAD.encode(&point[1..33]),
+        "y": URL_SAFE_NO_PAD.encode(&point[33..]),
+    });
+    let kid = genuine["kid"].as_str().unwrap();
+    let mut all = Vec::new();
+    for (name, members) in [
+        ("jwk", json!({ "alg": "ES256", "jwk": jwk })),
+        ("jku", json!({ "alg": "ES256", "jku": "https://evil.example/jwks.json" })),
+        ("x5u", json!({ "alg": "ES256", "x5u": "https://evil.example/key.pem" })),
+        ("x5c", json!({ "alg": "ES256", "x5c": ["MIIB"] })),
+        ("crit", json!({ "alg": "ES256", "crit": ["exp"] })),
+        ("b64", json!({ "alg": "ES256", "b64": false, "crit": ["b64"] })),
+        ("kid as a path", json!({ "kid": "../../keys" })),
+        ("kid as SQL", json!({ "kid": "' OR 1=1 --" })),
+        ("kid as a number", json!({ "kid": 1 })),
+        ("kid as a list", json!({ "kid": [kid] })),
+        ("kid as an object", json!({ "kid": { "id": kid } })),
+        ("no kid", json!({ "kid": null })),
+        ("a long kid", json!({ "kid": format!("{kid}{}", "0".repeat(5000)) })),
+        ("kid with U+0000", json!({ "kid": format!("{kid}\0") })),
+        ("kid of two lines", json!({ "kid": format!("{kid}\r\nx: y") })),
+        ("a deep header", (0..200).fold(json!({}), |deep, _| json!({ "x": deep }))),
+    ] {
+        let mut header = genuine.clone();
+        header.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        all.push((name, signed(&serde_json::to_vec(&header).unwrap())));
+    }
+    let text = serde_json::to_string(genuine).unwrap();
+    let twice = |first: &str, second: &str| {
+        format!("{{\"alg\":{first},{},\"alg\":{second}}}", &text[1..text.len() - 1])
+    };
+    all.push(("alg twice", signed(twice("\"none\"", "\"ES256\"").as_bytes())));
+    all.push(("alg twice, none last", signed(twice("\"ES256\"", "\"none\"").as_bytes())));
+    all.push(("no text", signed(b"{\"alg\":\"\xff\"}")));
+    all.push(("a list", signed(b"[]")));
+    for algorithm in [
+        "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "PS256", "RS256", "RS384", "RS512",
+        "ES256", "ES384", "EdDSA",
+    ] {
+        let mut header = genuine.clone();
+        header["alg"] = algorithm.into();
+        for signature in ["", "AA", &URL_SAFE_NO_PAD.encode([0; 64])] {
+            let forged = format!("{}.{}.{signature}", json_part(&header), json_part(payload));
+            all.push(("another algorithm, and no signature", forged));
+        }
+    }
+    all
 }
 
 fn refused_as_user(name: &str, answer: &Answer) {

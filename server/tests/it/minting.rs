@@ -533,7 +533,7 @@ async fn all_strangers_together_have_a_budget() {
     let app = App::with(|builder| builder.mint_budget(10)).await;
     let mut known = app.browser().at(HOME);
     let id = known.id().await;
-    let mut minted = 0;
+    let (mut minted, start) = (0, std::time::Instant::now());
     for number in 0..100 {
         let answer = app.browser().at(&format!("198.51.100.{number}")).get("/api/maybe").await;
         assert_eq!(answer.status, 200);
@@ -542,7 +542,9 @@ async fn all_strangers_together_have_a_budget() {
             None => assert_eq!(answer.text("st-anonymous-mode"), Some("limited")),
         }
     }
-    assert!((19..=21).contains(&minted), "two seconds' worth: {minted}");
+    // Of a busy machine it is more, because time passes.
+    let most = 21 + start.elapsed().as_millis() / 100;
+    assert!((19..=most).contains(&minted), "two seconds' worth: {minted} of {most}");
     assert_eq!(known.id().await, id);
     // A client whose address is not known is counted here, too.
     assert!(app.browser().get("/api/maybe").await.set_cookie("sAnonymousToken").is_none());

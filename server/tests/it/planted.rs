@@ -66,6 +66,16 @@ async fn rule_7_an_anonymous_token_never_becomes_a_user_session_whatever_it_cont
         ("year 10000", json!({ "exp": year_10000 }), true),
         ("the end of time", json!({ "exp": u64::MAX, "iat": u64::MAX }), true),
         ("negative exp", json!({ "exp": -1 }), false),
+        ("exp as text", json!({ "exp": "253402300800" }), false),
+        ("exp as a fraction", json!({ "exp": 253_402_300_800.5 }), false),
+        ("no exp", json!({ "exp": null }), false),
+        ("no iat", json!({ "iat": null }), false),
+        ("anonymous as number", json!({ "isAnonymous": 1 }), false),
+        (
+            "id in capitals",
+            json!({ "anonymousId": payload["anonymousId"].as_str().unwrap().to_uppercase() }),
+            false,
+        ),
         (
             "our sub",
             json!({"sub": format!("G-{}", payload["anonymousId"].as_str().unwrap())}),

@@ -178,6 +178,33 @@ async fn health_readiness_and_metrics() {
     }
 }
 
+/// Sign-ins and thefts are nobody's business who has no key. Load balancers have none.
+#[tokio::test]
+async fn where_a_key_is_asked_for_the_metrics_ask_for_it_too() {
+    let (_folder, database) = in_folder();
+    let program = Program::start(&database, &[("api_keys", "key-for-this-test, another")]);
+    for (path, key, status) in [
+        ("/metrics", None, 401),
+        ("/metrics", Some("key-for-this"), 401),
+        ("/metrics", Some("KEY-FOR-THIS-TEST"), 401),
+        ("/metrics", Some("key-for-this-test, another"), 401),
+        ("/metrics", Some("another"), 200),
+        ("/readyz", None, 200),
+        ("/healthz", None, 200),
+        ("/recipe/session/user?userId=alice", None, 401),
+    ] {
+        let mut request = Request::get(format!("{}{path}", program.address));
+        if let Some(key) = key {
+            request = request.header("api-key", key);
+        }
+        let response = client().request(request.body(Body::default()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), status, "{path} {key:?}");
+        let text = response.into_body().collect().await.unwrap().to_bytes();
+        let told = String::from_utf8_lossy(&text).contains("passerby_sessions");
+        assert_eq!(told, status == 200 && path == "/metrics", "{path} {key:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_goes_away_and_comes_back_is_no_reason_to_restart() {
     let cluster = crate::cluster::Cluster::start().await;
@@ -403,6 +430,7 @@ fn a_wrong_configuration_is_said_at_start() {
         (&["core", "--port", "0", "--database", &missing], "folder"),
         (&["core", "--port", "0", "--database", &nobody], "check that it runs"),
         (&["core", "--prot", "0"], "--prot"),
+        (&["core", "--listen", "0.0.0.0:0"], "allow_without_key"),
         (&["serve"], "serve"),
         (&[], "passerby-server core"),
     ] {

@@ -18,6 +18,7 @@ use passerby_server::{
     store::{AppStores, SessionStore},
 };
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -641,6 +642,34 @@ async fn an_api_key_is_asked_for_where_there_is_one() {
         }
         assert_eq!(core.call(request.body(Body::empty()).unwrap()).await.0, status, "{key:?}");
     }
+    // No other way of writing the path leads past the key, nor a key that is nearly one.
+    for path in [
+        "/./recipe/session/user?userId=a",
+        "//recipe/session/user?userId=a",
+        "/hello/../recipe/session/user?userId=a",
+        "/hello%2f..%2frecipe/session/user?userId=a",
+        "/hello;/recipe/session/user?userId=a",
+        "/.well-known/../recipe/session/user?userId=a",
+        "/.well-known/jwks.json/../../recipe/session/user?userId=a",
+        "/recipe/session/user?userId=a&api-key=another-key",
+    ] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        assert_eq!(core.call(request).await.0, 401, "{path}");
+    }
+    for (name, value) in [
+        ("api-key", "another"),
+        ("api-key", "another-key2"),
+        ("api-key", "ANOTHER-KEY"),
+        ("api-key", "one-key-for-tests,another-key"),
+        ("api-key", ""),
+        ("authorization", "another-key"),
+        ("authorization", "Bearer another-key"),
+    ] {
+        let request = Request::get("/apiversion").header(name, value).body(Body::empty()).unwrap();
+        assert_eq!(core.call(request).await.0, 401, "{name}: {value}");
+    }
+    let head = Request::head("/.well-known/jwks.json").body(Body::empty()).unwrap();
+    assert_eq!(core.call(head).await.0, 200, "as its `GET`");
     let keys = core
         .router
         .clone()
@@ -777,6 +806,42 @@ async fn many_sessions_of_one_user_end_at_once() {
             .unwrap()
             .is_empty()
     );
+}
+
+/// One after the other, a request that takes too long, or fails in between, would leave some of
+/// them alive.
+#[tokio::test]
+async fn sessions_of_one_user_end_together_or_not_at_all() {
+    let (store, folder) = empty_store().await;
+    let options = SqliteConnectOptions::new().filename(folder.path().join("core.db"));
+    let core =
+        open(app::store_with_keys_of_a_core(store).await, Some(folder), CoreSettings::default())
+            .await;
+    for number in 0..10 {
+        core.create(if number % 2 == 0 { "" } else { "/t1" }, "script").await;
+    }
+    let handles = core.get("/recipe/session/user?userId=script").await["sessionHandles"].clone();
+    let mut database = SqliteConnection::connect_with(&options).await.unwrap();
+    for handle in ["(SELECT min(handle) FROM sessions)", "(SELECT max(handle) FROM sessions)"] {
+        let trigger = format!(
+            "CREATE TRIGGER fails BEFORE DELETE ON sessions WHEN OLD.handle = {handle} BEGIN \
+             SELECT RAISE(ABORT, 'not this one'); END"
+        );
+        sqlx::query(AssertSqlSafe(trigger)).execute(&mut database).await.unwrap();
+        for body in [json!({ "userId": "script" }), json!({ "sessionHandles": handles })] {
+            let (status, _) =
+                core.try_send(Method::POST, "/recipe/session/remove", body.clone()).await;
+            assert_eq!(status, 503, "{body}");
+            assert_eq!(
+                core.get("/recipe/session/user?userId=script").await["sessionHandles"],
+                handles,
+                "{body}"
+            );
+        }
+        sqlx::query("DROP TRIGGER fails").execute(&mut database).await.unwrap();
+    }
+    let removed = core.post("/recipe/session/remove", json!({ "userId": "script" })).await;
+    assert_eq!(removed["sessionHandlesRevoked"].as_array().unwrap().len(), 10);
 }
 
 #[tokio::test]
