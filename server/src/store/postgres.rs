@@ -4,7 +4,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    Acquire, PgConnection, PgPool, Postgres,
+    Connection as _, PgConnection, PgPool, Postgres,
     migrate::Migrator,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -14,8 +14,8 @@ use super::{
     AppSettings, AppStores, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore,
     StoreError, Write,
     sql::{
-        OrStoreError as _, Seen, formers_text, handles_from, is_reusable, key_from, kind_text,
-        object_text, session_from, settings_from, settings_text, time_to,
+        OrStoreError as _, Seen, formers_text, handles_from, key_from, kind_text, object_text,
+        session_from, settings_from, settings_text, time_to,
     },
 };
 
@@ -60,9 +60,6 @@ const UPDATE_UNCHANGED: &str = unchanged!(
      payload = $12, data = $13, former_tokens = $14"
 );
 const DELETE_UNCHANGED: &str = unchanged!("DELETE FROM passerby.sessions");
-const LOCK_SESSION: &str = "SELECT handle, user_id, anonymous_id, refresh_hash2, created_at, \
-    expires_at, payload, data, former_tokens \
-                            FROM passerby.sessions WHERE handle = $1 AND app_id = $2 FOR UPDATE";
 
 /// Sessions and keys in the schema `passerby` of a PostgreSQL database (12 or newer), for any
 /// number of processes.
@@ -137,46 +134,6 @@ impl PostgresStore {
     }
 }
 
-/// Changes a session in one transaction.
-async fn update(
-    connection: &mut PgConnection,
-    handle: &str,
-    app_id: &str,
-    decide: Decide<'_>,
-) -> Result<Option<SessionRecord>, StoreError> {
-    let mut transaction = connection.begin().await.or_store_error()?;
-    // Nobody else can change what this reads until the transaction ends.
-    let row = sqlx::query(LOCK_SESSION)
-        .bind(handle)
-        .bind(app_id)
-        .fetch_optional(&mut *transaction)
-        .await
-        .or_store_error()?;
-    let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
-        return Ok(None);
-    };
-    let query = match decide(&mut session) {
-        Write::Keep => return Ok(Some(session)),
-        Write::Save => sqlx::query(
-            "UPDATE passerby.sessions SET anonymous_id = $1, refresh_hash2 = $2, expires_at = $3, \
-             payload = $4, data = $5, former_tokens = $6 WHERE handle = $7",
-        )
-        .bind(&session.anonymous_id)
-        .bind(&session.refresh_hash2)
-        .bind(time_to(session.expires_at))
-        .bind(object_text(&session.payload)?)
-        .bind(object_text(&session.data)?)
-        .bind(formers_text(&session.former_tokens)?)
-        .bind(handle),
-        Write::Remove => {
-            sqlx::query("DELETE FROM passerby.sessions WHERE handle = $1").bind(handle)
-        }
-    };
-    query.execute(&mut *transaction).await.or_store_error()?;
-    transaction.commit().await.or_store_error()?;
-    Ok(Some(session))
-}
-
 /// Removes some of the sessions whose time is over, unless another process does so.
 async fn remove_expired(
     connection: &mut PgConnection,
@@ -243,6 +200,17 @@ async fn add_key_unless_newer(
     .await
     .or_store_error()?;
     transaction.commit().await.or_store_error()
+}
+
+/// Whether a connection may go back into its pool: only when no transaction is open on it.
+async fn is_reusable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // A rollback may be under way; this waits for it.
+    connection.ping().await?;
+    let reusable = !connection.is_in_transaction();
+    if !reusable {
+        tracing::warn!("a transaction could not be ended; its connection is closed");
+    }
+    Ok(reusable)
 }
 
 /// A connection for one transaction, which is closed unless it is given back. A client that hangs
@@ -314,46 +282,45 @@ impl SessionStore for PostgresStore {
         if unstorable(handle) {
             return Ok(None);
         }
-        let row = sqlx::query(SELECT_SESSION)
-            .bind(handle)
-            .bind(&*self.app_id)
-            .fetch_optional(&self.pool)
-            .await
-            .or_store_error()?;
-        let Some(row) = row else { return Ok(None) };
-        let (seen, mut session) = (Seen::of(&row)?, session_from(&row)?);
-        let order = decide(&mut session);
-        let query = sqlx::query(match order {
-            Write::Keep => return Ok(Some(session)),
-            Write::Save => UPDATE_UNCHANGED,
-            Write::Remove => DELETE_UNCHANGED,
-        });
-        let mut query = query
-            .bind(handle)
-            .bind(&*self.app_id)
-            .bind(seen.anonymous_id)
-            .bind(seen.refresh_hash2)
-            .bind(seen.expires_at)
-            .bind(seen.payload)
-            .bind(seen.data)
-            .bind(seen.former_tokens);
-        if order == Write::Save {
-            query = query
-                .bind(&session.anonymous_id)
-                .bind(&session.refresh_hash2)
-                .bind(time_to(session.expires_at))
-                .bind(object_text(&session.payload)?)
-                .bind(object_text(&session.data)?)
-                .bind(formers_text(&session.former_tokens)?);
+        // Nothing matches where somebody else wrote meanwhile. Of all who try at once one succeeds,
+        // so this ends.
+        loop {
+            let row = sqlx::query(SELECT_SESSION)
+                .bind(handle)
+                .bind(&*self.app_id)
+                .fetch_optional(&self.pool)
+                .await
+                .or_store_error()?;
+            let Some(row) = row else { return Ok(None) };
+            let (seen, mut session) = (Seen::of(&row)?, session_from(&row)?);
+            let order = decide(&mut session);
+            let query = sqlx::query(match order {
+                Write::Keep => return Ok(Some(session)),
+                Write::Save => UPDATE_UNCHANGED,
+                Write::Remove => DELETE_UNCHANGED,
+            });
+            let mut query = query
+                .bind(handle)
+                .bind(&*self.app_id)
+                .bind(seen.anonymous_id)
+                .bind(seen.refresh_hash2)
+                .bind(seen.expires_at)
+                .bind(seen.payload)
+                .bind(seen.data)
+                .bind(seen.former_tokens);
+            if order == Write::Save {
+                query = query
+                    .bind(&session.anonymous_id)
+                    .bind(&session.refresh_hash2)
+                    .bind(time_to(session.expires_at))
+                    .bind(object_text(&session.payload)?)
+                    .bind(object_text(&session.data)?)
+                    .bind(formers_text(&session.former_tokens)?);
+            }
+            if query.execute(&self.pool).await.or_store_error()?.rows_affected() == 1 {
+                return Ok(Some(session));
+            }
         }
-        if query.execute(&self.pool).await.or_store_error()?.rows_affected() == 1 {
-            return Ok(Some(session));
-        }
-        // Somebody else wrote meanwhile.
-        let mut lease = self.lease().await?;
-        let result = update(&mut lease.connection, handle, &self.app_id, decide).await;
-        lease.give_back();
-        result
     }
 
     async fn remove(&self, handle: &str) -> Result<bool, StoreError> {

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use sqlx::{ColumnIndex, Connection, Decode, Row, Type, migrate::MigrateError};
+use sqlx::{ColumnIndex, Decode, Row, Type, migrate::MigrateError};
 
 use super::{AppSettings, FormerToken, KeyKind, KeyRecord, SessionRecord, StoreError};
 
@@ -46,19 +46,6 @@ fn database_error(error: sqlx::Error) -> StoreError {
     } else {
         StoreError::Database(error.into())
     }
-}
-
-/// Whether a connection may go back into its pool: only when no transaction is open on it. After a
-/// full disk or an I/O error SQLite ends the transaction by itself. The client library then loses
-/// count, and each later transaction on that connection would fail.
-pub(super) async fn is_reusable<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
-    // A rollback may be under way; this waits for it.
-    connection.ping().await?;
-    let reusable = !connection.is_in_transaction();
-    if !reusable {
-        tracing::warn!("a transaction could not be ended; its connection is closed");
-    }
-    Ok(reusable)
 }
 
 /// A session as its row has it, in any database.

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use sqlx::{
-    Connection as _, Sqlite, SqlitePool, Transaction,
+    SqlitePool,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -18,8 +18,8 @@ use super::{
     AppSettings, AppStores, BoxError, DEFAULT_APP, Decide, KeyRecord, SessionRecord, SessionStore,
     StoreError, Write,
     sql::{
-        OrStoreError as _, Seen, formers_text, handles_from, is_reusable, key_from, kind_text,
-        object_text, session_from, settings_from, settings_text, time_to,
+        OrStoreError as _, Seen, formers_text, handles_from, key_from, kind_text, object_text,
+        session_from, settings_from, settings_text, time_to,
     },
 };
 
@@ -157,48 +157,6 @@ impl SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
-
-    /// Begins a transaction that has the write lock from the start, so that what it reads stays
-    /// true until it commits.
-    async fn write(&self) -> Result<Transaction<'_, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.or_store_error()
-    }
-
-    /// Changes a session in one transaction.
-    async fn update_alone(
-        &self,
-        handle: &str,
-        decide: Decide<'_>,
-    ) -> Result<Option<SessionRecord>, StoreError> {
-        let mut transaction = self.write().await?;
-        let row = sqlx::query(SELECT_SESSION)
-            .bind(handle)
-            .bind(&*self.app_id)
-            .fetch_optional(&mut *transaction)
-            .await
-            .or_store_error()?;
-        let Some(mut session) = row.as_ref().map(session_from).transpose()? else {
-            return Ok(None);
-        };
-        let query = match decide(&mut session) {
-            Write::Keep => return Ok(Some(session)),
-            Write::Save => sqlx::query(
-                "UPDATE sessions SET anonymous_id = ?, refresh_hash2 = ?, expires_at = ?, payload \
-                 = ?, data = ?, former_tokens = ? WHERE handle = ?",
-            )
-            .bind(&session.anonymous_id)
-            .bind(&session.refresh_hash2)
-            .bind(time_to(session.expires_at))
-            .bind(object_text(&session.payload)?)
-            .bind(object_text(&session.data)?)
-            .bind(formers_text(&session.former_tokens)?)
-            .bind(handle),
-            Write::Remove => sqlx::query("DELETE FROM sessions WHERE handle = ?").bind(handle),
-        };
-        query.execute(&mut *transaction).await.or_store_error()?;
-        transaction.commit().await.or_store_error()?;
-        Ok(Some(session))
-    }
 }
 
 #[async_trait]
@@ -240,43 +198,45 @@ impl SessionStore for SqliteStore {
         handle: &str,
         decide: Decide<'_>,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        let row = sqlx::query(SELECT_SESSION)
-            .bind(handle)
-            .bind(&*self.app_id)
-            .fetch_optional(&self.readers)
-            .await
-            .or_store_error()?;
-        let Some(row) = row else { return Ok(None) };
-        let (seen, mut session) = (Seen::of(&row)?, session_from(&row)?);
-        let order = decide(&mut session);
-        let query = sqlx::query(match order {
-            Write::Keep => return Ok(Some(session)),
-            Write::Save => UPDATE_UNCHANGED,
-            Write::Remove => DELETE_UNCHANGED,
-        });
-        let mut query = query
-            .bind(handle)
-            .bind(&*self.app_id)
-            .bind(seen.anonymous_id)
-            .bind(seen.refresh_hash2)
-            .bind(seen.expires_at)
-            .bind(seen.payload)
-            .bind(seen.data)
-            .bind(seen.former_tokens);
-        if order == Write::Save {
-            query = query
-                .bind(&session.anonymous_id)
-                .bind(&session.refresh_hash2)
-                .bind(time_to(session.expires_at))
-                .bind(object_text(&session.payload)?)
-                .bind(object_text(&session.data)?)
-                .bind(formers_text(&session.former_tokens)?);
+        // Nothing matches where somebody else wrote meanwhile. Of all who try at once one succeeds,
+        // so this ends.
+        loop {
+            let row = sqlx::query(SELECT_SESSION)
+                .bind(handle)
+                .bind(&*self.app_id)
+                .fetch_optional(&self.readers)
+                .await
+                .or_store_error()?;
+            let Some(row) = row else { return Ok(None) };
+            let (seen, mut session) = (Seen::of(&row)?, session_from(&row)?);
+            let order = decide(&mut session);
+            let query = sqlx::query(match order {
+                Write::Keep => return Ok(Some(session)),
+                Write::Save => UPDATE_UNCHANGED,
+                Write::Remove => DELETE_UNCHANGED,
+            });
+            let mut query = query
+                .bind(handle)
+                .bind(&*self.app_id)
+                .bind(seen.anonymous_id)
+                .bind(seen.refresh_hash2)
+                .bind(seen.expires_at)
+                .bind(seen.payload)
+                .bind(seen.data)
+                .bind(seen.former_tokens);
+            if order == Write::Save {
+                query = query
+                    .bind(&session.anonymous_id)
+                    .bind(&session.refresh_hash2)
+                    .bind(time_to(session.expires_at))
+                    .bind(object_text(&session.payload)?)
+                    .bind(object_text(&session.data)?)
+                    .bind(formers_text(&session.former_tokens)?);
+            }
+            if query.execute(&self.writer).await.or_store_error()?.rows_affected() == 1 {
+                return Ok(Some(session));
+            }
         }
-        if query.execute(&self.writer).await.or_store_error()?.rows_affected() == 1 {
-            return Ok(Some(session));
-        }
-        // Somebody else wrote meanwhile.
-        self.update_alone(handle, decide).await
     }
 
     async fn remove(&self, handle: &str) -> Result<bool, StoreError> {
@@ -460,12 +420,6 @@ async fn connect_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, sq
         let connected = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
-            .after_release(|connection, _| {
-                Box::pin(async {
-                    // A rollback that is under way counts as a transaction here.
-                    Ok(!connection.is_in_transaction() || is_reusable(connection).await?)
-                })
-            })
             .connect_with(options.clone())
             .await;
         match connected {
