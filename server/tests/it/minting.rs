@@ -1,8 +1,9 @@
 //! The visitors who get a new anonymous session.
 
 use std::{
+    io::{self, Write},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -12,7 +13,7 @@ use http::{HeaderName, HeaderValue};
 use passerby_server::{MintLimit, SessionsBuilder};
 use serde_json::json;
 
-use crate::app::{Answer, App, FORGET, REFRESH, SIGN_OUT};
+use crate::app::{Answer, App, FORGET, ORIGIN, REFRESH, SIGN_OUT};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOME: &str = "203.0.113.7";
@@ -184,6 +185,40 @@ async fn rule_13_a_proxy_is_never_taken_for_one_visitor() {
             assert!(!is_limited(&app.browser().at(address).get("/api/maybe").await));
         }
         assert!(!is_limited(&app.browser().get("/api/maybe").await), "an unknown address");
+    }
+}
+
+/// The lines of a log.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn rule_13_where_the_limit_may_not_work_the_log_says_so_at_the_start() {
+    for (what, warns, configure) in [
+        ("https", true, (|builder| builder) as fn(SessionsBuilder) -> SessionsBuilder),
+        ("a header", false, |builder| builder.client_address_header("x-forwarded-for")),
+        ("a function", false, |builder| builder.client_address(|_| None)),
+        ("no limit", false, |builder| builder.mint_limit(None)),
+        ("http", false, |builder| builder.api_domain(ORIGIN)),
+    ] {
+        let log = Log::default();
+        let lines = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || lines.clone()).finish();
+        let while_this_lives = tracing::subscriber::set_default(subscriber);
+        App::with(|builder| configure(builder.api_domain("https://api.example.com"))).await;
+        drop(while_this_lives);
+        let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(said.contains("client_address_header"), warns, "{what}: {said}");
     }
 }
 

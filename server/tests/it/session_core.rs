@@ -308,12 +308,13 @@ async fn an_app_has_lifetimes_of_its_own(core: &Core) {
         let token = &session[token];
         token["expiry"].as_u64().unwrap() - token["createdTime"].as_u64().unwrap()
     };
-    let config = json!({ "access_token_validity": 2, "refresh_token_validity": 1 });
+    // Long enough for a busy machine, which makes keys for two apps below.
+    let config = json!({ "access_token_validity": 200, "refresh_token_validity": 10 });
     let made = configure(core, "short", config).await;
     assert_eq!(made, (StatusCode::OK, json!({ "status": "OK", "createdNew": true })));
     let session = core.create("/appid-short", "alice").await;
-    assert_eq!(lifetime(&session, "accessToken"), 2_000);
-    assert_eq!(lifetime(&session, "refreshToken"), 60_000);
+    assert_eq!(lifetime(&session, "accessToken"), 200_000);
+    assert_eq!(lifetime(&session, "refreshToken"), 600_000);
     assert_eq!(core.verify("/appid-short", &session, false).await["status"], "OK");
 
     // Others have those of the core.
@@ -322,20 +323,20 @@ async fn an_app_has_lifetimes_of_its_own(core: &Core) {
     }
 
     // A change counts at once, and a setting that is not named stays.
-    let changed = configure(core, "short", json!({ "access_token_validity": 3 })).await;
+    let changed = configure(core, "short", json!({ "access_token_validity": 300 })).await;
     assert_eq!(changed, (StatusCode::OK, json!({ "status": "OK", "createdNew": false })));
     let later = core.create("/appid-short", "alice").await;
-    assert_eq!(lifetime(&later, "accessToken"), 3_000);
-    assert_eq!(lifetime(&later, "refreshToken"), 60_000);
+    assert_eq!(lifetime(&later, "accessToken"), 300_000);
+    assert_eq!(lifetime(&later, "refreshToken"), 600_000);
     assert_eq!(core.verify("/appid-short", &session, true).await["status"], "OK", "same keys");
-    core.wait(4);
+    core.wait(301);
     assert_eq!(
         core.verify("/appid-short", &later, false).await["status"],
         "TRY_REFRESH_TOKEN",
         "it has expired"
     );
     assert_eq!(core.refresh("/appid-short", &later).await["status"], "OK");
-    core.wait(61);
+    core.wait(601);
     assert_eq!(core.refresh("/appid-short", &later).await["status"], "UNAUTHORISED");
 }
 
