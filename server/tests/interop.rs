@@ -493,10 +493,10 @@ back_end!(
     flask,
     "Flask 3.1.3",
     python("interop/back-ends", "flask_app.py"),
-    whole_cookie_mode_in_chromium
+    cookie_mode_in_chromium
 );
-back_end!(django_asgi, "Django 5.2.19, ASGI", django("asgi"), whole_cookie_mode_in_chromium);
-back_end!(django_wsgi, "Django 5.2.19, WSGI", django("wsgi"), whole_cookie_mode_in_chromium);
+back_end!(django_asgi, "Django 5.2.19, ASGI", django("asgi"), cookie_mode_in_chromium);
+back_end!(django_wsgi, "Django 5.2.19, WSGI", django("wsgi"), cookie_mode_in_chromium);
 back_end!(net_http, "supertokens-golang 0.25.2", go(), whole_cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{
     paths,
-    run::{run, say},
+    run::{cargo, output, run, say},
     setup::{self, WASM, WasmTarget},
 };
 
@@ -27,6 +27,7 @@ pub(crate) fn features() -> Result<()> {
     };
     clippy("passerby-protocol", &["--exclude-all-features"])?;
     clippy("passerby-server", &["--exclude-all-features"])?;
+    a_store_of_somebody_elses_needs_no_sqlx()?;
     match setup::wasm_target()? {
         WasmTarget::Active => clippy("passerby", &["--target", WASM]),
         WasmTarget::Debian => {
@@ -34,4 +35,17 @@ pub(crate) fn features() -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Neither to implement the trait nor to run the tests for it.
+fn a_store_of_somebody_elses_needs_no_sqlx() -> Result<()> {
+    let tree = output(
+        cargo()
+            .current_dir(paths::root())
+            .args(["tree", "--package=passerby-server", "--no-default-features"])
+            .args(["--features=store-conformance", "--edges=normal", "--prefix=none"]),
+    )?;
+    let named: Vec<&str> = tree.lines().filter(|line| line.starts_with("sqlx")).collect();
+    ensure!(named.is_empty(), "a store without sqlx brings {}", named.join(", "));
+    Ok(())
 }
