@@ -1,6 +1,6 @@
 //! The sender of a request.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use passerby_protocol::claims::{AccessClaims, AnonymousClaims};
 use serde::de::{Deserialize as _, DeserializeOwned};
@@ -97,7 +97,8 @@ fn claim<T: DeserializeOwned>(
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnonymousSession {
-    pub(crate) claims: AnonymousClaims,
+    /// Shared with the table of verified tokens, and by all who ask for the session.
+    pub(crate) claims: Arc<AnonymousClaims>,
 }
 
 impl AnonymousSession {
@@ -164,7 +165,8 @@ impl AnonymousSession {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserSession {
-    pub(crate) claims: AccessClaims,
+    /// Shared, as those of an anonymous session.
+    pub(crate) claims: Arc<AccessClaims>,
 }
 
 impl UserSession {

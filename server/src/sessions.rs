@@ -210,7 +210,7 @@ impl Sessions {
         if !update.is_empty() && !self.engine().merge_by_handle(handle, &update).await? {
             return Ok(None);
         }
-        let payload = merge(session.claims.custom, update)?;
+        let payload = merge(session.claims.custom.clone(), update)?;
         Ok(Some(claims::invalid(validators, &payload, now)))
     }
 

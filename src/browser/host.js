@@ -190,7 +190,7 @@ const canonical = (up) =>
  *   input: RequestInfo | URL,
  *   init?: RequestInit,
  *   headers: Headers,
- *   once: boolean,
+ *   once?: boolean,
  *   send?: Send,
  *   hook?: Hook,
  *   end?: () => void,
@@ -287,14 +287,11 @@ export function modifyFetch({ originalFetch }) {
     return new Promise((done, fail) => {
       const signal = init?.signal ?? /** @type {Partial<Request>} */ (input)?.signal;
       // Honoured while the request waits for another one, too.
-      const end = new AbortController();
-      signal?.addEventListener(
-        "abort",
-        () => fail(signal.reason ?? new DOMException("The request was aborted", "AbortError")),
-        end,
-      );
+      const abort = () =>
+        fail(signal?.reason ?? new DOMException("The request was aborted", "AbortError"));
+      signal?.addEventListener("abort", abort);
       intercept(prepare(input, init))
-        .finally(() => end.abort())
+        .finally(() => signal?.removeEventListener("abort", abort))
         .then(/** @type {any} */ (done), fail);
     });
   };

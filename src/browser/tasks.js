@@ -171,7 +171,7 @@ export const operate = (operation) => begin(OPERATION, operation);
 
 /** Does what `fetch` does, with the visitor's session. @param {import("./host.js").Call} call */
 export function run(call) {
-  return within({}, () => begin(REQUEST, +call.once, call));
+  return within({}, () => begin(REQUEST, +!!call.once, call));
 }
 
 /** Storage may have changed without us. */

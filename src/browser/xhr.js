@@ -51,6 +51,8 @@ let patched;
 const exchanges = new WeakMap();
 /** Requests whose caller decided about credentials. @type {WeakSet<XMLHttpRequest>} */
 const decided = new WeakSet();
+/** Requests whose caller has seen the upload. @type {WeakSet<XMLHttpRequest>} */
+const watched = new WeakSet();
 
 /** @param {XMLHttpRequest} xhr @param {string} name */
 function native(xhr, name) {
@@ -122,13 +124,15 @@ function gate(event) {
  */
 function headersOf(xhr, status) {
   const { getAllResponseHeaders, getResponseHeader } = original.prototype;
-  if (status === expired && "XMLHttpRequestProgressEvent" in window) {
-    return Object.assign(new Headers(), {
-      get: (/** @type {string} */ name) => getResponseHeader.call(xhr, name),
-    });
-  }
-  const lines = getAllResponseHeaders.call(xhr).matchAll(/(.+?): (.*)/g);
-  return new Headers([...lines].map(([, name = "", value = ""]) => [name, value]));
+  const headers = new Headers();
+  if (status === expired && "XMLHttpRequestProgressEvent" in window)
+    headers.get = (name) => getResponseHeader.call(xhr, name);
+  else
+    for (const [, name = "", value = ""] of getAllResponseHeaders
+      .call(xhr)
+      .matchAll(/(.+?): (.*)/g))
+      headers.append(name, value);
+  return headers;
 }
 
 /**
@@ -245,8 +249,7 @@ function derive() {
 
     /** @param {string} method @param {string | URL} url @param {any[]} rest */
     open(method, url, ...rest) {
-      const open = /** @type {(...args: unknown[]) => void} */ (super.open);
-      open.apply(this, /** @type {any} */ (arguments));
+      super.open(.../** @type {[any, any]} */ (/** @type {any} */ (arguments)));
       const earlier = exchanges.get(this);
       if (earlier) {
         end(this, earlier);
@@ -257,9 +260,8 @@ function derive() {
       if (!ours) return void exchanges.delete(this);
       rest[0] = true;
       exchanges.set(this, {
-        // A request's headers leave out what scripts may not set.
-        call: { input: ours.href, headers: new Request("data:,").headers, once: false },
-        reopen: () => open.call(this, method, ours.href, ...rest),
+        call: { input: ours.href, headers: new Headers() },
+        reopen: () => super.open(method, ours.href, .../** @type {[any]} */ (rest)),
         shown: 1,
         held: [],
       });
@@ -278,9 +280,8 @@ function derive() {
       const exchange = ready(this);
       if (!exchange) {
         // A listener there has the browser ask other origins for permission.
-        const upload = super.upload;
-        if (exchanges.has(upload))
-          for (const type of EVENTS) upload.removeEventListener(type, hush, true);
+        if (watched.has(this))
+          for (const type of EVENTS) super.upload.removeEventListener(type, hush, true);
         return super.send(body);
       }
       const { timeout } = this;
@@ -352,6 +353,7 @@ function derive() {
     get upload() {
       const upload = super.upload;
       exchanges.set(upload, this);
+      watched.add(this);
       for (const type of EVENTS) upload.addEventListener(type, hush, true);
       return upload;
     }

@@ -2,6 +2,7 @@
 //! with them.
 
 mod fill;
+mod repeat;
 
 use std::{
     error::Error,
@@ -12,7 +13,7 @@ use std::{
 use axum::{
     Router,
     extract::Query,
-    http::StatusCode,
+    http::{Method, StatusCode},
     routing::{get, post},
 };
 use lexopt::{Arg, Parser, ValueExt as _};
@@ -26,6 +27,7 @@ use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
 const USAGE: &str = "\
 passerby-benches bare|passerby|tower-sessions [--port N] [--origin URL] \
                  [--database FILE|postgres://…] [--no-anonymous] [--mint-limits]
+                 [--repeat N [--guest]]
 passerby-benches fill --database FILE|postgres://… --sessions N";
 
 #[derive(Default)]
@@ -37,6 +39,9 @@ struct Options {
     sessions: u64,
     without_anonymous: bool,
     with_mint_limits: bool,
+    /// No server: this many requests of one visitor, within the process.
+    repeat: Option<u64>,
+    as_guest: bool,
 }
 
 #[derive(Deserialize)]
@@ -53,12 +58,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
     let address = format!("http://localhost:{}", listener.local_addr()?.port());
+    let (repeat, as_guest) = (options.repeat, options.as_guest);
     let app = match command.as_str() {
         "bare" => bare(),
         "passerby" => passerby(&address, options).await?,
         "tower-sessions" => tower_sessions(),
         _ => return Err(USAGE.into()),
     };
+    if let Some(times) = repeat {
+        return match (as_guest, command.as_str()) {
+            (true, _) => repeat::repeat(app, (Method::GET, "/any"), "/any", times).await,
+            (false, "bare") => repeat::repeat(app, (Method::GET, "/user"), "/user", times).await,
+            (false, _) => {
+                repeat::repeat(app, (Method::POST, "/login?user=ada"), "/user", times).await
+            }
+        };
+    }
     // The benchmark reads the address from it.
     writeln!(io::stdout(), "listening on {address}")?;
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
@@ -77,6 +92,8 @@ fn parse() -> Result<(String, Options), Box<dyn Error>> {
             Arg::Long("sessions") => options.sessions = parser.value()?.parse()?,
             Arg::Long("no-anonymous") => options.without_anonymous = true,
             Arg::Long("mint-limits") => options.with_mint_limits = true,
+            Arg::Long("repeat") => options.repeat = Some(parser.value()?.parse()?),
+            Arg::Long("guest") => options.as_guest = true,
             other => return Err(other.unexpected().into()),
         }
     }

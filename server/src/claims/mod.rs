@@ -187,7 +187,7 @@ pub(crate) async fn refetched(
             Ok(None) => {}
             Ok(Some(found)) => {
                 for (claim, value) in found {
-                    user.claims.custom.insert(claim.clone(), value.clone());
+                    Arc::make_mut(&mut user.claims).custom.insert(claim.clone(), value.clone());
                     update.insert(claim, value);
                 }
             }

@@ -1,5 +1,7 @@
 //! Sessions outside of their own requests: found, described and ended.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -97,7 +99,7 @@ impl Engine {
         let record = load_live(&*self.store, handle, now).await?;
         // Nobody sees the hash: the claims are never signed.
         Ok(record.map(|record| UserSession {
-            claims: self.claims_of(&record, &Hash1::of(""), Inherited::default(), now),
+            claims: Arc::new(self.claims_of(&record, &Hash1::of(""), Inherited::default(), now)),
         }))
     }
 

@@ -1,5 +1,7 @@
 //! Anonymous sessions: signed tokens, never a record.
 
+use std::sync::Arc;
+
 use passerby_protocol::{
     claims::AnonymousClaims,
     first_key,
@@ -90,7 +92,11 @@ impl Engine {
         if is_new {
             crate::counters::anonymous_minted();
         }
-        Ok(IssuedAnonymous { session: AnonymousSession { claims }, token, front_token })
+        Ok(IssuedAnonymous {
+            session: AnonymousSession { claims: Arc::new(claims) },
+            token,
+            front_token,
+        })
     }
 
     /// An id of version 4 at random, or of version 8 (RFC 9562) of a seed.

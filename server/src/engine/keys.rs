@@ -19,14 +19,15 @@ use std::{
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
     error::Unspecified,
+    rand::SystemRandom,
     rsa::{KeyPair, KeySize},
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256},
 };
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -115,10 +116,17 @@ pub enum KeyAlgorithm {
 pub(crate) struct SigningKey {
     pub(crate) id: String,
     pub(crate) algorithm: Algorithm,
-    pub(crate) encoding: EncodingKey,
+    secret: Secret,
     pub(crate) decoding: DecodingKey,
     created_at: u64,
     jwk: Value,
+}
+
+/// The secret half of a key. The library checks it when it reads it, and keeps what it computes for
+/// the first signature, so it is read once and not for each token.
+enum Secret {
+    Rsa(KeyPair),
+    P256(EcdsaKeyPair),
 }
 
 /// All keys as they were when last read from the store.
@@ -475,14 +483,31 @@ impl SigningKey {
             record.secret.lines().filter(|line| !line.starts_with("-----")).collect();
         let der = STANDARD.decode(body).map_err(|error| StoreError::damaged_by(what, error))?;
         if let Ok(pair) = KeyPair::from_pkcs8(&der) {
-            return Self::rsa(record, &pair).ok_or_else(damaged);
+            return Self::rsa(record, pair).ok_or_else(damaged);
         }
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der)
             .map_err(|error| StoreError::damaged_by(what, error))?;
-        Self::p256(record, &pair).ok_or_else(damaged)
+        Self::p256(record, pair).ok_or_else(damaged)
     }
 
-    fn rsa(record: &KeyRecord, pair: &KeyPair) -> Option<Self> {
+    /// The signature of a text.
+    pub(crate) fn sign(&self, text: &[u8]) -> Result<Vec<u8>, EngineError> {
+        let random = SystemRandom::new();
+        match &self.secret {
+            Secret::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, text, &mut signature)
+                    .map_err(EngineError::crypto)?;
+                Ok(signature)
+            }
+            Secret::P256(pair) => {
+                let signature = pair.sign(&random, text).map_err(EngineError::crypto)?;
+                Ok(signature.as_ref().to_vec())
+            }
+        }
+    }
+
+    fn rsa(record: &KeyRecord, pair: KeyPair) -> Option<Self> {
         let modulus = pair.public_key().modulus().big_endian_without_leading_zero().to_vec();
         let exponent = pair.public_key().exponent().big_endian_without_leading_zero().to_vec();
         let jwk = json!({
@@ -496,14 +521,14 @@ impl SigningKey {
         Some(Self {
             id: record.id.clone(),
             algorithm: Algorithm::RS256,
-            encoding: EncodingKey::from_rsa_pem(record.secret.as_bytes()).ok()?,
+            secret: Secret::Rsa(pair),
             decoding: DecodingKey::from_rsa_raw_components(&modulus, &exponent),
             created_at: record.created_at,
             jwk,
         })
     }
 
-    fn p256(record: &KeyRecord, pair: &EcdsaKeyPair) -> Option<Self> {
+    fn p256(record: &KeyRecord, pair: EcdsaKeyPair) -> Option<Self> {
         // Uncompressed: 4, then both coordinates.
         let coordinates = pair.public_key().as_ref().strip_prefix(&[4])?;
         let (x, y) = coordinates.split_at_checked(coordinates.len() / 2)?;
@@ -511,7 +536,7 @@ impl SigningKey {
         Some(Self {
             id: record.id.clone(),
             algorithm: Algorithm::ES256,
-            encoding: EncodingKey::from_ec_pem(record.secret.as_bytes()).ok()?,
+            secret: Secret::P256(pair),
             decoding: DecodingKey::from_ec_components(&x, &y).ok()?,
             created_at: record.created_at,
             jwk: json!({

@@ -203,6 +203,12 @@ impl Engine {
         Ok((access, refresh))
     }
 
+    /// As [`TokenKind::claimed_by`], which need not read a token that was verified before.
+    pub(crate) fn claimed_kind(&self, token: &str) -> Option<TokenKind> {
+        let known = self.verified.get(token).map(|verified| verified.kind());
+        known.or_else(|| TokenKind::claimed_by(token))
+    }
+
     /// Verifies an access token without asking the store for the session. Pure: changes nothing.
     pub(crate) async fn verify(&self, token: &str) -> Result<AccessCheck, EngineError> {
         let verified = self.verified(token, TokenKind::Access).await?;
@@ -233,7 +239,7 @@ impl Engine {
         self.issue_access(AccessClaims {
             issued_at: now,
             expires_at: now,
-            ..session.claims.clone()
+            ..AccessClaims::clone(&session.claims)
         })
         .await
     }
@@ -263,7 +269,11 @@ impl Engine {
         let front_token = claims.front_token(cookie::ACCESS_TOKEN, self.settings.partitioned)?;
         let key = self.keys.access_signing_key(self.clock.now_ms()).await?;
         let token = jwt::sign_aside(TokenKind::Access, key, claims.to_payload()).await?;
-        Ok(Box::new(IssuedAccess { session: UserSession { claims }, token, front_token }))
+        Ok(Box::new(IssuedAccess {
+            session: UserSession { claims: Arc::new(claims) },
+            token,
+            front_token,
+        }))
     }
 
     fn seal_refresh(
@@ -297,8 +307,11 @@ impl Engine {
         let Some(key) = self.keys.verifying_key(&key_id, now).await? else { return Ok(None) };
         let payload = jwt::verify(token, &key, Some(&self.settings.issuer));
         let claims = payload.and_then(|payload| match kind {
-            TokenKind::Access => AccessClaims::from_payload(payload).map(Claims::Access),
-            TokenKind::Anonymous => AnonymousClaims::from_payload(payload).map(Claims::Anonymous),
+            TokenKind::Access => {
+                AccessClaims::from_payload(payload).map(|claims| Claims::Access(Arc::new(claims)))
+            }
+            TokenKind::Anonymous => AnonymousClaims::from_payload(payload)
+                .map(|claims| Claims::Anonymous(Arc::new(claims))),
         });
         Ok(claims.map(|claims| {
             let verified = Arc::new(Verified { key, claims });

@@ -40,7 +40,7 @@ impl Engine {
         let renewed = |record: &SessionRecord| AccessClaims {
             issued_at: now / 1000,
             custom: record.payload.clone(),
-            ..session.claims.clone()
+            ..AccessClaims::clone(&session.claims)
         };
         match self.merge_stored(session.handle(), update, now).await? {
             None => Ok(None),

@@ -142,7 +142,7 @@ impl Engine {
                 issued_at: now / 1000,
                 anonymous_id,
                 custom: record.payload,
-                ..session.claims.clone()
+                ..AccessClaims::clone(&session.claims)
             };
             return Ok(Some((self.issue_access(claims).await?, None)));
         }

@@ -18,8 +18,8 @@ const USUAL_TOKEN: usize = 1024;
 
 /// The claims of a token.
 pub(super) enum Claims {
-    Access(AccessClaims),
-    Anonymous(AnonymousClaims),
+    Access(Arc<AccessClaims>),
+    Anonymous(Arc<AnonymousClaims>),
 }
 
 /// A token that was verified.
@@ -86,14 +86,14 @@ mod tests {
         let key = Arc::new(SigningKey::for_tests());
         let tokens = VerifiedTokens::new();
         for number in 0..20_000 {
-            let claims = Claims::Anonymous(AnonymousClaims {
+            let claims = Claims::Anonymous(Arc::new(AnonymousClaims {
                 anonymous_id: String::new(),
                 issued_at: 0,
                 expires_at: 0,
                 issuer: String::new(),
                 has_subject: false,
                 custom: serde_json::Map::new(),
-            });
+            }));
             let token = format!("{number:01024}");
             tokens.insert(&token, Arc::new(Verified { key: key.clone(), claims }));
             assert!(tokens.0.weight() <= CAPACITY);

@@ -402,8 +402,7 @@ impl CoreEngine {
             custom: record.payload.clone(),
         };
         let token =
-            jwt::sign_with_version(Some(version.as_str()), key, &claims.to_payload(version))
-                .map_err(EngineError::crypto)?;
+            jwt::sign_with_version(Some(version.as_str()), key, &claims.to_payload(version))?;
         let (created_at, expires_at) =
             (claims.issued_at.saturating_mul(1000), claims.expires_at.saturating_mul(1000));
         Ok((claims, Token { token, created_at, expires_at }))

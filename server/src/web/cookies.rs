@@ -173,10 +173,16 @@ pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
     all(headers, name)
         .filter(|value| value.len() <= LONGEST_TOKEN)
         .take(MOST_OF_A_NAME)
-        .map(|value| {
-            percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into)
-        })
+        .map(decoded)
         .collect()
+}
+
+fn decoded(value: &str) -> String {
+    // Tokens have none, and to decode looks at each byte.
+    if !value.contains('%') {
+        return value.to_owned();
+    }
+    percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into)
 }
 
 /// Whether a request has cookies of exactly these names that are not empty, whatever they are
@@ -200,9 +206,17 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
         .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
-        // Another's cookie need not be text, and must not cost the visitor the session.
-        .filter_map(|pair| str::from_utf8(pair).ok()?.split_once('='))
+        .flat_map(|line| {
+            let bytes = line.as_bytes();
+            let text = str::from_utf8(bytes).ok();
+            // Another's cookie need not be text, and must not cost the visitor the session. Of a
+            // text several bytes are looked at in one step.
+            let pieces = text.is_none().then(|| bytes.split(|byte| *byte == b';'));
+            let of_bytes =
+                pieces.into_iter().flatten().filter_map(|pair| str::from_utf8(pair).ok());
+            text.into_iter().flat_map(|text| text.split(';')).chain(of_bytes)
+        })
+        .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (name.trim(), value.trim()))
         .filter(|(_, value)| !value.is_empty())
 }

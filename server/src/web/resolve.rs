@@ -190,7 +190,7 @@ async fn resolve_or_fail(
     let prior_visitor = async |user: Option<OldUser>| -> Result<PriorVisitor, EngineError> {
         Ok(PriorVisitor::of(prior(context, headers, facts, user.as_ref()).await?))
     };
-    Ok(match access_token(headers) {
+    Ok(match access_token(context, headers) {
         PresentedAccess::Ambiguous => {
             let user = old_user_of_cookies(context, headers).await?;
             Resolved::of(Identity::TryRefresh(prior_visitor(user).await?, None))
@@ -202,7 +202,7 @@ async fn resolve_or_fail(
             }
             AccessCheck::Valid(session) if is_forged(context, facts, transfer, &session) => {
                 Resolved::of(Identity::TryRefresh(
-                    PriorVisitor::Id(session.claims.anonymous_id),
+                    PriorVisitor::Id(session.claims.anonymous_id.clone()),
                     None,
                 ))
             }
@@ -213,8 +213,8 @@ async fn resolve_or_fail(
 }
 
 /// The access token: of a header before that of a cookie, and only one that is an access token.
-fn access_token(headers: &HeaderMap) -> PresentedAccess {
-    let is_access = |token: &str| TokenKind::claimed_by(token) == Some(TokenKind::Access);
+fn access_token(context: &AppContext, headers: &HeaderMap) -> PresentedAccess {
+    let is_access = |token: &str| context.engine.claimed_kind(token) == Some(TokenKind::Access);
     if let Some(token) = bearer(headers).filter(|token| is_access(token)) {
         return PresentedAccess::One(token.to_owned(), TransferMethod::Header);
     }

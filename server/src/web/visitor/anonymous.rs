@@ -33,7 +33,7 @@ impl Visitor {
         match prior {
             PriorVisitor::Anonymous(session) => {
                 let carried = session.claims.custom.clone();
-                self.demote(MintFor::Known(session.claims.anonymous_id), carried).await;
+                self.demote(MintFor::Known(session.claims.anonymous_id.clone()), carried).await;
             }
             PriorVisitor::Id(id) => self.demote(self.mint_for(id).await, Map::new()).await,
             PriorVisitor::Unknown => self.demote(MintFor::New(Seed::Random), Map::new()).await,

@@ -174,7 +174,7 @@ impl Visitor {
                 Some(own) if own.anonymous_id() != session.anonymous_id() => {
                     PriorVisitor::Anonymous(own)
                 }
-                _ => PriorVisitor::Id(session.claims.anonymous_id),
+                _ => PriorVisitor::Id(session.claims.anonymous_id.clone()),
             },
             Identity::Ended(prior) | Identity::TryRefresh(prior, _) | Identity::Nobody(prior) => {
                 prior
@@ -227,7 +227,7 @@ impl Visitor {
         // The record's id, because the token's may have been forgotten since.
         let is_known = match engine.end(session.handle()).await? {
             Some(record) => {
-                session.claims.anonymous_id = record.anonymous_id;
+                Arc::make_mut(&mut session.claims).anonymous_id = record.anonymous_id;
                 true
             }
             None => false,
@@ -487,10 +487,10 @@ impl Visitor {
     async fn end(&self, session: UserSession) -> SessionRejection {
         if self.0.facts.is_api {
             let beside = self.state().beside.take();
-            self.demote_to(
-                beside
-                    .map_or(PriorVisitor::Id(session.claims.anonymous_id), PriorVisitor::Anonymous),
-            )
+            self.demote_to(beside.map_or_else(
+                || PriorVisitor::Id(session.claims.anonymous_id.clone()),
+                PriorVisitor::Anonymous,
+            ))
             .await;
         }
         SessionRejection::Unauthorised
