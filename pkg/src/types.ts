@@ -147,8 +147,8 @@ export interface AnonymousConfig {
 /** Where the API is. */
 export interface ApiConfig {
   /**
-   * Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP
-   * addresses.
+   * Scheme, host and port of the API. Without a scheme it is `https`, and `http` for IP addresses
+   * and hosts that begin with `localhost`.
    */
   apiDomain: string;
   /** Path below which the session routes are. Default `/auth`. */
