@@ -212,8 +212,8 @@ export let original;
 let replaced;
 /** @type {typeof fetch | undefined} */
 let patched;
-/** Where SuperTokens itself is on the page, too: it sends with that, and so do we. @type {any} */
-let theirs;
+/** Whether SuperTokens itself is on the page, too: it sends with what is there, and so do we. */
+let isTheirs = false;
 /**
  * From one start to the next: another library may have put ours of an earlier one beneath its own.
  */
@@ -262,8 +262,8 @@ export function patchFetch(url, except = "superTokensDoNotDoInterception") {
     patched = add({ originalFetch: replaced, userContext: {} });
     // Another library may have locked it.
     if (!Reflect.set(window, "fetch", patched)) say("locked", "fetch");
-    theirs = /** @type {any} */ (window)[BENEATH];
-    /** @type {any} */ (window)[BENEATH] = theirs ?? original;
+    isTheirs = !!(/** @type {any} */ (window)[BENEATH]);
+    /** @type {any} */ (window)[BENEATH] ??= original;
   }
 }
 
@@ -306,7 +306,7 @@ export function restoreFetch(isNeeded = !stays) {
   if (!isNeeded) return;
   if (patched) {
     if (window.fetch === patched) Reflect.set(window, "fetch", replaced);
-    /** @type {any} */ (window)[BENEATH] = theirs;
+    if (!isTheirs) delete (/** @type {any} */ (window)[BENEATH]);
     patched = undefined;
   }
   era++;
