@@ -217,6 +217,7 @@ export interface SessionError extends Error {
     | "NO_SESSION"
     | "NO_WASM"
     | "NO_WINDOW"
+    | "NOT_FORGOTTEN"
     | "NOT_INITIALISED"
     | "REFRESH_FAILED"
     | "TOO_MANY_RETRIES";

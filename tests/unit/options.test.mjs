@@ -3,7 +3,7 @@
 // the lists of functions, and the options of the server's builder with the changelog.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
@@ -71,6 +71,22 @@ test("each function is a named export, a member of the default export, and in th
     names(exported).filter((name) => !rows.includes(name)),
     [],
   );
+});
+
+test("the type of errors has each code that the SDK throws, and no other", () => {
+  const folders = ["src/browser", "pkg/src"];
+  const sources = folders.flatMap((folder) =>
+    readdirSync(new URL(`../../${folder}`, import.meta.url))
+      .filter((name) => /\.(js|ts)$/.test(name))
+      .map((name) => read(`${folder}/${name}`)),
+  );
+  const thrown = sources.flatMap((text) => [
+    ...text.matchAll(/(?:\bmakeError\(|^ +\[)\s*"([A-Z_]+)",/gm),
+  ]);
+  const [, union] = types.match(/interface SessionError [^]*?code:([^;]*);/);
+  // A back end's own refusal, whose code comes from it.
+  const codes = new Set([...thrown.map(([, code]) => code), "GENERAL_ERROR"]);
+  assert.deepEqual(union.match(/[A-Z_]+/g).toSorted(), [...codes].toSorted());
 });
 
 const BUILDER = [
