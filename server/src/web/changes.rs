@@ -23,7 +23,7 @@ pub(crate) enum UserChange {
     /// The session that the request presented is over: what it presented is cleared. Requests of
     /// the app do not have the refresh cookie, so that one stays. Browsers remove cookies by their
     /// names, and if the visitor has signed in since, it is the new session's, which the next
-    /// refresh brings back. One of the session that is over is of no use, and goes with that refresh.
+    /// refresh brings back. One of the session that is over goes with that refresh.
     End,
     /// The same, and the call was about all that the session left in the browser: a refresh or a
     /// sign-out.
