@@ -17,8 +17,8 @@ use wasm_bindgen::prelude::*;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP
-    /// addresses.
+    /// Scheme, host and port of the API. Without a scheme it is `https`, and `http` for IP
+    /// addresses and hosts that begin with `localhost`.
     pub api_domain: String,
     /// Path below which the session routes are. Default `/auth`.
     pub api_base_path: String,

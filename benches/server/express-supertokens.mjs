@@ -9,7 +9,8 @@ import Session from "supertokens-node/recipe/session";
 import { verifySession } from "supertokens-node/recipe/session/framework/express";
 
 const [core] = process.argv.slice(2);
-const YEARS = 315_360_000;
+/** The life of an anonymous token, in seconds. */
+const TEN_YEARS = 315_360_000;
 
 supertokens.init({
   framework: "express",
@@ -41,7 +42,7 @@ app.get("/user", verifySession(), (request, response) =>
 );
 app.get("/mint", async (_, response) => {
   const anonymousId = crypto.randomUUID();
-  const { jwt } = await JWT.createJWT({ anonymousId, isAnonymous: true }, YEARS, true);
+  const { jwt } = await JWT.createJWT({ anonymousId, isAnonymous: true }, TEN_YEARS, true);
   response
     .set("set-cookie", `sAnonymousToken=${jwt}; Path=/; HttpOnly; SameSite=Lax`)
     .type("text")

@@ -40,8 +40,8 @@ export function requests(address, seconds, { method = "GET", path, cookies }) {
 }
 
 /**
- * Refreshes per second. A thread for each connection, because only so an answer is known to be that
- * user's.
+ * Refreshes per second. Each connection has a thread of its own, which is one user. A thread with
+ * several connections would not know whose answer it gets.
  */
 export function refreshes(address, seconds) {
   return load(CONNECTIONS, seconds, address, "refresh.lua", []);

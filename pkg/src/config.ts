@@ -1,4 +1,4 @@
-import { guarded } from "./generated/browser/handlers.js";
+import { reportingErrors } from "./generated/browser/handlers.js";
 import { makeError } from "./load.js";
 import { overrideWith, type RecipeInterface } from "./recipe.js";
 import type { FlatConfig, Recipe, RecipeConfig, SessionEvent } from "./types.js";
@@ -70,6 +70,6 @@ function replaced({
     ...recipe,
     shouldDoInterceptionBasedOnUrl:
       decide &&
-      ((url: URL) => guarded(() => decide(url.href, apiDomain, sessionTokenBackendDomain))),
+      ((url: URL) => reportingErrors(() => decide(url.href, apiDomain, sessionTokenBackendDomain))),
   };
 }

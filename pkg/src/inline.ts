@@ -1,7 +1,7 @@
 /**
- * The bytes of a text that `xtask/src/inline.rs` wrote. A character from `%` on is a byte, 40 less
- * than its code and 92 more for each rank of the lower characters in front of it: a space has rank
- * 1, `!` has 2, `#` has 4. Bytes are counted modulo 256.
+ * The bytes of a text that `xtask/src/inline.rs` wrote. Each character from `%` on ends a byte,
+ * which is its code less 40. Lower characters in front of it add to that: a space adds 92, `!`
+ * twice and `#` four times as much. Bytes are counted modulo 256.
  */
 export function decode(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);

@@ -1,13 +1,13 @@
 import { synchronise } from "./generated/browser/handlers.js";
 import {
-  bare,
   connect,
   findOurs,
   intercept as onward,
   makeError as make,
   notify,
+  sendBare,
   urlOf,
-  within,
+  withUserContext,
 } from "./generated/browser/host.js";
 import { attach, fault, operate } from "./generated/browser/tasks.js";
 import type { SessionError } from "./types.js";
@@ -61,11 +61,11 @@ export function load(
   }
   if (loaded === "ready") return begin();
   arrival = coming!.then(begin).then(notify, (error) => {
-    connect(() => false, bare);
+    connect(() => false, sendBare);
     console.error(error);
   });
   connect(isOursMeanwhile, (call) =>
-    arrival!.then(() => (findOurs(urlOf(call)) ? onward : bare)(call)),
+    arrival!.then(() => (findOurs(urlOf(call)) ? onward : sendBare)(call)),
   );
 }
 
@@ -81,7 +81,7 @@ export async function call<T>(
   if (loaded === "ready") {
     // Others may have written since.
     await synchronise();
-    return (await within(userContext, () =>
+    return (await withUserContext(userContext, () =>
       typeof operation === "number" ? operate(operation) : operation(),
     )) as T;
   }

@@ -6,7 +6,7 @@ import {
   isOursByRule,
   lock,
   modifyFetch,
-  say,
+  toConsole,
 } from "./generated/browser/host.js";
 import { deriveXhr, isXhrOurs } from "./generated/browser/xhr.js";
 import { EXISTS, PAYLOAD, SIGN_OUT, USER_ID } from "./generated/browser/tasks.js";
@@ -68,7 +68,7 @@ const original: RecipeInterface = {
   addXMLHttpRequestInterceptor: deriveXhr,
   addAxiosInterceptors({ axiosInstance }) {
     if (isXhrOurs()) {
-      say("needless");
+      toConsole("needless");
     } else {
       const axios = import("./axios.js");
       axiosInstance.interceptors.request.use(async (config: unknown) =>

@@ -1,26 +1,31 @@
 /** The functions of the SDK. Those that the peers have behave as there. */
 import { flatten, type Options } from "./config.js";
-import { choose, give, handlers, staying } from "./generated/browser/handlers.js";
+import {
+  handlers,
+  install,
+  setInitOptions,
+  whileRestarting,
+} from "./generated/browser/handlers.js";
 import {
   isOursByRule,
-  original,
+  nativeFetch,
   patchFetch,
   refreshUrl,
-  say,
   sessionFetch,
   subscribe as listen,
+  toConsole,
 } from "./generated/browser/host.js";
 import {
   ACCESS_TOKEN,
   ANONYMOUS_ID,
-  FORGET,
-  IS_ANONYMOUS,
-  REFRESH_SESSION,
-  SWITCH_OFF,
   dispose as stop,
   fault,
+  FORGET,
   getSnapshot as look,
+  IS_ANONYMOUS,
+  REFRESH_SESSION,
   start as begin,
+  SWITCH_OFF,
 } from "./generated/browser/tasks.js";
 import { patchXhr } from "./generated/browser/xhr.js";
 import { call, isReady, load, makeError, reason, type Source } from "./load.js";
@@ -56,12 +61,12 @@ export function initFrom(source: Source, config: FlatConfig | RecipeConfig): voi
   );
   if (missing) throw makeError("NO_WINDOW", `There is no ${missing}`);
   const before = started;
-  if (before && "recipeList" in config) return say("again");
+  if (before && "recipeList" in config) return toConsole("again");
   const options = flatten(config);
-  choose("cookies", options.cookieHandler);
-  choose("window", options.windowHandler);
-  choose("date", options.dateProvider);
-  choose("lock", options.lockFactory);
+  install("cookies", options.cookieHandler);
+  install("window", options.windowHandler);
+  install("date", options.dateProvider);
+  install("lock", options.lockFactory);
   started = options;
   const start = () => {
     // Disposed of while the module was on its way.
@@ -74,7 +79,7 @@ export function initFrom(source: Source, config: FlatConfig | RecipeConfig): voi
     (!!sessionTokenBackendDomain && `.${hostname}`.endsWith(sessionTokenBackendDomain));
   load(source, options.fallbackUrl, start, isOurs);
   if (!isReady()) {
-    give(options);
+    setInitOptions(options);
     // No fragment has a space in it: those that say that they are not ours wait, too, until the
     // module sees it.
     patchFetch("", " ");
@@ -87,7 +92,7 @@ export function initFrom(source: Source, config: FlatConfig | RecipeConfig): voi
  * other tabs notice nothing.
  */
 function startWith(options: Options, before?: Options): void {
-  if (before) staying(stop);
+  if (before) whileRestarting(stop);
   const wrong = begin(options);
   if (wrong) {
     started = before;
@@ -249,7 +254,7 @@ export function addAxiosInterceptors(axiosInstance: any, userContext: any = {}):
 export async function diagnose(): Promise<Diagnosis[]> {
   return (await import("./diagnose.js")).diagnose({
     refreshUrl,
-    fetch: original,
+    fetch: nativeFetch,
     isOurs: isOursByRule,
     isLoaded: isReady(),
     reason,

@@ -74,8 +74,8 @@ export interface SessionConfig {
   /** Whether the page runs in an iframe of another site. Default false. */
   isInIframe?: boolean;
   /** Called with each event. An error that it throws goes to the console and no further. */
-  // A method, here and below: callbacks that were written for fewer events, or for the peers'
-  // builder, fit too.
+  // Written as a method, here and below, because TypeScript then takes callbacks, too, that were
+  // written for fewer events, or for the peers' builder.
   onHandleEvent?(event: SessionEvent): void;
   /**
    * Whether `onHandleEvent` hears of what happens in other tabs, too. Each event then has a `tab`.
@@ -147,8 +147,8 @@ export interface AnonymousConfig {
 /** Where the API is. */
 export interface ApiConfig {
   /**
-   * Scheme, host and port of the API; without scheme `https`, or `http` for localhost and IP
-   * addresses.
+   * Scheme, host and port of the API. Without a scheme it is `https`, and `http` for IP addresses
+   * and hosts that begin with `localhost`.
    */
   apiDomain: string;
   /** Path below which the session routes are. Default `/auth`. */
@@ -159,7 +159,7 @@ export interface ApiConfig {
 
 /** The flat shape of `init`. */
 export interface FlatConfig extends ApiConfig, SessionConfig, PlatformConfig {
-  /** Default: as the server does, and until it says so the SDK behaves as `supertokens-website`. */
+  /** Default: as the server does. Until it makes one, the SDK behaves as `supertokens-website`. */
   anonymous?: AnonymousConfig;
 }
 
@@ -217,6 +217,7 @@ export interface SessionError extends Error {
     | "NO_SESSION"
     | "NO_WASM"
     | "NO_WINDOW"
+    | "NOT_FORGOTTEN"
     | "NOT_INITIALISED"
     | "REFRESH_FAILED"
     | "TOO_MANY_RETRIES";

@@ -79,10 +79,10 @@ export async function validateClaims(
 }
 
 /**
- * An age limit below the threshold of the clock is an error of the app's, and validators throw for
- * it. That must not take the page's protection down: we say so in the console, and refresh as by
- * the lowest limit that works. Not by the one that was asked for, because each refresh changes the
- * payload, upon which apps validate anew: with clocks that differ by some seconds, for ever.
+ * An age limit below the threshold of the clock is a mistake of the app, and validators throw for
+ * it. The page must stay protected all the same: we print the error, and refresh as by the lowest
+ * limit that works. The limit of the app could go on for ever where clocks differ by some seconds:
+ * each refresh changes the payload, and apps validate again when it changes.
  */
 async function needsRefresh(
   validator: SessionClaimValidator,

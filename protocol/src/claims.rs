@@ -20,8 +20,8 @@ use crate::{
 /// The only tenant so far.
 pub const TENANT: &str = "public";
 
-/// An upper bound of what a JWT of ours is longer than its base64 payload: header (at most 84
-/// bytes), RS256 signature, dots.
+/// How many bytes a JWT of ours has at most beside its payload in base64: those of the header (84
+/// bytes), of an RS256 signature (256 bytes), both in base64, and two dots.
 const JWT_OVERHEAD: usize = 112 + 342 + 2;
 
 /// The claims of a user's access token, version 5. Times in epoch seconds.

@@ -9,6 +9,7 @@ extern crate alloc;
 
 #[cfg(feature = "json")]
 pub mod claims;
+pub mod domain;
 pub mod first_key;
 #[cfg(feature = "json")]
 pub mod front_token;

@@ -162,10 +162,11 @@ pub use self::{
     },
 };
 
-/// The example of the README compiles.
+/// The example of the repository's README compiles, and so does the one of the crate's.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../README.md")]
+struct Readmes;
 
 /// The guide's examples compile.
 #[cfg(doctest)]

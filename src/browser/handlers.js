@@ -91,32 +91,32 @@
  *     shouldDoInterceptionBasedOnUrl?: (url: string) => boolean,
  *     getInvalidClaimsFromResponse?: (input: { response: any, userContext: any }) => Promise<any>,
  *   },
- * }} Given
+ * }} InitOptions
  */
 
-/** @type {Given} */
-export let given = {};
+/** @type {InitOptions} */
+export let initOptions = {};
 
-/** @param {Given} options */
-export function give(options) {
-  given = options;
+/** @param {InitOptions} options */
+export function setInitOptions(options) {
+  initOptions = options;
 }
 
 /** While `init` is called once more: what it did to the page stays. */
-export let stays = false;
+export let isRestarting = false;
 
 /** @param {() => void} act */
-export function staying(act) {
-  stays = true;
+export function whileRestarting(act) {
+  isRestarting = true;
   act();
-  stays = false;
+  isRestarting = false;
 }
 
 /**
  * An error of the app's handlers must not fail the app's requests.
  * @template T @param {() => T} callback @param {T} [instead] @returns {T | undefined}
  */
-export function guarded(callback, instead) {
+export function reportingErrors(callback, instead) {
   try {
     return callback();
   } catch (error) {
@@ -216,7 +216,7 @@ export const handlers = {
 };
 
 /** The app's own, if it has one. @type {CookieHandler | undefined} */
-export let custom;
+export let customCookies;
 /**
  * The module that deals with that, once it was asked.
  * @type {typeof import("./jar.js") | undefined}
@@ -224,19 +224,19 @@ export let custom;
 let jar;
 
 /** Which were decided on. @type {{ [name in keyof typeof handlers]?: true }} */
-export const chosen = {};
+export const installed = {};
 
 /**
  * Decides on a handler, for good: the first to come wins.
  * @param {keyof typeof handlers} name
  * @param {any} [input]
  */
-export function choose(name, input) {
-  if (chosen[name]) return;
-  chosen[name] = true;
+export function install(name, input) {
+  if (installed[name]) return;
+  installed[name] = true;
   if (!input) return;
   handlers[name] = name === "lock" ? input : input(handlers[name]);
-  if (name === "cookies") custom = handlers.cookies;
+  if (name === "cookies") customCookies = handlers.cookies;
 }
 
 /**
@@ -244,13 +244,13 @@ export function choose(name, input) {
  * browser's own.
  */
 export const synchronise = () =>
-  custom &&
-  import("./jar.js").then((its) => (jar = its).read(/** @type {CookieHandler} */ (custom)));
+  customCookies &&
+  import("./jar.js").then((its) => (jar = its).read(/** @type {CookieHandler} */ (customCookies)));
 
 /** Empty where the browser lets nobody look, as in a sandboxed frame. */
 export function cookieText() {
   try {
-    return custom ? (jar?.copy ?? "") : document.cookie;
+    return customCookies ? (jar?.copy ?? "") : document.cookie;
   } catch {
     return "";
   }
@@ -259,7 +259,7 @@ export function cookieText() {
 /** @param {string} name @param {string | number} value @param {string} attributes */
 export function writeCookie(name, value, attributes) {
   const text = `${name}=${value};${attributes}`;
-  if (custom) return jar?.write(custom, name, value, text);
+  if (customCookies) return jar?.write(customCookies, name, value, text);
   try {
     document.cookie = text;
   } catch {
@@ -274,7 +274,7 @@ export function writeCookie(name, value, attributes) {
 export const onceWritten = (callback) => (jar ? jar.settled(callback) : callback());
 
 /** The server's time, in epoch milliseconds. */
-export const serverNow = () => guarded(() => handlers.date.now(), Date.now());
+export const serverNow = () => reportingErrors(() => handlers.date.now(), Date.now());
 
 /** @param {{ accessTokenPayload: any }} input @returns {number} milliseconds */
 export const clockSkew = ({ accessTokenPayload: { iat } }) =>
@@ -285,8 +285,8 @@ export const clockSkew = ({ accessTokenPayload: { iat } }) =>
  * @param {{ headers: Headers }} response @param {{ up: any }} token
  */
 export function setClock({ headers }, { up }) {
-  const calculate = given.recipe?.calculateClockSkewInMillis ?? clockSkew;
-  guarded(() =>
+  const calculate = initOptions.recipe?.calculateClockSkewInMillis ?? clockSkew;
+  reportingErrors(() =>
     handlers.date.setClientClockSkewInMillis(
       calculate({ accessTokenPayload: up, responseHeaders: headers }),
     ),

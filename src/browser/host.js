@@ -3,12 +3,12 @@
 
 import {
   cookieText,
-  custom,
-  given,
-  guarded,
+  customCookies,
   handlers,
+  initOptions,
+  isRestarting,
   onceWritten,
-  stays,
+  reportingErrors,
   synchronise,
   writeCookie,
 } from "./handlers.js";
@@ -35,21 +35,21 @@ import { parseUrl } from "./scope.js";
  * called.
  * @type {unknown}
  */
-let caller = {};
+let userContextNow = {};
 
-export const currentCaller = () => caller;
+export const currentUserContext = () => userContextNow;
 
 /**
  * Everything that begins in `act` is for this caller.
  * @template T @param {unknown} userContext @param {() => T} act @returns {T}
  */
-export function within(userContext, act) {
-  const outer = caller;
-  caller = userContext;
+export function withUserContext(userContext, act) {
+  const outer = userContextNow;
+  userContextNow = userContext;
   try {
     return act();
   } finally {
-    caller = outer;
+    userContextNow = outer;
   }
 }
 
@@ -58,13 +58,13 @@ let isOurs;
 /** @type {(call: Call) => Promise<Answer>} */
 let run;
 /** Storage may have changed without us. */
-let hear = () => {};
+let lookAgain = () => {};
 
-/** @param {typeof isOurs} decide @param {typeof run} send @param {typeof hear} look */
-export function connect(decide, send, look = hear) {
+/** @param {typeof isOurs} decide @param {typeof run} send @param {typeof lookAgain} look */
+export function connect(decide, send, look = lookAgain) {
   isOurs = decide;
   run = send;
-  hear = look;
+  lookAgain = look;
 }
 
 // --- stored state --------------------------------------------------------------------------------
@@ -86,9 +86,9 @@ export function configureCookies(domain, isInIframe) {
 }
 
 /** The cookies when they were last taken apart, which takes far longer than to read them. */
-let latest = "";
+let cookiesText = "";
 /** Their values. @type {Record<string, string | undefined>} */
-let values = {};
+let cookieValues = {};
 
 /**
  * The last non-empty cookie of that name, as the peers read it.
@@ -96,15 +96,15 @@ let values = {};
  * @param {string} [text] of all
  */
 export function getCookie(name, text = cookieText()) {
-  if (text !== latest) {
-    latest = text;
-    values = {};
+  if (text !== cookiesText) {
+    cookiesText = text;
+    cookieValues = {};
     for (const pair of text.split(";")) {
       const [key = "", ...rest] = pair.split("=");
-      values[key.trim()] = rest.join("=") || values[key.trim()];
+      cookieValues[key.trim()] = rest.join("=") || cookieValues[key.trim()];
     }
   }
-  return values[name];
+  return cookieValues[name];
 }
 
 /** An empty value deletes. @param {string} name @param {string | number} value */
@@ -116,7 +116,7 @@ export function setCookie(name, value) {
     writeCookie(name, value, `expires=${expires};${some}`);
     return (getCookie(name) ?? "") === `${value}`;
   };
-  if (!attributes.some(isKept)) say("refused", name);
+  if (!attributes.some(isKept)) toConsole("refused", name);
 }
 
 /**
@@ -202,22 +202,22 @@ const canonical = (up) =>
  * On a patched `fetch`, and on `window`, where apps of SuperTokens look for it: what we send with,
  * for the time being the browser's own.
  */
-const BENEATH = "__supertokensOriginalFetch";
+const ORIGINAL_FETCH = "__supertokensOriginalFetch";
 
 /** With the visitor's session, patched or not. @type {typeof fetch} */
 export let sessionFetch;
 /** The browser's own, once it is patched. @type {typeof fetch} */
-export let original;
+export let nativeFetch;
 /** The `fetch` that was there before. @type {typeof fetch} */
-let replaced;
+let previousFetch;
 /** @type {typeof fetch | undefined} */
-let patched;
-/** Where SuperTokens itself is on the page, too: it sends with that, and so do we. @type {any} */
-let theirs;
+let ownFetch;
+/** Whether SuperTokens itself is on the page, too: it sends with what is there, and so do we. */
+let isTheirs = false;
 /**
  * From one start to the next: another library may have put ours of an earlier one beneath its own.
  */
-let era = 0;
+let generation = 0;
 
 /** Empty before `init`. */
 export let refreshUrl = "";
@@ -235,7 +235,7 @@ export function isOursByRule(text) {
 
 /** Sends with the visitor's session. @param {Call} call */
 export const intercept = (call) =>
-  custom ? /** @type {Promise<void>} */ (synchronise()).then(() => run(call)) : run(call);
+  customCookies ? /** @type {Promise<void>} */ (synchronise()).then(() => run(call)) : run(call);
 
 /**
  * @param {string} url of the refresh endpoint
@@ -243,39 +243,40 @@ export const intercept = (call) =>
  */
 export function patchFetch(url, except = "superTokensDoNotDoInterception") {
   refreshUrl = url;
-  const { recipe, interception } = given;
+  const { recipe, interception } = initOptions;
   const decide =
     recipe?.shouldDoInterceptionBasedOnUrl ?? ((/** @type {any} */ url) => isOurs(url));
   findOurs = (text) => {
     // A request that somebody's `fetch` makes by XMLHttpRequest, or by another one, is ours
     // already.
-    const url = !!caller && parseUrl(text);
+    const url = !!userContextNow && parseUrl(text);
     return url && !url.hash.includes(except) && decide(/** @type {any} */ (url)) && url;
   };
   if (interception === "none") restoreFetch(true);
   // It is while the module is on its way, or since an earlier `init`.
-  if (patched) return;
-  replaced = window.fetch;
+  if (ownFetch) return;
+  previousFetch = window.fetch;
   const add = recipe?.addFetchInterceptorsAndReturnModifiedFetch ?? modifyFetch;
-  sessionFetch = modifyFetch({ originalFetch: replaced });
+  sessionFetch = modifyFetch({ originalFetch: previousFetch });
   if (interception !== "none") {
-    patched = add({ originalFetch: replaced, userContext: {} });
+    ownFetch = add({ originalFetch: previousFetch, userContext: {} });
     // Another library may have locked it.
-    if (!Reflect.set(window, "fetch", patched)) say("locked", "fetch");
-    theirs = /** @type {any} */ (window)[BENEATH];
-    /** @type {any} */ (window)[BENEATH] = theirs ?? original;
+    if (!Reflect.set(window, "fetch", ownFetch)) toConsole("locked", "fetch");
+    isTheirs = !!(/** @type {any} */ (window)[ORIGINAL_FETCH]);
+    /** @type {any} */ (window)[ORIGINAL_FETCH] ??= nativeFetch;
   }
 }
 
 /** @param {{ originalFetch: typeof fetch }} input */
 export function modifyFetch({ originalFetch }) {
   // Of several instances in one page, the last one does the work.
-  const beneath = (original = /** @type {any} */ (originalFetch)[BENEATH] ?? originalFetch);
-  const mine = era;
+  const beneath = (nativeFetch =
+    /** @type {any} */ (originalFetch)[ORIGINAL_FETCH] ?? originalFetch);
+  const mine = generation;
   /** @type {typeof fetch} */
   const modified = function fetch(input, init) {
     if (
-      mine !== era ||
+      mine !== generation ||
       !arguments.length ||
       !findOurs(input instanceof Request ? input.url : input)
     ) {
@@ -295,18 +296,18 @@ export function modifyFetch({ originalFetch }) {
         .then(/** @type {any} */ (done), fail);
     });
   };
-  return Object.assign(modified, { [BENEATH]: beneath });
+  return Object.assign(modified, { [ORIGINAL_FETCH]: beneath });
 }
 
 /** Leaves another library's wrapper around ours in place; ours is a mere passage from then on. */
-export function restoreFetch(isNeeded = !stays) {
+export function restoreFetch(isNeeded = !isRestarting) {
   if (!isNeeded) return;
-  if (patched) {
-    if (window.fetch === patched) Reflect.set(window, "fetch", replaced);
-    /** @type {any} */ (window)[BENEATH] = theirs;
-    patched = undefined;
+  if (ownFetch) {
+    if (window.fetch === ownFetch) Reflect.set(window, "fetch", previousFetch);
+    if (!isTheirs) delete (/** @type {any} */ (window)[ORIGINAL_FETCH]);
+    ownFetch = undefined;
   }
-  era++;
+  generation++;
 }
 
 /** @param {RequestInfo | URL} input @param {RequestInit} [init] @returns {Call} */
@@ -333,8 +334,15 @@ export function makePost(url) {
  * Code that few visitors need. It imports nothing, because what it shared with the entry would have
  * to become a third file.
  */
-export const rare = async () =>
-  (await import("./rare.js")).make(given, prepare, limited, body, makeError, tell);
+export const loadRare = async () =>
+  (await import("./rare.js")).make(
+    initOptions,
+    prepare,
+    withTimeout,
+    readJson,
+    makeError,
+    fireEvent,
+  );
 
 /**
  * Writes to the console, in words that few need.
@@ -342,31 +350,31 @@ export const rare = async () =>
  * @param {any} [detail]
  * @param {any} [time]
  */
-export function say(what, detail, time) {
-  rare()
+export function toConsole(what, detail, time) {
+  loadRare()
     .then((its) => its[what](detail, time))
     .catch(() => {});
 }
 
 /** @param {string} message without tokens and ids */
 function debug(message) {
-  if (given.enableDebugLogs) say("log", message, Date.now());
+  if (initOptions.enableDebugLogs) toConsole("log", message, Date.now());
 }
 
 /**
  * The call of a session route as the app's hook wants it.
  * @param {Call} call @param {"REFRESH_SESSION" | "SIGN_OUT"} action
  */
-export async function hooked(call, action) {
-  const userContext = caller;
-  return given.preAPIHook || given.postAPIHook
-    ? (await rare()).hooked(call, { action, userContext })
+export async function runPreHook(call, action) {
+  const userContext = userContextNow;
+  return initOptions.preAPIHook || initOptions.postAPIHook
+    ? (await loadRare()).preHook(call, { action, userContext })
     : call;
 }
 
 /** @param {Call} call @param {Response} response */
-export async function answered(call, response) {
-  if (call.hook && response.ok) await (await rare()).answered(call, response);
+export async function runPostHook(call, response) {
+  if (call.hook && response.ok) await (await loadRare()).postHook(call, response);
 }
 
 /**
@@ -378,7 +386,7 @@ export async function answered(call, response) {
  * @param {() => U} [instead]
  * @returns {Promise<Awaited<T> | Awaited<U>>}
  */
-export function limited(value, milliseconds, instead) {
+export function withTimeout(value, milliseconds, instead) {
   /** @type {number | undefined} */
   let timer;
   const late = new Promise((done) => (timer = setTimeout(() => done(instead?.()), milliseconds)));
@@ -412,7 +420,7 @@ export async function send(call, headers, addCredentials, timeout) {
   const { input, init } = call;
   const isRequest = input instanceof Request;
   const isPlain = Object.getPrototypeOf(Object(init)) === Object.prototype;
-  const complete = { ...(isPlain ? init : (await rare()).members(init)), headers };
+  const complete = { ...(isPlain ? init : (await loadRare()).members(init)), headers };
   if (addCredentials && !complete.credentials && !(isRequest && input.credentials === "omit")) {
     complete.credentials = "include";
   }
@@ -421,8 +429,8 @@ export async function send(call, headers, addCredentials, timeout) {
     call.end = () => abort.abort();
     complete.signal = abort.signal;
   }
-  const sent = within(0, () => {
-    const beneath = /** @type {any} */ (window)[BENEATH] ?? original;
+  const sent = withUserContext(0, () => {
+    const beneath = /** @type {any} */ (window)[ORIGINAL_FETCH] ?? nativeFetch;
     return beneath.call(window, isRequest ? input.clone() : input, complete);
   });
   // An abandoned call must leave no cookies.
@@ -430,17 +438,17 @@ export async function send(call, headers, addCredentials, timeout) {
     call.end?.(),
     Promise.reject(makeError("REFRESH_FAILED", "No answer in time"))
   );
-  return timeout ? limited(sent, timeout, giveUp) : sent;
+  return timeout ? withTimeout(sent, timeout, giveUp) : sent;
 }
 
 /** Without the session. @param {Call} call */
-export const bare = (call) => send(call, new Headers(call.headers), false, 0);
+export const sendBare = (call) => send(call, new Headers(call.headers), false, 0);
 
 /** @param {Call} call */
 export const urlOf = ({ input }) => /** @type {Partial<Request>} */ (input).url ?? `${input}`;
 
 /** The JSON body, or nothing. @param {Pick<Response, "clone">} response @returns {Promise<any>} */
-export async function body(response) {
+export async function readJson(response) {
   try {
     return await response.clone().json();
   } catch {
@@ -450,11 +458,11 @@ export async function body(response) {
 
 /** Tells the app of claims that its back end refused a request for. @param {Answer} response */
 export async function checkClaims(response) {
-  const userContext = caller;
+  const userContext = userContextNow;
   try {
     // Anything else is the app's own, and may be large.
     if (response.headers.get("content-type")?.includes("json"))
-      await (await rare()).checkClaims(response, userContext);
+      await (await loadRare()).checkClaims(response, userContext);
   } catch {
     // A refusal of the app's own.
   }
@@ -475,17 +483,17 @@ export function lock(name, timeout) {
       const isNative = !handlers.lock && !(/** @type {any} */ (document).prerendering);
       const locks = (isNative && navigator.locks) || (await import("./locks.js"));
       await locks.request(name, options, async () => {
-        await caughtUp();
+        await cookiesCaughtUp();
         await new Promise((release) => done(/** @type {() => void} */ (release)));
       });
     };
     const giveUp = () => (abort.abort(), done(undefined));
-    limited(request(), timeout).then(giveUp, giveUp);
+    withTimeout(request(), timeout).then(giveUp, giveUp);
   });
 }
 
 /** The key of a new visitor, in storage. */
-const FIRST = "passerby-first";
+const FIRST_KEY = "passerby-first";
 
 /**
  * Names a visitor who has no session yet, until they have one. In storage and not in a cookie,
@@ -495,9 +503,12 @@ const FIRST = "passerby-first";
 export function setFirstKey(headers, name, prefix) {
   const { localStorage } = handlers.window;
   try {
-    let key = localStorage.getItemSync(FIRST);
+    let key = localStorage.getItemSync(FIRST_KEY);
     if (!key)
-      localStorage.setItemSync(FIRST, (key = crypto.getRandomValues(new Uint8Array(16)).join("-")));
+      localStorage.setItemSync(
+        FIRST_KEY,
+        (key = crypto.getRandomValues(new Uint8Array(16)).join("-")),
+      );
     setHeader(headers, name, prefix + key, false);
   } catch {
     // Storage is full or denied: a server that is asked twice makes two sessions, and the last one
@@ -507,7 +518,7 @@ export function setFirstKey(headers, name, prefix) {
 
 export function forgetFirstKey() {
   try {
-    handlers.window.localStorage.removeItemSync(FIRST);
+    handlers.window.localStorage.removeItemSync(FIRST_KEY);
   } catch {
     // There is none.
   }
@@ -520,7 +531,7 @@ const listeners = new Set();
 /** @type {BroadcastChannel | undefined} */
 let channel;
 /** @type {{ state: string, token?: FrontToken } | undefined} */
-let seen;
+let snapshotSource;
 let snapshot = {};
 
 /**
@@ -528,9 +539,9 @@ let snapshot = {};
  * browser's processes hear of cookies in their own time. The store of cookies answers after that.
  * `false` where there is none.
  */
-async function caughtUp() {
+async function cookiesCaughtUp() {
   try {
-    await (custom ? synchronise() : cookieStore.get(FIRST));
+    await (customCookies ? synchronise() : cookieStore.get(FIRST_KEY));
     return true;
   } catch {
     return false;
@@ -547,11 +558,11 @@ export function subscribe(listener) {
 
 export function notify() {
   // A copy, because listeners come and go while they are called.
-  for (const listener of [...listeners]) if (listeners.has(listener)) guarded(listener);
+  for (const listener of [...listeners]) if (listeners.has(listener)) reportingErrors(listener);
 }
 
-function hint() {
-  hear();
+function lookAndNotify() {
+  lookAgain();
   notify();
 }
 
@@ -562,7 +573,7 @@ const TAB = Math.random().toString(36).slice(2);
  * Stored state is the truth; a message is only a hint to look again, and what events the others
  * had.
  */
-export function listen() {
+export function openChannel() {
   try {
     channel ??= new BroadcastChannel("passerby");
     // Node's would keep a test runner from ending.
@@ -570,52 +581,53 @@ export function listen() {
     channel.onmessage = async ({ data }) => {
       // `setCookie` of the other tab read back what it wrote, which sends it on its way before the
       // message.
-      if (!(await caughtUp())) await new Promise((done) => setTimeout(done, 50));
-      hint();
-      if (data && given.eventsOfOtherTabs) guarded(() => given.onHandleEvent?.(data));
-      setTimeout(hint, 250);
+      if (!(await cookiesCaughtUp())) await new Promise((done) => setTimeout(done, 50));
+      lookAndNotify();
+      if (data && initOptions.eventsOfOtherTabs)
+        reportingErrors(() => initOptions.onHandleEvent?.(data));
+      setTimeout(lookAndNotify, 250);
     };
   } catch {
     // Not available: other tabs see the change at their next request.
   }
-  addEventListener("pageshow", look);
-  addEventListener("visibilitychange", look);
+  addEventListener("pageshow", onPageShown);
+  addEventListener("visibilitychange", onPageShown);
 }
 
 /**
  * A page that was kept for "back", or a tab that was not looked at, missed what happened.
  * @param {Event} event
  */
-function look(event) {
+function onPageShown(event) {
   if (/** @type {PageTransitionEvent} */ (event).persisted ?? !document.hidden)
-    void caughtUp().then(hint);
+    void cookiesCaughtUp().then(lookAndNotify);
 }
 
-export function changed() {
+export function announceChange() {
   notify();
   channel?.postMessage(0);
 }
 
-export function silence() {
-  if (stays) return;
+export function closeChannel() {
+  if (isRestarting) return;
   channel?.close();
   channel = undefined;
   listeners.clear();
   // Node has no such function, and may dispose of what was never started.
   const { removeEventListener: stop } = globalThis;
-  stop?.("pageshow", look);
-  stop?.("visibilitychange", look);
+  stop?.("pageshow", onPageShown);
+  stop?.("visibilitychange", onPageShown);
 }
 
 /** @param {{ action: string, userContext: unknown, [detail: string]: unknown }} event */
-export function tell(event) {
+export function fireEvent(event) {
   debug(`event ${event.action}`);
-  if (given.eventsOfOtherTabs) {
+  if (initOptions.eventsOfOtherTabs) {
     event = { ...event, tab: TAB };
     // An app's own claims may hold what cannot be sent.
-    guarded(() => channel?.postMessage({ ...event, userContext: {} }));
+    reportingErrors(() => channel?.postMessage({ ...event, userContext: {} }));
   }
-  onceWritten(() => guarded(() => given.onHandleEvent?.(event)));
+  onceWritten(() => reportingErrors(() => initOptions.onHandleEvent?.(event)));
 }
 
 /**
@@ -624,8 +636,8 @@ export function tell(event) {
  * @param {FrontToken | undefined} token
  */
 export function takeSnapshot(state, token) {
-  if (seen?.state !== state || seen.token !== token) {
-    seen = { state, token };
+  if (snapshotSource?.state !== state || snapshotSource.token !== token) {
+    snapshotSource = { state, token };
     const details = token && {
       userId: token.uid,
       anonymousId: token.anonymousId,

@@ -45,7 +45,8 @@ mod beside {
 
     #[wasm_bindgen(module = "/src/browser/handlers.js")]
     extern "C" {
-        fn give();
+        #[wasm_bindgen(js_name = setInitOptions)]
+        fn set_init_options();
     }
     #[wasm_bindgen(module = "/src/browser/scope.js")]
     extern "C" {

@@ -27,24 +27,24 @@ const HOOK_TIMEOUT = 20000;
 
 /**
  * With what it needs of the other modules.
- * @param {import("./handlers.js").Given} given
+ * @param {import("./handlers.js").InitOptions} initOptions
  * @param {(input: string, init: RequestInit) => import("./host.js").Call} prepare
- * @param {(value: unknown, milliseconds: number) => Promise<any>} limited
- * @param {(response: Pick<Response, "clone">) => Promise<any>} body
+ * @param {(value: unknown, milliseconds: number) => Promise<any>} withTimeout
+ * @param {(response: Pick<Response, "clone">) => Promise<any>} readJson
  * @param {(code: string, text: string) => Error} makeError
  * @param {(event: { action: string, userContext: unknown, [detail: string]: unknown }) => void}
- *   tell
+ *   fireEvent
  */
-export const make = (given, prepare, limited, body, makeError, tell) => ({
+export const make = (initOptions, prepare, withTimeout, readJson, makeError, fireEvent) => ({
   /** @param {import("./host.js").Call} call @param {import("./host.js").Hook} hook */
-  async hooked({ input, init, headers }, hook) {
+  async preHook({ input, init, headers }, hook) {
     // Hooks that were written for the peers spread the one and call methods of the other.
     const shown = hook.action === "SIGN_OUT" ? Object.fromEntries(headers) : headers;
     const context = { ...hook, url: `${input}`, requestInit: { ...init, headers: shown } };
     /** @type {{ url: string, requestInit: RequestInit } | undefined | void} */
     let made = context;
-    if (given.preAPIHook) {
-      made = await limited(given.preAPIHook(context), HOOK_TIMEOUT);
+    if (initOptions.preAPIHook) {
+      made = await withTimeout(initOptions.preAPIHook(context), HOOK_TIMEOUT);
       if (!made?.url)
         throw makeError(
           "BAD_HOOK",
@@ -55,8 +55,8 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
   },
 
   /** @param {import("./host.js").Call} call @param {Response} response */
-  async answered({ input, init, headers, hook }, response) {
-    if (!given.postAPIHook || !hook) return;
+  async postHook({ input, init, headers, hook }, response) {
+    if (!initOptions.postAPIHook || !hook) return;
     const context = {
       ...hook,
       url: `${input}`,
@@ -64,7 +64,7 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
       fetchResponse: response.clone(),
     };
     try {
-      await limited(given.postAPIHook(context), HOOK_TIMEOUT);
+      await withTimeout(initOptions.postAPIHook(context), HOOK_TIMEOUT);
     } catch (error) {
       // The hook is too late to change anything.
       console.error(error);
@@ -84,14 +84,14 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
   /** @param {import("./host.js").Answer} response @param {unknown} userContext */
   checkClaims(response, userContext) {
     const check = async () => {
-      const read = given.recipe?.getInvalidClaimsFromResponse;
+      const read = initOptions.recipe?.getInvalidClaimsFromResponse;
       const claimValidationErrors = read
         ? await read({ response, userContext })
-        : (await body(response))?.claimValidationErrors;
+        : (await readJson(response))?.claimValidationErrors;
       if (claimValidationErrors)
-        tell({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
+        fireEvent({ action: "API_INVALID_CLAIM", claimValidationErrors, userContext });
     };
-    return limited(check(), BODY_TIMEOUT);
+    return withTimeout(check(), BODY_TIMEOUT);
   },
 
   /**
@@ -156,7 +156,8 @@ export const make = (given, prepare, limited, body, makeError, tell) => ({
   log(message, time) {
     const shown = (/** @type {unknown} */ value) =>
       typeof value === "function" ? "given" : JSON.stringify(value);
-    const settings = () => Object.entries(given).map(([name, value]) => `${name} ${shown(value)}`);
+    const settings = () =>
+      Object.entries(initOptions).map(([name, value]) => `${name} ${shown(value)}`);
     const text = message === "init" ? `init: ${settings().join(", ")}` : message;
     console.log(
       `com.supertokens {t: "${new Date(time).toISOString()}", message: "${text}", ` +

@@ -31,7 +31,7 @@ const tidy = (text) => text.trim().toLowerCase();
 
 /**
  * The URL of a domain, for example `https://api.example.com`; `undefined` for "not a valid domain
- * name".
+ * name". The rule is that of `protocol/src/domain.rs`.
  * @param {string} input
  */
 export function domain(input) {

@@ -4,46 +4,46 @@
 
 import {
   cookieText,
-  custom,
-  give,
+  customCookies,
+  isRestarting,
   onceWritten,
   serverNow,
   setClock,
-  stays,
+  setInitOptions,
   synchronise,
 } from "./handlers.js";
 import {
-  answered,
-  body,
-  changed,
+  announceChange,
   checkClaims,
+  closeChannel,
   configureCookies,
   connect,
-  currentCaller,
+  currentUserContext,
   decode,
   findOurs,
+  fireEvent,
   forgetFirstKey,
   getCookie,
-  hooked,
   ids,
-  limited,
-  listen,
+  loadRare,
   lock,
   makeError,
   makePost,
+  openChannel,
   patchFetch,
-  rare,
+  readJson,
   restoreFetch,
-  say,
+  runPostHook,
+  runPreHook,
   send,
   setCookie,
   setFirstKey,
   setHeader,
-  silence,
   takeSnapshot,
-  tell,
+  toConsole,
   urlOf,
-  within,
+  withTimeout,
+  withUserContext,
 } from "./host.js";
 import * as names from "./names.js";
 import { domain, isInScope, parseUrl, path, scope } from "./scope.js";
@@ -101,7 +101,7 @@ const PLAIN = 16;
 const STARTED = 17;
 
 /** @param {number[]} numbers @param {number} [at] */
-function show(numbers, at = 0) {
+function writeNumbers(numbers, at = 0) {
   // Anew, because memory that grew has another buffer.
   new Float64Array(memory.buffer, address).set(numbers, at);
 }
@@ -114,8 +114,8 @@ function show(numbers, at = 0) {
  * @param {unknown} [isSeen] whether the storage was looked at before, which will do
  */
 function happen(what, task = 0, number = 0, isSeen) {
-  within(works[task]?.caller ?? currentCaller(), () => {
-    if (!isSeen) show(look());
+  withUserContext(works[task]?.caller ?? currentUserContext(), () => {
+    if (!isSeen) writeNumbers(look());
     for (let at = turn(what, task, number); at; at = turn(NEXT, 0, 0)) {
       // A copy, because what is done now may bring the next action.
       const action = memory.buffer.slice(at, at + 24);
@@ -126,8 +126,8 @@ function happen(what, task = 0, number = 0, isSeen) {
       );
       const whose = /** @type {number} */ (numbers[1]);
       // The last ones are nobody's.
-      const work = (works[kind < 16 ? whose : 0] ??= { caller: currentCaller(), release: [] });
-      within(work.caller, () =>
+      const work = (works[kind < 16 ? whose : 0] ??= { caller: currentUserContext(), release: [] });
+      withUserContext(work.caller, () =>
         ACTS[kind]?.(whose, work, /** @type {any} */ (fields), doubles, numbers),
       );
     }
@@ -136,7 +136,7 @@ function happen(what, task = 0, number = 0, isSeen) {
 
 /** By task. @type {Record<number, Work>} */
 const works = {};
-let latest = 0;
+let latestTask = 0;
 /** Nothing before the first start, and after `dispose`. @type {boolean | undefined} */
 let isStarted;
 
@@ -149,8 +149,8 @@ let isStarted;
 function begin(what, number, call) {
   return new Promise((...settlers) => {
     if (!isStarted) throw fault(0);
-    works[++latest] = { caller: currentCaller(), release: [], settlers, call };
-    happen(what, latest, number);
+    works[++latestTask] = { caller: currentUserContext(), release: [], settlers, call };
+    happen(what, latestTask, number);
   });
 }
 
@@ -171,11 +171,11 @@ export const operate = (operation) => begin(OPERATION, operation);
 
 /** Does what `fetch` does, with the visitor's session. @param {import("./host.js").Call} call */
 export function run(call) {
-  return within({}, () => begin(REQUEST, +!!call.once, call));
+  return withUserContext({}, () => begin(REQUEST, +!!call.once, call));
 }
 
 /** Storage may have changed without us. */
-const hear = () => happen(CHANGED);
+const lookAgain = () => happen(CHANGED);
 
 /**
  * Goes on with the task once `value` is there, unless it is over.
@@ -250,7 +250,7 @@ export function announcedToken({ headers }, name) {
 }
 
 /** @param {number} task @param {Work} work @param {Answer} response */
-function take(task, work, response) {
+function takeResponse(task, work, response) {
   const { redirected, url } = (work.response = response);
   // A redirect led to a stranger, whose headers decide nothing. The caller gets the answer, and the
   // rest is as if a server of ours had failed.
@@ -263,7 +263,7 @@ function take(task, work, response) {
   const more = has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens;
   const { status } = seen;
   const saysNothing = status < 300 && (work.user ?? work.anonymous) === undefined && !more;
-  hand(task, work, status, more, saysNothing && turn(PLAIN, 0, 0));
+  reportAnswer(task, work, status, more, saysNothing && turn(PLAIN, 0, 0));
 }
 
 /**
@@ -273,17 +273,17 @@ function take(task, work, response) {
  * @param {number} more
  * @param {unknown} [isSeen]
  */
-function hand(task, { user, anonymous }, status, more, isSeen) {
-  show([...numbersOf(user), ...numbersOf(anonymous), status, more], 16);
+function reportAnswer(task, { user, anonymous }, status, more, isSeen) {
+  writeNumbers([...numbersOf(user), ...numbersOf(anonymous), status, more], 16);
   happen(ANSWERED, task, 0, isSeen);
 }
 
 // --- the configuration ---------------------------------------------------------------------------
 
 /** Of the session routes. */
-let base = "";
+let routesUrl = "";
 /** How new sessions travel. */
-let mode = "";
+let transferMode = "";
 let addCredentials = true;
 /** @type {string | undefined} */
 let endpoint;
@@ -329,25 +329,25 @@ export function start(options) {
   );
   if (frontend === 3 || backend === 3) return 3;
 
-  give(options);
-  base = api.origin + below;
-  mode = options.tokenTransferMethod === "header" ? "header" : "cookie";
+  setInitOptions(options);
+  routesUrl = api.origin + below;
+  transferMode = options.tokenTransferMethod === "header" ? "header" : "cookie";
   addCredentials = options.autoAddCredentials ?? true;
   ({ endpoint, jwks: keySet } = anonymous ?? {});
   isOwnOrigin = api.origin === parseUrl("")?.origin;
   anonymousCookie = endpoint ? names.ANONYMOUS_TOKEN : names.COOKIE_ANONYMOUS_FRONT_TOKEN;
   configureCookies(frontend, options.isInIframe);
-  connect((url) => isInScope(url, api.hostname, backend), run, hear);
+  connect((url) => isInScope(url, api.hostname, backend), run, lookAgain);
   // As JavaScript, the module does not clamp what is too large.
-  show([...statuses, Math.min(limit, 1e9)], 25);
+  writeNumbers([...statuses, Math.min(limit, 1e9)], 25);
   const wish = !anonymous ? 0 : anonymous.enabled === false ? 3 : endpoint ? 2 : 1;
   turn(CONFIGURE, +(isStarted === false), wish + 4 * +!!endpoint + 8 * +!!keySet);
   isStarted = true;
   // Else there is nothing to do yet, and to look takes time: the page waits for `init`.
   if (wish === 3) happen(STARTED);
-  patchFetch(base + names.REFRESH_PATH);
+  patchFetch(routesUrl + names.REFRESH_PATH);
   patchXhr(statuses[0]);
-  listen();
+  openChannel();
   return undefined;
 }
 
@@ -355,9 +355,9 @@ export function start(options) {
 export function dispose() {
   restoreFetch();
   restoreXhr();
-  silence();
+  closeChannel();
   isStarted = false;
-  if (!stays) {
+  if (!isRestarting) {
     // Should it start again, that is as in another page: no session is one of before.
     isStarted = undefined;
     parsed = {};
@@ -379,7 +379,7 @@ const BODY_TIMEOUT = 5000;
 function makeCall(call) {
   if (call === ENDPOINT) return makePost(/** @type {string} */ (endpoint));
   const made = makePost(
-    base + ["", names.REFRESH_PATH, names.SIGN_OUT_PATH, names.FORGET_PATH][call],
+    routesUrl + ["", names.REFRESH_PATH, names.SIGN_OUT_PATH, names.FORGET_PATH][call],
   );
   made.headers.set(names.HEADER_RID, "session");
   made.headers.set(names.HEADER_FDI_VERSION, names.FDI_VERSIONS);
@@ -415,7 +415,7 @@ function decorate(headers, antiCsrf, which, wish) {
   // Proof that the sender could set headers, which servers check as their simplest protection
   // against forged requests.
   setHeader(headers, names.HEADER_RID, "anti-csrf");
-  setHeader(headers, names.HEADER_AUTH_MODE, mode, true);
+  setHeader(headers, names.HEADER_AUTH_MODE, transferMode, true);
   setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
   if (wish === 1) setHeader(headers, names.HEADER_ANONYMOUS_MODE, names.ANONYMOUS_OFF, true);
   if (wish === 2 || (wish === 3 && isOwnOrigin))
@@ -423,7 +423,7 @@ function decorate(headers, antiCsrf, which, wish) {
 }
 
 /** @param {string} cookie @param {Headers} headers @param {string} [header] an empty one deletes */
-function keep(cookie, headers, header = cookie) {
+function keepToken(cookie, headers, header = cookie) {
   const token = headers.get(header);
   if (token !== null) setCookie(cookie, token);
 }
@@ -434,7 +434,7 @@ function keep(cookie, headers, header = cookie) {
  * @param {string} cookie @param {FrontToken | false | undefined} token
  * @param {number} mark
  */
-function put(cookie, token, mark) {
+function putFrontToken(cookie, token, mark) {
   if (!token) return () => true;
   const before = getCookie(cookie);
   setCookie(cookie, token.raw);
@@ -445,13 +445,13 @@ function put(cookie, token, mark) {
       after !== before ||
       /** @type {any} */ (getCookie(names.COOKIE_LAST_UPDATE)) > mark;
     // The browser's own was read back when it was written.
-    if (custom && !isKept) say("refused", cookie);
+    if (customCookies && !isKept) toConsole("refused", cookie);
     return isKept;
   };
 }
 
 /** @param {string[]} cookies */
-function forget(...cookies) {
+function deleteCookies(...cookies) {
   for (const name of cookies) if (getCookie(name) !== undefined) setCookie(name, "");
 }
 
@@ -472,12 +472,12 @@ const ACTS = [
     if (call === REFRESH) decorate(made.headers, antiCsrf, which, wish);
     when(
       task,
-      hooked(made, call === REFRESH ? "REFRESH_SESSION" : "SIGN_OUT"),
+      runPreHook(made, call === REFRESH ? "REFRESH_SESSION" : "SIGN_OUT"),
       (prepared) => {
         work.call = prepared;
         happen(HOOKED, task, 1);
       },
-      fail(task, HOOKED),
+      reportFailure(task, HOOKED),
     );
   },
   function sendCall(task, work, [kind, antiCsrf, which, wish, isNamed], doubles) {
@@ -505,7 +505,12 @@ const ACTS = [
     work.response = work.reason = undefined;
     const sent = send(call, headers, !isOwn && addCredentials, doubles[2]);
     if (kind !== ENDPOINT)
-      return when(task, sent, (response) => take(task, work, response), fail(task, REJECTED));
+      return when(
+        task,
+        sent,
+        (response) => takeResponse(task, work, response),
+        reportFailure(task, REJECTED),
+      );
     when(
       task,
       sent.then(async (response) =>
@@ -513,9 +518,9 @@ const ACTS = [
       ),
       (token) => {
         work.anonymous = token || undefined;
-        hand(task, work, 200, 0);
+        reportAnswer(task, work, 200, 0);
       },
-      fail(task, REJECTED),
+      reportFailure(task, REJECTED),
     );
   },
   (_task, { call }) => call?.end?.(),
@@ -537,7 +542,7 @@ const ACTS = [
   (_task, { timer }) => clearTimeout(timer),
   function readMessage(task, { response }) {
     // It may never end.
-    when(task, response && limited(body(response), BODY_TIMEOUT), (json) =>
+    when(task, response && withTimeout(readJson(response), BODY_TIMEOUT), (json) =>
       happen(MESSAGE, task, names.MESSAGES.indexOf(json?.message)),
     );
   },
@@ -556,30 +561,38 @@ const ACTS = [
       const { headers } = response;
       if (tellsTime && work.user) setClock(response, work.user);
       if (keepsUserTokens) {
-        keep(names.ACCESS_TOKEN, headers);
-        keep(names.REFRESH_TOKEN, headers);
+        keepToken(names.ACCESS_TOKEN, headers);
+        keepToken(names.REFRESH_TOKEN, headers);
       }
-      if (anonymous === isStored) keep(names.ANONYMOUS_TOKEN, headers);
+      if (anonymous === isStored) keepToken(names.ANONYMOUS_TOKEN, headers);
       if (user === isStored || anonymous === isStored)
-        keep(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
+        keepToken(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
     }
     const mark = /** @type {number} */ (doubles[2]);
-    const isAnonymousKept = put(anonymousCookie, anonymous === isStored && work.anonymous, mark);
-    const isUserKept = put(names.COOKIE_FRONT_TOKEN, user === isStored && work.user, mark);
+    const isAnonymousKept = putFrontToken(
+      anonymousCookie,
+      anonymous === isStored && work.anonymous,
+      mark,
+    );
+    const isUserKept = putFrontToken(
+      names.COOKIE_FRONT_TOKEN,
+      user === isStored && work.user,
+      mark,
+    );
     // All of them, whichever mode: proxies strip empty token headers.
     if (user === isRemoved)
-      forget(
+      deleteCookies(
         names.COOKIE_FRONT_TOKEN,
         names.ACCESS_TOKEN,
         names.REFRESH_TOKEN,
         names.COOKIE_ANTI_CSRF,
       );
-    if (anonymous === isRemoved) forget(names.ANONYMOUS_TOKEN);
-    if (anonymous === isRemoved || dropsUnreadable) forget(anonymousCookie);
+    if (anonymous === isRemoved) deleteCookies(names.ANONYMOUS_TOKEN);
+    if (anonymous === isRemoved || dropsUnreadable) deleteCookies(anonymousCookie);
     if (mark) setCookie(names.COOKIE_LAST_UPDATE, mark);
     const written = () => happen(WRITTEN, task, +isUserKept() + 2 * +isAnonymousKept());
     // Only an app's own handler knows what it kept.
-    if (custom) when(task, 0, written);
+    if (customCookies) when(task, 0, written);
     else written();
   },
   function verify(task, { anonymous }, [isAnswer]) {
@@ -592,29 +605,33 @@ const ACTS = [
   },
   (task, { response }) => when(task, response && checkClaims(response), () => happen(DONE, task)),
   (task, { call, response }) =>
-    when(task, call && answered(call, /** @type {Response} */ (response)), () =>
+    when(task, call && runPostHook(call, /** @type {Response} */ (response)), () =>
       happen(DONE, task),
     ),
   function readSignOut(task, { response }) {
     // An empty body is fine.
     const read = async () => {
-      const { status, message } = (response && (await body(response))) ?? {};
-      if (status === "GENERAL_ERROR") throw (await rare()).refusal(status, message);
+      const { status, message } = (response && (await readJson(response))) ?? {};
+      if (status === "GENERAL_ERROR") throw (await loadRare()).refusal(status, message);
     };
-    when(task, read(), () => happen(HOOKED, task, 1), fail(task, HOOKED));
+    when(task, read(), () => happen(HOOKED, task, 1), reportFailure(task, HOOKED));
   },
   function fire(_task, { caller }, [event, detail]) {
     const more = event === names.EVENTS.length - 1 && { sessionExpiredOrRevoked: !!detail };
-    tell({ action: /** @type {string} */ (names.EVENTS[event]), userContext: caller, ...more });
+    fireEvent({
+      action: /** @type {string} */ (names.EVENTS[event]),
+      userContext: caller,
+      ...more,
+    });
   },
   settle,
   (task) => delete works[task],
   forgetFirstKey,
-  changed,
+  announceChange,
 ];
 
 /** @param {number} task @param {number} what */
-const fail = (task, what) => (/** @type {unknown} */ reason, /** @type {Work} */ work) => {
+const reportFailure = (task, what) => (/** @type {unknown} */ reason, /** @type {Work} */ work) => {
   work.reason = reason;
   happen(what, task);
 };
@@ -638,8 +655,8 @@ function settle(
 ) {
   const done = (/** @type {unknown} */ value) => finish(task, true, value);
   const failed = (/** @type {unknown} */ error) => finish(task, false, error);
-  /** @param {(its: Awaited<ReturnType<typeof rare>>) => Error} make */
-  const failedLater = (make) => rare().then(make).then(failed, failed);
+  /** @param {(its: Awaited<ReturnType<typeof loadRare>>) => Error} make */
+  const failedLater = (make) => loadRare().then(make).then(failed, failed);
   /** @param {number} number of a failure */
   const broken = (number) =>
     number > 1 ? failedLater((its) => its.fault(number)) : failed(fault(6 + number));
@@ -657,7 +674,7 @@ function settle(
   [
     () => done(response),
     () => {
-      say("spent");
+      toConsole("spent");
       done(response);
     },
     () => failed(response),
@@ -678,14 +695,14 @@ function settle(
 
 /** 0 to 3, in the order of `SNAPSHOTS`. */
 function stateNow() {
-  show(look());
+  writeNumbers(look());
   return turn(STATE, 0, 0);
 }
 
 const SNAPSHOTS = ["unknown", "none", "anonymous", "authenticated"];
 
 /** The front token of the session. @param {number} state */
-function known(state) {
+function sessionToken(state) {
   return (
     (state > 1 && storedToken(state > 2 ? names.COOKIE_FRONT_TOKEN : anonymousCookie)) || undefined
   );
@@ -698,5 +715,5 @@ function known(state) {
 export function getSnapshot() {
   // Before `start` nothing is known, whatever the cookies say.
   const state = isStarted ? stateNow() : 0;
-  return takeSnapshot(/** @type {string} */ (SNAPSHOTS[state]), known(state));
+  return takeSnapshot(/** @type {string} */ (SNAPSHOTS[state]), sessionToken(state));
 }

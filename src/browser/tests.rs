@@ -70,7 +70,8 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/browser/handlers.js")]
 extern "C" {
-    fn give(options: &JsValue);
+    #[wasm_bindgen(js_name = setInitOptions)]
+    fn set_init_options(options: &JsValue);
     #[wasm_bindgen(js_name = serverNow)]
     fn server_now() -> f64;
     #[wasm_bindgen(js_name = setClock)]
@@ -86,8 +87,10 @@ extern "C" {
     #[wasm_bindgen(js_name = setCookie)]
     fn set_cookie(name: &str, value: &JsValue);
     fn lock(name: &str, timeout: f64) -> Promise;
-    fn changed();
-    fn tell(event: &JsValue);
+    #[wasm_bindgen(js_name = announceChange)]
+    fn announce_change();
+    #[wasm_bindgen(js_name = fireEvent)]
+    fn fire_event(event: &JsValue);
     #[wasm_bindgen(js_name = takeSnapshot)]
     fn take_snapshot(state: &str, token: &JsValue) -> JsValue;
 }
@@ -601,7 +604,7 @@ fn a_listener_may_change_the_listeners() {
     );
     let calls: Function =
         renewing.call1(&JsValue::UNDEFINED, subscriber.as_ref()).unwrap().unchecked_into();
-    changed();
+    announce_change();
     let calls = calls.call0(&JsValue::UNDEFINED).unwrap();
     assert_eq!(calls, 1);
 }
@@ -613,10 +616,10 @@ fn an_event_is_told_to_the_one_who_wants_it() {
     let options = |handler: &JsValue| descriptor("onHandleEvent", handler);
     let event = descriptor("action", &"SIGN_OUT".into());
     Reflect::set(&event, &"userContext".into(), &Object::new()).unwrap();
-    give(&options(&handler));
-    tell(&event);
-    give(&options(&JsValue::UNDEFINED));
-    tell(&event);
+    set_init_options(&options(&handler));
+    fire_event(&event);
+    set_init_options(&options(&JsValue::UNDEFINED));
+    fire_event(&event);
     assert_eq!(seen.get(0), r#"{"action":"SIGN_OUT","userContext":{}}"#);
     assert_eq!(seen.length(), 1);
 }

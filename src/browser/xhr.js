@@ -2,13 +2,13 @@
 // object carries all attempts, and of its events the caller gets those that belong to the final
 // answer. `timeout` counts from the caller's `send` to the end, refresh and all.
 
-import { given, stays } from "./handlers.js";
-import { findOurs, intercept, rare, say } from "./host.js";
+import { initOptions, isRestarting } from "./handlers.js";
+import { findOurs, intercept, loadRare, toConsole } from "./host.js";
 
 /** @typedef {import("./host.js").Answer} Answer */
 /**
  * From one `open` to the next. `isFlying` is true from `send` to `loadend` of the native object;
- * while `isQuiet`, it repeats what the caller saw before.
+ * while `isReplay`, it repeats what the caller saw before.
  * @typedef {{
  *   shown: number, // the readyState that the caller knows of
  *   held: [Event, number][], // what is not shown yet, each with its readyState
@@ -16,10 +16,10 @@ import { findOurs, intercept, rare, say } from "./host.js";
  *   reopen: () => void,
  *   isPending?: boolean, // sent by the caller, and not over
  *   isFlying?: boolean,
- *   isQuiet?: boolean,
+ *   isReplay?: boolean,
  *   settle?: [(answer: Answer) => void, (reason?: unknown) => void], // the attempt
  *   answer?: Answer, // the latest attempt's
- *   instead?: Record<string, unknown> & { headers: Headers }, // what the caller gets in its place
+ *   replacement?: Record<string, unknown> & { headers: Headers }, // of the answer
  *   timer?: number,
  *   timeout?: number, // the caller's, while the native object has what is left of it
  * }} Exchange
@@ -29,20 +29,20 @@ const CHANGE = "readystatechange";
 const EVENTS = [CHANGE, "loadstart", "progress", "abort", "error", "load", "timeout", "loadend"];
 
 /** By this, interceptors of SuperTokens for axios see that nothing is left to do. */
-const MARK = "x-supertokens-xhr-intercepted";
+const INTERCEPTED_HEADER = "x-supertokens-xhr-intercepted";
 /** By this, they see it of the class. */
-const FLAG = "__interceptedBySuperTokens";
+const INTERCEPTED_FLAG = "__interceptedBySuperTokens";
 
 /** Members that show or hide with the answer; `cause` is ours. */
 const ANSWERS =
   "readyState,status,statusText,responseURL,response,responseText,responseXML,cause".split(",");
 
 /** @type {number} */
-let expired;
+let expiredStatus;
 /** @type {typeof XMLHttpRequest} */
-let original;
+let NativeXhr;
 /** @type {typeof XMLHttpRequest} */
-let patched;
+let OwnXhr;
 
 /**
  * By object; by its upload, where the caller has seen that, the object.
@@ -50,14 +50,14 @@ let patched;
  */
 const exchanges = new WeakMap();
 /** Requests whose caller decided about credentials. @type {WeakSet<XMLHttpRequest>} */
-const decided = new WeakSet();
+const credentialsDecided = new WeakSet();
 /** Requests whose caller has seen the upload. @type {WeakSet<XMLHttpRequest>} */
 const watched = new WeakSet();
 
 /** @param {XMLHttpRequest} xhr @param {string} name */
-function native(xhr, name) {
+function nativeMember(xhr, name) {
   try {
-    return Reflect.get(original.prototype, name, xhr);
+    return Reflect.get(NativeXhr.prototype, name, xhr);
   } catch (/** @type {any} */ error) {
     // Those of the standard have a code. Firefox has one of its own for the text of a call that
     // failed, where it could not parse the answer before as XML, as it does with those of no type.
@@ -67,48 +67,48 @@ function native(xhr, name) {
 }
 
 /** The part that the caller may know. @param {XMLHttpRequest} xhr @param {string} name */
-function visible(xhr, name) {
-  const value = native(xhr, name); // which throws where it does
+function visibleMember(xhr, name) {
+  const value = nativeMember(xhr, name); // which throws where it does
   const exchange = exchanges.get(xhr);
   if (!exchange) return value;
-  const { instead, shown } = exchange;
+  const { replacement, shown } = exchange;
   if (name === "readyState") return shown;
-  if (shown > 1) return instead ? instead[name] : value;
+  if (shown > 1) return replacement ? replacement[name] : value;
   return typeof value === "string" ? "" : typeof value === "number" ? 0 : null;
 }
 
 /** The exchange that can still be configured, if it is ours. @param {XMLHttpRequest} xhr */
-function ready(xhr) {
+function unsentExchange(xhr) {
   const exchange = exchanges.get(xhr);
   // Throws what the native object would.
-  if (exchange && (exchange.isPending || exchange.shown !== 1)) new original().send();
+  if (exchange && (exchange.isPending || exchange.shown !== 1)) new NativeXhr().send();
   return exchange;
 }
 
 /** The first listener of every object. @param {Event} event */
-function gate(event) {
+function holdEvents(event) {
   const xhr = /** @type {XMLHttpRequest} */ (event.currentTarget);
   const exchange = exchanges.get(xhr);
   if (!exchange || !event.isTrusted) return;
-  const { held, isPending, isQuiet } = exchange;
+  const { held, isPending, isReplay } = exchange;
   const isChange = event.type === CHANGE;
-  const state = native(xhr, "readyState");
-  const status = native(xhr, "status");
-  if (!isPending || !(isQuiet || held[0] || state > 3 || (isChange && status === expired))) {
+  const state = nativeMember(xhr, "readyState");
+  const status = nativeMember(xhr, "status");
+  if (!isPending || !(isReplay || held[0] || state > 3 || (isChange && status === expiredStatus))) {
     if (isChange) exchange.shown = state;
     return;
   }
   event.stopImmediatePropagation();
-  if (isQuiet) return;
+  if (isReplay) return;
   held.push([event, state]);
   if (event.type === "loadend") {
     exchange.isFlying = false;
     exchange.answer = {
       status,
       headers: headersOf(xhr, status),
-      url: native(xhr, "responseURL"),
+      url: nativeMember(xhr, "responseURL"),
       clone() {
-        const body = native(xhr, "response");
+        const body = nativeMember(xhr, "response");
         return new Response(xhr.responseType === "json" ? JSON.stringify(body) : body);
       },
     };
@@ -123,9 +123,9 @@ function gate(event) {
  * @param {XMLHttpRequest} xhr @param {number} status
  */
 function headersOf(xhr, status) {
-  const { getAllResponseHeaders, getResponseHeader } = original.prototype;
+  const { getAllResponseHeaders, getResponseHeader } = NativeXhr.prototype;
   const headers = new Headers();
-  if (status === expired && "XMLHttpRequestProgressEvent" in window)
+  if (status === expiredStatus && "XMLHttpRequestProgressEvent" in window)
     headers.get = (name) => getResponseHeader.call(xhr, name);
   else
     for (const [, name = "", value = ""] of getAllResponseHeaders
@@ -139,12 +139,12 @@ function headersOf(xhr, status) {
  * The first listener of an upload: what comes after an answer, the caller has seen before.
  * @param {Event} event
  */
-function hush(event) {
+function muteUpload(event) {
   if (exchanges.get(exchanges.get(event.currentTarget))?.answer) event.stopImmediatePropagation();
 }
 
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
-function end(xhr, exchange) {
+function stop(xhr, exchange) {
   exchange.isPending = false;
   exchange.settle?.[1]();
   clearTimeout(exchange.timer);
@@ -152,7 +152,7 @@ function end(xhr, exchange) {
 }
 
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange */
-function show(xhr, exchange) {
+function releaseEvents(xhr, exchange) {
   // A listener may put an end to it.
   for (let next; (next = exchange.held.shift());) {
     const [event, state] = next;
@@ -171,22 +171,22 @@ function show(xhr, exchange) {
  * @param {string} type
  * @param {unknown} [error]
  */
-function fail(xhr, exchange, type, error) {
-  end(xhr, exchange);
-  original.prototype.abort.call(xhr);
+function failWith(xhr, exchange, type, error) {
+  stop(xhr, exchange);
+  NativeXhr.prototype.abort.call(xhr);
   exchange.held = [
     [new Event(CHANGE), 4],
     [Object.assign(new ProgressEvent(type), { error }), 4],
     [new ProgressEvent("loadend"), 4],
   ];
-  show(xhr, exchange);
+  releaseEvents(xhr, exchange);
 }
 
 /** @param {XMLHttpRequest} xhr @param {Exchange} exchange @param {unknown} result */
-async function conclude(xhr, exchange, result) {
+async function finish(xhr, exchange, result) {
   if (exchange.isPending && result instanceof Response) {
     try {
-      exchange.instead = await (await rare()).read(result, xhr.responseType);
+      exchange.replacement = await (await loadRare()).read(result, xhr.responseType);
       result = exchange.answer;
     } catch (error) {
       // `rare.js` could not be loaded.
@@ -195,56 +195,56 @@ async function conclude(xhr, exchange, result) {
   }
   if (!exchange.isPending) return;
   if (result === exchange.answer) {
-    end(xhr, exchange);
-    show(xhr, exchange);
+    stop(xhr, exchange);
+    releaseEvents(xhr, exchange);
   } else {
-    fail(xhr, exchange, "error", result);
+    failWith(xhr, exchange, "error", result);
   }
 }
 
 /** @param {number} status a response of which is not shown before it is known to be final */
 export function patchXhr(status) {
-  expired = status;
-  const add = given.recipe?.addXMLHttpRequestInterceptor ?? deriveXhr;
+  expiredStatus = status;
+  const add = initOptions.recipe?.addXMLHttpRequestInterceptor ?? deriveXhr;
   if (!isWanted()) return restoreXhr(true);
   // Patched by us before, by another copy or by SuperTokens: one is enough.
   if (!isXhrOurs()) add({ userContext: {} });
 }
 
-const isWanted = () => given.interception !== "none";
+const isWanted = () => initOptions.interception !== "none";
 
 /** Whether requests of `XMLHttpRequest` carry the session. */
-export const isXhrOurs = () => FLAG in Object(window.XMLHttpRequest);
+export const isXhrOurs = () => INTERCEPTED_FLAG in Object(window.XMLHttpRequest);
 
 export function deriveXhr() {
   try {
-    original = window.XMLHttpRequest;
-    patched = derive();
+    NativeXhr = window.XMLHttpRequest;
+    OwnXhr = derive();
     // A constructor that others put in its place may make something else, or keep in each object
     // what ours is built on.
     if (
-      "upload" in original.prototype &&
-      new patched() instanceof patched &&
-      Reflect.set(window, "XMLHttpRequest", patched)
+      "upload" in NativeXhr.prototype &&
+      new OwnXhr() instanceof OwnXhr &&
+      Reflect.set(window, "XMLHttpRequest", OwnXhr)
     )
       return;
   } catch {
     // It is missing, or cannot be derived from.
   }
-  if (original) say("locked", "XMLHttpRequest");
+  if (NativeXhr) toConsole("locked", "XMLHttpRequest");
 }
 
 /** Leaves another library's wrapper around ours in place. */
-export function restoreXhr(isNeeded = !stays) {
-  if (isNeeded && patched && window.XMLHttpRequest === patched)
-    Reflect.set(window, "XMLHttpRequest", original);
+export function restoreXhr(isNeeded = !isRestarting) {
+  if (isNeeded && OwnXhr && window.XMLHttpRequest === OwnXhr)
+    Reflect.set(window, "XMLHttpRequest", NativeXhr);
 }
 
 function derive() {
-  class derived extends original {
+  class derived extends NativeXhr {
     constructor() {
       super();
-      for (const type of EVENTS) super.addEventListener(type, gate, true);
+      for (const type of EVENTS) super.addEventListener(type, holdEvents, true);
     }
 
     /** @param {string} method @param {string | URL} url @param {any[]} rest */
@@ -252,9 +252,9 @@ function derive() {
       super.open(.../** @type {[any, any]} */ (/** @type {any} */ (arguments)));
       const earlier = exchanges.get(this);
       if (earlier) {
-        end(this, earlier);
+        stop(this, earlier);
         earlier.held = [];
-        if (!decided.has(this)) super.withCredentials = false;
+        if (!credentialsDecided.has(this)) super.withCredentials = false;
       }
       const ours = isWanted() && (!rest.length || rest[0]) && findOurs(url);
       if (!ours) return void exchanges.delete(this);
@@ -270,18 +270,18 @@ function derive() {
 
     /** @param {string} name @param {string} value */
     setRequestHeader(name, value) {
-      const exchange = ready(this);
+      const exchange = unsentExchange(this);
       super.setRequestHeader(name, value);
       exchange?.call.headers.append(name, value);
     }
 
     /** @param {Document | XMLHttpRequestBodyInit | null} [body] */
     send(body) {
-      const exchange = ready(this);
+      const exchange = unsentExchange(this);
       if (!exchange) {
         // A listener there has the browser ask other origins for permission.
         if (watched.has(this))
-          for (const type of EVENTS) super.upload.removeEventListener(type, hush, true);
+          for (const type of EVENTS) super.upload.removeEventListener(type, muteUpload, true);
         return super.send(body);
       }
       const { timeout } = this;
@@ -293,23 +293,23 @@ function derive() {
           exchange.settle = settle;
           if (!exchange.isPending) return settle[1]();
           exchange.held = [];
-          exchange.isQuiet = !isFirst;
+          exchange.isReplay = !isFirst;
           exchange.reopen();
           headers.forEach((value, name) => super.setRequestHeader(name, value));
-          if (addCredentials && !decided.has(this)) super.withCredentials = true;
+          if (addCredentials && !credentialsDecided.has(this)) super.withCredentials = true;
           if (timeout && !isFirst) {
             exchange.timeout = timeout;
             this.timeout = Math.max(1, deadline - performance.now());
           }
           exchange.isFlying = true;
           super.send(body);
-          exchange.isQuiet = false;
+          exchange.isReplay = false;
         });
-      const settled = (/** @type {unknown} */ result) => conclude(this, exchange, result);
+      const settled = (/** @type {unknown} */ result) => finish(this, exchange, result);
       exchange.isPending = true;
       if (timeout)
         exchange.timer = setTimeout(
-          () => exchange.isFlying || fail(this, exchange, "timeout"),
+          () => exchange.isFlying || failWith(this, exchange, "timeout"),
           timeout,
         );
       intercept({ ...exchange.call, send }).then(settled, settled);
@@ -320,10 +320,10 @@ function derive() {
     abort() {
       const exchange = exchanges.get(this);
       if (exchange?.isPending && !exchange.isFlying) {
-        fail(this, exchange, "abort");
+        failWith(this, exchange, "abort");
       } else {
         if (exchange) {
-          end(this, exchange);
+          stop(this, exchange);
           // A caller that aborts in `load` gets `loadend` all the same.
           exchange.held = exchange.held[1]
             ? []
@@ -337,24 +337,26 @@ function derive() {
     /** @param {string} name */
     getResponseHeader(name) {
       const exchange = exchanges.get(this);
-      if (exchange && `${name}`.toLowerCase() === MARK) return "true";
+      if (exchange && `${name}`.toLowerCase() === INTERCEPTED_HEADER) return "true";
       if (exchange && exchange.shown < 2) return null;
-      return exchange?.instead ? exchange.instead.headers.get(name) : super.getResponseHeader(name);
+      return exchange?.replacement
+        ? exchange.replacement.headers.get(name)
+        : super.getResponseHeader(name);
     }
 
     getAllResponseHeaders() {
       const lines = super.getAllResponseHeaders();
       const exchange = exchanges.get(this);
       if (!exchange) return lines;
-      const { instead, shown } = exchange;
-      return `${shown < 2 ? "" : (instead?.lines ?? lines)}${MARK}: true\r\n`;
+      const { replacement, shown } = exchange;
+      return `${shown < 2 ? "" : (replacement?.lines ?? lines)}${INTERCEPTED_HEADER}: true\r\n`;
     }
 
     get upload() {
       const upload = super.upload;
       exchanges.set(upload, this);
       watched.add(this);
-      for (const type of EVENTS) upload.addEventListener(type, hush, true);
+      for (const type of EVENTS) upload.addEventListener(type, muteUpload, true);
       return upload;
     }
 
@@ -369,7 +371,7 @@ function derive() {
 
     set withCredentials(value) {
       super.withCredentials = value;
-      decided.add(this);
+      credentialsDecided.add(this);
     }
   }
   // As the native ones are: other libraries list them.
@@ -382,9 +384,9 @@ function derive() {
       enumerable: true,
       /** @this {XMLHttpRequest} */
       get() {
-        return visible(this, name);
+        return visibleMember(this, name);
       },
     });
   }
-  return Object.assign(derived, { [FLAG]: true });
+  return Object.assign(derived, { [INTERCEPTED_FLAG]: true });
 }

@@ -348,7 +348,7 @@ test("what we send with has the name that apps of SuperTokens know it by", async
       status,
       urls,
       isNative: fetch === beneath,
-      isThere: window.__supertokensOriginalFetch !== undefined,
+      isThere: "__supertokensOriginalFetch" in window,
     };
   });
   assert.deepEqual(seen, {

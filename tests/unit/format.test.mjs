@@ -1,6 +1,6 @@
-// Code has at most 100 columns. The formatters see to most of it, but leave alone whatever they
-// cannot cut: comments, long strings, the bodies of macros. The name of a test may be longer: it
-// stays whole, so that one can search for it.
+// Code has at most 100 columns. The formatters wrap most lines, but not what they cannot cut:
+// comments, long strings, the bodies of macros. The name of a test may be longer: it stays whole,
+// so that a search finds it.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -38,8 +38,8 @@ test("diagnose asks with the names of the protocol", () => {
 
 test("the axios interceptors know the marks of patched functions", () => {
   const axios = read("pkg/src/axios.ts");
-  assert.equal(constant(axios, "FETCH"), constant(read("src/browser/host.js"), "BENEATH"));
-  assert.equal(constant(axios, "XHR"), constant(read("src/browser/xhr.js"), "FLAG"));
+  assert.equal(constant(axios, "FETCH"), constant(read("src/browser/host.js"), "ORIGINAL_FETCH"));
+  assert.equal(constant(axios, "XHR"), constant(read("src/browser/xhr.js"), "INTERCEPTED_FLAG"));
 });
 
 test("supertokens-auth-react hears of the events that it knows, and of no others", () => {

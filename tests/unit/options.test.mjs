@@ -1,9 +1,9 @@
 // An option of `init` has its type and its description in `pkg/src/types.ts`. The check of `init`,
 // the table in `docs/web.md` and the SDK's defaults repeat its name, and are compared here; so are
-// the lists of functions.
+// the lists of functions, and the options of the server's builder with the changelog.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
@@ -69,6 +69,52 @@ test("each function is a named export, a member of the default export, and in th
   const rows = FIRST_COLUMN.flatMap((cell) => cell.match(/^`(\w+)\(/)?.[1] ?? []);
   assert.deepEqual(
     names(exported).filter((name) => !rows.includes(name)),
+    [],
+  );
+});
+
+test("the type of errors has each code that the SDK throws, and no other", () => {
+  const folders = ["src/browser", "pkg/src"];
+  const sources = folders.flatMap((folder) =>
+    readdirSync(new URL(`../../${folder}`, import.meta.url))
+      .filter((name) => /\.(js|ts)$/.test(name))
+      .map((name) => read(`${folder}/${name}`)),
+  );
+  const thrown = sources.flatMap((text) => [
+    ...text.matchAll(/(?:\bmakeError\(|^ +\[)\s*"([A-Z_]+)",/gm),
+  ]);
+  const [, union] = types.match(/interface SessionError [^]*?code:([^;]*);/);
+  // A back end's own refusal, whose code comes from it.
+  const codes = new Set([...thrown.map(([, code]) => code), "GENERAL_ERROR"]);
+  assert.deepEqual(union.match(/[A-Z_]+/g).toSorted(), [...codes].toSorted());
+});
+
+const BUILDER = [
+  ...read("server/src/builder/mod.rs").matchAll(
+    /((?:^ {4}\/\/\/.*\n)+)(?: {4}#.*\n)* {4}pub fn (\w+)[(<]/gm,
+  ),
+].map(([, text, name]) => ({ name, text }));
+
+test("each option of the server's builder tells its default", () => {
+  const options = BUILDER.filter(({ name }) => name !== "builder");
+  assert.ok(options.length > 30, `${options.length} options`);
+  const silent = options.filter(({ text }) => !/\b[Dd]efault|Required|several\s/.test(text));
+  assert.deepEqual(
+    silent.map(({ name }) => name),
+    [],
+  );
+});
+
+test("the changelog names each function, and each option of the server", () => {
+  const changes = read("CHANGELOG.md");
+  const methods = [...read("server/src/sessions.rs").matchAll(/^ {4}pub (?:async )?fn (\w+)/gm)];
+  const members = read("pkg/src/session.ts").match(/export const functions = \{([^}]*)\}/)[1];
+  const names = [...BUILDER.map(({ name }) => name), ...methods.map(([, name]) => name)];
+  assert.ok(names.length > 45, `${names.length} names`);
+  assert.deepEqual(
+    [...names, ...members.match(/\w+/g)].filter(
+      (name) => !new RegExp(`\\b${name}\\b`).test(changes),
+    ),
     [],
   );
 });

@@ -38,8 +38,8 @@ const FLAGS: [&str; 5] =
 
 /// Properties of objects that never leave their file, `xhr.js` or `tasks.js`, get short names: some
 /// 70 bytes of the entry (brotli). No other file has a property of such a name, nor the browser.
-const LOCAL: &str = "--mangle-props=^(?:shown|held|isPending|isFlying|isQuiet|instead|answer|timer|\
-    settle|reopen|settlers|release|caller)$";
+const LOCAL: &str = "--mangle-props=^(?:shown|held|isPending|isFlying|isReplay|replacement|answer|\
+    timer|settle|reopen|settlers|release|caller)$";
 
 /// The modules that stay files of their own even in bundles that are one file.
 const APART: &str = "--external:./fallback.js";

@@ -146,9 +146,12 @@ fn wasm(tools: &Tools, browser: &Browser) -> Result<()> {
 
 /// Everything that runs without a browser, or only has to compile.
 fn package() -> Result<()> {
-    run(node(paths::node_bin("typescript", "tsc"))
-        .current_dir(paths::root())
-        .args(["--project", "tests/types"]))?;
+    // Our types beside those of the peers, then the files that the tests share.
+    for project in ["tests/types", "tests"] {
+        run(node(paths::node_bin("typescript", "tsc"))
+            .current_dir(paths::root())
+            .args(["--project", project]))?;
+    }
     run(Command::new("node").arg("--test").args(test_files("unit")?).current_dir(paths::root()))
 }
 

@@ -1,4 +1,4 @@
-import { choose, chosen, handlers } from "../generated/browser/handlers.js";
+import { handlers, install, installed } from "../generated/browser/handlers.js";
 
 /** Cookies as one text, and one to write. May take their time. */
 export type CookieHandlerInterface = {
@@ -15,12 +15,12 @@ export default class CookieHandlerReference {
 
   /** The first call wins. */
   static init(input?: CookieHandlerInput): void {
-    choose("cookies", input);
+    install("cookies", input);
   }
 
   /** Throws before `init`, this one's or the SDK's. */
   static getReferenceOrThrow(): CookieHandlerReference {
-    if (!chosen.cookies)
+    if (!installed.cookies)
       throw new Error("SuperTokensCookieHandler must be initialized before calling this method.");
     return new CookieHandlerReference();
   }

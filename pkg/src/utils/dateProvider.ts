@@ -1,4 +1,4 @@
-import { choose, chosen, handlers } from "../generated/browser/handlers.js";
+import { handlers, install, installed } from "../generated/browser/handlers.js";
 
 /** A clock that follows the server's. */
 export interface DateProviderInterface {
@@ -22,12 +22,12 @@ export default class DateProviderReference {
 
   /** The first call wins. */
   static init(input?: DateProviderInput): void {
-    choose("date", input);
+    install("date", input);
   }
 
   /** Throws before `init`, this one's or the SDK's. */
   static getReferenceOrThrow(): DateProviderReference {
-    if (!chosen.date)
+    if (!installed.date)
       throw new Error("SuperTokensDateProvider must be initialized before calling this method.");
     return new DateProviderReference();
   }

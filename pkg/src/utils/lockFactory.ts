@@ -1,4 +1,4 @@
-import { choose, chosen, handlers } from "../generated/browser/handlers.js";
+import { handlers, install, installed } from "../generated/browser/handlers.js";
 
 /** A lock over all tabs. */
 export type Lock = {
@@ -15,12 +15,12 @@ export default class LockFactoryReference {
 
   /** The first call wins. */
   static init(input?: LockFactory): void {
-    choose("lock", input);
+    install("lock", input);
   }
 
   /** Throws before `init`, this one's or the SDK's. */
   static getReferenceOrThrow(): LockFactoryReference {
-    if (!chosen.lock)
+    if (!installed.lock)
       throw new Error("SuperTokensLockReference must be initialized before calling this method.");
     return new LockFactoryReference();
   }

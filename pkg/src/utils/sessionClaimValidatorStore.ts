@@ -2,15 +2,14 @@ import type { SessionClaimValidator } from "../claims/types.js";
 
 const added: SessionClaimValidator[] = [];
 
-/** The demands of other recipes on every session. */
+/** The validators that other recipes want for every session. */
 export class SessionClaimValidatorStore {
   static addClaimValidatorFromOtherRecipe = (builder: SessionClaimValidator): void => {
     added.push(builder);
   };
 
   /**
-   * In the order in which they were added. A copy, so that nobody who changes it changes it for
-   * all.
+   * In the order in which they were added. A copy: a caller that changes it changes nothing here.
    */
   static getClaimValidatorsAddedByOtherRecipes = (): SessionClaimValidator[] => [...added];
 }

@@ -1,4 +1,4 @@
-import { choose, chosen, handlers } from "../generated/browser/handlers.js";
+import { handlers, install, installed } from "../generated/browser/handlers.js";
 
 /* eslint-disable @typescript-eslint/no-explicit-any --
    the types that users of the peers compile against */
@@ -46,12 +46,12 @@ export default class WindowHandlerReference {
 
   /** The first call wins. */
   static init(input?: WindowHandlerInput): void {
-    choose("window", input);
+    install("window", input);
   }
 
   /** Throws before `init`, this one's or the SDK's. */
   static getReferenceOrThrow(): WindowHandlerReference {
-    if (!chosen.window)
+    if (!installed.window)
       throw new Error("SuperTokensWindowHandler must be initialized before calling this method.");
     return new WindowHandlerReference();
   }

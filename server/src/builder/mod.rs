@@ -146,8 +146,9 @@ impl Sessions {
 
 impl SessionsBuilder {
     /// Where browsers reach this server: `https://api.example.com`. Without a scheme `https` is
-    /// meant, for `localhost` and IP addresses `http`. Required. Tokens name it as their issuer,
-    /// so changing it ends all sessions.
+    /// meant, and `http` for IP addresses and for hosts that begin with `localhost`. The SDK's
+    /// `apiDomain` is read in the same way. Required. Tokens name it as their issuer, so changing
+    /// it ends all sessions.
     pub fn api_domain(mut self, domain: impl Into<String>) -> Self {
         self.api_domain = Some(domain.into());
         self
@@ -423,14 +424,14 @@ impl SessionsBuilder {
     /// The header in which the proxy in front of this server writes the address of its client, for
     /// example `x-forwarded-for`; of a list, the last address counts. Set it only if the proxy
     /// always writes it: everybody can send such a header. Requests whose address cannot be read
-    /// there count as one client's.
+    /// there count as one client's. Default: none, the address of the connection counts.
     pub fn client_address_header(mut self, name: impl Into<String>) -> Self {
         self.client_address_header = Some(name.into());
         self
     }
 
     /// Finds the address of a client where neither the connection nor a plain header tells it.
-    /// Where it returns `None`, nothing is limited.
+    /// Where it returns `None`, nothing is limited. Default: the address of the connection.
     pub fn client_address(
         mut self,
         address_of: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
@@ -451,7 +452,8 @@ impl SessionsBuilder {
 
     /// Is asked before a new anonymous session is made, within the limit. If it returns `false`,
     /// the request goes on without a session, as over the limit. For a proof of work, a captcha's
-    /// cookie, a reputation list. The visitor's first request waits for it.
+    /// cookie, a reputation list. The visitor's first request waits for it. Default: nothing is
+    /// asked.
     pub fn mint_challenge<F, Fut>(mut self, challenge: F) -> Self
     where
         F: Fn(MintRequest) -> Fut + Send + Sync + 'static,
@@ -467,7 +469,8 @@ impl SessionsBuilder {
     }
 
     /// The same, decided for each session: by a mark in its payload, for example, that says "this
-    /// is a shared device". Takes the place of [`after_sign_out`](Self::after_sign_out).
+    /// is a shared device". Takes the place of [`after_sign_out`](Self::after_sign_out), and has
+    /// its default.
     pub fn after_sign_out_by(
         mut self,
         policy: impl Fn(&UserSession) -> AfterSignOut + Send + Sync + 'static,
@@ -479,7 +482,7 @@ impl SessionsBuilder {
     /// Runs whenever a user session is created for a visitor who had an anonymous one, whatever the
     /// way of signing in. Gets the old session and the user id. The claims that it returns go into
     /// the access token's payload. If it fails, or returns more than fits, login goes on without
-    /// them.
+    /// them. Default: nothing is carried.
     pub fn on_sign_in<F, Fut, E>(mut self, hook: F) -> Self
     where
         F: Fn(AnonymousSession, String) -> Fut + Send + Sync + 'static,
@@ -493,6 +496,7 @@ impl SessionsBuilder {
 
     /// Runs at sign-out. Gets the old session. The claims that it returns go into the new anonymous
     /// session's payload. If it fails, or returns more than fits, sign-out goes on without them.
+    /// Default: nothing is carried.
     pub fn on_sign_out<F, Fut, E>(mut self, hook: F) -> Self
     where
         F: Fn(UserSession) -> Fut + Send + Sync + 'static,
@@ -532,7 +536,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// Another clock than the system's, for tests that want to see tokens expire.
+    /// Another clock than the system's, which is the default, for tests that want to see tokens
+    /// expire.
     pub fn clock(
         mut self,
         now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static,

@@ -2,43 +2,22 @@
 
 use std::net::Ipv4Addr;
 
-use passerby_protocol::names::{cookie, front_cookie};
+use passerby_protocol::{
+    domain,
+    names::{cookie, front_cookie},
+};
 use url::{Host, Url};
 
 use super::BuildError;
 use crate::web::cookies::SameSite;
 
-/// A domain as the SDK reads it too (`src/browser/scope.js`): lower case, without a dot in front.
-/// Where there is no scheme it is `https`, and `http` for localhost and IP addresses. The two
-/// differ for names that nobody uses without a scheme: the SDK follows the peers, for which
-/// `localhost.org` is localhost and `a.localhost` is not.
+/// A domain as the SDK reads it, too, but for credentials and other schemes, which are refused.
 pub(super) fn origin(option: &'static str, value: &str) -> Result<Url, BuildError> {
-    let refused = || BuildError::NotAnOrigin { option, value: value.to_owned() };
-    let text = value.trim().to_ascii_lowercase();
-    let text = text.strip_prefix('.').unwrap_or(&text);
-    let url = if text.contains("://") {
-        Url::parse(text)
-    } else {
-        Url::parse(&format!("https://{text}"))
-    };
-    let mut url = url.map_err(|_| refused())?;
-    let known_host = match url.host() {
-        Some(Host::Domain(name)) => name.contains('.') || name == "localhost",
-        Some(_) => true,
-        None => false,
-    };
-    if !matches!(url.scheme(), "http" | "https")
-        || !known_host
-        || !url.username().is_empty()
-        || url.password().is_some()
-    {
-        return Err(refused());
-    }
-    let is_address = matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)));
-    if !text.contains("://") && (is_local(&url) || is_address) {
-        url.set_scheme("http").map_err(|()| refused())?;
-    }
-    Ok(url)
+    domain::url_of(value)
+        .filter(|text| text.matches("://").count() == 1)
+        .and_then(|text| Url::parse(&text).ok())
+        .filter(|url| url.username().is_empty() && url.password().is_none())
+        .ok_or_else(|| BuildError::NotAnOrigin { option, value: value.to_owned() })
 }
 
 /// The origin of a website or a packaged app, as it is sent.
@@ -206,7 +185,9 @@ mod tests {
             ("http://[::1]:3000", "http://[::1]:3000"),
             ("[2001:db8::1]:3000", "http://[2001:db8::1]:3000"),
             (".example.com", "https://example.com"),
-            ("a.localhost:3000", "http://a.localhost:3000"),
+            ("http://intranet:8080", "http://intranet:8080"),
+            ("http://a.localhost:3000", "http://a.localhost:3000"),
+            ("a.localhost:3000", "https://a.localhost:3000"),
         ] {
             assert_eq!(url(text).origin().ascii_serialization(), expected, "{text}");
         }

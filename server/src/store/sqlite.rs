@@ -132,9 +132,9 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let writer = connect_writer(&options).await.map_err(|error| not_writable(error.into()))?;
-        // A file that can be read only opens without complaint; the first write finds out. Of
-        // several processes that open a new file at the same time one brings its layout, because
-        // the migrator has no lock of its own for SQLite.
+        // A file that cannot be written opens without an error, which comes with the first write.
+        // The migrator has no lock for SQLite, so this transaction is one: several processes may
+        // open a new file at the same time.
         let mut transaction = writer
             .begin_with("BEGIN IMMEDIATE")
             .await

@@ -8,6 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::program::command;
+
 /// The program as it stands in the guide.
 #[allow(dead_code, reason = "its `main` opens a port")]
 mod guest_cart {
@@ -82,6 +84,18 @@ fn the_next_js_files_of_the_guide_are_those_that_run_in_the_packaging_tests() {
             "{name} is another one in docs/server.md"
         );
     }
+}
+
+#[test]
+fn the_program_takes_the_configuration_of_the_guide() {
+    let (_, rest) = include_str!("../../../docs/server.md").split_once("\n```toml\n").unwrap();
+    let (example, rest) = rest.split_once("```\n").unwrap();
+    assert!(!rest.contains("\n```toml\n"), "another example, which nobody tries");
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("server.toml");
+    std::fs::write(&file, example).unwrap();
+    let checked = command().arg("check").arg("--config").arg(&file).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
 
 /// Someone with a browser; of cookies it knows name and value.

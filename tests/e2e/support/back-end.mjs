@@ -1,17 +1,21 @@
+// @ts-check
 // A back end that knows nothing of anonymous sessions: Express, a stock session API reduced to its
 // wire, and the one route that the SuperTokens documentation describes for guests. It shares no
 // code with ours. It has the shop's routes, so that visitors of tests can do the same here.
 
 import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import express from "express";
 import { SignJWT, createLocalJWKSet, decodeJwt, exportJWK, generateKeyPair, jwtVerify } from "jose";
+import { listen } from "./listen.mjs";
 import { bundle } from "./sdk.mjs";
 
 export const ENDPOINT = "/create-anonymous-session";
 export const KEY_SET = "/auth/jwt/jwks.json";
 const REFRESH = "/auth/session/refresh";
 
+const ALGORITHMS = /** @type {const} */ (["RS256", "ES256"]);
 const YEARS = 31_536_000;
 const HOUR = 3600;
 
@@ -28,15 +32,12 @@ export class BackEnd {
 
   static async start() {
     const backEnd = new BackEnd();
-    await Promise.all(
-      ["RS256", "ES256"].map(async (alg) => (backEnd.keys[alg] = await makeKey(alg))),
-    );
+    for (const alg of ALGORITHMS) backEnd.keys[alg] = await makeKey(alg);
     // Once, because it may be built anew meanwhile.
     backEnd.#sdk = bundle();
     backEnd.reset();
-    backEnd.#http = backEnd.#app().listen(0, "localhost");
-    await new Promise((done) => backEnd.#http.once("listening", done));
-    backEnd.origin = `http://localhost:${backEnd.#http.address().port}`;
+    backEnd.#http = createServer(backEnd.#app());
+    backEnd.origin = `http://localhost:${await listen(backEnd.#http, "localhost")}`;
     return backEnd;
   }
 
@@ -48,9 +49,12 @@ export class BackEnd {
   /** Everything works again, and nobody is signed in. */
   reset() {
     this.#sessions.clear();
-    /** Makes the token of the endpoint: `(request) => …`. */
+    /** Makes the token of the endpoint. @type {(request: any) => unknown} */
     this.mint = () => this.sign();
-    /** Answers in the place of a route: `(request, response) => …` by path. */
+    /**
+     * Answers in the place of a route, by path.
+     * @type {Record<string, (request: any, response: any) => unknown>}
+     */
     this.instead = {};
     /** Whether `front-token: remove` is lost on the way, as proxies and CORS settings have it. */
     this.hidesRemoval = false;

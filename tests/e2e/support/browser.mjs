@@ -1,3 +1,4 @@
+// @ts-check
 // A test file's world: one Chromium, one server, and for each test a visitor who has never been
 // here.
 

@@ -1,12 +1,12 @@
+// @ts-check
 // Things that an operator does to the database by hand, and that time does to it. Through Python,
 // because Node 20 reads no SQLite.
 
 import { execFile } from "node:child_process";
-import { generateKeyPair } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const makeKeys = promisify(generateKeyPair);
 
 const PROGRAM = `
 import json, sqlite3, sys
@@ -38,8 +38,9 @@ const HOUR = 3_600_000;
  * @param {"static" | "dynamic"} kind
  */
 export async function replaceKey(file, kind) {
-  const { privateKey } = await makeKeys("rsa", {
+  const { privateKey } = generateKeyPairSync("rsa", {
     modulusLength: 2048,
+    publicKeyEncoding: { type: "spki", format: "pem" },
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
   });
   const madeAt = Date.now() - HOUR;

@@ -1,9 +1,11 @@
+// @ts-check
 // A proxy before the shop that lets everything take its time, and sees which anonymous sessions the
 // server makes.
 
 import { request as send, createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { decodeJwt } from "jose";
+import { listen } from "./listen.mjs";
 import { mulberry32 } from "./random.mjs";
 import { Server } from "./server.mjs";
 
@@ -29,8 +31,7 @@ export class SlowShop {
     shop.#http = createServer(
       (request, response) => void shop.#forward(request, response).catch(() => response.destroy()),
     );
-    await new Promise((done) => shop.#http.listen(0, "localhost", done));
-    shop.origin = `http://localhost:${shop.#http.address().port}`;
+    shop.origin = `http://localhost:${await listen(shop.#http, "localhost")}`;
     return shop;
   }
 

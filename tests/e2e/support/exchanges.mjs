@@ -1,9 +1,11 @@
+// @ts-check
 // A back end of few words for comparing XMLHttpRequest with and without the SDK: serves
 // `pages/xhr.html` and the exchanges it talks about.
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { listen } from "./listen.mjs";
 import { bundle } from "./sdk.mjs";
 
 const FILES = {
@@ -67,8 +69,7 @@ export class Exchanges {
         void exchanges.#answer(request, response).catch(() => response.destroy()),
     );
     exchanges.#server = server;
-    await new Promise((done) => server.listen(0, "0.0.0.0", done));
-    exchanges.origin = `http://localhost:${server.address().port}`;
+    exchanges.origin = `http://localhost:${await listen(server, "0.0.0.0")}`;
     return exchanges;
   }
 

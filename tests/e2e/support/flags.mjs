@@ -1,3 +1,4 @@
+// @ts-check
 /** The flags with which tests and benchmarks start Chromium. */
 export const FLAGS = [
   "--headless",

@@ -1,3 +1,4 @@
+// @ts-check
 // One tab with the bare test page: drives the SDK as an app would, and tells what the app saw.
 
 export class Tab {

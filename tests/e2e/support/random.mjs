@@ -1,3 +1,4 @@
+// @ts-check
 /** Random numbers from 0 to 1, the same for the same seed. @param {number} seed */
 export function mulberry32(seed) {
   return () => {

@@ -1,7 +1,9 @@
+// @ts-check
 // A second back end, on a port of its own: writes down what arrives, and can ask for a refresh
 // before it answers.
 
 import { createServer } from "node:http";
+import { listen } from "./listen.mjs";
 
 /**
  * @param {string} host `localhost` belongs to the shop's session, as any port of the API's host
@@ -9,7 +11,7 @@ import { createServer } from "node:http";
  */
 export async function record(t, host) {
   const requests = [];
-  const recorder = { requests, refusals: 0 };
+  const recorder = { requests, refusals: 0, url: "" };
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray());
     const { method, url, headers } = request;
@@ -21,9 +23,8 @@ export async function record(t, host) {
       response.writeHead(401).end('{"message":"try refresh token"}');
     else response.writeHead(200).end(body);
   });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  recorder.url = `http://${host}:${await listen(server)}/`;
   t.after(() => server.close());
-  recorder.url = `http://${host}:${server.address().port}/`;
   return recorder;
 }
 

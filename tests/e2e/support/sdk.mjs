@@ -1,3 +1,4 @@
+// @ts-check
 // The SDK as one file that a page imports, as an app's bundler would make it of the package.
 
 import { join, resolve } from "node:path";

@@ -1,3 +1,4 @@
+// @ts-check
 // The demo's server as a process of its own: temporary database, free port, and a web folder with
 // the shop and a bare test page.
 

@@ -1,3 +1,4 @@
+// @ts-check
 // A browser that nobody drives: it opens a page, and the page tells at `/result`.
 
 import { spawn } from "node:child_process";

@@ -1,3 +1,4 @@
+// @ts-check
 // A browser and what drives it, which now and then stops answering by no fault of ours. A flow that
 // failed for that is tried once more, with another.
 
@@ -80,7 +81,7 @@ export class Driver {
     if (isFault(error)) return true;
     const answers = within(Promise.allSettled(questions()), PATIENCE);
     return answers.then(
-      (all) => all.some(({ reason }) => isFault(reason)),
+      (all) => all.some((one) => one.status === "rejected" && isFault(one.reason)),
       () => true,
     );
   }

@@ -1,3 +1,4 @@
+// @ts-check
 // The browsers: each with the same few methods, which are Playwright's.
 
 import { chromium } from "playwright-core";

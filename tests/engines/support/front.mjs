@@ -1,3 +1,4 @@
+// @ts-check
 // One origin for the pages here and the demo's server behind them. It writes down what arrives, in
 // words that hold for every browser.
 
@@ -5,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, request as send } from "node:http";
 import { extname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { listen } from "../../e2e/support/listen.mjs";
 import { Server } from "../../e2e/support/server.mjs";
 
 const ROOT = join(import.meta.dirname, "../../..");
@@ -68,8 +70,7 @@ export class Front {
       (request, response) => void this.#answer(request, response).catch(() => response.destroy()),
     );
     this.#http.push(http);
-    await new Promise((done) => http.listen(0, "0.0.0.0", done));
-    return `http://localhost:${http.address().port}`;
+    return `http://localhost:${await listen(http, "0.0.0.0")}`;
   }
 
   async close() {
@@ -116,9 +117,9 @@ export class Front {
     }
     if (/^\/(api|auth)\//.test(pathname)) requests.push(`${method} ${pathname}`);
     if (pathname === "/result")
-      return void this.#tell(JSON.parse(body), response.writeHead(204).end());
+      return void this.#tell(JSON.parse(body.toString()), response.writeHead(204).end());
     if (pathname === "/notes") {
-      if (method === "POST") this.notes.push(JSON.parse(body));
+      if (method === "POST") this.notes.push(JSON.parse(body.toString()));
       return void response.end(JSON.stringify(this.notes));
     }
     if (pathname === "/api/echo") return this.#echo(request, response, body, searchParams);
@@ -159,7 +160,8 @@ export class Front {
     const onward = send({ host: "localhost", port, method, path: url, headers }, (answer) => {
       for (const text of answer.headers["set-cookie"] ?? []) {
         const payload = /^sAnonymousToken=[\w-]+\.([\w-]+)\./.exec(text)?.[1];
-        if (payload) minted.push(JSON.parse(Buffer.from(payload, "base64url")).anonymousId);
+        if (payload)
+          minted.push(JSON.parse(Buffer.from(payload, "base64url").toString()).anonymousId);
       }
       // One by one: some are there more than once.
       const { rawHeaders } = answer;

@@ -1,3 +1,4 @@
+// @ts-check
 // Runs the flows in one engine.
 
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// @ts-check
 // XMLHttpRequest with the SDK beside XMLHttpRequest without: whatever the caller does, it sees the
 // same.
 

@@ -1,3 +1,4 @@
+// @ts-check
 // One person with one browser, of whichever kind.
 
 import assert from "node:assert/strict";

@@ -1,9 +1,11 @@
+// @ts-check
 // WebKit, which Playwright drives only as a build of its own: the W3C protocol, behind as much of
 // Playwright's interface as flows use.
 
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { listen } from "../../e2e/support/listen.mjs";
 import { DriverFault } from "./driver.mjs";
 
 const DRIVER = process.env.PASSERBY_WEBKIT_DRIVER ?? "/usr/bin/WebKitWebDriver";
@@ -66,9 +68,8 @@ export async function launch() {
 }
 
 async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((done) => server.once("listening", done));
-  const { port } = server.address();
+  const server = createServer();
+  const port = await listen(server);
   await new Promise((done) => server.close(done));
   return port;
 }

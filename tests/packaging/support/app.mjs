@@ -1,3 +1,4 @@
+// @ts-check
 // An app's test file: installs the app, builds it for production, and opens it to visitors.
 
 import { test as nodeTest } from "node:test";

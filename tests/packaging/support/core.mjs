@@ -1,3 +1,4 @@
+// @ts-check
 // The session core as a process of its own, for apps that are their own back end.
 
 import { spawn } from "node:child_process";

@@ -1,3 +1,4 @@
+// @ts-check
 // One origin for an app and its API: the app's files under the policy that we promise to work with,
 // and the demo's server behind it.
 
@@ -5,6 +6,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer, request as send } from "node:http";
 import { extname, join, normalize } from "node:path";
+import { listen } from "../../e2e/support/listen.mjs";
 import { Server } from "../../e2e/support/server.mjs";
 
 export const POLICY = "script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'";
@@ -34,8 +36,7 @@ export class Front {
       (request, response) =>
         void front.#answer(request, response).catch((error) => response.destroy(error)),
     );
-    await new Promise((done) => front.#http.listen(0, "127.0.0.1", done));
-    front.origin = `http://localhost:${front.#http.address().port}`;
+    front.origin = `http://localhost:${await listen(front.#http)}`;
     return front;
   }
 

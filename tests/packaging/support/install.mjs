@@ -1,3 +1,4 @@
+// @ts-check
 // Brings an app of `apps/` to where it can be run: a copy of its own under `target/`, with the
 // packages of its lock file and the tarball as npm installs it.
 

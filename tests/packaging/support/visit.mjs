@@ -1,3 +1,4 @@
+// @ts-check
 // A visitor does this in every app: comes, signs in, stays until the access token has expired,
 // signs out.
 
@@ -13,16 +14,16 @@ const LOGIN = { name: "Ada", password: "windowsill" };
  * The app has `window.app`: its `events` by name, the SDK's `doesSessionExist`, `getUserId` and
  * `signOut`, and `request` where it is not `fetch` that the app uses.
  * @param {import("../../e2e/support/browser.mjs").Visitor} visitor
- * @param {object} [app]
- * @param {string[]} [app.first] the calls that the first request comes to
- * @param {RegExp} [app.policy] of the page, where it is not the one of `front.mjs`
- * @param {boolean} [app.hearsOfGuests] whether it gets the events of anonymous sessions
- * @param {boolean} [app.showsUser] whether the page has the user's id in `#who`
- * @param {string} [app.shownAfterSignOut] there, where it is not the guest's id
- * @param {boolean} [app.renewsItself] whether the app looks at each new token, and so refreshes an
- *   expired one before it is used
+ * @param {object} [traits] of the app
+ * @param {string[]} [traits.first] the calls that the first request comes to
+ * @param {RegExp} [traits.policy] of the page, where it is not the one of `front.mjs`
+ * @param {boolean} [traits.hearsOfGuests] whether it gets the events of anonymous sessions
+ * @param {boolean} [traits.showsUser] whether the page has the user's id in `#who`
+ * @param {string} [traits.shownAfterSignOut] there, where it is not the guest's id
+ * @param {boolean} [traits.renewsItself] whether the app looks at each new token, and so refreshes
+ *   an expired one before it is used
  */
-export async function visit(visitor, app = {}) {
+export async function visit(visitor, traits = {}) {
   const {
     first = ["GET /api/me"],
     policy,
@@ -30,7 +31,7 @@ export async function visit(visitor, app = {}) {
     showsUser = false,
     shownAfterSignOut,
     renewsItself = false,
-  } = app;
+  } = traits;
   const page = await openPage(visitor, policy);
   const ask = (method, path, body) => page.evaluate(request, [method, path, body]);
   const events = () =>

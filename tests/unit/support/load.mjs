@@ -1,3 +1,4 @@
+// @ts-check
 // Modules of pkg/src by themselves, compiled when they are asked for.
 
 import { resolve } from "node:path";

@@ -88,7 +88,7 @@ export const api = {
 /** The text for a visitor when something went wrong. */
 export function explain(error: unknown): string {
   if (error instanceof ApiError) return error.message;
-  // Passerby rejects with this when the server refused a call of the session's own.
+  // Passerby rejects with the response when the server refused a refresh or a sign-out.
   if (error instanceof Response) return `The server answered ${error.status}`;
   if (error instanceof TypeError) return "The server cannot be reached. Is it running?";
   return error instanceof Error ? error.message : String(error);
