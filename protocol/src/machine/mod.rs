@@ -602,9 +602,11 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// Tells the app that a user session was required, unless it heard of the end of this very
-    /// session already.
+    /// session already, be it by the question before the request went.
     fn fire_unauthorised(&mut self, task: &Task<V>) {
-        if !self.was_told_of_the_end(task.before.user().map(|token| &token.id)) {
+        let has_ended =
+            |state: &SessionState<V>| self.was_told_of_the_end(state.user().map(|token| &token.id));
+        if !has_ended(&task.before) && !has_ended(&task.wanted) {
             self.fire(task.id, Event::Unauthorised { expired_or_revoked: false });
         }
     }

@@ -190,6 +190,29 @@ fn an_end_is_told_once_though_the_app_starts_again_between() {
 }
 
 #[test]
+fn an_end_that_a_request_finds_before_it_goes_is_told_once() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Unspecified);
+    let ada = valid(1e12, Some(1), None);
+    let nobody = valid(1e12 + 1.0, None, None);
+    machine.contested = true;
+    machine.request(1, false, &ada);
+    let refresh = machine.flight.unwrap();
+    machine.hooked(refresh, true, &ada);
+    machine.locked(refresh, &ada);
+    machine.answered(refresh, answer(401, None, true), &ada);
+    machine.message(refresh, Message::Other(Verdict::Ended), &ada);
+    machine.written(refresh, Kept { user: true, anonymous: true }, &nobody);
+    machine.done(refresh, &nobody);
+    assert_eq!(events(&mut machine), [Event::Unauthorised { expired_or_revoked: true }]);
+    machine.answered(1, answer(401, None, false), &nobody);
+    assert_eq!(actions(&mut machine), [Action::Settle { task: 1, outcome: Outcome::Answer }]);
+    // A later one that needs a user is told.
+    machine.request(2, false, &nobody);
+    machine.answered(2, answer(401, None, false), &nobody);
+    assert_eq!(events(&mut machine), [Event::Unauthorised { expired_or_revoked: false }]);
+}
+
+#[test]
 fn the_server_of_another_configuration_is_asked_though_that_of_before_could_not_say() {
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Unspecified);
     let mut unknown = valid(1e12, None, None);
