@@ -373,7 +373,7 @@ impl Server {
         // Of a session that has ended, as of a guest.
         if over.is_some() {
             reply.end_user();
-            if !self.is_ours {
+            if !self.is_ours || credentials.off {
                 reply.clear_user();
             }
         }

@@ -716,7 +716,7 @@ impl World {
                 .any(|pending| matches!(pending, Pending::Hint(tab) if *tab == flight.tab));
         let id = jar.refresh?.handle;
         let was_read = jar.mark.is_some() && jar.front.as_ref().is_some_and(|token| token.id == id);
-        let Credentials { access, refresh, .. } = flight.credentials;
+        let Credentials { access, refresh, off, .. } = flight.credentials;
         let is_about_it = flight.told == Some(id)
             || access.is_some_and(|access| access.handle == id)
             || refresh.is_some_and(|refresh| refresh.handle == id);
@@ -725,7 +725,9 @@ impl World {
             Route::SignOut => flight.told.is_some(),
             // The SDK knows nothing of the one, and the other is a login, too.
             Route::Leave | Route::Login(_) => false,
-            Route::Refresh | Route::Forget | Route::Public | Route::Users | Route::Who => true,
+            Route::Refresh | Route::Forget => true,
+            // Without consent nothing may be left that has the id.
+            Route::Public | Route::Users | Route::Who => !off,
         };
         let is_told = has_heard && !self.setting.stores_slowly;
         (self.setting.is_ours && is_told && was_read && !is_about_it && is_ours).then_some(id)

@@ -89,7 +89,10 @@ impl Changes {
                 cookies.clear_script(name).into_iter().for_each(|cookie| out.cookie(cookie));
             }
         }
-        let clears_refresh = facts.has_refresh_cookie || matches!(self.user, UserChange::Clear);
+        let clears_refresh = facts.has_refresh_cookie
+            || matches!(self.user, UserChange::Clear)
+            // It has the id of a visitor who does not want one any more.
+            || facts.mint.is_off;
         match self.user {
             UserChange::Keep => {}
             UserChange::Issue { transfer, access, refresh, clear_other } => {

@@ -179,6 +179,21 @@ async fn rule_1_consent_withdrawn_removes() {
 }
 
 #[tokio::test]
+async fn rule_1_without_consent_an_end_leaves_no_token_that_has_the_id() {
+    let app = App::new().await;
+    let mut browser = app.browser();
+    let id = browser.id().await;
+    browser.login("alice").await;
+    app.sessions.revoke_all_sessions_of_user("alice").await.unwrap();
+    let mut browser = browser.header("st-anonymous-mode", "off");
+    assert_eq!(browser.get("/api/fresh").await.status, 401);
+    assert_eq!(browser.cookie("sRefreshToken"), None);
+    let mut browser = browser.header("st-anonymous-mode", "");
+    assert_ne!(browser.id().await, id);
+    assert_ne!(browser.refresh().await.announced_id(), id);
+}
+
+#[tokio::test]
 async fn rule_1_off_at_run_time_removes_and_on_again_mints() {
     let app = App::new().await;
     let mut browser = app.browser();
