@@ -7,11 +7,11 @@
 //! turn of the protocol, and our SDK in Chromium (`cargo xtask test e2e`, which builds it first).
 //!
 //! Every change has both exercises for Express and FastAPI, and cookie mode in Chromium for the
-//! frameworks that cost little more. The rest is in the module `whole`, which `cargo xtask test`
-//! leaves out unless `PASSERBY_BACK_ENDS` is `all`.
+//! other frameworks. The rest has names that begin with `whole`, and `cargo xtask test` leaves it
+//! out unless `PASSERBY_BACK_ENDS` is `all`.
 //!
-//! Needs Node with npm, and Python 3 with venv (for everything also Go); brings the packages
-//! itself, as the committed lock files have them.
+//! Needs Node with npm, and Python 3 with venv; brings the packages itself, as the committed lock
+//! files have them. The back end in Go is left out where Go is not installed.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 #![allow(
@@ -487,8 +487,8 @@ back_end!(
     node("interop/back-ends", "lambda.mjs"),
     cookie_mode_in_chromium
 );
-back_end!(nestjs, "NestJS 12.5.1", large("nestjs.mjs"), whole_cookie_mode_in_chromium);
-back_end!(loopback, "LoopBack 15.0.16", large("loopback.mjs"), whole_cookie_mode_in_chromium);
+back_end!(nestjs, "NestJS 12.5.1", large("nestjs.mjs"), cookie_mode_in_chromium);
+back_end!(loopback, "LoopBack 15.0.16", large("loopback.mjs"), cookie_mode_in_chromium);
 back_end!(
     flask,
     "Flask 3.1.3",
@@ -497,7 +497,7 @@ back_end!(
 );
 back_end!(django_asgi, "Django 5.2.19, ASGI", django("asgi"), cookie_mode_in_chromium);
 back_end!(django_wsgi, "Django 5.2.19, WSGI", django("wsgi"), cookie_mode_in_chromium);
-back_end!(net_http, "supertokens-golang 0.25.2", go(), whole_cookie_mode_in_chromium);
+back_end!(net_http, "supertokens-golang 0.25.2", go(), cookie_mode_in_chromium);
 
 /// The program that `docs/anonymous-sessions.md` shows.
 #[test]

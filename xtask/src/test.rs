@@ -94,7 +94,9 @@ fn native() -> Result<()> {
 
 /// Of the tests with other languages, those that need the built SDK.
 const IN_CHROMIUM: &str = "in_chromium";
-/// And those that a change is not made to wait for.
+/// The back end in Go.
+const IN_GO: &str = "net_http";
+/// Those that a change is not made to wait for.
 const LONG: &str = "whole";
 /// `all`: nothing is left out.
 const BACK_ENDS: &str = "PASSERBY_BACK_ENDS";
@@ -109,6 +111,10 @@ fn interop() -> Command {
     ]);
     if env::var_os(BACK_ENDS).is_none_or(|asked| asked != "all") {
         command.args(["--skip", LONG]);
+    }
+    if paths::on_path("go").is_none() {
+        say("the back end in Go is left out: Go is not installed");
+        command.args(["--skip", IN_GO]);
     }
     command
 }
