@@ -22,6 +22,10 @@ pub(crate) enum Step {
     Close(u8),
     Freeze(u8),
     Thaw(u8),
+    /// Somebody looks at a tab again.
+    Show(u8),
+    /// A request that the HTTP cache answers.
+    Cached(u8),
     /// Milliseconds.
     Pass(u32),
     Revoke,
@@ -56,6 +60,8 @@ impl History {
             rotates: random.u8(..8) == 0,
             skew: [0.0, 0.0, 0.0, 3_600_000.0, -86_400_000.0][random.usize(..5)],
             stores_slowly: random.u8(..8) == 0,
+            is_curious: random.u8(..8) == 0,
+            keeps_nothing: random.u8(..16) == 0,
         };
         // Most histories are calm, so that the strictest checks apply to them.
         let is_calm = random.u8(..4) > 0;
@@ -110,7 +116,8 @@ impl History {
 fn step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
     let any = random.u8(..);
     match random.u8(..100) {
-        0..49 => Step::Happen(any),
+        0..48 => Step::Happen(any),
+        48 => [Step::Cached(any), Step::Show(any)][random.usize(..2)],
         49 => Step::Init(any),
         50..64 => {
             let routes = [
@@ -135,7 +142,7 @@ fn step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
         90..93 => Step::Lose(any),
         93 => Step::Close(any),
         94 => Step::Freeze(any),
-        95 => Step::Thaw(any),
+        95 => [Step::Thaw(any), Step::Show(any)][random.usize(..2)],
         96 => Step::Revoke,
         97 => [Step::Down, Step::Up][random.usize(..2)],
         98 => Step::Drop(any),
@@ -218,6 +225,17 @@ fn take(world: &mut World, step: Step) {
                 world.say(|| format!("tab {tab} thaws"));
             }
         }
+        Step::Show(number) => {
+            if let Some(tab) = pick(&open, number) {
+                world.show(tab);
+            }
+        }
+        Step::Cached(number) => {
+            if let Some(tab) = pick(&awake, number) {
+                world.request(tab, Route::Public);
+                world.answer_from_cache();
+            }
+        }
         Step::Pass(time) => world.pass(f64::from(time)),
         Step::Revoke => {
             world.say(|| "an administrator ends all sessions".into());
@@ -297,6 +315,10 @@ fn check(world: &mut World) {
             world.fail(|| format!("f: {left} callers of tab {tab} wait for ever"));
             return;
         }
+    }
+    if world.setting.keeps_nothing {
+        // Nobody can say who the visitor is. That all of it comes to an end is what counts.
+        return;
     }
     let (mut id, mut seen) = (None, Principal::Nobody);
     for round in 0..4 {

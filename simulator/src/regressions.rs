@@ -20,6 +20,8 @@ const OURS: Setting = Setting {
     rotates: false,
     skew: 0.0,
     stores_slowly: false,
+    is_curious: false,
+    keeps_nothing: false,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {

@@ -29,6 +29,10 @@ pub(crate) struct Setting {
     pub(crate) skew: Time,
     /// Whether storing is slow to say that it is done, as an app's own cookie handler may be.
     pub(crate) stores_slowly: bool,
+    /// Whether the app asks for the session at each event.
+    pub(crate) is_curious: bool,
+    /// Whether scripts can keep nothing: the browser blocks their cookies.
+    pub(crate) keeps_nothing: bool,
 }
 
 /// The configuration of every tab.
@@ -40,8 +44,8 @@ const CONFIG: Config = Config {
     retry_limit: 10,
 };
 
-/// No browser here refuses anything.
-const KEPT: Kept = Kept { user: true, anonymous: true };
+/// The SDK's own calls, by tab and caller that waits, that may follow once nothing new happens.
+const MOST_CALLS: usize = 6;
 
 /// Milliseconds after which a request that has not come to the server does not come any more.
 const CONNECT_TIMEOUT: Time = 20_000.0;
@@ -117,6 +121,10 @@ pub(crate) struct World {
     /// Whether a visitor may have been signed out by a late answer of an earlier session.
     pub(crate) first_id: Option<u32>,
     pub(crate) forgotten: Vec<u32>,
+    /// An answer to `Public` that the browser's HTTP cache has. Ours may not be kept.
+    cached: Option<Reply>,
+    /// How many calls of its own the SDK has sent.
+    calls: usize,
     next_key: u32,
     pub(crate) log: Option<Vec<String>>,
     pub(crate) fault: Option<String>,
@@ -149,6 +157,8 @@ impl World {
             has_unread_cookies: false,
             first_id: None,
             forgotten: Vec::new(),
+            cached: None,
+            calls: 0,
             next_key: 0,
             log: traces.then(Vec::new),
             fault: None,
@@ -312,6 +322,7 @@ impl World {
                     }
                 };
                 self.meta(tab, task).call = Some(call);
+                self.calls += usize::from(call != Call::App);
                 if call == Call::Refresh {
                     self.expect_to_be_needed(tab, task);
                 }
@@ -391,18 +402,25 @@ impl World {
             }
             Action::Store { task, storing } => {
                 let reply = self.meta(tab, task).reply;
-                self.store(tab, reply, storing);
+                if !self.setting.keeps_nothing {
+                    self.store(tab, reply, storing);
+                }
                 if self.setting.stores_slowly {
                     self.pending.push(Pending::Local(tab, task, Local::Written));
                 } else {
-                    let view = self.browser.view(tab, self.now);
-                    self.browser.tabs[tab].machine.written(task, KEPT, &view);
+                    let (kept, view) = (self.kept(), self.browser.view(tab, self.now));
+                    self.browser.tabs[tab].machine.written(task, kept, &view);
                 }
             }
             Action::Verify { .. } => {
                 self.fail(|| "a signature is checked that there is not".into())
             }
-            Action::Fire { event, .. } => self.fire(tab, event),
+            Action::Fire { event, .. } => {
+                self.fire(tab, event);
+                if self.setting.is_curious && self.browser.tabs[tab].is_open {
+                    self.operate(tab, Operation::Exists);
+                }
+            }
             Action::Settle { task, outcome } => self.settle(tab, task, outcome),
             Action::Free { task } => {
                 self.browser.tabs[tab].tasks.remove(&task);
@@ -417,6 +435,12 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Whether the browser keeps what scripts store.
+    fn kept(&self) -> Kept {
+        let keeps = !self.setting.keeps_nothing;
+        Kept { user: keeps, anonymous: keeps }
     }
 
     /// A refresh is not sent beside another one, nor after another one did what it was wanted for.
@@ -622,11 +646,12 @@ impl World {
                 let view = self.browser.view(tab, self.now);
                 let message =
                     self.browser.tabs[tab].tasks.get(&task).and_then(|meta| meta.reply?.message);
+                let kept = self.kept();
                 let machine = &mut self.browser.tabs[tab].machine;
                 match local {
                     Local::Hooked => machine.hooked(task, true, &view),
                     Local::Done => machine.done(task, &view),
-                    Local::Written => machine.written(task, KEPT, &view),
+                    Local::Written => machine.written(task, kept, &view),
                     Local::Message => {
                         let message = match message {
                             Some("try refresh token") => Message::TryRefresh,
@@ -670,6 +695,10 @@ impl World {
                         reply.status
                     )
                 });
+                let has_tokens = !matches!(reply.user_front(), Announced::Nothing);
+                if route == Route::Public && !self.setting.is_ours && has_tokens {
+                    self.cached = Some(reply);
+                }
                 if !flight.was_given_up {
                     flight.stage = Stage::Inbound(reply);
                     self.pending.push(Pending::Flight(flight));
@@ -765,6 +794,32 @@ impl World {
             _ => return,
         };
         self.first_id = self.first_id.or(Some(id));
+    }
+
+    /// The HTTP cache answers a request that has not gone yet. No cookie is stored with that.
+    pub(crate) fn answer_from_cache(&mut self) {
+        let Some(reply) = self.cached else { return };
+        let waiting = self.pending.iter_mut().find_map(|pending| match pending {
+            Pending::Flight(flight)
+                if flight.route == Route::Public
+                    && matches!(flight.stage, Stage::Outbound)
+                    && !flight.was_given_up =>
+            {
+                flight.stage = Stage::Unread(reply);
+                Some((flight.tab, flight.task))
+            }
+            _ => None,
+        });
+        if let Some((tab, task)) = waiting {
+            self.say(|| format!("  the cache answers tab {tab}'s Public (task {task})"));
+        }
+    }
+
+    /// A tab is looked at again, be it after it was frozen or from the back/forward cache.
+    pub(crate) fn show(&mut self, tab: usize) {
+        self.say(|| format!("tab {tab} is looked at"));
+        self.browser.tabs[tab].is_frozen = false;
+        self.pending.push(Pending::Hint(tab));
     }
 
     /// The network fails: before the server had the request, or after.
@@ -872,12 +927,20 @@ impl World {
         for tab in &mut self.browser.tabs {
             tab.is_frozen = false;
         }
+        let before = self.calls;
+        let tasks = self.browser.tabs.iter().flat_map(|tab| tab.tasks.values());
+        let callers = tasks.filter(|meta| meta.has_caller).count();
+        let most = MOST_CALLS * (self.browser.tabs.len() + callers);
         for _ in 0..3_000 {
             if let Some(first) = self.choices().first() {
                 self.happen(*first);
             } else if let Some(due) = self.next_due() {
                 self.pass((due - self.now).max(0.0));
             } else {
+                let calls = self.calls - before;
+                if calls > most {
+                    self.fail(|| format!("f: {calls} calls, and nothing new happened"));
+                }
                 return;
             }
         }
