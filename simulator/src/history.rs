@@ -47,9 +47,13 @@ impl History {
     pub(crate) fn of(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let is_ours = random.u8(..4) > 0;
+        let has_endpoint = !is_ours && random.u8(..2) == 0;
         let setting = Setting {
             is_ours,
-            mode: if is_ours && random.u8(..4) > 0 {
+            has_endpoint,
+            mode: if has_endpoint {
+                AnonymousMode::Endpoint
+            } else if is_ours && random.u8(..4) > 0 {
                 AnonymousMode::On
             } else {
                 AnonymousMode::Unspecified
@@ -189,6 +193,9 @@ fn take(world: &mut World, step: Step) {
                     // Each tab has its own consent, so the app tells all of them, and those that
                     // will open.
                     world.setting.mode = match operation {
+                        Operation::Switch(true) if world.setting.has_endpoint => {
+                            AnonymousMode::Endpoint
+                        }
                         Operation::Switch(true) => AnonymousMode::On,
                         _ => AnonymousMode::Off,
                     };
@@ -286,7 +293,7 @@ fn take(world: &mut World, step: Step) {
 }
 
 /// Whether the session that the tab told of is the one that the server saw.
-fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool) -> bool {
+fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint: bool) -> bool {
     match (told, saw) {
         (
             SessionState::Authenticated(_, token),
@@ -294,6 +301,8 @@ fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool) -> bool {
         ) => token.id == handle,
         (SessionState::Anonymous(_, token), Principal::Anonymous(id)) => token.id == id,
         (SessionState::None(_) | SessionState::Unknown, Principal::Nobody) => true,
+        // Its back end knows nothing of the sessions that an endpoint makes.
+        (SessionState::Anonymous(..), Principal::Nobody) => has_endpoint,
         // The server has made one for this request.
         (SessionState::None(_) | SessionState::Unknown, Principal::Anonymous(_)) => !is_known,
         (SessionState::Unknown, _) => !is_known,
@@ -338,7 +347,8 @@ fn check(world: &mut World) {
                 && (world.setting.mode != AnonymousMode::On || world.has_switched);
             let is_strict =
                 !world.has_unread_cookies && !nobody_asks && (!world.is_meddled || round == 3);
-            if is_strict && !agree(&told, saw, round == 3 && !world.has_switched) {
+            let is_known = round == 3 && !world.has_switched;
+            if is_strict && !agree(&told, saw, is_known, world.setting.has_endpoint) {
                 let detail = told.token().map(|token| token.id);
                 world.fail(|| {
                     format!("a: tab {tab} says {told:?} {detail:?}, and the server sees {saw:?}")

@@ -20,6 +20,7 @@ const OURS: Setting = Setting {
     rotates: false,
     skew: 0.0,
     stores_slowly: false,
+    has_endpoint: false,
     is_curious: false,
     keeps_nothing: false,
 };

@@ -30,6 +30,8 @@ pub(crate) enum Route {
     /// The app's own route for signing out, of which the SDK knows nothing.
     Leave,
     Forget,
+    /// The app's own endpoint for anonymous sessions, which is another server.
+    Endpoint,
 }
 
 /// The credentials that a request carries.
@@ -216,6 +218,7 @@ impl Server {
             return Reply::new(503, Principal::Nobody, credentials.in_headers);
         }
         let mut reply = match route {
+            Route::Endpoint => return self.endpoint(credentials, now),
             Route::Refresh => self.refresh(credentials, now),
             _ => self.api(route, credentials, now),
         };
@@ -266,6 +269,14 @@ impl Server {
                 reply.give(Anonymous { id, issued_at: now, key: self.key });
             }
         }
+    }
+
+    /// A token in the body: of the id that came along, or of a new one.
+    fn endpoint(&mut self, credentials: &Credentials, now: Time) -> Reply {
+        let id = credentials.anonymous.map_or_else(|| self.id(None), |anonymous| anonymous.id);
+        let mut reply = Reply::new(200, Principal::Anonymous(id), false);
+        reply.announces = Some(Anonymous { id, issued_at: now, key: self.key });
+        reply
     }
 
     fn refresh(&mut self, credentials: &Credentials, now: Time) -> Reply {

@@ -29,20 +29,26 @@ pub(crate) struct Setting {
     pub(crate) skew: Time,
     /// Whether storing is slow to say that it is done, as an app's own cookie handler may be.
     pub(crate) stores_slowly: bool,
+    /// Whether an endpoint of the app makes the anonymous sessions.
+    pub(crate) has_endpoint: bool,
     /// Whether the app asks for the session at each event.
     pub(crate) is_curious: bool,
     /// Whether scripts can keep nothing: the browser blocks their cookies.
     pub(crate) keeps_nothing: bool,
 }
 
-/// The configuration of every tab.
-const CONFIG: Config = Config {
-    has_endpoint: false,
-    verifies: false,
-    expired_status: 401,
-    invalid_claim_status: 403,
-    retry_limit: 10,
-};
+impl Setting {
+    /// The configuration of every tab.
+    fn config(&self) -> Config {
+        Config {
+            has_endpoint: self.has_endpoint,
+            verifies: self.has_endpoint,
+            expired_status: 401,
+            invalid_claim_status: 403,
+            retry_limit: 10,
+        }
+    }
+}
 
 /// The SDK's own calls, by tab and caller that waits, that may follow once nothing new happens.
 const MOST_CALLS: usize = 6;
@@ -91,6 +97,7 @@ pub(crate) enum Local {
     Message,
     Done,
     Written,
+    Verified,
 }
 
 pub(crate) struct World {
@@ -182,7 +189,7 @@ impl World {
     // --- tabs ------------------------------------------------------------------------------------
 
     pub(crate) fn open_tab(&mut self) {
-        self.browser.tabs.push(Tab::new(Machine::new(CONFIG, self.setting.mode)));
+        self.browser.tabs.push(Tab::new(Machine::new(self.setting.config(), self.setting.mode)));
         let tab = self.browser.tabs.len() - 1;
         self.say(|| format!("tab {tab} opens"));
         self.start(tab);
@@ -190,7 +197,7 @@ impl World {
 
     pub(crate) fn start_again(&mut self, tab: usize) {
         self.say(|| format!("tab {tab} calls init again"));
-        self.browser.tabs[tab].machine.configure(CONFIG, self.setting.mode, true);
+        self.browser.tabs[tab].machine.configure(self.setting.config(), self.setting.mode, true);
         self.start(tab);
     }
 
@@ -317,9 +324,7 @@ impl World {
                     Call::Refresh => Route::Refresh,
                     Call::SignOut => Route::SignOut,
                     Call::Forget => Route::Forget,
-                    Call::Endpoint => {
-                        return self.fail(|| "an endpoint is called that there is not".into());
-                    }
+                    Call::Endpoint => Route::Endpoint,
                 };
                 self.meta(tab, task).call = Some(call);
                 self.calls += usize::from(call != Call::App);
@@ -412,8 +417,8 @@ impl World {
                     self.browser.tabs[tab].machine.written(task, kept, &view);
                 }
             }
-            Action::Verify { .. } => {
-                self.fail(|| "a signature is checked that there is not".into())
+            Action::Verify { task, .. } => {
+                self.pending.push(Pending::Local(tab, task, Local::Verified))
             }
             Action::Fire { event, .. } => {
                 self.fire(tab, event);
@@ -537,9 +542,10 @@ impl World {
             }
             Event::Unauthorised { expired_or_revoked: true } => {
                 // A sign-out that found nothing may be told before the end that came first, where
-                // storing that took longer.
+                // storing that took longer, or the endpoint is asked before it is told.
+                let Setting { stores_slowly, has_endpoint, .. } = self.setting;
                 let was_told = match told {
-                    Some(Event::SignOut) => !self.setting.stores_slowly,
+                    Some(Event::SignOut) => !(stores_slowly || has_endpoint),
                     told => told.is_some(),
                 };
                 if was_told {
@@ -652,6 +658,7 @@ impl World {
                     Local::Hooked => machine.hooked(task, true, &view),
                     Local::Done => machine.done(task, &view),
                     Local::Written => machine.written(task, kept, &view),
+                    Local::Verified => machine.verified(task, Some(true), &view),
                     Local::Message => {
                         let message = match message {
                             Some("try refresh token") => Message::TryRefresh,
@@ -753,7 +760,7 @@ impl World {
             // After the visitor deleted cookies, it cannot say which session it is about.
             Route::SignOut => flight.told.is_some(),
             // The SDK knows nothing of the one, and the other is a login, too.
-            Route::Leave | Route::Login(_) => false,
+            Route::Leave | Route::Login(_) | Route::Endpoint => false,
             Route::Refresh | Route::Forget => true,
             // Without consent nothing may be left that has the id.
             Route::Public | Route::Users | Route::Who => !off,

@@ -145,7 +145,10 @@ test("cancelled before, in flight and during the refresh: an axios cancellation,
       ask({ url: "/api/me", cancelToken: source.token }),
     ]);
   });
-  while (refreshes.length === 0) await new Promise((done) => setTimeout(done, 10));
+  // Both are under way, and the first one that was refused has begun to refresh.
+  while (refreshes.length === 0 || (await server.calls())["GET /api/me"] !== 1) {
+    await new Promise((done) => setTimeout(done, 10));
+  }
   await tab.run(() => (abort.abort(), source.cancel()));
   (await during).forEach(check);
   await refreshes[0].continue();
