@@ -146,9 +146,9 @@ impl Sessions {
 
 impl SessionsBuilder {
     /// Where browsers reach this server: `https://api.example.com`. Without a scheme `https` is
-    /// meant, and `http` for IP addresses and for hosts that begin with `localhost`. The SDK's
-    /// `apiDomain` is read in the same way. Required. Tokens name it as their issuer, so changing
-    /// it ends all sessions.
+    /// meant, and `http` for IP addresses and `localhost`. Other hosts that begin with `localhost`
+    /// need their scheme. The SDK's `apiDomain` is read in the same way. Required. Tokens name it
+    /// as their issuer, so changing it ends all sessions.
     pub fn api_domain(mut self, domain: impl Into<String>) -> Self {
         self.api_domain = Some(domain.into());
         self

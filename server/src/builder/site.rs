@@ -11,12 +11,18 @@ use url::{Host, Url};
 use super::BuildError;
 use crate::web::cookies::SameSite;
 
-/// A domain as the SDK reads it, too, but for credentials and other schemes, which are refused.
+/// A domain as the SDK reads it, too. Credentials and other schemes are refused. So is a name such
+/// as `localhost.org` without its scheme: the SDK takes `http` for it, but it is another machine,
+/// whose cookies would go without `Secure`.
 pub(super) fn origin(option: &'static str, value: &str) -> Result<Url, BuildError> {
     domain::url_of(value)
         .filter(|text| text.matches("://").count() == 1)
         .and_then(|text| Url::parse(&text).ok())
         .filter(|url| url.username().is_empty() && url.password().is_none())
+        .filter(|url| {
+            let is_name = matches!(url.host(), Some(Host::Domain(_)));
+            url.scheme() == "https" || value.contains("://") || !is_name || is_local(url)
+        })
         .ok_or_else(|| BuildError::NotAnOrigin { option, value: value.to_owned() })
 }
 
@@ -187,6 +193,7 @@ mod tests {
             (".example.com", "https://example.com"),
             ("http://intranet:8080", "http://intranet:8080"),
             ("http://a.localhost:3000", "http://a.localhost:3000"),
+            ("http://localhost.org", "http://localhost.org"),
             ("a.localhost:3000", "https://a.localhost:3000"),
         ] {
             assert_eq!(url(text).origin().ascii_serialization(), expected, "{text}");
@@ -196,6 +203,8 @@ mod tests {
             " ",
             "foo",
             "ftp://example.com",
+            "localhost.org",
+            "localhosting.example",
             "https://",
             "https://a b.com",
             "https://user:pass@example.com",
