@@ -107,16 +107,27 @@ export function getCookie(name, text = cookieText()) {
   return cookieValues[name];
 }
 
-/** An empty value deletes. @param {string} name @param {string | number} value */
+/**
+ * An empty value deletes. The function that it returns reads it back: `false` if it was refused.
+ * Another value than before is of a tab that wrote in the same moment.
+ * @param {string} name @param {string | number} value
+ */
 export function setCookie(name, value) {
   // At the end of the year 9999: as long as the browser keeps one.
   const expires = new Date(value ? 253402300799e3 : 0).toUTCString();
   debug(`${value ? "store" : "delete"} ${name}`);
-  const isKept = (/** @type {string} */ some) => {
-    writeCookie(name, value, `expires=${expires};${some}`);
-    return (getCookie(name) ?? "") === `${value}`;
+  const before = getCookie(name);
+  const isKept = () => {
+    const after = getCookie(name);
+    // A deletion may show a second cookie of that name.
+    return value ? after === `${value}` || after !== before : !after;
   };
-  if (!attributes.some(isKept)) toConsole("refused", name);
+  const write = (/** @type {string} */ some) => {
+    writeCookie(name, value, `expires=${expires};${some}`);
+    return isKept();
+  };
+  if (!attributes.some(write) && getCookie(name) === before) toConsole("refused", name);
+  return isKept;
 }
 
 /**

@@ -430,20 +430,15 @@ function keepToken(cookie, headers, header = cookie) {
 
 /**
  * Stores a front token. The function that it returns reads it back: `false` if it was refused.
- * Another one than before is of a tab that wrote in the same moment, and so is a later mark.
+ * A later mark is of a tab that wrote in the same moment, too.
  * @param {string} cookie @param {FrontToken | false | undefined} token
  * @param {number} mark
  */
 function putFrontToken(cookie, token, mark) {
   if (!token) return () => true;
-  const before = getCookie(cookie);
-  setCookie(cookie, token.raw);
+  const isThere = setCookie(cookie, token.raw);
   return () => {
-    const after = getCookie(cookie);
-    const isKept =
-      after === token.raw ||
-      after !== before ||
-      /** @type {any} */ (getCookie(names.COOKIE_LAST_UPDATE)) > mark;
+    const isKept = isThere() || /** @type {any} */ (getCookie(names.COOKIE_LAST_UPDATE)) > mark;
     // The browser's own was read back when it was written.
     if (customCookies && !isKept) toConsole("refused", cookie);
     return isKept;

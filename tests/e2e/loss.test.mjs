@@ -222,6 +222,46 @@ test("a front token that the browser refuses: no session is told of that nobody 
   assert.match(visitor.takeProblems().join(), /sFrontToken/);
 });
 
+// The other tab's write comes between ours and the look whether it was kept.
+test("a cookie that another tab writes in the same moment is not taken for a refused one", async (visitor) => {
+  const { tab, anonymousId } = await visitor.customer();
+  await tab.expire();
+  await tab.run(() => {
+    const { get, set } = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
+    window.crossed = [];
+    Object.defineProperty(document, "cookie", {
+      configurable: true,
+      get() {
+        return get.call(this);
+      },
+      set(text) {
+        set.call(this, text);
+        const [, name, value] = /^([^=]+)=([^;]*)/.exec(text);
+        if (!value) return;
+        const isMark = name === "st-last-access-token-update";
+        const later = () => {
+          const token = JSON.parse(atob(value));
+          // Of the same session, so that only the moment is in doubt.
+          token.up.iat += 1;
+          return btoa(JSON.stringify(token));
+        };
+        window.crossed.push(name);
+        const attributes = text.slice(text.indexOf(";"));
+        set.call(this, `${name}=${isMark ? +value + 1 : later()}${attributes}`);
+      },
+    });
+  });
+  await tab.forgetEvents();
+  const { status, body } = await tab.fetch("/api/me");
+  assert.deepEqual([status, body.anonymousId], [200, anonymousId]);
+  assert.deepEqual(await tab.run(() => [...new Set(window.crossed)].sort()), [
+    "sFrontToken",
+    "st-last-access-token-update",
+  ]);
+  assert.deepEqual(await tab.eventNames(), ["ACCESS_TOKEN_PAYLOAD_UPDATED", "REFRESH_SESSION"]);
+  assert.equal((await tab.snapshot()).state, "authenticated");
+});
+
 // As after a release that gave the SDK's cookies another domain: a cookie of the release before is
 // read, and is not deleted by what deletes the present one.
 inBrowser("a front token that cannot be deleted is over with its session", async (visitor) => {
