@@ -23,11 +23,14 @@ export class SlowShop {
   /** Requests that the proxy answers with 502: `(request) => boolean`. */
   fails = undefined;
 
-  /** @param {number} seed of the delays */
-  static async start(seed) {
+  /**
+   * @param {number} seed of the delays
+   * @param {import("./server.mjs").ServerOptions} [options]
+   */
+  static async start(seed, options) {
     const shop = new SlowShop();
     shop.#random = mulberry32(seed);
-    shop.#server = await Server.start();
+    shop.#server = await Server.start(options);
     shop.#http = createServer(
       (request, response) => void shop.#forward(request, response).catch(() => response.destroy()),
     );

@@ -35,6 +35,7 @@ process.on("exit", () => {
  *   noAnonymousSessions?: boolean,
  *   antiCsrfTokens?: boolean,
  *   embedded?: boolean,
+ *   refreshGrace?: number,
  * }} ServerOptions
  */
 
@@ -90,6 +91,7 @@ export class Server {
       noAnonymousSessions,
       antiCsrfTokens,
       embedded,
+      refreshGrace,
     } = this.#options;
     if (accessTokenValidity) options.push("--access-token-validity", accessTokenValidity);
     if (mintForNavigations) options.push("--mint-for-navigations");
@@ -97,6 +99,7 @@ export class Server {
     if (noAnonymousSessions) options.push("--no-anonymous-sessions");
     if (antiCsrfTokens) options.push("--anti-csrf-tokens");
     if (embedded) options.push("--embedded");
+    if (refreshGrace) options.push("--refresh-grace", refreshGrace);
     const child = spawn(PROGRAM, options.map(String), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     running.add(child);
