@@ -4,7 +4,7 @@
 //! Only the signature and the issuer are remembered. The key is looked for each time, so a key that
 //! was deleted ends its tokens as before; expiry and the database's word are the caller's business.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use passerby_protocol::claims::{AccessClaims, AnonymousClaims};
 use quick_cache::{Weighter, sync::Cache};
@@ -37,6 +37,22 @@ impl Verified {
     }
 }
 
+/// A token as a request has it, looked up once: to hash a token takes longer than all else that one
+/// of a known visitor needs.
+pub(crate) struct PresentedToken<'a> {
+    pub(crate) text: Cow<'a, str>,
+    /// When it was verified before.
+    pub(super) known: Option<Arc<Verified>>,
+}
+
+impl PresentedToken<'_> {
+    /// As [`TokenKind::claimed_by`], which need not read a token that was verified before.
+    pub(crate) fn claimed_kind(&self) -> Option<TokenKind> {
+        let known = self.known.as_ref().map(|verified| verified.kind());
+        known.or_else(|| TokenKind::claimed_by(&self.text))
+    }
+}
+
 /// By the whole token. Its hash is keyed by a secret of the process, so nobody learns from the time
 /// that a look takes how much of a token they have guessed.
 pub(super) struct VerifiedTokens(Cache<String, Arc<Verified>, Size>);
@@ -49,6 +65,11 @@ impl VerifiedTokens {
 
     pub(super) fn get(&self, token: &str) -> Option<Arc<Verified>> {
         self.0.get(token)
+    }
+
+    pub(super) fn look_up<'a>(&self, text: Cow<'a, str>) -> PresentedToken<'a> {
+        let known = self.get(&text);
+        PresentedToken { text, known }
     }
 
     pub(super) fn insert(&self, token: &str, verified: Arc<Verified>) {

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     engine::{
-        AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, MintFor, Seed,
-        jwt::TokenKind,
+        AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, MintFor, PresentedToken,
+        Seed, jwt::TokenKind,
     },
     principal::{AnonymousSession, UserSession},
 };
@@ -159,9 +159,9 @@ pub(crate) fn seed(presented: Option<&PresentedAnonymous>, facts: &RequestFacts)
 }
 
 /// The access token of a request, before any check.
-enum PresentedAccess {
+enum PresentedAccess<'a> {
     None,
-    One(String, TransferMethod),
+    One(PresentedToken<'a>, TransferMethod),
     /// Several cookies, or one of a former protocol version: refreshing clears that up.
     Ambiguous,
 }
@@ -213,18 +213,24 @@ async fn resolve_or_fail(
 }
 
 /// The access token: of a header before that of a cookie, and only one that is an access token.
-fn access_token(context: &AppContext, headers: &HeaderMap) -> PresentedAccess {
-    let is_access = |token: &str| context.engine.claimed_kind(token) == Some(TokenKind::Access);
-    if let Some(token) = bearer(headers).filter(|token| is_access(token)) {
-        return PresentedAccess::One(token.to_owned(), TransferMethod::Header);
+fn access_token<'a>(context: &AppContext, headers: &'a HeaderMap) -> PresentedAccess<'a> {
+    let is_access = |token: &PresentedToken<'_>| token.claimed_kind() == Some(TokenKind::Access);
+    let bearer = bearer(headers).map(|token| context.engine.look_up(token));
+    if let Some(token) = bearer.filter(is_access) {
+        return PresentedAccess::One(token, TransferMethod::Header);
     }
     let mut tokens = cookies::values(headers, cookie::ACCESS_TOKEN);
     match (tokens.pop(), tokens.is_empty()) {
-        (Some(token), true) if is_access(&token) => {
-            PresentedAccess::One(token, TransferMethod::Cookie)
+        (Some(token), true) => {
+            let token = context.engine.look_up(token);
+            if is_access(&token) {
+                PresentedAccess::One(token, TransferMethod::Cookie)
+            } else {
+                PresentedAccess::None
+            }
         }
         (Some(_), false) => PresentedAccess::Ambiguous,
-        _ => PresentedAccess::None,
+        (None, _) => PresentedAccess::None,
     }
 }
 
@@ -378,7 +384,7 @@ pub(crate) async fn presented_anonymous(
     if let Some(token) =
         bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous))
     {
-        let check = context.engine.verify_anonymous(token).await?;
+        let check = context.engine.verify_anonymous(&context.engine.look_up(token)).await?;
         let token = token.to_owned();
         if let AnonymousCheck::Valid { .. } = check {
             valid.push(token.clone());
@@ -393,7 +399,8 @@ pub(crate) async fn presented_anonymous(
         });
     }
     for cookie in context.cookies.anonymous_values(headers) {
-        let mut check = context.engine.verify_anonymous(&cookie.value).await?;
+        let mut check =
+            context.engine.verify_anonymous(&context.engine.look_up(&cookie.value)).await?;
         if let AnonymousCheck::Valid { outdated, .. } = &mut check {
             // Moves to the name that it is set under now.
             *outdated |= cookie.former;
@@ -424,7 +431,7 @@ pub(crate) async fn old_user_of_cookies(
     headers: &HeaderMap,
 ) -> Result<Option<OldUser>, EngineError> {
     for token in cookies::values(headers, cookie::ACCESS_TOKEN) {
-        let session = match context.engine.verify(&token).await? {
+        let session = match context.engine.verify(&context.engine.look_up(token)).await? {
             AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) } => {
                 session
             }

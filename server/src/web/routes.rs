@@ -115,7 +115,7 @@ async fn sign_out_of_all(
 ) -> Result<(), VisitorError> {
     for token in tokens {
         let (AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) }) =
-            context.engine.verify(token).await?
+            context.engine.verify(&context.engine.look_up(token)).await?
         else {
             continue;
         };
