@@ -39,10 +39,18 @@ impl Verified {
 
 /// A token as a request has it, looked up once: to hash a token takes longer than all else that one
 /// of a known visitor needs.
+#[derive(Clone)]
 pub(crate) struct PresentedToken<'a> {
     pub(crate) text: Cow<'a, str>,
     /// When it was verified before.
     pub(super) known: Option<Arc<Verified>>,
+}
+
+#[cfg(test)]
+impl<'a> PresentedToken<'a> {
+    pub(crate) fn unknown(text: &'a str) -> Self {
+        Self { text: text.into(), known: None }
+    }
 }
 
 impl PresentedToken<'_> {
