@@ -269,7 +269,8 @@ pub(crate) async fn begin(context: &Arc<AppContext>, parts: &request::Parts) -> 
         return Dispatch::Answered(cross_origin());
     }
     if let Some(route) = Route::of(&parts.method, parts.uri.path(), &context.base_path) {
-        return Dispatch::Answered(route.answer(context, &request, facts).await);
+        // Apart, because the memory that the endpoints need is part of every request's otherwise.
+        return Dispatch::Answered(Box::pin(route.answer(context, &request, facts)).await);
     }
     let resolved = match parts.method {
         Method::OPTIONS | Method::TRACE => Resolved::of(Identity::Nobody(PriorVisitor::Unknown)),

@@ -253,16 +253,21 @@ async fn user(
         PriorVisitor::Id(session.claims.anonymous_id.clone())
     };
     let promotes = facts.is_api && session.claims.parent_refresh_token_hash1.is_some();
-    let identity =
-        match if promotes { Some(context.engine.check_database(&session).await?) } else { None } {
-            None | Some(DatabaseCheck::Exists) => Identity::User(session, transfer),
-            Some(DatabaseCheck::Gone) => Identity::Ended(beside.clone()),
-            Some(DatabaseCheck::Promoted(access)) => {
-                let session = access.session.clone();
-                changes.renew_access(transfer, access);
-                Identity::User(session, transfer)
-            }
-        };
+    let checked = if promotes {
+        // Apart, because the memory for it is part of every request's otherwise.
+        Some(Box::pin(context.engine.check_database(&session)).await?)
+    } else {
+        None
+    };
+    let identity = match checked {
+        None | Some(DatabaseCheck::Exists) => Identity::User(session, transfer),
+        Some(DatabaseCheck::Gone) => Identity::Ended(beside.clone()),
+        Some(DatabaseCheck::Promoted(access)) => {
+            let session = access.session.clone();
+            changes.renew_access(transfer, access);
+            Identity::User(session, transfer)
+        }
+    };
     let beside = match (&identity, beside) {
         // A late answer may have brought it, or somebody planted the user tokens. It stays: an
         // answer that removed it could come after the one to a sign-out, and take the visitor's new
