@@ -249,7 +249,7 @@ fn decoded(value: &str) -> Cow<'_, str> {
     percent_decode_str(value).decode_utf8().unwrap_or(value.into())
 }
 
-/// The cookies of exactly these names, in one pass over all cookies, which are many and of any size.
+/// The cookies of exactly these names, in one pass over all, which may be many and of any size.
 fn find<'a, const N: usize>(headers: &'a HeaderMap, names: [&str; N]) -> [Found<'a>; N] {
     let mut found = names.map(|_| Found::default());
     for line in headers.get_all(header::COOKIE) {
