@@ -146,7 +146,7 @@ impl Sessions {
         &self,
         token: &str,
     ) -> Result<AnonymousSession, AnonymousTokenError> {
-        match self.engine().verify_anonymous(token).await? {
+        match self.engine().verify_anonymous(&self.engine().look_up(token)).await? {
             AnonymousCheck::Valid { session, .. } => Ok(session),
             AnonymousCheck::Expired { .. } => Err(AnonymousTokenError::Expired),
             AnonymousCheck::Invalid => Err(AnonymousTokenError::Invalid),

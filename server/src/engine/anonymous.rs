@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    Engine, EngineError,
+    Engine, EngineError, PresentedToken,
     jwt::{self, TokenKind},
     verified::Claims,
 };
@@ -163,7 +163,7 @@ impl Engine {
 
     pub(crate) async fn verify_anonymous(
         &self,
-        token: &str,
+        token: &PresentedToken<'_>,
     ) -> Result<AnonymousCheck, EngineError> {
         let verified = self.verified(token, TokenKind::Anonymous).await?;
         let Some((key, Claims::Anonymous(claims))) =

@@ -284,6 +284,16 @@ impl KeyRing {
         if let Some(key) = self.set().by_id.get(id) {
             return Ok(Some(key.clone()));
         }
+        // Apart, because the memory for it is part of every request's otherwise.
+        Box::pin(self.looked_up(id, now_ms)).await
+    }
+
+    /// The key with this `kid` after the store was asked, which is not asked too often.
+    async fn looked_up(
+        &self,
+        id: &str,
+        now_ms: u64,
+    ) -> Result<Option<Arc<SigningKey>>, EngineError> {
         let arrived = self.lookups.load(Ordering::Acquire);
         let _reading = self.reading.lock().await;
         // One that ended while we waited has what we came for. Without this, requests would queue

@@ -15,7 +15,7 @@ mod refresh;
 pub(crate) mod refresh_token;
 mod verified;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use passerby_protocol::{
     claims::{AccessClaims, AnonymousClaims},
@@ -34,6 +34,7 @@ pub(crate) use self::{
     anonymous::{AnonymousCheck, IssuedAnonymous, MintFor, Seed},
     lifetimes::Lifetimes,
     refresh::{Bearer, DatabaseCheck, Refreshed},
+    verified::PresentedToken,
 };
 use self::{
     jwt::TokenKind,
@@ -203,14 +204,16 @@ impl Engine {
         Ok((access, refresh))
     }
 
-    /// As [`TokenKind::claimed_by`], which need not read a token that was verified before.
-    pub(crate) fn claimed_kind(&self, token: &str) -> Option<TokenKind> {
-        let known = self.verified.get(token).map(|verified| verified.kind());
-        known.or_else(|| TokenKind::claimed_by(token))
+    /// The first step with every token of a request.
+    pub(crate) fn look_up<'a>(&self, token: impl Into<Cow<'a, str>>) -> PresentedToken<'a> {
+        self.verified.look_up(token.into())
     }
 
     /// Verifies an access token without asking the store for the session. Pure: changes nothing.
-    pub(crate) async fn verify(&self, token: &str) -> Result<AccessCheck, EngineError> {
+    pub(crate) async fn verify(
+        &self,
+        token: &PresentedToken<'_>,
+    ) -> Result<AccessCheck, EngineError> {
         let verified = self.verified(token, TokenKind::Access).await?;
         let Some(Claims::Access(claims)) = verified.as_ref().map(|verified| &verified.claims)
         else {
@@ -293,16 +296,17 @@ impl Engine {
     /// A token of this kind whose key, signature and issuer are right; expired or not.
     async fn verified(
         &self,
-        token: &str,
+        token: &PresentedToken<'_>,
         kind: TokenKind,
     ) -> Result<Option<Arc<Verified>>, EngineError> {
         let now = self.clock.now_ms();
-        if let Some(verified) = self.verified.get(token).filter(|found| found.kind() == kind) {
+        if let Some(verified) = token.known.as_ref().filter(|found| found.kind() == kind) {
             let key = self.keys.verifying_key(&verified.key.id, now).await?;
             if key.is_some_and(|key| Arc::ptr_eq(&key, &verified.key)) {
-                return Ok(Some(verified));
+                return Ok(Some(verified.clone()));
             }
         }
+        let token = &*token.text;
         let Some(key_id) = jwt::key_id(token, kind) else { return Ok(None) };
         let Some(key) = self.keys.verifying_key(&key_id, now).await? else { return Ok(None) };
         let payload = jwt::verify(token, &key, Some(&self.settings.issuer));

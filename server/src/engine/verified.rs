@@ -4,10 +4,15 @@
 //! Only the signature and the issuer are remembered. The key is looked for each time, so a key that
 //! was deleted ends its tokens as before; expiry and the database's word are the caller's business.
 
-use std::{fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use passerby_protocol::claims::{AccessClaims, AnonymousClaims};
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{Equivalent, Weighter, sync::Cache};
 
 use super::{jwt::TokenKind, keys::SigningKey};
 
@@ -15,6 +20,8 @@ use super::{jwt::TokenKind, keys::SigningKey};
 const CAPACITY: u64 = 16 * 1024 * 1024;
 /// Tokens are of about this size, in bytes.
 const USUAL_TOKEN: usize = 1024;
+/// So many bytes at the end of a token are hashed. They are of its signature.
+const HASHED: usize = 32;
 
 /// The claims of a token.
 pub(super) enum Claims {
@@ -37,9 +44,52 @@ impl Verified {
     }
 }
 
-/// By the whole token. Its hash is keyed by a secret of the process, so nobody learns from the time
+/// A token as a request has it, looked up once: to hash a token takes longer than all else that one
+/// of a known visitor needs.
+#[derive(Clone)]
+pub(crate) struct PresentedToken<'a> {
+    pub(crate) text: Cow<'a, str>,
+    /// When it was verified before.
+    pub(super) known: Option<Arc<Verified>>,
+}
+
+#[cfg(test)]
+impl<'a> PresentedToken<'a> {
+    pub(crate) fn unknown(text: &'a str) -> Self {
+        Self { text: text.into(), known: None }
+    }
+}
+
+impl PresentedToken<'_> {
+    /// As [`TokenKind::claimed_by`], which need not read a token that was verified before.
+    pub(crate) fn claimed_kind(&self) -> Option<TokenKind> {
+        let known = self.known.as_ref().map(|verified| verified.kind());
+        known.or_else(|| TokenKind::claimed_by(&self.text))
+    }
+}
+
+/// By the whole token. The hash is keyed by a secret of the process, so nobody learns from the time
 /// that a look takes how much of a token they have guessed.
-pub(super) struct VerifiedTokens(Cache<String, Arc<Verified>, Size>);
+pub(super) struct VerifiedTokens(Cache<Key<String>, Arc<Verified>, Size>);
+
+/// A whole token, with a hash of its end. To hash all of it takes longer than all else that a look
+/// needs. The end is as different from token to token: nobody can choose it, because only what this
+/// server signed is in the table, and nobody can guess it.
+#[derive(PartialEq, Eq)]
+struct Key<T>(T);
+
+impl<T: AsRef<str>> Hash for Key<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let bytes = self.0.as_ref().as_bytes();
+        state.write(&bytes[bytes.len().saturating_sub(HASHED)..]);
+    }
+}
+
+impl Equivalent<Key<String>> for Key<&str> {
+    fn equivalent(&self, whole: &Key<String>) -> bool {
+        self.0 == whole.0
+    }
+}
 
 impl VerifiedTokens {
     pub(super) fn new() -> Self {
@@ -48,11 +98,16 @@ impl VerifiedTokens {
     }
 
     pub(super) fn get(&self, token: &str) -> Option<Arc<Verified>> {
-        self.0.get(token)
+        self.0.get(&Key(token))
+    }
+
+    pub(super) fn look_up<'a>(&self, text: Cow<'a, str>) -> PresentedToken<'a> {
+        let known = self.get(&text);
+        PresentedToken { text, known }
     }
 
     pub(super) fn insert(&self, token: &str, verified: Arc<Verified>) {
-        self.0.insert(token.to_owned(), verified);
+        self.0.insert(Key(token.to_owned()), verified);
     }
 }
 
@@ -71,9 +126,9 @@ impl Size {
     const TIMES: u64 = 4;
 }
 
-impl Weighter<String, Arc<Verified>> for Size {
-    fn weight(&self, token: &String, _: &Arc<Verified>) -> u64 {
-        token.len() as u64 * Self::TIMES
+impl Weighter<Key<String>, Arc<Verified>> for Size {
+    fn weight(&self, token: &Key<String>, _: &Arc<Verified>) -> u64 {
+        token.0.len() as u64 * Self::TIMES
     }
 }
 
@@ -81,21 +136,44 @@ impl Weighter<String, Arc<Verified>> for Size {
 mod tests {
     use super::*;
 
+    fn verified(key: Arc<SigningKey>) -> Verified {
+        let claims = Claims::Anonymous(Arc::new(AnonymousClaims {
+            anonymous_id: String::new(),
+            issued_at: 0,
+            expires_at: 0,
+            issuer: String::new(),
+            has_subject: false,
+            custom: serde_json::Map::new(),
+        }));
+        Verified { key, claims }
+    }
+
+    #[test]
+    fn a_token_is_known_as_a_whole() {
+        let tokens = VerifiedTokens::new();
+        let token = format!("header.payload.{}", "s".repeat(64));
+        tokens.insert(&token, Arc::new(verified(Arc::new(SigningKey::for_tests()))));
+        assert!(tokens.get(&token).is_some());
+        for forged in [
+            token.replace("payload", "Payload"),
+            token.replace("header", "Header"),
+            token[1..].to_owned(),
+            format!("x{token}"),
+            token[token.len() - HASHED..].to_owned(),
+            token[..token.len() - 1].to_owned(),
+            String::new(),
+        ] {
+            assert!(tokens.get(&forged).is_none(), "{forged}");
+        }
+    }
+
     #[test]
     fn takes_no_more_memory_than_it_may() {
         let key = Arc::new(SigningKey::for_tests());
         let tokens = VerifiedTokens::new();
         for number in 0..20_000 {
-            let claims = Claims::Anonymous(Arc::new(AnonymousClaims {
-                anonymous_id: String::new(),
-                issued_at: 0,
-                expires_at: 0,
-                issuer: String::new(),
-                has_subject: false,
-                custom: serde_json::Map::new(),
-            }));
             let token = format!("{number:01024}");
-            tokens.insert(&token, Arc::new(Verified { key: key.clone(), claims }));
+            tokens.insert(&token, Arc::new(verified(key.clone())));
             assert!(tokens.0.weight() <= CAPACITY);
         }
         assert!(tokens.0.len() > 1_000);

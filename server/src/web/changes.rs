@@ -7,7 +7,10 @@ use super::{
     cookies::CookieSettings,
     request::{RequestFacts, TransferMethod},
 };
-use crate::engine::{IssuedAccess, IssuedAnonymous, IssuedRefresh};
+use crate::{
+    clock::Clock,
+    engine::{IssuedAccess, IssuedAnonymous, IssuedRefresh},
+};
 
 #[derive(Clone, Default)]
 pub(crate) enum UserChange {
@@ -77,7 +80,7 @@ impl Changes {
         headers: &mut HeaderMap,
         facts: &RequestFacts,
         cookies: &CookieSettings,
-        now_ms: u64,
+        clock: &Clock,
     ) {
         let mut out = Attached { headers, cookies, exposed: Vec::new(), touched: false };
         let has_other_session = !matches!(self.user, UserChange::Keep)
@@ -113,7 +116,7 @@ impl Changes {
                 }
                 match transfer {
                     TransferMethod::Cookie => {
-                        out.cookie(cookies.access(&access.token, now_ms));
+                        out.cookie(cookies.access(&access.token, clock.now_ms()));
                         if cookies.expose_access_token {
                             out.token(names::header::ACCESS_TOKEN, &access.token);
                         }
@@ -161,7 +164,8 @@ impl Changes {
                 match transfer {
                     TransferMethod::Cookie => {
                         let expires = issued.session.claims.expires_at.saturating_mul(1000);
-                        out.cookie(cookies.anonymous(&issued.token, expires, now_ms));
+                        let now = clock.now_ms();
+                        out.cookie(cookies.anonymous(&issued.token, expires, now));
                         out.clear_former(facts);
                         if facts.has_anonymous_bearer {
                             out.token(names::header::ANONYMOUS_TOKEN, "");

@@ -5,12 +5,14 @@ use std::{
     time::SystemTime,
 };
 
-use axum::extract::OriginalUri;
 use http::{HeaderValue, request::Parts};
 use passerby_protocol::identity::{Mint, MintRules};
 use tower_http::csrf::CsrfLayer;
 
-use super::{anti_csrf::AntiCsrf, cookies::CookieSettings, exempt::Exempt, request::RequestFacts};
+use super::{
+    anti_csrf::AntiCsrf, cookies::CookieSettings, exempt::Exempt, incoming::Incoming,
+    request::RequestFacts,
+};
 use crate::{
     claims::GlobalValidators,
     clock::{Clock, system_time},
@@ -37,13 +39,12 @@ pub(crate) struct AppContext {
 }
 
 impl AppContext {
-    pub(crate) fn facts_of(&self, request: &Parts) -> RequestFacts {
-        // A nested router cuts its prefix off, and the browser must come back to the whole address.
-        let uri =
-            request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
-        let (method, headers) = (&request.method, &request.headers);
-        RequestFacts::of(method, headers, &self.cookies, self.mint.settings())
-            .at(method, headers, uri)
+    pub(crate) fn read<'a>(&self, request: &'a Parts) -> Incoming<'a> {
+        Incoming::read(request, &self.cookies, |token| self.engine.look_up(token))
+    }
+
+    pub(crate) fn facts_of(&self, request: &Incoming<'_>) -> RequestFacts {
+        RequestFacts::read(request, self.mint.settings())
     }
 
     /// Whether visitors get anonymous sessions now.

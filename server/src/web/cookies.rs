@@ -1,10 +1,11 @@
 //! Reading and writing cookies.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use ::cookie::{Cookie, time::OffsetDateTime};
 use http::{HeaderMap, HeaderValue, header};
-use passerby_protocol::names::cookie;
+use memchr::memchr;
+use passerby_protocol::names::{cookie, front_cookie};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The characters that JavaScript's `encodeURIComponent` leaves alone; the peers' cookie library
@@ -54,22 +55,6 @@ pub(crate) struct CookieSettings {
 }
 
 impl CookieSettings {
-    /// The anonymous cookies of a request, those first that no other host can have set.
-    pub(crate) fn anonymous_values(&self, headers: &HeaderMap) -> Vec<PresentedCookie> {
-        let names = std::iter::once(&self.anonymous_name).chain(&self.former_anonymous_name);
-        names
-            .flat_map(|name| {
-                let (bound_to_host, former) =
-                    (name.starts_with(cookie::HOST_PREFIX), *name != self.anonymous_name);
-                values(headers, name).into_iter().map(move |value| PresentedCookie {
-                    value,
-                    bound_to_host,
-                    former,
-                })
-            })
-            .collect()
-    }
-
     pub(crate) fn access(&self, token: &str, now_ms: u64) -> HeaderValue {
         let expires = now_ms.saturating_add(crate::clock::millis(ACCESS_COOKIE_LIFE));
         self.set(cookie::ACCESS_TOKEN, token, "/", expires)
@@ -152,9 +137,60 @@ impl CookieSettings {
     }
 }
 
+/// Cookies that the SDK writes.
+pub(crate) const OF_SCRIPTS: [&str; 3] =
+    [front_cookie::FRONT_TOKEN, front_cookie::ANONYMOUS_FRONT_TOKEN, front_cookie::LAST_UPDATE];
+
+/// The cookies of a request that matter.
+pub(crate) struct RequestCookies<'a> {
+    pub(crate) access: Found<'a>,
+    pub(crate) refresh: Found<'a>,
+    pub(crate) legacy: Found<'a>,
+    /// In the order of [`OF_SCRIPTS`].
+    pub(crate) of_scripts: [Found<'a>; 3],
+    pub(crate) anonymous: Found<'a>,
+    pub(crate) former_anonymous: Found<'a>,
+}
+
+impl<'a> RequestCookies<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap, settings: &CookieSettings) -> Self {
+        // No cookie has this name.
+        const NONE: &str = ";";
+        let [user, guest, latest] = OF_SCRIPTS;
+        let [access, refresh, legacy, anonymous, former_anonymous, of_scripts @ ..] = find(
+            headers,
+            [
+                cookie::ACCESS_TOKEN,
+                cookie::REFRESH_TOKEN,
+                cookie::ID_REFRESH_TOKEN,
+                &settings.anonymous_name,
+                settings.former_anonymous_name.as_deref().unwrap_or(NONE),
+                user,
+                guest,
+                latest,
+            ],
+        );
+        Self { access, refresh, legacy, of_scripts, anonymous, former_anonymous }
+    }
+
+    /// The anonymous cookies, those first that no other host can have set.
+    pub(crate) fn of_anonymous(
+        &self,
+        settings: &CookieSettings,
+    ) -> impl Iterator<Item = PresentedCookie<'a>> {
+        let is_bound = |name: &str| name.starts_with(cookie::HOST_PREFIX);
+        let bound = is_bound(&settings.anonymous_name);
+        let former_bound = settings.former_anonymous_name.as_deref().is_some_and(is_bound);
+        let present =
+            |bound_to_host, former| move |value| PresentedCookie { value, bound_to_host, former };
+        let former = self.former_anonymous.values().map(present(former_bound, true));
+        self.anonymous.values().map(present(bound, false)).chain(former)
+    }
+}
+
 /// An anonymous cookie as a request has it.
-pub(crate) struct PresentedCookie {
-    pub(crate) value: String,
+pub(crate) struct PresentedCookie<'a> {
+    pub(crate) value: Cow<'a, str>,
     /// Set by this host over HTTPS, as browsers vouch for.
     pub(crate) bound_to_host: bool,
     /// Under the name that it is no longer set under.
@@ -167,63 +203,99 @@ pub(crate) const LONGEST_TOKEN: usize = 8192;
 /// older ones first.
 const MOST_OF_A_NAME: usize = 8;
 
-/// The values of the cookies of a request that have exactly this name, in order, percent-decoded.
-/// Empty ones count as absent, and so do those that are too long or too many.
-pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
-    all(headers, name)
-        .filter(|value| value.len() <= LONGEST_TOKEN)
-        .take(MOST_OF_A_NAME)
-        .map(decoded)
-        .collect()
+/// The cookies of one name. Empty ones count as absent.
+#[derive(Default)]
+pub(crate) struct Found<'a> {
+    /// Whether there is one that is not empty, whatever it is worth.
+    pub(crate) is_there: bool,
+    /// As sent. There is seldom another, and then nothing is allocated.
+    first: Option<&'a str>,
+    others: Vec<&'a str>,
 }
 
-fn decoded(value: &str) -> String {
-    // Tokens have none, and to decode looks at each byte.
-    if !value.contains('%') {
-        return value.to_owned();
+impl<'a> Found<'a> {
+    fn add(&mut self, value: &'a str) {
+        self.is_there = true;
+        if value.len() > LONGEST_TOKEN {
+            return;
+        }
+        if self.first.is_none() {
+            self.first = Some(value);
+        } else if self.others.len() + 1 < MOST_OF_A_NAME {
+            self.others.push(value);
+        }
     }
-    percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into)
+
+    /// Whether there are [`values`](Self::values).
+    pub(crate) fn has_values(&self) -> bool {
+        self.first.is_some()
+    }
+
+    pub(crate) fn has_several(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    /// In order, percent-decoded, without those that are too long or too many.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Cow<'a, str>> {
+        self.first.iter().chain(&self.others).map(|value| decoded(value))
+    }
 }
 
-/// Whether a request has cookies of exactly these names that are not empty, whatever they are
-/// worth.
-pub(crate) fn are_there<const N: usize>(headers: &HeaderMap, names: [&str; N]) -> [bool; N] {
-    let mut found = [false; N];
-    for (name, _) in pairs(headers) {
-        if let Some(position) = names.iter().position(|wanted| *wanted == name) {
-            found[position] = true;
+fn decoded(value: &str) -> Cow<'_, str> {
+    // Tokens have none, and to decode looks at each byte.
+    if memchr(b'%', value.as_bytes()).is_none() {
+        return value.into();
+    }
+    percent_decode_str(value).decode_utf8().unwrap_or(value.into())
+}
+
+/// The cookies of exactly these names, in one pass over all, which may be many and of any size.
+fn find<'a, const N: usize>(headers: &'a HeaderMap, names: [&str; N]) -> [Found<'a>; N] {
+    let mut found = names.map(|_| Found::default());
+    for line in headers.get_all(header::COOKIE) {
+        let mut rest = line.as_bytes();
+        while !rest.is_empty() {
+            let (pair, later) = split_at(rest, b';').unwrap_or((rest, &[]));
+            rest = later;
+            let Some((name, value)) = split_at(pair, b'=') else { continue };
+            // Another's cookie need not be text, and must not cost the visitor the session.
+            let Ok(name) = str::from_utf8(name) else { continue };
+            let name = name.trim();
+            let Some(place) = names.iter().position(|wanted| *wanted == name) else { continue };
+            let Ok(value) = str::from_utf8(value) else { continue };
+            let value = value.trim();
+            if !value.is_empty() {
+                found[place].add(value);
+            }
         }
     }
     found
 }
 
-fn all<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    pairs(headers).filter(move |(key, _)| *key == name).map(|(_, value)| value)
-}
-
-/// Names and values of all cookies that are not empty.
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .flat_map(|line| {
-            let bytes = line.as_bytes();
-            let text = str::from_utf8(bytes).ok();
-            // Another's cookie need not be text, and must not cost the visitor the session. Of a
-            // text several bytes are looked at in one step.
-            let pieces = text.is_none().then(|| bytes.split(|byte| *byte == b';'));
-            let of_bytes =
-                pieces.into_iter().flatten().filter_map(|pair| str::from_utf8(pair).ok());
-            text.into_iter().flat_map(|text| text.split(';')).chain(of_bytes)
-        })
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.trim(), value.trim()))
-        .filter(|(_, value)| !value.is_empty())
+/// Before the byte, and after it.
+fn split_at(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let position = memchr(byte, bytes)?;
+    Some((&bytes[..position], &bytes[position + 1..]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
+        let [found] = find(headers, [name]);
+        found.values().map(Into::into).collect()
+    }
+
+    fn are_there<const N: usize>(headers: &HeaderMap, names: [&str; N]) -> [bool; N] {
+        find(headers, names).map(|found| found.is_there)
+    }
+
+    impl CookieSettings {
+        fn anonymous_values<'a>(&self, headers: &'a HeaderMap) -> Vec<PresentedCookie<'a>> {
+            RequestCookies::of(headers, self).of_anonymous(self).collect()
+        }
+    }
 
     /// Each line of the input is a `Cookie` header.
     #[test]
@@ -376,5 +448,140 @@ mod tests {
         let line = b"city=K\xc3\xb6ln; broken=\xff; sAccessToken=e";
         headers.append(header::COOKIE, HeaderValue::from_bytes(line).unwrap());
         assert_eq!(values(&headers, "sAccessToken"), ["a=", "c", "e"]);
+    }
+
+    fn of_lines<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> HeaderMap {
+        let values = lines.into_iter().filter_map(|line| HeaderValue::from_bytes(line).ok());
+        values.map(|value| (header::COOKIE, value)).collect()
+    }
+
+    #[test]
+    fn reads_what_browsers_and_others_send() {
+        let many = (0..10_000).map(|number| format!("c{number}={number}; ")).collect::<String>();
+        let [among, after] = [format!("{many}a=x; {many}"), format!("{many}a=x")];
+        for (lines, expected) in [
+            (&["a=x"][..], &["x"][..]),
+            // Several of a name, on one line, and on several as HTTP/2 has them.
+            (&["a=x; a=y; a=x"], &["x", "y", "x"]),
+            (&["a=x", "b=1", "a=y"], &["x", "y"]),
+            (&["a=x; b=1", "", "; ;", "a=y"], &["x", "y"]),
+            // Quotes are part of a value, as with SuperTokens; they keep nothing together.
+            (&["a=\"x\""], &["\"x\""]),
+            (&["a=\"x; a=y\""], &["\"x", "y\""]),
+            (&["\"a\"=x"], &[]),
+            // Nothing is not a value.
+            (&["a="], &[]),
+            (&["a"], &[]),
+            (&["a=; a= ; a=x; a=\t"], &["x"]),
+            (&["a;=x"], &[]),
+            (&["=a; ==a"], &[]),
+            // Spaces around, and none within.
+            (&["  a = x ;a=y;\ta\t=\tz\t"], &["x", "y", "z"]),
+            (&["\u{a0}a\u{2003}=\u{a0}x\u{3000}"], &["x"]),
+            (&["a b=x; b a=x; a=x y"], &["x y"]),
+            // The first equals sign ends the name.
+            (&["a=x=y=; b=a=z"], &["x=y="]),
+            (&["a=%3B%3D%25; a=%; a=%FF; %61=x"], &[";=%", "%", "%FF"]),
+            // Exactly this name.
+            (&["A=x; aa=x; xa=x; a-=x; $a=x"], &[]),
+            (&[&among], &["x"]),
+            (&["a=w", &after, "a=z"], &["w", "x", "z"]),
+            (
+                &["a=1;a=2;a=3;a=4;a=5;a=6;a=7", "a=8;a=9"],
+                &["1", "2", "3", "4", "5", "6", "7", "8"],
+            ),
+        ] {
+            let headers = of_lines(lines.iter().map(|line| line.as_bytes()));
+            let shown = lines.iter().map(|line| line.get(..40).unwrap_or(line)).collect::<Vec<_>>();
+            assert_eq!(values(&headers, "a"), expected, "{shown:?}");
+            let [found] = find(&headers, ["a"]);
+            assert_eq!(found.is_there, !expected.is_empty(), "{shown:?}");
+            assert_eq!(found.has_values(), !expected.is_empty(), "{shown:?}");
+            assert_eq!(found.has_several(), expected.len() > 1, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn another_cookie_need_not_be_text() {
+        for (line, expected) in [
+            (&b"b=\xff; a=x"[..], &["x"][..]),
+            (b"a=x; b=\xff", &["x"]),
+            (b"\xff=b; a=x", &["x"]),
+            (b"a=\xff; a=x", &["x"]),
+            (b"a\xff=x; \xffa=x", &[]),
+            // Half of a character on either side.
+            (b"b=\xc3;\xb6=b; a=x", &["x"]),
+        ] {
+            assert_eq!(values(&of_lines([line]), "a"), expected, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn one_that_is_too_long_is_there_and_takes_no_place() {
+        let long = "x".repeat(LONGEST_TOKEN + 1);
+        let line = format!("a={long}; a=1; a={long}; a=2");
+        let headers = of_lines([line.as_bytes()]);
+        assert_eq!(values(&headers, "a"), ["1", "2"]);
+        let alone = of_lines([&line.as_bytes()[..long.len() + 2]]);
+        let [found] = find(&alone, ["a"]);
+        assert!(found.is_there && !found.has_values() && !found.has_several());
+        let longest = of_lines([&line.as_bytes()[..long.len() + 1]]);
+        assert_eq!(values(&longest, "a"), [&long[1..]]);
+    }
+
+    #[test]
+    fn tells_the_names_of_a_session_apart() {
+        let settings = CookieSettings {
+            anonymous_name: "__Host-t".into(),
+            former_anonymous_name: Some("t".into()),
+            ..settings()
+        };
+        let line = b"t=1; sAccessToken=2; sRefreshToken=3; sIdRefreshToken=4; sFrontToken=5; \
+            sAnonymousFrontToken=6; st-last-access-token-update=7; __Host-t=8; ;=9; t=10";
+        let headers = of_lines([&line[..]]);
+        let found = RequestCookies::of(&headers, &settings);
+        let [user, guest, latest] = &found.of_scripts;
+        let of = |found: &Found<'_>| found.values().collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            [&found.access, &found.refresh, &found.legacy, user, guest, latest].map(of),
+            ["2", "3", "4", "5", "6", "7"]
+        );
+        let anonymous = found.of_anonymous(&settings);
+        let anonymous: Vec<_> = anonymous
+            .map(|cookie| (cookie.value.into_owned(), cookie.bound_to_host, cookie.former))
+            .collect();
+        let expected = [("8", true, false), ("1", false, true), ("10", false, true)];
+        assert_eq!(anonymous, expected.map(|(value, bound, former)| (value.into(), bound, former)));
+        // Where there is no other name, nothing is of it.
+        let settings = CookieSettings { former_anonymous_name: None, ..settings };
+        assert!(!RequestCookies::of(&headers, &settings).former_anonymous.is_there);
+    }
+
+    /// The rule, said in the plainest way: pieces between semicolons that are text.
+    #[test]
+    fn fuzz_one_pass_finds_what_the_rule_says() {
+        let names = ["a", "b", "", "sAccessToken", "c"];
+        bolero::check!().for_each(|bytes| {
+            // Few different bytes, so that names come up.
+            let near = |byte: &u8| b"ab=; %\xc2\xa0\n\t\"3"[usize::from(*byte) % 12];
+            for bytes in [bytes.to_vec(), bytes.iter().map(near).collect()] {
+                let headers = of_lines(bytes.split(|byte| *byte == b'\n'));
+                let pairs: Vec<(&str, &str)> = headers
+                    .get_all(header::COOKIE)
+                    .iter()
+                    .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+                    .filter_map(|pair| str::from_utf8(pair).ok()?.split_once('='))
+                    .map(|(name, value)| (name.trim(), value.trim()))
+                    .filter(|(_, value)| !value.is_empty())
+                    .collect();
+                for (name, found) in names.into_iter().zip(find(&headers, names)) {
+                    let of_name = pairs.iter().filter(|pair| pair.0 == name).map(|pair| pair.1);
+                    assert_eq!(found.is_there, of_name.clone().next().is_some(), "{name}");
+                    let short = of_name.filter(|value| value.len() <= LONGEST_TOKEN);
+                    let sent: Vec<_> = found.first.iter().chain(&found.others).copied().collect();
+                    assert_eq!(sent, short.take(MOST_OF_A_NAME).collect::<Vec<_>>(), "{name}");
+                }
+            }
+        });
     }
 }

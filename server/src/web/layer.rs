@@ -263,16 +263,18 @@ pub(crate) enum Dispatch {
 
 /// The first step of every framework's adapter, after CSRF protection.
 pub(crate) async fn begin(context: &Arc<AppContext>, parts: &request::Parts) -> Dispatch {
-    let facts = context.facts_of(parts);
+    let request = context.read(parts);
+    let facts = context.facts_of(&request);
     if facts.is_foreign_socket {
         return Dispatch::Answered(cross_origin());
     }
     if let Some(route) = Route::of(&parts.method, parts.uri.path(), &context.base_path) {
-        return Dispatch::Answered(route.answer(context, parts, facts).await);
+        // Apart, because the memory that the endpoints need is part of every request's otherwise.
+        return Dispatch::Answered(Box::pin(route.answer(context, &request, facts)).await);
     }
     let resolved = match parts.method {
         Method::OPTIONS | Method::TRACE => Resolved::of(Identity::Nobody(PriorVisitor::Unknown)),
-        _ => resolve::resolve(context, parts, &facts).await,
+        _ => resolve::resolve(context, &request, &facts).await,
     };
     Dispatch::Visitor(Visitor::new(context.clone(), facts, resolved))
 }

@@ -1,15 +1,15 @@
 //! The facts of a request.
 
 use http::{HeaderMap, Method, Uri, header};
-use passerby_protocol::{
-    first_key,
-    identity::MintFacts,
-    names::{self, cookie, front_cookie},
-};
+use passerby_protocol::{first_key, identity::MintFacts, names};
 
-use super::cookies::{self, CookieSettings, LONGEST_TOKEN};
+use super::{
+    cookies::OF_SCRIPTS,
+    headers::{Headers, text},
+    incoming::Incoming,
+};
 use crate::{
-    engine::{jwt::TokenKind, refresh_token},
+    engine::{PresentedToken, jwt::TokenKind, refresh_token},
     mint::MintSettings,
 };
 
@@ -67,67 +67,51 @@ pub(crate) struct RequestFacts {
 }
 
 impl RequestFacts {
-    pub(crate) fn of(
-        method: &Method,
-        headers: &HeaderMap,
-        settings: &CookieSettings,
-        mint: &MintSettings,
-    ) -> Self {
-        let says = |name: &str, value: &str| {
-            text(headers, name).is_some_and(|text| text.trim().eq_ignore_ascii_case(value))
+    pub(crate) fn read(request: &Incoming<'_>, mint: &MintSettings) -> Self {
+        let Incoming { parts, headers, cookies, bearer } = request;
+        let method = &parts.method;
+        let says = |header, value: &str| {
+            text(header).is_some_and(|text| text.trim().eq_ignore_ascii_case(value))
         };
-        let anonymous_cookies = settings.anonymous_values(headers);
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
         let is_api = !matches!(*method, Method::OPTIONS | Method::TRACE) && made_by_script(headers);
-        let scripts = [
-            front_cookie::FRONT_TOKEN,
-            front_cookie::ANONYMOUS_FRONT_TOKEN,
-            front_cookie::LAST_UPDATE,
-        ];
-        let [user, guest, latest] = scripts;
-        let [access, refresh, legacy] =
-            [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN, cookie::ID_REFRESH_TOKEN];
-        let names = [access, refresh, legacy, user, guest, latest];
-        let [has_access, has_refresh, has_legacy_cookie, written @ ..] =
-            cookies::are_there(headers, names);
-        let written = scripts.into_iter().zip(written).filter(|(_, is_there)| *is_there);
-        let anonymous_key = text(headers, names::header::ANONYMOUS_MODE)
-            .filter(|key| first_key::is_key(key))
-            .map(str::to_owned);
-        let is_user_token = |token: &str| {
-            TokenKind::claimed_by(token) == Some(TokenKind::Access)
-                || refresh_token::looks_like_one(token)
-        };
+        let script_cookies = OF_SCRIPTS.into_iter().zip(&cookies.of_scripts);
+        let script_cookies = script_cookies.filter(|(_, found)| !is_api && found.is_there);
+        let anonymous_key =
+            text(headers.anonymous_mode).filter(|key| first_key::is_key(key)).map(str::to_owned);
+        let bearer_kind = bearer.as_ref().and_then(PresentedToken::claimed_kind);
         Self {
-            script_cookies: written.filter(|_| !is_api).map(|(name, _)| name).collect(),
+            script_cookies: script_cookies.map(|(name, _)| name).collect(),
             is_api,
             mint: MintFacts {
                 is_read_by_script: is_api && mint.readers.include_sender_of(headers),
                 is_wanted_page: mint.for_navigations
                     && *method == Method::GET
                     && shows_a_page(headers),
-                is_off: says(names::header::ANONYMOUS_MODE, names::ANONYMOUS_OFF),
+                is_off: says(headers.anonymous_mode, names::ANONYMOUS_OFF),
                 has_key: anonymous_key.is_some(),
                 ends_session: false,
             },
-            transfer: if says(names::header::AUTH_MODE, "header") {
+            transfer: if says(headers.auth_mode, "header") {
                 TransferMethod::Header
             } else {
                 TransferMethod::Cookie
             },
             anonymous_key,
-            is_unsafe: !matches!(*method, Method::GET | Method::HEAD),
-            anti_csrf: text(headers, names::header::ANTI_CSRF).map(str::to_owned),
-            has_rid: headers.contains_key(names::header::RID),
-            has_anonymous_cookie: !anonymous_cookies.is_empty(),
-            has_former_anonymous_cookie: anonymous_cookies.iter().any(|cookie| cookie.former),
-            has_anonymous_bearer: bearer(headers).and_then(TokenKind::claimed_by)
-                == Some(TokenKind::Anonymous),
-            has_legacy_cookie,
-            has_user_cookie: has_access || has_refresh,
-            has_refresh_cookie: has_refresh,
-            has_user_bearer: bearer(headers).is_some_and(is_user_token),
-            page: None,
-            is_foreign_socket: headers.contains_key(header::SEC_WEBSOCKET_KEY)
+            is_unsafe: !is_read,
+            anti_csrf: text(headers.anti_csrf).map(str::to_owned),
+            has_rid: headers.rid.is_some(),
+            has_anonymous_cookie: cookies.anonymous.has_values()
+                || cookies.former_anonymous.has_values(),
+            has_former_anonymous_cookie: cookies.former_anonymous.has_values(),
+            has_anonymous_bearer: bearer_kind == Some(TokenKind::Anonymous),
+            has_legacy_cookie: cookies.legacy.is_there,
+            has_user_cookie: cookies.access.is_there || cookies.refresh.is_there,
+            has_refresh_cookie: cookies.refresh.is_there,
+            has_user_bearer: bearer_kind == Some(TokenKind::Access)
+                || bearer.as_ref().is_some_and(|it| refresh_token::looks_like_one(&it.text)),
+            page: (is_read && loads_a_page(headers)).then(|| request.uri().clone()),
+            is_foreign_socket: headers.websocket_key.is_some()
                 && !mint.readers.include_sender_of(headers),
         }
     }
@@ -137,29 +121,13 @@ impl RequestFacts {
     /// without asking.
     pub(crate) fn with_key_of_accept(mut self, headers: &HeaderMap) -> Self {
         if self.anonymous_key.is_none() {
-            let key = text(headers, names::header::ACCEPT)
+            let key = text(headers.get(header::ACCEPT))
                 .and_then(|accept| accept.strip_prefix(names::NAMED_TYPE));
             self.anonymous_key = key.filter(|key| first_key::is_key(key)).map(str::to_owned);
             self.mint.has_key = self.anonymous_key.is_some();
         }
         self
     }
-
-    /// With the address of the page, if it is one.
-    pub(crate) fn at(mut self, method: &Method, headers: &HeaderMap, uri: &Uri) -> Self {
-        let is_page = matches!(*method, Method::GET | Method::HEAD) && loads_a_page(headers);
-        self.page = is_page.then(|| uri.clone());
-        self
-    }
-}
-
-/// The token of `Authorization: Bearer`.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = text(headers, header::AUTHORIZATION.as_str())?;
-    let (scheme, token) = value.split_once(' ')?;
-    Some(token.trim()).filter(|token| {
-        scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= LONGEST_TOKEN
-    })
 }
 
 /// Made by a script that can read the answer. Fetch Metadata tells. Without it, a request
@@ -169,63 +137,49 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// Scripts make the requests of `EventSource`, `WebSocket` and `sendBeacon` too, but these do not
 /// wait for the first request of a page and have no key of a first visit. A session that they
 /// minted would have a second id, and no script would hear of it.
-fn made_by_script(headers: &HeaderMap) -> bool {
-    let first_type = first_accepted(headers);
+fn made_by_script(headers: &Headers<'_>) -> bool {
+    let first_type = headers.first_accepted();
     // A script that reads such a stream by `fetch` has the SDK's header, which nobody can give to
     // an `EventSource`.
     let is_event_source =
-        first_type == "text/event-stream" && !headers.contains_key(names::header::RID);
-    if is_event_source || headers.contains_key(header::SEC_WEBSOCKET_KEY) {
+        first_type.eq_ignore_ascii_case("text/event-stream") && headers.rid.is_none();
+    if is_event_source || headers.websocket_key.is_some() {
         return false;
     }
-    match (text(headers, "sec-fetch-mode"), text(headers, "sec-fetch-dest")) {
+    match (text(headers.fetch_mode), text(headers.fetch_dest)) {
         (Some("navigate" | "no-cors" | "websocket"), _) => false,
         (_, Some(destination)) => destination == "empty",
         (Some(_), None) => true,
         (None, None) => {
-            let is_part = ["image/", "text/css", "font/", "video/", "audio/"]
-                .iter()
-                .any(|part| first_type.starts_with(part));
-            !is_part && !accepts_html(headers)
+            let begins = |part: &str| {
+                let start = first_type.get(..part.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(part))
+            };
+            let is_part =
+                ["image/", "text/css", "font/", "video/", "audio/"].into_iter().any(begins);
+            !is_part && !headers.accept_html()
         }
     }
 }
 
 /// A browser that loads a page or a frame, and not what a page consists of.
-fn loads_a_page(headers: &HeaderMap) -> bool {
-    match (text(headers, "sec-fetch-mode"), text(headers, "sec-fetch-dest")) {
+fn loads_a_page(headers: &Headers<'_>) -> bool {
+    match (text(headers.fetch_mode), text(headers.fetch_dest)) {
         (_, Some(destination)) => matches!(destination, "document" | "iframe" | "frame"),
         (Some(mode), None) => mode == "navigate",
-        (None, None) => accepts_html(headers),
+        (None, None) => headers.accept_html(),
     }
 }
 
 /// A page in a tab, which somebody looks at: no frame, and nothing fetched ahead of a click that
 /// may never come.
-fn shows_a_page(headers: &HeaderMap) -> bool {
-    let ahead = ["sec-purpose", "purpose", "x-moz"]
-        .into_iter()
-        .any(|name| text(headers, name).is_some_and(|purpose| purpose.contains("prefetch")));
+fn shows_a_page(headers: &Headers<'_>) -> bool {
+    let ahead = ["sec-purpose", "purpose", "x-moz"].into_iter().any(|name| {
+        text(headers.all.get(name)).is_some_and(|purpose| purpose.contains("prefetch"))
+    });
     !ahead
         && loads_a_page(headers)
-        && text(headers, "sec-fetch-dest").is_none_or(|destination| destination == "document")
-}
-
-fn accepts_html(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")))
-}
-
-/// The media type that `Accept` names first; empty when it names none.
-fn first_accepted(headers: &HeaderMap) -> String {
-    let accept = text(headers, names::header::ACCEPT).unwrap_or_default();
-    accept.split([',', ';']).next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+        && text(headers.fetch_dest).is_none_or(|destination| destination == "document")
 }
 
 #[cfg(test)]
@@ -234,7 +188,24 @@ mod tests {
     use passerby_protocol::identity::{Mint, MintRules, mint_decision};
 
     use super::*;
-    use crate::readers::Readers;
+    use crate::{readers::Readers, web::cookies::CookieSettings};
+
+    impl RequestFacts {
+        fn of(
+            method: &Method,
+            headers: &HeaderMap,
+            settings: &CookieSettings,
+            mint: &MintSettings,
+        ) -> Self {
+            let (mut parts, ()) = http::Request::new(()).into_parts();
+            (parts.method, parts.headers) = (method.clone(), headers.clone());
+            Self::read(&Incoming::read(&parts, settings, PresentedToken::unknown), mint)
+        }
+    }
+
+    fn bearer(headers: &HeaderMap) -> Option<&str> {
+        Headers::of(headers).bearer()
+    }
 
     fn facts(pairs: &[(&'static str, &'static str)]) -> RequestFacts {
         RequestFacts::of(&Method::GET, &headers(pairs), &settings(), &MintSettings::default())

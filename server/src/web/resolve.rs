@@ -1,24 +1,22 @@
 //! Finds out who sent a request: reads its tokens, asks the engine, and notes what the response
 //! must carry.
 
-use std::cmp::Reverse;
+use std::{borrow::Cow, cmp::Reverse};
 
-use http::{HeaderMap, request::Parts};
-use passerby_protocol::{
-    identity::{AnonymousToken, Mint, PriorIdentity, UserTokens, mint_decision, prior_identity},
-    names::cookie,
+use passerby_protocol::identity::{
+    AnonymousToken, Mint, PriorIdentity, UserTokens, mint_decision, prior_identity,
 };
 
 use super::{
     changes::{AnonymousChange, Changes},
     context::AppContext,
-    cookies,
-    request::{RequestFacts, TransferMethod, bearer},
+    incoming::Incoming,
+    request::{RequestFacts, TransferMethod},
 };
 use crate::{
     engine::{
-        AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, MintFor, Seed,
-        jwt::TokenKind,
+        AccessCheck, AnonymousCheck, Bearer, DatabaseCheck, EngineError, MintFor, PresentedToken,
+        Seed, jwt::TokenKind,
     },
     principal::{AnonymousSession, UserSession},
 };
@@ -34,7 +32,7 @@ pub(crate) enum PriorVisitor {
 }
 
 impl PriorVisitor {
-    fn of((prior, presented): (PriorIdentity, Option<PresentedAnonymous>)) -> Self {
+    fn of((prior, presented): (PriorIdentity, Option<PresentedAnonymous<'_>>)) -> Self {
         match (prior, presented.map(|presented| presented.check)) {
             (PriorIdentity::Session, Some(AnonymousCheck::Valid { session, .. })) => {
                 Self::Anonymous(session)
@@ -76,8 +74,8 @@ impl Resolved {
 }
 
 /// An anonymous token of a request, verified.
-pub(crate) struct PresentedAnonymous {
-    pub(crate) token: String,
+pub(crate) struct PresentedAnonymous<'a> {
+    pub(crate) token: Cow<'a, str>,
     pub(crate) transfer: TransferMethod,
     pub(crate) check: AnonymousCheck,
     bound_to_host: bool,
@@ -87,7 +85,7 @@ pub(crate) struct PresentedAnonymous {
     contested: bool,
 }
 
-impl PresentedAnonymous {
+impl PresentedAnonymous<'_> {
     /// Of several tokens the one that ranks highest counts, whatever order they come in. First what
     /// it is worth; then how it came: a `__Host-` cookie is this host's own doing, a header a
     /// script's, with what a sub-domain may have planted; then the newest, because it has the
@@ -103,7 +101,7 @@ impl PresentedAnonymous {
             self.bound_to_host,
             self.transfer == TransferMethod::Header,
             issued_at,
-            Reverse(self.token.clone()),
+            Reverse(&*self.token),
         )
     }
 
@@ -127,7 +125,7 @@ impl PresentedAnonymous {
         let was_ours = matches!(self.check, AnonymousCheck::Invalid)
             && !self.former_name
             && TokenKind::claimed_by(&self.token) == Some(TokenKind::Anonymous);
-        was_ours.then(|| Seed::Unverifiable(self.token.clone()))
+        was_ours.then(|| Seed::Unverifiable(self.token.clone().into_owned()))
     }
 }
 
@@ -153,15 +151,15 @@ impl OldUser {
 }
 
 /// The source of a new visitor's id.
-pub(crate) fn seed(presented: Option<&PresentedAnonymous>, facts: &RequestFacts) -> Seed {
+pub(crate) fn seed(presented: Option<&PresentedAnonymous<'_>>, facts: &RequestFacts) -> Seed {
     let of_token = presented.and_then(PresentedAnonymous::seed);
     of_token.or_else(|| facts.anonymous_key.clone().map(Seed::Key)).unwrap_or(Seed::Random)
 }
 
 /// The access token of a request, before any check.
-enum PresentedAccess {
+enum PresentedAccess<'a> {
     None,
-    One(String, TransferMethod),
+    One(PresentedToken<'a>, TransferMethod),
     /// Several cookies, or one of a former protocol version: refreshing clears that up.
     Ambiguous,
 }
@@ -169,7 +167,7 @@ enum PresentedAccess {
 /// Finds out who sent a request, and mints an anonymous session when there is none and may be one.
 pub(crate) async fn resolve(
     context: &AppContext,
-    request: &Parts,
+    request: &Incoming<'_>,
     facts: &RequestFacts,
 ) -> Resolved {
     match resolve_or_fail(context, request, facts).await {
@@ -183,16 +181,15 @@ pub(crate) async fn resolve(
 
 async fn resolve_or_fail(
     context: &AppContext,
-    request: &Parts,
+    request: &Incoming<'_>,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
-    let headers = &request.headers;
     let prior_visitor = async |user: Option<OldUser>| -> Result<PriorVisitor, EngineError> {
-        Ok(PriorVisitor::of(prior(context, headers, facts, user.as_ref()).await?))
+        Ok(PriorVisitor::of(prior(context, request, facts, user.as_ref()).await?))
     };
-    Ok(match access_token(context, headers) {
+    Ok(match access_token(context, request) {
         PresentedAccess::Ambiguous => {
-            let user = old_user_of_cookies(context, headers).await?;
+            let user = old_user_of_cookies(context, request).await?;
             Resolved::of(Identity::TryRefresh(prior_visitor(user).await?, None))
         }
         PresentedAccess::One(token, transfer) => match context.engine.verify(&token).await? {
@@ -213,17 +210,18 @@ async fn resolve_or_fail(
 }
 
 /// The access token: of a header before that of a cookie, and only one that is an access token.
-fn access_token(context: &AppContext, headers: &HeaderMap) -> PresentedAccess {
-    let is_access = |token: &str| context.engine.claimed_kind(token) == Some(TokenKind::Access);
-    if let Some(token) = bearer(headers).filter(|token| is_access(token)) {
-        return PresentedAccess::One(token.to_owned(), TransferMethod::Header);
+fn access_token<'a>(context: &AppContext, request: &Incoming<'a>) -> PresentedAccess<'a> {
+    let is_access = |token: &&PresentedToken<'_>| token.claimed_kind() == Some(TokenKind::Access);
+    if let Some(token) = request.bearer.as_ref().filter(is_access) {
+        return PresentedAccess::One(token.clone(), TransferMethod::Header);
     }
-    let mut tokens = cookies::values(headers, cookie::ACCESS_TOKEN);
-    match (tokens.pop(), tokens.is_empty()) {
-        (Some(token), true) if is_access(&token) => {
-            PresentedAccess::One(token, TransferMethod::Cookie)
-        }
-        (Some(_), false) => PresentedAccess::Ambiguous,
+    let cookies = &request.cookies.access;
+    if cookies.has_several() {
+        return PresentedAccess::Ambiguous;
+    }
+    let token = cookies.values().next().map(|token| context.engine.look_up(token));
+    match token {
+        Some(token) if is_access(&&token) => PresentedAccess::One(token, TransferMethod::Cookie),
         _ => PresentedAccess::None,
     }
 }
@@ -244,27 +242,32 @@ async fn user(
     context: &AppContext,
     session: UserSession,
     transfer: TransferMethod,
-    request: &Parts,
+    request: &Incoming<'_>,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
     let mut changes = Changes::default();
     let beside = if facts.has_anonymous_cookie {
         let user = OldUser::of_session(&session, transfer);
-        PriorVisitor::of(prior(context, &request.headers, facts, Some(&user)).await?)
+        PriorVisitor::of(prior(context, request, facts, Some(&user)).await?)
     } else {
         PriorVisitor::Id(session.claims.anonymous_id.clone())
     };
     let promotes = facts.is_api && session.claims.parent_refresh_token_hash1.is_some();
-    let identity =
-        match if promotes { Some(context.engine.check_database(&session).await?) } else { None } {
-            None | Some(DatabaseCheck::Exists) => Identity::User(session, transfer),
-            Some(DatabaseCheck::Gone) => Identity::Ended(beside.clone()),
-            Some(DatabaseCheck::Promoted(access)) => {
-                let session = access.session.clone();
-                changes.renew_access(transfer, access);
-                Identity::User(session, transfer)
-            }
-        };
+    let checked = if promotes {
+        // Apart, because the memory for it is part of every request's otherwise.
+        Some(Box::pin(context.engine.check_database(&session)).await?)
+    } else {
+        None
+    };
+    let identity = match checked {
+        None | Some(DatabaseCheck::Exists) => Identity::User(session, transfer),
+        Some(DatabaseCheck::Gone) => Identity::Ended(beside.clone()),
+        Some(DatabaseCheck::Promoted(access)) => {
+            let session = access.session.clone();
+            changes.renew_access(transfer, access);
+            Identity::User(session, transfer)
+        }
+    };
     let beside = match (&identity, beside) {
         // A late answer may have brought it, or somebody planted the user tokens. It stays: an
         // answer that removed it could come after the one to a sign-out, and take the visitor's new
@@ -277,7 +280,7 @@ async fn user(
 
 async fn anonymous(
     context: &AppContext,
-    request: &Parts,
+    request: &Incoming<'_>,
     facts: &RequestFacts,
 ) -> Result<Resolved, EngineError> {
     let mut resolved = Resolved::of(Identity::Nobody(PriorVisitor::Unknown));
@@ -288,7 +291,7 @@ async fn anonymous(
         }
         return Ok(resolved);
     }
-    let presented = presented_anonymous(context, &request.headers).await?;
+    let presented = presented_anonymous(context, request).await?;
     let seed = seed(presented.as_ref(), facts);
     let known_id = match presented {
         Some(PresentedAnonymous {
@@ -297,18 +300,19 @@ async fn anonymous(
             contested,
             ..
         }) => {
-            let session =
-                if outdated && facts.is_api && context.take_mint_permit(request, Mint::Known).await
-                {
-                    renewed(context, session, transfer, changes).await
-                } else {
-                    // The browser may have been told of another. Its cookies stay: a planted one
-                    // must not take the place of the visitor's.
-                    if contested && facts.is_api {
-                        changes.anonymous = announcement(context, &session);
-                    }
-                    session
-                };
+            let session = if outdated
+                && facts.is_api
+                && context.take_mint_permit(request.parts, Mint::Known).await
+            {
+                renewed(context, session, transfer, changes).await
+            } else {
+                // The browser may have been told of another. Its cookies stay: a planted one
+                // must not take the place of the visitor's.
+                if contested && facts.is_api {
+                    changes.anonymous = announcement(context, &session);
+                }
+                session
+            };
             resolved.identity = Identity::Anonymous(session);
             return Ok(resolved);
         }
@@ -318,7 +322,7 @@ async fn anonymous(
         Some(PresentedAnonymous { check: AnonymousCheck::Invalid, .. }) | None => None,
     };
     let mint = mint_decision(&facts.mint, &context.mint_rules(), known_id.is_some());
-    if mint == Mint::Forbidden || !context.take_mint_permit(request, mint).await {
+    if mint == Mint::Forbidden || !context.take_mint_permit(request.parts, mint).await {
         changes.limited = mint != Mint::Forbidden;
         resolved.identity =
             Identity::Nobody(known_id.map_or(PriorVisitor::Unknown, PriorVisitor::Id));
@@ -364,24 +368,23 @@ pub(crate) fn announcement(context: &AppContext, session: &AnonymousSession) -> 
 }
 
 /// The visitor's anonymous token, verified; of several the one that ranks highest.
-pub(crate) async fn presented_anonymous(
+pub(crate) async fn presented_anonymous<'a>(
     context: &AppContext,
-    headers: &HeaderMap,
-) -> Result<Option<PresentedAnonymous>, EngineError> {
-    let mut best: Option<PresentedAnonymous> = None;
-    let mut consider = |found: PresentedAnonymous| {
+    request: &Incoming<'a>,
+) -> Result<Option<PresentedAnonymous<'a>>, EngineError> {
+    let mut best: Option<PresentedAnonymous<'a>> = None;
+    let mut consider = |found: PresentedAnonymous<'a>| {
         if best.as_ref().is_none_or(|best| best.rank() < found.rank()) {
             best = Some(found);
         }
     };
-    let mut valid = Vec::new();
-    if let Some(token) =
-        bearer(headers).filter(|token| TokenKind::claimed_by(token) == Some(TokenKind::Anonymous))
-    {
+    let (mut valid, mut are_different) = (None, false);
+    let bearer = request.bearer.as_ref();
+    if let Some(token) = bearer.filter(|token| token.claimed_kind() == Some(TokenKind::Anonymous)) {
         let check = context.engine.verify_anonymous(token).await?;
-        let token = token.to_owned();
+        let token = token.text.clone();
         if let AnonymousCheck::Valid { .. } = check {
-            valid.push(token.clone());
+            valid = Some(token.clone());
         }
         consider(PresentedAnonymous {
             token,
@@ -392,28 +395,26 @@ pub(crate) async fn presented_anonymous(
             contested: false,
         });
     }
-    for cookie in context.cookies.anonymous_values(headers) {
-        let mut check = context.engine.verify_anonymous(&cookie.value).await?;
+    for cookie in request.cookies.of_anonymous(&context.cookies) {
+        let token = context.engine.look_up(cookie.value);
+        let mut check = context.engine.verify_anonymous(&token).await?;
+        let token = token.text;
         if let AnonymousCheck::Valid { outdated, .. } = &mut check {
             // Moves to the name that it is set under now.
             *outdated |= cookie.former;
-            if !valid.contains(&cookie.value) {
-                valid.push(cookie.value.clone());
-            }
+            are_different |= *valid.get_or_insert_with(|| token.clone()) != token;
         }
-        let (token, bound_to_host, former_name) =
-            (cookie.value, cookie.bound_to_host, cookie.former);
         consider(PresentedAnonymous {
             token,
             transfer: TransferMethod::Cookie,
             check,
-            bound_to_host,
-            former_name,
+            bound_to_host: cookie.bound_to_host,
+            former_name: cookie.former,
             contested: false,
         });
     }
     if let Some(best) = best.as_mut().filter(|best| best.transfer == TransferMethod::Cookie) {
-        best.contested = valid.len() > 1;
+        best.contested = are_different;
     }
     Ok(best)
 }
@@ -421,10 +422,10 @@ pub(crate) async fn presented_anonymous(
 /// The claims of the access cookies whose signature is right, expired or not.
 pub(crate) async fn old_user_of_cookies(
     context: &AppContext,
-    headers: &HeaderMap,
+    request: &Incoming<'_>,
 ) -> Result<Option<OldUser>, EngineError> {
-    for token in cookies::values(headers, cookie::ACCESS_TOKEN) {
-        let session = match context.engine.verify(&token).await? {
+    for token in request.cookies.access.values() {
+        let session = match context.engine.verify(&context.engine.look_up(token)).await? {
             AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) } => {
                 session
             }
@@ -437,14 +438,14 @@ pub(crate) async fn old_user_of_cookies(
 
 /// The visitor whose user session is over or about to be replaced, and the anonymous token that
 /// came along.
-pub(crate) async fn prior(
+pub(crate) async fn prior<'a>(
     context: &AppContext,
-    headers: &HeaderMap,
+    request: &Incoming<'a>,
     facts: &RequestFacts,
     user: Option<&OldUser>,
-) -> Result<(PriorIdentity, Option<PresentedAnonymous>), EngineError> {
+) -> Result<(PriorIdentity, Option<PresentedAnonymous<'a>>), EngineError> {
     let presented = if context.offers_anonymous(facts) {
-        presented_anonymous(context, headers).await?
+        presented_anonymous(context, request).await?
     } else {
         None
     };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use passerby_protocol::{
     identity::{Mint, MintFacts, PriorIdentity, is_meant, mint_decision},
     names::{
@@ -14,9 +14,10 @@ use serde_json::{Map, Value, json};
 use super::{
     changes::UserChange,
     context::AppContext,
-    cookies,
+    headers::text,
+    incoming::Incoming,
     refused::SessionRejection,
-    request::{RequestFacts, TransferMethod, bearer},
+    request::{RequestFacts, TransferMethod},
     resolve::{self, Identity, OldUser, PriorVisitor, Resolved},
     visitor::{Visitor, VisitorError},
 };
@@ -54,7 +55,7 @@ impl Route {
     pub(crate) async fn answer(
         self,
         context: &Arc<AppContext>,
-        request: &Parts,
+        request: &Incoming<'_>,
         facts: RequestFacts,
     ) -> Response<Value> {
         match self {
@@ -77,7 +78,11 @@ fn public(body: Value) -> Response<Value> {
 }
 
 /// The visitor as they came: nothing is minted, renewed or promoted, because it is about to go.
-async fn visitor_as_is(context: &Arc<AppContext>, request: &Parts, facts: RequestFacts) -> Visitor {
+async fn visitor_as_is(
+    context: &Arc<AppContext>,
+    request: &Incoming<'_>,
+    facts: RequestFacts,
+) -> Visitor {
     let nothing = MintFacts { is_read_by_script: false, is_wanted_page: false, ..facts.mint };
     let verify_only = RequestFacts { is_api: false, mint: nothing, ..facts.clone() };
     let resolved = resolve::resolve(context, request, &verify_only).await;
@@ -87,21 +92,21 @@ async fn visitor_as_is(context: &Arc<AppContext>, request: &Parts, facts: Reques
 /// Ends the session of the access token, unless the request names another one.
 async fn sign_out(
     context: &Arc<AppContext>,
-    request: &Parts,
+    request: &Incoming<'_>,
     facts: RequestFacts,
 ) -> Response<Value> {
     let visitor = visitor_as_is(context, request, facts).await;
-    let accept = request.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let named = accept.and_then(|accept| accept.strip_prefix(NAMED_TYPE));
-    let done = match cookies::values(&request.headers, cookie::ACCESS_TOKEN) {
-        several if several.len() > 1 => sign_out_of_all(context, &visitor, &several).await,
-        _ => match visitor.principal() {
+    let named = text(request.headers.accept).and_then(|accept| accept.strip_prefix(NAMED_TYPE));
+    let done = if request.cookies.access.has_several() {
+        sign_out_of_all(context, &visitor, request).await
+    } else {
+        match visitor.principal() {
             // A refresh tells the browser which session it has.
             Some(Principal::User(session)) if !is_meant(named, session.handle()) => {
                 Err(SessionRejection::TryRefresh.into())
             }
             _ => visitor.sign_out().await,
-        },
+        }
     };
     visitor.attach(done_or_refused(done))
 }
@@ -111,11 +116,11 @@ async fn sign_out(
 async fn sign_out_of_all(
     context: &Arc<AppContext>,
     visitor: &Visitor,
-    tokens: &[String],
+    request: &Incoming<'_>,
 ) -> Result<(), VisitorError> {
-    for token in tokens {
+    for token in request.cookies.access.values() {
         let (AccessCheck::Valid(session) | AccessCheck::TryRefresh { expired: Some(session) }) =
-            context.engine.verify(token).await?
+            context.engine.verify(&context.engine.look_up(token)).await?
         else {
             continue;
         };
@@ -132,13 +137,13 @@ async fn sign_out_of_all(
 /// Rule 12 of docs/anonymous-sessions.md.
 async fn forget(
     context: &Arc<AppContext>,
-    request: &Parts,
+    request: &Incoming<'_>,
     facts: RequestFacts,
 ) -> Response<Value> {
     let visitor = visitor_as_is(context, request, facts).await;
     // A new id in place of the old one is one more id.
     let limited =
-        visitor.wants_anonymous() && !context.take_mint_permit(request, Mint::Stranger).await;
+        visitor.wants_anonymous() && !context.take_mint_permit(request.parts, Mint::Stranger).await;
     let done = if limited {
         visitor.deny_anonymous();
         visitor.leave_no_refresh_token();
@@ -164,11 +169,14 @@ fn done_or_refused(done: Result<(), VisitorError>) -> Response<Value> {
 /// over.
 async fn refresh(
     context: &Arc<AppContext>,
-    request: &Parts,
+    request: &Incoming<'_>,
     facts: RequestFacts,
 ) -> Response<Value> {
-    for name in [cookie::ACCESS_TOKEN, cookie::REFRESH_TOKEN] {
-        if cookies::values(&request.headers, name).len() > 1 {
+    let cookies = &request.cookies;
+    for (name, found) in
+        [(cookie::ACCESS_TOKEN, &cookies.access), (cookie::REFRESH_TOKEN, &cookies.refresh)]
+    {
+        if found.has_several() {
             let cleared = context.cookies.clear_older();
             if !cleared.is_empty() {
                 return without_older_cookies(cleared);
@@ -188,7 +196,7 @@ async fn refresh(
             );
         }
     }
-    let facts = facts.with_key_of_accept(&request.headers);
+    let facts = facts.with_key_of_accept(&request.parts.headers);
     let visitor =
         Visitor::new(context.clone(), facts, Resolved::of(Identity::Nobody(PriorVisitor::Unknown)));
     let response = match refreshed(context, request, &visitor).await {
@@ -216,13 +224,12 @@ fn without_older_cookies(cleared: Vec<HeaderValue>) -> Response<Value> {
 
 async fn refreshed(
     context: &Arc<AppContext>,
-    request: &Parts,
+    request: &Incoming<'_>,
     visitor: &Visitor,
 ) -> Result<Response<Value>, EngineError> {
-    let headers = &request.headers;
-    let cookie = cookies::values(headers, cookie::REFRESH_TOKEN).pop();
-    let from_header =
-        bearer(headers).filter(|token| refresh_token::looks_like_one(token)).map(str::to_owned);
+    let cookie = request.cookies.refresh.values().next();
+    let from_header = request.bearer.as_ref().map(|bearer| bearer.text.clone());
+    let from_header = from_header.filter(|token| refresh_token::looks_like_one(token));
     let had_both = cookie.is_some() && from_header.is_some();
     let presented = from_header
         .map(|token| (token, TransferMethod::Header))
@@ -276,7 +283,7 @@ async fn refreshed(
 /// own that these tokens must not take away.
 async fn has_own_beside(
     context: &Arc<AppContext>,
-    request: &Parts,
+    request: &Incoming<'_>,
     facts: &RequestFacts,
     session: &UserSession,
     transfer: TransferMethod,
@@ -285,7 +292,7 @@ async fn has_own_beside(
         return Ok(false);
     }
     let user = OldUser::of_session(session, transfer);
-    let (prior, presented) = resolve::prior(context, &request.headers, facts, Some(&user)).await?;
+    let (prior, presented) = resolve::prior(context, request, facts, Some(&user)).await?;
     Ok(match presented.map(|presented| presented.check) {
         Some(AnonymousCheck::Valid { session: own, .. }) => {
             prior == PriorIdentity::Session && own.anonymous_id() != session.anonymous_id()
@@ -298,7 +305,7 @@ async fn has_own_beside(
 /// visitor has now.
 async fn give_back_anonymous(
     context: &Arc<AppContext>,
-    request: &Parts,
+    request: &Incoming<'_>,
     visitor: &Visitor,
     user: Option<OldUser>,
 ) -> Result<(), EngineError> {
@@ -309,10 +316,9 @@ async fn give_back_anonymous(
     }
     let user = match user {
         Some(user) => Some(user),
-        None => resolve::old_user_of_cookies(context, &request.headers).await?,
+        None => resolve::old_user_of_cookies(context, request).await?,
     };
-    let (prior, presented) =
-        resolve::prior(context, &request.headers, facts, user.as_ref()).await?;
+    let (prior, presented) = resolve::prior(context, request, facts, user.as_ref()).await?;
     let seed = resolve::seed(presented.as_ref(), facts);
     let known_id = match (prior, presented.map(|found| (found.check, found.token, found.transfer)))
     {
@@ -321,7 +327,7 @@ async fn give_back_anonymous(
             Some((AnonymousCheck::Valid { session, outdated }, token, transfer)),
         ) => {
             let engine = &context.engine;
-            let issued = if outdated && context.take_mint_permit(request, Mint::Known).await {
+            let issued = if outdated && context.take_mint_permit(request.parts, Mint::Known).await {
                 engine.renew_anonymous(&session).await
             } else {
                 engine.announce_again(session.clone(), &token)
@@ -342,7 +348,7 @@ async fn give_back_anonymous(
     let ends = MintFacts { ends_session: user.is_some(), ..facts.mint };
     let mint = mint_decision(&ends, &context.mint_rules(), known_id.is_some());
     let mint_for = known_id.map_or(MintFor::New(seed), MintFor::Known);
-    let limited = mint != Mint::Forbidden && !context.take_mint_permit(request, mint).await;
+    let limited = mint != Mint::Forbidden && !context.take_mint_permit(request.parts, mint).await;
     if limited {
         visitor.deny_anonymous();
     } else {

@@ -40,6 +40,9 @@ impl Visitor {
         transfer: TransferMethod,
         validators: &[&dyn SessionClaimValidator],
     ) -> Result<UserSession, SessionRejection> {
+        if validators.is_empty() {
+            return Ok(session);
+        }
         let now = self.0.context.now();
         let update = if self.0.facts.is_api {
             claims::refetched(validators, &session, now).await

@@ -118,8 +118,7 @@ impl Visitor {
     /// Writes what happened to the visitor's session into the response.
     pub(crate) fn attach<B>(&self, mut response: Response<B>) -> Response<B> {
         let VisitorInner { context, facts, .. } = &*self.0;
-        let now = context.clock.now_ms();
-        self.take_changes().attach(response.headers_mut(), facts, &context.cookies, now);
+        self.take_changes().attach(response.headers_mut(), facts, &context.cookies, &context.clock);
         response
     }
 
