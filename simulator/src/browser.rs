@@ -30,7 +30,8 @@ pub(crate) struct Jar {
     pub(crate) key: Option<u32>,
 }
 
-fn put<T: Copy>(place: &mut Option<T>, what: Put<T>) {
+/// Does to one cookie what the answer says.
+pub(crate) fn put<T: Copy>(place: &mut Option<T>, what: Put<T>) {
     match what {
         Put::Leave => {}
         Put::Clear => *place = None,
@@ -87,6 +88,8 @@ pub(crate) struct Tab {
     pub(crate) ends: u32,
     /// The latest of them, while it is the last word.
     pub(crate) told_end: Option<Event>,
+    /// Whether the server has told it of a theft, of which the app has to hear.
+    pub(crate) expects_theft: bool,
 }
 
 impl Tab {
@@ -102,6 +105,7 @@ impl Tab {
             next: 0,
             ends: 0,
             told_end: None,
+            expects_theft: false,
         }
     }
 }

@@ -2,10 +2,12 @@
 #![allow(clippy::print_stdout, reason = "telling what happened is this program's job")]
 
 mod browser;
+mod check;
 mod history;
 #[cfg(test)]
 mod regressions;
 mod server;
+mod thief;
 mod tokens;
 mod world;
 

@@ -517,6 +517,41 @@ fn an_end_is_told_before_what_waits_for_another_refresh_of_the_tab_goes_on() {
 }
 
 #[test]
+fn a_session_that_comes_back_after_its_sign_out_was_told_ends_with_a_word() {
+    holds(
+        Setting { skew: 3_600_000.0, ..OURS },
+        &[
+            vec![login(57, 1), Operate(192, Operation::SignOut)],
+            happen(&[178, 98, 46, 20]),
+            vec![Open, Operate(251, Operation::Refresh), Steal, Pass(3_700_000), Happen(150)],
+            vec![Request(95, Route::Public), login(62, 2), UseLoot(Route::Refresh)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn nor_without_one_in_a_tab_that_did_not_bring_it_back() {
+    let users = |number| Request(number, Route::Users);
+    holds(
+        Setting { has_locks: false, ..SLOW },
+        &[
+            vec![Operate(64, Operation::SignOut)],
+            happen(&[40, 248, 27]),
+            vec![Operate(148, Operation::Refresh), users(228)],
+            happen(&[37, 159, 218, 196]),
+            vec![Request(55, Route::Public), users(191)],
+            happen(&[19, 107, 14]),
+            vec![login(81, 2), Open],
+            happen(&[150, 41, 112, 106, 192]),
+            vec![Show(0), Happen(46), Pass(3_700_000), Operate(133, Operation::Exists), Steal],
+            vec![UseLoot(Route::Refresh), login(221, 1)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
 fn the_first_seeds_hold() {
     for seed in 0..3_000 {
         let fault = History::of(seed).run(false).fault;

@@ -87,6 +87,8 @@ pub(crate) struct Reply {
     pub(crate) removes_anonymous: bool,
     pub(crate) in_headers: bool,
     pub(crate) saw: Principal,
+    /// The session that this answer says was stolen.
+    pub(crate) theft: Option<u32>,
 }
 
 impl Reply {
@@ -102,6 +104,7 @@ impl Reply {
             removes_anonymous: false,
             in_headers,
             saw,
+            theft: None,
         }
     }
 
@@ -304,6 +307,7 @@ impl Server {
             Some(Rotation::Theft) | None => {
                 if rotation.is_some() {
                     reply.message = Some("token theft detected");
+                    reply.theft = Some(presented.handle);
                 }
                 let known =
                     self.sessions.remove(&presented.handle).map(|session| session.anonymous_id);

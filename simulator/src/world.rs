@@ -14,6 +14,7 @@ use passerby_protocol::{
 use crate::{
     browser::{Browser, Jar, Lock, Meta, Tab},
     server::{Credentials, Principal, Put, Reply, Route, Server},
+    thief::Theft,
     tokens::Time,
 };
 
@@ -111,7 +112,9 @@ pub(crate) struct World {
     pub(crate) is_meddled: bool,
     /// Whether the visitor's id may be another one now.
     pub(crate) may_change_id: bool,
-    pub(crate) has_thief: bool,
+    pub(crate) theft: Theft,
+    /// Whether a session ended by the doing of somebody else, of which only a later answer tells.
+    pub(crate) has_hidden_end: bool,
     /// Whether a forgetting was under way beside another one or a refresh. Both bring a refresh
     /// token of the same parent, and if the browser uses both and a later answer is lost, the
     /// server cannot tell it from two holders. Not mended.
@@ -156,7 +159,8 @@ impl World {
             now: 1.7e12,
             is_meddled: false,
             may_change_id: false,
-            has_thief: false,
+            theft: Theft::default(),
+            has_hidden_end: false,
             has_crossed: false,
             has_switched: false,
             has_missed_lock: false,
@@ -537,9 +541,10 @@ impl World {
         self.say(|| format!("  tab {tab} tells {} while {state:?}", event.action()));
         let told = self.browser.tabs[tab].told_end;
         match event {
-            Event::TokenTheftDetected if !self.has_thief && !self.has_crossed => {
+            Event::TokenTheftDetected if !self.theft.was_used() && !self.has_crossed => {
                 self.fail(|| "e: theft is told, and nobody stole".into())
             }
+            Event::TokenTheftDetected => self.browser.tabs[tab].expects_theft = false,
             Event::Unauthorised { expired_or_revoked: true } => {
                 // A sign-out that found nothing may be told before the end that came first, where
                 // storing that took longer, or the endpoint is asked before it is told.
@@ -652,6 +657,9 @@ impl World {
                 let view = self.browser.view(tab, self.now);
                 let message =
                     self.browser.tabs[tab].tasks.get(&task).and_then(|meta| meta.reply?.message);
+                if matches!(local, Local::Message) {
+                    self.expect_theft(tab, task);
+                }
                 let kept = self.kept();
                 let machine = &mut self.browser.tabs[tab].machine;
                 match local {
@@ -694,6 +702,7 @@ impl World {
                                 && (route, other.route) != (Route::Refresh, Route::Refresh))
                     });
                 let reply = self.server.serve(route, &flight.credentials, self.now);
+                self.judge(route, &flight.credentials, &reply);
                 self.say(|| {
                     let who = reply.saw;
                     format!(

@@ -578,10 +578,7 @@ impl<V: HostTypes> Machine<V> {
                     state.anonymous().is_some()
                 }
                 Event::AccessTokenPayloadUpdated => state.token().is_some(),
-                Event::SessionCreated => {
-                    self.ended = None;
-                    state.user().is_some()
-                }
+                Event::SessionCreated => state.user().is_some(),
                 Event::SignOut | Event::TokenTheftDetected | Event::Unauthorised { .. } => {
                     self.ended = session.cloned();
                     !was_told
@@ -730,6 +727,8 @@ impl<V: HostTypes> Machine<V> {
         let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
         let tells_time = match &announced.user {
             Announced::Token(token) if change.user == Write::Store => {
+                // Should this tab have told of its end before, it came back since.
+                self.ended = None;
                 if task.before.user().is_none_or(|before| before.id != token.id) {
                     self.written = Some((token.id.clone(), view.now));
                 }

@@ -1,0 +1,127 @@
+//! The conditions that must hold at the end of a history.
+
+use passerby_protocol::{request::AnonymousMode, state::SessionState};
+
+use crate::{browser::Tab, server::Principal, tokens::Sim, world::World};
+
+/// Whether the session that the tab told of is the one that the server saw.
+fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint: bool) -> bool {
+    match (told, saw) {
+        (
+            SessionState::Authenticated(_, token),
+            Principal::User { handle, .. } | Principal::Expired(handle),
+        ) => token.id == handle,
+        (SessionState::Anonymous(_, token), Principal::Anonymous(id)) => token.id == id,
+        (SessionState::None(_) | SessionState::Unknown, Principal::Nobody) => true,
+        // Its back end knows nothing of the sessions that an endpoint makes.
+        (SessionState::Anonymous(..), Principal::Nobody) => has_endpoint,
+        // The server has made one for this request.
+        (SessionState::None(_) | SessionState::Unknown, Principal::Anonymous(_)) => !is_known,
+        (SessionState::Unknown, _) => !is_known,
+        // A cookie was lost, and no answer tells of that.
+        (SessionState::Authenticated(..), Principal::Nobody) => !is_known,
+        _ => false,
+    }
+}
+
+/// The conditions that must hold once nothing is under way.
+pub(crate) fn check(world: &mut World) {
+    check_tabs(world);
+    if world.fault.is_some() || world.setting.keeps_nothing {
+        // Nobody can say who the visitor is. That all of it comes to an end is what counts.
+        return;
+    }
+    check_visitor(world);
+    if world.fault.is_none() && world.show_down() {
+        check_tabs(world);
+        check_visitor(world);
+    }
+}
+
+/// No tab has left anything undone.
+fn check_tabs(world: &mut World) {
+    for tab in open_tabs(world) {
+        let Tab { tasks, machine, expects_theft, .. } = &world.browser.tabs[tab];
+        if *expects_theft {
+            return world.fail(|| format!("e: tab {tab} knows of a theft, and tells nobody"));
+        }
+        let left = tasks.values().filter(|meta| meta.has_caller).count();
+        if left > 0 || !machine.is_idle() {
+            return world.fail(|| format!("f: {left} callers of tab {tab} wait for ever"));
+        }
+    }
+}
+
+fn open_tabs(world: &World) -> Vec<usize> {
+    (0..world.browser.tabs.len()).filter(|tab| world.browser.tabs[*tab].is_open).collect()
+}
+
+/// Each tab says who the visitor is, and the server sees just them.
+fn check_visitor(world: &mut World) {
+    let mut seen = Principal::Nobody;
+    for round in 0..4 {
+        if round == 2 {
+            // After a question that failed, requests go without one for a while.
+            world.pass(11_000.0);
+        }
+        for tab in open_tabs(world) {
+            let Some(saw) = check_tab(world, tab, round == 3) else { return };
+            seen = saw;
+        }
+    }
+    check_identity(world, seen);
+}
+
+/// The sender whom the server saw; nothing if something is wrong.
+fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> {
+    let Some((told, saw)) = world.ask_who(tab, is_last) else {
+        world.fail(|| format!("f: a request of tab {tab} is never sent"));
+        return None;
+    };
+    let nobody_asks =
+        world.has_lost_front && (world.setting.mode != AnonymousMode::On || world.has_switched);
+    let may_lag = world.is_meddled || world.has_hidden_end;
+    let is_strict = !world.has_unread_cookies && !nobody_asks && (!may_lag || is_last);
+    let is_known = is_last && !world.has_switched;
+    if is_strict && !agree(&told, saw, is_known, world.setting.has_endpoint) {
+        let detail = told.token().map(|token| token.id);
+        world
+            .fail(|| format!("a: tab {tab} says {told:?} {detail:?}, and the server sees {saw:?}"));
+        return None;
+    }
+    world.settle_down();
+    world.fault.is_none().then_some(saw)
+}
+
+fn check_identity(world: &mut World, seen: Principal) {
+    let id = match seen {
+        Principal::Anonymous(id) | Principal::User { anonymous_id: id, .. } => Some(id),
+        _ => None,
+    };
+    // A late answer may have taken the access token away.
+    if world.setting.is_ours
+        && !world.is_meddled
+        && !world.has_unread_cookies
+        && let Some(refresh) = world.browser.jar.refresh
+        && world.server.has(refresh.handle)
+        && !matches!(seen, Principal::User { handle, .. } if handle == refresh.handle)
+    {
+        let id = refresh.handle;
+        world.fail(|| format!("b: session {id} goes on, and the server sees {seen:?}"));
+    }
+    if world.setting.is_ours
+        && !world.setting.rotates
+        && !world.may_change_id
+        && !world.is_meddled
+        && let (Some(first), Some(last)) = (world.first_id, id)
+        && first != last
+    {
+        world.fail(|| format!("c: the visitor was {first}, and is {last} now"));
+    }
+    if let Some(id) = id
+        && world.forgotten.contains(&id)
+        && !world.is_meddled
+    {
+        world.fail(|| format!("c: the id {id} was to be forgotten"));
+    }
+}
