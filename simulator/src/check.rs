@@ -2,7 +2,12 @@
 
 use passerby_protocol::{request::AnonymousMode, state::SessionState};
 
-use crate::{browser::Tab, server::Principal, tokens::Sim, world::World};
+use crate::{
+    browser::Tab,
+    server::{ACCESS_LIFE, Principal, Route},
+    tokens::Sim,
+    world::World,
+};
 
 /// Whether the session that the tab told of is the one that the server saw.
 fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint: bool) -> bool {
@@ -36,6 +41,22 @@ pub(crate) fn check(world: &mut World) {
         check_tabs(world);
         check_visitor(world);
     }
+    if world.fault.is_none() && world.has_unseen_cookies {
+        find_out(world);
+    }
+}
+
+/// Once the access token has run out, a refusal tells each tab of a login that no script saw.
+fn find_out(world: &mut World) {
+    world.pass(ACCESS_LIFE + 1_000.0);
+    for tab in open_tabs(world) {
+        world.request(tab, Route::Users);
+        world.settle_down();
+    }
+    world.has_unseen_cookies = false;
+    world.has_seen_no_login = true;
+    check_tabs(world);
+    check_visitor(world);
 }
 
 /// No tab has left anything undone.
@@ -81,7 +102,22 @@ fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> 
     let nobody_asks =
         world.has_lost_front && (world.setting.mode != AnonymousMode::On || world.has_switched);
     let may_lag = world.is_meddled || world.has_hidden_end;
-    let is_strict = !world.has_unread_cookies && !nobody_asks && (!may_lag || is_last);
+    // As with the peer, a refusal to a visitor who has no session at all starts no refresh. Nor does
+    // one to a visitor whose session an endpoint made, because the back end says the same of that.
+    let is_deaf = world.has_seen_no_login
+        && match told {
+            SessionState::None(_) => {
+                world.setting.mode != AnonymousMode::On || !world.setting.is_ours
+            }
+            // Nor does any answer say which guest it sees.
+            SessionState::Anonymous(..) if matches!(saw, Principal::Anonymous(_)) => {
+                world.setting.rotates || world.may_change_id
+            }
+            SessionState::Anonymous(..) => world.setting.has_endpoint,
+            _ => false,
+        };
+    let is_blind = is_deaf || world.has_unread_cookies || world.has_unseen_cookies;
+    let is_strict = !is_blind && !nobody_asks && (!may_lag || is_last);
     let is_known = is_last && !world.has_switched;
     if is_strict && !agree(&told, saw, is_known, world.setting.has_endpoint) {
         let detail = told.token().map(|token| token.id);
@@ -98,10 +134,12 @@ fn check_identity(world: &mut World, seen: Principal) {
         Principal::Anonymous(id) | Principal::User { anonymous_id: id, .. } => Some(id),
         _ => None,
     };
-    // A late answer may have taken the access token away.
+    // A late answer may have taken the access token away. Of a login that nobody read, nobody can
+    // tell.
     if world.setting.is_ours
         && !world.is_meddled
         && !world.has_unread_cookies
+        && !(world.has_unseen_cookies || world.has_seen_no_login)
         && let Some(refresh) = world.browser.jar.refresh
         && world.server.has(refresh.handle)
         && !matches!(seen, Principal::User { handle, .. } if handle == refresh.handle)
@@ -118,9 +156,11 @@ fn check_identity(world: &mut World, seen: Principal) {
     {
         world.fail(|| format!("c: the visitor was {first}, and is {last} now"));
     }
+    // A login that no script saw may have it, until the tab that forgot it hears of that.
     if let Some(id) = id
         && world.forgotten.contains(&id)
         && !world.is_meddled
+        && !world.has_unseen_cookies
     {
         world.fail(|| format!("c: the id {id} was to be forgotten"));
     }

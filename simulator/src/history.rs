@@ -33,6 +33,9 @@ pub(crate) enum Step {
     Down,
     Up,
     Drop(u8),
+    /// The browser itself makes a request, for a page or for a frame in it.
+    Form(u8, Route),
+    Reload(u8),
     /// Somebody copies the tokens.
     Steal,
     /// The thief makes a request.
@@ -70,8 +73,14 @@ impl History {
             stores_slowly: random.u8(..8) == 0,
             is_curious: random.u8(..8) == 0,
             keeps_nothing: random.u8(..16) == 0,
+            shares_host: random.u8(..2) == 0,
         };
-        let kind = Kind { is_calm: random.u8(..4) > 0, has_thief: random.u8(..8) == 0 };
+        let kind = Kind {
+            is_calm: random.u8(..4) > 0,
+            has_thief: random.u8(..8) == 0,
+            has_forms: random.u8(..8) == 0,
+            reloads: random.u8(..4) == 0,
+        };
         let length = random.usize(4..60);
         let steps = (0..length).map(|_| kind.step(&mut random)).collect();
         Self { setting, steps }
@@ -125,6 +134,8 @@ struct Kind {
     /// Most histories are, so that the strictest checks apply to them.
     is_calm: bool,
     has_thief: bool,
+    has_forms: bool,
+    reloads: bool,
 }
 
 impl Kind {
@@ -136,6 +147,13 @@ impl Kind {
                 Step::UseLoot(Route::Refresh),
                 Step::UseLoot(Route::Users),
             ][random.usize(..4)];
+        }
+        if self.has_forms && random.u8(..10) == 0 {
+            let routes = [Route::Login(1), Route::Login(2), Route::Leave];
+            return Step::Form(random.u8(..), routes[random.usize(..3)]);
+        }
+        if self.reloads && random.u8(..16) == 0 {
+            return Step::Reload(random.u8(..));
         }
         common_step(random, self.is_calm)
     }
@@ -267,12 +285,22 @@ fn take(world: &mut World, step: Step) {
                 world.answer_from_cache();
             }
         }
+        Step::Form(number, route) => {
+            if let Some(tab) = pick(&awake, number) {
+                world.navigate((number & 1 == 0).then_some(tab), route);
+            }
+        }
+        Step::Reload(number) => {
+            if let Some(tab) = pick(&awake, number) {
+                world.reload(tab);
+            }
+        }
         Step::Steal => world.steal(),
         Step::UseLoot(route) => world.use_loot(route),
         Step::Pass(time) => world.pass(f64::from(time)),
         Step::Revoke => {
             world.say(|| "an administrator ends all sessions".into());
-            world.is_meddled = true;
+            world.has_hidden_end = true;
             world.server.revoke_all();
         }
         Step::ReplaceKey => {

@@ -4,6 +4,7 @@
 mod browser;
 mod check;
 mod history;
+mod navigation;
 #[cfg(test)]
 mod regressions;
 mod server;

@@ -23,6 +23,7 @@ const OURS: Setting = Setting {
     has_endpoint: false,
     is_curious: false,
     keeps_nothing: false,
+    shares_host: true,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {

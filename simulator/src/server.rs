@@ -48,6 +48,8 @@ pub(crate) struct Credentials {
     pub(crate) off: bool,
     /// New tokens go in headers.
     pub(crate) in_headers: bool,
+    /// The browser loads a page. Nothing is made or promoted for that.
+    pub(crate) is_page: bool,
 }
 
 /// The sender of a request, as the server saw it.
@@ -89,6 +91,8 @@ pub(crate) struct Reply {
     pub(crate) saw: Principal,
     /// The session that this answer says was stolen.
     pub(crate) theft: Option<u32>,
+    /// Whether the cookies that scripts wrote are to go: they would not know of this answer.
+    pub(crate) clears_script_cookies: bool,
 }
 
 impl Reply {
@@ -105,7 +109,14 @@ impl Reply {
             in_headers,
             saw,
             theft: None,
+            clears_script_cookies: false,
         }
+    }
+
+    /// Whether it changes a session.
+    pub(crate) fn puts(&self) -> bool {
+        self.ends
+            || (self.access, self.refresh, self.anonymous) != (Put::Leave, Put::Leave, Put::Leave)
     }
 
     /// The header `front-token`.
@@ -235,6 +246,7 @@ impl Server {
             reply.announces = None;
             reply.removes_anonymous = true;
         }
+        reply.clears_script_cookies = self.is_ours && credentials.is_page && reply.puts();
         reply
     }
 
@@ -251,7 +263,9 @@ impl Server {
         repeats: bool,
         now: Time,
     ) {
-        if !self.is_ours || credentials.off {
+        // A page load keeps an id that is known, and makes none.
+        let may_make = known.is_some() || !credentials.is_page;
+        if !self.is_ours || credentials.off || !may_make {
             return;
         }
         let held = self.valid_anonymous(credentials);
@@ -365,7 +379,7 @@ impl Server {
                     return reply;
                 }
             } else {
-                match self.look_up(&access, asks_database, now) {
+                match self.look_up(&access, asks_database, !credentials.is_page, now) {
                     Some(new) => {
                         reply.saw = Principal::User {
                             handle: access.handle,
@@ -418,9 +432,10 @@ impl Server {
         &mut self,
         access: &Access,
         asks_database: bool,
+        may_promote: bool,
         now: Time,
     ) -> Option<Option<Access>> {
-        let promotes = access.parent.is_some() && !self.is_down;
+        let promotes = may_promote && access.parent.is_some() && !self.is_down;
         if !asks_database && !promotes {
             return Some(None);
         }

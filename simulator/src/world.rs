@@ -13,6 +13,7 @@ use passerby_protocol::{
 
 use crate::{
     browser::{Browser, Jar, Lock, Meta, Tab},
+    navigation::Navigation,
     server::{Credentials, Principal, Put, Reply, Route, Server},
     thief::Theft,
     tokens::Time,
@@ -36,6 +37,8 @@ pub(crate) struct Setting {
     pub(crate) is_curious: bool,
     /// Whether scripts can keep nothing: the browser blocks their cookies.
     pub(crate) keeps_nothing: bool,
+    /// Whether the website is on the API's host, so that page loads bring the SDK's cookies.
+    pub(crate) shares_host: bool,
 }
 
 impl Setting {
@@ -84,6 +87,7 @@ enum Stage {
 #[derive(Clone, Debug)]
 pub(crate) enum Pending {
     Flight(Box<Flight>),
+    Navigation(Box<Navigation>),
     /// Something that the shell of a tab does by itself.
     Local(usize, TaskId, Local),
     /// A lock was handed over.
@@ -128,6 +132,11 @@ pub(crate) struct World {
     /// Whether the browser took cookies of an answer that no script read. Until an answer shows it,
     /// the SDK cannot know.
     pub(crate) has_unread_cookies: bool,
+    /// Whether the browser took cookies of an answer that is not for scripts, and nothing told the
+    /// SDK. A refusal does, an hour later.
+    pub(crate) has_unseen_cookies: bool,
+    /// Whether there was such an answer before.
+    pub(crate) has_seen_no_login: bool,
     /// Whether a visitor may have been signed out by a late answer of an earlier session.
     pub(crate) first_id: Option<u32>,
     pub(crate) forgotten: Vec<u32>,
@@ -166,6 +175,8 @@ impl World {
             has_missed_lock: false,
             has_lost_front: false,
             has_unread_cookies: false,
+            has_unseen_cookies: false,
+            has_seen_no_login: false,
             first_id: None,
             forgotten: Vec::new(),
             cached: None,
@@ -242,6 +253,7 @@ impl World {
         self.forgotten.retain(|id| !machine.has_forgotten(id));
         self.pending.retain(|pending| match pending {
             Pending::Flight(flight) => flight.tab != tab || matches!(flight.stage, Stage::Outbound),
+            Pending::Navigation(_) => true,
             Pending::Local(at, ..) | Pending::Granted(at, _) | Pending::Hint(at) => *at != tab,
         });
     }
@@ -352,6 +364,7 @@ impl World {
                     named: told.filter(|_| names && call == Call::SignOut),
                     off: headers.wish == Wish::Off,
                     in_headers: self.browser.in_headers,
+                    is_page: false,
                 };
                 match headers.bearer {
                     Bearer::Access => credentials.access = credentials.access.or(jar.own_access),
@@ -636,6 +649,7 @@ impl World {
             Pending::Local(tab, ..) | Pending::Granted(tab, _) | Pending::Hint(tab) => {
                 !self.browser.tabs[*tab].is_frozen
             }
+            Pending::Navigation(_) => true,
             Pending::Flight(flight) => {
                 !(matches!(flight.stage, Stage::Unread(_))
                     && self.browser.tabs[flight.tab].is_frozen)
@@ -653,6 +667,7 @@ impl World {
         }
         match self.pending.remove(index) {
             Pending::Flight(flight) => self.fly(flight),
+            Pending::Navigation(navigation) => self.go_on(navigation),
             Pending::Local(tab, task, local) => {
                 let view = self.browser.view(tab, self.now);
                 let message =
@@ -803,7 +818,7 @@ impl World {
         self.act(tab);
     }
 
-    fn note_id(&mut self, reply: &Reply) {
+    pub(crate) fn note_id(&mut self, reply: &Reply) {
         let id = match (reply.anonymous, reply.access) {
             (Put::Set(anonymous), _) => anonymous.id,
             (_, Put::Set(access)) => access.anonymous_id,
