@@ -139,7 +139,8 @@ fn check_identity(world: &mut World, seen: Principal) {
     if world.setting.is_ours
         && !world.is_meddled
         && !world.has_unread_cookies
-        && !(world.has_unseen_cookies || world.has_seen_no_login)
+        && !world.has_unseen_cookies
+        && !world.has_seen_no_login
         && let Some(refresh) = world.browser.jar.refresh
         && world.server.has(refresh.handle)
         && !matches!(seen, Principal::User { handle, .. } if handle == refresh.handle)

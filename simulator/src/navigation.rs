@@ -19,7 +19,7 @@ pub(crate) struct Navigation {
 }
 
 /// Whether the cookies that the SDK wrote are there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct ScriptCookies {
     front: bool,
     anonymous_front: bool,
@@ -33,10 +33,6 @@ impl ScriptCookies {
             anonymous_front: jar.anonymous_front.is_some(),
             mark: jar.mark.is_some(),
         }
-    }
-
-    fn are_there(self) -> bool {
-        self.front || self.anonymous_front || self.mark
     }
 
     /// The server deletes those that came with the request.
@@ -83,17 +79,18 @@ impl World {
         self.say(|| format!("  the browser gets the answer to the form ({route:?})"));
         self.browser.jar.take_cookies(&reply);
         self.note_id(&reply);
-        let jar = &mut self.browser.jar;
+        // Whatever was written since the request went stays, and whatever is under way writes again.
+        let there = ScriptCookies::of(&self.browser.jar);
+        let is_told = there == ScriptCookies::default()
+            || self.setting.shares_host && self.server.is_ours && there == script_cookies;
+        let is_quiet = self.pending.is_empty()
+            && self.browser.tabs.iter().all(|tab| !tab.is_open || tab.machine.is_idle());
+        self.has_unseen_cookies |= reply.puts() && !(is_told && is_quiet);
         if self.setting.shares_host && reply.clears_script_cookies {
-            script_cookies.clear(jar);
+            script_cookies.clear(&mut self.browser.jar);
             // Or a mark of this moment could be written a second time.
             self.now += 100.0;
         }
-        // Whatever was written since stays, and whatever is under way writes again.
-        let is_quiet = !ScriptCookies::of(jar).are_there()
-            && self.pending.is_empty()
-            && self.browser.tabs.iter().all(|tab| !tab.is_open || tab.machine.is_idle());
-        self.has_unseen_cookies |= reply.puts() && !is_quiet;
         if let Some(tab) = tab.filter(|tab| self.browser.tabs[*tab].is_open) {
             self.reload(tab);
         }
