@@ -80,6 +80,8 @@ pub(crate) struct Tab {
     pub(crate) is_frozen: bool,
     pub(crate) tasks: BTreeMap<TaskId, Meta>,
     pub(crate) timers: Vec<(Time, TaskId)>,
+    /// The difference of the server's clock from this device's, once this page knows it.
+    pub(crate) correction: Option<Time>,
     pub(crate) latest: LatestSeen<u32>,
     /// The storage that it saw when it looked last, and when that was.
     pub(crate) seen: (Jar, Time),
@@ -100,6 +102,7 @@ impl Tab {
             is_frozen: false,
             tasks: BTreeMap::new(),
             timers: Vec::new(),
+            correction: None,
             latest: LatestSeen { id: 0, issued_at: f64::NAN },
             seen: (Jar::default(), 0.0),
             next: 0,
@@ -120,6 +123,8 @@ pub(crate) struct Browser {
     pub(crate) in_headers: bool,
     /// By how much this device's clock is ahead, in milliseconds.
     pub(crate) skew: Time,
+    /// The stored difference of the server's clock from this device's.
+    pub(crate) correction: Time,
 }
 
 impl Browser {
@@ -150,8 +155,8 @@ impl Browser {
                 anonymous: slot(&jar.anonymous_front),
             },
             latest: latest.clone(),
-            now: now + self.skew,
-            server_now: *now,
+            now: self.device_time(*now),
+            server_now: self.server_time(tab, *now),
             has_access_token: jar.own_access.is_some() && jar.own_refresh.is_some(),
             has_refresh_token: jar.own_refresh.is_some(),
         }

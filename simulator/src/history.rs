@@ -36,6 +36,8 @@ pub(crate) enum Step {
     /// The browser itself makes a request, for a page or for a frame in it.
     Form(u8, Route),
     Reload(u8),
+    /// The device's clock jumps.
+    Clock(u8),
     /// Somebody copies the tokens.
     Steal,
     /// The thief makes a request.
@@ -80,6 +82,7 @@ impl History {
             has_thief: random.u8(..8) == 0,
             has_forms: random.u8(..8) == 0,
             reloads: random.u8(..4) == 0,
+            jumps: random.u8(..8) == 0,
         };
         let length = random.usize(4..60);
         let steps = (0..length).map(|_| kind.step(&mut random)).collect();
@@ -136,6 +139,8 @@ struct Kind {
     has_thief: bool,
     has_forms: bool,
     reloads: bool,
+    /// The device's clock jumps now and then.
+    jumps: bool,
 }
 
 impl Kind {
@@ -151,6 +156,9 @@ impl Kind {
         if self.has_forms && random.u8(..10) == 0 {
             let routes = [Route::Login(1), Route::Login(2), Route::Leave];
             return Step::Form(random.u8(..), routes[random.usize(..3)]);
+        }
+        if self.jumps && random.u8(..12) == 0 {
+            return Step::Clock(random.u8(..));
         }
         if self.reloads && random.u8(..16) == 0 {
             return Step::Reload(random.u8(..));
@@ -295,6 +303,7 @@ fn take(world: &mut World, step: Step) {
                 world.reload(tab);
             }
         }
+        Step::Clock(number) => world.jump(number),
         Step::Steal => world.steal(),
         Step::UseLoot(route) => world.use_loot(route),
         Step::Pass(time) => world.pass(f64::from(time)),

@@ -3,6 +3,7 @@
 
 mod browser;
 mod check;
+mod clock;
 mod history;
 mod navigation;
 #[cfg(test)]

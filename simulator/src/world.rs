@@ -124,6 +124,8 @@ pub(crate) struct World {
     /// server cannot tell it from two holders. Not mended.
     pub(crate) has_crossed: bool,
     pub(crate) has_switched: bool,
+    /// Whether the device's clock did.
+    pub(crate) has_jumped: bool,
     /// Whether somebody went on without a lock, because they waited too long for it.
     pub(crate) has_missed_lock: bool,
     /// Whether the visitor deleted the front token and left the tombstone: only where the app
@@ -163,6 +165,7 @@ impl World {
                 has_channel: setting.has_channel,
                 in_headers: setting.in_headers,
                 skew: setting.skew,
+                correction: 0.0,
             },
             pending: Vec::new(),
             now: 1.7e12,
@@ -172,6 +175,7 @@ impl World {
             has_hidden_end: false,
             has_crossed: false,
             has_switched: false,
+            has_jumped: false,
             has_missed_lock: false,
             has_lost_front: false,
             has_unread_cookies: false,
@@ -517,12 +521,18 @@ impl World {
                 jar.own_anonymous = Some(anonymous);
             }
         }
+        let mut told_time = None;
         let tokens = reply.map(|reply| (reply.user_front(), reply.anonymous_front()));
         if let (Write::Store, Some((_, Announced::Token(token)))) = (storing.anonymous, &tokens) {
             jar.anonymous_front = Some(token.clone());
         }
         match (storing.user, &tokens) {
-            (Write::Store, Some((Announced::Token(token), _))) => jar.front = Some(token.clone()),
+            (Write::Store, Some((Announced::Token(token), _))) => {
+                jar.front = Some(token.clone());
+                if storing.tells_time {
+                    told_time = Some(token.issued_at);
+                }
+            }
             (Write::Remove, _) => {
                 jar.front = None;
                 jar.own_access = None;
@@ -541,6 +551,9 @@ impl World {
             jar.front.as_ref().map(|token| token.id),
             jar.anonymous_front.as_ref().map(|token| token.id),
         );
+        if let Some(issued_at) = told_time {
+            self.browser.set_clock(tab, issued_at, self.now);
+        }
         self.say(|| {
             format!(
                 "  tab {tab} stores: user {:?} -> {:?}, anonymous {:?} -> {:?}",
@@ -965,6 +978,7 @@ impl World {
         for _ in 0..3_000 {
             if let Some(first) = self.choices().first() {
                 self.happen(*first);
+                self.take_time();
             } else if let Some(due) = self.next_due() {
                 self.pass((due - self.now).max(0.0));
             } else {
