@@ -82,7 +82,11 @@ fn check_visitor(world: &mut World) {
     let mut seen = Principal::Nobody;
     for round in 0..4 {
         if round == 2 {
-            // After a question that failed, requests go without one for a while.
+            // After a question that failed, requests go without one for a while, and not for
+            // longer where the clock was set back.
+            if world.has_jumped {
+                world.set_back();
+            }
             world.pass(11_000.0);
         }
         for tab in open_tabs(world) {

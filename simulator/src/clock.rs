@@ -53,4 +53,10 @@ impl World {
         let skew = self.browser.skew;
         self.say(|| format!("the device's clock jumps: it is {} s ahead", skew / 1_000.0));
     }
+
+    /// By a day.
+    pub(crate) fn set_back(&mut self) {
+        self.say(|| "the device's clock is set back by a day".into());
+        self.browser.skew -= DAY;
+    }
 }
