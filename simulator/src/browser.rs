@@ -9,46 +9,10 @@ use passerby_protocol::{
 };
 
 use crate::{
-    server::{Put, Reply, Route},
-    tokens::{Access, Anonymous, Refresh, Sim, Time},
+    jar::Jar,
+    server::{Reply, Route},
+    tokens::{Sim, Time},
 };
-
-/// Cookies and local storage. Those of the server are `HttpOnly`; scripts write the others.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Jar {
-    pub(crate) access: Option<Access>,
-    pub(crate) refresh: Option<Refresh>,
-    pub(crate) anonymous: Option<Anonymous>,
-    pub(crate) front: Option<Token<Sim>>,
-    pub(crate) anonymous_front: Option<Token<Sim>>,
-    pub(crate) mark: Option<Mark>,
-    /// Header mode.
-    pub(crate) own_access: Option<Access>,
-    pub(crate) own_refresh: Option<Refresh>,
-    pub(crate) own_anonymous: Option<Anonymous>,
-    /// The key of a first visit.
-    pub(crate) key: Option<u32>,
-}
-
-/// Does to one cookie what the answer says.
-pub(crate) fn put<T: Copy>(place: &mut Option<T>, what: Put<T>) {
-    match what {
-        Put::Leave => {}
-        Put::Clear => *place = None,
-        Put::Set(value) => *place = Some(value),
-    }
-}
-
-impl Jar {
-    /// Does what `Set-Cookie` says.
-    pub(crate) fn take_cookies(&mut self, reply: &Reply) {
-        if !reply.in_headers {
-            put(&mut self.access, reply.access);
-            put(&mut self.refresh, reply.refresh);
-            put(&mut self.anonymous, reply.anonymous);
-        }
-    }
-}
 
 /// A lock over all tabs: its holder, and those that wait, each with the time at which they give
 /// up.
@@ -90,6 +54,8 @@ pub(crate) struct Tab {
     pub(crate) ends: u32,
     /// The latest of them, while it is the last word.
     pub(crate) told_end: Option<Event>,
+    /// Whether it has told of an end, and has stored no user's token since.
+    pub(crate) is_over: bool,
     /// Whether the server has told it of a theft, of which the app has to hear.
     pub(crate) expects_theft: bool,
 }
@@ -108,8 +74,16 @@ impl Tab {
             next: 0,
             ends: 0,
             told_end: None,
+            is_over: false,
             expects_theft: false,
         }
+    }
+
+    /// It tells the app of the end of a user session.
+    pub(crate) fn note_end(&mut self, event: Event) {
+        self.ends += 1;
+        self.told_end = Some(event);
+        self.is_over = true;
     }
 }
 

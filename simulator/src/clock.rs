@@ -9,7 +9,8 @@ const LEAST: Time = 7_000.0;
 const ANSWER_TIME: Time = 200.0;
 
 const HOUR: Time = 3_600_000.0;
-const DAY: Time = 24.0 * HOUR;
+/// A day.
+pub(crate) const DAY: Time = 24.0 * HOUR;
 
 /// By how much a device's clock may be ahead.
 pub(crate) const SKEWS: [Time; 7] = [0.0, HOUR, -HOUR, DAY, -DAY, 30.0 * DAY, -30.0 * DAY];
@@ -58,5 +59,22 @@ impl World {
     pub(crate) fn set_back(&mut self) {
         self.say(|| "the device's clock is set back by a day".into());
         self.browser.skew -= DAY;
+    }
+
+    /// The visitor goes away, and comes back after so many days. Until then nothing is under way.
+    pub(crate) fn stay_away(&mut self, days: u16) {
+        self.settle_down();
+        self.pass(f64::from(days) * DAY);
+        self.say(|| format!("the visitor comes back after {days} days"));
+        let jar = &mut self.browser.jar;
+        jar.expire(self.now, self.setting.forgets_soon);
+        // A mark that is left says that there is nothing, so only an app that expects anonymous
+        // sessions asks.
+        self.has_lost_front |= jar.mark.is_some() && jar.front.is_none();
+        // The next answer shows it. A stock back end answers as to anybody.
+        self.has_hidden_end |= !jar.names_visitor();
+        self.has_lost_front |= !self.setting.is_ours && jar.access.or(jar.own_access).is_none();
+        // Nobody knows them any more.
+        self.may_change_id |= !jar.names_visitor();
     }
 }

@@ -38,6 +38,8 @@ pub(crate) enum Step {
     Reload(u8),
     /// The device's clock jumps.
     Clock(u8),
+    /// The visitor is away for so many days.
+    Away(u16),
     /// Somebody copies the tokens.
     Steal,
     /// The thief makes a request.
@@ -76,6 +78,7 @@ impl History {
             is_curious: random.u8(..8) == 0,
             keeps_nothing: random.u8(..16) == 0,
             shares_host: random.u8(..2) == 0,
+            forgets_soon: random.u8(..3) == 0,
         };
         let kind = Kind {
             is_calm: random.u8(..4) > 0,
@@ -83,6 +86,7 @@ impl History {
             has_forms: random.u8(..8) == 0,
             reloads: random.u8(..4) == 0,
             jumps: random.u8(..8) == 0,
+            is_long: random.u8(..8) == 0,
         };
         let length = random.usize(4..60);
         let steps = (0..length).map(|_| kind.step(&mut random)).collect();
@@ -98,7 +102,11 @@ impl History {
                 return world;
             }
         }
-        world.server.is_down = false;
+        if world.server.is_down {
+            world.say(|| "the database stays away until nothing more happens".into());
+            world.settle_down();
+            world.server.is_down = false;
+        }
         world.say(|| "from here on, nothing new happens".into());
         world.settle_down();
         check(&mut world);
@@ -141,6 +149,8 @@ struct Kind {
     reloads: bool,
     /// The device's clock jumps now and then.
     jumps: bool,
+    /// The visitor is away for days or months.
+    is_long: bool,
 }
 
 impl Kind {
@@ -159,6 +169,9 @@ impl Kind {
         }
         if self.jumps && random.u8(..12) == 0 {
             return Step::Clock(random.u8(..));
+        }
+        if self.is_long && random.u8(..12) == 0 {
+            return Step::Away([8, 60, 200, 450][random.usize(..4)]);
         }
         if self.reloads && random.u8(..16) == 0 {
             return Step::Reload(random.u8(..));
@@ -304,6 +317,7 @@ fn take(world: &mut World, step: Step) {
             }
         }
         Step::Clock(number) => world.jump(number),
+        Step::Away(days) => world.stay_away(days),
         Step::Steal => world.steal(),
         Step::UseLoot(route) => world.use_loot(route),
         Step::Pass(time) => world.pass(f64::from(time)),

@@ -5,6 +5,7 @@ mod browser;
 mod check;
 mod clock;
 mod history;
+mod jar;
 mod navigation;
 #[cfg(test)]
 mod regressions;

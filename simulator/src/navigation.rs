@@ -1,8 +1,10 @@
 //! Requests that the browser makes by itself: a form that is posted, a link, a frame. It takes the
 //! cookies of the answers, and no script reads a header of them.
 
+use passerby_protocol::request::AnonymousMode;
+
 use crate::{
-    browser::Jar,
+    jar::Jar,
     server::{Credentials, Reply, Route},
     world::{Pending, World},
 };
@@ -81,8 +83,11 @@ impl World {
         self.note_id(&reply);
         // Whatever was written since the request went stays, and whatever is under way writes again.
         let there = ScriptCookies::of(&self.browser.jar);
-        let is_told = there == ScriptCookies::default()
-            || self.setting.shares_host && self.server.is_ours && there == script_cookies;
+        // Without consent, a tab writes nothing down, and knows all the same that there is nothing.
+        let is_told = match there == ScriptCookies::default() {
+            true => self.setting.mode != AnonymousMode::Off,
+            false => self.setting.shares_host && self.server.is_ours && there == script_cookies,
+        };
         let is_quiet = self.pending.is_empty()
             && self.browser.tabs.iter().all(|tab| !tab.is_open || tab.machine.is_idle());
         self.has_unseen_cookies |= reply.puts() && !(is_told && is_quiet);

@@ -24,6 +24,7 @@ const OURS: Setting = Setting {
     is_curious: false,
     keeps_nothing: false,
     shares_host: true,
+    forgets_soon: false,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {
@@ -547,6 +548,35 @@ fn nor_without_one_in_a_tab_that_did_not_bring_it_back() {
             happen(&[150, 41, 112, 106, 192]),
             vec![Show(0), Happen(46), Pass(3_700_000), Operate(133, Operation::Exists), Steal],
             vec![UseLoot(Route::Refresh), login(221, 1)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_server_that_cannot_forget_is_not_asked_again_and_again() {
+    let leave = |number| Request(number, Route::Leave);
+    holds(
+        Setting { mode: AnonymousMode::Unspecified, has_channel: false, ..OURS },
+        &[
+            vec![leave(232), leave(59), Happen(101), Happen(185), login(138, 1), login(112, 2)],
+            happen(&[166, 197, 184]),
+            vec![Open, Happen(195), Happen(45), leave(97), Operate(172, Operation::Forget)],
+            happen(&[179, 249]),
+            vec![Freeze(108), Happen(22), Down],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_user_who_is_found_shows_that_the_first_answer_proved_nothing() {
+    let form = |number, user| Form(number, Route::Login(user));
+    holds(
+        Setting { is_curious: true, ..OURS },
+        &[
+            vec![form(185, 1), Happen(197), Happen(63), Request(119, Route::Users), Away(450)],
+            vec![form(183, 2)],
         ]
         .concat(),
     );

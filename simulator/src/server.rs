@@ -9,10 +9,17 @@ use passerby_protocol::{
     state::Token,
 };
 
+use crate::clock::DAY;
 use crate::tokens::{Access, Anonymous, Refresh, Sim, Time};
 
 /// Milliseconds that an access token is valid.
 pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;
+
+/// Milliseconds that a session lives without being used.
+const SESSION_LIFE: Time = 100.0 * DAY;
+
+/// An anonymous token that is older than this is made anew.
+const RENEWAL: Time = 100.0 * DAY;
 
 /// The routes of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +169,15 @@ struct Session {
     user: u32,
     anonymous_id: u32,
     lineage: Lineage<u32>,
+    expires_at: Time,
+}
+
+impl Session {
+    /// The token becomes the current one, and the session lives on.
+    fn promote(&mut self, number: u32, now: Time) {
+        self.lineage.promote(number, now as u64, DEFAULT_GRACE_MS);
+        self.expires_at = now + SESSION_LIFE;
+    }
 }
 
 /// A back end with its database.
@@ -197,8 +213,8 @@ impl Server {
     }
 
     /// Whether this user session has not ended.
-    pub(crate) fn has(&self, handle: u32) -> bool {
-        self.sessions.contains_key(&handle)
+    pub(crate) fn has(&self, handle: u32, now: Time) -> bool {
+        self.sessions.get(&handle).is_some_and(|session| now < session.expires_at)
     }
 
     /// Ends all sessions, as an administrator would.
@@ -272,7 +288,9 @@ impl Server {
         match (held, known) {
             (Some(held), None) => {
                 reply.saw = Principal::Anonymous(held.id);
-                if repeats {
+                if held.issued_at + RENEWAL < now && !credentials.is_page {
+                    reply.give(Anonymous { issued_at: now, ..held });
+                } else if repeats {
                     reply.announces = Some(held);
                 }
             }
@@ -309,7 +327,9 @@ impl Server {
             self.anonymous(&mut reply, credentials, known, true, now);
             return reply;
         };
-        let rotation = self.sessions.get(&presented.handle).map(|session| {
+        let session = self.sessions.get(&presented.handle);
+        let live = session.filter(|session| now < session.expires_at);
+        let rotation = live.map(|session| {
             let token = Presented {
                 hash: &presented.number,
                 parent: presented.parent.as_ref(),
@@ -340,7 +360,7 @@ impl Server {
                 if let (Rotation::Promote, Some(session)) =
                     (rotation, self.sessions.get_mut(&presented.handle))
                 {
-                    session.lineage.promote(presented.number, now as u64, DEFAULT_GRACE_MS);
+                    session.promote(presented.number, now);
                 }
                 let Some((access, refresh)) =
                     self.tokens(presented.handle, number, Some(presented.number), now)
@@ -440,6 +460,9 @@ impl Server {
             return Some(None);
         }
         let session = self.sessions.get_mut(&access.handle)?;
+        if session.expires_at <= now {
+            return None;
+        }
         if !promotes {
             return Some(None);
         }
@@ -450,7 +473,7 @@ impl Server {
         };
         match session.lineage.judge_by_access(&token) {
             Rotation::Promote => {
-                session.lineage.promote(access.refresh, now as u64, DEFAULT_GRACE_MS);
+                session.promote(access.refresh, now);
                 Some(Some(Access { parent: None, anonymous_id: session.anonymous_id, ..*access }))
             }
             // It stays valid until it expires.
@@ -487,7 +510,8 @@ impl Server {
         };
         let (handle, number) = (self.odd(), self.odd());
         let lineage = Lineage { current: number, formers: Vec::new() };
-        self.sessions.insert(handle, Session { user, anonymous_id, lineage });
+        let expires_at = now + SESSION_LIFE;
+        self.sessions.insert(handle, Session { user, anonymous_id, lineage, expires_at });
         if let Some((access, refresh)) = self.tokens(handle, number, None, now) {
             reply.access = Put::Set(access);
             reply.refresh = Put::Set(refresh);

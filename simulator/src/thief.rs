@@ -4,7 +4,8 @@
 use passerby_protocol::{machine::TaskId, rotation::DEFAULT_GRACE_MS};
 
 use crate::{
-    browser::{Jar, Tab, put},
+    browser::Tab,
+    jar::{Jar, put},
     server::{ACCESS_LIFE, Credentials, Put, Reply, Route},
     tokens::{Access, Refresh, Time},
     world::World,
@@ -125,12 +126,13 @@ impl World {
     }
 
     /// The tab reads that its session was stolen: unless it has told of the end already, it tells
-    /// the app why that came.
+    /// the app why that came. Another tab may have brought the session back since then, and no end
+    /// is told twice.
     pub(crate) fn expect_theft(&mut self, tab: usize, task: TaskId) {
         let theft = self.browser.tabs[tab].tasks.get(&task).and_then(|meta| meta.reply?.theft);
         let told = self.browser.state(tab, self.now).user().map(|token| token.id);
-        let Tab { told_end, expects_theft, .. } = &mut self.browser.tabs[tab];
-        *expects_theft |= theft.is_some() && theft == told && told_end.is_none();
+        let Tab { is_over, expects_theft, .. } = &mut self.browser.tabs[tab];
+        *expects_theft |= theft.is_some() && theft == told && !*is_over;
     }
 
     /// The session of which the thief had a token exchanged, and that the visitor's tab goes on
@@ -139,7 +141,7 @@ impl World {
         let handle = self.theft.loot?.refresh?.handle;
         let own = Loot::of(&self.browser.jar)?.refresh?.handle;
         let told = self.browser.state(tab, self.now).user()?.id;
-        let is_shared = self.theft.shared.contains(&handle) && self.server.has(handle);
+        let is_shared = self.theft.shared.contains(&handle) && self.server.has(handle, self.now);
         ([own, told] == [handle; 2] && is_shared).then_some(handle)
     }
 
@@ -157,7 +159,7 @@ impl World {
             self.request(tab, Route::Users);
             self.settle_down();
         }
-        if self.server.has(handle) {
+        if self.server.has(handle, self.now) {
             self.fail(|| format!("e: session {handle} goes on, and two browsers have it"));
         }
         true

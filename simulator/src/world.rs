@@ -12,7 +12,8 @@ use passerby_protocol::{
 };
 
 use crate::{
-    browser::{Browser, Jar, Lock, Meta, Tab},
+    browser::{Browser, Lock, Meta, Tab},
+    jar::Jar,
     navigation::Navigation,
     server::{Credentials, Principal, Put, Reply, Route, Server},
     thief::Theft,
@@ -39,6 +40,8 @@ pub(crate) struct Setting {
     pub(crate) keeps_nothing: bool,
     /// Whether the website is on the API's host, so that page loads bring the SDK's cookies.
     pub(crate) shares_host: bool,
+    /// Whether the browser keeps the cookies of scripts for a week only.
+    pub(crate) forgets_soon: bool,
 }
 
 impl Setting {
@@ -521,14 +524,17 @@ impl World {
                 jar.own_anonymous = Some(anonymous);
             }
         }
-        let mut told_time = None;
+        let (now, mut told_time) = (self.now, None);
         let tokens = reply.map(|reply| (reply.user_front(), reply.anonymous_front()));
         if let (Write::Store, Some((_, Announced::Token(token)))) = (storing.anonymous, &tokens) {
             jar.anonymous_front = Some(token.clone());
+            jar.written.anonymous_front = now;
         }
         match (storing.user, &tokens) {
             (Write::Store, Some((Announced::Token(token), _))) => {
                 jar.front = Some(token.clone());
+                jar.written.front = now;
+                self.browser.tabs[tab].is_over = false;
                 if storing.tells_time {
                     told_time = Some(token.issued_at);
                 }
@@ -546,6 +552,7 @@ impl World {
         }
         if storing.mark > 0.0 {
             jar.mark = Some(Mark(storing.mark));
+            jar.written.mark = now;
         }
         let after = (
             jar.front.as_ref().map(|token| token.id),
@@ -582,13 +589,9 @@ impl World {
                 if was_told {
                     self.fail(|| format!("d: tab {tab} tells the same end twice"));
                 }
-                self.browser.tabs[tab].ends += 1;
-                self.browser.tabs[tab].told_end = Some(event);
+                self.browser.tabs[tab].note_end(event);
             }
-            Event::SignOut => {
-                self.browser.tabs[tab].ends += 1;
-                self.browser.tabs[tab].told_end = Some(event);
-            }
+            Event::SignOut => self.browser.tabs[tab].note_end(event),
             Event::SessionCreated | Event::RefreshSession if state.user().is_none() => {
                 self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
             }
