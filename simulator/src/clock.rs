@@ -74,7 +74,9 @@ impl World {
         // The next answer shows it. A stock back end answers as to anybody.
         self.has_hidden_end |= !jar.names_visitor();
         self.has_lost_front |= !self.setting.is_ours && jar.access.or(jar.own_access).is_none();
-        // Nobody knows them any more.
-        self.may_change_id |= !jar.names_visitor();
+        // A visitor who stays away for longer may be another one: a token is not made anew while it is
+        // young, and so lives for 300 days at least.
+        let tokens_are_scripts = self.setting.in_headers && self.setting.forgets_soon;
+        self.may_change_id |= tokens_are_scripts || self.now - self.last_visit > 300.0 * DAY;
     }
 }

@@ -115,6 +115,8 @@ pub(crate) struct World {
     pub(crate) pending: Vec<Pending>,
     /// By the server's clock, in epoch milliseconds.
     pub(crate) now: Time,
+    /// When the browser had the last answer.
+    pub(crate) last_visit: Time,
     /// Whether something happened that no answer told the browser of.
     pub(crate) is_meddled: bool,
     /// Whether the visitor's id may be another one now.
@@ -172,6 +174,7 @@ impl World {
             },
             pending: Vec::new(),
             now: 1.7e12,
+            last_visit: 1.7e12,
             is_meddled: false,
             may_change_id: false,
             theft: Theft::default(),
@@ -761,6 +764,7 @@ impl World {
                 self.has_crossed |= is_overdue && !self.setting.is_ours;
                 let kept = self.kept_login(&flight);
                 self.browser.jar.take_cookies(&reply);
+                self.last_visit = self.now;
                 let is_left =
                     |id: u32| self.browser.jar.refresh.is_some_and(|refresh| refresh.handle == id);
                 if let Some(id) = kept.filter(|id| !is_left(*id)) {
