@@ -32,7 +32,9 @@ fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint:
 /// The conditions that must hold once nothing is under way.
 pub(crate) fn check(world: &mut World) {
     check_tabs(world);
-    if world.fault.is_some() || world.setting.keeps_nothing {
+    // Nobody can help a visitor with two cookies where the server does not know where they are.
+    let is_stuck = world.has_released && !world.setting.knows_others;
+    if world.fault.is_some() || is_stuck || world.setting.keeps_nothing {
         // Nobody can say who the visitor is. That all of it comes to an end is what counts.
         return;
     }

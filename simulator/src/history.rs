@@ -40,6 +40,10 @@ pub(crate) enum Step {
     Clock(u8),
     /// The visitor is away for so many days.
     Away(u16),
+    /// A new release of the app has another domain for its cookies.
+    Release,
+    /// Another host of the site plants an anonymous session.
+    Plant,
     /// Somebody copies the tokens.
     Steal,
     /// The thief makes a request.
@@ -79,6 +83,7 @@ impl History {
             keeps_nothing: random.u8(..16) == 0,
             shares_host: random.u8(..2) == 0,
             forgets_soon: random.u8(..3) == 0,
+            knows_others: random.u8(..4) > 0,
         };
         let kind = Kind {
             is_calm: random.u8(..4) > 0,
@@ -87,6 +92,7 @@ impl History {
             reloads: random.u8(..4) == 0,
             jumps: random.u8(..8) == 0,
             is_long: random.u8(..8) == 0,
+            has_others: random.u8(..8) == 0,
         };
         let length = random.usize(4..60);
         let steps = (0..length).map(|_| kind.step(&mut random)).collect();
@@ -151,6 +157,8 @@ struct Kind {
     jumps: bool,
     /// The visitor is away for days or months.
     is_long: bool,
+    /// There are second cookies of one name.
+    has_others: bool,
 }
 
 impl Kind {
@@ -172,6 +180,9 @@ impl Kind {
         }
         if self.is_long && random.u8(..12) == 0 {
             return Step::Away([8, 60, 200, 450][random.usize(..4)]);
+        }
+        if self.has_others && random.u8(..12) == 0 {
+            return [Step::Release, Step::Plant][random.usize(..2)];
         }
         if self.reloads && random.u8(..16) == 0 {
             return Step::Reload(random.u8(..));
@@ -318,6 +329,8 @@ fn take(world: &mut World, step: Step) {
         }
         Step::Clock(number) => world.jump(number),
         Step::Away(days) => world.stay_away(days),
+        Step::Release => world.release(),
+        Step::Plant => world.plant(),
         Step::Steal => world.steal(),
         Step::UseLoot(route) => world.use_loot(route),
         Step::Pass(time) => world.pass(f64::from(time)),

@@ -25,6 +25,18 @@ pub(crate) struct Jar {
     pub(crate) key: Option<u32>,
     /// When scripts wrote their cookies.
     pub(crate) written: Written,
+    pub(crate) others: Others,
+}
+
+/// Cookies of the same names for another domain: a former release of the app left them, or another
+/// host of the site planted them. No `Set-Cookie` of the present configuration touches them. The
+/// refresh token is sent with refresh calls only, like the other one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Others {
+    pub(crate) access: Option<Access>,
+    pub(crate) refresh: Option<Refresh>,
+    /// Without the prefix `__Host-`, which another host cannot set.
+    pub(crate) anonymous: Option<Anonymous>,
 }
 
 /// By the server's clock.
@@ -59,6 +71,9 @@ impl Jar {
             put(&mut self.refresh, reply.refresh);
             put(&mut self.anonymous, reply.anonymous);
         }
+        if reply.clears_others {
+            (self.others.access, self.others.refresh) = (None, None);
+        }
     }
 
     /// Drops what has expired.
@@ -67,6 +82,9 @@ impl Jar {
         self.access.take_if(|token| token.issued_at + access < now);
         self.refresh.take_if(|token| token.issued_at + refresh < now);
         self.anonymous.take_if(|token| token.issued_at + anonymous < now);
+        self.others.access.take_if(|token| token.issued_at + access < now);
+        self.others.refresh.take_if(|token| token.issued_at + refresh < now);
+        self.others.anonymous.take_if(|token| token.issued_at + anonymous < now);
         let oldest = now - if is_short { SHORT_LIFE } else { anonymous };
         let Written { front, anonymous_front, mark } = self.written;
         self.front.take_if(|_| front < oldest);

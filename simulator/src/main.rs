@@ -7,6 +7,7 @@ mod clock;
 mod history;
 mod jar;
 mod navigation;
+mod others;
 #[cfg(test)]
 mod regressions;
 mod server;

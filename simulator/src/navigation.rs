@@ -4,7 +4,7 @@
 use passerby_protocol::request::AnonymousMode;
 
 use crate::{
-    jar::Jar,
+    jar::{Jar, Others},
     server::{Credentials, Reply, Route},
     world::{Pending, World},
 };
@@ -58,6 +58,7 @@ impl World {
             access: jar.access,
             anonymous: jar.anonymous,
             is_page: true,
+            others: Others { refresh: None, ..jar.others },
             ..Credentials::default()
         };
         // It has no key of a first visit, so it may make another visitor of one who has nothing.

@@ -25,6 +25,7 @@ const OURS: Setting = Setting {
     keeps_nothing: false,
     shares_host: true,
     forgets_soon: false,
+    knows_others: true,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {
@@ -577,6 +578,38 @@ fn a_user_who_is_found_shows_that_the_first_answer_proved_nothing() {
         &[
             vec![form(185, 1), Happen(197), Happen(63), Request(119, Route::Users), Away(450)],
             vec![form(183, 2)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn an_answer_that_only_deletes_older_cookies_leaves_the_question_open() {
+    let visit = |number| Request(number, Route::Public);
+    holds(
+        Setting { has_locks: false, forgets_soon: true, ..OURS },
+        &[
+            vec![login(161, 1), Happen(99), login(87, 1), Happen(210), Happen(77)],
+            vec![Pass(13_000), Request(205, Route::Users), Happen(232), Happen(160)],
+            vec![visit(202), Happen(139), Pass(3_700_000)],
+            happen(&[202, 186, 122, 88, 1]),
+            vec![login(252, 1), Open, Happen(28), Happen(207), Cached(221)],
+            happen(&[178, 121, 42]),
+            vec![Release],
+            happen(&[250, 68, 201]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn nor_does_it_prove_that_there_are_no_anonymous_sessions() {
+    holds(
+        OURS,
+        &[
+            vec![login(168, 1)],
+            happen(&[62, 174, 189]),
+            vec![Release, Happen(178), Form(121, Route::Login(2))],
         ]
         .concat(),
     );

@@ -9,8 +9,8 @@ use passerby_protocol::{
     state::Token,
 };
 
-use crate::clock::DAY;
 use crate::tokens::{Access, Anonymous, Refresh, Sim, Time};
+use crate::{clock::DAY, jar::Others};
 
 /// Milliseconds that an access token is valid.
 pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;
@@ -57,6 +57,22 @@ pub(crate) struct Credentials {
     pub(crate) in_headers: bool,
     /// The browser loads a page. Nothing is made or promoted for that.
     pub(crate) is_page: bool,
+    /// Second cookies of the same names.
+    pub(crate) others: Others,
+}
+
+impl Credentials {
+    /// One of a name is as good as the other: what is left in `others` is a second one.
+    fn sorted(mut self) -> Self {
+        self.access = self.access.or_else(|| self.others.access.take());
+        self.refresh = self.refresh.or_else(|| self.others.refresh.take());
+        self
+    }
+
+    /// Whether nobody can say which session it is about.
+    fn is_ambiguous(&self) -> bool {
+        self.others.access.is_some() || self.others.refresh.is_some()
+    }
 }
 
 /// The sender of a request, as the server saw it.
@@ -100,6 +116,8 @@ pub(crate) struct Reply {
     pub(crate) theft: Option<u32>,
     /// Whether the cookies that scripts wrote are to go: they would not know of this answer.
     pub(crate) clears_script_cookies: bool,
+    /// Whether the user's cookies of a former configuration are to go.
+    pub(crate) clears_others: bool,
 }
 
 impl Reply {
@@ -117,6 +135,7 @@ impl Reply {
             saw,
             theft: None,
             clears_script_cookies: false,
+            clears_others: false,
         }
     }
 
@@ -187,6 +206,8 @@ pub(crate) struct Server {
     pub(crate) is_ours: bool,
     /// Whether a sign-out gives the visitor another id.
     pub(crate) rotates: bool,
+    /// Whether it was told where the cookies of a former release are.
+    pub(crate) knows_others: bool,
     sessions: BTreeMap<u32, Session>,
     /// The key that signs anonymous tokens; earlier ones are gone.
     pub(crate) key: u32,
@@ -196,8 +217,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(is_ours: bool, rotates: bool) -> Self {
-        Self { is_ours, rotates, sessions: BTreeMap::new(), key: 0, next: 2, is_down: false }
+    pub(crate) fn new(is_ours: bool, rotates: bool, knows_others: bool) -> Self {
+        Self {
+            is_ours,
+            rotates,
+            knows_others,
+            sessions: BTreeMap::new(),
+            key: 0,
+            next: 2,
+            is_down: false,
+        }
     }
 
     /// An odd number that nobody had.
@@ -247,6 +276,7 @@ impl Server {
         if self.is_down && !matches!(route, Route::Public | Route::Who) {
             return Reply::new(503, Principal::Nobody, credentials.in_headers);
         }
+        let credentials = &credentials.sorted();
         let mut reply = match route {
             Route::Endpoint => return self.endpoint(credentials, now),
             Route::Refresh => self.refresh(credentials, now),
@@ -262,12 +292,18 @@ impl Server {
             reply.announces = None;
             reply.removes_anonymous = true;
         }
+        // Those of a former release may be all that the browser has.
+        let has_user_cookie = credentials.access.is_some() || credentials.refresh.is_some();
+        reply.clears_others |= self.knows_others && reply.ends && has_user_cookie;
         reply.clears_script_cookies = self.is_ours && credentials.is_page && reply.puts();
         reply
     }
 
+    /// Of several the one that no other host can have set.
     fn valid_anonymous(&self, credentials: &Credentials) -> Option<Anonymous> {
-        credentials.anonymous.filter(|anonymous| self.is_ours && anonymous.key == self.key)
+        let is_valid = |anonymous: &Anonymous| self.is_ours && anonymous.key == self.key;
+        let other = || credentials.others.anonymous.filter(is_valid);
+        credentials.anonymous.filter(is_valid).or_else(other)
     }
 
     /// A visitor without a user session gets their own session again if `repeats`, or a new one.
@@ -288,9 +324,14 @@ impl Server {
         match (held, known) {
             (Some(held), None) => {
                 reply.saw = Principal::Anonymous(held.id);
-                if held.issued_at + RENEWAL < now && !credentials.is_page {
+                // One of a former name moves to the present one.
+                let is_other = credentials.anonymous != Some(held);
+                // The browser may have been told of another.
+                let is_contested = credentials.others.anonymous.is_some();
+                let is_outdated = held.issued_at + RENEWAL < now || is_other;
+                if is_outdated && !credentials.is_page {
                     reply.give(Anonymous { issued_at: now, ..held });
-                } else if repeats {
+                } else if repeats || is_contested && !credentials.is_page {
                     reply.announces = Some(held);
                 }
             }
@@ -316,6 +357,12 @@ impl Server {
 
     fn refresh(&mut self, credentials: &Credentials, now: Time) -> Reply {
         let mut reply = Reply::new(401, Principal::Nobody, credentials.in_headers);
+        if self.is_ours && credentials.is_ambiguous() {
+            // The browser is to try again with the cookies that remain.
+            reply.status = if self.knows_others { 200 } else { 500 };
+            reply.clears_others = self.knows_others;
+            return reply;
+        }
         reply.message = Some("unauthorised");
         let Some(presented) = credentials.refresh else {
             reply.ends = true;
@@ -382,7 +429,25 @@ impl Server {
         let mut reply = Reply::new(200, Principal::Nobody, credentials.in_headers);
         let asks_database = matches!(route, Route::Users | Route::Forget | Route::Who);
         let mut over = None;
-        if let Some(access) = credentials.access {
+        let second = credentials.others.access.filter(|_| self.is_ours);
+        if let (Some(access), Some(second)) = (credentials.access, second) {
+            match route {
+                Route::Login(_) => over = Some(access.anonymous_id),
+                Route::SignOut => {
+                    self.sessions.remove(&access.handle);
+                    self.sessions.remove(&second.handle);
+                    reply.clear_user();
+                    self.anonymous(&mut reply, credentials, Some(access.anonymous_id), true, now);
+                    return reply;
+                }
+                _ => {
+                    reply.status = 401;
+                    reply.message = Some("try refresh token");
+                    reply.saw = Principal::Expired(access.handle);
+                    return reply;
+                }
+            }
+        } else if let Some(access) = credentials.access {
             if self.is_ours && !is_meant(credentials.named.as_ref(), &access.handle) {
                 reply.status = 401;
                 reply.message = Some("try refresh token");

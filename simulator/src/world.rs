@@ -13,7 +13,7 @@ use passerby_protocol::{
 
 use crate::{
     browser::{Browser, Lock, Meta, Tab},
-    jar::Jar,
+    jar::{Jar, Others},
     navigation::Navigation,
     server::{Credentials, Principal, Put, Reply, Route, Server},
     thief::Theft,
@@ -42,6 +42,8 @@ pub(crate) struct Setting {
     pub(crate) shares_host: bool,
     /// Whether the browser keeps the cookies of scripts for a week only.
     pub(crate) forgets_soon: bool,
+    /// Whether the server was told where the cookies of a former release are.
+    pub(crate) knows_others: bool,
 }
 
 impl Setting {
@@ -133,6 +135,8 @@ pub(crate) struct World {
     pub(crate) has_jumped: bool,
     /// Whether somebody went on without a lock, because they waited too long for it.
     pub(crate) has_missed_lock: bool,
+    /// Whether the browser got cookies of a former release.
+    pub(crate) has_released: bool,
     /// Whether the visitor deleted the front token and left the tombstone: only where the app
     /// expects anonymous sessions, somebody asks.
     pub(crate) has_lost_front: bool,
@@ -160,7 +164,7 @@ impl World {
     pub(crate) fn new(setting: Setting, traces: bool) -> Self {
         let mut world = Self {
             setting,
-            server: Server::new(setting.is_ours, setting.rotates),
+            server: Server::new(setting.is_ours, setting.rotates, setting.knows_others),
             browser: Browser {
                 jar: Jar::default(),
                 tabs: Vec::new(),
@@ -183,6 +187,7 @@ impl World {
             has_switched: false,
             has_jumped: false,
             has_missed_lock: false,
+            has_released: false,
             has_lost_front: false,
             has_unread_cookies: false,
             has_unseen_cookies: false,
@@ -375,6 +380,10 @@ impl World {
                     off: headers.wish == Wish::Off,
                     in_headers: self.browser.in_headers,
                     is_page: false,
+                    others: Others {
+                        refresh: jar.others.refresh.filter(|_| route == Route::Refresh),
+                        ..jar.others
+                    },
                 };
                 match headers.bearer {
                     Bearer::Access => credentials.access = credentials.access.or(jar.own_access),
