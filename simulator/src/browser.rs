@@ -9,45 +9,10 @@ use passerby_protocol::{
 };
 
 use crate::{
-    server::{Put, Reply, Route},
-    tokens::{Access, Anonymous, Refresh, Sim, Time},
+    jar::Jar,
+    server::{Reply, Route},
+    tokens::{Sim, Time},
 };
-
-/// Cookies and local storage. Those of the server are `HttpOnly`; scripts write the others.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Jar {
-    pub(crate) access: Option<Access>,
-    pub(crate) refresh: Option<Refresh>,
-    pub(crate) anonymous: Option<Anonymous>,
-    pub(crate) front: Option<Token<Sim>>,
-    pub(crate) anonymous_front: Option<Token<Sim>>,
-    pub(crate) mark: Option<Mark>,
-    /// Header mode.
-    pub(crate) own_access: Option<Access>,
-    pub(crate) own_refresh: Option<Refresh>,
-    pub(crate) own_anonymous: Option<Anonymous>,
-    /// The key of a first visit.
-    pub(crate) key: Option<u32>,
-}
-
-fn put<T: Copy>(place: &mut Option<T>, what: Put<T>) {
-    match what {
-        Put::Leave => {}
-        Put::Clear => *place = None,
-        Put::Set(value) => *place = Some(value),
-    }
-}
-
-impl Jar {
-    /// Does what `Set-Cookie` says.
-    pub(crate) fn take_cookies(&mut self, reply: &Reply) {
-        if !reply.in_headers {
-            put(&mut self.access, reply.access);
-            put(&mut self.refresh, reply.refresh);
-            put(&mut self.anonymous, reply.anonymous);
-        }
-    }
-}
 
 /// A lock over all tabs: its holder, and those that wait, each with the time at which they give
 /// up.
@@ -79,6 +44,8 @@ pub(crate) struct Tab {
     pub(crate) is_frozen: bool,
     pub(crate) tasks: BTreeMap<TaskId, Meta>,
     pub(crate) timers: Vec<(Time, TaskId)>,
+    /// The difference of the server's clock from this device's, once this page knows it.
+    pub(crate) correction: Option<Time>,
     pub(crate) latest: LatestSeen<u32>,
     /// The storage that it saw when it looked last, and when that was.
     pub(crate) seen: (Jar, Time),
@@ -87,6 +54,10 @@ pub(crate) struct Tab {
     pub(crate) ends: u32,
     /// The latest of them, while it is the last word.
     pub(crate) told_end: Option<Event>,
+    /// Whether it has told of an end, and has stored no user's token since.
+    pub(crate) is_over: bool,
+    /// Whether the server has told it of a theft, of which the app has to hear.
+    pub(crate) expects_theft: bool,
 }
 
 impl Tab {
@@ -97,12 +68,22 @@ impl Tab {
             is_frozen: false,
             tasks: BTreeMap::new(),
             timers: Vec::new(),
+            correction: None,
             latest: LatestSeen { id: 0, issued_at: f64::NAN },
             seen: (Jar::default(), 0.0),
             next: 0,
             ends: 0,
             told_end: None,
+            is_over: false,
+            expects_theft: false,
         }
+    }
+
+    /// It tells the app of the end of a user session.
+    pub(crate) fn note_end(&mut self, event: Event) {
+        self.ends += 1;
+        self.told_end = Some(event);
+        self.is_over = true;
     }
 }
 
@@ -116,6 +97,8 @@ pub(crate) struct Browser {
     pub(crate) in_headers: bool,
     /// By how much this device's clock is ahead, in milliseconds.
     pub(crate) skew: Time,
+    /// The stored difference of the server's clock from this device's.
+    pub(crate) correction: Time,
 }
 
 impl Browser {
@@ -146,8 +129,8 @@ impl Browser {
                 anonymous: slot(&jar.anonymous_front),
             },
             latest: latest.clone(),
-            now: now + self.skew,
-            server_now: *now,
+            now: self.device_time(*now),
+            server_now: self.server_time(tab, *now),
             has_access_token: jar.own_access.is_some() && jar.own_refresh.is_some(),
             has_refresh_token: jar.own_refresh.is_some(),
         }

@@ -1,10 +1,10 @@
 //! The events of a world as a list of steps, so that a failing one can be made shorter and read.
 
-use passerby_protocol::{machine::Operation, request::AnonymousMode, state::SessionState};
+use passerby_protocol::{machine::Operation, request::AnonymousMode};
 
 use crate::{
-    server::{Principal, Route},
-    tokens::Sim,
+    check::check,
+    server::Route,
     world::{Setting, World},
 };
 
@@ -33,6 +33,21 @@ pub(crate) enum Step {
     Down,
     Up,
     Drop(u8),
+    /// The browser itself makes a request, for a page or for a frame in it.
+    Form(u8, Route),
+    Reload(u8),
+    /// The device's clock jumps.
+    Clock(u8),
+    /// The visitor is away for so many days.
+    Away(u16),
+    /// A new release of the app has another domain for its cookies.
+    Release,
+    /// Another host of the site plants an anonymous session.
+    Plant,
+    /// Somebody copies the tokens.
+    Steal,
+    /// The thief makes a request.
+    UseLoot(Route),
 }
 
 /// A world and what happens in it.
@@ -66,11 +81,21 @@ impl History {
             stores_slowly: random.u8(..8) == 0,
             is_curious: random.u8(..8) == 0,
             keeps_nothing: random.u8(..16) == 0,
+            shares_host: random.u8(..2) == 0,
+            forgets_soon: random.u8(..3) == 0,
+            knows_others: random.u8(..4) > 0,
         };
-        // Most histories are calm, so that the strictest checks apply to them.
-        let is_calm = random.u8(..4) > 0;
+        let kind = Kind {
+            is_calm: random.u8(..4) > 0,
+            has_thief: random.u8(..8) == 0,
+            has_forms: random.u8(..8) == 0,
+            reloads: random.u8(..4) == 0,
+            jumps: random.u8(..8) == 0,
+            is_long: random.u8(..8) == 0,
+            has_others: random.u8(..8) == 0,
+        };
         let length = random.usize(4..60);
-        let steps = (0..length).map(|_| step(&mut random, is_calm)).collect();
+        let steps = (0..length).map(|_| kind.step(&mut random)).collect();
         Self { setting, steps }
     }
 
@@ -83,7 +108,11 @@ impl History {
                 return world;
             }
         }
-        world.server.is_down = false;
+        if world.server.is_down {
+            world.say(|| "the database stays away until nothing more happens".into());
+            world.settle_down();
+            world.server.is_down = false;
+        }
         world.say(|| "from here on, nothing new happens".into());
         world.settle_down();
         check(&mut world);
@@ -117,7 +146,52 @@ impl History {
     }
 }
 
-fn step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
+/// The kind of a history: what may come about in it.
+struct Kind {
+    /// Most histories are, so that the strictest checks apply to them.
+    is_calm: bool,
+    has_thief: bool,
+    has_forms: bool,
+    reloads: bool,
+    /// The device's clock jumps now and then.
+    jumps: bool,
+    /// The visitor is away for days or months.
+    is_long: bool,
+    /// There are second cookies of one name.
+    has_others: bool,
+}
+
+impl Kind {
+    fn step(&self, random: &mut fastrand::Rng) -> Step {
+        if self.has_thief && random.u8(..8) == 0 {
+            return [
+                Step::Steal,
+                Step::UseLoot(Route::Refresh),
+                Step::UseLoot(Route::Refresh),
+                Step::UseLoot(Route::Users),
+            ][random.usize(..4)];
+        }
+        if self.has_forms && random.u8(..10) == 0 {
+            let routes = [Route::Login(1), Route::Login(2), Route::Leave];
+            return Step::Form(random.u8(..), routes[random.usize(..3)]);
+        }
+        if self.jumps && random.u8(..12) == 0 {
+            return Step::Clock(random.u8(..));
+        }
+        if self.is_long && random.u8(..12) == 0 {
+            return Step::Away([8, 60, 200, 450][random.usize(..4)]);
+        }
+        if self.has_others && random.u8(..12) == 0 {
+            return [Step::Release, Step::Plant][random.usize(..2)];
+        }
+        if self.reloads && random.u8(..16) == 0 {
+            return Step::Reload(random.u8(..));
+        }
+        common_step(random, self.is_calm)
+    }
+}
+
+fn common_step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
     let any = random.u8(..);
     match random.u8(..100) {
         0..48 => Step::Happen(any),
@@ -243,10 +317,26 @@ fn take(world: &mut World, step: Step) {
                 world.answer_from_cache();
             }
         }
+        Step::Form(number, route) => {
+            if let Some(tab) = pick(&awake, number) {
+                world.navigate((number & 1 == 0).then_some(tab), route);
+            }
+        }
+        Step::Reload(number) => {
+            if let Some(tab) = pick(&awake, number) {
+                world.reload(tab);
+            }
+        }
+        Step::Clock(number) => world.jump(number),
+        Step::Away(days) => world.stay_away(days),
+        Step::Release => world.release(),
+        Step::Plant => world.plant(),
+        Step::Steal => world.steal(),
+        Step::UseLoot(route) => world.use_loot(route),
         Step::Pass(time) => world.pass(f64::from(time)),
         Step::Revoke => {
             world.say(|| "an administrator ends all sessions".into());
-            world.is_meddled = true;
+            world.has_hidden_end = true;
             world.server.revoke_all();
         }
         Step::ReplaceKey => {
@@ -290,112 +380,4 @@ fn take(world: &mut World, step: Step) {
             }
         }
     }
-}
-
-/// Whether the session that the tab told of is the one that the server saw.
-fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint: bool) -> bool {
-    match (told, saw) {
-        (
-            SessionState::Authenticated(_, token),
-            Principal::User { handle, .. } | Principal::Expired(handle),
-        ) => token.id == handle,
-        (SessionState::Anonymous(_, token), Principal::Anonymous(id)) => token.id == id,
-        (SessionState::None(_) | SessionState::Unknown, Principal::Nobody) => true,
-        // Its back end knows nothing of the sessions that an endpoint makes.
-        (SessionState::Anonymous(..), Principal::Nobody) => has_endpoint,
-        // The server has made one for this request.
-        (SessionState::None(_) | SessionState::Unknown, Principal::Anonymous(_)) => !is_known,
-        (SessionState::Unknown, _) => !is_known,
-        // A cookie was lost, and no answer tells of that.
-        (SessionState::Authenticated(..), Principal::Nobody) => !is_known,
-        _ => false,
-    }
-}
-
-/// The conditions that must hold once nothing is under way.
-fn check(world: &mut World) {
-    for tab in 0..world.browser.tabs.len() {
-        let Tab { is_open, .. } = tab_of(world, tab);
-        if !is_open {
-            continue;
-        }
-        let left = world.browser.tabs[tab].tasks.iter().filter(|(_, meta)| meta.has_caller).count();
-        if left > 0 || !world.browser.tabs[tab].machine.is_idle() {
-            world.fail(|| format!("f: {left} callers of tab {tab} wait for ever"));
-            return;
-        }
-    }
-    if world.setting.keeps_nothing {
-        // Nobody can say who the visitor is. That all of it comes to an end is what counts.
-        return;
-    }
-    let (mut id, mut seen) = (None, Principal::Nobody);
-    for round in 0..4 {
-        if round == 2 {
-            // After a question that failed, requests go without one for a while.
-            world.pass(11_000.0);
-        }
-        for tab in 0..world.browser.tabs.len() {
-            if !tab_of(world, tab).is_open {
-                continue;
-            }
-            let Some((told, saw)) = world.ask_who(tab, round == 3) else {
-                world.fail(|| format!("f: a request of tab {tab} is never sent"));
-                return;
-            };
-            let nobody_asks = world.has_lost_front
-                && (world.setting.mode != AnonymousMode::On || world.has_switched);
-            let is_strict =
-                !world.has_unread_cookies && !nobody_asks && (!world.is_meddled || round == 3);
-            let is_known = round == 3 && !world.has_switched;
-            if is_strict && !agree(&told, saw, is_known, world.setting.has_endpoint) {
-                let detail = told.token().map(|token| token.id);
-                world.fail(|| {
-                    format!("a: tab {tab} says {told:?} {detail:?}, and the server sees {saw:?}")
-                });
-                return;
-            }
-            seen = saw;
-            id = match saw {
-                Principal::Anonymous(id) | Principal::User { anonymous_id: id, .. } => Some(id),
-                _ => None,
-            };
-            world.settle_down();
-            if world.fault.is_some() {
-                return;
-            }
-        }
-    }
-    // A late answer may have taken the access token away.
-    if world.setting.is_ours
-        && !world.is_meddled
-        && !world.has_unread_cookies
-        && let Some(refresh) = world.browser.jar.refresh
-        && world.server.has(refresh.handle)
-        && !matches!(seen, Principal::User { handle, .. } if handle == refresh.handle)
-    {
-        let id = refresh.handle;
-        world.fail(|| format!("b: session {id} goes on, and the server sees {seen:?}"));
-    }
-    if world.setting.is_ours
-        && !world.setting.rotates
-        && !world.may_change_id
-        && !world.is_meddled
-        && let (Some(first), Some(last)) = (world.first_id, id)
-        && first != last
-    {
-        world.fail(|| format!("c: the visitor was {first}, and is {last} now"));
-    }
-    if let Some(id) = id
-        && world.forgotten.contains(&id)
-        && !world.is_meddled
-    {
-        world.fail(|| format!("c: the id {id} was to be forgotten"));
-    }
-}
-
-use crate::browser::Tab;
-
-fn tab_of(world: &World, tab: usize) -> &Tab {
-    &world.browser.tabs[tab]
 }

@@ -2,10 +2,16 @@
 #![allow(clippy::print_stdout, reason = "telling what happened is this program's job")]
 
 mod browser;
+mod check;
+mod clock;
 mod history;
+mod jar;
+mod navigation;
+mod others;
 #[cfg(test)]
 mod regressions;
 mod server;
+mod thief;
 mod tokens;
 mod world;
 

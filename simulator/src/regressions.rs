@@ -23,6 +23,9 @@ const OURS: Setting = Setting {
     has_endpoint: false,
     is_curious: false,
     keeps_nothing: false,
+    shares_host: true,
+    forgets_soon: false,
+    knows_others: true,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {
@@ -511,6 +514,102 @@ fn an_end_is_told_before_what_waits_for_another_refresh_of_the_tab_goes_on() {
             vec![login(245, 1), Happen(8), Happen(214), Happen(178), Open, Happen(4)],
             vec![Freeze(220), sign_out(43), Happen(109), Pass(3_700_000), Init(50)],
             vec![sign_out(250), Revoke],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_session_that_comes_back_after_its_sign_out_was_told_ends_with_a_word() {
+    holds(
+        Setting { skew: 3_600_000.0, ..OURS },
+        &[
+            vec![login(57, 1), Operate(192, Operation::SignOut)],
+            happen(&[178, 98, 46, 20]),
+            vec![Open, Operate(251, Operation::Refresh), Steal, Pass(3_700_000), Happen(150)],
+            vec![Request(95, Route::Public), login(62, 2), UseLoot(Route::Refresh)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn nor_without_one_in_a_tab_that_did_not_bring_it_back() {
+    let users = |number| Request(number, Route::Users);
+    holds(
+        Setting { has_locks: false, ..SLOW },
+        &[
+            vec![Operate(64, Operation::SignOut)],
+            happen(&[40, 248, 27]),
+            vec![Operate(148, Operation::Refresh), users(228)],
+            happen(&[37, 159, 218, 196]),
+            vec![Request(55, Route::Public), users(191)],
+            happen(&[19, 107, 14]),
+            vec![login(81, 2), Open],
+            happen(&[150, 41, 112, 106, 192]),
+            vec![Show(0), Happen(46), Pass(3_700_000), Operate(133, Operation::Exists), Steal],
+            vec![UseLoot(Route::Refresh), login(221, 1)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_server_that_cannot_forget_is_not_asked_again_and_again() {
+    let leave = |number| Request(number, Route::Leave);
+    holds(
+        Setting { mode: AnonymousMode::Unspecified, has_channel: false, ..OURS },
+        &[
+            vec![leave(232), leave(59), Happen(101), Happen(185), login(138, 1), login(112, 2)],
+            happen(&[166, 197, 184]),
+            vec![Open, Happen(195), Happen(45), leave(97), Operate(172, Operation::Forget)],
+            happen(&[179, 249]),
+            vec![Freeze(108), Happen(22), Down],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_user_who_is_found_shows_that_the_first_answer_proved_nothing() {
+    let form = |number, user| Form(number, Route::Login(user));
+    holds(
+        Setting { is_curious: true, ..OURS },
+        &[
+            vec![form(185, 1), Happen(197), Happen(63), Request(119, Route::Users), Away(450)],
+            vec![form(183, 2)],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn an_answer_that_only_deletes_older_cookies_leaves_the_question_open() {
+    let visit = |number| Request(number, Route::Public);
+    holds(
+        Setting { has_locks: false, forgets_soon: true, ..OURS },
+        &[
+            vec![login(161, 1), Happen(99), login(87, 1), Happen(210), Happen(77)],
+            vec![Pass(13_000), Request(205, Route::Users), Happen(232), Happen(160)],
+            vec![visit(202), Happen(139), Pass(3_700_000)],
+            happen(&[202, 186, 122, 88, 1]),
+            vec![login(252, 1), Open, Happen(28), Happen(207), Cached(221)],
+            happen(&[178, 121, 42]),
+            vec![Release],
+            happen(&[250, 68, 201]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn nor_does_it_prove_that_there_are_no_anonymous_sessions() {
+    holds(
+        OURS,
+        &[
+            vec![login(168, 1)],
+            happen(&[62, 174, 189]),
+            vec![Release, Happen(178), Form(121, Route::Login(2))],
         ]
         .concat(),
     );

@@ -10,9 +10,16 @@ use passerby_protocol::{
 };
 
 use crate::tokens::{Access, Anonymous, Refresh, Sim, Time};
+use crate::{clock::DAY, jar::Others};
 
 /// Milliseconds that an access token is valid.
 pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;
+
+/// Milliseconds that a session lives without being used.
+const SESSION_LIFE: Time = 100.0 * DAY;
+
+/// An anonymous token that is older than this is made anew.
+const RENEWAL: Time = 100.0 * DAY;
 
 /// The routes of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +55,24 @@ pub(crate) struct Credentials {
     pub(crate) off: bool,
     /// New tokens go in headers.
     pub(crate) in_headers: bool,
+    /// The browser loads a page. Nothing is made or promoted for that.
+    pub(crate) is_page: bool,
+    /// Second cookies of the same names.
+    pub(crate) others: Others,
+}
+
+impl Credentials {
+    /// One of a name is as good as the other: what is left in `others` is a second one.
+    fn sorted(mut self) -> Self {
+        self.access = self.access.or_else(|| self.others.access.take());
+        self.refresh = self.refresh.or_else(|| self.others.refresh.take());
+        self
+    }
+
+    /// Whether nobody can say which session it is about.
+    fn is_ambiguous(&self) -> bool {
+        self.others.access.is_some() || self.others.refresh.is_some()
+    }
 }
 
 /// The sender of a request, as the server saw it.
@@ -87,6 +112,12 @@ pub(crate) struct Reply {
     pub(crate) removes_anonymous: bool,
     pub(crate) in_headers: bool,
     pub(crate) saw: Principal,
+    /// The session that this answer says was stolen.
+    pub(crate) theft: Option<u32>,
+    /// Whether the cookies that scripts wrote are to go: they would not know of this answer.
+    pub(crate) clears_script_cookies: bool,
+    /// Whether the user's cookies of a former configuration are to go.
+    pub(crate) clears_others: bool,
 }
 
 impl Reply {
@@ -102,7 +133,16 @@ impl Reply {
             removes_anonymous: false,
             in_headers,
             saw,
+            theft: None,
+            clears_script_cookies: false,
+            clears_others: false,
         }
+    }
+
+    /// Whether it changes a session.
+    pub(crate) fn puts(&self) -> bool {
+        self.ends
+            || (self.access, self.refresh, self.anonymous) != (Put::Leave, Put::Leave, Put::Leave)
     }
 
     /// The header `front-token`.
@@ -148,6 +188,15 @@ struct Session {
     user: u32,
     anonymous_id: u32,
     lineage: Lineage<u32>,
+    expires_at: Time,
+}
+
+impl Session {
+    /// The token becomes the current one, and the session lives on.
+    fn promote(&mut self, number: u32, now: Time) {
+        self.lineage.promote(number, now as u64, DEFAULT_GRACE_MS);
+        self.expires_at = now + SESSION_LIFE;
+    }
 }
 
 /// A back end with its database.
@@ -157,6 +206,8 @@ pub(crate) struct Server {
     pub(crate) is_ours: bool,
     /// Whether a sign-out gives the visitor another id.
     pub(crate) rotates: bool,
+    /// Whether it was told where the cookies of a former release are.
+    pub(crate) knows_others: bool,
     sessions: BTreeMap<u32, Session>,
     /// The key that signs anonymous tokens; earlier ones are gone.
     pub(crate) key: u32,
@@ -166,8 +217,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(is_ours: bool, rotates: bool) -> Self {
-        Self { is_ours, rotates, sessions: BTreeMap::new(), key: 0, next: 2, is_down: false }
+    pub(crate) fn new(is_ours: bool, rotates: bool, knows_others: bool) -> Self {
+        Self {
+            is_ours,
+            rotates,
+            knows_others,
+            sessions: BTreeMap::new(),
+            key: 0,
+            next: 2,
+            is_down: false,
+        }
     }
 
     /// An odd number that nobody had.
@@ -183,8 +242,8 @@ impl Server {
     }
 
     /// Whether this user session has not ended.
-    pub(crate) fn has(&self, handle: u32) -> bool {
-        self.sessions.contains_key(&handle)
+    pub(crate) fn has(&self, handle: u32, now: Time) -> bool {
+        self.sessions.get(&handle).is_some_and(|session| now < session.expires_at)
     }
 
     /// Ends all sessions, as an administrator would.
@@ -217,6 +276,7 @@ impl Server {
         if self.is_down && !matches!(route, Route::Public | Route::Who) {
             return Reply::new(503, Principal::Nobody, credentials.in_headers);
         }
+        let credentials = &credentials.sorted();
         let mut reply = match route {
             Route::Endpoint => return self.endpoint(credentials, now),
             Route::Refresh => self.refresh(credentials, now),
@@ -232,11 +292,18 @@ impl Server {
             reply.announces = None;
             reply.removes_anonymous = true;
         }
+        // Those of a former release may be all that the browser has.
+        let has_user_cookie = credentials.access.is_some() || credentials.refresh.is_some();
+        reply.clears_others |= self.knows_others && reply.ends && has_user_cookie;
+        reply.clears_script_cookies = self.is_ours && credentials.is_page && reply.puts();
         reply
     }
 
+    /// Of several the one that no other host can have set.
     fn valid_anonymous(&self, credentials: &Credentials) -> Option<Anonymous> {
-        credentials.anonymous.filter(|anonymous| self.is_ours && anonymous.key == self.key)
+        let is_valid = |anonymous: &Anonymous| self.is_ours && anonymous.key == self.key;
+        let other = || credentials.others.anonymous.filter(is_valid);
+        credentials.anonymous.filter(is_valid).or_else(other)
     }
 
     /// A visitor without a user session gets their own session again if `repeats`, or a new one.
@@ -248,14 +315,23 @@ impl Server {
         repeats: bool,
         now: Time,
     ) {
-        if !self.is_ours || credentials.off {
+        // A page load keeps an id that is known, and makes none.
+        let may_make = known.is_some() || !credentials.is_page;
+        if !self.is_ours || credentials.off || !may_make {
             return;
         }
         let held = self.valid_anonymous(credentials);
         match (held, known) {
             (Some(held), None) => {
                 reply.saw = Principal::Anonymous(held.id);
-                if repeats {
+                // One of a former name moves to the present one.
+                let is_other = credentials.anonymous != Some(held);
+                // The browser may have been told of another.
+                let is_contested = credentials.others.anonymous.is_some();
+                let is_outdated = held.issued_at + RENEWAL < now || is_other;
+                if is_outdated && !credentials.is_page {
+                    reply.give(Anonymous { issued_at: now, ..held });
+                } else if repeats || is_contested && !credentials.is_page {
                     reply.announces = Some(held);
                 }
             }
@@ -281,6 +357,12 @@ impl Server {
 
     fn refresh(&mut self, credentials: &Credentials, now: Time) -> Reply {
         let mut reply = Reply::new(401, Principal::Nobody, credentials.in_headers);
+        if self.is_ours && credentials.is_ambiguous() {
+            // The browser is to try again with the cookies that remain.
+            reply.status = if self.knows_others { 200 } else { 500 };
+            reply.clears_others = self.knows_others;
+            return reply;
+        }
         reply.message = Some("unauthorised");
         let Some(presented) = credentials.refresh else {
             reply.ends = true;
@@ -292,7 +374,9 @@ impl Server {
             self.anonymous(&mut reply, credentials, known, true, now);
             return reply;
         };
-        let rotation = self.sessions.get(&presented.handle).map(|session| {
+        let session = self.sessions.get(&presented.handle);
+        let live = session.filter(|session| now < session.expires_at);
+        let rotation = live.map(|session| {
             let token = Presented {
                 hash: &presented.number,
                 parent: presented.parent.as_ref(),
@@ -304,6 +388,7 @@ impl Server {
             Some(Rotation::Theft) | None => {
                 if rotation.is_some() {
                     reply.message = Some("token theft detected");
+                    reply.theft = Some(presented.handle);
                 }
                 let known =
                     self.sessions.remove(&presented.handle).map(|session| session.anonymous_id);
@@ -322,7 +407,7 @@ impl Server {
                 if let (Rotation::Promote, Some(session)) =
                     (rotation, self.sessions.get_mut(&presented.handle))
                 {
-                    session.lineage.promote(presented.number, now as u64, DEFAULT_GRACE_MS);
+                    session.promote(presented.number, now);
                 }
                 let Some((access, refresh)) =
                     self.tokens(presented.handle, number, Some(presented.number), now)
@@ -344,7 +429,25 @@ impl Server {
         let mut reply = Reply::new(200, Principal::Nobody, credentials.in_headers);
         let asks_database = matches!(route, Route::Users | Route::Forget | Route::Who);
         let mut over = None;
-        if let Some(access) = credentials.access {
+        let second = credentials.others.access.filter(|_| self.is_ours);
+        if let (Some(access), Some(second)) = (credentials.access, second) {
+            match route {
+                Route::Login(_) => over = Some(access.anonymous_id),
+                Route::SignOut => {
+                    self.sessions.remove(&access.handle);
+                    self.sessions.remove(&second.handle);
+                    reply.clear_user();
+                    self.anonymous(&mut reply, credentials, Some(access.anonymous_id), true, now);
+                    return reply;
+                }
+                _ => {
+                    reply.status = 401;
+                    reply.message = Some("try refresh token");
+                    reply.saw = Principal::Expired(access.handle);
+                    return reply;
+                }
+            }
+        } else if let Some(access) = credentials.access {
             if self.is_ours && !is_meant(credentials.named.as_ref(), &access.handle) {
                 reply.status = 401;
                 reply.message = Some("try refresh token");
@@ -361,7 +464,7 @@ impl Server {
                     return reply;
                 }
             } else {
-                match self.look_up(&access, asks_database, now) {
+                match self.look_up(&access, asks_database, !credentials.is_page, now) {
                     Some(new) => {
                         reply.saw = Principal::User {
                             handle: access.handle,
@@ -414,13 +517,17 @@ impl Server {
         &mut self,
         access: &Access,
         asks_database: bool,
+        may_promote: bool,
         now: Time,
     ) -> Option<Option<Access>> {
-        let promotes = access.parent.is_some() && !self.is_down;
+        let promotes = may_promote && access.parent.is_some() && !self.is_down;
         if !asks_database && !promotes {
             return Some(None);
         }
         let session = self.sessions.get_mut(&access.handle)?;
+        if session.expires_at <= now {
+            return None;
+        }
         if !promotes {
             return Some(None);
         }
@@ -431,7 +538,7 @@ impl Server {
         };
         match session.lineage.judge_by_access(&token) {
             Rotation::Promote => {
-                session.lineage.promote(access.refresh, now as u64, DEFAULT_GRACE_MS);
+                session.promote(access.refresh, now);
                 Some(Some(Access { parent: None, anonymous_id: session.anonymous_id, ..*access }))
             }
             // It stays valid until it expires.
@@ -468,7 +575,8 @@ impl Server {
         };
         let (handle, number) = (self.odd(), self.odd());
         let lineage = Lineage { current: number, formers: Vec::new() };
-        self.sessions.insert(handle, Session { user, anonymous_id, lineage });
+        let expires_at = now + SESSION_LIFE;
+        self.sessions.insert(handle, Session { user, anonymous_id, lineage, expires_at });
         if let Some((access, refresh)) = self.tokens(handle, number, None, now) {
             reply.access = Put::Set(access);
             reply.refresh = Put::Set(refresh);

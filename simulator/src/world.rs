@@ -12,8 +12,11 @@ use passerby_protocol::{
 };
 
 use crate::{
-    browser::{Browser, Jar, Lock, Meta, Tab},
+    browser::{Browser, Lock, Meta, Tab},
+    jar::{Jar, Others},
+    navigation::Navigation,
     server::{Credentials, Principal, Put, Reply, Route, Server},
+    thief::Theft,
     tokens::Time,
 };
 
@@ -35,6 +38,12 @@ pub(crate) struct Setting {
     pub(crate) is_curious: bool,
     /// Whether scripts can keep nothing: the browser blocks their cookies.
     pub(crate) keeps_nothing: bool,
+    /// Whether the website is on the API's host, so that page loads bring the SDK's cookies.
+    pub(crate) shares_host: bool,
+    /// Whether the browser keeps the cookies of scripts for a week only.
+    pub(crate) forgets_soon: bool,
+    /// Whether the server was told where the cookies of a former release are.
+    pub(crate) knows_others: bool,
 }
 
 impl Setting {
@@ -83,6 +92,7 @@ enum Stage {
 #[derive(Clone, Debug)]
 pub(crate) enum Pending {
     Flight(Box<Flight>),
+    Navigation(Box<Navigation>),
     /// Something that the shell of a tab does by itself.
     Local(usize, TaskId, Local),
     /// A lock was handed over.
@@ -107,24 +117,37 @@ pub(crate) struct World {
     pub(crate) pending: Vec<Pending>,
     /// By the server's clock, in epoch milliseconds.
     pub(crate) now: Time,
+    /// When the browser had the last answer.
+    pub(crate) last_visit: Time,
     /// Whether something happened that no answer told the browser of.
     pub(crate) is_meddled: bool,
     /// Whether the visitor's id may be another one now.
     pub(crate) may_change_id: bool,
-    pub(crate) has_thief: bool,
+    pub(crate) theft: Theft,
+    /// Whether a session ended by the doing of somebody else, of which only a later answer tells.
+    pub(crate) has_hidden_end: bool,
     /// Whether a forgetting was under way beside another one or a refresh. Both bring a refresh
     /// token of the same parent, and if the browser uses both and a later answer is lost, the
     /// server cannot tell it from two holders. Not mended.
     pub(crate) has_crossed: bool,
     pub(crate) has_switched: bool,
+    /// Whether the device's clock did.
+    pub(crate) has_jumped: bool,
     /// Whether somebody went on without a lock, because they waited too long for it.
     pub(crate) has_missed_lock: bool,
+    /// Whether the browser got cookies of a former release.
+    pub(crate) has_released: bool,
     /// Whether the visitor deleted the front token and left the tombstone: only where the app
     /// expects anonymous sessions, somebody asks.
     pub(crate) has_lost_front: bool,
     /// Whether the browser took cookies of an answer that no script read. Until an answer shows it,
     /// the SDK cannot know.
     pub(crate) has_unread_cookies: bool,
+    /// Whether the browser took cookies of an answer that is not for scripts, and nothing told the
+    /// SDK. A refusal does, an hour later.
+    pub(crate) has_unseen_cookies: bool,
+    /// Whether there was such an answer before.
+    pub(crate) has_seen_no_login: bool,
     /// Whether a visitor may have been signed out by a late answer of an earlier session.
     pub(crate) first_id: Option<u32>,
     pub(crate) forgotten: Vec<u32>,
@@ -141,7 +164,7 @@ impl World {
     pub(crate) fn new(setting: Setting, traces: bool) -> Self {
         let mut world = Self {
             setting,
-            server: Server::new(setting.is_ours, setting.rotates),
+            server: Server::new(setting.is_ours, setting.rotates, setting.knows_others),
             browser: Browser {
                 jar: Jar::default(),
                 tabs: Vec::new(),
@@ -151,17 +174,24 @@ impl World {
                 has_channel: setting.has_channel,
                 in_headers: setting.in_headers,
                 skew: setting.skew,
+                correction: 0.0,
             },
             pending: Vec::new(),
             now: 1.7e12,
+            last_visit: 1.7e12,
             is_meddled: false,
             may_change_id: false,
-            has_thief: false,
+            theft: Theft::default(),
+            has_hidden_end: false,
             has_crossed: false,
             has_switched: false,
+            has_jumped: false,
             has_missed_lock: false,
+            has_released: false,
             has_lost_front: false,
             has_unread_cookies: false,
+            has_unseen_cookies: false,
+            has_seen_no_login: false,
             first_id: None,
             forgotten: Vec::new(),
             cached: None,
@@ -238,6 +268,7 @@ impl World {
         self.forgotten.retain(|id| !machine.has_forgotten(id));
         self.pending.retain(|pending| match pending {
             Pending::Flight(flight) => flight.tab != tab || matches!(flight.stage, Stage::Outbound),
+            Pending::Navigation(_) => true,
             Pending::Local(at, ..) | Pending::Granted(at, _) | Pending::Hint(at) => *at != tab,
         });
     }
@@ -348,6 +379,11 @@ impl World {
                     named: told.filter(|_| names && call == Call::SignOut),
                     off: headers.wish == Wish::Off,
                     in_headers: self.browser.in_headers,
+                    is_page: false,
+                    others: Others {
+                        refresh: jar.others.refresh.filter(|_| route == Route::Refresh),
+                        ..jar.others
+                    },
                 };
                 match headers.bearer {
                     Bearer::Access => credentials.access = credentials.access.or(jar.own_access),
@@ -500,12 +536,21 @@ impl World {
                 jar.own_anonymous = Some(anonymous);
             }
         }
+        let (now, mut told_time) = (self.now, None);
         let tokens = reply.map(|reply| (reply.user_front(), reply.anonymous_front()));
         if let (Write::Store, Some((_, Announced::Token(token)))) = (storing.anonymous, &tokens) {
             jar.anonymous_front = Some(token.clone());
+            jar.written.anonymous_front = now;
         }
         match (storing.user, &tokens) {
-            (Write::Store, Some((Announced::Token(token), _))) => jar.front = Some(token.clone()),
+            (Write::Store, Some((Announced::Token(token), _))) => {
+                jar.front = Some(token.clone());
+                jar.written.front = now;
+                self.browser.tabs[tab].is_over = false;
+                if storing.tells_time {
+                    told_time = Some(token.issued_at);
+                }
+            }
             (Write::Remove, _) => {
                 jar.front = None;
                 jar.own_access = None;
@@ -519,11 +564,15 @@ impl World {
         }
         if storing.mark > 0.0 {
             jar.mark = Some(Mark(storing.mark));
+            jar.written.mark = now;
         }
         let after = (
             jar.front.as_ref().map(|token| token.id),
             jar.anonymous_front.as_ref().map(|token| token.id),
         );
+        if let Some(issued_at) = told_time {
+            self.browser.set_clock(tab, issued_at, self.now);
+        }
         self.say(|| {
             format!(
                 "  tab {tab} stores: user {:?} -> {:?}, anonymous {:?} -> {:?}",
@@ -537,9 +586,10 @@ impl World {
         self.say(|| format!("  tab {tab} tells {} while {state:?}", event.action()));
         let told = self.browser.tabs[tab].told_end;
         match event {
-            Event::TokenTheftDetected if !self.has_thief && !self.has_crossed => {
+            Event::TokenTheftDetected if !self.theft.was_used() && !self.has_crossed => {
                 self.fail(|| "e: theft is told, and nobody stole".into())
             }
+            Event::TokenTheftDetected => self.browser.tabs[tab].expects_theft = false,
             Event::Unauthorised { expired_or_revoked: true } => {
                 // A sign-out that found nothing may be told before the end that came first, where
                 // storing that took longer, or the endpoint is asked before it is told.
@@ -551,13 +601,9 @@ impl World {
                 if was_told {
                     self.fail(|| format!("d: tab {tab} tells the same end twice"));
                 }
-                self.browser.tabs[tab].ends += 1;
-                self.browser.tabs[tab].told_end = Some(event);
+                self.browser.tabs[tab].note_end(event);
             }
-            Event::SignOut => {
-                self.browser.tabs[tab].ends += 1;
-                self.browser.tabs[tab].told_end = Some(event);
-            }
+            Event::SignOut => self.browser.tabs[tab].note_end(event),
             Event::SessionCreated | Event::RefreshSession if state.user().is_none() => {
                 self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
             }
@@ -631,6 +677,7 @@ impl World {
             Pending::Local(tab, ..) | Pending::Granted(tab, _) | Pending::Hint(tab) => {
                 !self.browser.tabs[*tab].is_frozen
             }
+            Pending::Navigation(_) => true,
             Pending::Flight(flight) => {
                 !(matches!(flight.stage, Stage::Unread(_))
                     && self.browser.tabs[flight.tab].is_frozen)
@@ -648,10 +695,14 @@ impl World {
         }
         match self.pending.remove(index) {
             Pending::Flight(flight) => self.fly(flight),
+            Pending::Navigation(navigation) => self.go_on(navigation),
             Pending::Local(tab, task, local) => {
                 let view = self.browser.view(tab, self.now);
                 let message =
                     self.browser.tabs[tab].tasks.get(&task).and_then(|meta| meta.reply?.message);
+                if matches!(local, Local::Message) {
+                    self.expect_theft(tab, task);
+                }
                 let kept = self.kept();
                 let machine = &mut self.browser.tabs[tab].machine;
                 match local {
@@ -694,6 +745,7 @@ impl World {
                                 && (route, other.route) != (Route::Refresh, Route::Refresh))
                     });
                 let reply = self.server.serve(route, &flight.credentials, self.now);
+                self.judge(route, &flight.credentials, &reply);
                 self.say(|| {
                     let who = reply.saw;
                     format!(
@@ -721,6 +773,7 @@ impl World {
                 self.has_crossed |= is_overdue && !self.setting.is_ours;
                 let kept = self.kept_login(&flight);
                 self.browser.jar.take_cookies(&reply);
+                self.last_visit = self.now;
                 let is_left =
                     |id: u32| self.browser.jar.refresh.is_some_and(|refresh| refresh.handle == id);
                 if let Some(id) = kept.filter(|id| !is_left(*id)) {
@@ -794,7 +847,7 @@ impl World {
         self.act(tab);
     }
 
-    fn note_id(&mut self, reply: &Reply) {
+    pub(crate) fn note_id(&mut self, reply: &Reply) {
         let id = match (reply.anonymous, reply.access) {
             (Put::Set(anonymous), _) => anonymous.id,
             (_, Put::Set(access)) => access.anonymous_id,
@@ -941,6 +994,7 @@ impl World {
         for _ in 0..3_000 {
             if let Some(first) = self.choices().first() {
                 self.happen(*first);
+                self.take_time();
             } else if let Some(due) = self.next_due() {
                 self.pass((due - self.now).max(0.0));
             } else {

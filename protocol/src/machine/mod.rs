@@ -578,10 +578,7 @@ impl<V: HostTypes> Machine<V> {
                     state.anonymous().is_some()
                 }
                 Event::AccessTokenPayloadUpdated => state.token().is_some(),
-                Event::SessionCreated => {
-                    self.ended = None;
-                    state.user().is_some()
-                }
+                Event::SessionCreated => state.user().is_some(),
                 Event::SignOut | Event::TokenTheftDetected | Event::Unauthorised { .. } => {
                     self.ended = session.cloned();
                     !was_told
@@ -667,14 +664,13 @@ impl<V: HostTypes> Machine<V> {
             && matches!(announced.anonymous, Announced::Nothing)
         {
             self.no_anonymous_support = true;
-        } else if matches!(announced.anonymous, Announced::Token(_)) {
-            // The answer that looked like that was to a visitor whose session this browser had lost
-            // sight of.
-            self.no_anonymous_support = false;
         }
         if matches!(announced.anonymous, Announced::Token(_))
             || matches!(announced.user, Announced::Token(_))
         {
+            // The answer that looked like that was to a visitor whose session this browser had lost
+            // sight of.
+            self.no_anonymous_support = false;
             self.tasks.iter_mut().for_each(|task| task.is_crossed = true);
         }
         self.store(task, &announced, answer.has_tokens, view)
@@ -730,6 +726,8 @@ impl<V: HostTypes> Machine<V> {
         let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
         let tells_time = match &announced.user {
             Announced::Token(token) if change.user == Write::Store => {
+                // Should this tab have told of its end before, it came back since.
+                self.ended = None;
                 if task.before.user().is_none_or(|before| before.id != token.id) {
                     self.written = Some((token.id.clone(), view.now));
                 }
@@ -794,6 +792,11 @@ impl<V: HostTypes> Machine<V> {
     /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
         self.fire_all(task, view);
-        self.changed(view);
+        self.give_up_calls(view);
+        self.settle_contest(view);
+        // A server that could not forget would be asked again and again.
+        if !task.is_for(Call::Forget) || is_ok(task.status) {
+            self.forget_again(view);
+        }
     }
 }

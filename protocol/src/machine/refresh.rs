@@ -227,11 +227,11 @@ impl<V: HostTypes> Machine<V> {
     ) -> bool {
         task.status = answer.status;
         task.is_announced = matches!(answer.user, Announced::Token(_));
-        if !is_ok(answer.status) && answer.status != self.config.expired_status {
-            // The server could not say.
+        let stores = self.commit(task, answer, Asked::Refresh(verdict), view);
+        if !task.is_announced && answer.status != self.config.expired_status {
+            // The server could not say, be it that it had to delete cookies first.
             self.note_failure(task, view);
         }
-        let stores = self.commit(task, answer, Asked::Refresh(verdict), view);
         // It may have been answered before the browser had the cookies of that one.
         if task.is_crossed && task.change.events[0].is_some() {
             self.doubt(view);
@@ -247,7 +247,7 @@ impl<V: HostTypes> Machine<V> {
     fn note_failure(&mut self, task: &Task<V>, view: &View<V>) {
         self.probe_failed_at = view.now;
         // Perhaps there is a session that this browser has lost sight of.
-        if task.status == 0 || task.status >= 500 {
+        if task.status < 300 || task.status >= 500 {
             self.no_anonymous_support = false;
         }
         // The answer may have been lost after the browser had its cookies.

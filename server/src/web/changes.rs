@@ -141,6 +141,9 @@ impl Changes {
                     if clears_refresh {
                         out.cookie(cookies.clear_refresh());
                     }
+                    // Those of a former configuration may be all that the browser has. They would
+                    // count with each request to come, and nothing else deletes them.
+                    cookies.clear_older().into_iter().for_each(|cookie| out.cookie(cookie));
                 }
                 if facts.has_user_bearer {
                     out.clear(TransferMethod::Header);

@@ -21,7 +21,10 @@ async fn every_cookie_is_partitioned_also_one_that_is_cleared() {
         ];
         let all: Vec<&str> = answers.iter().flat_map(|answer| answer.set_cookies()).collect();
         for cookie in &all {
-            assert!(cookie.contains(PARTITIONED), "{cookie}");
+            // The end of a session also removes what is left of before the app was embedded.
+            let partitioned = cookie.replace("; SameSite=None; Secure;", PARTITIONED);
+            let is_of_before = cookie.contains("=;") && all.contains(&partitioned.as_str());
+            assert!(cookie.contains(PARTITIONED) || is_of_before, "{cookie}");
         }
         assert!(answers[0].anonymous_front_token().partitioned, "the SDK is told");
         assert!(answers[1].front_token().partitioned && answers[2].front_token().partitioned);

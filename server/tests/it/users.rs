@@ -430,6 +430,29 @@ async fn cookies_of_a_former_domain_are_removed_by_a_refresh() {
 }
 
 #[tokio::test]
+async fn a_session_that_ends_leaves_no_cookies_of_a_former_domain() {
+    let app = App::with(|builder| {
+        builder
+            .api_domain("https://api.example.com")
+            .cookie_domain("example.com")
+            .older_cookie_domain("")
+    })
+    .await;
+    let mut browser = app.browser();
+    browser.login("alice").await;
+    let answer = browser.post("/auth/signout").await;
+    assert_eq!(answer.status, 200);
+    for name in ["sAccessToken", "sRefreshToken"] {
+        let cleared = format!("{name}=;");
+        let of_name =
+            answer.set_cookies().into_iter().filter(|cookie| cookie.starts_with(&cleared));
+        let (present, former): (Vec<&str>, Vec<&str>) =
+            of_name.partition(|cookie| cookie.contains("Domain=example.com"));
+        assert_eq!((present.len(), former.len()), (1, 1), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn scripts_get_the_access_token_where_asked() {
     let app =
         App::with(|builder| builder.expose_access_token_to_frontend_in_cookie_based_auth(true))
