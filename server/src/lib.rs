@@ -127,6 +127,7 @@ pub mod claims;
 mod clock;
 pub mod counters;
 mod engine;
+mod headers;
 mod hooks;
 mod limit;
 mod mint;

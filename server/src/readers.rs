@@ -1,6 +1,6 @@
 //! The websites whose scripts can read the answers of this server.
 
-use crate::web::{Headers, text};
+use crate::headers::{Headers, text};
 
 /// The websites whose scripts can read the answers of this server: its own origin, and those that
 /// it serves.

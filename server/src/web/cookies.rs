@@ -8,6 +8,8 @@ use memchr::memchr;
 use passerby_protocol::names::{cookie, front_cookie};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::headers::LONGEST_TOKEN;
+
 /// The characters that JavaScript's `encodeURIComponent` leaves alone; the peers' cookie library
 /// uses it.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -197,8 +199,6 @@ pub(crate) struct PresentedCookie<'a> {
     pub(crate) former: bool,
 }
 
-/// No token of ours is longer. A longer one is not looked at, because it costs time.
-pub(crate) const LONGEST_TOKEN: usize = 8192;
 /// Of several cookies of one name so many are looked at. Browsers send those of longer paths and
 /// older ones first.
 const MOST_OF_A_NAME: usize = 8;

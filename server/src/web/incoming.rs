@@ -3,11 +3,8 @@
 use axum::extract::OriginalUri;
 use http::{Uri, request::Parts};
 
-use super::{
-    cookies::{CookieSettings, RequestCookies},
-    headers::Headers,
-};
-use crate::engine::PresentedToken;
+use super::cookies::{CookieSettings, RequestCookies};
+use crate::{engine::PresentedToken, headers::Headers};
 
 /// A request, with everything in it that matters to more than one step. It is read once.
 pub(crate) struct Incoming<'a> {

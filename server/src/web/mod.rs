@@ -7,7 +7,6 @@ pub(crate) mod cookies;
 mod cors;
 mod exempt;
 mod extract;
-mod headers;
 mod incoming;
 mod layer;
 mod refused;
@@ -19,7 +18,6 @@ mod visitor;
 
 pub(crate) use self::context::AppContext;
 pub(crate) use self::exempt::Exempt;
-pub(crate) use self::headers::{Headers, text};
 #[cfg(feature = "actix")]
 pub(crate) use self::layer::{CrossOrigin, Dispatch, begin};
 #[cfg(feature = "core")]

@@ -3,13 +3,10 @@
 use http::{HeaderMap, Method, Uri, header};
 use passerby_protocol::{first_key, identity::MintFacts, names};
 
-use super::{
-    cookies::OF_SCRIPTS,
-    headers::{Headers, text},
-    incoming::Incoming,
-};
+use super::{cookies::OF_SCRIPTS, incoming::Incoming};
 use crate::{
     engine::{PresentedToken, jwt::TokenKind, refresh_token},
+    headers::{Headers, text},
     mint::MintSettings,
 };
 

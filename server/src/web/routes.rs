@@ -14,7 +14,6 @@ use serde_json::{Map, Value, json};
 use super::{
     changes::UserChange,
     context::AppContext,
-    headers::text,
     incoming::Incoming,
     refused::SessionRejection,
     request::{RequestFacts, TransferMethod},
@@ -23,6 +22,7 @@ use super::{
 };
 use crate::{
     engine::{AccessCheck, AnonymousCheck, EngineError, MintFor, Refreshed, refresh_token},
+    headers::text,
     principal::{Principal, UserSession},
 };
 

@@ -3,7 +3,8 @@
 use http::{HeaderMap, HeaderValue, header};
 use passerby_protocol::names;
 
-use super::cookies::LONGEST_TOKEN;
+/// No token of ours is longer. A longer one is not looked at, because it costs time.
+pub(crate) const LONGEST_TOKEN: usize = 8192;
 
 /// The first value of each, found in one pass over all headers. To look them up one by one takes
 /// several times as long, because each name is hashed, and most requests have few of them.
