@@ -290,6 +290,7 @@ impl<V: HostTypes> Response<V> {
 pub fn is_contested<V: HostTypes>(
     before: &SessionState<V>,
     now: &Stored<V>,
+    last: &LatestSeen<V::Id>,
     response: &Response<V>,
     change: Change,
 ) -> bool {
@@ -305,7 +306,9 @@ pub fn is_contested<V: HostTypes>(
             let is_same = |token: &Token<V>| {
                 token.id == new.id && V::anonymous_id(token) == V::anonymous_id(new)
             };
-            (write == Write::Keep || is_late) && !now.user.token().is_some_and(is_same)
+            // A server's clock is behind, or a cache answers with an earlier session.
+            let is_older = last.id != new.id && last.issued_at > new.issued_at;
+            (write == Write::Keep || is_late || is_older) && !now.user.token().is_some_and(is_same)
         }
         (_, Write::Remove) => is_late && !matches!(now.user, Slot::Empty),
         (_, Write::Keep) => response.says_removed(),

@@ -18,6 +18,8 @@ mod operation;
 mod refresh;
 mod request;
 #[cfg(test)]
+mod tables;
+#[cfg(test)]
 mod tests;
 
 use alloc::vec::Vec;
@@ -253,8 +255,8 @@ pub struct Machine<V: HostTypes> {
     contested: bool,
     /// When asking about that failed, in epoch milliseconds.
     doubt_failed_at: f64,
-    /// The last user session that began in this tab, and when it was written, in epoch
-    /// milliseconds.
+    /// The last user session that began in this tab, and the mark that it was written with, in
+    /// epoch milliseconds.
     written: Option<(V::Id, f64)>,
     /// The token because of which the server was asked: its id and `iat`.
     doubted: Option<(V::Id, f64)>,
@@ -444,9 +446,7 @@ impl<V: HostTypes> Machine<V> {
     /// A timer has run out.
     pub fn timer(&mut self, task: TaskId, view: &View<V>) {
         // It waited for another request that could be one that takes for ever.
-        if self.leader != Some(task) {
-            self.resume(task, Cause::Turn(true), view);
-        }
+        self.resume(task, Cause::Turn(true), view);
     }
 
     /// There is an answer.
@@ -460,7 +460,6 @@ impl<V: HostTypes> Machine<V> {
     #[must_use]
     pub fn needs_no_look(&self, before: &View<V>) -> bool {
         self.flight.is_none()
-            && !self.contested
             && self.forgotten.is_empty()
             && matches!(self.mode, AnonymousMode::Unspecified | AnonymousMode::On)
             && self.state(before).token().is_some()
@@ -705,7 +704,7 @@ impl<V: HostTypes> Machine<V> {
         let change = interpret(&task.before, &now, &view.latest, announced);
         task.change = change;
         // Tokens of header mode are discarded with the front token, and no cookie comes with them.
-        if is_contested(&task.before, &now, announced, change) {
+        if is_contested(&task.before, &now, &view.latest, announced, change) {
             let told = match (&announced.user, &announced.anonymous) {
                 (Announced::Token(token), _) | (_, Announced::Token(token)) => {
                     Some((token.id.clone(), token.issued_at))
@@ -713,7 +712,11 @@ impl<V: HostTypes> Machine<V> {
                 _ => None,
             };
             // A cache answers with the same token again and again.
-            if told.is_none() || told != self.doubted || task.before.mark() != now.changed {
+            if told.is_none()
+                || told != self.doubted
+                || task.before.mark() != now.changed
+                || change.user == Write::Store
+            {
                 self.doubted = told;
                 self.doubt(view);
             }
@@ -724,30 +727,30 @@ impl<V: HostTypes> Machine<V> {
         let is_discarded =
             change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
         let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
+        task.mark = Mark::after(now.changed, view.now).0;
         let tells_time = match &announced.user {
             Announced::Token(token) if change.user == Write::Store => {
                 // Should this tab have told of its end before, it came back since.
                 self.ended = None;
                 if task.before.user().is_none_or(|before| before.id != token.id) {
-                    self.written = Some((token.id.clone(), view.now));
+                    self.written = Some((token.id.clone(), task.mark));
                 }
                 tells_time(&view.latest, token)
             }
             _ => false,
         };
-        if change.writes() {
+        let writes = change.writes();
+        if writes {
             self.unstored_none = is_clean && !stores && self.mode == AnonymousMode::Off;
         }
-        let writes = change.writes() && !self.unstored_none;
-        if !writes && !keeps_user_tokens {
+        if !writes && !keeps_user_tokens || writes && self.unstored_none {
             return false;
         }
-        task.mark = Mark::after(now.changed, view.now).0;
         self.act(Action::Store {
             task: task.id,
             storing: Storing {
-                user: if writes { change.user } else { Write::Keep },
-                anonymous: if writes { change.anonymous } else { Write::Keep },
+                user: change.user,
+                anonymous: change.anonymous,
                 drop_unreadable: writes
                     && matches!(now.anonymous, Slot::Unreadable)
                     && change.anonymous == Write::Keep,
@@ -792,11 +795,6 @@ impl<V: HostTypes> Machine<V> {
     /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
         self.fire_all(task, view);
-        self.give_up_calls(view);
-        self.settle_contest(view);
-        // A server that could not forget would be asked again and again.
-        if !task.is_for(Call::Forget) || is_ok(task.status) {
-            self.forget_again(view);
-        }
+        self.changed(view);
     }
 }

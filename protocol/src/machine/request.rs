@@ -118,9 +118,6 @@ impl<V: HostTypes> Machine<V> {
             // The session that it is about is over.
             return self.tell_of_sign_out(task, view);
         }
-        if call == Call::Forget && task.subject.is_none() {
-            task.subject = task.before.token().and_then(V::anonymous_id);
-        }
         task.is_crossed = false;
         let headers = self.headers(&task.before, view);
         task.says_off = headers.wish == Wish::Off;
@@ -166,10 +163,7 @@ impl<V: HostTypes> Machine<V> {
     /// place.
     fn tell(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         self.stop_leading(task, view);
-        if task.before.user().is_some()
-            && self.state(view).user().is_none()
-            && self.want_creation(task, false, view)
-        {
+        if task.before.user().is_some() && self.want_creation(task, false, view) {
             task.step = Step::EndpointBeforeEvents;
             return true;
         }
@@ -324,27 +318,22 @@ impl<V: HostTypes> Machine<V> {
             if task.attempts < LIMIT {
                 return self.admit(task, view);
             }
-            // Or the next change would ask again, and so on.
-            if let Some(index) = self.forgotten.iter().position(|id| Some(id) == now.as_ref()) {
-                self.forgotten.swap_remove(index);
-            }
             return self.settle(task, Outcome::Failure(Failure::NotForgotten), view);
         }
-        for id in gone.into_iter().flatten() {
-            if !self.forgotten.contains(&id) {
-                self.forgotten.push(id);
-            }
-        }
+        self.forgotten.extend(gone.into_iter().flatten());
         self.settle(task, Outcome::Undefined, view)
     }
 
     /// Asks the server once more, when an answer that was under way has brought back what was to be
-    /// forgotten.
+    /// forgotten. If it does, the id is one that was forgotten again.
     pub(super) fn forget_again(&mut self, view: &View<V>) {
         let state = self.state(view);
         let id = state.token().and_then(V::anonymous_id);
         let is_asking = self.tasks.iter().any(|task| task.is_for(Call::Forget));
-        if !is_asking && self.forgotten.iter().any(|forgotten| Some(forgotten) == id.as_ref()) {
+        let index = self.forgotten.iter().position(|forgotten| Some(forgotten) == id.as_ref());
+        if let Some(index) = index.filter(|_| !is_asking) {
+            // A server that cannot forget it is not asked again and again.
+            self.forgotten.swap_remove(index);
             let mut task = self.own_task(Kind::Request(Call::Forget), view);
             task.subject = id;
             self.advance(task, Cause::Begun, view);

@@ -7,7 +7,7 @@ use bolero::TypeGenerator;
 use super::*;
 use crate::testing::{Native, stored, token};
 
-const CONFIG: Config = Config {
+pub(super) const CONFIG: Config = Config {
     has_endpoint: false,
     verifies: true,
     expired_status: 401,
@@ -15,7 +15,7 @@ const CONFIG: Config = Config {
     retry_limit: 3,
 };
 
-fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
+pub(super) fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
     let named = |prefix: &str, id: u8| token(&alloc::format!("{prefix}{id}"), f64::from(id));
     View {
         stored: stored(Some(now), user.map(|id| named("s", id)), guest.map(|id| named("a", id))),
@@ -28,11 +28,11 @@ fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
 }
 
 /// The same with tokens that have not expired.
-fn valid(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
+pub(super) fn valid(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native> {
     View { server_now: 0.0, ..view(now, user, guest) }
 }
 
-fn answer(status: u16, user: Option<u8>, ends: bool) -> Answer<Native> {
+pub(super) fn answer(status: u16, user: Option<u8>, ends: bool) -> Answer<Native> {
     Answer {
         status,
         limited: false,
@@ -47,7 +47,7 @@ fn answer(status: u16, user: Option<u8>, ends: bool) -> Answer<Native> {
 }
 
 /// Everything that is to be done.
-fn actions(machine: &mut Machine<Native>) -> Vec<Action> {
+pub(super) fn actions(machine: &mut Machine<Native>) -> Vec<Action> {
     core::iter::from_fn(|| machine.next_action()).collect()
 }
 
@@ -240,7 +240,7 @@ fn the_server_of_another_configuration_is_asked_though_that_of_before_could_not_
 }
 
 /// A sign-out of session `s1` that was sent.
-fn signing_out() -> Machine<Native> {
+pub(super) fn signing_out() -> Machine<Native> {
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
     let ada = valid(1e12, Some(1), None);
     machine.operation(1, Operation::SignOut, &ada);
