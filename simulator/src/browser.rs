@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use passerby_protocol::{
-    machine::{Call, LockName, Machine, TaskId, View},
+    machine::{Call, LockName, Machine, Operation, TaskId, View},
     response::LatestSeen,
     state::{Event, Mark, SessionState, Slot, Stored, Token},
 };
@@ -36,6 +36,10 @@ pub(crate) struct Meta {
     pub(crate) has_caller: bool,
     /// How many ends this tab had told when it began.
     pub(crate) ends_before: u32,
+    /// The operation, and the stored mark when it began.
+    pub(crate) operation: Option<(Operation, Option<Mark>)>,
+    /// The user session that the browser told of when it was sent.
+    pub(crate) about: Option<u32>,
 }
 
 pub(crate) struct Tab {
@@ -52,12 +56,18 @@ pub(crate) struct Tab {
     pub(crate) next: TaskId,
     /// Ends of user sessions that were told.
     pub(crate) ends: u32,
+    /// Whether it ever told that a user session is over, or wanted.
+    pub(crate) has_told: bool,
     /// The latest of them, while it is the last word.
     pub(crate) told_end: Option<Event>,
     /// Whether it has told of an end, and has stored no user's token since.
     pub(crate) is_over: bool,
     /// Whether the server has told it of a theft, of which the app has to hear.
     pub(crate) expects_theft: bool,
+    /// Whether the app called `init` again.
+    pub(crate) began_again: bool,
+    /// The stored mark at the latest answer to a request of the app.
+    pub(crate) heard: Option<Mark>,
 }
 
 impl Tab {
@@ -73,9 +83,12 @@ impl Tab {
             seen: (Jar::default(), 0.0),
             next: 0,
             ends: 0,
+            has_told: false,
             told_end: None,
             is_over: false,
             expects_theft: false,
+            heard: None,
+            began_again: false,
         }
     }
 

@@ -13,6 +13,8 @@ use crate::{
 pub(crate) enum Step {
     /// Something that waits to happen does.
     Happen(u8),
+    /// All that waits to happen does, in order.
+    Rest,
     Lose(u8),
     Request(u8, Route),
     Operate(u8, Operation),
@@ -63,13 +65,13 @@ impl History {
         let mut random = fastrand::Rng::with_seed(seed);
         let is_ours = random.u8(..4) > 0;
         let has_endpoint = !is_ours && random.u8(..2) == 0;
-        let setting = Setting {
+        let mut setting = Setting {
             is_ours,
             has_endpoint,
             mode: if has_endpoint {
                 AnonymousMode::Endpoint
             } else if is_ours && random.u8(..4) > 0 {
-                AnonymousMode::On
+                [AnonymousMode::On, AnonymousMode::Off][usize::from(random.u8(..8) == 0)]
             } else {
                 AnonymousMode::Unspecified
             },
@@ -84,6 +86,7 @@ impl History {
             shares_host: random.u8(..2) == 0,
             forgets_soon: random.u8(..3) == 0,
             knows_others: random.u8(..4) > 0,
+            shows_late: random.u8(..4) == 0,
         };
         let kind = Kind {
             is_calm: random.u8(..4) > 0,
@@ -94,8 +97,18 @@ impl History {
             is_long: random.u8(..8) == 0,
             has_others: random.u8(..8) == 0,
         };
+        // Where they are off, nothing is written down that could tell what no script has seen.
+        if setting.mode == AnonymousMode::Off && !kind.is_plain() {
+            setting.mode = AnonymousMode::On;
+        }
         let length = random.usize(4..60);
-        let steps = (0..length).map(|_| kind.step(&mut random)).collect();
+        // Where most of what begins comes to its end, a history goes far.
+        let is_patient = random.u8(..4) == 0;
+        let steps = (0..length).map(|_| match kind.step(&mut random) {
+            Step::Happen(number) if is_patient && number % 2 == 0 => Step::Rest,
+            step => step,
+        });
+        let steps = steps.collect();
         Self { setting, steps }
     }
 
@@ -162,6 +175,12 @@ struct Kind {
 }
 
 impl Kind {
+    /// Whether all that happens is the SDK's and the server's doing, within a day.
+    fn is_plain(&self) -> bool {
+        let Self { has_thief, has_forms, jumps, is_long, has_others, .. } = *self;
+        !(has_thief || has_forms || jumps || is_long || has_others)
+    }
+
     fn step(&self, random: &mut fastrand::Rng) -> Step {
         if self.has_thief && random.u8(..8) == 0 {
             return [
@@ -246,6 +265,7 @@ fn take(world: &mut World, step: Step) {
                 world.happen(index);
             }
         }
+        Step::Rest => world.rest(),
         Step::Lose(number) => {
             if let Some(index) = pick(&world.choices(), number) {
                 world.lose(index);
@@ -362,9 +382,11 @@ fn take(world: &mut World, step: Step) {
                     jar.access = None;
                     // A stock back end answers as to anybody. Ours makes an anonymous session,
                     // which shows it, unless the answer that tells of it is one to a request of
-                    // before the login.
-                    world.has_lost_front |= !world.setting.is_ours;
-                    world.has_unread_cookies |= !world.pending.is_empty();
+                    // before the login, or such a one has left its own beside the user session.
+                    let Setting { is_ours, mode, .. } = world.setting;
+                    world.has_lost_front |= !is_ours || mode == AnonymousMode::Off;
+                    world.has_unread_cookies |=
+                        !world.pending.is_empty() || jar.anonymous.is_some();
                 }
                 1 => jar.refresh = None,
                 2 => jar.anonymous = None,
@@ -376,7 +398,10 @@ fn take(world: &mut World, step: Step) {
                     jar.anonymous_front = None;
                     world.has_lost_front = true;
                 }
-                _ => jar.mark = None,
+                _ => {
+                    jar.mark = None;
+                    world.has_lost_front |= world.setting.mode == AnonymousMode::Off;
+                }
             }
         }
     }

@@ -1,11 +1,10 @@
-//! What the browser keeps: cookies and local storage.
+//! The cookies and the local storage of a browser.
 
 use passerby_protocol::state::{Mark, Token};
 
 use crate::{
-    clock::DAY,
     server::{Put, Reply},
-    tokens::{Access, Anonymous, Refresh, Sim, Time},
+    tokens::{Access, Anonymous, DAY, Others, Refresh, Sim, Time},
 };
 
 /// Cookies and local storage. Those of the server are `HttpOnly`; scripts write the others.
@@ -26,17 +25,6 @@ pub(crate) struct Jar {
     /// When scripts wrote their cookies.
     pub(crate) written: Written,
     pub(crate) others: Others,
-}
-
-/// Cookies of the same names for another domain: a former release of the app left them, or another
-/// host of the site planted them. No `Set-Cookie` of the present configuration touches them. The
-/// refresh token is sent with refresh calls only, like the other one.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Others {
-    pub(crate) access: Option<Access>,
-    pub(crate) refresh: Option<Refresh>,
-    /// Without the prefix `__Host-`, which another host cannot set.
-    pub(crate) anonymous: Option<Anonymous>,
 }
 
 /// By the server's clock.

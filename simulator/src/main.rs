@@ -3,15 +3,11 @@
 
 mod browser;
 mod check;
-mod clock;
 mod history;
 mod jar;
-mod navigation;
-mod others;
 #[cfg(test)]
 mod regressions;
 mod server;
-mod thief;
 mod tokens;
 mod world;
 

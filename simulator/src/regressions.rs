@@ -26,6 +26,7 @@ const OURS: Setting = Setting {
     shares_host: true,
     forgets_soon: false,
     knows_others: true,
+    shows_late: false,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {
@@ -678,4 +679,35 @@ fn a_sign_out_is_told_before_the_end_that_is_still_being_stored() {
     steps.extend(happen(&[120, 44, 112, 94, 145, 91, 28]));
     steps.push(Operate(70, Operation::SignOut));
     holds(Setting { has_channel: false, ..SLOW }, &steps);
+}
+
+/// A cache that answers within a minute with an earlier session, whose age could be the difference
+/// of two servers' clocks.
+#[test]
+fn a_cached_answer_of_a_moment_ago_does_not_replace_a_login() {
+    let endpoint = Setting {
+        is_ours: false,
+        mode: AnonymousMode::Endpoint,
+        has_locks: false,
+        has_endpoint: true,
+        ..OURS
+    };
+    let refresh = Operate(2, Operation::Refresh);
+    let visit = Request(80, Route::Public);
+    holds(
+        endpoint,
+        &[login(160, 1), Rest, refresh, Rest, Pass(40_000), visit, login(39, 1), Rest, Cached(97)],
+    );
+}
+
+/// The clock that both marks are of was set back, so they are far from the time of day.
+#[test]
+fn logins_of_one_moment_are_asked_about_after_the_clock_was_set_back() {
+    let late = Setting { shows_late: true, ..OURS };
+    let mut steps = vec![Operate(47, Operation::Exists), Clock(110), Open];
+    steps.extend(happen(&[158, 62, 193, 58, 148, 233, 124, 205, 200]));
+    steps.extend([Request(78, Route::Users), login(19, 2), Happen(245), Clock(134), Happen(151)]);
+    steps.push(login(48, 1));
+    steps.extend(happen(&[20, 12, 88, 131]));
+    holds(late, &steps);
 }

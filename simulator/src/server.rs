@@ -9,8 +9,7 @@ use passerby_protocol::{
     state::Token,
 };
 
-use crate::tokens::{Access, Anonymous, Refresh, Sim, Time};
-use crate::{clock::DAY, jar::Others};
+use crate::tokens::{Access, Anonymous, DAY, Others, Refresh, Sim, Time};
 
 /// Milliseconds that an access token is valid.
 pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;

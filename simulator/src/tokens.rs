@@ -27,6 +27,9 @@ pub(crate) struct Payload {
 /// Epoch milliseconds of the servers.
 pub(crate) type Time = f64;
 
+/// A day.
+pub(crate) const DAY: Time = 86_400_000.0;
+
 /// An access token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Access {
@@ -88,4 +91,15 @@ impl Anonymous {
             payload: Payload { user: 0, anonymous_id: self.id },
         }
     }
+}
+
+/// Cookies of the same names for another domain: a former release of the app left them, or another
+/// host of the site planted them. No `Set-Cookie` of the present configuration touches them. The
+/// refresh token is sent with refresh calls only, like the other one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Others {
+    pub(crate) access: Option<Access>,
+    pub(crate) refresh: Option<Refresh>,
+    /// Without the prefix `__Host-`, which another host cannot set.
+    pub(crate) anonymous: Option<Anonymous>,
 }

@@ -1,5 +1,5 @@
-//! Another browser with a copy of this one's tokens, and the simulator's own record of who used
-//! which of them, so that the server's verdicts are judged by something else than its rules.
+//! Another browser with a copy of this one's tokens, and the simulator's own record of their uses,
+//! so that the server's verdicts are judged by something else than its rules.
 
 use passerby_protocol::{machine::TaskId, rotation::DEFAULT_GRACE_MS};
 
@@ -126,13 +126,14 @@ impl World {
     }
 
     /// The tab reads that its session was stolen: unless it has told of the end already, it tells
-    /// the app why that came. Another tab may have brought the session back since then, and no end
-    /// is told twice.
+    /// the app why that came. Where there are others, one of them may bring the session back in
+    /// between, so that it ends once more, and the later answer does not say why.
     pub(crate) fn expect_theft(&mut self, tab: usize, task: TaskId) {
         let theft = self.browser.tabs[tab].tasks.get(&task).and_then(|meta| meta.reply?.theft);
         let told = self.browser.state(tab, self.now).user().map(|token| token.id);
+        let is_alone = self.browser.tabs.iter().filter(|tab| tab.is_open).count() == 1;
         let Tab { is_over, expects_theft, .. } = &mut self.browser.tabs[tab];
-        *expects_theft |= theft.is_some() && theft == told && !*is_over;
+        *expects_theft |= theft.is_some() && theft == told && !*is_over && is_alone;
     }
 
     /// The session of which the thief had a token exchanged, and that the visitor's tab goes on

@@ -4,8 +4,9 @@
 use passerby_protocol::request::AnonymousMode;
 
 use crate::{
-    jar::{Jar, Others},
+    jar::Jar,
     server::{Credentials, Reply, Route},
+    tokens::Others,
     world::{Pending, World},
 };
 
@@ -82,7 +83,8 @@ impl World {
         self.say(|| format!("  the browser gets the answer to the form ({route:?})"));
         self.browser.jar.take_cookies(&reply);
         self.note_id(&reply);
-        // Whatever was written since the request went stays, and whatever is under way writes again.
+        // Cookies that were written since the request went stay, and those under way are written
+        // again.
         let there = ScriptCookies::of(&self.browser.jar);
         // Without consent, a tab writes nothing down, and knows all the same that there is nothing.
         let is_told = match there == ScriptCookies::default() {

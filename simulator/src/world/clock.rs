@@ -1,6 +1,12 @@
 //! The clock of a device, which may be off and may jump, and what the SDK's shell makes of it.
 
-use crate::{browser::Browser, tokens::Time, world::World};
+use passerby_protocol::request::AnonymousMode;
+
+use crate::{
+    browser::Browser,
+    tokens::{DAY, Time},
+    world::World,
+};
 
 /// Differences below this many milliseconds are the network's.
 const LEAST: Time = 7_000.0;
@@ -8,9 +14,7 @@ const LEAST: Time = 7_000.0;
 /// Of one event.
 const ANSWER_TIME: Time = 200.0;
 
-const HOUR: Time = 3_600_000.0;
-/// A day.
-pub(crate) const DAY: Time = 24.0 * HOUR;
+const HOUR: Time = DAY / 24.0;
 
 /// By how much a device's clock may be ahead.
 pub(crate) const SKEWS: [Time; 7] = [0.0, HOUR, -HOUR, DAY, -DAY, 30.0 * DAY, -30.0 * DAY];
@@ -39,8 +43,9 @@ impl Browser {
 
 impl World {
     /// After a jump, answers take their time once nothing new happens. Tokens tell the time in
-    /// seconds, and one of the same second as the last tells none. So an app that asks at each event
-    /// has the SDK refresh until that second is over, which it never is where answers take no time.
+    /// seconds, and one of the same second as the last tells none. So an app that asks at each
+    /// event has the SDK refresh until that second is over, which it never is where answers take no
+    /// time.
     pub(crate) fn take_time(&mut self) {
         if self.has_jumped {
             self.pass(ANSWER_TIME);
@@ -50,6 +55,8 @@ impl World {
     /// Somebody sets the device's clock, or it sets itself.
     pub(crate) fn jump(&mut self, number: u8) {
         self.has_jumped = true;
+        // By then every tab has seen what another one stored.
+        self.just_stored = None;
         self.browser.skew = SKEWS[usize::from(number) % SKEWS.len()];
         let skew = self.browser.skew;
         self.say(|| format!("the device's clock jumps: it is {} s ahead", skew / 1_000.0));
@@ -66,17 +73,25 @@ impl World {
         self.settle_down();
         self.pass(f64::from(days) * DAY);
         self.say(|| format!("the visitor comes back after {days} days"));
+        // No cache keeps an answer that long.
+        self.cached = None;
         let jar = &mut self.browser.jar;
         jar.expire(self.now, self.setting.forgets_soon);
         // A mark that is left says that there is nothing, so only an app that expects anonymous
         // sessions asks.
-        self.has_lost_front |= jar.mark.is_some() && jar.front.is_none();
+        // Where they are off, a tab that was told so says it without a mark.
+        let is_off = self.setting.mode == AnonymousMode::Off;
+        self.has_lost_front |= (jar.mark.is_some() || is_off) && jar.front.is_none();
+        // A guest's cookie that an answer of before the login left is not told of.
+        self.has_unread_cookies |= jar.access.is_none() && jar.anonymous.is_some();
         // The next answer shows it. A stock back end answers as to anybody.
         self.has_hidden_end |= !jar.names_visitor();
         self.has_lost_front |= !self.setting.is_ours && jar.access.or(jar.own_access).is_none();
-        // A visitor who stays away for longer may be another one: a token is not made anew while it is
-        // young, and so lives for 300 days at least.
+        // A visitor who stays away for longer may be another one: a token is not made anew while it
+        // is young, and so lives for 300 days at least.
         let tokens_are_scripts = self.setting.in_headers && self.setting.forgets_soon;
-        self.may_change_id |= tokens_are_scripts || self.now - self.last_visit > 300.0 * DAY;
+        // An answer that only removed second cookies made nothing anew.
+        let is_late = self.has_released || self.now - self.last_visit > 300.0 * DAY;
+        self.may_change_id |= tokens_are_scripts || is_late;
     }
 }

@@ -1,23 +1,27 @@
 //! A world in which time passes and things happen in any order: one browser with its tabs, the
 //! network, a back end.
 
+mod clock;
+mod navigation;
+mod others;
+mod thief;
+
 use passerby_protocol::{
     machine::{
         Action, Answer, Bearer, Call, Config, Failure, Kept, LockName, Machine, Message, Operation,
-        Outcome, TaskId, Wish,
+        Outcome, TaskId, View, Wish,
     },
     request::AnonymousMode,
     response::{Announced, Verdict, Write},
-    state::{Event, Mark, SessionState},
+    state::{Event, HostTypes, Mark, SessionState},
 };
 
+use self::{navigation::Navigation, thief::Theft};
 use crate::{
     browser::{Browser, Lock, Meta, Tab},
-    jar::{Jar, Others},
-    navigation::Navigation,
+    jar::Jar,
     server::{Credentials, Principal, Put, Reply, Route, Server},
-    thief::Theft,
-    tokens::Time,
+    tokens::{Others, Sim, Time},
 };
 
 /// The properties in which worlds differ.
@@ -44,6 +48,8 @@ pub(crate) struct Setting {
     pub(crate) forgets_soon: bool,
     /// Whether the server was told where the cookies of a former release are.
     pub(crate) knows_others: bool,
+    /// Whether a tab that stores a login does not see yet that another one has just stored one.
+    pub(crate) shows_late: bool,
 }
 
 impl Setting {
@@ -101,6 +107,15 @@ pub(crate) enum Pending {
     Hint(usize),
 }
 
+/// A login that a tab has just stored, and that some answers do not see.
+pub(crate) struct StoredLogin {
+    at: Time,
+    /// The storage of before.
+    jar: Jar,
+    /// The tabs and tasks whose answers the browser had by then.
+    answered: Vec<(usize, TaskId)>,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Local {
     Hooked,
@@ -152,9 +167,11 @@ pub(crate) struct World {
     pub(crate) first_id: Option<u32>,
     pub(crate) forgotten: Vec<u32>,
     /// An answer to `Public` that the browser's HTTP cache has. Ours may not be kept.
-    cached: Option<Reply>,
+    pub(crate) cached: Option<Reply>,
+    /// Where that shows late.
+    pub(crate) just_stored: Option<StoredLogin>,
     /// How many calls of its own the SDK has sent.
-    calls: usize,
+    pub(crate) calls: usize,
     next_key: u32,
     pub(crate) log: Option<Vec<String>>,
     pub(crate) fault: Option<String>,
@@ -180,7 +197,8 @@ impl World {
             now: 1.7e12,
             last_visit: 1.7e12,
             is_meddled: false,
-            may_change_id: false,
+            // Nobody keeps one where they are off.
+            may_change_id: setting.mode == AnonymousMode::Off,
             theft: Theft::default(),
             has_hidden_end: false,
             has_crossed: false,
@@ -195,6 +213,7 @@ impl World {
             first_id: None,
             forgotten: Vec::new(),
             cached: None,
+            just_stored: None,
             calls: 0,
             next_key: 0,
             log: traces.then(Vec::new),
@@ -228,6 +247,7 @@ impl World {
     pub(crate) fn start_again(&mut self, tab: usize) {
         self.say(|| format!("tab {tab} calls init again"));
         self.browser.tabs[tab].machine.configure(self.setting.config(), self.setting.mode, true);
+        self.browser.tabs[tab].began_again = true;
         self.start(tab);
     }
 
@@ -239,6 +259,8 @@ impl World {
 
     pub(crate) fn close_tab(&mut self, tab: usize) {
         self.say(|| format!("tab {tab} closes"));
+        // That takes longer than a tab needs to see what another one stored.
+        self.just_stored = None;
         self.browser.tabs[tab].is_open = false;
         self.browser.tabs[tab].timers.clear();
         self.browser.tabs[tab].tasks.clear();
@@ -285,14 +307,12 @@ impl World {
     pub(crate) fn operate(&mut self, tab: usize, operation: Operation) {
         self.say(|| format!("tab {tab} calls {operation:?}"));
         let id = self.new_task(tab, Route::Public);
+        self.meta(tab, id).operation = Some((operation, self.browser.jar.mark));
         let view = self.browser.view(tab, self.now);
         let machine = &mut self.browser.tabs[tab].machine;
         if operation == Operation::Forget {
             let state = machine.state(&view);
-            if let Some(id) = state
-                .token()
-                .and_then(<crate::tokens::Sim as passerby_protocol::state::HostTypes>::anonymous_id)
-            {
+            if let Some(id) = state.token().and_then(Sim::anonymous_id) {
                 self.forgotten.push(id);
             }
         }
@@ -314,6 +334,8 @@ impl World {
                 waits_since: 0.0,
                 has_caller: true,
                 ends_before,
+                operation: None,
+                about: None,
             },
         );
         tab.next
@@ -338,6 +360,8 @@ impl World {
             waits_since: 0.0,
             has_caller: false,
             ends_before: 0,
+            operation: None,
+            about: None,
         })
     }
 
@@ -371,6 +395,8 @@ impl World {
                 let jar = &self.browser.jar;
                 // Without its mark nobody knows of it.
                 let told = jar.front.as_ref().filter(|_| jar.mark.is_some()).map(|token| token.id);
+                self.meta(tab, task).about = told;
+                let jar = &self.browser.jar;
                 let mut credentials = Credentials {
                     access: jar.access,
                     refresh: jar.refresh.filter(|_| route == Route::Refresh),
@@ -398,9 +424,20 @@ impl World {
                 let due = if timeout > 0.0 { self.now + timeout } else { f64::INFINITY };
                 let stage = Stage::Outbound;
                 let sent = self.now;
-                let was_given_up = false;
-                let flight =
-                    Flight { tab, task, route, credentials, told, sent, due, stage, was_given_up };
+                let flight = Flight {
+                    tab,
+                    task,
+                    route,
+                    credentials,
+                    told,
+                    sent,
+                    due,
+                    stage,
+                    was_given_up: false,
+                };
+                if call == Call::App {
+                    self.expect_to_be_first(&flight);
+                }
                 self.pending.push(Pending::Flight(Box::new(flight)));
             }
             Action::Abort { task } => {
@@ -442,7 +479,10 @@ impl World {
                 self.pending.push(Pending::Local(tab, task, Local::Hooked))
             }
             Action::Store { task, storing } => {
-                let reply = self.meta(tab, task).reply;
+                let Meta { reply, route, .. } = *self.meta(tab, task);
+                if matches!(route, Route::Login(_)) && self.setting.shows_late {
+                    self.note_login(tab);
+                }
                 if !self.setting.keeps_nothing {
                     self.store(tab, reply, storing);
                 }
@@ -488,17 +528,19 @@ impl World {
     fn expect_to_be_needed(&mut self, tab: usize, task: TaskId) {
         let since = self.meta(tab, task).waits_since;
         let holder = self.browser.refresh_lock.holder;
+        let is_alone = !self.browser.has_locks;
         let is_beside_another = self.pending.iter().any(|pending| {
             // A task that waits too long goes on, but not before a call with the lock was given up.
             matches!(pending, Pending::Flight(flight)
                 if flight.route == Route::Refresh
                     && !flight.was_given_up
                     && flight.due > self.now
+                    && (!is_alone || flight.tab == tab && !self.browser.tabs[tab].began_again)
                     && (!self.has_missed_lock
                         || holder == Some((flight.tab, flight.task)) && flight.sent <= since)
                     && !self.browser.tabs[flight.tab].is_frozen)
         });
-        if self.browser.has_locks && is_beside_another {
+        if is_beside_another {
             self.fail(|| format!("f: tab {tab} refreshes beside another one (task {task})"));
         }
         let (before, now) = (self.meta(tab, task).mark, self.browser.jar.mark);
@@ -506,6 +548,51 @@ impl World {
         if before != now && is_known {
             self.fail(|| format!("f: tab {tab} refreshes what was refreshed (task {task})"));
         }
+    }
+
+    /// A new visitor's requests wait for the first one, and for those of other tabs as well where
+    /// there are locks.
+    fn expect_to_be_first(&mut self, flight: &Flight) {
+        let is_new = |flight: &Flight| {
+            let Credentials { access, anonymous, others, .. } = flight.credentials;
+            access.or(others.access).is_none() && anonymous.or(others.anonymous).is_none()
+        };
+        let is_beside_another = self.pending.iter().any(|pending| {
+            matches!(pending, Pending::Flight(other)
+                if matches!(other.route, Route::Public | Route::Users | Route::Login(_))
+                    && is_new(other)
+                    && !other.was_given_up
+                    && (self.browser.has_locks || other.tab == flight.tab))
+        });
+        let Setting { is_ours, mode, .. } = self.setting;
+        let is_expected = is_ours && mode == AnonymousMode::On && !self.has_switched;
+        let Flight { tab, task, .. } = *flight;
+        let is_nobody = is_new(flight) && self.browser.state(tab, self.now).token().is_none();
+        // A tab of long ago may have learned from a guest, whose front token the browser had
+        // forgotten, that the server makes none.
+        let is_of_long_ago = self.has_hidden_end;
+        let waits = is_expected && !self.is_meddled && !self.has_missed_lock && !is_of_long_ago;
+        if waits && is_nobody && is_beside_another {
+            self.fail(|| {
+                format!("c: a new visitor's request does not wait (tab {tab}, task {task})")
+            });
+        }
+    }
+
+    /// The login that this tab is about to store.
+    fn note_login(&mut self, tab: usize) {
+        let answered = self.pending.iter().filter_map(|pending| match pending {
+            Pending::Flight(flight)
+                if flight.tab != tab
+                    && matches!(flight.route, Route::Login(_))
+                    && matches!(flight.stage, Stage::Unread(_)) =>
+            {
+                Some((flight.tab, flight.task))
+            }
+            _ => None,
+        });
+        let (at, jar, answered) = (self.now, self.browser.jar.clone(), answered.collect());
+        self.just_stored = Some(StoredLogin { at, jar, answered });
     }
 
     fn store(
@@ -563,6 +650,10 @@ impl World {
             jar.own_anonymous = None;
         }
         if storing.mark > 0.0 {
+            let is_new = jar.mark.is_none_or(|mark| mark.0 < storing.mark);
+            if !is_new && !self.setting.shows_late {
+                self.fault = Some(format!("a: tab {tab} marks a change as one of before"));
+            }
             jar.mark = Some(Mark(storing.mark));
             jar.written.mark = now;
         }
@@ -585,6 +676,8 @@ impl World {
         let state = self.browser.state(tab, self.now);
         self.say(|| format!("  tab {tab} tells {} while {state:?}", event.action()));
         let told = self.browser.tabs[tab].told_end;
+        self.browser.tabs[tab].has_told |=
+            matches!(event, Event::Unauthorised { .. } | Event::SignOut);
         match event {
             Event::TokenTheftDetected if !self.theft.was_used() && !self.has_crossed => {
                 self.fail(|| "e: theft is told, and nobody stole".into())
@@ -624,6 +717,7 @@ impl World {
         let Some(meta) = self.browser.tabs[tab].tasks.remove(&task) else {
             return self.fail(|| format!("f: tab {tab} settles task {task} twice"));
         };
+        self.judge_outcome(tab, &meta, outcome);
         let Tab { ends, told_end, .. } = self.browser.tabs[tab];
         if meta.call == Some(Call::SignOut)
             && outcome == Outcome::Undefined
@@ -637,6 +731,36 @@ impl World {
                 self.is_meddled = true;
             }
             self.forgotten.clear();
+        }
+    }
+
+    /// An outcome is true when the caller hears of it.
+    fn judge_outcome(&mut self, tab: usize, meta: &Meta, outcome: Outcome) {
+        let state = self.browser.state(tab, self.now);
+        let user = state.user();
+        // A refresh may bring a token that is as old, where an answer was slow.
+        let is_as_before = |mark| self.browser.jar.mark == mark;
+        let server_time = self.browser.server_time(tab, self.now);
+        let is_over = user.is_some_and(|token| token.expires_at < server_time);
+        if let Some((Operation::Exists, mark)) = meta.operation
+            && outcome == Outcome::Is(true)
+            && (state.token().is_none() || is_over && is_as_before(mark))
+        {
+            self.fail(|| format!("d: tab {tab} says that there is a session: {state:?}"));
+        }
+        // Where a login shows late, the sign-out may be about the one before it.
+        if meta.call == Some(Call::SignOut)
+            && outcome == Outcome::Undefined
+            && !self.setting.shows_late
+            && meta.about.is_some()
+            && meta.about == user.map(|token| token.id)
+        {
+            self.fail(|| format!("d: tab {tab} signed out, and the session is there"));
+        }
+        let is_refused = meta.reply.is_some_and(|reply| reply.status == 401);
+        let is_apps = meta.call.is_none() && meta.operation.is_none();
+        if is_apps && is_refused && outcome == Outcome::Answer && !self.browser.tabs[tab].has_told {
+            self.fail(|| format!("d: tab {tab} does not tell that a user is wanted"));
         }
     }
 
@@ -726,6 +850,7 @@ impl World {
                 self.act(tab);
             }
             Pending::Hint(tab) => {
+                self.just_stored = None;
                 let view = self.browser.view(tab, self.now);
                 self.browser.tabs[tab].machine.changed(&view);
                 self.act(tab);
@@ -754,7 +879,9 @@ impl World {
                         reply.status
                     )
                 });
-                let has_tokens = !matches!(reply.user_front(), Announced::Nothing);
+                // One that ends a session is not kept here: nobody could tell it from the answer to
+                // the app's own way of signing out.
+                let has_tokens = matches!(reply.user_front(), Announced::Token(_));
                 if route == Route::Public && !self.setting.is_ours && has_tokens {
                     self.cached = Some(reply);
                 }
@@ -797,7 +924,8 @@ impl World {
     /// to say that it has the login, no call can be given up in time.
     fn kept_login(&self, flight: &Flight) -> Option<u32> {
         let Browser { jar, tabs, has_channel, .. } = &self.browser;
-        let has_heard = *has_channel
+        let has_seen = *has_channel || jar.mark == tabs[flight.tab].heard;
+        let has_heard = has_seen
             && !tabs[flight.tab].is_frozen
             && !self
                 .pending
@@ -841,10 +969,40 @@ impl World {
         let view = if says_nothing && machine.needs_no_look(&before) {
             before
         } else {
-            self.browser.view(tab, self.now)
+            self.view_of_late(tab, task).unwrap_or_else(|| self.browser.view(tab, self.now))
         };
+        if self.meta(tab, task).call.is_none() {
+            self.browser.tabs[tab].heard = self.browser.jar.mark;
+        }
         self.browser.tabs[tab].machine.answered(task, answer, &view);
         self.act(tab);
+        self.expect_to_forget(tab);
+    }
+
+    /// The storage as a tab sees it that is told late of another one's login.
+    fn view_of_late(&mut self, tab: usize, task: TaskId) -> Option<View<Sim>> {
+        let StoredLogin { at, jar, answered } = self.just_stored.take()?;
+        if at != self.now || !answered.contains(&(tab, task)) {
+            return None;
+        }
+        // Nobody else knows of both, and without a channel they hear of it at their next answer.
+        self.is_meddled |= !self.browser.has_channel;
+        let now = core::mem::replace(&mut self.browser.jar, jar);
+        let view = self.browser.view(tab, self.now);
+        self.browser.jar = now;
+        Some(view)
+    }
+
+    /// A tab that has an answer notices what came back.
+    fn expect_to_forget(&mut self, tab: usize) {
+        let state = self.browser.state(tab, self.now);
+        let id = state.token().and_then(Sim::anonymous_id);
+        let machine = &self.browser.tabs[tab].machine;
+        // A server that could not forget is not asked again at once.
+        let can_forget = !self.is_meddled && machine.is_idle();
+        if can_forget && id.is_some_and(|id| machine.has_forgotten(&id)) {
+            self.fail(|| format!("c: tab {tab} lets a forgotten id come back"));
+        }
     }
 
     pub(crate) fn note_id(&mut self, reply: &Reply) {
@@ -857,8 +1015,18 @@ impl World {
     }
 
     /// The HTTP cache answers a request that has not gone yet. No cookie is stored with that.
-    pub(crate) fn answer_from_cache(&mut self) {
-        let Some(reply) = self.cached else { return };
+    pub(crate) fn answer_from_cache(&mut self) -> bool {
+        let Some(reply) = self.cached else { return false };
+        // Two sessions of one second cannot be told apart by their age.
+        let is_as_old = |tab: &Tab| match reply.user_front() {
+            Announced::Token(cached) => {
+                cached.id != tab.latest.id && cached.issued_at == tab.latest.issued_at
+            }
+            _ => false,
+        };
+        if self.browser.tabs.iter().any(is_as_old) {
+            return false;
+        }
         let waiting = self.pending.iter_mut().find_map(|pending| match pending {
             Pending::Flight(flight)
                 if flight.route == Route::Public
@@ -872,7 +1040,11 @@ impl World {
         });
         if let Some((tab, task)) = waiting {
             self.say(|| format!("  the cache answers tab {tab}'s Public (task {task})"));
+            // A tab that has seen no session since cannot know that this one is over, and a stock
+            // back end says so of no request that needs no user.
+            self.has_lost_front |= self.browser.tabs[tab].latest.issued_at.is_nan();
         }
+        waiting.is_some()
     }
 
     /// A tab is looked at again, be it after it was frozen or from the back/forward cache.
@@ -950,6 +1122,7 @@ impl World {
                 self.browser.tabs[tab].timers.iter().position(|(due, _)| *due <= now)
             {
                 let (_, task) = self.browser.tabs[tab].timers.remove(index);
+                self.has_missed_lock = true;
                 let view = self.browser.view(tab, now);
                 self.browser.tabs[tab].machine.timer(task, &view);
                 self.act(tab);
@@ -979,6 +1152,14 @@ impl World {
             let view = self.browser.view(flight.tab, now);
             self.browser.tabs[flight.tab].machine.rejected(flight.task, &view);
             self.act(flight.tab);
+        }
+    }
+
+    /// Goes on until everything waits for time to pass, or for a tab that is frozen.
+    pub(crate) fn rest(&mut self) {
+        for _ in 0..1_000 {
+            let Some(first) = self.choices().first().copied() else { return };
+            self.happen(first);
         }
     }
 
@@ -1014,7 +1195,7 @@ impl World {
         &mut self,
         tab: usize,
         at_sending: bool,
-    ) -> Option<(SessionState<crate::tokens::Sim>, Principal)> {
+    ) -> Option<(SessionState<Sim>, Principal)> {
         let mut told = self.browser.state(tab, self.now);
         self.request(tab, Route::Who);
         // Until the server has it.
