@@ -606,6 +606,10 @@ impl World {
             jar.front.as_ref().map(|token| token.id),
             jar.anonymous_front.as_ref().map(|token| token.id),
         );
+        if before.0.is_some() {
+            // Another tab brought a session back, which may end once more.
+            self.browser.tabs[tab].told_end = None;
+        }
         if let Some(reply) = reply.filter(|reply| reply.in_headers) {
             if storing.keeps_user_tokens {
                 match reply.access {
