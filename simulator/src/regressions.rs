@@ -711,3 +711,32 @@ fn logins_of_one_moment_are_asked_about_after_the_clock_was_set_back() {
     steps.extend(happen(&[20, 12, 88, 131]));
     holds(late, &steps);
 }
+
+/// Each of two tabs heard of the other's failure, and tried anew.
+#[test]
+fn two_tabs_do_not_ask_in_turn_a_server_that_cannot_forget() {
+    let stuck = Setting {
+        mode: AnonymousMode::Unspecified,
+        has_locks: false,
+        forgets_soon: true,
+        knows_others: false,
+        ..OURS
+    };
+    let forget = |tab| Operate(tab, Operation::Forget);
+    let mut steps = vec![login(146, 1), Open, Rest, Release, Request(75, Route::Leave)];
+    steps.extend([forget(25), forget(36), Rest, Pass(3_700_000), Request(203, Route::Users)]);
+    holds(stuck, &steps);
+}
+
+/// The end of the session was not written down, so no mark told that it was known already.
+#[test]
+fn a_cache_that_repeats_itself_asks_once_where_they_are_off() {
+    let endpoint =
+        Setting { is_ours: false, mode: AnonymousMode::Endpoint, has_endpoint: true, ..OURS };
+    let off = Setting { forgets_soon: true, ..endpoint };
+    let visit = |tab| Request(tab, Route::Public);
+    let mut steps = vec![visit(244), Operate(144, Operation::Switch(false)), login(204, 2), Rest];
+    steps.extend([visit(207), Happen(51), Pass(3_700_000), Request(68, Route::Leave), Rest]);
+    steps.push(Drop(59));
+    holds(off, &steps);
+}

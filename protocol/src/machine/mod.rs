@@ -711,10 +711,11 @@ impl<V: HostTypes> Machine<V> {
                 }
                 _ => None,
             };
-            // A cache answers with the same token again and again.
+            // A cache answers with the same token again and again. Of a state that is not written
+            // down, no mark and zero are the same.
             if told.is_none()
                 || told != self.doubted
-                || task.before.mark() != now.changed
+                || task.before.mark().unwrap_or(Mark(0.0)) != now.changed.unwrap_or(Mark(0.0))
                 || change.user == Write::Store
             {
                 self.doubted = told;
