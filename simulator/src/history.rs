@@ -384,9 +384,11 @@ fn take(world: &mut World, step: Step) {
                     // which shows it, unless the answer that tells of it is one to a request of
                     // before the login, or such a one has left its own beside the user session.
                     let Setting { is_ours, mode, .. } = world.setting;
+                    // Or the one of a former release is left, and is of an earlier session.
+                    let has_second = jar.others.access.is_some();
                     world.has_lost_front |= !is_ours || mode == AnonymousMode::Off;
                     world.has_unread_cookies |=
-                        !world.pending.is_empty() || jar.anonymous.is_some();
+                        !world.pending.is_empty() || jar.anonymous.is_some() || has_second;
                 }
                 1 => jar.refresh = None,
                 2 => jar.anonymous = None,

@@ -12,9 +12,8 @@ use crate::{
 /// How many histories each change is tried with, of seeds that are always the same.
 const HISTORIES: u64 = 1_000_000;
 
-/// And of others that nobody tried before. To be a hundred thousand again as soon as ten millions
-/// of them hold: the simulator learned much at once, and one in some millions still fails.
-const FRESH: u64 = 10_000;
+/// And of others that nobody tried before.
+const FRESH: u64 = 100_000;
 
 /// Runs the program with these arguments.
 pub(crate) fn simulate(args: &[&str]) -> Result<()> {

@@ -78,8 +78,7 @@ impl World {
         let jar = &mut self.browser.jar;
         jar.expire(self.now, self.setting.forgets_soon);
         // A mark that is left says that there is nothing, so only an app that expects anonymous
-        // sessions asks.
-        // Where they are off, a tab that was told so says it without a mark.
+        // sessions asks. Where they are off, a tab that was told so says it without a mark.
         let is_off = self.setting.mode == AnonymousMode::Off;
         self.has_lost_front |= (jar.mark.is_some() || is_off) && jar.front.is_none();
         // A guest's cookie that an answer of before the login left is not told of.

@@ -132,7 +132,7 @@ pub(crate) struct World {
     pub(crate) pending: Vec<Pending>,
     /// By the server's clock, in epoch milliseconds.
     pub(crate) now: Time,
-    /// When the browser had the last answer.
+    /// When the browser had the last answer to a visitor whom the server knew.
     pub(crate) last_visit: Time,
     /// Whether something happened that no answer told the browser of.
     pub(crate) is_meddled: bool,
@@ -700,7 +700,11 @@ impl World {
                 }
                 self.browser.tabs[tab].note_end(event);
             }
-            Event::SignOut => self.browser.tabs[tab].note_end(event),
+            Event::SignOut => {
+                // A tab that asks for the end hears of that one.
+                self.browser.tabs[tab].expects_theft = false;
+                self.browser.tabs[tab].note_end(event);
+            }
             Event::SessionCreated | Event::RefreshSession if state.user().is_none() => {
                 self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
             }
@@ -749,6 +753,8 @@ impl World {
         if let Some((Operation::Exists, mark)) = meta.operation
             && outcome == Outcome::Is(true)
             && (state.token().is_none() || is_over && is_as_before(mark))
+            // The answer to a form takes the SDK's cookies away without a word.
+            && !self.has_unseen_cookies
         {
             self.fail(|| format!("d: tab {tab} says that there is a session: {state:?}"));
         }
@@ -904,7 +910,10 @@ impl World {
                 self.has_crossed |= is_overdue && !self.setting.is_ours;
                 let kept = self.kept_login(&flight);
                 self.browser.jar.take_cookies(&reply);
-                self.last_visit = self.now;
+                // A refusal makes nothing anew: the refresh after it does, if it is not lost.
+                if !matches!(reply.saw, Principal::Expired(_)) {
+                    self.last_visit = self.now;
+                }
                 let is_left =
                     |id: u32| self.browser.jar.refresh.is_some_and(|refresh| refresh.handle == id);
                 if let Some(id) = kept.filter(|id| !is_left(*id)) {
