@@ -1053,9 +1053,13 @@ impl World {
         });
         if let Some((tab, task)) = waiting {
             self.say(|| format!("  the cache answers tab {tab}'s Public (task {task})"));
-            // A tab that has seen no session since cannot know that this one is over, and a stock
+            // A tab that has seen nothing as new cannot know that this session is over, and a stock
             // back end says so of no request that needs no user.
-            self.has_lost_front |= self.browser.tabs[tab].latest.issued_at.is_nan();
+            let seen = self.browser.tabs[tab].latest.issued_at;
+            self.has_lost_front |= match reply.user_front() {
+                Announced::Token(cached) => seen.is_nan() || cached.issued_at > seen,
+                _ => seen.is_nan(),
+            };
         }
         waiting.is_some()
     }
