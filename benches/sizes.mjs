@@ -20,7 +20,8 @@ const SDKS = {
 };
 
 /**
- * As `cargo xtask build` weighs. Modules that are loaded when they are first used do not count.
+ * The bytes of the bundle of an app with these `contents`, with the options of
+ * `cargo xtask build`. A module that is loaded when it is first used does not count.
  * @param {string} contents
  */
 async function weigh(contents) {

@@ -1,8 +1,8 @@
 // Measuring several contestants in turn, and what the numbers come to.
 
 /**
- * A B A B …: each round asks every contestant once, so that what else the machine does meets all of
- * them alike. The first rounds warm up and do not count.
+ * A B A B …: each round measures every contestant once, so that other work on the machine slows
+ * all of them alike. The first rounds warm up and do not count.
  * @template C
  * @param {C[]} contestants
  * @param {{ rounds: number, warmUp?: number }} times

@@ -12,8 +12,8 @@ export type OverrideValidators = (
 ) => SessionClaimValidator[];
 
 /**
- * The demands of other recipes, as the app's overrides change it, as `override` changes it for this
- * call.
+ * The validators for one call: those that other recipes added, changed by the app's recipe, and
+ * then by `override`.
  */
 export function wanted(
   recipe: {
@@ -30,7 +30,7 @@ export function wanted(
       SessionClaimValidatorStore.getClaimValidatorsAddedByOtherRecipes(),
     userContext,
   });
-  // An override that returns nothing changes nothing: silently wanting nothing of a session would
-  // open doors.
+  // An override that returns nothing changes nothing. If it removed all validators, an app that
+  // forgot a `return` would let everybody in.
   return override?.(validators, userContext) ?? validators;
 }

@@ -15,7 +15,7 @@ const APP = `
   window.app = { SuperTokens, Session, BooleanClaim };
 `;
 
-/** As npm does for \`"overrides": { "supertokens-website": "npm:passerby" }\`. */
+/** Does what npm does with `"overrides": { "supertokens-website": "npm:passerby" }`. */
 const overrides = {
   name: "overrides",
   setup(build) {

@@ -1,3 +1,5 @@
+// An app whose requests are made by axios, which sends them by XMLHttpRequest.
+
 import { openApp } from "./support/app.mjs";
 import { visit } from "./support/visit.mjs";
 

@@ -76,9 +76,9 @@ pub trait SessionClaimValidator: Send + Sync + 'static {
     /// Names it in the body of the refusal, where the browser SDK looks for the claim to refresh.
     fn id(&self) -> &str;
 
-    /// The update of the payload before anything is validated; `None` when the present one is good
-    /// enough. A `null` removes its key. A failure is logged, and validation goes on with what is
-    /// there.
+    /// Fetches new values before anything is validated, and returns those that change the payload;
+    /// `None` if the present ones are good enough. A `null` removes its key. An error is logged,
+    /// and the present payload is validated.
     async fn refetch(
         &self,
         _user: &UserSession,

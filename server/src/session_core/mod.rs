@@ -19,10 +19,11 @@
 //! }
 //! ```
 //!
-//! Keep it where only your back ends reach it: whoever can send it a request can sign in as
-//! anybody. Without `api_keys` it refuses what web pages have browsers send. Apps (`/appid-x/…`)
-//! and tenants come into being with their first request; apps share nothing, and tenants of an app
-//! share its keys.
+//! Keep it where only your back ends reach it. Everybody who can send it a request can sign in as
+//! any user. Without `api_keys` it refuses requests that a web page made a browser send.
+//!
+//! The first request to an app (`/appid-x/…`) or a tenant creates it. Apps share nothing. The
+//! tenants of an app share its keys.
 
 mod app_settings;
 mod apps;
@@ -329,8 +330,8 @@ impl SessionCore {
         self.admits(given)
     }
 
-    /// Whether this header value opens the door. Takes the same time for every key of the same
-    /// length.
+    /// Whether this value of `api-key` is one of the keys, or no key is asked for. The comparison
+    /// takes the same time for every key of the same length.
     fn admits(&self, given: Option<&[u8]>) -> bool {
         let keys = &self.0.api_keys;
         let equal = |key: &String| {

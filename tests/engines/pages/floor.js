@@ -1,4 +1,5 @@
-// The actions of a visitor, told to the server at the end: nobody drives a browser this old.
+// Login, expiry, refresh and sign-out in the oldest Chromium that is supported. No driver runs a
+// browser that is so old, so the page acts by itself, and tells the server at the end what it saw.
 
 const { init, default: session } = supertokens;
 const events = [];

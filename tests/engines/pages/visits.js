@@ -24,7 +24,8 @@ async function visit() {
   const { kind, anonymousId } = await (await fetch("/api/me")).json();
   const note = { before, body: { kind, anonymousId }, after: session.getSnapshot().state };
   const notes = await (await tell("/notes", note)).json();
-  // Another website has another address of this machine.
+  // The page around this frame goes to that address next. It is this machine's, too, but another
+  // website to the browser.
   if (step < 3) parent.postMessage(step % 2 ? "127.0.0.1" : "127.0.0.2", "*");
   else await tell("/result", { notes, problems });
 }

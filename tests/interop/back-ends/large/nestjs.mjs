@@ -1,5 +1,5 @@
 // The shop in NestJS on Express, with middleware, guard and filter as SuperTokens' guide has them.
-// Decorators are functions, so they are called as such, and nothing has to be compiled.
+// It calls the decorators as the functions that they are, so no TypeScript has to be compiled.
 
 import "reflect-metadata";
 import {
