@@ -188,7 +188,9 @@ fn user_change<V: HostTypes>(
                 .user()
                 .is_some_and(|current| current.payload != new.payload)
                 .then_some(Event::AccessTokenPayloadUpdated);
-            let created = id_before.is_none().then_some(Event::SessionCreated);
+            // Or the one of before has ended meanwhile, and the app heard of that.
+            let created =
+                (id_before.is_none() || id_now.is_none()).then_some(Event::SessionCreated);
             (Write::Store, if updated.is_some() { [updated, created] } else { [created, None] })
         }
         _ if response.says_removed() => removal(id_before, id_now, response),
@@ -817,7 +819,9 @@ mod tests {
                 // Every event describes the state that is stored when it fires.
                 for event in change.events.into_iter().flatten() {
                     let fits = match event {
-                        Event::SessionCreated => before.user().is_none() && is.user().is_some(),
+                        Event::SessionCreated => {
+                            (before.user().is_none() || was.user().is_none()) && is.user().is_some()
+                        }
                         Event::AnonymousSessionCreated => {
                             was.token().is_none() && matches!(is, SessionState::Anonymous(..))
                         }

@@ -607,6 +607,12 @@ impl<V: HostTypes> Machine<V> {
         }
     }
 
+    /// Whether the app hears nothing of what the answer said.
+    fn tells_nothing(&self, task: &Task<V>) -> bool {
+        task.change.events[0].is_none()
+            || self.was_told_of_the_end(task.before.user().map(|token| &token.id))
+    }
+
     fn was_told_of_the_end(&self, session: Option<&V::Id>) -> bool {
         session.is_some() && self.ended.as_ref() == session
     }
@@ -630,30 +636,20 @@ impl<V: HostTypes> Machine<V> {
             Announced::Removed => Announced::Removed,
             Announced::Nothing => Announced::Nothing,
         };
-        // Asked for before they were switched off; the next response removes what came with it.
-        let is_unwanted =
-            self.mode == AnonymousMode::Off && matches!(answer.anonymous, Announced::Token(_));
+        let is_off = self.mode == AnonymousMode::Off;
         // A server that was told, and makes one all the same, would do so again.
-        if is_unwanted && !task.says_off {
-            // Its cookie is there, should they be switched on before that.
+        if is_off && !task.says_off && matches!(answer.anonymous, Announced::Token(_)) {
+            // Its cookie is there, should they be switched on before the next response removes it.
             self.doubt(view);
         }
-        // The server has none to remove, so the one here is a leftover.
-        let is_leftover = task.says_off
-            && self.mode == AnonymousMode::Off
-            && task.before.anonymous().is_some()
-            && answer.status < 500
-            && matches!(answer.anonymous, Announced::Nothing);
         let announced = Response {
             asked,
             anonymous_is_servers: self.mode != AnonymousMode::Endpoint,
             refused: answer.status == self.config.expired_status,
             user: copy(&answer.user),
-            anonymous: match is_unwanted {
-                true => Announced::Nothing,
-                false if is_leftover => Announced::Removed,
-                false => copy(&answer.anonymous),
-            },
+            // One that was asked for before they were switched off does not count. Nor does one
+            // that is still here, whether the server has none to remove, or somebody planted it.
+            anonymous: if is_off { Announced::Removed } else { copy(&answer.anonymous) },
         };
         // Others than the first request go because this was shown already.
         let may_show = (task.leads || matches!(task.kind, Kind::Refresh))
@@ -727,7 +723,7 @@ impl<V: HostTypes> Machine<V> {
         // Tokens belong to the front token they come with, and are discarded with it.
         let is_discarded =
             change.user == Write::Keep && !matches!(announced.user, Announced::Nothing);
-        let keeps_user_tokens = has_tokens && change.user != Write::Remove && !is_discarded;
+        let keeps_user_tokens = has_tokens && !is_discarded;
         task.mark = Mark::after(now.changed, view.now).0;
         let tells_time = match &announced.user {
             Announced::Token(token) if change.user == Write::Store => {
@@ -785,8 +781,9 @@ impl<V: HostTypes> Machine<V> {
             self.refused_at = view.now;
             self.probe_failed_at = view.now;
             self.doubt_failed_at = view.now;
-        } else {
-            // The server has answered, and this browser knows what it said.
+        } else if self.mode != AnonymousMode::On || self.state(view).token().is_some() {
+            // The server has answered, and this browser knows what it said. If it said that it
+            // makes no session now, the requests under way and the next ones are one visitor's.
             self.act(Action::ForgetKey);
         }
         self.act(Action::Notify);

@@ -146,7 +146,7 @@ impl<V: HostTypes> Machine<V> {
                     self.end_call(task);
                     // Another tab may have found that the session is over: a task that waits for
                     // this one finds the anonymous session in place.
-                    if task.wanted.user().is_some() && self.want_creation(task, false, view) {
+                    if task.wanted.user().is_some() && self.want_creation(task, true, view) {
                         return true;
                     }
                     return self.end_flight(task, Ok(()), view);
@@ -268,7 +268,8 @@ impl<V: HostTypes> Machine<V> {
         self.end_call(task);
         // Before any event: the app's callbacks may ask for a refresh.
         self.clear_flight(task);
-        if task.before.user().is_some() && self.want_creation(task, false, view) {
+        if task.before.user().is_some() && self.want_creation(task, self.tells_nothing(task), view)
+        {
             task.step = Step::EndpointBeforeEvents;
             return true;
         }

@@ -163,7 +163,8 @@ impl<V: HostTypes> Machine<V> {
     /// place.
     fn tell(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         self.stop_leading(task, view);
-        if task.before.user().is_some() && self.want_creation(task, false, view) {
+        if task.before.user().is_some() && self.want_creation(task, self.tells_nothing(task), view)
+        {
             task.step = Step::EndpointBeforeEvents;
             return true;
         }

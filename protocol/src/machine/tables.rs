@@ -196,7 +196,7 @@ fn a_sign_out_ends_by_what_the_server_says() {
     machine.hooked(1, true, &ada);
     assert_eq!(told(&mut machine), "store Remove Keep");
     machine.written(1, KEPT, &nobody);
-    assert_eq!(told(&mut machine), "ForgetKey, Notify, SIGN_OUT, Undefined");
+    assert_eq!(told(&mut machine), "Notify, SIGN_OUT, Undefined");
     // Its body may be an error.
     let mut machine = signing_out();
     machine.answered(1, answer(200, None, false), &ada);
