@@ -64,6 +64,8 @@ pub(crate) struct Tab {
     pub(crate) is_over: bool,
     /// Whether the server has told it of a theft, of which the app has to hear.
     pub(crate) expects_theft: bool,
+    /// Whether it has stored a session where there was none, and has not told the app yet.
+    pub(crate) expects_event: bool,
     /// Whether the app called `init` again.
     pub(crate) began_again: bool,
     /// The stored mark at the latest answer to a request of the app.
@@ -87,6 +89,7 @@ impl Tab {
             told_end: None,
             is_over: false,
             expects_theft: false,
+            expects_event: false,
             heard: None,
             began_again: false,
         }

@@ -34,7 +34,11 @@ pub(crate) fn check(world: &mut World) {
     check_tabs(world);
     // Nobody can help a visitor with two cookies where the server does not know where they are.
     let is_stuck = world.has_released && !world.setting.knows_others;
-    if world.fault.is_some() || is_stuck || world.setting.keeps_nothing {
+    if world.fault.is_some()
+        || is_stuck
+        || world.setting.keeps_nothing
+        || world.setting.is_too_large
+    {
         // Nobody can say who the visitor is. That all of it comes to an end is what counts.
         return;
     }
@@ -64,7 +68,10 @@ fn find_out(world: &mut World) {
 /// No tab has left anything undone.
 fn check_tabs(world: &mut World) {
     for tab in open_tabs(world) {
-        let Tab { tasks, machine, expects_theft, .. } = &world.browser.tabs[tab];
+        let Tab { tasks, machine, expects_theft, expects_event, .. } = &world.browser.tabs[tab];
+        if *expects_event {
+            return world.fail(|| format!("d: tab {tab} has a session, and told nobody"));
+        }
         if *expects_theft {
             return world.fail(|| format!("e: tab {tab} knows of a theft, and tells nobody"));
         }
@@ -125,8 +132,9 @@ fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> 
         world.fail(|| format!("f: a request of tab {tab} is never sent"));
         return None;
     };
-    let nobody_asks =
-        world.has_lost_front && (world.setting.mode != AnonymousMode::On || world.has_switched);
+    // A stock back end has none to give, which the first answer shows.
+    let expects_one = world.setting.mode == AnonymousMode::On && world.setting.is_ours;
+    let nobody_asks = world.has_lost_front && (!expects_one || world.has_switched);
     let may_lag = world.is_meddled || world.has_hidden_end;
     // As with the peer, a refusal to a visitor who has no session at all starts no refresh. Nor
     // does one to a visitor whose session an endpoint made, because the back end says the same of
@@ -149,6 +157,14 @@ fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> 
     // that answer and of a login's.
     let is_off = world.setting.mode == AnonymousMode::Off;
     let is_known = is_last && !world.has_switched && !is_off;
+    // The endpoint was asked for one before the request went.
+    let is_without = is_last
+        && world.setting.mode == AnonymousMode::Endpoint
+        && matches!(told, SessionState::None(_) | SessionState::Unknown);
+    if is_without || is_last && told.anonymous().is_some() && world.has_forged_token() {
+        world.fail(|| format!("c: tab {tab} says {told:?}, and the endpoint makes sessions"));
+        return None;
+    }
     if is_strict && !agree(&told, saw, is_known, world.setting.has_endpoint) {
         let detail = told.token().map(|token| token.id);
         world

@@ -34,6 +34,9 @@ pub(crate) enum Step {
     ReplaceKey,
     Down,
     Up,
+    /// The server makes no new anonymous sessions for a while, because there were too many.
+    Limit,
+    Unlimit,
     Drop(u8),
     /// The browser itself makes a request, for a page or for a frame in it.
     Form(u8, Route),
@@ -70,7 +73,7 @@ impl History {
             has_endpoint,
             mode: if has_endpoint {
                 AnonymousMode::Endpoint
-            } else if is_ours && random.u8(..4) > 0 {
+            } else if (is_ours || random.u8(..2) == 0) && random.u8(..4) > 0 {
                 [AnonymousMode::On, AnonymousMode::Off][usize::from(random.u8(..8) == 0)]
             } else {
                 AnonymousMode::Unspecified
@@ -83,6 +86,7 @@ impl History {
             stores_slowly: random.u8(..8) == 0,
             is_curious: random.u8(..8) == 0,
             keeps_nothing: random.u8(..16) == 0,
+            is_too_large: random.u8(..32) == 0,
             shares_host: random.u8(..2) == 0,
             forgets_soon: random.u8(..3) == 0,
             knows_others: random.u8(..4) > 0,
@@ -126,6 +130,7 @@ impl History {
             world.settle_down();
             world.server.is_down = false;
         }
+        world.server.is_limited = false;
         world.say(|| "from here on, nothing new happens".into());
         world.settle_down();
         check(&mut world);
@@ -241,7 +246,7 @@ fn common_step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
         94 => Step::Freeze(any),
         95 => [Step::Thaw(any), Step::Show(any)][random.usize(..2)],
         96 => Step::Revoke,
-        97 => [Step::Down, Step::Up][random.usize(..2)],
+        97 => [Step::Down, Step::Up, Step::Limit, Step::Unlimit][random.usize(..4)],
         98 => Step::Drop(any),
         _ => [
             Step::ReplaceKey,
@@ -370,12 +375,21 @@ fn take(world: &mut World, step: Step) {
             world.server.is_down = true;
         }
         Step::Up => world.server.is_down = false,
+        Step::Limit => {
+            world.has_limited = true;
+            // A visitor who was refused a session, and whose app says nothing of anonymous ones,
+            // does not wait for one: each of their next requests may bring another.
+            world.may_change_id |= world.setting.mode == AnonymousMode::Unspecified;
+            world.server.is_limited = true;
+        }
+        Step::Unlimit => world.server.is_limited = false,
         Step::Drop(number) => {
             world.is_meddled = true;
             world.may_change_id = true;
             world.say(|| format!("the visitor deletes cookie {}", number % 6));
             // That takes longer than all marks of a moment, so no later one is the one that goes.
             world.now += 100.0;
+            world.expect_nothing_told();
             let jar = &mut world.browser.jar;
             match number % 6 {
                 0 => {

@@ -23,6 +23,7 @@ const OURS: Setting = Setting {
     has_endpoint: false,
     is_curious: false,
     keeps_nothing: false,
+    is_too_large: false,
     shares_host: true,
     forgets_soon: false,
     knows_others: true,
@@ -739,4 +740,50 @@ fn a_cache_that_repeats_itself_asks_once_where_they_are_off() {
     steps.extend([visit(207), Happen(51), Pass(3_700_000), Request(68, Route::Leave), Rest]);
     steps.push(Drop(59));
     holds(off, &steps);
+}
+
+#[test]
+fn a_login_is_told_though_the_session_before_it_is_gone_by_then() {
+    holds(OURS, &[login(0, 1), Rest, login(0, 2), Drop(3)]);
+}
+
+#[test]
+fn a_visitor_who_was_refused_a_session_for_a_while_stays_one_visitor() {
+    let setting = Setting { has_locks: false, has_channel: false, in_headers: true, ..OURS };
+    let sign_out = Operate(0, Operation::SignOut);
+    let steps = [sign_out, Happen(0), Happen(0), Limit, Open, Operate(1, Operation::SignOut)];
+    holds(setting, &[&steps[..], &[Happen(0), login(0, 2), Happen(1)]].concat());
+}
+
+const ENDPOINT: Setting =
+    Setting { is_ours: false, has_endpoint: true, mode: AnonymousMode::Endpoint, ..OURS };
+
+#[test]
+fn nothing_counts_that_is_planted_where_sessions_are_switched_off() {
+    holds(ENDPOINT, &[Operate(0, Operation::Switch(false)), Rest, Plant]);
+}
+
+#[test]
+fn a_forged_session_is_replaced() {
+    holds(ENDPOINT, &[Request(0, Route::Public), Rest, Plant]);
+}
+
+#[test]
+fn a_session_that_follows_an_end_in_another_tab_is_told() {
+    let setting = Setting { has_channel: false, stores_slowly: true, ..ENDPOINT };
+    let [public, users] = [Route::Public, Route::Users].map(|route| Request(0, route));
+    let steps = [login(0, 1), users, Happen(110), public, public, users, Happen(179), Lose(167)];
+    let rest = [Open, Request(0, Route::Leave), login(0, 1), Happen(233), Happen(218), Happen(109)];
+    let end = [Request(1, Route::Users), Happen(206), public];
+    holds(setting, &[&steps[..], &rest, &end].concat());
+}
+
+#[test]
+fn a_session_is_told_that_takes_the_place_of_one_that_ended_in_a_sign_out() {
+    let setting = Setting { stores_slowly: true, skew: 3_600_000.0, ..ENDPOINT };
+    let begin = [login(0, 1), Happen(234), Happen(30), Pass(9_000)];
+    let middle = [Request(1, Route::Public), Init(143), Open, Happen(105), Happen(157)];
+    let end = [Happen(109), Operate(165, Operation::SignOut), Happen(31), Happen(44)];
+    let steps = [&begin[..], &happen(&[35, 236, 214, 68]), &middle, &end].concat();
+    holds(setting, &[&steps[..], &[Pass(3_700_000)]].concat());
 }

@@ -9,7 +9,7 @@ use passerby_protocol::{
     state::Token,
 };
 
-use crate::tokens::{Access, Anonymous, DAY, Others, Refresh, Sim, Time};
+use crate::tokens::{Access, Anonymous, DAY, ENDPOINT_KEY, Others, Refresh, Sim, Time};
 
 /// Milliseconds that an access token is valid.
 pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;
@@ -117,6 +117,8 @@ pub(crate) struct Reply {
     pub(crate) clears_script_cookies: bool,
     /// Whether the user's cookies of a former configuration are to go.
     pub(crate) clears_others: bool,
+    /// Whether no anonymous session was made, because there were too many.
+    pub(crate) is_limited: bool,
 }
 
 impl Reply {
@@ -135,6 +137,7 @@ impl Reply {
             theft: None,
             clears_script_cookies: false,
             clears_others: false,
+            is_limited: false,
         }
     }
 
@@ -213,6 +216,8 @@ pub(crate) struct Server {
     next: u32,
     /// Whether the database is away.
     pub(crate) is_down: bool,
+    /// Whether there were too many new anonymous sessions.
+    pub(crate) is_limited: bool,
 }
 
 impl Server {
@@ -225,6 +230,7 @@ impl Server {
             key: 0,
             next: 2,
             is_down: false,
+            is_limited: false,
         }
     }
 
@@ -334,6 +340,7 @@ impl Server {
                     reply.announces = Some(held);
                 }
             }
+            (None, None) if self.is_limited => reply.is_limited = true,
             (held, known) => {
                 let id = known.or(held.map(|held| held.id)).unwrap_or_else(|| {
                     // Of a token that nobody can verify, every answer makes the same new id.
@@ -350,7 +357,7 @@ impl Server {
     fn endpoint(&mut self, credentials: &Credentials, now: Time) -> Reply {
         let id = credentials.anonymous.map_or_else(|| self.id(None), |anonymous| anonymous.id);
         let mut reply = Reply::new(200, Principal::Anonymous(id), false);
-        reply.announces = Some(Anonymous { id, issued_at: now, key: self.key });
+        reply.announces = Some(Anonymous { id, issued_at: now, key: ENDPOINT_KEY });
         reply
     }
 

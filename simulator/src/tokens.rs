@@ -65,6 +65,12 @@ pub(crate) struct Anonymous {
 /// Milliseconds that an anonymous token is valid: years.
 const ANONYMOUS_LIFE: Time = 315_360_000_000.0;
 
+/// The key of the app's endpoint.
+pub(crate) const ENDPOINT_KEY: u32 = u32::MAX;
+
+/// Milliseconds that its tokens are valid: less than a visitor may be away.
+const ENDPOINT_LIFE: Time = 120.0 * DAY;
+
 fn seconds(time: Time) -> f64 {
     (time / 1000.0).floor()
 }
@@ -87,7 +93,11 @@ impl Anonymous {
         Token {
             id: self.id,
             issued_at: seconds(self.issued_at),
-            expires_at: self.issued_at + ANONYMOUS_LIFE,
+            expires_at: self.issued_at
+                + match self.key {
+                    ENDPOINT_KEY => ENDPOINT_LIFE,
+                    _ => ANONYMOUS_LIFE,
+                },
             payload: Payload { user: 0, anonymous_id: self.id },
         }
     }

@@ -2,6 +2,7 @@
 //! network, a back end.
 
 mod clock;
+mod events;
 mod navigation;
 mod others;
 mod thief;
@@ -13,7 +14,7 @@ use passerby_protocol::{
     },
     request::AnonymousMode,
     response::{Announced, Verdict, Write},
-    state::{Event, HostTypes, Mark, SessionState},
+    state::{HostTypes, Mark, SessionState},
 };
 
 use self::{navigation::Navigation, thief::Theft};
@@ -42,6 +43,8 @@ pub(crate) struct Setting {
     pub(crate) is_curious: bool,
     /// Whether scripts can keep nothing: the browser blocks their cookies.
     pub(crate) keeps_nothing: bool,
+    /// Whether the browser keeps no front token of a user session: it is too large for a cookie.
+    pub(crate) is_too_large: bool,
     /// Whether the website is on the API's host, so that page loads bring the SDK's cookies.
     pub(crate) shares_host: bool,
     /// Whether the browser keeps the cookies of scripts for a week only.
@@ -121,8 +124,11 @@ pub(crate) enum Local {
     Hooked,
     Message,
     Done,
-    Written,
-    Verified,
+    Written(Write),
+    /// Of the token that is stored, or of the one in the answer.
+    Verified {
+        answered: bool,
+    },
 }
 
 pub(crate) struct World {
@@ -146,6 +152,8 @@ pub(crate) struct World {
     /// server cannot tell it from two holders. Not mended.
     pub(crate) has_crossed: bool,
     pub(crate) has_switched: bool,
+    /// Whether the server made no new anonymous sessions for a while.
+    pub(crate) has_limited: bool,
     /// Whether the device's clock did.
     pub(crate) has_jumped: bool,
     /// Whether somebody went on without a lock, because they waited too long for it.
@@ -203,6 +211,7 @@ impl World {
             has_hidden_end: false,
             has_crossed: false,
             has_switched: false,
+            has_limited: false,
             has_jumped: false,
             has_missed_lock: false,
             has_released: false,
@@ -487,14 +496,14 @@ impl World {
                     self.store(tab, reply, storing);
                 }
                 if self.setting.stores_slowly {
-                    self.pending.push(Pending::Local(tab, task, Local::Written));
+                    self.pending.push(Pending::Local(tab, task, Local::Written(storing.user)));
                 } else {
-                    let (kept, view) = (self.kept(), self.browser.view(tab, self.now));
+                    let (kept, view) = (self.kept(storing.user), self.browser.view(tab, self.now));
                     self.browser.tabs[tab].machine.written(task, kept, &view);
                 }
             }
-            Action::Verify { task, .. } => {
-                self.pending.push(Pending::Local(tab, task, Local::Verified))
+            Action::Verify { task, answered } => {
+                self.pending.push(Pending::Local(tab, task, Local::Verified { answered }))
             }
             Action::Fire { event, .. } => {
                 self.fire(tab, event);
@@ -519,9 +528,10 @@ impl World {
     }
 
     /// Whether the browser keeps what scripts store.
-    fn kept(&self) -> Kept {
-        let keeps = !self.setting.keeps_nothing;
-        Kept { user: keeps, anonymous: keeps }
+    fn kept(&self, user: Write) -> Kept {
+        let Setting { keeps_nothing, is_too_large, .. } = self.setting;
+        let refuses_user = is_too_large && user == Write::Store;
+        Kept { user: !(keeps_nothing || refuses_user), anonymous: !keeps_nothing }
     }
 
     /// A refresh is not sent beside another one, nor after another one did what it was wanted for.
@@ -565,7 +575,10 @@ impl World {
                     && (self.browser.has_locks || other.tab == flight.tab))
         });
         let Setting { is_ours, mode, .. } = self.setting;
-        let is_expected = is_ours && mode == AnonymousMode::On && !self.has_switched;
+        // After an answer without a session nobody waits for one that may not come either. The key
+        // of the first visit sees to it that all get the same id.
+        let is_expected =
+            is_ours && mode == AnonymousMode::On && !self.has_switched && !self.has_limited;
         let Flight { tab, task, .. } = *flight;
         let is_nobody = is_new(flight) && self.browser.state(tab, self.now).token().is_none();
         // A tab of long ago may have learned from a guest, whose front token the browser had
@@ -601,6 +614,7 @@ impl World {
         reply: Option<Reply>,
         storing: passerby_protocol::machine::Storing,
     ) {
+        let is_too_large = self.setting.is_too_large;
         let jar = &mut self.browser.jar;
         let before = (
             jar.front.as_ref().map(|token| token.id),
@@ -634,6 +648,7 @@ impl World {
             jar.written.anonymous_front = now;
         }
         match (storing.user, &tokens) {
+            (Write::Store, _) if is_too_large => jar.front = None,
             (Write::Store, Some((Announced::Token(token), _))) => {
                 jar.front = Some(token.clone());
                 jar.written.front = now;
@@ -668,56 +683,13 @@ impl World {
         if let Some(issued_at) = told_time {
             self.browser.set_clock(tab, issued_at, self.now);
         }
+        self.expect_to_tell(tab, before, after);
         self.say(|| {
             format!(
                 "  tab {tab} stores: user {:?} -> {:?}, anonymous {:?} -> {:?}",
                 before.0, after.0, before.1, after.1
             )
         });
-    }
-
-    fn fire(&mut self, tab: usize, event: Event) {
-        let state = self.browser.state(tab, self.now);
-        self.say(|| format!("  tab {tab} tells {} while {state:?}", event.action()));
-        let told = self.browser.tabs[tab].told_end;
-        self.browser.tabs[tab].has_told |=
-            matches!(event, Event::Unauthorised { .. } | Event::SignOut);
-        match event {
-            Event::TokenTheftDetected if !self.theft.was_used() && !self.has_crossed => {
-                self.fail(|| "e: theft is told, and nobody stole".into())
-            }
-            Event::TokenTheftDetected => self.browser.tabs[tab].expects_theft = false,
-            Event::Unauthorised { expired_or_revoked: true } => {
-                // A sign-out that found nothing may be told before the end that came first, where
-                // storing that took longer, or the endpoint is asked before it is told.
-                let Setting { stores_slowly, has_endpoint, .. } = self.setting;
-                let was_told = match told {
-                    Some(Event::SignOut) => !(stores_slowly || has_endpoint),
-                    told => told.is_some(),
-                };
-                if was_told {
-                    self.fail(|| format!("d: tab {tab} tells the same end twice"));
-                }
-                self.browser.tabs[tab].note_end(event);
-            }
-            Event::SignOut => {
-                // A tab that asks for the end hears of that one.
-                self.browser.tabs[tab].expects_theft = false;
-                self.browser.tabs[tab].note_end(event);
-            }
-            Event::SessionCreated | Event::RefreshSession if state.user().is_none() => {
-                self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
-            }
-            Event::AnonymousSessionCreated | Event::AnonymousSessionReplaced
-                if state.anonymous().is_none() =>
-            {
-                self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
-            }
-            Event::AccessTokenPayloadUpdated if state.token().is_none() => {
-                self.fail(|| format!("d: tab {tab} tells {} while {state:?}", event.action()));
-            }
-            _ => {}
-        }
     }
 
     fn settle(&mut self, tab: usize, task: TaskId, outcome: Outcome) {
@@ -837,13 +809,21 @@ impl World {
                 if matches!(local, Local::Message) {
                     self.expect_theft(tab, task);
                 }
-                let kept = self.kept();
+                let is_forged = self.has_forged_token();
+                let kept = match local {
+                    Local::Written(user) => self.kept(user),
+                    _ => self.kept(Write::Keep),
+                };
+                let has_keys = !self.server.is_down;
                 let machine = &mut self.browser.tabs[tab].machine;
                 match local {
                     Local::Hooked => machine.hooked(task, true, &view),
                     Local::Done => machine.done(task, &view),
-                    Local::Written => machine.written(task, kept, &view),
-                    Local::Verified => machine.verified(task, Some(true), &view),
+                    Local::Written(_) => machine.written(task, kept, &view),
+                    Local::Verified { answered } => {
+                        let is_good = answered || !is_forged;
+                        machine.verified(task, has_keys.then_some(is_good), &view);
+                    }
                     Local::Message => {
                         let message = match message {
                             Some("try refresh token") => Message::TryRefresh,
@@ -967,7 +947,7 @@ impl World {
         self.meta(tab, task).reply = Some(reply);
         let answer = Answer {
             status: reply.status,
-            limited: false,
+            limited: reply.is_limited,
             has_tokens: reply.in_headers
                 && (reply.access, reply.refresh) != (Put::Leave, Put::Leave),
             user: reply.user_front(),

@@ -83,12 +83,14 @@ impl World {
         self.say(|| format!("  the browser gets the answer to the form ({route:?})"));
         self.browser.jar.take_cookies(&reply);
         self.note_id(&reply);
+        self.expect_nothing_told();
         // Cookies that were written since the request went stay, and those under way are written
         // again.
         let there = ScriptCookies::of(&self.browser.jar);
         // Without consent, a tab writes nothing down, and knows all the same that there is nothing.
+        // Where the server made no sessions for a while, a tab does not wait for one any more.
         let is_told = match there == ScriptCookies::default() {
-            true => self.setting.mode != AnonymousMode::Off,
+            true => self.setting.mode != AnonymousMode::Off && !self.has_limited,
             false => self.setting.shares_host && self.server.is_ours && there == script_cookies,
         };
         let is_quiet = self.pending.is_empty()
