@@ -787,3 +787,11 @@ fn a_session_is_told_that_takes_the_place_of_one_that_ended_in_a_sign_out() {
     let steps = [&begin[..], &happen(&[35, 236, 214, 68]), &middle, &end].concat();
     holds(setting, &[&steps[..], &[Pass(3_700_000)]].concat());
 }
+
+#[test]
+fn an_operation_does_not_wait_for_a_session_that_waits_for_the_operation() {
+    let setting = Setting { has_channel: false, ..ENDPOINT };
+    let (leave, sign_out) = (Request(232, Route::Leave), Operate(223, Operation::SignOut));
+    let steps = [Open, login(99, 2), Happen(178), leave, sign_out, Happen(150), Pass(9_000)];
+    holds(setting, &[&steps[..], &[Operate(92, Operation::Switch(true))]].concat());
+}

@@ -1173,8 +1173,9 @@ impl World {
             if let Some(first) = self.choices().first() {
                 self.happen(*first);
                 self.take_time();
-            } else if let Some(due) = self.next_due() {
-                self.pass((due - self.now).max(0.0));
+            } else if self.next_due().is_some() {
+                // A patience that runs out would help, and nothing else would.
+                return self.fail(|| "f: somebody waits, and nothing is under way".into());
             } else {
                 let calls = self.calls - before;
                 if calls > most {
@@ -1216,10 +1217,7 @@ impl World {
                 });
                 return saw.map(|saw| (told, saw));
             }
-            match self.choices().first() {
-                Some(first) => self.happen(*first),
-                None => self.pass(1_000.0),
-            }
+            self.happen(*self.choices().first()?);
         }
         None
     }
