@@ -4,6 +4,7 @@
 mod clock;
 mod navigation;
 mod others;
+pub(crate) mod processes;
 mod thief;
 
 use passerby_protocol::{
@@ -20,6 +21,7 @@ use self::{navigation::Navigation, thief::Theft};
 use crate::{
     browser::{Browser, Lock, Meta, Tab},
     jar::Jar,
+    processes::Cluster,
     server::{Credentials, Principal, Put, Reply, Route, Server},
     tokens::{Others, Sim, Time},
 };
@@ -50,6 +52,10 @@ pub(crate) struct Setting {
     pub(crate) knows_others: bool,
     /// Whether a tab that stores a login does not see yet that another one has just stored one.
     pub(crate) shows_late: bool,
+    /// The processes that answer the requests, a bit for each of eight requests, and so on.
+    pub(crate) balancer: u8,
+    /// By how many milliseconds the clock of the second process is ahead of that of the first.
+    pub(crate) ahead: Time,
 }
 
 impl Setting {
@@ -67,6 +73,9 @@ impl Setting {
 
 /// The SDK's own calls, by tab and caller that waits, that may follow once nothing new happens.
 const MOST_CALLS: usize = 6;
+
+/// When a history begins, in epoch milliseconds.
+const START: Time = 1.7e12;
 
 /// Milliseconds after which a request that has not come to the server does not come any more.
 const CONNECT_TIMEOUT: Time = 20_000.0;
@@ -130,7 +139,7 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) browser: Browser,
     pub(crate) pending: Vec<Pending>,
-    /// By the server's clock, in epoch milliseconds.
+    /// By the true clock, in epoch milliseconds.
     pub(crate) now: Time,
     /// When the browser had the last answer to a visitor whom the server knew.
     pub(crate) last_visit: Time,
@@ -138,6 +147,12 @@ pub(crate) struct World {
     pub(crate) is_meddled: bool,
     /// Whether the visitor's id may be another one now.
     pub(crate) may_change_id: bool,
+    /// Ids that were lost, because the key was deleted that the token was signed with, and those
+    /// that came in their place. That happens again if a process signs that does not know of it
+    /// yet, and to each of several tokens that were under way.
+    pub(crate) lost: Vec<(u32, u32)>,
+    /// When keys were last deleted.
+    pub(crate) deleted_at: Time,
     pub(crate) theft: Theft,
     /// Whether a session ended by the doing of somebody else, of which only a later answer tells.
     pub(crate) has_hidden_end: bool,
@@ -181,7 +196,12 @@ impl World {
     pub(crate) fn new(setting: Setting, traces: bool) -> Self {
         let mut world = Self {
             setting,
-            server: Server::new(setting.is_ours, setting.rotates, setting.knows_others),
+            server: Server::new(
+                setting.is_ours,
+                setting.rotates,
+                setting.knows_others,
+                Cluster::new(setting.balancer, setting.ahead, START),
+            ),
             browser: Browser {
                 jar: Jar::default(),
                 tabs: Vec::new(),
@@ -194,11 +214,13 @@ impl World {
                 correction: 0.0,
             },
             pending: Vec::new(),
-            now: 1.7e12,
-            last_visit: 1.7e12,
+            now: START,
+            last_visit: START,
             is_meddled: false,
             // Nobody keeps one where they are off.
             may_change_id: setting.mode == AnonymousMode::Off,
+            lost: Vec::new(),
+            deleted_at: 0.0,
             theft: Theft::default(),
             has_hidden_end: false,
             has_crossed: false,
@@ -879,8 +901,7 @@ impl World {
                             if makes_token(other.route)
                                 && (route, other.route) != (Route::Refresh, Route::Refresh))
                     });
-                let reply = self.server.serve(route, &flight.credentials, self.now);
-                self.judge(route, &flight.credentials, &reply);
+                let reply = self.serve(route, &flight.credentials);
                 self.say(|| {
                     let who = reply.saw;
                     format!(
