@@ -835,3 +835,22 @@ fn a_tab_hears_that_a_guest_is_the_same_by_a_clock_that_is_behind() {
     steps.extend([Happen(109), Happen(27), Open, Pass(3_700_000), Cached(93)]);
     holds(behind, &steps);
 }
+
+/// Of two logins of one moment one tab alone could have heard, and it was closed.
+#[test]
+fn nobody_hears_of_two_logins_of_one_moment_once_the_first_tab_is_closed() {
+    let late = Setting {
+        mode: AnonymousMode::Unspecified,
+        has_channel: false,
+        is_curious: true,
+        knows_others: false,
+        shows_late: true,
+        ..OURS
+    };
+    let mut steps = vec![Open, Open, Request(63, Route::Users)];
+    steps.extend(happen(&[60, 225, 13, 237, 144, 107]));
+    steps.extend([login(229, 1), login(5, 1)]);
+    steps.extend(happen(&[217, 85, 116, 199, 149, 175]));
+    steps.push(Reload(7));
+    holds(late, &steps);
+}

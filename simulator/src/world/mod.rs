@@ -118,6 +118,7 @@ pub(crate) enum Pending {
 
 /// A login that a tab has just stored, and that some answers do not see.
 pub(crate) struct StoredLogin {
+    tab: usize,
     at: Time,
     /// The storage of before.
     jar: Jar,
@@ -185,6 +186,8 @@ pub(crate) struct World {
     pub(crate) cached: Option<Reply>,
     /// Where that shows late.
     pub(crate) just_stored: Option<StoredLogin>,
+    /// The one tab that can hear of both, where that showed late.
+    knows_both: Option<usize>,
     /// How many calls of its own the SDK has sent.
     pub(crate) calls: usize,
     next_key: u32,
@@ -236,6 +239,7 @@ impl World {
             forgotten: Vec::new(),
             cached: None,
             just_stored: None,
+            knows_both: None,
             calls: 0,
             next_key: 0,
             log: traces.then(Vec::new),
@@ -309,6 +313,7 @@ impl World {
         // With it goes what only this tab knew, or was about to know.
         let machine = &self.browser.tabs[tab].machine;
         self.has_unread_cookies |= unread || machine.has_doubts() || !machine.is_idle();
+        self.has_unread_cookies |= self.knows_both == Some(tab);
         self.forgotten.retain(|id| !machine.has_forgotten(id));
         self.pending.retain(|pending| match pending {
             Pending::Flight(flight) => flight.tab != tab || matches!(flight.stage, Stage::Outbound),
@@ -614,7 +619,7 @@ impl World {
             _ => None,
         });
         let (at, jar, answered) = (self.now, self.browser.jar.clone(), answered.collect());
-        self.just_stored = Some(StoredLogin { at, jar, answered });
+        self.just_stored = Some(StoredLogin { tab, at, jar, answered });
     }
 
     fn store(
@@ -1015,12 +1020,13 @@ impl World {
 
     /// The storage as a tab sees it that is told late of another one's login.
     fn view_of_late(&mut self, tab: usize, task: TaskId) -> Option<View<Sim>> {
-        let StoredLogin { at, jar, answered } = self.just_stored.take()?;
+        let StoredLogin { tab: first, at, jar, answered } = self.just_stored.take()?;
         if at != self.now || !answered.contains(&(tab, task)) {
             return None;
         }
         // Nobody else knows of both, and without a channel they hear of it at their next answer.
         self.is_meddled |= !self.browser.has_channel;
+        self.knows_both = Some(first).filter(|_| !self.browser.has_channel);
         let now = core::mem::replace(&mut self.browser.jar, jar);
         let view = self.browser.view(tab, self.now);
         self.browser.jar = now;
