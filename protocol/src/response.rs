@@ -19,8 +19,10 @@ pub enum Announced<T> {
 /// The kind of request that was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// One of the app's, or sign-out.
+    /// One of the app's.
     App,
+    /// A sign-out or a forgetting, by a call of the SDK's own. No cache answers it.
+    Own,
     /// A refresh, with what the body of a refusal says.
     Refresh(Verdict),
 }
@@ -162,19 +164,17 @@ fn user_change<V: HostTypes>(
 ) -> (Write, [Option<Event>; 2]) {
     let id_before = before.user().map(|token| &token.id);
     let id_now = now.user().map(|token| &token.id);
-    let is_refresh = !matches!(response.asked, Asked::App);
+    let is_refresh = matches!(response.asked, Asked::Refresh(_));
     match &response.user {
         Announced::Token(new) => {
             let is_current = id_now == Some(&new.id);
-            // The browser may have lost the front token alone. A refresh that nothing came between
-            // finds the session again.
-            let is_found = now.is_unknown() || is_refresh && before.mark() == now.mark();
             // By no clock but the servers': this device's may be off.
             let leeway = match last.id == new.id {
+                true if response.is_truth(before, now) => CLUSTER_SKEW,
                 false => CLUSTER_SKEW,
                 // A session that has ended does not go on with the token that it had. If the
                 // browser has merely lost its front token, it does.
-                true if !is_current && !is_found => -0.5,
+                true if !is_current && !now.is_unknown() => -0.5,
                 true => 0.0,
             };
             let outdated = last.issued_at > new.issued_at + leeway;
@@ -239,20 +239,29 @@ fn anonymous_change<V: HostTypes>(
             let event = match state {
                 SessionState::Anonymous(_, current) if current.id != new.id => {
                     let id_before = before.anonymous().map(|token| &token.id);
-                    // No cache answers a refresh, so what it says while nothing came between is the
-                    // truth.
-                    let is_truth =
-                        !matches!(response.asked, Asked::App) && before.mark() == state.mark();
+                    // A cache may answer the app with an id that the visitor had a moment ago. It
+                    // answers no call of the SDK's own.
+                    let leeway = match response.asked {
+                        Asked::App => 0.0,
+                        Asked::Own | Asked::Refresh(_) => CLUSTER_SKEW,
+                    };
                     // The visitor had that id when they asked, and has another one since; or a
                     // cache answers with one that they had.
                     let is_old = id_before == Some(&new.id)
-                        || id_before.is_some() && current.issued_at > new.issued_at;
-                    if is_old && !is_truth {
+                        || id_before.is_some() && current.issued_at > new.issued_at + leeway;
+                    if is_old && !response.is_truth(before, state) {
                         return (Write::Keep, None);
                     }
                     Some(Event::AnonymousSessionReplaced)
                 }
-                SessionState::Anonymous(_, current) if current.issued_at > new.issued_at => {
+                // Of another server whose clock is behind, unless it says something else: then it
+                // may as well be late.
+                SessionState::Anonymous(_, current)
+                    if current.issued_at > new.issued_at
+                        && (current.payload != new.payload
+                            || current.issued_at > new.issued_at + CLUSTER_SKEW)
+                        && !response.is_truth(before, state) =>
+                {
                     return (Write::Keep, None);
                 }
                 SessionState::Anonymous(_, current) => {
@@ -272,6 +281,12 @@ fn anonymous_change<V: HostTypes>(
 }
 
 impl<V: HostTypes> Response<V> {
+    /// Whether it counts whatever the time of its tokens: nothing came between, and no cache gave
+    /// it, so only the clocks of two servers can differ.
+    fn is_truth(&self, before: &SessionState<V>, now: &SessionState<V>) -> bool {
+        !matches!(self.asked, Asked::App) && before.mark() == now.mark()
+    }
+
     /// Whether it says that there is no user session.
     fn says_removed(&self) -> bool {
         match self.user {
@@ -605,6 +620,51 @@ mod tests {
     }
 
     #[test]
+    fn another_server_whose_clock_is_behind_tells_of_a_guest() {
+        let last = LatestSeen { id: String::new(), issued_at: f64::NAN };
+        let now = stored(Some(2.0), None, Some(token("b", 100.0)));
+        let earlier = stored(Some(1.0), None, Some(token("b", 100.0)));
+        let writes = |before: &Stored<Native>, asked, token| {
+            let answer = Response { asked, ..app(Announced::Nothing, Announced::Token(token)) };
+            let change = interpret(&before.state(), &now, &last, &answer);
+            (change.anonymous, is_contested(&before.state(), &now, &last, &answer, change))
+        };
+        let refresh = Asked::Refresh(Verdict::Ended);
+        // The same guest: another tab's call has to hear that there was news.
+        assert_eq!(writes(&now, Asked::App, token("b", 90.0)), (Write::Store, false));
+        assert_eq!(writes(&now, Asked::App, token("b", 30.0)), (Write::Keep, false));
+        let changed = || with_payload(token("b", 90.0), 7);
+        assert_eq!(writes(&now, Asked::App, changed()), (Write::Keep, false), "or it is late");
+        assert_eq!(writes(&now, refresh, changed()), (Write::Store, false));
+        assert_eq!(writes(&earlier, refresh, changed()), (Write::Keep, false));
+        // Another guest: a cache may answer the app, so the server is asked.
+        assert_eq!(writes(&now, Asked::App, token("a", 90.0)), (Write::Keep, true));
+        assert_eq!(writes(&now, refresh, token("a", 90.0)), (Write::Store, false));
+        assert_eq!(writes(&earlier, refresh, token("a", 90.0)), (Write::Store, true));
+        assert_eq!(writes(&earlier, refresh, token("a", 30.0)), (Write::Keep, true));
+    }
+
+    /// The app's answer may come out of a cache; a refresh and a forgetting are asked for at once.
+    #[test]
+    fn another_server_whose_clock_is_behind_is_believed_if_nothing_came_between() {
+        let now = stored(Some(2.0), Some(token("s", 100.0)), None);
+        let ended = stored(Some(2.0), None, Some(token("a", 100.0)));
+        let earlier = stored(Some(1.0), Some(token("s", 100.0)), None);
+        let stores = |before: &Stored<Native>, now: &Stored<Native>, asked, issued_at| {
+            let user = Announced::Token(with_payload(token("s", issued_at), 7));
+            let answer = Response { user, ..response(asked, false) };
+            interpret(&before.state(), now, &latest("s", 100.0), &answer).writes()
+        };
+        for asked in [Asked::Refresh(Verdict::Ended), Asked::Own] {
+            assert!(stores(&now, &now, asked, 90.0));
+            assert!(stores(&ended, &ended, asked, 90.0), "the session has not ended after all");
+            assert!(!stores(&now, &now, asked, 30.0), "no clock is so far behind");
+            assert!(!stores(&earlier, &now, asked, 90.0), "something came between");
+        }
+        assert!(!stores(&now, &now, Asked::App, 90.0));
+    }
+
+    #[test]
     fn switched_off_removes() {
         let mut now = stored(Some(1.0), None, Some(token("a", 1.0)));
         assert_eq!(
@@ -793,13 +853,16 @@ mod tests {
                 let before = sent.get(&history).clone();
                 let was = now.state();
                 let change = interpret(&before, &now, &known, response);
+                let is_truth = response.is_truth(&before, &was);
                 apply(&mut now, response, change);
                 let is = now.state();
 
                 if now.user.token().is_some() {
                     let latest = last(&now);
                     prop_assert!(
-                        latest.id != known.id || latest.issued_at >= known.issued_at,
+                        latest.id != known.id
+                            || latest.issued_at >= known.issued_at
+                            || is_truth,
                         "a session went back in time"
                     );
                     known = latest;

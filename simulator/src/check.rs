@@ -1,21 +1,24 @@
 //! The conditions that must hold at the end of a history.
 
-use passerby_protocol::{request::AnonymousMode, state::SessionState};
+use passerby_protocol::{
+    request::AnonymousMode,
+    state::{HostTypes, SessionState},
+};
 
 use crate::{
     browser::Tab,
     server::{ACCESS_LIFE, Principal, Route},
     tokens::Sim,
-    world::World,
+    world::{World, processes::CLOCK_LEEWAY},
 };
 
 /// Whether the session that the tab told of is the one that the server saw.
 fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint: bool) -> bool {
     match (told, saw) {
-        (
-            SessionState::Authenticated(_, token),
-            Principal::User { handle, .. } | Principal::Expired(handle),
-        ) => token.id == handle,
+        (SessionState::Authenticated(_, token), Principal::User { handle, anonymous_id }) => {
+            token.id == handle && Sim::anonymous_id(token).is_none_or(|id| id == anonymous_id)
+        }
+        (SessionState::Authenticated(_, token), Principal::Expired(handle)) => token.id == handle,
         (SessionState::Anonymous(_, token), Principal::Anonymous(id)) => token.id == id,
         (SessionState::None(_) | SessionState::Unknown, Principal::Nobody) => true,
         // Its back end knows nothing of the sessions that an endpoint makes.
@@ -31,6 +34,7 @@ fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint:
 
 /// The conditions that must hold once nothing is under way.
 pub(crate) fn check(world: &mut World) {
+    world.notice_deleted_keys();
     check_tabs(world);
     // Nobody can help a visitor with two cookies where the server does not know where they are.
     let is_stuck = world.has_released && !world.setting.knows_others;
@@ -54,7 +58,7 @@ pub(crate) fn check(world: &mut World) {
 
 /// Once the access token has run out, a refusal tells each tab of a login that no script saw.
 fn find_out(world: &mut World) {
-    world.pass(ACCESS_LIFE + 1_000.0);
+    world.pass(ACCESS_LIFE + CLOCK_LEEWAY);
     for tab in open_tabs(world) {
         world.request(tab, Route::Users);
         world.settle_down();
@@ -199,7 +203,7 @@ fn check_identity(world: &mut World, seen: Principal) {
         && !world.may_change_id
         && !world.is_meddled
         && let (Some(first), Some(last)) = (world.first_id, id)
-        && first != last
+        && !world.is_successor(first, last)
     {
         world.fail(|| format!("c: the visitor was {first}, and is {last} now"));
     }

@@ -31,7 +31,14 @@ pub(crate) enum Step {
     /// Milliseconds.
     Pass(u32),
     Revoke,
-    ReplaceKey,
+    /// A process publishes a new key of anonymous tokens.
+    RotateKey(u8),
+    /// A process makes a new key of anonymous tokens, and those of before are deleted.
+    ReplaceKey(u8),
+    /// A process starts anew.
+    Restart(u8),
+    /// The database is away for one process.
+    Cut(u8),
     Down,
     Up,
     /// The server makes no new anonymous sessions for a while, because there were too many.
@@ -91,6 +98,8 @@ impl History {
             forgets_soon: random.u8(..3) == 0,
             knows_others: random.u8(..4) > 0,
             shows_late: random.u8(..4) == 0,
+            balancer: [0, 0b1010_1010, random.u8(..)][random.usize(..3)],
+            ahead: [0.0, 0.0, 3_000.0, -3_000.0, 9_000.0, -9_000.0][random.usize(..6)],
         };
         let kind = Kind {
             is_calm: random.u8(..4) > 0,
@@ -100,6 +109,7 @@ impl History {
             jumps: random.u8(..8) == 0,
             is_long: random.u8(..8) == 0,
             has_others: random.u8(..8) == 0,
+            has_processes: random.u8(..4) == 0,
         };
         // Where they are off, nothing is written down that could tell what no script has seen.
         if setting.mode == AnonymousMode::Off && !kind.is_plain() {
@@ -125,10 +135,10 @@ impl History {
                 return world;
             }
         }
-        if world.server.is_down {
+        if world.server.cluster.is_impaired() {
             world.say(|| "the database stays away until nothing more happens".into());
             world.settle_down();
-            world.server.is_down = false;
+            world.server.cluster.restore();
         }
         world.server.is_limited = false;
         world.say(|| "from here on, nothing new happens".into());
@@ -177,6 +187,8 @@ struct Kind {
     is_long: bool,
     /// There are second cookies of one name.
     has_others: bool,
+    /// Processes of the back end come and go, and keys change.
+    has_processes: bool,
 }
 
 impl Kind {
@@ -207,6 +219,21 @@ impl Kind {
         }
         if self.has_others && random.u8(..12) == 0 {
             return [Step::Release, Step::Plant][random.usize(..2)];
+        }
+        if self.has_processes && random.u8(..8) == 0 {
+            let any = random.u8(..);
+            let steps = [
+                Step::RotateKey(any),
+                Step::RotateKey(any),
+                Step::ReplaceKey(any),
+                Step::Restart(any),
+                Step::Pass(31_000),
+                Step::Pass(61_000),
+                Step::Cut(any),
+                Step::Cut(any),
+                Step::Up,
+            ];
+            return steps[random.usize(..if self.is_calm { 6 } else { steps.len() })];
         }
         if self.reloads && random.u8(..16) == 0 {
             return Step::Reload(random.u8(..));
@@ -246,10 +273,11 @@ fn common_step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
         94 => Step::Freeze(any),
         95 => [Step::Thaw(any), Step::Show(any)][random.usize(..2)],
         96 => Step::Revoke,
-        97 => [Step::Down, Step::Up, Step::Limit, Step::Unlimit][random.usize(..4)],
+        97 => [Step::Down, Step::Up, Step::Cut(any), Step::Up, Step::Limit, Step::Unlimit]
+            [random.usize(..6)],
         98 => Step::Drop(any),
         _ => [
-            Step::ReplaceKey,
+            Step::ReplaceKey(any),
             Step::Operate(any, Operation::Switch(false)),
             Step::Operate(any, Operation::Switch(true)),
         ][random.usize(..3)],
@@ -364,17 +392,15 @@ fn take(world: &mut World, step: Step) {
             world.has_hidden_end = true;
             world.server.revoke_all();
         }
-        Step::ReplaceKey => {
-            world.say(|| "the key of anonymous tokens is replaced".into());
-            world.is_meddled = true;
-            world.may_change_id = true;
-            world.server.key += 1;
-        }
+        Step::RotateKey(process) => world.rotate_key(process),
+        Step::ReplaceKey(process) => world.replace_key(process),
+        Step::Restart(process) => world.restart(process),
+        Step::Cut(process) => world.cut(process),
         Step::Down => {
             world.is_meddled = true;
-            world.server.is_down = true;
+            world.server.cluster.is_down = true;
         }
-        Step::Up => world.server.is_down = false,
+        Step::Up => world.server.cluster.restore(),
         Step::Limit => {
             world.has_limited = true;
             // A visitor who was refused a session, and whose app says nothing of anonymous ones,

@@ -5,6 +5,7 @@ mod browser;
 mod check;
 mod history;
 mod jar;
+mod processes;
 #[cfg(test)]
 mod regressions;
 mod server;

@@ -28,6 +28,8 @@ const OURS: Setting = Setting {
     forgets_soon: false,
     knows_others: true,
     shows_late: false,
+    balancer: 0,
+    ahead: 0.0,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {
@@ -292,7 +294,7 @@ fn an_anonymous_cookie_that_came_during_a_user_session_is_found_out() {
             happen(&[64, 55]),
             vec![Request(154, Route::Public)],
             happen(&[135]),
-            vec![ReplaceKey],
+            vec![ReplaceKey(0)],
             happen(&[221, 98, 240, 212, 236, 163]),
             vec![Revoke],
             happen(&[169, 78, 221, 87]),
@@ -794,4 +796,116 @@ fn an_operation_does_not_wait_for_a_session_that_waits_for_the_operation() {
     let (leave, sign_out) = (Request(232, Route::Leave), Operate(223, Operation::SignOut));
     let steps = [Open, login(99, 2), Happen(178), leave, sign_out, Happen(150), Pass(9_000)];
     holds(setting, &[&steps[..], &[Operate(92, Operation::Switch(true))]].concat());
+}
+
+/// Two processes answered two tabs, each of which took the answer of the clock that is behind for
+/// an old one, and asked again.
+#[test]
+fn two_tabs_do_not_ask_in_turn_two_processes_whose_clocks_differ() {
+    let apart = Setting {
+        has_locks: false,
+        has_channel: false,
+        skew: -86_400_000.0,
+        knows_others: false,
+        balancer: 0b1010_1010,
+        ahead: -3_000.0,
+        ..OURS
+    };
+    let (users, leave) = (|tab| Request(tab, Route::Users), |tab| Request(tab, Route::Leave));
+    let mut steps = vec![login(64, 1), Happen(13), Happen(89), Happen(45), Open, Happen(6)];
+    steps.extend([users(135), Happen(100), Happen(82), Open, Pass(3_700_000), Happen(59)]);
+    steps.extend([Operate(122, Operation::Forget), Request(114, Route::Public), login(181, 1)]);
+    steps.extend([leave(109), Happen(118), Happen(24), leave(105), Happen(66)]);
+    steps.extend([Operate(30, Operation::SignOut), Happen(29), Happen(32)]);
+    steps.push(Operate(220, Operation::Exists));
+    holds(apart, &steps);
+}
+
+/// The browser took a session for one that had ended, because another process, whose clock is
+/// behind, said that it had not.
+#[test]
+fn a_session_that_has_not_ended_after_all_comes_back_from_a_process_whose_clock_is_behind() {
+    let behind = Setting {
+        mode: AnonymousMode::Unspecified,
+        skew: -86_400_000.0,
+        forgets_soon: true,
+        balancer: 30,
+        ahead: 20_000.0,
+        ..OURS
+    };
+    let (visit, users) = (|tab| Request(tab, Route::Public), |tab| Request(tab, Route::Users));
+    let mut steps = vec![Open, visit(43), Happen(122), Happen(180), Happen(1), Pass(3_700_000)];
+    steps.extend([Request(24, Route::Leave), Happen(240), Happen(226), Happen(160), users(171)]);
+    steps.extend([Init(39), users(229), users(139), Happen(154), Happen(17), Happen(70)]);
+    steps.extend([Happen(190), Pass(9_000), visit(245), Happen(187), Pass(3_700_000)]);
+    steps.extend([users(113), visit(59), login(201, 1), Operate(64, Operation::Forget)]);
+    holds(behind, &steps);
+}
+
+/// The answer to the forgetting was older than the token of before, by the clocks of two processes.
+#[test]
+fn a_user_is_forgotten_by_a_process_whose_clock_is_behind() {
+    let behind = Setting {
+        has_locks: false,
+        shows_late: true,
+        balancer: 0b1010_1010,
+        ahead: 3_000.0,
+        ..OURS
+    };
+    let visit = |tab| Request(tab, Route::Public);
+    let mut steps = vec![visit(194), Happen(185), Happen(61), Happen(34), Open, Open, Happen(194)];
+    steps.extend([Request(200, Route::Leave), login(226, 2), login(45, 2), Happen(84)]);
+    steps.extend([login(201, 1), Happen(222), visit(41), visit(166), Happen(161), Happen(69)]);
+    steps.extend([Pass(3_700_000), Operate(51, Operation::Forget)]);
+    holds(behind, &steps);
+}
+
+/// The other process has just read the keys because of the deleted one, when the next new one is
+/// made.
+#[test]
+fn a_process_that_has_just_looked_for_a_key_knows_the_next_one() {
+    let alternate = Setting { rotates: true, balancer: 0b1010_1010, ..OURS };
+    let visit = Request(166, Route::Public);
+    holds(alternate, &[ReplaceKey(97), visit, RotateKey(231), Rest, Request(196, Route::Users)]);
+}
+
+/// A process that has not read the keys since the theft made the token anew with the new key, by
+/// a clock that is behind. The tab that heard of that wrote nothing down, so the other one believed
+/// what it was told before.
+#[test]
+fn a_tab_hears_that_a_guest_is_the_same_by_a_clock_that_is_behind() {
+    let behind = Setting {
+        mode: AnonymousMode::Unspecified,
+        has_channel: false,
+        rotates: true,
+        skew: 3_600_000.0,
+        knows_others: false,
+        balancer: 0b1010_1010,
+        ahead: 3_000.0,
+        ..OURS
+    };
+    let (visit, users) = (|tab| Request(tab, Route::Public), |tab| Request(tab, Route::Users));
+    let mut steps = vec![users(124), ReplaceKey(220), Happen(96), Cut(52), visit(107)];
+    steps.extend([Happen(162), Happen(146), Pass(3_700_000), users(248), Happen(101)]);
+    steps.extend([Happen(109), Happen(27), Open, Pass(3_700_000), Cached(93)]);
+    holds(behind, &steps);
+}
+
+/// Of two logins of one moment one tab alone could have heard, and it was closed.
+#[test]
+fn nobody_hears_of_two_logins_of_one_moment_once_the_first_tab_is_closed() {
+    let late = Setting {
+        mode: AnonymousMode::Unspecified,
+        has_channel: false,
+        is_curious: true,
+        knows_others: false,
+        shows_late: true,
+        ..OURS
+    };
+    let mut steps = vec![Open, Open, Request(63, Route::Users)];
+    steps.extend(happen(&[60, 225, 13, 237, 144, 107]));
+    steps.extend([login(229, 1), login(5, 1)]);
+    steps.extend(happen(&[217, 85, 116, 199, 149, 175]));
+    steps.push(Reload(7));
+    holds(late, &steps);
 }

@@ -9,7 +9,18 @@ use passerby_protocol::{
     state::Token,
 };
 
-use crate::tokens::{Access, Anonymous, DAY, ENDPOINT_KEY, Others, Refresh, Sim, Time};
+use crate::{
+    processes::Cluster,
+    tokens::{Access, Anonymous, DAY, ENDPOINT_KEY, Others, Refresh, Sim, Time},
+};
+
+/// The id that every answer makes of this token, once its key is gone: an even number that nobody
+/// else has.
+pub(crate) fn id_of_lost(token: &Anonymous) -> u32 {
+    let text = (u64::from(token.id) << 32) ^ (token.issued_at as u64) ^ u64::from(token.key) << 56;
+    let mixed = text.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 34;
+    0x4000_0000 | (mixed as u32) & !1
+}
 
 /// Milliseconds that an access token is valid.
 pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;
@@ -201,7 +212,7 @@ impl Session {
     }
 }
 
-/// A back end with its database.
+/// A back end with its database and its processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     /// Whether it is ours, and makes anonymous sessions.
@@ -211,27 +222,20 @@ pub(crate) struct Server {
     /// Whether it was told where the cookies of a former release are.
     pub(crate) knows_others: bool,
     sessions: BTreeMap<u32, Session>,
-    /// The key that signs anonymous tokens; earlier ones are gone.
+    pub(crate) cluster: Cluster,
+    /// The newest key of anonymous tokens.
     pub(crate) key: u32,
     next: u32,
-    /// Whether the database is away.
-    pub(crate) is_down: bool,
     /// Whether there were too many new anonymous sessions.
     pub(crate) is_limited: bool,
 }
 
 impl Server {
-    pub(crate) fn new(is_ours: bool, rotates: bool, knows_others: bool) -> Self {
-        Self {
-            is_ours,
-            rotates,
-            knows_others,
-            sessions: BTreeMap::new(),
-            key: 0,
-            next: 2,
-            is_down: false,
-            is_limited: false,
-        }
+    pub(crate) fn new(is_ours: bool, rotates: bool, knows_others: bool, cluster: Cluster) -> Self {
+        let key = cluster.keys.newest();
+        let sessions = BTreeMap::new();
+        let is_limited = false;
+        Self { is_ours, rotates, knows_others, sessions, cluster, key, next: 2, is_limited }
     }
 
     /// An odd number that nobody had.
@@ -276,11 +280,23 @@ impl Server {
         Some((access, Refresh { handle, anonymous_id, number, parent, issued_at: now }))
     }
 
-    /// Answers a request.
+    /// The process whose turn it is answers a request. `now` by the true clock.
     pub(crate) fn serve(&mut self, route: Route, credentials: &Credentials, now: Time) -> Reply {
-        if self.is_down && !matches!(route, Route::Public | Route::Who) {
-            return Reply::new(503, Principal::Nobody, credentials.in_headers);
-        }
+        let now = self.cluster.begin(now);
+        let Credentials { anonymous, others, off, .. } = credentials;
+        let tokens = anonymous.iter().chain(&others.anonymous).filter(|_| self.is_ours && !off);
+        let is_unknown = self.cluster.look_up(tokens.map(|token| token.key), now).is_err();
+        let needs_database = !matches!(route, Route::Public | Route::Who);
+        let reply = if is_unknown || needs_database && !self.cluster.has_database() {
+            Reply::new(503, Principal::Nobody, credentials.in_headers)
+        } else {
+            self.answer(route, credentials, now)
+        };
+        self.cluster.end(now);
+        reply
+    }
+
+    fn answer(&mut self, route: Route, credentials: &Credentials, now: Time) -> Reply {
         let credentials = &credentials.sorted();
         let mut reply = match route {
             Route::Endpoint => return self.endpoint(credentials, now),
@@ -306,7 +322,8 @@ impl Server {
 
     /// Of several the one that no other host can have set.
     fn valid_anonymous(&self, credentials: &Credentials) -> Option<Anonymous> {
-        let is_valid = |anonymous: &Anonymous| self.is_ours && anonymous.key == self.key;
+        let is_valid =
+            |anonymous: &Anonymous| self.is_ours && self.cluster.process().knows(anonymous.key);
         let other = || credentials.others.anonymous.filter(is_valid);
         credentials.anonymous.filter(is_valid).or_else(other)
     }
@@ -333,24 +350,36 @@ impl Server {
                 let is_other = credentials.anonymous != Some(held);
                 // The browser may have been told of another.
                 let is_contested = credentials.others.anonymous.is_some();
-                let is_outdated = held.issued_at + RENEWAL < now || is_other;
+                let process = self.cluster.process();
+                let (key, is_superseded) =
+                    (process.signing(now), process.is_superseded(held.key, now));
+                let is_outdated = held.issued_at + RENEWAL < now || is_other || is_superseded;
                 if is_outdated && !credentials.is_page {
-                    reply.give(Anonymous { issued_at: now, ..held });
+                    reply.give(Anonymous { issued_at: now, key, ..held });
                 } else if repeats || is_contested && !credentials.is_page {
                     reply.announces = Some(held);
                 }
             }
             (None, None) if self.is_limited => reply.is_limited = true,
             (held, known) => {
-                let id = known.or(held.map(|held| held.id)).unwrap_or_else(|| {
-                    // Of a token that nobody can verify, every answer makes the same new id.
-                    let lost = credentials.anonymous.map(|lost| 2_000_000 + lost.id);
-                    lost.unwrap_or_else(|| self.id(credentials.key))
-                });
+                let id =
+                    known.or(held.map(|held| held.id)).unwrap_or_else(|| self.new_id(credentials));
                 reply.saw = Principal::Anonymous(id);
-                reply.give(Anonymous { id, issued_at: now, key: self.key });
+                reply.give(Anonymous { id, issued_at: now, key: self.signing(now) });
             }
         }
+    }
+
+    /// The key that signs by the process whose turn it is.
+    fn signing(&self, now: Time) -> u32 {
+        self.cluster.process().signing(now)
+    }
+
+    /// The id of somebody who has none that counts.
+    fn new_id(&mut self, credentials: &Credentials) -> u32 {
+        // Of a token that nobody can verify, every answer makes the same new id. A page makes none.
+        let lost = credentials.anonymous.filter(|_| !credentials.is_page);
+        lost.map_or_else(|| self.id(credentials.key), |lost| id_of_lost(&lost))
     }
 
     /// A token in the body: of the id that came along, or of a new one.
@@ -469,6 +498,12 @@ impl Server {
                     reply.saw = Principal::Expired(access.handle);
                     return reply;
                 }
+            } else if access.parent.is_some()
+                && !credentials.is_page
+                && !self.cluster.has_database()
+            {
+                // The first use of a refreshed token has to be written down.
+                return Reply::new(503, Principal::Nobody, credentials.in_headers);
             } else {
                 match self.look_up(&access, asks_database, !credentials.is_page, now) {
                     Some(new) => {
@@ -503,7 +538,7 @@ impl Server {
         match route {
             Route::Forget if self.is_ours && !credentials.off => {
                 let id = self.id(None);
-                reply.give(Anonymous { id, issued_at: now, key: self.key });
+                reply.give(Anonymous { id, issued_at: now, key: self.signing(now) });
                 // One that outlived its session has the id.
                 if !reply.in_headers {
                     reply.refresh = Put::Clear;
@@ -526,7 +561,7 @@ impl Server {
         may_promote: bool,
         now: Time,
     ) -> Option<Option<Access>> {
-        let promotes = may_promote && access.parent.is_some() && !self.is_down;
+        let promotes = may_promote && access.parent.is_some();
         if !asks_database && !promotes {
             return Some(None);
         }
@@ -576,7 +611,7 @@ impl Server {
         let held = self.valid_anonymous(credentials).map(|held| held.id);
         let anonymous_id = match known.or(held) {
             Some(id) => id,
-            None if self.is_ours => self.id(credentials.key),
+            None if self.is_ours => self.new_id(credentials),
             None => 0,
         };
         let (handle, number) = (self.odd(), self.odd());

@@ -154,8 +154,8 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// Refreshes; on behalf of a visitor without session after a request of the app that goes
-    /// first. With an endpoint no answer to such a request brings a session, and the refresh has the
-    /// endpoint make one, which would wait for its turn behind this.
+    /// first. With an endpoint no such answer brings a session, and the refresh has the endpoint
+    /// make one, which would wait for its turn behind this.
     fn refresh_in_turn(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         task.wanted = self.state(view);
         if task.wanted.token().is_none() && self.mode != AnonymousMode::Endpoint {

@@ -146,7 +146,8 @@ impl<V: HostTypes> Machine<V> {
         task.status = answer.status;
         // A server that says it is limited makes none now, and has no other to give back.
         task.recovers = task.leads && answer.status < 500 && !answer.limited;
-        let stores = self.commit(task, answer, Asked::App, view);
+        let asked = if task.is_for(Call::App) { Asked::App } else { Asked::Own };
+        let stores = self.commit(task, answer, asked, view);
         // Another answer with the former id may have left its cookie after this one.
         if task.is_for(Call::Forget) && task.is_crossed && task.change.events[0].is_some() {
             self.doubt(view);

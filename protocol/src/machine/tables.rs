@@ -125,7 +125,7 @@ fn an_operation_asks_where_it_has_to_and_answers_from_what_is_stored() {
     let row = [asks, asks, "Is(true)", "Is(true)", refreshes];
     assert_eq!(first_of(AnonymousMode::On, Exists), row);
     // Nobody but this browser has an endpoint's token.
-    let row = [asks, asks, "Verify", "Is(true)", refreshes];
+    let row = [refreshes, asks, "Verify", "Is(true)", refreshes];
     assert_eq!(first_of(AnonymousMode::Endpoint, Exists), row);
     let row = ["Undefined", asks, "store Keep Remove", "Undefined", "Undefined"];
     assert_eq!(first_of(AnonymousMode::Endpoint, Forget), row);

@@ -7,7 +7,7 @@
 //! it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{
         Arc, PoisonError, RwLock,
@@ -49,6 +49,11 @@ pub(crate) const PUBLISH_AHEAD_MS: u64 = 60 * 1000;
 const REREAD_MS: u64 = PUBLISH_AHEAD_MS / 2;
 /// An unknown `kid` makes us look into the store, but not more often than this.
 const RELOAD_COOL_DOWN_MS: u64 = 500;
+const LOOKUP_COOL_DOWN: Duration = Duration::from_millis(RELOAD_COOL_DOWN_MS);
+/// So many names of keys that are not there are remembered at most.
+const MOST_ABSENT: usize = 1000;
+/// Names of ours are shorter than this, in bytes.
+const LONGEST_ABSENT: usize = 64;
 /// How long a request waits for keys that it can do without.
 const READ_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -148,12 +153,45 @@ pub(crate) struct KeyRing {
     set: RwLock<Arc<KeySet>>,
     /// When the store was last read or should have been, in epoch milliseconds.
     last_read: AtomicU64,
-    /// When reading the store because of an unknown `kid` last ended.
-    last_lookup: AtomicU64,
-    /// How often it was.
-    lookups: AtomicU64,
     /// Held while reading or making keys, so that one task does it for all.
-    reading: tokio::sync::Mutex<()>,
+    reading: tokio::sync::Mutex<Lookups>,
+}
+
+/// The readings of the store because of an unknown `kid`. By a clock that never jumps.
+#[derive(Default)]
+struct Lookups {
+    /// When the last one ended. When it began, while one is under way or if it was given up.
+    last: Option<Instant>,
+    /// Whether the last one that ended failed.
+    has_failed: bool,
+    /// When the last one that succeeded began.
+    complete_since: Option<Instant>,
+    /// Names that no key had. A leftover or planted token comes with each request of a visitor,
+    /// and asks once.
+    absent: HashSet<String>,
+}
+
+impl Lookups {
+    /// How long the store is not to be asked.
+    fn cool_down(&self) -> Duration {
+        self.last.map_or(Duration::ZERO, |last| LOOKUP_COOL_DOWN.saturating_sub(last.elapsed()))
+    }
+
+    /// Whether it is known that no key had this name at that time. One that gets it later is read
+    /// within [`REREAD_MS`], like all others.
+    fn is_absent(&self, id: &str, time: Instant) -> bool {
+        self.complete_since.is_some_and(|began| began >= time) || self.absent.contains(id)
+    }
+
+    fn note_absent(&mut self, id: &str) {
+        if id.len() > LONGEST_ABSENT || self.absent.contains(id) {
+            return;
+        }
+        if self.absent.len() >= MOST_ABSENT {
+            self.absent.clear();
+        }
+        self.absent.insert(id.to_owned());
+    }
 }
 
 impl fmt::Debug for KeyRing {
@@ -176,8 +214,6 @@ impl KeyRing {
             static_algorithm,
             set: RwLock::default(),
             last_read: AtomicU64::new(now_ms),
-            last_lookup: AtomicU64::new(0),
-            lookups: AtomicU64::new(0),
             reading: tokio::sync::Mutex::default(),
         };
         ring.read_store(now_ms).await?;
@@ -288,29 +324,63 @@ impl KeyRing {
         Box::pin(self.looked_up(id, now_ms)).await
     }
 
-    /// The key with this `kid` after the store was asked, which is not asked too often.
+    /// The key with this `kid` after the store was asked. It is not asked too often, so a request
+    /// may have to wait for its turn, and the answer to one is for all that wait.
+    ///
+    /// That there is no such key is known only from a reading that began after the token had come,
+    /// because another process may have made both a moment ago.
+    ///
+    /// # Errors
+    /// When the store cannot be asked, nobody knows.
     async fn looked_up(
         &self,
         id: &str,
         now_ms: u64,
     ) -> Result<Option<Arc<SigningKey>>, EngineError> {
-        let arrived = self.lookups.load(Ordering::Acquire);
-        let _reading = self.reading.lock().await;
-        // One that ended while we waited has what we came for. Without this, requests would queue
-        // up behind a database that is away, each to ask it again.
-        let asked_meanwhile = self.lookups.load(Ordering::Acquire) != arrived;
-        if !asked_meanwhile
-            && now_ms.abs_diff(self.last_lookup.load(Ordering::Acquire)) >= RELOAD_COOL_DOWN_MS
-        {
-            let started = Instant::now();
-            let read = self.read_store(now_ms).await;
-            let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            // From its end on, because a database that is away takes long to say so.
-            self.last_lookup.store(now_ms.saturating_add(took), Ordering::Release);
-            self.lookups.fetch_add(1, Ordering::AcqRel);
-            read?;
+        let arrived = Instant::now();
+        // Twice at most: after waiting it finds that somebody has asked since, or asks.
+        for _ in 0..2 {
+            let mut lookups = self.reading.lock().await;
+            let known = self.set().by_id.get(id).cloned();
+            if known.is_some() {
+                return Ok(known);
+            }
+            if lookups.is_absent(id, arrived) {
+                lookups.note_absent(id);
+                return Ok(None);
+            }
+            let rest = lookups.cool_down();
+            if rest.is_zero() {
+                self.look_up(&mut lookups, now_ms).await?;
+                let found = self.set().by_id.get(id).cloned();
+                if found.is_none() {
+                    lookups.note_absent(id);
+                }
+                return Ok(found);
+            }
+            // Requests would queue up behind a database that is away.
+            if lookups.has_failed {
+                break;
+            }
+            drop(lookups);
+            tokio::time::sleep(rest).await;
         }
-        Ok(self.set().by_id.get(id).cloned())
+        Err(unknown_keys())
+    }
+
+    /// Reads the store because of an unknown `kid`.
+    async fn look_up(&self, lookups: &mut Lookups, now_ms: u64) -> Result<(), EngineError> {
+        let began = Instant::now();
+        lookups.last = Some(began);
+        let read = tokio::time::timeout(READ_PATIENCE, self.read_store(now_ms)).await;
+        let read = read.unwrap_or_else(|_| Err(unknown_keys()));
+        // From its end on, because a database that is away takes long to say so.
+        lookups.last = Some(Instant::now());
+        lookups.has_failed = read.is_err();
+        if read.is_ok() {
+            lookups.complete_since = Some(began);
+        }
+        read
     }
 
     /// The keys of refresh tokens, the one that encrypts first.
@@ -447,6 +517,11 @@ impl KeyRing {
     fn set(&self) -> Arc<KeySet> {
         self.set.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// The store could not be asked for a key that may be there.
+fn unknown_keys() -> EngineError {
+    StoreError::Unreachable("it was not read in time for an unknown key".into()).into()
 }
 
 /// The newest key that a clock which is right can have made. Others wait for their time, and nobody

@@ -113,6 +113,14 @@ impl RequestFacts {
         }
     }
 
+    /// Whether it brings a token that may tell who the visitor is.
+    pub(crate) fn has_any_token(&self) -> bool {
+        self.has_anonymous_cookie
+            || self.has_anonymous_bearer
+            || self.has_user_cookie
+            || self.has_user_bearer
+    }
+
     /// For the refresh call, which names a visitor in `Accept` where the client must not send a
     /// header of ours. No other request may: every website can have a browser send such a header
     /// without asking.

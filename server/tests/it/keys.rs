@@ -415,9 +415,8 @@ async fn unknown_keys_do_not_queue_up_behind_a_database_that_is_away() {
     is_slow.store(true, Ordering::SeqCst);
     let mut calls = Vec::new();
     for number in 0..30 {
-        let head = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","kid":"s-x{number}"}}"#));
         let mut browser = app.browser();
-        browser.set_cookie("sAnonymousToken", &format!("{head}.e30.AA"));
+        browser.set_cookie("sAnonymousToken", &of_nobody(number));
         calls.push(tokio::spawn(async move {
             let start = std::time::Instant::now();
             browser.get("/api/maybe").await;
@@ -434,6 +433,89 @@ async fn unknown_keys_do_not_queue_up_behind_a_database_that_is_away() {
     for call in calls {
         let took = call.await.unwrap();
         assert!(took < Duration::from_millis(4500), "{took:?}");
+    }
+}
+
+/// A text that looks like an anonymous token of a key that nobody has.
+fn of_nobody(number: usize) -> String {
+    let head = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","kid":"s-x{number}"}}"#));
+    format!("{head}.e30.AA")
+}
+
+/// The keys of this kind are replaced after a theft. One process has started anew since. The other
+/// one knows nothing of that, and has just looked for a key that nobody has.
+async fn with_replaced_keys(kind: KeyKind) -> (App, App) {
+    let app = App::new().await;
+    let late = app.twin(app.store.clone()).await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let other = SqliteStore::open(folder.path().join("sessions.db")).await.unwrap();
+    let made = crate::app::store_with_keys_of_a_core(other).await.keys().await.unwrap();
+    let new = made.iter().find(|key| key.kind == kind).unwrap();
+    let database =
+        sqlx::SqlitePool::connect(&format!("sqlite:{}", app.database().display())).await.unwrap();
+    let mut stranger = late.browser();
+    stranger.set_cookie("sAnonymousToken", &of_nobody(0));
+    stranger.get("/api/maybe").await;
+    let deleted = sqlx::query("DELETE FROM keys WHERE kind = ?")
+        .bind(if kind == KeyKind::Static { "static" } else { "dynamic" })
+        .execute(&database);
+    assert!(deleted.await.unwrap().rows_affected() > 0);
+    app.store.add_key_unless_newer(new, u64::MAX).await.unwrap();
+    let first = app.restarted(|builder| builder.anonymous_algorithm(KeyAlgorithm::Rs256));
+    (first.await, late)
+}
+
+#[tokio::test]
+async fn a_process_that_was_asked_for_unknown_keys_makes_nobody_another_id() {
+    let (first, late) = with_replaced_keys(KeyKind::Static).await;
+    let mut visitor = first.browser();
+    let id = visitor.id().await;
+    let visitor = visitor.moved_to(&late);
+    let (mut one, mut two, mut three) = (visitor.clone(), visitor.clone(), visitor);
+    let (page, refreshed, user) =
+        tokio::join!(one.get("/api/me"), two.refresh(), three.login("alice"));
+    assert_eq!(page.body["id"], id);
+    assert_eq!(refreshed.announced_id(), id);
+    assert_eq!(user.front_token().up["anonymousId"], id);
+}
+
+#[tokio::test]
+async fn a_user_whose_key_is_looked_up_keeps_their_id() {
+    let (first, late) = with_replaced_keys(KeyKind::Dynamic).await;
+    let user = first.browser_of("alice").await;
+    let id = user.clone().id().await;
+    let again = user.moved_to(&late).login("bob").await;
+    assert_eq!(again.front_token().up["anonymousId"], id);
+}
+
+/// Nobody knows whether the key is there, so nobody may make another id instead.
+#[tokio::test]
+async fn nobody_gets_another_id_while_the_database_is_away() {
+    let elsewhere = App::in_new_database(|builder| builder).await;
+    let mut visitor = elsewhere.browser();
+    visitor.id().await;
+    let (store, _folder) = crate::app::store().await;
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let late = App::on(Slow { store, is_slow: is_slow.clone() }).await;
+    is_slow.store(true, Ordering::SeqCst);
+    let visitor = visitor.moved_to(&late);
+    let calls = (0..10).map(|number| {
+        let mut visitor = visitor.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(200 * number)).await;
+            let answers = [
+                visitor.clone().get("/api/me").await,
+                visitor.clone().post("/api/login?user=bob").await,
+            ];
+            (answers, visitor.refresh().await)
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let (answers, refreshed) = call.await.unwrap();
+        for answer in answers.iter().chain([&refreshed]) {
+            assert_eq!(answer.status, 503);
+            assert!(answer.is_silent());
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod clock;
 mod events;
 mod navigation;
 mod others;
+pub(crate) mod processes;
 mod thief;
 
 use passerby_protocol::{
@@ -21,6 +22,7 @@ use self::{navigation::Navigation, thief::Theft};
 use crate::{
     browser::{Browser, Lock, Meta, Tab},
     jar::Jar,
+    processes::Cluster,
     server::{Credentials, Principal, Put, Reply, Route, Server},
     tokens::{Others, Sim, Time},
 };
@@ -53,6 +55,10 @@ pub(crate) struct Setting {
     pub(crate) knows_others: bool,
     /// Whether a tab that stores a login does not see yet that another one has just stored one.
     pub(crate) shows_late: bool,
+    /// The processes that answer the requests, a bit for each of eight requests, and so on.
+    pub(crate) balancer: u8,
+    /// By how many milliseconds the clock of the second process is ahead of that of the first.
+    pub(crate) ahead: Time,
 }
 
 impl Setting {
@@ -70,6 +76,9 @@ impl Setting {
 
 /// The SDK's own calls, by tab and caller that waits, that may follow once nothing new happens.
 const MOST_CALLS: usize = 6;
+
+/// When a history begins, in epoch milliseconds.
+const START: Time = 1.7e12;
 
 /// Milliseconds after which a request that has not come to the server does not come any more.
 const CONNECT_TIMEOUT: Time = 20_000.0;
@@ -112,6 +121,7 @@ pub(crate) enum Pending {
 
 /// A login that a tab has just stored, and that some answers do not see.
 pub(crate) struct StoredLogin {
+    tab: usize,
     at: Time,
     /// The storage of before.
     jar: Jar,
@@ -136,7 +146,7 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) browser: Browser,
     pub(crate) pending: Vec<Pending>,
-    /// By the server's clock, in epoch milliseconds.
+    /// By the true clock, in epoch milliseconds.
     pub(crate) now: Time,
     /// When the browser had the last answer to a visitor whom the server knew.
     pub(crate) last_visit: Time,
@@ -144,6 +154,12 @@ pub(crate) struct World {
     pub(crate) is_meddled: bool,
     /// Whether the visitor's id may be another one now.
     pub(crate) may_change_id: bool,
+    /// Ids that were lost, because the key was deleted that the token was signed with, and those
+    /// that came in their place. That happens again if a process signs that does not know of it
+    /// yet, and to each of several tokens that were under way.
+    pub(crate) lost: Vec<(u32, u32)>,
+    /// When keys were last deleted.
+    pub(crate) deleted_at: Time,
     pub(crate) theft: Theft,
     /// Whether a session ended by the doing of somebody else, of which only a later answer tells.
     pub(crate) has_hidden_end: bool,
@@ -178,6 +194,8 @@ pub(crate) struct World {
     pub(crate) cached: Option<Reply>,
     /// Where that shows late.
     pub(crate) just_stored: Option<StoredLogin>,
+    /// The one tab that can hear of both, where that showed late.
+    knows_both: Option<usize>,
     /// How many calls of its own the SDK has sent.
     pub(crate) calls: usize,
     next_key: u32,
@@ -189,7 +207,12 @@ impl World {
     pub(crate) fn new(setting: Setting, traces: bool) -> Self {
         let mut world = Self {
             setting,
-            server: Server::new(setting.is_ours, setting.rotates, setting.knows_others),
+            server: Server::new(
+                setting.is_ours,
+                setting.rotates,
+                setting.knows_others,
+                Cluster::new(setting.balancer, setting.ahead, START),
+            ),
             browser: Browser {
                 jar: Jar::default(),
                 tabs: Vec::new(),
@@ -202,11 +225,13 @@ impl World {
                 correction: 0.0,
             },
             pending: Vec::new(),
-            now: 1.7e12,
-            last_visit: 1.7e12,
+            now: START,
+            last_visit: START,
             is_meddled: false,
             // Nobody keeps one where they are off.
             may_change_id: setting.mode == AnonymousMode::Off,
+            lost: Vec::new(),
+            deleted_at: 0.0,
             theft: Theft::default(),
             has_hidden_end: false,
             has_crossed: false,
@@ -223,6 +248,7 @@ impl World {
             forgotten: Vec::new(),
             cached: None,
             just_stored: None,
+            knows_both: None,
             calls: 0,
             next_key: 0,
             log: traces.then(Vec::new),
@@ -296,6 +322,7 @@ impl World {
         // With it goes what only this tab knew, or was about to know.
         let machine = &self.browser.tabs[tab].machine;
         self.has_unread_cookies |= unread || machine.has_doubts() || !machine.is_idle();
+        self.has_unread_cookies |= self.knows_both == Some(tab);
         self.forgotten.retain(|id| !machine.has_forgotten(id));
         self.pending.retain(|pending| match pending {
             Pending::Flight(flight) => flight.tab != tab || matches!(flight.stage, Stage::Outbound),
@@ -605,7 +632,7 @@ impl World {
             _ => None,
         });
         let (at, jar, answered) = (self.now, self.browser.jar.clone(), answered.collect());
-        self.just_stored = Some(StoredLogin { at, jar, answered });
+        self.just_stored = Some(StoredLogin { tab, at, jar, answered });
     }
 
     fn store(
@@ -814,7 +841,7 @@ impl World {
                     Local::Written(user) => self.kept(user),
                     _ => self.kept(Write::Keep),
                 };
-                let has_keys = !self.server.is_down;
+                let has_keys = !self.server.cluster.is_down;
                 let machine = &mut self.browser.tabs[tab].machine;
                 match local {
                     Local::Hooked => machine.hooked(task, true, &view),
@@ -859,8 +886,7 @@ impl World {
                             if makes_token(other.route)
                                 && (route, other.route) != (Route::Refresh, Route::Refresh))
                     });
-                let reply = self.server.serve(route, &flight.credentials, self.now);
-                self.judge(route, &flight.credentials, &reply);
+                let reply = self.serve(route, &flight.credentials);
                 self.say(|| {
                     let who = reply.saw;
                     format!(
@@ -974,12 +1000,13 @@ impl World {
 
     /// The storage as a tab sees it that is told late of another one's login.
     fn view_of_late(&mut self, tab: usize, task: TaskId) -> Option<View<Sim>> {
-        let StoredLogin { at, jar, answered } = self.just_stored.take()?;
+        let StoredLogin { tab: first, at, jar, answered } = self.just_stored.take()?;
         if at != self.now || !answered.contains(&(tab, task)) {
             return None;
         }
         // Nobody else knows of both, and without a channel they hear of it at their next answer.
         self.is_meddled |= !self.browser.has_channel;
+        self.knows_both = Some(first).filter(|_| !self.browser.has_channel);
         let now = core::mem::replace(&mut self.browser.jar, jar);
         let view = self.browser.view(tab, self.now);
         self.browser.jar = now;

@@ -73,8 +73,7 @@ impl World {
     pub(crate) fn go_on(&mut self, mut navigation: Box<Navigation>) {
         let Navigation { tab, route, credentials, script_cookies, reply } = *navigation;
         let Some(reply) = reply else {
-            let reply = self.server.serve(route, &credentials, self.now);
-            self.judge(route, &credentials, &reply);
+            let reply = self.serve(route, &credentials);
             let (status, saw) = (reply.status, reply.saw);
             self.say(|| format!("  the server answers the form with {status} to {saw:?}"));
             navigation.reply = Some(reply);

@@ -8,7 +8,7 @@ use crate::{
     jar::{Jar, put},
     server::{ACCESS_LIFE, Credentials, Put, Reply, Route},
     tokens::{Access, Refresh, Time},
-    world::World,
+    world::{World, processes::CLOCK_LEEWAY},
 };
 
 /// The copy.
@@ -47,9 +47,8 @@ impl Theft {
         !self.shared.is_empty()
     }
 
-    fn is_overtaken(&self, number: u32, now: Time) -> bool {
-        let is_it =
-            |(parent, at): &(u32, Time)| *parent == number && now - at > DEFAULT_GRACE_MS as Time;
+    fn is_overtaken(&self, number: u32, grace: Time, now: Time) -> bool {
+        let is_it = |(parent, at): &(u32, Time)| *parent == number && now - at > grace;
         self.overtaken.iter().any(is_it)
     }
 
@@ -113,7 +112,9 @@ impl World {
         if let (Route::Refresh, Some(presented), Put::Set(_)) =
             (route, credentials.refresh, reply.refresh)
         {
-            if self.theft.is_overtaken(presented.number, now) {
+            // One process may have noted the use, and another one compare it with its own clock.
+            let grace = DEFAULT_GRACE_MS as Time + self.server.cluster.clock_difference();
+            if self.theft.is_overtaken(presented.number, grace, now) {
                 let handle = presented.handle;
                 self.fail(|| format!("e: an old token of session {handle} is exchanged"));
             }
@@ -153,10 +154,10 @@ impl World {
         let Some(handle) = self.shared_with(tab) else { return false };
         self.say(|| format!("from here on, both use session {handle}"));
         for _ in 0..2 {
-            self.pass(ACCESS_LIFE + 1_000.0);
+            self.pass(ACCESS_LIFE + CLOCK_LEEWAY);
             self.use_loot(Route::Refresh);
             self.use_loot(Route::Users);
-            self.pass(ACCESS_LIFE + 1_000.0);
+            self.pass(ACCESS_LIFE + CLOCK_LEEWAY);
             self.request(tab, Route::Users);
             self.settle_down();
         }

@@ -143,7 +143,8 @@ impl Visitor {
     ///
     /// # Errors
     /// [`VisitorError::Payload`] when the hook's payload does not fit, [`VisitorError::Engine`]
-    /// when the session could not be stored. The visitor then keeps the session they had.
+    /// when the session could not be stored, [`SessionRejection::Unavailable`] when the store could
+    /// not tell who the visitor is. The visitor then keeps the session they had.
     pub async fn sign_in(&self, user_id: &str) -> Result<UserSession, VisitorError> {
         self.sign_in_with(user_id, Map::new()).await
     }
@@ -177,6 +178,10 @@ impl Visitor {
             },
             Identity::Ended(prior) | Identity::TryRefresh(prior, _) | Identity::Nobody(prior) => {
                 prior
+            }
+            // Another id would be theirs for good.
+            Identity::Unavailable if self.0.facts.has_any_token() => {
+                return Err(SessionRejection::Unavailable.into());
             }
             Identity::Unavailable => PriorVisitor::Unknown,
         };
