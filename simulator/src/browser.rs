@@ -9,7 +9,8 @@ use passerby_protocol::{
 };
 
 use crate::{
-    jar::Jar,
+    document::Shown,
+    jar::{Host, Jar},
     server::{Reply, Route},
     tokens::{Sim, Time},
 };
@@ -51,8 +52,8 @@ pub(crate) struct Tab {
     /// The difference of the server's clock from this device's, once this page knows it.
     pub(crate) correction: Option<Time>,
     pub(crate) latest: LatestSeen<u32>,
-    /// The storage that it saw when it looked last, and when that was.
-    pub(crate) seen: (Jar, Time),
+    /// The cookies that it saw when it looked last, and when that was.
+    pub(crate) seen: (Shown, Time),
     pub(crate) next: TaskId,
     /// Ends of user sessions that were told.
     pub(crate) ends: u32,
@@ -80,7 +81,7 @@ impl Tab {
             timers: Vec::new(),
             correction: None,
             latest: LatestSeen { id: 0, issued_at: f64::NAN },
-            seen: (Jar::default(), 0.0),
+            seen: (Shown::default(), 0.0),
             next: 0,
             ends: 0,
             has_told: false,
@@ -102,6 +103,12 @@ impl Tab {
 
 pub(crate) struct Browser {
     pub(crate) jar: Jar,
+    /// The key of a first visit, in the local storage.
+    pub(crate) key: Option<u32>,
+    /// The website's host.
+    pub(crate) page: Host,
+    /// Whether the SDK sets its cookies for the whole site.
+    pub(crate) scripts_for_site: bool,
     pub(crate) tabs: Vec<Tab>,
     pub(crate) refresh_lock: Lock,
     pub(crate) leader_lock: Lock,
@@ -124,28 +131,29 @@ impl Browser {
 
     /// The storage and clocks as the shell of that tab sees them.
     pub(crate) fn view(&mut self, tab: usize, now: Time) -> View<Sim> {
-        if let Some(token) = &self.jar.front {
+        let shown = self.shown();
+        if let Some(token) = &shown.front {
             self.tabs[tab].latest = LatestSeen { id: token.id, issued_at: token.issued_at };
         }
-        self.tabs[tab].seen = (self.jar.clone(), now);
+        self.tabs[tab].seen = (shown, now);
         self.view_of_before(tab)
     }
 
     /// The same as that shell saw them last.
     pub(crate) fn view_of_before(&self, tab: usize) -> View<Sim> {
-        let Tab { seen: (jar, now), latest, .. } = &self.tabs[tab];
+        let Tab { seen: (shown, now), latest, .. } = &self.tabs[tab];
         let slot = |token: &Option<Token<Sim>>| token.clone().map_or(Slot::Empty, Slot::Token);
         View {
             stored: Stored {
-                changed: jar.mark,
-                user: slot(&jar.front),
-                anonymous: slot(&jar.anonymous_front),
+                changed: shown.mark,
+                user: slot(&shown.front),
+                anonymous: slot(&shown.anonymous_front),
             },
             latest: latest.clone(),
             now: self.device_time(*now),
             server_now: self.server_time(tab, *now),
-            has_access_token: jar.own_access.is_some() && jar.own_refresh.is_some(),
-            has_refresh_token: jar.own_refresh.is_some(),
+            has_access_token: shown.own_access.is_some() && shown.own_refresh.is_some(),
+            has_refresh_token: shown.own_refresh.is_some(),
         }
     }
 

@@ -32,9 +32,7 @@ fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint:
 /// The conditions that must hold once nothing is under way.
 pub(crate) fn check(world: &mut World) {
     check_tabs(world);
-    // Nobody can help a visitor with two cookies where the server does not know where they are.
-    let is_stuck = world.has_released && !world.setting.knows_others;
-    if world.fault.is_some() || is_stuck || world.setting.keeps_nothing {
+    if world.fault.is_some() || world.is_stuck() || world.setting.keeps_nothing {
         // Nobody can say who the visitor is. That all of it comes to an end is what counts.
         return;
     }
@@ -171,7 +169,7 @@ fn check_identity(world: &mut World, seen: Principal) {
         && !world.has_unread_cookies
         && !world.has_unseen_cookies
         && !world.has_seen_no_login
-        && let Some(refresh) = world.browser.jar.refresh
+        && let Some(refresh) = world.refresh_cookie()
         && world.server.has(refresh.handle, world.now)
         && !matches!(seen, Principal::User { handle, .. } if handle == refresh.handle)
     {

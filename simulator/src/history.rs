@@ -4,7 +4,9 @@ use passerby_protocol::{machine::Operation, request::AnonymousMode};
 
 use crate::{
     check::check,
-    server::Route,
+    cookies::anonymous_name,
+    jar::{Name, Path},
+    server::{Credentials, Route},
     world::{Setting, World},
 };
 
@@ -87,6 +89,8 @@ impl History {
             forgets_soon: random.u8(..3) == 0,
             knows_others: random.u8(..4) > 0,
             shows_late: random.u8(..4) == 0,
+            for_site: random.u8(..4) == 0,
+            scripts_for_site: random.u8(..4) == 0,
         };
         let kind = Kind {
             is_calm: random.u8(..4) > 0,
@@ -376,32 +380,32 @@ fn take(world: &mut World, step: Step) {
             world.say(|| format!("the visitor deletes cookie {}", number % 6));
             // That takes longer than all marks of a moment, so no later one is the one that goes.
             world.now += 100.0;
-            let jar = &mut world.browser.jar;
             match number % 6 {
                 0 => {
-                    jar.access = None;
+                    world.drop_cookie(Name::Access);
                     // A stock back end answers as to anybody. Ours makes an anonymous session,
                     // which shows it, unless the answer that tells of it is one to a request of
                     // before the login, or such a one has left its own beside the user session.
                     let Setting { is_ours, mode, .. } = world.setting;
                     // Or the one of a former release is left, and is of an earlier session.
-                    let has_second = jar.others.access.is_some();
+                    let left = Credentials::of(&world.browser.jar, Path::Api).access;
                     world.has_lost_front |= !is_ours || mode == AnonymousMode::Off;
-                    world.has_unread_cookies |=
-                        !world.pending.is_empty() || jar.anonymous.is_some() || has_second;
+                    world.has_unread_cookies |= !world.pending.is_empty()
+                        || world.has_anonymous_cookie()
+                        || !left.is_empty();
                 }
-                1 => jar.refresh = None,
-                2 => jar.anonymous = None,
+                1 => world.drop_cookie(Name::Refresh),
+                2 => world.drop_cookie(anonymous_name(world.server.for_site)),
                 3 => {
-                    jar.front = None;
+                    world.drop_script_cookie(Name::Front);
                     world.has_lost_front = true;
                 }
                 4 => {
-                    jar.anonymous_front = None;
+                    world.drop_script_cookie(Name::AnonymousFront);
                     world.has_lost_front = true;
                 }
                 _ => {
-                    jar.mark = None;
+                    world.drop_script_cookie(Name::Mark);
                     world.has_lost_front |= world.setting.mode == AnonymousMode::Off;
                 }
             }

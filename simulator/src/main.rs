@@ -3,11 +3,14 @@
 
 mod browser;
 mod check;
+mod cookies;
+mod document;
 mod history;
 mod jar;
 #[cfg(test)]
 mod regressions;
 mod server;
+mod several;
 mod tokens;
 mod world;
 

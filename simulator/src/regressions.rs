@@ -27,6 +27,8 @@ const OURS: Setting = Setting {
     forgets_soon: false,
     knows_others: true,
     shows_late: false,
+    for_site: false,
+    scripts_for_site: false,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {

@@ -1,6 +1,6 @@
 //! Servers: ours, by the rules that `passerby-server` uses, and a stock SuperTokens back end.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use passerby_protocol::{
     identity::is_meant,
@@ -9,13 +9,18 @@ use passerby_protocol::{
     state::Token,
 };
 
-use crate::tokens::{Access, Anonymous, DAY, Others, Refresh, Sim, Time};
+use crate::{
+    cookies::anonymous_name,
+    jar::{Name, Path},
+    several::Several,
+    tokens::{Access, Anonymous, DAY, Refresh, Sim, Time},
+};
 
 /// Milliseconds that an access token is valid.
 pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;
 
 /// Milliseconds that a session lives without being used.
-const SESSION_LIFE: Time = 100.0 * DAY;
+pub(crate) const SESSION_LIFE: Time = 100.0 * DAY;
 
 /// An anonymous token that is older than this is made anew.
 const RENEWAL: Time = 100.0 * DAY;
@@ -40,12 +45,31 @@ pub(crate) enum Route {
     Endpoint,
 }
 
-/// The credentials that a request carries.
+impl Route {
+    /// The path of a request to it.
+    pub(crate) fn path(self) -> Path {
+        match self {
+            Self::Refresh => Path::Refresh,
+            Self::SignOut | Self::Forget => Path::Auth,
+            _ => Path::Api,
+        }
+    }
+}
+
+/// An anonymous token as it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PresentedAnonymous {
+    pub(crate) token: Anonymous,
+    /// The name of the cookie; that of the script's own one for the header.
+    pub(crate) name: Name,
+}
+
+/// The credentials that a request carries. Those of one name are in the order of the request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Credentials {
-    pub(crate) access: Option<Access>,
-    pub(crate) refresh: Option<Refresh>,
-    pub(crate) anonymous: Option<Anonymous>,
+    pub(crate) access: Several<Access>,
+    pub(crate) refresh: Several<Refresh>,
+    pub(crate) anonymous: Several<PresentedAnonymous>,
     /// The key of a first visit.
     pub(crate) key: Option<u32>,
     /// The session that a sign-out is about.
@@ -56,21 +80,33 @@ pub(crate) struct Credentials {
     pub(crate) in_headers: bool,
     /// The browser loads a page. Nothing is made or promoted for that.
     pub(crate) is_page: bool,
-    /// Second cookies of the same names.
-    pub(crate) others: Others,
 }
 
 impl Credentials {
-    /// One of a name is as good as the other: what is left in `others` is a second one.
-    fn sorted(mut self) -> Self {
-        self.access = self.access.or_else(|| self.others.access.take());
-        self.refresh = self.refresh.or_else(|| self.others.refresh.take());
-        self
+    /// A token in the header, where no cookie has one.
+    pub(crate) fn add_access(&mut self, token: Option<Access>) {
+        if self.access.is_empty() {
+            self.access = token.into();
+        }
+    }
+
+    /// The same of a refresh token.
+    pub(crate) fn add_refresh(&mut self, token: Option<Refresh>) {
+        if self.refresh.is_empty() {
+            self.refresh = token.into();
+        }
+    }
+
+    /// An anonymous token in the header. Of several the server chooses.
+    pub(crate) fn add_anonymous(&mut self, token: Option<Anonymous>) {
+        if let Some(token) = token {
+            self.anonymous.push(PresentedAnonymous { token, name: Name::OwnAnonymous });
+        }
     }
 
     /// Whether nobody can say which session it is about.
     fn is_ambiguous(&self) -> bool {
-        self.others.access.is_some() || self.others.refresh.is_some()
+        self.access.has_several() || self.refresh.has_several()
     }
 }
 
@@ -95,6 +131,16 @@ pub(crate) enum Put<T> {
     Set(T),
 }
 
+impl<T> Put<T> {
+    pub(crate) fn map<U>(self, with: impl FnOnce(T) -> U) -> Put<U> {
+        match self {
+            Self::Leave => Put::Leave,
+            Self::Clear => Put::Clear,
+            Self::Set(value) => Put::Set(with(value)),
+        }
+    }
+}
+
 /// A response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reply {
@@ -117,6 +163,12 @@ pub(crate) struct Reply {
     pub(crate) clears_script_cookies: bool,
     /// Whether the user's cookies of a former configuration are to go.
     pub(crate) clears_others: bool,
+    /// Whether the anonymous cookie of the name that is no longer set is to go.
+    pub(crate) clears_former: bool,
+    /// Whether its cookies are for the whole site.
+    pub(crate) for_site: bool,
+    /// When it was given, in epoch milliseconds.
+    pub(crate) at: Time,
 }
 
 impl Reply {
@@ -135,6 +187,9 @@ impl Reply {
             theft: None,
             clears_script_cookies: false,
             clears_others: false,
+            clears_former: false,
+            for_site: false,
+            at: 0.0,
         }
     }
 
@@ -207,6 +262,8 @@ pub(crate) struct Server {
     pub(crate) rotates: bool,
     /// Whether it was told where the cookies of a former release are.
     pub(crate) knows_others: bool,
+    /// Whether its cookies are for the whole site.
+    pub(crate) for_site: bool,
     sessions: BTreeMap<u32, Session>,
     /// The key that signs anonymous tokens; earlier ones are gone.
     pub(crate) key: u32,
@@ -216,11 +273,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(is_ours: bool, rotates: bool, knows_others: bool) -> Self {
+    pub(crate) fn new(is_ours: bool, rotates: bool, knows_others: bool, for_site: bool) -> Self {
         Self {
             is_ours,
             rotates,
             knows_others,
+            for_site,
             sessions: BTreeMap::new(),
             key: 0,
             next: 2,
@@ -275,7 +333,6 @@ impl Server {
         if self.is_down && !matches!(route, Route::Public | Route::Who) {
             return Reply::new(503, Principal::Nobody, credentials.in_headers);
         }
-        let credentials = &credentials.sorted();
         let mut reply = match route {
             Route::Endpoint => return self.endpoint(credentials, now),
             Route::Refresh => self.refresh(credentials, now),
@@ -286,23 +343,56 @@ impl Server {
         // replaces it, with its payload.
         let is_users =
             matches!(reply.saw, Principal::User { .. }) || matches!(reply.access, Put::Set(_));
-        if self.is_ours && credentials.off && !is_users && credentials.anonymous.is_some() {
+        if self.is_ours && credentials.off && !is_users && !credentials.anonymous.is_empty() {
             reply.anonymous = Put::Clear;
             reply.announces = None;
             reply.removes_anonymous = true;
         }
         // Those of a former release may be all that the browser has.
-        let has_user_cookie = credentials.access.is_some() || credentials.refresh.is_some();
+        let has_user_cookie = !(credentials.access.is_empty() && credentials.refresh.is_empty());
         reply.clears_others |= self.knows_others && reply.ends && has_user_cookie;
+        reply.clears_former = reply.anonymous != Put::Leave
+            && credentials.anonymous.iter().any(|held| self.is_former(held.name));
         reply.clears_script_cookies = self.is_ours && credentials.is_page && reply.puts();
+        (reply.for_site, reply.at) = (self.for_site, now);
         reply
     }
 
-    /// Of several the one that no other host can have set.
-    fn valid_anonymous(&self, credentials: &Credentials) -> Option<Anonymous> {
-        let is_valid = |anonymous: &Anonymous| self.is_ours && anonymous.key == self.key;
-        let other = || credentials.others.anonymous.filter(is_valid);
-        credentials.anonymous.filter(is_valid).or_else(other)
+    /// Whether the anonymous cookie had this name before its domain changed.
+    fn is_former(&self, name: Name) -> bool {
+        name == anonymous_name(!self.for_site)
+    }
+
+    fn is_valid(&self, held: &PresentedAnonymous) -> bool {
+        self.is_ours && held.token.key == self.key
+    }
+
+    /// Of several the one that ranks highest, in whatever order they come. First what it is worth;
+    /// then how it came; then the newest.
+    fn best_anonymous(&self, credentials: &Credentials) -> Option<PresentedAnonymous> {
+        credentials.anonymous.iter().max_by_key(|held| {
+            let is_valid = self.is_valid(held);
+            (
+                is_valid,
+                held.name.is_bound_to_host(),
+                held.name == Name::OwnAnonymous,
+                if is_valid { held.token.issued_at as u64 } else { 0 },
+                Reverse(held.token.id),
+            )
+        })
+    }
+
+    fn valid_anonymous(&self, credentials: &Credentials) -> Option<PresentedAnonymous> {
+        self.best_anonymous(credentials).filter(|held| self.is_valid(held))
+    }
+
+    /// Whether the token that counts came in a cookie, and another one is as valid.
+    fn is_contested(&self, held: &PresentedAnonymous, credentials: &Credentials) -> bool {
+        held.name != Name::OwnAnonymous
+            && credentials
+                .anonymous
+                .iter()
+                .any(|other| self.is_valid(&other) && other.token != held.token)
     }
 
     /// A visitor without a user session gets their own session again if `repeats`, or a new one.
@@ -322,22 +412,24 @@ impl Server {
         let held = self.valid_anonymous(credentials);
         match (held, known) {
             (Some(held), None) => {
-                reply.saw = Principal::Anonymous(held.id);
-                // One of a former name moves to the present one.
-                let is_other = credentials.anonymous != Some(held);
+                let token = held.token;
+                reply.saw = Principal::Anonymous(token.id);
                 // The browser may have been told of another.
-                let is_contested = credentials.others.anonymous.is_some();
-                let is_outdated = held.issued_at + RENEWAL < now || is_other;
+                let is_contested = self.is_contested(&held, credentials);
+                // One of a former name moves to the present one.
+                let is_outdated = token.issued_at + RENEWAL < now || self.is_former(held.name);
                 if is_outdated && !credentials.is_page {
-                    reply.give(Anonymous { issued_at: now, ..held });
+                    reply.give(Anonymous { issued_at: now, ..token });
                 } else if repeats || is_contested && !credentials.is_page {
-                    reply.announces = Some(held);
+                    reply.announces = Some(token);
                 }
             }
             (held, known) => {
-                let id = known.or(held.map(|held| held.id)).unwrap_or_else(|| {
+                let id = known.or(held.map(|held| held.token.id)).unwrap_or_else(|| {
                     // Of a token that nobody can verify, every answer makes the same new id.
-                    let lost = credentials.anonymous.map(|lost| 2_000_000 + lost.id);
+                    let lost = self.best_anonymous(credentials);
+                    let lost = lost.filter(|lost| !self.is_former(lost.name));
+                    let lost = lost.map(|lost| 2_000_000 + lost.token.id);
                     lost.unwrap_or_else(|| self.id(credentials.key))
                 });
                 reply.saw = Principal::Anonymous(id);
@@ -348,7 +440,8 @@ impl Server {
 
     /// A token in the body: of the id that came along, or of a new one.
     fn endpoint(&mut self, credentials: &Credentials, now: Time) -> Reply {
-        let id = credentials.anonymous.map_or_else(|| self.id(None), |anonymous| anonymous.id);
+        let held = credentials.anonymous.first();
+        let id = held.map_or_else(|| self.id(None), |held| held.token.id);
         let mut reply = Reply::new(200, Principal::Anonymous(id), false);
         reply.announces = Some(Anonymous { id, issued_at: now, key: self.key });
         reply
@@ -363,13 +456,13 @@ impl Server {
             return reply;
         }
         reply.message = Some("unauthorised");
-        let Some(presented) = credentials.refresh else {
+        let Some(presented) = credentials.refresh.first() else {
             reply.ends = true;
             // Ours clears what was presented. A stock back end clears by name.
-            if !self.is_ours || credentials.access.is_some() {
+            if !self.is_ours || !credentials.access.is_empty() {
                 reply.clear_user();
             }
-            let known = credentials.access.map(|access| access.anonymous_id);
+            let known = credentials.access.first().map(|access| access.anonymous_id);
             self.anonymous(&mut reply, credentials, known, true, now);
             return reply;
         };
@@ -428,13 +521,14 @@ impl Server {
         let mut reply = Reply::new(200, Principal::Nobody, credentials.in_headers);
         let asks_database = matches!(route, Route::Users | Route::Forget | Route::Who);
         let mut over = None;
-        let second = credentials.others.access.filter(|_| self.is_ours);
-        if let (Some(access), Some(second)) = (credentials.access, second) {
+        let access = credentials.access.first();
+        if let Some(access) = access.filter(|_| self.is_ours && credentials.access.has_several()) {
             match route {
                 Route::Login(_) => over = Some(access.anonymous_id),
                 Route::SignOut => {
-                    self.sessions.remove(&access.handle);
-                    self.sessions.remove(&second.handle);
+                    for access in credentials.access.iter() {
+                        self.sessions.remove(&access.handle);
+                    }
                     reply.clear_user();
                     self.anonymous(&mut reply, credentials, Some(access.anonymous_id), true, now);
                     return reply;
@@ -446,7 +540,7 @@ impl Server {
                     return reply;
                 }
             }
-        } else if let Some(access) = credentials.access {
+        } else if let Some(access) = access {
             if self.is_ours && !is_meant(credentials.named.as_ref(), &access.handle) {
                 reply.status = 401;
                 reply.message = Some("try refresh token");
@@ -566,7 +660,7 @@ impl Server {
             }
             _ => over,
         };
-        let held = self.valid_anonymous(credentials).map(|held| held.id);
+        let held = self.valid_anonymous(credentials).map(|held| held.token.id);
         let anonymous_id = match known.or(held) {
             Some(id) => id,
             None if self.is_ours => self.id(credentials.key),
@@ -614,7 +708,7 @@ impl Server {
                 if let Some(session) = self.sessions.get_mut(&handle) {
                     session.anonymous_id = id;
                 }
-                let Some(presented) = credentials.access else { return reply };
+                let Some(presented) = credentials.access.first() else { return reply };
                 let token = Presented {
                     hash: &presented.refresh,
                     parent: presented.parent.as_ref(),

@@ -92,14 +92,3 @@ impl Anonymous {
         }
     }
 }
-
-/// Cookies of the same names for another domain: a former release of the app left them, or another
-/// host of the site planted them. No `Set-Cookie` of the present configuration touches them. The
-/// refresh token is sent with refresh calls only, like the other one.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Others {
-    pub(crate) access: Option<Access>,
-    pub(crate) refresh: Option<Refresh>,
-    /// Without the prefix `__Host-`, which another host cannot set.
-    pub(crate) anonymous: Option<Anonymous>,
-}

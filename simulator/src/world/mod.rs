@@ -2,6 +2,7 @@
 //! network, a back end.
 
 mod clock;
+mod cookies;
 mod navigation;
 mod others;
 mod thief;
@@ -13,15 +14,16 @@ use passerby_protocol::{
     },
     request::AnonymousMode,
     response::{Announced, Verdict, Write},
-    state::{Event, HostTypes, Mark, SessionState},
+    state::{Event, HostTypes, Mark, SessionState, Token},
 };
 
 use self::{navigation::Navigation, thief::Theft};
 use crate::{
     browser::{Browser, Lock, Meta, Tab},
-    jar::Jar,
+    document::Shown,
+    jar::{Host, Jar, LONGEST_LIFE, Name, Value},
     server::{Credentials, Principal, Put, Reply, Route, Server},
-    tokens::{Others, Sim, Time},
+    tokens::{DAY, Sim, Time},
 };
 
 /// The properties in which worlds differ.
@@ -50,6 +52,10 @@ pub(crate) struct Setting {
     pub(crate) knows_others: bool,
     /// Whether a tab that stores a login does not see yet that another one has just stored one.
     pub(crate) shows_late: bool,
+    /// Whether the server's cookies are for the whole site at first.
+    pub(crate) for_site: bool,
+    /// Whether the SDK's are.
+    pub(crate) scripts_for_site: bool,
 }
 
 impl Setting {
@@ -64,6 +70,9 @@ impl Setting {
         }
     }
 }
+
+/// Milliseconds. Some browsers keep the cookies of scripts for a week.
+const SHORT_LIFE: Time = 7.0 * DAY;
 
 /// The SDK's own calls, by tab and caller that waits, that may follow once nothing new happens.
 const MOST_CALLS: usize = 6;
@@ -179,11 +188,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(setting: Setting, traces: bool) -> Self {
+        let Setting { is_ours, rotates, knows_others, for_site, .. } = setting;
         let mut world = Self {
             setting,
-            server: Server::new(setting.is_ours, setting.rotates, setting.knows_others),
+            server: Server::new(is_ours, rotates, knows_others, for_site),
             browser: Browser {
-                jar: Jar::default(),
+                jar: Jar::new(if setting.forgets_soon { SHORT_LIFE } else { LONGEST_LIFE }),
+                key: None,
+                page: if setting.shares_host { Host::Api } else { Host::Website },
+                scripts_for_site: setting.scripts_for_site,
                 tabs: Vec::new(),
                 refresh_lock: Lock::default(),
                 leader_lock: Lock::default(),
@@ -307,7 +320,7 @@ impl World {
     pub(crate) fn operate(&mut self, tab: usize, operation: Operation) {
         self.say(|| format!("tab {tab} calls {operation:?}"));
         let id = self.new_task(tab, Route::Public);
-        self.meta(tab, id).operation = Some((operation, self.browser.jar.mark));
+        self.meta(tab, id).operation = Some((operation, self.browser.shown().mark));
         let view = self.browser.view(tab, self.now);
         let machine = &mut self.browser.tabs[tab].machine;
         if operation == Operation::Forget {
@@ -368,7 +381,7 @@ impl World {
     fn carry_out(&mut self, tab: usize, action: Action) {
         match action {
             Action::Prepare { task, call, .. } => {
-                let mark = self.browser.jar.mark;
+                let mark = self.browser.shown().mark;
                 let meta = self.meta(tab, task);
                 (meta.call, meta.mark) = (Some(call), mark);
                 self.pending.push(Pending::Local(tab, task, Local::Hooked));
@@ -388,37 +401,25 @@ impl World {
                 }
                 let wants_key = names && call == Call::Refresh
                     || matches!(headers.wish, Wish::Key | Wish::KeyIfSameOrigin);
-                if wants_key && self.browser.jar.key.is_none() {
+                if wants_key && self.browser.key.is_none() {
                     self.next_key += 1;
-                    self.browser.jar.key = Some(self.next_key);
+                    self.browser.key = Some(self.next_key);
                 }
-                let jar = &self.browser.jar;
+                let shown = self.browser.shown();
                 // Without its mark nobody knows of it.
-                let told = jar.front.as_ref().filter(|_| jar.mark.is_some()).map(|token| token.id);
+                let told = shown.front.filter(|_| shown.mark.is_some()).map(|token| token.id);
                 self.meta(tab, task).about = told;
-                let jar = &self.browser.jar;
                 let mut credentials = Credentials {
-                    access: jar.access,
-                    refresh: jar.refresh.filter(|_| route == Route::Refresh),
-                    anonymous: jar.anonymous,
-                    key: jar.key.filter(|_| wants_key),
+                    key: self.browser.key.filter(|_| wants_key),
                     named: told.filter(|_| names && call == Call::SignOut),
                     off: headers.wish == Wish::Off,
                     in_headers: self.browser.in_headers,
-                    is_page: false,
-                    others: Others {
-                        refresh: jar.others.refresh.filter(|_| route == Route::Refresh),
-                        ..jar.others
-                    },
+                    ..Credentials::of(&self.browser.jar, route.path())
                 };
                 match headers.bearer {
-                    Bearer::Access => credentials.access = credentials.access.or(jar.own_access),
-                    Bearer::Refresh => {
-                        credentials.refresh = credentials.refresh.or(jar.own_refresh)
-                    }
-                    Bearer::Anonymous => {
-                        credentials.anonymous = credentials.anonymous.or(jar.own_anonymous)
-                    }
+                    Bearer::Access => credentials.add_access(shown.own_access),
+                    Bearer::Refresh => credentials.add_refresh(shown.own_refresh),
+                    Bearer::Anonymous => credentials.add_anonymous(shown.own_anonymous),
                 }
                 self.say(|| format!("  tab {tab} sends {route:?} (task {task})"));
                 let due = if timeout > 0.0 { self.now + timeout } else { f64::INFINITY };
@@ -506,7 +507,7 @@ impl World {
             Action::Free { task } => {
                 self.browser.tabs[tab].tasks.remove(&task);
             }
-            Action::ForgetKey => self.browser.jar.key = None,
+            Action::ForgetKey => self.browser.key = None,
             Action::Notify => {
                 for other in 0..self.browser.tabs.len() {
                     if other != tab && self.browser.has_channel && self.browser.tabs[other].is_open
@@ -543,7 +544,7 @@ impl World {
         if is_beside_another {
             self.fail(|| format!("f: tab {tab} refreshes beside another one (task {task})"));
         }
-        let (before, now) = (self.meta(tab, task).mark, self.browser.jar.mark);
+        let (before, now) = (self.meta(tab, task).mark, self.browser.shown().mark);
         let is_known = !self.browser.state(tab, self.now).is_unknown();
         if before != now && is_known {
             self.fail(|| format!("f: tab {tab} refreshes what was refreshed (task {task})"));
@@ -554,8 +555,7 @@ impl World {
     /// there are locks.
     fn expect_to_be_first(&mut self, flight: &Flight) {
         let is_new = |flight: &Flight| {
-            let Credentials { access, anonymous, others, .. } = flight.credentials;
-            access.or(others.access).is_none() && anonymous.or(others.anonymous).is_none()
+            flight.credentials.access.is_empty() && flight.credentials.anonymous.is_empty()
         };
         let is_beside_another = self.pending.iter().any(|pending| {
             matches!(pending, Pending::Flight(other)
@@ -601,70 +601,57 @@ impl World {
         reply: Option<Reply>,
         storing: passerby_protocol::machine::Storing,
     ) {
-        let jar = &mut self.browser.jar;
-        let before = (
-            jar.front.as_ref().map(|token| token.id),
-            jar.anonymous_front.as_ref().map(|token| token.id),
-        );
+        let ids = |shown: &Shown| {
+            let id = |token: &Option<Token<Sim>>| token.as_ref().map(|token| token.id);
+            (id(&shown.front), id(&shown.anonymous_front))
+        };
+        let shown = self.browser.shown();
+        let before = ids(&shown);
         if before.0.is_some() {
             // Another tab brought a session back, which may end once more.
             self.browser.tabs[tab].told_end = None;
         }
         if let Some(reply) = reply.filter(|reply| reply.in_headers) {
             if storing.keeps_user_tokens {
-                match reply.access {
-                    Put::Set(access) => jar.own_access = Some(access),
-                    Put::Clear => jar.own_access = None,
-                    Put::Leave => {}
-                }
-                match reply.refresh {
-                    Put::Set(refresh) => jar.own_refresh = Some(refresh),
-                    Put::Clear => jar.own_refresh = None,
-                    Put::Leave => {}
-                }
+                self.keep(Name::OwnAccess, reply.access.map(Value::Access));
+                self.keep(Name::OwnRefresh, reply.refresh.map(Value::Refresh));
             }
             if let (Write::Store, Put::Set(anonymous)) = (storing.anonymous, reply.anonymous) {
-                jar.own_anonymous = Some(anonymous);
+                self.keep(Name::OwnAnonymous, Put::Set(Value::Anonymous(anonymous)));
             }
         }
-        let (now, mut told_time) = (self.now, None);
+        let mut told_time = None;
         let tokens = reply.map(|reply| (reply.user_front(), reply.anonymous_front()));
         if let (Write::Store, Some((_, Announced::Token(token)))) = (storing.anonymous, &tokens) {
-            jar.anonymous_front = Some(token.clone());
-            jar.written.anonymous_front = now;
+            self.keep(Name::AnonymousFront, Put::Set(Value::Front(token.clone())));
         }
         match (storing.user, &tokens) {
             (Write::Store, Some((Announced::Token(token), _))) => {
-                jar.front = Some(token.clone());
-                jar.written.front = now;
+                self.keep(Name::Front, Put::Set(Value::Front(token.clone())));
                 self.browser.tabs[tab].is_over = false;
                 if storing.tells_time {
                     told_time = Some(token.issued_at);
                 }
             }
             (Write::Remove, _) => {
-                jar.front = None;
-                jar.own_access = None;
-                jar.own_refresh = None;
+                for name in [Name::Front, Name::OwnAccess, Name::OwnRefresh] {
+                    self.keep(name, Put::Clear);
+                }
             }
             _ => {}
         }
         if storing.anonymous == Write::Remove {
-            jar.anonymous_front = None;
-            jar.own_anonymous = None;
+            self.keep(Name::AnonymousFront, Put::Clear);
+            self.keep(Name::OwnAnonymous, Put::Clear);
         }
         if storing.mark > 0.0 {
-            let is_new = jar.mark.is_none_or(|mark| mark.0 < storing.mark);
+            let is_new = shown.mark.is_none_or(|mark| mark.0 < storing.mark);
             if !is_new && !self.setting.shows_late {
                 self.fault = Some(format!("a: tab {tab} marks a change as one of before"));
             }
-            jar.mark = Some(Mark(storing.mark));
-            jar.written.mark = now;
+            self.keep(Name::Mark, Put::Set(Value::Mark(Mark(storing.mark))));
         }
-        let after = (
-            jar.front.as_ref().map(|token| token.id),
-            jar.anonymous_front.as_ref().map(|token| token.id),
-        );
+        let after = ids(&self.browser.shown());
         if let Some(issued_at) = told_time {
             self.browser.set_clock(tab, issued_at, self.now);
         }
@@ -674,6 +661,15 @@ impl World {
                 before.0, after.0, before.1, after.1
             )
         });
+    }
+
+    /// The SDK writes a cookie, or deletes it.
+    fn keep(&mut self, name: Name, put: Put<Value>) {
+        match put {
+            Put::Leave => {}
+            Put::Clear => self.browser.write(name, None, self.now),
+            Put::Set(value) => self.browser.write(name, Some(value), self.now),
+        }
     }
 
     fn fire(&mut self, tab: usize, event: Event) {
@@ -747,7 +743,7 @@ impl World {
         let state = self.browser.state(tab, self.now);
         let user = state.user();
         // A refresh may bring a token that is as old, where an answer was slow.
-        let is_as_before = |mark| self.browser.jar.mark == mark;
+        let is_as_before = |mark| self.browser.shown().mark == mark;
         let server_time = self.browser.server_time(tab, self.now);
         let is_over = user.is_some_and(|token| token.expires_at < server_time);
         if let Some((Operation::Exists, mark)) = meta.operation
@@ -786,6 +782,18 @@ impl World {
     }
 
     // --- the network -----------------------------------------------------------------------------
+
+    /// The answers that have not come to the browser yet.
+    fn replies_under_way(&mut self) -> impl Iterator<Item = &mut Reply> {
+        self.pending.iter_mut().filter_map(|pending| match pending {
+            Pending::Flight(flight) => match &mut flight.stage {
+                Stage::Inbound(reply) => Some(reply),
+                Stage::Outbound | Stage::Unread(_) => None,
+            },
+            Pending::Navigation(navigation) => navigation.reply(),
+            Pending::Local(..) | Pending::Granted(..) | Pending::Hint(_) => None,
+        })
+    }
 
     /// The shell aborts the call: of an answer that has not come to this browser yet, no cookie is
     /// stored.
@@ -909,14 +917,13 @@ impl World {
                 let is_overdue = route == Route::Refresh && flight.due <= self.now;
                 self.has_crossed |= is_overdue && !self.setting.is_ours;
                 let kept = self.kept_login(&flight);
-                self.browser.jar.take_cookies(&reply);
+                self.take_cookies(&reply);
                 // A refusal makes nothing anew: the refresh after it does, if it is not lost.
                 if !matches!(reply.saw, Principal::Expired(_)) {
                     self.last_visit = self.now;
                 }
-                let is_left =
-                    |id: u32| self.browser.jar.refresh.is_some_and(|refresh| refresh.handle == id);
-                if let Some(id) = kept.filter(|id| !is_left(*id)) {
+                let left = self.refresh_cookie().map(|refresh| refresh.handle);
+                if let Some(id) = kept.filter(|id| left != Some(*id)) {
                     self.fail(|| {
                         format!(
                             "b: the answer to tab {tab}'s {route:?} (task {task}) undoes the login \
@@ -936,20 +943,21 @@ impl World {
     /// another one, and the call's tab has heard of the login. Where the app's own storage is slow
     /// to say that it has the login, no call can be given up in time.
     fn kept_login(&self, flight: &Flight) -> Option<u32> {
-        let Browser { jar, tabs, has_channel, .. } = &self.browser;
-        let has_seen = *has_channel || jar.mark == tabs[flight.tab].heard;
+        let Browser { tabs, has_channel, .. } = &self.browser;
+        let id = self.refresh_cookie()?.handle;
+        let shown = self.browser.shown();
+        let has_seen = *has_channel || shown.mark == tabs[flight.tab].heard;
         let has_heard = has_seen
             && !tabs[flight.tab].is_frozen
             && !self
                 .pending
                 .iter()
                 .any(|pending| matches!(pending, Pending::Hint(tab) if *tab == flight.tab));
-        let id = jar.refresh?.handle;
-        let was_read = jar.mark.is_some() && jar.front.as_ref().is_some_and(|token| token.id == id);
+        let was_read = shown.mark.is_some() && shown.front.is_some_and(|token| token.id == id);
         let Credentials { access, refresh, off, .. } = flight.credentials;
         let is_about_it = flight.told == Some(id)
-            || access.is_some_and(|access| access.handle == id)
-            || refresh.is_some_and(|refresh| refresh.handle == id);
+            || access.iter().any(|access| access.handle == id)
+            || refresh.iter().any(|refresh| refresh.handle == id);
         let is_ours = match flight.route {
             // After the visitor deleted cookies, it cannot say which session it is about.
             Route::SignOut => flight.told.is_some(),
@@ -985,7 +993,7 @@ impl World {
             self.view_of_late(tab, task).unwrap_or_else(|| self.browser.view(tab, self.now))
         };
         if self.meta(tab, task).call.is_none() {
-            self.browser.tabs[tab].heard = self.browser.jar.mark;
+            self.browser.tabs[tab].heard = self.browser.shown().mark;
         }
         self.browser.tabs[tab].machine.answered(task, answer, &view);
         self.act(tab);
@@ -1123,9 +1131,11 @@ impl World {
         let end = self.now + time;
         while let Some(due) = self.next_due().filter(|due| *due <= end) {
             self.now = self.now.max(due);
+            self.drop_expired();
             self.ring();
         }
         self.now = end;
+        self.drop_expired();
         self.say(|| format!("{} s pass", time / 1000.0));
     }
 

@@ -5,7 +5,6 @@ use passerby_protocol::{machine::TaskId, rotation::DEFAULT_GRACE_MS};
 
 use crate::{
     browser::Tab,
-    jar::{Jar, put},
     server::{ACCESS_LIFE, Credentials, Put, Reply, Route},
     tokens::{Access, Refresh, Time},
     world::World,
@@ -19,8 +18,10 @@ struct Loot {
 }
 
 impl Loot {
-    fn of(jar: &Jar) -> Option<Self> {
-        let (access, refresh) = (jar.access.or(jar.own_access), jar.refresh.or(jar.own_refresh));
+    fn of(world: &World) -> Option<Self> {
+        let shown = world.browser.shown();
+        let access = world.access_cookie().or(shown.own_access);
+        let refresh = world.refresh_cookie().or(shown.own_refresh);
         refresh.is_some().then_some(Self { access, refresh })
     }
 
@@ -28,6 +29,15 @@ impl Loot {
     fn take(&mut self, reply: &Reply) {
         put(&mut self.access, reply.access);
         put(&mut self.refresh, reply.refresh);
+    }
+}
+
+/// Does to one token what the answer says.
+fn put<T>(place: &mut Option<T>, what: Put<T>) {
+    match what {
+        Put::Leave => {}
+        Put::Clear => *place = None,
+        Put::Set(value) => *place = Some(value),
     }
 }
 
@@ -65,7 +75,7 @@ impl Theft {
 impl World {
     /// Somebody copies the tokens that the browser has now.
     pub(crate) fn steal(&mut self) {
-        if let Some(loot) = Loot::of(&self.browser.jar) {
+        if let Some(loot) = Loot::of(self) {
             self.say(|| "a thief copies the tokens".into());
             self.theft.loot = Some(loot);
         }
@@ -75,15 +85,15 @@ impl World {
     pub(crate) fn use_loot(&mut self, route: Route) {
         let Some(mut loot) = self.theft.loot else { return };
         let credentials = Credentials {
-            access: loot.access,
-            refresh: loot.refresh.filter(|_| route == Route::Refresh),
+            access: loot.access.into(),
+            refresh: loot.refresh.filter(|_| route == Route::Refresh).into(),
             ..Credentials::default()
         };
         let reply = self.server.serve(route, &credentials, self.now);
         self.say(|| {
             format!("the thief's {route:?} is answered {} {:?}", reply.status, reply.message)
         });
-        if let (Put::Set(_), Some(refresh)) = (reply.refresh, credentials.refresh) {
+        if let (Put::Set(_), Some(refresh)) = (reply.refresh, credentials.refresh.first()) {
             self.theft.shared.push(refresh.handle);
         }
         // The visitor's browser hears of that with a later answer.
@@ -111,14 +121,14 @@ impl World {
         }
         let now = self.now;
         if let (Route::Refresh, Some(presented), Put::Set(_)) =
-            (route, credentials.refresh, reply.refresh)
+            (route, credentials.refresh.first(), reply.refresh)
         {
             if self.theft.is_overtaken(presented.number, now) {
                 let handle = presented.handle;
                 self.fail(|| format!("e: an old token of session {handle} is exchanged"));
             }
             self.theft.note_use(presented.parent, now);
-        } else if let (Some(presented), Put::Set(new)) = (credentials.access, reply.access)
+        } else if let (Some(presented), Put::Set(new)) = (credentials.access.first(), reply.access)
             && (new.refresh, new.parent) == (presented.refresh, None)
         {
             self.theft.note_use(presented.parent, now);
@@ -140,7 +150,7 @@ impl World {
     /// with.
     fn shared_with(&mut self, tab: usize) -> Option<u32> {
         let handle = self.theft.loot?.refresh?.handle;
-        let own = Loot::of(&self.browser.jar)?.refresh?.handle;
+        let own = Loot::of(self)?.refresh?.handle;
         let told = self.browser.state(tab, self.now).user()?.id;
         let is_shared = self.theft.shared.contains(&handle) && self.server.has(handle, self.now);
         ([own, told] == [handle; 2] && is_shared).then_some(handle)

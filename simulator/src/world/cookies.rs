@@ -1,0 +1,99 @@
+//! The browser's cookies as the back end sets them, and what the world notes of them.
+
+use passerby_protocol::request::AnonymousMode;
+
+use crate::{
+    cookies::{anonymous_name, place},
+    jar::{Cookie, Host, Name, Path, Value, Writer},
+    server::{Reply, Server},
+    tokens::{Access, Refresh},
+    world::World,
+};
+
+impl World {
+    /// The browser does what `Set-Cookie` says.
+    pub(crate) fn take_cookies(&mut self, reply: &Reply) {
+        for cookie in reply.cookies() {
+            self.browser.jar.set(Writer::Response, Host::Api, cookie, self.now);
+        }
+    }
+
+    fn own_cookie(&self, name: Name) -> Option<&Value> {
+        self.browser.jar.at(place(name, self.server.for_site))
+    }
+
+    /// Where the back end sets it now.
+    pub(crate) fn access_cookie(&self) -> Option<Access> {
+        match self.own_cookie(Name::Access)? {
+            Value::Access(access) => Some(*access),
+            _ => None,
+        }
+    }
+
+    /// The same of the refresh token.
+    pub(crate) fn refresh_cookie(&self) -> Option<Refresh> {
+        match self.own_cookie(Name::Refresh)? {
+            Value::Refresh(refresh) => Some(*refresh),
+            _ => None,
+        }
+    }
+
+    /// Whether there is an anonymous one where the back end sets it now.
+    pub(crate) fn has_anonymous_cookie(&self) -> bool {
+        self.own_cookie(anonymous_name(self.server.for_site)).is_some()
+    }
+
+    /// Whether the browser sends a user's cookie that lies where the back end deletes none: it does
+    /// not know of the place. Nobody but whoever set that can help.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let Server { for_site, knows_others, .. } = self.server;
+        let is_known = |cookie: &Cookie| {
+            let name = cookie.name;
+            let is_older = knows_others && cookie.place() == place(name, !for_site);
+            cookie.place() == place(name, for_site) || is_older
+        };
+        let jar = &self.browser.jar;
+        let mut sent = jar.sent(Host::Api, Path::Api).chain(jar.sent(Host::Api, Path::Refresh));
+        sent.any(|cookie| matches!(cookie.name, Name::Access | Name::Refresh) && !is_known(cookie))
+    }
+
+    /// The visitor deletes a cookie of the back end's.
+    pub(crate) fn drop_cookie(&mut self, name: Name) {
+        self.browser.jar.discard(place(name, self.server.for_site));
+    }
+
+    /// The visitor deletes a cookie of the SDK's.
+    pub(crate) fn drop_script_cookie(&mut self, name: Name) {
+        self.browser.jar.discard(self.browser.place(name));
+    }
+
+    /// Cookies that have expired are gone.
+    pub(crate) fn drop_expired(&mut self) {
+        if self.browser.jar.expire(self.now) {
+            self.note_losses();
+        }
+    }
+
+    /// What the SDK cannot know once cookies are gone.
+    pub(crate) fn note_losses(&mut self) {
+        let shown = self.browser.shown();
+        let access = self.access_cookie();
+        // A mark that is left says that there is nothing, so only an app that expects anonymous
+        // sessions asks. Where they are off, a tab that was told so says it without a mark.
+        let is_off = self.setting.mode == AnonymousMode::Off;
+        self.has_lost_front |= (shown.mark.is_some() || is_off) && shown.front.is_none();
+        // A guest's cookie that an answer of before the login left is not told of.
+        self.has_unread_cookies |= access.is_none() && self.has_anonymous_cookie();
+        // The next answer shows it. A stock back end answers as to anybody.
+        let mut sent = self.browser.jar.sent(Host::Api, Path::Refresh);
+        let is_token = |name| {
+            let names = [Name::Access, Name::Refresh, Name::HostAnonymous, Name::Anonymous];
+            names.contains(&name)
+        };
+        let has_own = shown.own_access.is_some()
+            || shown.own_refresh.is_some()
+            || shown.own_anonymous.is_some();
+        self.has_hidden_end |= !has_own && !sent.any(|cookie| is_token(cookie.name));
+        self.has_lost_front |= !self.setting.is_ours && access.or(shown.own_access).is_none();
+    }
+}
