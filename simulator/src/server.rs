@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use passerby_protocol::{
-    identity::is_meant,
+    identity::{AnonymousToken, PriorIdentity, UserTokens, is_meant, prior_identity},
     response::Announced,
     rotation::{DEFAULT_GRACE_MS, Lineage, Presented, Rotation},
     state::Token,
@@ -104,9 +104,37 @@ impl Credentials {
         }
     }
 
+    /// Whether there is a token of a user session.
+    fn has_user(&self) -> bool {
+        !(self.access.is_empty() && self.refresh.is_empty())
+    }
+
+    fn has_anonymous_cookie(&self) -> bool {
+        self.anonymous.iter().any(|held| held.name != Name::OwnAnonymous)
+    }
+
     /// Whether nobody can say which session it is about.
     fn is_ambiguous(&self) -> bool {
         self.access.has_several() || self.refresh.has_several()
+    }
+}
+
+/// The visitor whose user session is over, or about to be replaced.
+#[derive(Clone, Copy, Debug)]
+enum Prior {
+    Unknown,
+    Id(u32),
+    /// Beside the tokens of the user session there is this one of their own.
+    Own(Anonymous),
+}
+
+impl Prior {
+    fn id(self) -> Option<u32> {
+        match self {
+            Self::Unknown => None,
+            Self::Id(id) => Some(id),
+            Self::Own(own) => Some(own.id),
+        }
     }
 }
 
@@ -349,8 +377,7 @@ impl Server {
             reply.removes_anonymous = true;
         }
         // Those of a former release may be all that the browser has.
-        let has_user_cookie = !(credentials.access.is_empty() && credentials.refresh.is_empty());
-        reply.clears_others |= self.knows_others && reply.ends && has_user_cookie;
+        reply.clears_others |= self.knows_others && reply.ends && credentials.has_user();
         reply.clears_former = reply.anonymous != Put::Leave
             && credentials.anonymous.iter().any(|held| self.is_former(held.name));
         reply.clears_script_cookies = self.is_ours && credentials.is_page && reply.puts();
@@ -395,6 +422,39 @@ impl Server {
                 .any(|other| self.is_valid(&other) && other.token != held.token)
     }
 
+    /// The visitor by the tokens of a user session, which name this id and were made then, and by
+    /// the anonymous token that came along.
+    fn prior(&self, user: Option<(u32, Time)>, credentials: &Credentials) -> Prior {
+        let held = self.valid_anonymous(credentials).filter(|_| !credentials.off);
+        let Some((id, issued_at)) = user else {
+            return held.map_or(Prior::Unknown, |held| Prior::Own(held.token));
+        };
+        let Some(held) = held else { return Prior::Id(id) };
+        let (user_id, own_id) = (id.to_string(), held.token.id.to_string());
+        let user = UserTokens {
+            anonymous_id: &user_id,
+            issued_at: Some((issued_at / 1_000.0) as u64),
+            by_cookie: !credentials.in_headers,
+        };
+        let anonymous = AnonymousToken::Valid {
+            anonymous_id: &own_id,
+            issued_at: (held.token.issued_at / 1_000.0) as u64,
+            bound_to_host: held.name.is_bound_to_host(),
+        };
+        match prior_identity(Some(&user), &anonymous) {
+            PriorIdentity::Session => Prior::Own(held.token),
+            _ => Prior::Id(id),
+        }
+    }
+
+    /// Another id than that of these tokens of a user, if it is the visitor's own.
+    fn own_beside(&self, id: u32, credentials: &Credentials) -> Option<u32> {
+        match self.prior(Some((id, Time::INFINITY)), credentials) {
+            Prior::Own(own) => Some(own.id).filter(|own| *own != id),
+            Prior::Id(_) | Prior::Unknown => None,
+        }
+    }
+
     /// A visitor without a user session gets their own session again if `repeats`, or a new one.
     fn anonymous(
         &mut self,
@@ -420,6 +480,9 @@ impl Server {
                 let is_outdated = token.issued_at + RENEWAL < now || self.is_former(held.name);
                 if is_outdated && !credentials.is_page {
                     reply.give(Anonymous { issued_at: now, ..token });
+                } else if repeats && credentials.has_user() {
+                    // A login that came first has deleted it.
+                    reply.give(token);
                 } else if repeats || is_contested && !credentials.is_page {
                     reply.announces = Some(token);
                 }
@@ -447,6 +510,21 @@ impl Server {
         reply
     }
 
+    /// The answer to a refused refresh has the anonymous session that the visitor has now.
+    fn give_back(
+        &mut self,
+        reply: &mut Reply,
+        user: Option<(u32, Time)>,
+        credentials: &Credentials,
+        now: Time,
+    ) {
+        let known = match self.prior(user, credentials) {
+            Prior::Id(id) => Some(id),
+            Prior::Own(_) | Prior::Unknown => None,
+        };
+        self.anonymous(reply, credentials, known, true, now);
+    }
+
     fn refresh(&mut self, credentials: &Credentials, now: Time) -> Reply {
         let mut reply = Reply::new(401, Principal::Nobody, credentials.in_headers);
         if self.is_ours && credentials.is_ambiguous() {
@@ -462,8 +540,9 @@ impl Server {
             if !self.is_ours || !credentials.access.is_empty() {
                 reply.clear_user();
             }
-            let known = credentials.access.first().map(|access| access.anonymous_id);
-            self.anonymous(&mut reply, credentials, known, true, now);
+            let user = credentials.access.first();
+            let user = user.map(|access| (access.anonymous_id, access.issued_at));
+            self.give_back(&mut reply, user, credentials, now);
             return reply;
         };
         let session = self.sessions.get(&presented.handle);
@@ -485,13 +564,8 @@ impl Server {
                 let known =
                     self.sessions.remove(&presented.handle).map(|session| session.anonymous_id);
                 reply.clear_user();
-                self.anonymous(
-                    &mut reply,
-                    credentials,
-                    known.or(Some(presented.anonymous_id)),
-                    true,
-                    now,
-                );
+                let id = known.unwrap_or(presented.anonymous_id);
+                self.give_back(&mut reply, Some((id, presented.issued_at)), credentials, now);
                 reply
             }
             Some(rotation) => {
@@ -508,11 +582,19 @@ impl Server {
                 };
                 let saw =
                     Principal::User { handle: access.handle, anonymous_id: access.anonymous_id };
-                Reply {
+                let mut reply = Reply {
                     access: Put::Set(access),
                     refresh: Put::Set(refresh),
                     ..Reply::new(200, saw, credentials.in_headers)
+                };
+                // A browser has one session or the other, but tokens that somebody planted take
+                // nothing away.
+                let own = self.own_beside(access.anonymous_id, credentials);
+                if self.is_ours && credentials.has_anonymous_cookie() && own.is_none() {
+                    reply.anonymous = Put::Clear;
+                    reply.removes_anonymous = true;
                 }
+                reply
             }
         }
     }
@@ -522,15 +604,18 @@ impl Server {
         let asks_database = matches!(route, Route::Users | Route::Forget | Route::Who);
         let mut over = None;
         let access = credentials.access.first();
+        // By the tokens of the request.
+        let user = access.map(|access| (access.anonymous_id, access.issued_at));
+        let prior = self.prior(user, credentials).id();
         if let Some(access) = access.filter(|_| self.is_ours && credentials.access.has_several()) {
             match route {
-                Route::Login(_) => over = Some(access.anonymous_id),
+                Route::Login(_) => over = prior,
                 Route::SignOut => {
                     for access in credentials.access.iter() {
                         self.sessions.remove(&access.handle);
                     }
                     reply.clear_user();
-                    self.anonymous(&mut reply, credentials, Some(access.anonymous_id), true, now);
+                    self.anonymous(&mut reply, credentials, prior, true, now);
                     return reply;
                 }
                 _ => {
@@ -549,7 +634,7 @@ impl Server {
             }
             if access.expires_at < now {
                 if let Route::Login(_) = route {
-                    over = Some(access.anonymous_id);
+                    over = prior;
                 } else {
                     reply.status = 401;
                     reply.message = Some("try refresh token");
@@ -567,7 +652,7 @@ impl Server {
                             reply.access = Put::Set(new);
                         }
                     }
-                    None => over = Some(access.anonymous_id),
+                    None => over = prior,
                 }
             }
         }
@@ -656,7 +741,7 @@ impl Server {
                 if self.is_ours && is_other {
                     self.sessions.remove(&handle);
                 }
-                Some(known)
+                Some(self.own_beside(anonymous_id, credentials).unwrap_or(known))
             }
             _ => over,
         };
@@ -698,7 +783,11 @@ impl Server {
                     .remove(&handle)
                     .map_or(anonymous_id, |session| session.anonymous_id);
                 reply.clear_user();
-                let id = if self.rotates { self.id(None) } else { known };
+                let id = match self.own_beside(anonymous_id, credentials) {
+                    Some(own) => own,
+                    None if self.rotates => self.id(None),
+                    None => known,
+                };
                 self.anonymous(&mut reply, credentials, Some(id), true, now);
                 reply.saw = Principal::User { handle, anonymous_id };
             }
@@ -725,6 +814,10 @@ impl Server {
                     {
                         reply.access = Put::Set(access);
                         reply.refresh = Put::Set(refresh);
+                    }
+                    if credentials.has_anonymous_cookie() {
+                        reply.anonymous = Put::Clear;
+                        reply.removes_anonymous = true;
                     }
                 } else {
                     // A slow answer's: the browser keeps the refresh token that it has.
