@@ -742,3 +742,20 @@ fn a_cache_that_repeats_itself_asks_once_where_they_are_off() {
     steps.push(Drop(59));
     holds(off, &steps);
 }
+
+/// The answer set the cookie again that a forgetting of another tab had replaced.
+#[test]
+fn a_refresh_of_a_guest_brings_no_forgotten_id_back() {
+    let plain = Setting { mode: AnonymousMode::Unspecified, has_locks: false, ..OURS };
+    let plain = Setting { skew: 3_600_000.0, is_curious: true, shares_host: false, ..plain };
+    let forget = |tab| Operate(tab, Operation::Forget);
+    let visit = |tab| Request(tab, Route::Public);
+    let mut steps = vec![Open, login(106, 2), visit(13)];
+    steps.extend(happen(&[4, 40, 55, 7, 49, 198, 12, 122, 94]));
+    steps.extend([visit(11), Request(143, Route::Users), visit(41), Reload(85)]);
+    steps.extend(happen(&[121, 100, 172]));
+    steps.extend([Open, Pass(3_700_000), Happen(220), Happen(153), Request(132, Route::Leave)]);
+    steps.extend([Happen(36), Happen(246), forget(160), forget(44), Happen(111), login(252, 2)]);
+    steps.extend([Happen(105), Happen(248), Happen(224), login(199, 1), Happen(201)]);
+    holds(plain, &steps);
+}

@@ -231,7 +231,8 @@ async fn rule_4_refresh_of_a_visitor_repeats_the_announcement() {
         updated.anonymous_front_token(),
         "same id, same payload"
     );
-    assert!(answer.set_cookie("sAnonymousToken").is_some(), "the cookie is set again");
+    // A forgetting may have been answered before this call was, and its cookie must stay.
+    assert!(answer.set_cookies().is_empty());
 }
 
 #[tokio::test]
