@@ -48,6 +48,8 @@ pub(crate) enum Step {
     Release,
     /// Another host of the site plants an anonymous session.
     Plant,
+    /// The same of a user session.
+    PlantUser(u8),
     /// Somebody copies the tokens.
     Steal,
     /// The thief makes a request.
@@ -100,6 +102,7 @@ impl History {
             jumps: random.u8(..8) == 0,
             is_long: random.u8(..8) == 0,
             has_others: random.u8(..8) == 0,
+            has_sibling: random.u8(..8) == 0,
         };
         // Where they are off, nothing is written down that could tell what no script has seen.
         if setting.mode == AnonymousMode::Off && !kind.is_plain() {
@@ -176,13 +179,15 @@ struct Kind {
     is_long: bool,
     /// There are second cookies of one name.
     has_others: bool,
+    /// Another host of the site plants sessions of users.
+    has_sibling: bool,
 }
 
 impl Kind {
     /// Whether all that happens is the SDK's and the server's doing, within a day.
     fn is_plain(&self) -> bool {
-        let Self { has_thief, has_forms, jumps, is_long, has_others, .. } = *self;
-        !(has_thief || has_forms || jumps || is_long || has_others)
+        let Self { has_thief, has_forms, jumps, is_long, has_others, has_sibling, .. } = *self;
+        !(has_thief || has_forms || jumps || is_long || has_others || has_sibling)
     }
 
     fn step(&self, random: &mut fastrand::Rng) -> Step {
@@ -206,6 +211,9 @@ impl Kind {
         }
         if self.has_others && random.u8(..12) == 0 {
             return [Step::Release, Step::Plant][random.usize(..2)];
+        }
+        if self.has_sibling && random.u8(..12) == 0 {
+            return Step::PlantUser(random.u8(..));
         }
         if self.reloads && random.u8(..16) == 0 {
             return Step::Reload(random.u8(..));
@@ -355,6 +363,7 @@ fn take(world: &mut World, step: Step) {
         Step::Away(days) => world.stay_away(days),
         Step::Release => world.release(),
         Step::Plant => world.plant(),
+        Step::PlantUser(number) => world.plant_user(number),
         Step::Steal => world.steal(),
         Step::UseLoot(route) => world.use_loot(route),
         Step::Pass(time) => world.pass(f64::from(time)),

@@ -13,7 +13,7 @@ use crate::{
     cookies::anonymous_name,
     jar::{Name, Path},
     several::Several,
-    tokens::{Access, Anonymous, DAY, Refresh, Sim, Time},
+    tokens::{Access, Anonymous, DAY, FOREIGN, Refresh, Sim, Time},
 };
 
 /// Milliseconds that an access token is valid.
@@ -329,6 +329,19 @@ impl Server {
     /// Whether this user session has not ended.
     pub(crate) fn has(&self, handle: u32, now: Time) -> bool {
         self.sessions.get(&handle).is_some_and(|session| now < session.expires_at)
+    }
+
+    /// Somebody signs in with another browser, to plant the tokens in this one.
+    pub(crate) fn sign_in_elsewhere(&mut self, now: Time) -> Option<(Access, Refresh)> {
+        let (handle, number) = (FOREIGN + self.odd(), FOREIGN + self.odd());
+        let session = Session {
+            user: FOREIGN,
+            anonymous_id: FOREIGN + self.id(None),
+            lineage: Lineage { current: number, formers: Vec::new() },
+            expires_at: now + SESSION_LIFE,
+        };
+        self.sessions.insert(handle, session);
+        self.tokens(handle, number, None, now)
     }
 
     /// Ends all sessions, as an administrator would.

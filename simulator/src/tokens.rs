@@ -30,6 +30,15 @@ pub(crate) type Time = f64;
 /// A day.
 pub(crate) const DAY: Time = 86_400_000.0;
 
+/// Session handles, anonymousIds and refresh tokens from here on are those that another host of the
+/// site plants.
+pub(crate) const FOREIGN: u32 = 4_000_000;
+
+/// Whether it is one of those.
+pub(crate) fn is_foreign(id: u32) -> bool {
+    id >= FOREIGN
+}
+
 /// An access token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Access {

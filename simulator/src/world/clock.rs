@@ -77,8 +77,7 @@ impl World {
         // A visitor who stays away for longer may be another one: a token is not made anew while it
         // is young, and so lives for 300 days at least.
         let tokens_are_scripts = self.setting.in_headers && self.setting.forgets_soon;
-        // An answer that only removed second cookies made nothing anew.
-        let is_late = self.has_released || self.now - self.last_visit > 300.0 * DAY;
+        let is_late = self.now - self.last_visit > 300.0 * DAY;
         self.may_change_id |= tokens_are_scripts || is_late;
     }
 }

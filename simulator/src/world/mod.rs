@@ -4,7 +4,8 @@
 mod clock;
 mod cookies;
 mod navigation;
-mod others;
+mod release;
+mod sibling;
 mod thief;
 
 use passerby_protocol::{
@@ -23,7 +24,7 @@ use crate::{
     document::Shown,
     jar::{Host, Jar, LONGEST_LIFE, Name, Value},
     server::{Credentials, Principal, Put, Reply, Route, Server},
-    tokens::{DAY, Sim, Time},
+    tokens::{DAY, Sim, Time, is_foreign},
 };
 
 /// The properties in which worlds differ.
@@ -918,8 +919,12 @@ impl World {
                 self.has_crossed |= is_overdue && !self.setting.is_ours;
                 let kept = self.kept_login(&flight);
                 self.take_cookies(&reply);
-                // A refusal makes nothing anew: the refresh after it does, if it is not lost.
-                if !matches!(reply.saw, Principal::Expired(_)) {
+                // A refusal makes nothing anew: the refresh after it does, if it is not lost. Nor does
+                // a failure, nor an answer that only removes second cookies.
+                let is_asked_again = matches!(reply.saw, Principal::Expired(_))
+                    || reply.status >= 500
+                    || reply.clears_others && !reply.puts();
+                if !is_asked_again {
                     self.last_visit = self.now;
                 }
                 let left = self.refresh_cookie().map(|refresh| refresh.handle);
@@ -1032,7 +1037,7 @@ impl World {
             (_, Put::Set(access)) => access.anonymous_id,
             _ => return,
         };
-        self.first_id = self.first_id.or(Some(id));
+        self.first_id = self.first_id.or(Some(id).filter(|id| !is_foreign(*id)));
     }
 
     /// The HTTP cache answers a request that has not gone yet. No cookie is stored with that.

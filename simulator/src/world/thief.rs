@@ -6,7 +6,7 @@ use passerby_protocol::{machine::TaskId, rotation::DEFAULT_GRACE_MS};
 use crate::{
     browser::Tab,
     server::{ACCESS_LIFE, Credentials, Put, Reply, Route},
-    tokens::{Access, Refresh, Time},
+    tokens::{Access, Refresh, Time, is_foreign},
     world::World,
 };
 
@@ -47,14 +47,16 @@ pub(crate) struct Theft {
     loot: Option<Loot>,
     /// The sessions of which the thief had a token exchanged.
     shared: Vec<u32>,
+    /// Whether a planted token was used after it had been exchanged.
+    is_planted: bool,
     /// Refresh tokens whose child was used since the copy was made, and when that was first.
     overtaken: Vec<(u32, Time)>,
 }
 
 impl Theft {
-    /// Whether two browsers used one token.
+    /// Whether one token was used twice, by two browsers or as a copy that was planted.
     pub(crate) fn was_used(&self) -> bool {
-        !self.shared.is_empty()
+        self.is_planted || !self.shared.is_empty()
     }
 
     fn is_overtaken(&self, number: u32, now: Time) -> bool {
@@ -105,7 +107,13 @@ impl World {
 
     /// An answer to the visitor: theft is told only if two browsers used one token.
     pub(crate) fn judge(&mut self, route: Route, credentials: &Credentials, reply: &Reply) {
+        // A planted refresh token may stay beside the one that it was exchanged for. To the server
+        // its second use is a theft, of the planted session.
+        let presented = credentials.refresh.first();
+        let is_copy = reply.theft.is_some() && presented.is_some_and(|it| is_foreign(it.number));
+        self.theft.is_planted |= is_copy;
         if let Some(handle) = reply.theft
+            && !is_copy
             && !self.theft.shared.contains(&handle)
             && !self.has_crossed
         {
