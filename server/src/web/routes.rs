@@ -329,8 +329,9 @@ async fn give_back_anonymous(
             let engine = &context.engine;
             let issued = if outdated && context.take_mint_permit(request.parts, Mint::Known).await {
                 engine.renew_anonymous(&session).await
-            } else if user.is_some() {
-                // Beside a user session it may have been deleted meanwhile, by another sign-in.
+            } else if user.is_some() || transfer == TransferMethod::Header {
+                // Beside a user session it may have been deleted meanwhile, by another sign-in. A
+                // script looks before it stores a token.
                 engine.announce_again(session.clone(), &token)
             } else {
                 // A guest has it. To set it again could bring back what was forgotten meanwhile.
