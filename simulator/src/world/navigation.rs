@@ -85,7 +85,6 @@ impl World {
         self.say(|| format!("  the browser gets the answer to the form ({route:?})"));
         self.take_cookies(&reply);
         self.note_id(&reply);
-        let had_none = self.tells_nothing();
         if reply.clears_script_cookies {
             // Those that came with the request. Any that were written since go with them, and those
             // under way are written again.
@@ -98,8 +97,7 @@ impl World {
             self.now += 100.0;
         }
         // Without consent, a tab writes nothing down, and knows all the same that there is nothing.
-        let is_told =
-            self.tells_nothing() && (!had_none || self.setting.mode != AnonymousMode::Off);
+        let is_told = self.tells_nothing() && self.setting.mode != AnonymousMode::Off;
         let is_quiet = self.pending.is_empty()
             && self.browser.tabs.iter().all(|tab| !tab.is_open || tab.machine.is_idle());
         self.has_unseen_cookies |= reply.puts() && !(is_told && is_quiet);
