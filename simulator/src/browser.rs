@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use passerby_protocol::{
-    machine::{Call, LockName, Machine, Operation, TaskId, View},
+    machine::{Call, Kept, LockName, Machine, Operation, TaskId, View},
     response::LatestSeen,
     state::{Event, Mark, SessionState, Slot, Stored, Token},
 };
@@ -41,6 +41,8 @@ pub(crate) struct Meta {
     pub(crate) operation: Option<(Operation, Option<Mark>)>,
     /// The user session that the browser told of when it was sent.
     pub(crate) about: Option<u32>,
+    /// Whether the browser kept what was stored.
+    pub(crate) kept: Kept,
 }
 
 pub(crate) struct Tab {

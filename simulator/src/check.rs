@@ -32,7 +32,8 @@ fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint:
 /// The conditions that must hold once nothing is under way.
 pub(crate) fn check(world: &mut World) {
     check_tabs(world);
-    if world.fault.is_some() || world.is_stuck() || world.setting.keeps_nothing {
+    let is_unknowable = world.is_stuck() || world.is_lied_to() || world.setting.keeps_nothing;
+    if world.fault.is_some() || is_unknowable {
         // Nobody can say who the visitor is. That all of it comes to an end is what counts.
         return;
     }
@@ -135,13 +136,15 @@ fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> 
                 world.setting.mode != AnonymousMode::On || !world.setting.is_ours
             }
             // Nor does any answer say which guest it sees.
-            SessionState::Anonymous(..) if matches!(saw, Principal::Anonymous(_)) => {
-                world.setting.rotates || world.may_change_id
+            SessionState::Anonymous(..) if let Principal::Anonymous(id) = saw => {
+                world.setting.rotates || world.may_change_id || is_foreign(id)
             }
             SessionState::Anonymous(..) => world.setting.has_endpoint,
             _ => false,
         };
-    let is_blind = is_deaf || world.has_unread_cookies || world.has_unseen_cookies;
+    // What another host wrote shows again where the SDK deletes its own cookie.
+    let is_blind =
+        is_deaf || world.has_unread_cookies || world.has_unseen_cookies || world.is_lied_to();
     let is_strict = !is_blind && !nobody_asks && (!may_lag || is_last);
     // Where they are off, an end without consent is not written down. So nobody knows the order of
     // that answer and of a login's.
@@ -168,12 +171,12 @@ fn check_identity(world: &mut World, seen: Principal) {
         && !world.is_meddled
         && !world.has_unread_cookies
         && !world.has_unseen_cookies
-        && !world.has_seen_no_login
+        && !(world.has_seen_no_login && world.has_navigated)
         && let Some(refresh) = world.refresh_cookie()
+        // A guest never uses a refresh token that was planted alone.
+        && !is_foreign(refresh.handle)
         && world.server.has(refresh.handle, world.now)
         && !matches!(seen, Principal::User { handle, .. } if handle == refresh.handle)
-        // Nothing shows the server which of two users the visitor is.
-        && !matches!(seen, Principal::User { handle, .. } if is_foreign(handle))
     {
         let id = refresh.handle;
         world.fail(|| format!("b: session {id} goes on, and the server sees {seen:?}"));

@@ -50,6 +50,10 @@ pub(crate) enum Step {
     Plant,
     /// The same of a user session.
     PlantUser(u8),
+    /// It deletes cookies of the SDK's.
+    Delete(u8),
+    /// It writes cookies of their names.
+    Write(u8),
     /// Somebody copies the tokens.
     Steal,
     /// The thief makes a request.
@@ -213,7 +217,9 @@ impl Kind {
             return [Step::Release, Step::Plant][random.usize(..2)];
         }
         if self.has_sibling && random.u8(..12) == 0 {
-            return Step::PlantUser(random.u8(..));
+            let number = random.u8(..);
+            let plant = Step::PlantUser(number);
+            return [plant, plant, Step::Delete(number), Step::Write(number)][random.usize(..4)];
         }
         if self.reloads && random.u8(..16) == 0 {
             return Step::Reload(random.u8(..));
@@ -364,6 +370,8 @@ fn take(world: &mut World, step: Step) {
         Step::Release => world.release(),
         Step::Plant => world.plant(),
         Step::PlantUser(number) => world.plant_user(number),
+        Step::Delete(number) => world.delete_script_cookies(number),
+        Step::Write(number) => world.write_script_cookies(number),
         Step::Steal => world.steal(),
         Step::UseLoot(route) => world.use_loot(route),
         Step::Pass(time) => world.pass(f64::from(time)),
@@ -405,18 +413,9 @@ fn take(world: &mut World, step: Step) {
                 }
                 1 => world.drop_cookie(Name::Refresh),
                 2 => world.drop_cookie(anonymous_name(world.server.for_site)),
-                3 => {
-                    world.drop_script_cookie(Name::Front);
-                    world.has_lost_front = true;
-                }
-                4 => {
-                    world.drop_script_cookie(Name::AnonymousFront);
-                    world.has_lost_front = true;
-                }
-                _ => {
-                    world.drop_script_cookie(Name::Mark);
-                    world.has_lost_front |= world.setting.mode == AnonymousMode::Off;
-                }
+                3 => world.drop_script_cookie(Name::Front),
+                4 => world.drop_script_cookie(Name::AnonymousFront),
+                _ => world.drop_script_cookie(Name::Mark),
             }
         }
     }

@@ -759,3 +759,44 @@ fn a_refresh_of_a_guest_brings_no_forgotten_id_back() {
     steps.extend([Happen(105), Happen(248), Happen(224), login(199, 1), Happen(201)]);
     holds(plain, &steps);
 }
+
+/// One tab knew without a mark that there is nothing, and the form's answer left none.
+#[test]
+fn a_login_by_a_form_is_found_late_where_nothing_is_written_down() {
+    let mut steps = vec![Operate(30, Operation::Switch(false)), Open, Request(227, Route::Users)];
+    steps.extend([Rest, login(142, 1), Rest, Form(4, Route::Login(2))]);
+    holds(Setting { forgets_soon: true, ..OURS }, &steps);
+}
+
+#[test]
+fn a_planted_refresh_cookie_goes_at_the_first_refresh_after_a_login() {
+    let apart = Setting { shares_host: false, stores_slowly: true, shows_late: true, ..OURS };
+    let form = Form(21, Route::Login(1));
+    holds(apart, &[PlantUser(35), Request(215, Route::Users), form, Happen(178), Happen(13)]);
+}
+
+/// It lay at a path that the server does not know.
+#[test]
+fn a_planted_refresh_token_that_stays_ends_its_own_session_only() {
+    let plain = Setting { mode: AnonymousMode::Unspecified, skew: -86_400_000.0, ..OURS };
+    let mut steps = vec![PlantUser(6), Request(75, Route::Public), Open, Away(60)];
+    steps.extend([login(32, 2), Request(97, Route::Leave), login(161, 1)]);
+    holds(Setting { shares_host: false, forgets_soon: true, ..plain }, &steps);
+}
+
+#[test]
+fn what_another_host_wrote_shows_again_after_an_end() {
+    let curious = Setting { is_curious: true, ..OURS };
+    holds(curious, &[Open, Write(30), login(126, 1), Rest, Revoke]);
+}
+
+#[test]
+fn cookies_of_the_sdk_that_another_host_deletes_come_back() {
+    let wide = Setting { for_site: true, scripts_for_site: true, ..OURS };
+    let mut steps = vec![Operate(163, Operation::Exists), Happen(107), Open];
+    steps.extend([Happen(29), Happen(41), Operate(158, Operation::SignOut), Happen(50)]);
+    steps.extend([Happen(108), Request(179, Route::Users)]);
+    steps.extend(happen(&[225, 147, 139, 217]));
+    steps.push(Delete(146));
+    holds(Setting { shares_host: false, forgets_soon: true, ..wide }, &steps);
+}

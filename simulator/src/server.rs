@@ -13,7 +13,7 @@ use crate::{
     cookies::anonymous_name,
     jar::{Name, Path},
     several::Several,
-    tokens::{Access, Anonymous, DAY, FOREIGN, Refresh, Sim, Time},
+    tokens::{Access, Anonymous, DAY, FOREIGN, INVENTED, Refresh, Sim, Time},
 };
 
 /// Milliseconds that an access token is valid.
@@ -342,6 +342,20 @@ impl Server {
         };
         self.sessions.insert(handle, session);
         self.tokens(handle, number, None, now)
+    }
+
+    /// The access token of a session that does not exist.
+    pub(crate) fn invent(&mut self, now: Time) -> Access {
+        let handle = INVENTED + self.odd();
+        Access {
+            handle,
+            user: FOREIGN,
+            anonymous_id: INVENTED + self.id(None),
+            refresh: self.odd(),
+            parent: None,
+            issued_at: now,
+            expires_at: now + ACCESS_LIFE,
+        }
     }
 
     /// Ends all sessions, as an administrator would.

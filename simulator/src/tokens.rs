@@ -39,6 +39,9 @@ pub(crate) fn is_foreign(id: u32) -> bool {
     id >= FOREIGN
 }
 
+/// Handles of sessions that no server knows, in front tokens that another host of the site writes.
+pub(crate) const INVENTED: u32 = 8_000_000;
+
 /// An access token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Access {

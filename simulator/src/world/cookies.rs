@@ -5,7 +5,7 @@ use passerby_protocol::request::AnonymousMode;
 use crate::{
     cookies::{anonymous_name, place},
     jar::{Cookie, Host, Name, Path, Value, Writer},
-    server::{Reply, Server},
+    server::{Credentials, Reply, Server},
     tokens::{Access, Refresh},
     world::World,
 };
@@ -16,6 +16,12 @@ impl World {
         for cookie in reply.cookies() {
             self.browser.jar.set(Writer::Response, Host::Api, cookie, self.now);
         }
+        // Second cookies went, and with them the only access cookie. The anonymous session that is
+        // made then shows it, unless there is one already.
+        let is_cleaning = reply.clears_others && !reply.puts();
+        let left = Credentials::of(&self.browser.jar, Path::Api);
+        self.has_unread_cookies |=
+            is_cleaning && left.access.is_empty() && !left.anonymous.is_empty();
     }
 
     fn own_cookie(&self, name: Name) -> Option<&Value> {
@@ -65,6 +71,14 @@ impl World {
     /// The visitor deletes a cookie of the SDK's.
     pub(crate) fn drop_script_cookie(&mut self, name: Name) {
         self.browser.jar.discard(self.browser.place(name));
+        self.note_lost_script_cookie(name);
+    }
+
+    /// A cookie of the SDK's is gone, and no script of the website knows.
+    pub(crate) fn note_lost_script_cookie(&mut self, name: Name) {
+        self.is_meddled = true;
+        self.may_change_id = true;
+        self.has_lost_front |= name != Name::Mark || self.setting.mode == AnonymousMode::Off;
     }
 
     /// Cookies that have expired are gone.

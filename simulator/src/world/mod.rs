@@ -75,6 +75,9 @@ impl Setting {
 /// Milliseconds. Some browsers keep the cookies of scripts for a week.
 const SHORT_LIFE: Time = 7.0 * DAY;
 
+/// All that was to be stored.
+const KEPT: Kept = Kept { user: true, anonymous: true };
+
 /// The SDK's own calls, by tab and caller that waits, that may follow once nothing new happens.
 const MOST_CALLS: usize = 6;
 
@@ -173,6 +176,8 @@ pub(crate) struct World {
     pub(crate) has_unseen_cookies: bool,
     /// Whether there was such an answer before.
     pub(crate) has_seen_no_login: bool,
+    /// Whether the browser made a request that was none of a script.
+    pub(crate) has_navigated: bool,
     /// Whether a visitor may have been signed out by a late answer of an earlier session.
     pub(crate) first_id: Option<u32>,
     pub(crate) forgotten: Vec<u32>,
@@ -180,6 +185,10 @@ pub(crate) struct World {
     pub(crate) cached: Option<Reply>,
     /// Where that shows late.
     pub(crate) just_stored: Option<StoredLogin>,
+    /// Whether another host of the site wrote cookies of the SDK's names.
+    pub(crate) was_lied_to: bool,
+    /// The latest mark among them.
+    pub(crate) planted_mark: Option<Mark>,
     /// How many calls of its own the SDK has sent.
     pub(crate) calls: usize,
     next_key: u32,
@@ -224,10 +233,13 @@ impl World {
             has_unread_cookies: false,
             has_unseen_cookies: false,
             has_seen_no_login: false,
+            has_navigated: false,
             first_id: None,
             forgotten: Vec::new(),
             cached: None,
             just_stored: None,
+            was_lied_to: false,
+            planted_mark: None,
             calls: 0,
             next_key: 0,
             log: traces.then(Vec::new),
@@ -350,6 +362,7 @@ impl World {
                 ends_before,
                 operation: None,
                 about: None,
+                kept: KEPT,
             },
         );
         tab.next
@@ -376,6 +389,7 @@ impl World {
             ends_before: 0,
             operation: None,
             about: None,
+            kept: KEPT,
         })
     }
 
@@ -485,13 +499,15 @@ impl World {
                 if matches!(route, Route::Login(_)) && self.setting.shows_late {
                     self.note_login(tab);
                 }
-                if !self.setting.keeps_nothing {
-                    self.store(tab, reply, storing);
-                }
+                let kept = match self.setting.keeps_nothing {
+                    true => Kept { user: false, anonymous: false },
+                    false => self.store(tab, reply, storing),
+                };
+                self.meta(tab, task).kept = kept;
                 if self.setting.stores_slowly {
                     self.pending.push(Pending::Local(tab, task, Local::Written));
                 } else {
-                    let (kept, view) = (self.kept(), self.browser.view(tab, self.now));
+                    let view = self.browser.view(tab, self.now);
                     self.browser.tabs[tab].machine.written(task, kept, &view);
                 }
             }
@@ -520,12 +536,6 @@ impl World {
         }
     }
 
-    /// Whether the browser keeps what scripts store.
-    fn kept(&self) -> Kept {
-        let keeps = !self.setting.keeps_nothing;
-        Kept { user: keeps, anonymous: keeps }
-    }
-
     /// A refresh is not sent beside another one, nor after another one did what it was wanted for.
     fn expect_to_be_needed(&mut self, tab: usize, task: TaskId) {
         let since = self.meta(tab, task).waits_since;
@@ -547,7 +557,8 @@ impl World {
         }
         let (before, now) = (self.meta(tab, task).mark, self.browser.shown().mark);
         let is_known = !self.browser.state(tab, self.now).is_unknown();
-        if before != now && is_known {
+        // A mark that another host wrote and deleted shows an earlier one again.
+        if before != now && is_known && !self.was_lied_to {
             self.fail(|| format!("f: tab {tab} refreshes what was refreshed (task {task})"));
         }
     }
@@ -601,7 +612,7 @@ impl World {
         tab: usize,
         reply: Option<Reply>,
         storing: passerby_protocol::machine::Storing,
-    ) {
+    ) -> Kept {
         let ids = |shown: &Shown| {
             let id = |token: &Option<Token<Sim>>| token.as_ref().map(|token| token.id);
             (id(&shown.front), id(&shown.anonymous_front))
@@ -652,7 +663,8 @@ impl World {
             }
             self.keep(Name::Mark, Put::Set(Value::Mark(Mark(storing.mark))));
         }
-        let after = ids(&self.browser.shown());
+        let now_shown = self.browser.shown();
+        let after = ids(&now_shown);
         if let Some(issued_at) = told_time {
             self.browser.set_clock(tab, issued_at, self.now);
         }
@@ -662,6 +674,27 @@ impl World {
                 before.0, after.0, before.1, after.1
             )
         });
+        // A token is read back, and another one than before is of a tab that wrote in that moment.
+        let is_later = now_shown.mark.is_some_and(|mark| mark.0 > storing.mark);
+        let tells = |token: &Token<Sim>| (token.id, token.issued_at, token.expires_at);
+        let is_kept = |write, announced: &Announced<Token<Sim>>, before, after| {
+            let (before, after): (&Option<Token<Sim>>, &Option<Token<Sim>>) = (before, after);
+            let Announced::Token(token) = announced else { return true };
+            let after = after.as_ref().map(tells);
+            write != Write::Store
+                || after == Some(tells(token))
+                || after != before.as_ref().map(tells)
+                || is_later
+        };
+        tokens.map_or(KEPT, |(user, anonymous)| Kept {
+            user: is_kept(storing.user, &user, &shown.front, &now_shown.front),
+            anonymous: is_kept(
+                storing.anonymous,
+                &anonymous,
+                &shown.anonymous_front,
+                &now_shown.anonymous_front,
+            ),
+        })
     }
 
     /// The SDK writes a cookie, or deletes it.
@@ -750,15 +783,18 @@ impl World {
         if let Some((Operation::Exists, mark)) = meta.operation
             && outcome == Outcome::Is(true)
             && (state.token().is_none() || is_over && is_as_before(mark))
-            // The answer to a form takes the SDK's cookies away without a word.
-            && !self.has_unseen_cookies
+            // The answer to a form takes the SDK's cookies away without a word. What another host
+            // wrote comes and goes without one, too.
+            && !(self.has_unseen_cookies || self.was_lied_to)
         {
             self.fail(|| format!("d: tab {tab} says that there is a session: {state:?}"));
         }
-        // Where a login shows late, the sign-out may be about the one before it.
+        // Where a login shows late, the sign-out may be about the one before it. What another host
+        // wrote looks like another session, for whose sake it is given up.
         if meta.call == Some(Call::SignOut)
             && outcome == Outcome::Undefined
             && !self.setting.shows_late
+            && !self.was_lied_to
             && meta.about.is_some()
             && meta.about == user.map(|token| token.id)
         {
@@ -846,7 +882,8 @@ impl World {
                 if matches!(local, Local::Message) {
                     self.expect_theft(tab, task);
                 }
-                let kept = self.kept();
+                let meta = self.browser.tabs[tab].tasks.get(&task);
+                let kept = meta.map_or(KEPT, |meta| meta.kept);
                 let machine = &mut self.browser.tabs[tab].machine;
                 match local {
                     Local::Hooked => machine.hooked(task, true, &view),
@@ -919,8 +956,8 @@ impl World {
                 self.has_crossed |= is_overdue && !self.setting.is_ours;
                 let kept = self.kept_login(&flight);
                 self.take_cookies(&reply);
-                // A refusal makes nothing anew: the refresh after it does, if it is not lost. Nor does
-                // a failure, nor an answer that only removes second cookies.
+                // A refusal makes nothing anew: the refresh after it does, if it is not lost. Nor
+                // does a failure, nor an answer that only removes second cookies.
                 let is_asked_again = matches!(reply.saw, Principal::Expired(_))
                     || reply.status >= 500
                     || reply.clears_others && !reply.puts();

@@ -62,6 +62,7 @@ impl World {
             return;
         }
         self.say(|| format!("a form posts {route:?} (tab {tab:?})"));
+        self.has_navigated = true;
         let jar = &self.browser.jar;
         let credentials = Credentials { is_page: true, ..Credentials::of(jar, Path::Api) };
         // It has no key of a first visit, so it may make another visitor of one who has nothing.

@@ -1,8 +1,10 @@
 //! Another host of the same site, which somebody else runs. It sets cookies for all of the site.
 
+use passerby_protocol::state::Mark;
+
 use crate::{
-    jar::{Host, LONGEST_LIFE, Name, Path, SetCookie, Value, Writer},
-    tokens::{Anonymous, FOREIGN},
+    jar::{Domain, Host, LONGEST_LIFE, Name, Path, SetCookie, Value, Writer},
+    tokens::{Anonymous, DAY, FOREIGN, INVENTED, Time},
     world::World,
 };
 
@@ -59,15 +61,75 @@ impl World {
         self.has_hidden_end = true;
     }
 
+    /// It deletes cookies of the SDK's. The browser keeps those that are for the website's host
+    /// only.
+    pub(crate) fn delete_script_cookies(&mut self, number: u8) {
+        let names = [Name::Front, Name::AnonymousFront, Name::Mark];
+        let names = names.into_iter().enumerate();
+        let names = names.filter(|(index, _)| (number % 7 + 1) & (1 << index) != 0);
+        self.say(|| "another host of the site deletes cookies of the SDK".into());
+        // That takes longer than all marks of a moment, so no later one is the one that goes.
+        self.now += 100.0;
+        for (_, name) in names {
+            let is_there = self.browser.jar.at((name, Domain::Site, Path::Root)).is_some();
+            self.set_for_site(name, Path::Root, Value::Empty, 0.0);
+            if is_there {
+                self.note_lost_script_cookie(name);
+            }
+        }
+    }
+
+    /// It writes a front token of a session that does not exist, or a mark, or both.
+    pub(crate) fn write_script_cookies(&mut self, number: u8) {
+        // Such a browser keeps none.
+        if self.setting.keeps_nothing {
+            return;
+        }
+        self.say(|| "another host of the site writes cookies of the SDK's names".into());
+        // That takes longer than all marks of a moment, so none is written a second time.
+        self.now += 100.0;
+        let (writes_front, writes_mark) =
+            [(true, false), (false, true), (true, true)][usize::from(number % 3)];
+        let expires_at = self.now + LONGEST_LIFE;
+        if writes_front {
+            let token = self.server.invent(self.now).front();
+            self.set_for_site(Name::Front, Path::Root, Value::Front(token), expires_at);
+        }
+        if writes_mark {
+            let ahead = [-DAY, 0.0, DAY][usize::from(number / 3 % 3)];
+            // It is none of the SDK's, which has whole ones.
+            let mark = Mark(self.browser.device_time(self.now) + ahead + 0.5);
+            self.planted_mark = Some(mark);
+            self.set_for_site(Name::Mark, Path::Root, Value::Mark(mark), expires_at);
+        }
+        self.was_lied_to = true;
+        self.is_meddled = true;
+        self.may_change_id = true;
+        self.has_lost_front = true;
+    }
+
+    /// Whether the SDK reads what another host wrote, be it that it cannot overwrite that, be it
+    /// that nothing made it write since. Nobody signed what scripts write, so it is believed.
+    pub(crate) fn is_lied_to(&self) -> bool {
+        let shown = self.browser.shown();
+        let is_frozen = shown.mark.is_some() && shown.mark == self.planted_mark;
+        shown.front.is_some_and(|front| front.id >= INVENTED)
+            || is_frozen && !self.browser.scripts_for_site
+    }
+
     fn plant_cookie(&mut self, name: Name, path: Path, value: Value) {
+        self.set_for_site(name, path, value, self.now + LONGEST_LIFE);
+    }
+
+    fn set_for_site(&mut self, name: Name, path: Path, value: Value, expires_at: Time) {
         let cookie = SetCookie {
             name,
             value,
             for_site: true,
             path,
-            http_only: true,
+            http_only: matches!(name, Name::Access | Name::Refresh | Name::Anonymous),
             secure: true,
-            expires_at: self.now + LONGEST_LIFE,
+            expires_at,
         };
         self.browser.jar.set(Writer::Response, Host::Sibling, cookie, self.now);
     }
