@@ -171,7 +171,7 @@ fn check_identity(world: &mut World, seen: Principal) {
         && !world.is_meddled
         && !world.has_unread_cookies
         && !world.has_unseen_cookies
-        && !(world.has_seen_no_login && world.has_navigated)
+        && (!world.has_seen_no_login || !world.has_navigated)
         && let Some(refresh) = world.refresh_cookie()
         // A guest never uses a refresh token that was planted alone.
         && !is_foreign(refresh.handle)

@@ -54,6 +54,8 @@ pub(crate) enum Step {
     Delete(u8),
     /// It writes cookies of their names.
     Write(u8),
+    /// A script of the website deletes or overwrites cookies of the server's.
+    Script(u8),
     /// Somebody copies the tokens.
     Steal,
     /// The thief makes a request.
@@ -218,8 +220,9 @@ impl Kind {
         }
         if self.has_sibling && random.u8(..12) == 0 {
             let number = random.u8(..);
-            let plant = Step::PlantUser(number);
-            return [plant, plant, Step::Delete(number), Step::Write(number)][random.usize(..4)];
+            let (plant, delete) = (Step::PlantUser(number), Step::Delete(number));
+            let (write, script) = (Step::Write(number), Step::Script(number));
+            return [plant, plant, delete, write, script][random.usize(..5)];
         }
         if self.reloads && random.u8(..16) == 0 {
             return Step::Reload(random.u8(..));
@@ -372,6 +375,7 @@ fn take(world: &mut World, step: Step) {
         Step::PlantUser(number) => world.plant_user(number),
         Step::Delete(number) => world.delete_script_cookies(number),
         Step::Write(number) => world.write_script_cookies(number),
+        Step::Script(number) => world.overwrite_by_script(number),
         Step::Steal => world.steal(),
         Step::UseLoot(route) => world.use_loot(route),
         Step::Pass(time) => world.pass(f64::from(time)),

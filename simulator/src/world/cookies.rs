@@ -4,7 +4,7 @@ use passerby_protocol::request::AnonymousMode;
 
 use crate::{
     cookies::{anonymous_name, place},
-    jar::{Cookie, Host, Name, Path, Value, Writer},
+    jar::{Cookie, Host, LONGEST_LIFE, Name, Path, SetCookie, Value, Writer},
     server::{Credentials, Reply, Server},
     tokens::{Access, Refresh},
     world::World,
@@ -66,6 +66,30 @@ impl World {
     /// The visitor deletes a cookie of the back end's.
     pub(crate) fn drop_cookie(&mut self, name: Name) {
         self.browser.jar.discard(place(name, self.server.for_site));
+    }
+
+    /// A script of the website deletes the back end's cookies by their names, or overwrites them.
+    /// Browsers keep them, because they are `HttpOnly`.
+    pub(crate) fn overwrite_by_script(&mut self, number: u8) {
+        self.say(|| "a script deletes the server's cookies, and the browser keeps them".into());
+        let names = [Name::Access, Name::Refresh, anonymous_name(self.server.for_site)];
+        let life = if number.is_multiple_of(2) { 0.0 } else { LONGEST_LIFE };
+        for name in names {
+            let (_, _, path) = place(name, self.server.for_site);
+            let cookie = SetCookie {
+                name,
+                value: Value::Empty,
+                for_site: self.server.for_site,
+                path,
+                http_only: false,
+                secure: true,
+                expires_at: self.now + life,
+            };
+            // Where there is none, a script may set one.
+            if self.own_cookie(name).is_some() {
+                self.browser.jar.set(Writer::Script, self.browser.page, cookie, self.now);
+            }
+        }
     }
 
     /// The visitor deletes a cookie of the SDK's.

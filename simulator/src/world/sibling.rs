@@ -21,8 +21,8 @@ const PATHS: [(Option<Path>, Option<Path>); 8] = [
 ];
 
 impl World {
-    /// It plants an anonymous cookie. That has no prefix, so a visitor who has one of their own, or
-    /// a user session, keeps their id.
+    /// It plants an anonymous cookie. Browsers take none with the prefix, so a visitor who has one
+    /// of their own, or a user session, keeps their id.
     pub(crate) fn plant(&mut self) {
         let is_nobody = self.access_cookie().is_none() && !self.has_anonymous_cookie();
         if !self.setting.is_ours || self.server.for_site || is_nobody {
@@ -30,7 +30,9 @@ impl World {
         }
         let (issued_at, key) = (self.now, self.server.key);
         let token = Anonymous { id: FOREIGN, issued_at, key };
-        self.plant_cookie(Name::Anonymous, Path::Root, Value::Anonymous(token));
+        for name in [Name::HostAnonymous, Name::Anonymous] {
+            self.plant_cookie(name, Path::Root, Value::Anonymous(token));
+        }
         self.say(|| "another host of the site plants an anonymous session".into());
     }
 
@@ -127,7 +129,7 @@ impl World {
             value,
             for_site: true,
             path,
-            http_only: matches!(name, Name::Access | Name::Refresh | Name::Anonymous),
+            http_only: !matches!(name, Name::Front | Name::AnonymousFront | Name::Mark),
             secure: true,
             expires_at,
         };
