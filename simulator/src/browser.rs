@@ -9,8 +9,8 @@ use passerby_protocol::{
 };
 
 use crate::{
-    document::Shown,
-    jar::{Host, Jar},
+    document::{Shown, assigned},
+    jar::{Domain, Host, Jar, Name, Path, Place, Value, Writer},
     server::{Reply, Route},
     tokens::{Sim, Time},
 };
@@ -129,6 +129,23 @@ impl Browser {
             LockName::Refresh => &mut self.refresh_lock,
             LockName::Leader => &mut self.leader_lock,
         }
+    }
+
+    /// The SDK's cookies as it reads them.
+    pub(crate) fn shown(&self) -> Shown {
+        Shown::to(&self.jar, self.page)
+    }
+
+    /// Where the SDK keeps that cookie.
+    pub(crate) fn place(&self, name: Name) -> Place {
+        let domain = if self.scripts_for_site { Domain::Site } else { Domain::Host(self.page) };
+        (name, domain, Path::Root)
+    }
+
+    /// The SDK writes a cookie. None deletes it.
+    pub(crate) fn write(&mut self, name: Name, value: Option<Value>, now: Time) {
+        let cookie = assigned(name, value, self.scripts_for_site);
+        self.jar.set(Writer::Script, self.page, cookie, now);
     }
 
     /// The storage and clocks as the shell of that tab sees them.

@@ -142,7 +142,7 @@ fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> 
             SessionState::Anonymous(..) => world.setting.has_endpoint,
             _ => false,
         };
-    // What another host wrote shows again where the SDK deletes its own cookie.
+    // A cookie of another host shows again where the SDK deletes its own.
     let is_blind =
         is_deaf || world.has_unread_cookies || world.has_unseen_cookies || world.is_lied_to();
     let is_strict = !is_blind && !nobody_asks && (!may_lag || is_last);

@@ -1,28 +1,14 @@
-//! The attributes with which a back end sets its cookies, and the cookies that it reads.
+//! The cookies that a back end sets, and those that it reads.
 
 use crate::{
-    jar::{Domain, Host, Jar, LONGEST_LIFE, Name, Path, Place, SetCookie, Value},
+    jar::{Host, Jar, LONGEST_LIFE, Name, Path, SetCookie, Value},
+    places::{anonymous_name, path},
     server::{Credentials, PresentedAnonymous, Put, Reply, SESSION_LIFE},
     tokens::{DAY, Time},
 };
 
 /// Milliseconds. The access cookie outlives its token.
 const ACCESS_COOKIE_LIFE: Time = 365.0 * DAY;
-
-/// The name of the anonymous cookie of a back end whose cookies are for the whole site, or not.
-pub(crate) fn anonymous_name(for_site: bool) -> Name {
-    if for_site { Name::Anonymous } else { Name::HostAnonymous }
-}
-
-/// Where a back end's cookie of that name is.
-pub(crate) fn place(name: Name, for_site: bool) -> Place {
-    let domain = if for_site { Domain::Site } else { Domain::Host(Host::Api) };
-    (name, domain, path(name))
-}
-
-fn path(name: Name) -> Path {
-    if name == Name::Refresh { Path::Refresh } else { Path::Root }
-}
 
 fn cookie(name: Name, for_site: bool, value: Value, expires_at: Time) -> SetCookie {
     SetCookie {

@@ -3,8 +3,7 @@
 use passerby_protocol::state::{Mark, Token};
 
 use crate::{
-    browser::Browser,
-    jar::{Cookie, Domain, Host, Jar, Name, Path, Place, SetCookie, Value, Writer},
+    jar::{Cookie, Host, Jar, Name, Path, SetCookie, Value},
     tokens::{Access, Anonymous, Refresh, Sim, Time},
 };
 
@@ -21,6 +20,11 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// Those that a page of that host reads.
+    pub(crate) fn to(jar: &Jar, page: Host) -> Self {
+        Self::of(jar.shown(page))
+    }
+
     fn of<'a>(cookies: impl Iterator<Item = &'a Cookie>) -> Self {
         let mut shown = Self::default();
         for cookie in cookies {
@@ -47,28 +51,15 @@ impl Shown {
     }
 }
 
-impl Browser {
-    pub(crate) fn shown(&self) -> Shown {
-        Shown::of(self.jar.shown(self.page))
-    }
-
-    /// Where the SDK keeps that cookie.
-    pub(crate) fn place(&self, name: Name) -> Place {
-        let domain = if self.scripts_for_site { Domain::Site } else { Domain::Host(self.page) };
-        (name, domain, Path::Root)
-    }
-
-    /// The SDK writes a cookie. None deletes it.
-    pub(crate) fn write(&mut self, name: Name, value: Option<Value>, now: Time) {
-        let cookie = SetCookie {
-            name,
-            expires_at: if value.is_some() { Time::INFINITY } else { 0.0 },
-            value: value.unwrap_or(Value::Empty),
-            for_site: self.scripts_for_site,
-            path: Path::Root,
-            http_only: false,
-            secure: false,
-        };
-        self.jar.set(Writer::Script, self.page, cookie, now);
+/// An assignment of the SDK to `document.cookie`. Without a value it deletes.
+pub(crate) fn assigned(name: Name, value: Option<Value>, for_site: bool) -> SetCookie {
+    SetCookie {
+        name,
+        expires_at: if value.is_some() { Time::INFINITY } else { 0.0 },
+        value: value.unwrap_or(Value::Empty),
+        for_site,
+        path: Path::Root,
+        http_only: false,
+        secure: false,
     }
 }

@@ -4,8 +4,8 @@ use passerby_protocol::{machine::Operation, request::AnonymousMode};
 
 use crate::{
     check::check,
-    cookies::anonymous_name,
     jar::{Name, Path},
+    places::anonymous_name,
     server::{Credentials, Route},
     world::{Setting, World},
 };

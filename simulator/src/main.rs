@@ -7,6 +7,7 @@ mod cookies;
 mod document;
 mod history;
 mod jar;
+mod places;
 #[cfg(test)]
 mod regressions;
 mod server;

@@ -10,8 +10,8 @@ use passerby_protocol::{
 };
 
 use crate::{
-    cookies::anonymous_name,
     jar::{Name, Path},
+    places::anonymous_name,
     several::Several,
     tokens::{Access, Anonymous, DAY, FOREIGN, INVENTED, Refresh, Sim, Time},
 };

@@ -1,4 +1,4 @@
-//! What browsers do, as a table.
+//! A table of the ways of browsers.
 
 use passerby_protocol::state::Mark;
 

@@ -3,8 +3,8 @@
 use passerby_protocol::request::AnonymousMode;
 
 use crate::{
-    cookies::{anonymous_name, place},
     jar::{Cookie, Host, LONGEST_LIFE, Name, Path, SetCookie, Value, Writer},
+    places::{anonymous_name, place},
     server::{Credentials, Reply, Server},
     tokens::{Access, Refresh},
     world::World,
@@ -112,7 +112,7 @@ impl World {
         }
     }
 
-    /// What the SDK cannot know once cookies are gone.
+    /// The SDK does not know of cookies that are gone.
     pub(crate) fn note_losses(&mut self) {
         let shown = self.browser.shown();
         let access = self.access_cookie();

@@ -176,7 +176,7 @@ pub(crate) struct World {
     pub(crate) has_unseen_cookies: bool,
     /// Whether there was such an answer before.
     pub(crate) has_seen_no_login: bool,
-    /// Whether the browser made a request that was none of a script.
+    /// Whether the browser itself made a request.
     pub(crate) has_navigated: bool,
     /// Whether a visitor may have been signed out by a late answer of an earlier session.
     pub(crate) first_id: Option<u32>,
@@ -783,14 +783,14 @@ impl World {
         if let Some((Operation::Exists, mark)) = meta.operation
             && outcome == Outcome::Is(true)
             && (state.token().is_none() || is_over && is_as_before(mark))
-            // The answer to a form takes the SDK's cookies away without a word. What another host
-            // wrote comes and goes without one, too.
+            // The answer to a form takes the SDK's cookies away without a word. Those
+            // that another host writes come and go without one, too.
             && !(self.has_unseen_cookies || self.was_lied_to)
         {
             self.fail(|| format!("d: tab {tab} says that there is a session: {state:?}"));
         }
-        // Where a login shows late, the sign-out may be about the one before it. What another host
-        // wrote looks like another session, for whose sake it is given up.
+        // Where a login shows late, the sign-out may be about the one before it. A front
+        // token of another host looks like another session, for whose sake it is given up.
         if meta.call == Some(Call::SignOut)
             && outcome == Outcome::Undefined
             && !self.setting.shows_late

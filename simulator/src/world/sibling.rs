@@ -99,7 +99,7 @@ impl World {
         }
         if writes_mark {
             let ahead = [-DAY, 0.0, DAY][usize::from(number / 3 % 3)];
-            // It is none of the SDK's, which has whole ones.
+            // Those of the SDK are whole.
             let mark = Mark(self.browser.device_time(self.now) + ahead + 0.5);
             self.planted_mark = Some(mark);
             self.set_for_site(Name::Mark, Path::Root, Value::Mark(mark), expires_at);
