@@ -83,16 +83,16 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// A token in the header, where no cookie has one.
+    /// A token in the header, which counts before any cookie.
     pub(crate) fn add_access(&mut self, token: Option<Access>) {
-        if self.access.is_empty() {
+        if token.is_some() {
             self.access = token.into();
         }
     }
 
     /// The same of a refresh token.
     pub(crate) fn add_refresh(&mut self, token: Option<Refresh>) {
-        if self.refresh.is_empty() {
+        if token.is_some() {
             self.refresh = token.into();
         }
     }
