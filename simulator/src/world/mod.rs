@@ -927,6 +927,7 @@ impl World {
                     });
                 let reply = self.server.serve(route, &flight.credentials, self.now);
                 self.judge(route, &flight.credentials, &reply);
+                self.expect_own_id(route, &flight.credentials, &reply);
                 self.say(|| {
                     let who = reply.saw;
                     format!(

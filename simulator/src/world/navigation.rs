@@ -78,6 +78,7 @@ impl World {
         let Some(reply) = reply else {
             let reply = self.server.serve(route, &credentials, self.now);
             self.judge(route, &credentials, &reply);
+            self.expect_own_id(route, &credentials, &reply);
             let (status, saw) = (reply.status, reply.saw);
             self.say(|| format!("  the server answers the form with {status} to {saw:?}"));
             navigation.reply = Some(reply);

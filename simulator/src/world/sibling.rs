@@ -4,7 +4,8 @@ use passerby_protocol::state::Mark;
 
 use crate::{
     jar::{Domain, Host, LONGEST_LIFE, Name, Path, SetCookie, Value, Writer},
-    tokens::{Anonymous, DAY, FOREIGN, INVENTED, Time},
+    server::{Credentials, PresentedAnonymous, Put, Reply, Route},
+    tokens::{Anonymous, DAY, FOREIGN, INVENTED, Time, is_foreign},
     world::World,
 };
 
@@ -108,6 +109,25 @@ impl World {
         self.is_meddled = true;
         self.may_change_id = true;
         self.has_lost_front = true;
+    }
+
+    /// No id of a planted user session takes the place of one in a cookie with the prefix, at its
+    /// end or at a login.
+    pub(crate) fn expect_own_id(&mut self, route: Route, credentials: &Credentials, reply: &Reply) {
+        let given = match (route, reply.anonymous, reply.access) {
+            (Route::Login(_), _, Put::Set(access)) => access.anonymous_id,
+            (_, Put::Set(anonymous), _) => anonymous.id,
+            _ => return,
+        };
+        let key = self.server.key;
+        let has_own = !credentials.off
+            && credentials.anonymous.iter().any(|held| {
+                let PresentedAnonymous { token, name } = held;
+                name.is_bound_to_host() && token.key == key && !is_foreign(token.id)
+            });
+        if has_own && is_foreign(given) {
+            self.fail(|| format!("c: the id {given} was planted, and the visitor has another"));
+        }
     }
 
     /// Whether the SDK reads what another host wrote, be it that it cannot overwrite that, be it
