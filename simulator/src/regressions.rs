@@ -800,3 +800,18 @@ fn cookies_of_the_sdk_that_another_host_deletes_come_back() {
     steps.push(Delete(146));
     holds(Setting { shares_host: false, forgets_soon: true, ..wide }, &steps);
 }
+
+/// Each end brings the front token of another host back, and so an end that can be told.
+#[test]
+fn a_front_token_of_another_host_may_end_more_than_once() {
+    let endpoint = Setting { is_ours: false, mode: AnonymousMode::Endpoint, ..OURS };
+    let users = |tab| Request(tab, Route::Users);
+    let refresh = |tab| Operate(tab, Operation::Refresh);
+    let mut steps = vec![users(32), Write(128), Happen(232), Happen(86), refresh(66), Happen(168)];
+    steps.extend([Open, Happen(51), Happen(138), users(171), login(226, 1), Pass(3_700_000)]);
+    steps.extend([Happen(156), Happen(49), Happen(50), Operate(229, Operation::SignOut)]);
+    steps.extend([Happen(116), Happen(72), users(117), Delete(150), Happen(184)]);
+    steps.extend([Request(9, Route::Leave), login(101, 2), refresh(154)]);
+    steps.extend([Happen(169), Happen(141), Happen(191), Open, login(179, 2)]);
+    holds(Setting { has_endpoint: true, has_locks: false, ..endpoint }, &steps);
+}
