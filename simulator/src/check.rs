@@ -31,6 +31,9 @@ fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint:
 
 /// The conditions that must hold once nothing is under way.
 pub(crate) fn check(world: &mut World) {
+    if world.asks_in_turn {
+        return;
+    }
     check_tabs(world);
     let is_unknowable = world.is_stuck() || world.is_lied_to() || world.setting.keeps_nothing;
     if world.fault.is_some() || is_unknowable {
