@@ -1014,7 +1014,8 @@ impl World {
             // Without consent nothing may be left that has the id.
             Route::Public | Route::Users | Route::Who => !off,
         };
-        let is_told = has_heard && !self.setting.stores_slowly;
+        // A front token of another host may have hidden the login.
+        let is_told = has_heard && !self.setting.stores_slowly && !self.was_lied_to;
         (self.setting.is_ours && is_told && was_read && !is_about_it && is_ours).then_some(id)
     }
 
