@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use passerby_protocol::{
-    machine::{Call, LockName, Machine, Operation, TaskId, View},
+    machine::{Call, Kept, LockName, Machine, Operation, TaskId, View},
     response::LatestSeen,
     state::{Event, Mark, SessionState, Slot, Stored, Token},
 };
 
 use crate::{
-    jar::Jar,
+    document::{Shown, assigned},
+    jar::{Domain, Host, Jar, Name, Path, Place, Value, Writer},
     server::{Reply, Route},
     tokens::{Sim, Time},
 };
@@ -40,6 +41,8 @@ pub(crate) struct Meta {
     pub(crate) operation: Option<(Operation, Option<Mark>)>,
     /// The user session that the browser told of when it was sent.
     pub(crate) about: Option<u32>,
+    /// Whether the browser kept what was stored.
+    pub(crate) kept: Kept,
 }
 
 pub(crate) struct Tab {
@@ -51,8 +54,8 @@ pub(crate) struct Tab {
     /// The difference of the server's clock from this device's, once this page knows it.
     pub(crate) correction: Option<Time>,
     pub(crate) latest: LatestSeen<u32>,
-    /// The storage that it saw when it looked last, and when that was.
-    pub(crate) seen: (Jar, Time),
+    /// The cookies that it saw when it looked last, and when that was.
+    pub(crate) seen: (Shown, Time),
     pub(crate) next: TaskId,
     /// Ends of user sessions that were told.
     pub(crate) ends: u32,
@@ -82,7 +85,7 @@ impl Tab {
             timers: Vec::new(),
             correction: None,
             latest: LatestSeen { id: 0, issued_at: f64::NAN },
-            seen: (Jar::default(), 0.0),
+            seen: (Shown::default(), 0.0),
             next: 0,
             ends: 0,
             has_told: false,
@@ -105,6 +108,12 @@ impl Tab {
 
 pub(crate) struct Browser {
     pub(crate) jar: Jar,
+    /// The key of a first visit, in the local storage.
+    pub(crate) key: Option<u32>,
+    /// The website's host.
+    pub(crate) page: Host,
+    /// Whether the SDK sets its cookies for the whole site.
+    pub(crate) scripts_for_site: bool,
     pub(crate) tabs: Vec<Tab>,
     pub(crate) refresh_lock: Lock,
     pub(crate) leader_lock: Lock,
@@ -125,30 +134,48 @@ impl Browser {
         }
     }
 
+    /// The SDK's cookies as it reads them.
+    pub(crate) fn shown(&self) -> Shown {
+        Shown::to(&self.jar, self.page)
+    }
+
+    /// Where the SDK keeps that cookie.
+    pub(crate) fn place(&self, name: Name) -> Place {
+        let domain = if self.scripts_for_site { Domain::Site } else { Domain::Host(self.page) };
+        (name, domain, Path::Root)
+    }
+
+    /// The SDK writes a cookie. None deletes it.
+    pub(crate) fn write(&mut self, name: Name, value: Option<Value>, now: Time) {
+        let cookie = assigned(name, value, self.scripts_for_site);
+        self.jar.set(Writer::Script, self.page, cookie, now);
+    }
+
     /// The storage and clocks as the shell of that tab sees them.
     pub(crate) fn view(&mut self, tab: usize, now: Time) -> View<Sim> {
-        if let Some(token) = &self.jar.front {
+        let shown = self.shown();
+        if let Some(token) = &shown.front {
             self.tabs[tab].latest = LatestSeen { id: token.id, issued_at: token.issued_at };
         }
-        self.tabs[tab].seen = (self.jar.clone(), now);
+        self.tabs[tab].seen = (shown, now);
         self.view_of_before(tab)
     }
 
     /// The same as that shell saw them last.
     pub(crate) fn view_of_before(&self, tab: usize) -> View<Sim> {
-        let Tab { seen: (jar, now), latest, .. } = &self.tabs[tab];
+        let Tab { seen: (shown, now), latest, .. } = &self.tabs[tab];
         let slot = |token: &Option<Token<Sim>>| token.clone().map_or(Slot::Empty, Slot::Token);
         View {
             stored: Stored {
-                changed: jar.mark,
-                user: slot(&jar.front),
-                anonymous: slot(&jar.anonymous_front),
+                changed: shown.mark,
+                user: slot(&shown.front),
+                anonymous: slot(&shown.anonymous_front),
             },
             latest: latest.clone(),
             now: self.device_time(*now),
             server_now: self.server_time(tab, *now),
-            has_access_token: jar.own_access.is_some() && jar.own_refresh.is_some(),
-            has_refresh_token: jar.own_refresh.is_some(),
+            has_access_token: shown.own_access.is_some() && shown.own_refresh.is_some(),
+            has_refresh_token: shown.own_refresh.is_some(),
         }
     }
 

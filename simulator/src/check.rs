@@ -8,7 +8,7 @@ use passerby_protocol::{
 use crate::{
     browser::Tab,
     server::{ACCESS_LIFE, Principal, Route},
-    tokens::Sim,
+    tokens::{Sim, is_foreign},
     world::{World, processes::CLOCK_LEEWAY},
 };
 
@@ -34,15 +34,16 @@ fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint:
 
 /// The conditions that must hold once nothing is under way.
 pub(crate) fn check(world: &mut World) {
+    if world.asks_in_turn {
+        return;
+    }
     world.notice_deleted_keys();
     check_tabs(world);
-    // Nobody can help a visitor with two cookies where the server does not know where they are.
-    let is_stuck = world.has_released && !world.setting.knows_others;
-    if world.fault.is_some()
-        || is_stuck
+    let is_unknowable = world.is_stuck()
+        || world.is_lied_to()
         || world.setting.keeps_nothing
-        || world.setting.is_too_large
-    {
+        || world.setting.is_too_large;
+    if world.fault.is_some() || is_unknowable {
         // Nobody can say who the visitor is. That all of it comes to an end is what counts.
         return;
     }
@@ -145,17 +146,25 @@ fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> 
     // that.
     let is_deaf = world.has_seen_no_login
         && match told {
+            // Where the server made no session for a while, a tab expects none either. Nor does one
+            // where they were switched on while a question was under way that said that they are
+            // off: it takes the answer for that of a server that makes none. Not mended.
             SessionState::None(_) => {
-                world.setting.mode != AnonymousMode::On || !world.setting.is_ours
+                world.setting.mode != AnonymousMode::On
+                    || !world.setting.is_ours
+                    || world.has_limited
+                    || world.has_switched
             }
             // Nor does any answer say which guest it sees.
-            SessionState::Anonymous(..) if matches!(saw, Principal::Anonymous(_)) => {
-                world.setting.rotates || world.may_change_id
+            SessionState::Anonymous(..) if let Principal::Anonymous(id) = saw => {
+                world.setting.rotates || world.may_change_id || is_foreign(id)
             }
             SessionState::Anonymous(..) => world.setting.has_endpoint,
             _ => false,
         };
-    let is_blind = is_deaf || world.has_unread_cookies || world.has_unseen_cookies;
+    // A cookie of another host shows again where the SDK deletes its own.
+    let is_blind =
+        is_deaf || world.has_unread_cookies || world.has_unseen_cookies || world.is_lied_to();
     let is_strict = !is_blind && !nobody_asks && (!may_lag || is_last);
     // Where they are off, an end without consent is not written down. So nobody knows the order of
     // that answer and of a login's.
@@ -190,8 +199,10 @@ fn check_identity(world: &mut World, seen: Principal) {
         && !world.is_meddled
         && !world.has_unread_cookies
         && !world.has_unseen_cookies
-        && !world.has_seen_no_login
-        && let Some(refresh) = world.browser.jar.refresh
+        && (!world.has_seen_no_login || !world.has_navigated)
+        && let Some(refresh) = world.refresh_cookie()
+        // A guest never uses a refresh token that was planted alone.
+        && !is_foreign(refresh.handle)
         && world.server.has(refresh.handle, world.now)
         && !matches!(seen, Principal::User { handle, .. } if handle == refresh.handle)
     {
@@ -204,6 +215,8 @@ fn check_identity(world: &mut World, seen: Principal) {
         && !world.is_meddled
         && let (Some(first), Some(last)) = (world.first_id, id)
         && !world.is_successor(first, last)
+        // The id of a session that was planted stays after its end, like that of any other.
+        && !is_foreign(last)
     {
         world.fail(|| format!("c: the visitor was {first}, and is {last} now"));
     }

@@ -4,7 +4,9 @@ use passerby_protocol::{machine::Operation, request::AnonymousMode};
 
 use crate::{
     check::check,
-    server::Route,
+    jar::{Name, Path},
+    places::anonymous_name,
+    server::{Credentials, Route},
     world::{Setting, World},
 };
 
@@ -56,6 +58,14 @@ pub(crate) enum Step {
     Release,
     /// Another host of the site plants an anonymous session.
     Plant,
+    /// The same of a user session.
+    PlantUser(u8),
+    /// It deletes cookies of the SDK's.
+    Delete(u8),
+    /// It writes cookies of their names.
+    Write(u8),
+    /// A script of the website deletes or overwrites cookies of the server's.
+    Script(u8),
     /// Somebody copies the tokens.
     Steal,
     /// The thief makes a request.
@@ -100,6 +110,8 @@ impl History {
             shows_late: random.u8(..4) == 0,
             balancer: [0, 0b1010_1010, random.u8(..)][random.usize(..3)],
             ahead: [0.0, 0.0, 3_000.0, -3_000.0, 9_000.0, -9_000.0][random.usize(..6)],
+            for_site: random.u8(..4) == 0,
+            scripts_for_site: random.u8(..4) == 0,
         };
         let kind = Kind {
             is_calm: random.u8(..4) > 0,
@@ -110,6 +122,7 @@ impl History {
             is_long: random.u8(..8) == 0,
             has_others: random.u8(..8) == 0,
             has_processes: random.u8(..4) == 0,
+            has_sibling: random.u8(..8) == 0,
         };
         // Where they are off, nothing is written down that could tell what no script has seen.
         if setting.mode == AnonymousMode::Off && !kind.is_plain() {
@@ -189,13 +202,15 @@ struct Kind {
     has_others: bool,
     /// Processes of the back end come and go, and keys change.
     has_processes: bool,
+    /// Another host of the site plants sessions of users.
+    has_sibling: bool,
 }
 
 impl Kind {
     /// Whether all that happens is the SDK's and the server's doing, within a day.
     fn is_plain(&self) -> bool {
-        let Self { has_thief, has_forms, jumps, is_long, has_others, .. } = *self;
-        !(has_thief || has_forms || jumps || is_long || has_others)
+        let Self { has_thief, has_forms, jumps, is_long, has_others, has_sibling, .. } = *self;
+        !(has_thief || has_forms || jumps || is_long || has_others || has_sibling)
     }
 
     fn step(&self, random: &mut fastrand::Rng) -> Step {
@@ -234,6 +249,12 @@ impl Kind {
                 Step::Up,
             ];
             return steps[random.usize(..if self.is_calm { 6 } else { steps.len() })];
+        }
+        if self.has_sibling && random.u8(..12) == 0 {
+            let number = random.u8(..);
+            let (plant, delete) = (Step::PlantUser(number), Step::Delete(number));
+            let (write, script) = (Step::Write(number), Step::Script(number));
+            return [plant, plant, delete, write, script][random.usize(..5)];
         }
         if self.reloads && random.u8(..16) == 0 {
             return Step::Reload(random.u8(..));
@@ -384,6 +405,10 @@ fn take(world: &mut World, step: Step) {
         Step::Away(days) => world.stay_away(days),
         Step::Release => world.release(),
         Step::Plant => world.plant(),
+        Step::PlantUser(number) => world.plant_user(number),
+        Step::Delete(number) => world.delete_script_cookies(number),
+        Step::Write(number) => world.write_script_cookies(number),
+        Step::Script(number) => world.overwrite_by_script(number),
         Step::Steal => world.steal(),
         Step::UseLoot(route) => world.use_loot(route),
         Step::Pass(time) => world.pass(f64::from(time)),
@@ -416,34 +441,25 @@ fn take(world: &mut World, step: Step) {
             // That takes longer than all marks of a moment, so no later one is the one that goes.
             world.now += 100.0;
             world.expect_nothing_told();
-            let jar = &mut world.browser.jar;
             match number % 6 {
                 0 => {
-                    jar.access = None;
+                    world.drop_cookie(Name::Access);
                     // A stock back end answers as to anybody. Ours makes an anonymous session,
                     // which shows it, unless the answer that tells of it is one to a request of
                     // before the login, or such a one has left its own beside the user session.
                     let Setting { is_ours, mode, .. } = world.setting;
                     // Or the one of a former release is left, and is of an earlier session.
-                    let has_second = jar.others.access.is_some();
+                    let left = Credentials::of(&world.browser.jar, Path::Api).access;
                     world.has_lost_front |= !is_ours || mode == AnonymousMode::Off;
-                    world.has_unread_cookies |=
-                        !world.pending.is_empty() || jar.anonymous.is_some() || has_second;
+                    world.has_unread_cookies |= !world.pending.is_empty()
+                        || world.has_anonymous_cookie()
+                        || !left.is_empty();
                 }
-                1 => jar.refresh = None,
-                2 => jar.anonymous = None,
-                3 => {
-                    jar.front = None;
-                    world.has_lost_front = true;
-                }
-                4 => {
-                    jar.anonymous_front = None;
-                    world.has_lost_front = true;
-                }
-                _ => {
-                    jar.mark = None;
-                    world.has_lost_front |= world.setting.mode == AnonymousMode::Off;
-                }
+                1 => world.drop_cookie(Name::Refresh),
+                2 => world.drop_cookie(anonymous_name(world.server.for_site)),
+                3 => world.drop_script_cookie(Name::Front),
+                4 => world.drop_script_cookie(Name::AnonymousFront),
+                _ => world.drop_script_cookie(Name::Mark),
             }
         }
     }

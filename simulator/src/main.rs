@@ -3,12 +3,16 @@
 
 mod browser;
 mod check;
+mod cookies;
+mod document;
 mod history;
 mod jar;
+mod places;
 mod processes;
 #[cfg(test)]
 mod regressions;
 mod server;
+mod several;
 mod tokens;
 mod world;
 

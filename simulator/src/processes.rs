@@ -95,6 +95,11 @@ impl Process {
         }
     }
 
+    /// Its own time. `now` by the true clock.
+    pub(crate) fn time(&self, now: Time) -> Time {
+        now + self.ahead
+    }
+
     pub(crate) fn knows(&self, number: u32) -> bool {
         self.memory.has(number)
     }
@@ -195,7 +200,7 @@ impl Cluster {
 
     /// The time of a request that begins now, by the clock of the process whose turn it is.
     pub(crate) fn begin(&self, now: Time) -> Time {
-        now + self.process().ahead
+        self.process().time(now)
     }
 
     /// The process whose turn it is looks up those of the keys that it does not know.

@@ -30,6 +30,8 @@ const OURS: Setting = Setting {
     shows_late: false,
     balancer: 0,
     ahead: 0.0,
+    for_site: false,
+    scripts_for_site: false,
 };
 
 fn holds(setting: Setting, steps: &[Step]) {
@@ -762,12 +764,14 @@ const ENDPOINT: Setting =
 
 #[test]
 fn nothing_counts_that_is_planted_where_sessions_are_switched_off() {
-    holds(ENDPOINT, &[Operate(0, Operation::Switch(false)), Rest, Plant]);
+    let wide = Setting { scripts_for_site: true, ..ENDPOINT };
+    holds(wide, &[Operate(0, Operation::Switch(false)), Rest, Plant]);
 }
 
 #[test]
 fn a_forged_session_is_replaced() {
-    holds(ENDPOINT, &[Request(0, Route::Public), Rest, Plant]);
+    let wide = Setting { scripts_for_site: true, ..ENDPOINT };
+    holds(wide, &[Request(0, Route::Public), Rest, Plant]);
 }
 
 #[test]
@@ -908,4 +912,84 @@ fn nobody_hears_of_two_logins_of_one_moment_once_the_first_tab_is_closed() {
     steps.extend(happen(&[217, 85, 116, 199, 149, 175]));
     steps.push(Reload(7));
     holds(late, &steps);
+}
+
+/// The answer set the cookie again that a forgetting of another tab had replaced.
+#[test]
+fn a_refresh_of_a_guest_brings_no_forgotten_id_back() {
+    let plain = Setting { mode: AnonymousMode::Unspecified, has_locks: false, ..OURS };
+    let plain = Setting { skew: 3_600_000.0, is_curious: true, shares_host: false, ..plain };
+    let forget = |tab| Operate(tab, Operation::Forget);
+    let visit = |tab| Request(tab, Route::Public);
+    let mut steps = vec![Open, login(106, 2), visit(13)];
+    steps.extend(happen(&[4, 40, 55, 7, 49, 198, 12, 122, 94]));
+    steps.extend([visit(11), Request(143, Route::Users), visit(41), Reload(85)]);
+    steps.extend(happen(&[121, 100, 172]));
+    steps.extend([Open, Pass(3_700_000), Happen(220), Happen(153), Request(132, Route::Leave)]);
+    steps.extend([Happen(36), Happen(246), forget(160), forget(44), Happen(111), login(252, 2)]);
+    steps.extend([Happen(105), Happen(248), Happen(224), login(199, 1), Happen(201)]);
+    holds(plain, &steps);
+}
+
+/// One tab knew without a mark that there is nothing, and the form's answer left none.
+#[test]
+fn a_login_by_a_form_is_found_late_where_nothing_is_written_down() {
+    let mut steps = vec![Operate(30, Operation::Switch(false)), Open, Request(227, Route::Users)];
+    steps.extend([Rest, login(142, 1), Rest, Form(4, Route::Login(2))]);
+    holds(Setting { forgets_soon: true, ..OURS }, &steps);
+}
+
+#[test]
+fn a_planted_refresh_cookie_goes_at_the_first_refresh_after_a_login() {
+    let apart = Setting { shares_host: false, stores_slowly: true, shows_late: true, ..OURS };
+    let form = Form(21, Route::Login(1));
+    holds(apart, &[PlantUser(35), Request(215, Route::Users), form, Happen(178), Happen(13)]);
+}
+
+/// It lay at a path that the server does not know.
+#[test]
+fn a_planted_refresh_token_that_stays_ends_its_own_session_only() {
+    let plain = Setting { mode: AnonymousMode::Unspecified, skew: -86_400_000.0, ..OURS };
+    let mut steps = vec![PlantUser(6), Request(75, Route::Public), Open, Away(60)];
+    steps.extend([login(32, 2), Request(97, Route::Leave), login(161, 1)]);
+    holds(Setting { shares_host: false, forgets_soon: true, ..plain }, &steps);
+}
+
+#[test]
+fn what_another_host_wrote_shows_again_after_an_end() {
+    let curious = Setting { is_curious: true, ..OURS };
+    holds(curious, &[Open, Write(30), login(126, 1), Rest, Revoke]);
+}
+
+#[test]
+fn cookies_of_the_sdk_that_another_host_deletes_come_back() {
+    let wide = Setting { for_site: true, scripts_for_site: true, ..OURS };
+    let mut steps = vec![Operate(163, Operation::Exists), Happen(107), Open];
+    steps.extend([Happen(29), Happen(41), Operate(158, Operation::SignOut), Happen(50)]);
+    steps.extend([Happen(108), Request(179, Route::Users)]);
+    steps.extend(happen(&[225, 147, 139, 217]));
+    steps.push(Delete(146));
+    holds(Setting { shares_host: false, forgets_soon: true, ..wide }, &steps);
+}
+
+/// Each end brings the front token of another host back, and so an end that can be told.
+#[test]
+fn a_front_token_of_another_host_may_end_more_than_once() {
+    let endpoint = Setting { is_ours: false, mode: AnonymousMode::Endpoint, ..OURS };
+    let users = |tab| Request(tab, Route::Users);
+    let refresh = |tab| Operate(tab, Operation::Refresh);
+    let mut steps = vec![users(32), Write(128), Happen(232), Happen(86), refresh(66), Happen(168)];
+    steps.extend([Open, Happen(51), Happen(138), users(171), login(226, 1), Pass(3_700_000)]);
+    steps.extend([Happen(156), Happen(49), Happen(50), Operate(229, Operation::SignOut)]);
+    steps.extend([Happen(116), Happen(72), users(117), Delete(150), Happen(184)]);
+    steps.extend([Request(9, Route::Leave), login(101, 2), refresh(154)]);
+    steps.extend([Happen(169), Happen(141), Happen(191), Open, login(179, 2)]);
+    holds(Setting { has_endpoint: true, has_locks: false, ..endpoint }, &steps);
+}
+
+/// The tab expected no anonymous session any more, so a refusal started no refresh.
+#[test]
+fn a_login_by_a_form_stays_unseen_where_the_server_made_no_session_for_a_while() {
+    let apart = Setting { shares_host: false, ahead: 3_000.0, ..OURS };
+    holds(apart, &[Limit, Request(84, Route::Users), Rest, Form(91, Route::Login(1))]);
 }

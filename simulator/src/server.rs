@@ -1,17 +1,20 @@
 //! Servers: ours, by the rules that `passerby-server` uses, and a stock SuperTokens back end.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use passerby_protocol::{
-    identity::is_meant,
+    identity::{AnonymousToken, PriorIdentity, UserTokens, is_meant, prior_identity},
     response::Announced,
     rotation::{DEFAULT_GRACE_MS, Lineage, Presented, Rotation},
     state::Token,
 };
 
 use crate::{
+    jar::{Name, Path},
+    places::anonymous_name,
     processes::Cluster,
-    tokens::{Access, Anonymous, DAY, ENDPOINT_KEY, Others, Refresh, Sim, Time},
+    several::Several,
+    tokens::{Access, Anonymous, DAY, ENDPOINT_KEY, FOREIGN, INVENTED, LOST, Refresh, Sim, Time},
 };
 
 /// The id that every answer makes of this token, once its key is gone: an even number that nobody
@@ -19,14 +22,14 @@ use crate::{
 pub(crate) fn id_of_lost(token: &Anonymous) -> u32 {
     let text = (u64::from(token.id) << 32) ^ (token.issued_at as u64) ^ u64::from(token.key) << 56;
     let mixed = text.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 34;
-    0x4000_0000 | (mixed as u32) & !1
+    LOST | (mixed as u32) & !1
 }
 
 /// Milliseconds that an access token is valid.
 pub(crate) const ACCESS_LIFE: Time = 3_600_000.0;
 
 /// Milliseconds that a session lives without being used.
-const SESSION_LIFE: Time = 100.0 * DAY;
+pub(crate) const SESSION_LIFE: Time = 100.0 * DAY;
 
 /// An anonymous token that is older than this is made anew.
 const RENEWAL: Time = 100.0 * DAY;
@@ -51,12 +54,31 @@ pub(crate) enum Route {
     Endpoint,
 }
 
-/// The credentials that a request carries.
+impl Route {
+    /// The path of a request to it.
+    pub(crate) fn path(self) -> Path {
+        match self {
+            Self::Refresh => Path::Refresh,
+            Self::SignOut | Self::Forget => Path::Auth,
+            _ => Path::Api,
+        }
+    }
+}
+
+/// An anonymous token as it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PresentedAnonymous {
+    pub(crate) token: Anonymous,
+    /// The name of the cookie; that of the script's own one for the header.
+    pub(crate) name: Name,
+}
+
+/// The credentials that a request carries. Those of one name are in the order of the request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Credentials {
-    pub(crate) access: Option<Access>,
-    pub(crate) refresh: Option<Refresh>,
-    pub(crate) anonymous: Option<Anonymous>,
+    pub(crate) access: Several<Access>,
+    pub(crate) refresh: Several<Refresh>,
+    pub(crate) anonymous: Several<PresentedAnonymous>,
     /// The key of a first visit.
     pub(crate) key: Option<u32>,
     /// The session that a sign-out is about.
@@ -67,21 +89,67 @@ pub(crate) struct Credentials {
     pub(crate) in_headers: bool,
     /// The browser loads a page. Nothing is made or promoted for that.
     pub(crate) is_page: bool,
-    /// Second cookies of the same names.
-    pub(crate) others: Others,
 }
 
 impl Credentials {
-    /// One of a name is as good as the other: what is left in `others` is a second one.
-    fn sorted(mut self) -> Self {
-        self.access = self.access.or_else(|| self.others.access.take());
-        self.refresh = self.refresh.or_else(|| self.others.refresh.take());
-        self
+    /// A token in the header, which counts before any cookie.
+    pub(crate) fn add_access(&mut self, token: Option<Access>) {
+        if token.is_some() {
+            self.access = token.into();
+        }
+    }
+
+    /// The same of a refresh token.
+    pub(crate) fn add_refresh(&mut self, token: Option<Refresh>) {
+        if token.is_some() {
+            self.refresh = token.into();
+        }
+    }
+
+    /// An anonymous token in the header. Of several the server chooses.
+    pub(crate) fn add_anonymous(&mut self, token: Option<Anonymous>) {
+        if let Some(token) = token {
+            self.anonymous.push(PresentedAnonymous { token, name: Name::OwnAnonymous });
+        }
+    }
+
+    /// The anonymous token that counts before all others, if it is valid.
+    pub(crate) fn own_anonymous(&self) -> Option<PresentedAnonymous> {
+        let rank = |name: Name| (name.is_bound_to_host(), name == Name::OwnAnonymous);
+        self.anonymous.iter().max_by_key(|held| rank(held.name))
+    }
+
+    /// Whether there is a token of a user session.
+    pub(crate) fn has_user(&self) -> bool {
+        !(self.access.is_empty() && self.refresh.is_empty())
+    }
+
+    fn has_anonymous_cookie(&self) -> bool {
+        self.anonymous.iter().any(|held| held.name != Name::OwnAnonymous)
     }
 
     /// Whether nobody can say which session it is about.
     fn is_ambiguous(&self) -> bool {
-        self.others.access.is_some() || self.others.refresh.is_some()
+        self.access.has_several() || self.refresh.has_several()
+    }
+}
+
+/// The visitor whose user session is over, or about to be replaced.
+#[derive(Clone, Copy, Debug)]
+enum Prior {
+    Unknown,
+    Id(u32),
+    /// Beside the tokens of the user session there is this one of their own.
+    Own(Anonymous),
+}
+
+impl Prior {
+    fn id(self) -> Option<u32> {
+        match self {
+            Self::Unknown => None,
+            Self::Id(id) => Some(id),
+            Self::Own(own) => Some(own.id),
+        }
     }
 }
 
@@ -104,6 +172,16 @@ pub(crate) enum Put<T> {
     Leave,
     Clear,
     Set(T),
+}
+
+impl<T> Put<T> {
+    pub(crate) fn map<U>(self, with: impl FnOnce(T) -> U) -> Put<U> {
+        match self {
+            Self::Leave => Put::Leave,
+            Self::Clear => Put::Clear,
+            Self::Set(value) => Put::Set(with(value)),
+        }
+    }
 }
 
 /// A response.
@@ -130,6 +208,12 @@ pub(crate) struct Reply {
     pub(crate) clears_others: bool,
     /// Whether no anonymous session was made, because there were too many.
     pub(crate) is_limited: bool,
+    /// Whether the anonymous cookie of the name that is no longer set is to go.
+    pub(crate) clears_former: bool,
+    /// Whether its cookies are for the whole site.
+    pub(crate) for_site: bool,
+    /// When it was given, in epoch milliseconds.
+    pub(crate) at: Time,
 }
 
 impl Reply {
@@ -149,6 +233,9 @@ impl Reply {
             clears_script_cookies: false,
             clears_others: false,
             is_limited: false,
+            clears_former: false,
+            for_site: false,
+            at: 0.0,
         }
     }
 
@@ -221,21 +308,33 @@ pub(crate) struct Server {
     pub(crate) rotates: bool,
     /// Whether it was told where the cookies of a former release are.
     pub(crate) knows_others: bool,
+    /// Whether its cookies are for the whole site.
+    pub(crate) for_site: bool,
     sessions: BTreeMap<u32, Session>,
     pub(crate) cluster: Cluster,
-    /// The newest key of anonymous tokens.
-    pub(crate) key: u32,
     next: u32,
     /// Whether there were too many new anonymous sessions.
     pub(crate) is_limited: bool,
 }
 
 impl Server {
-    pub(crate) fn new(is_ours: bool, rotates: bool, knows_others: bool, cluster: Cluster) -> Self {
-        let key = cluster.keys.newest();
-        let sessions = BTreeMap::new();
-        let is_limited = false;
-        Self { is_ours, rotates, knows_others, sessions, cluster, key, next: 2, is_limited }
+    pub(crate) fn new(
+        is_ours: bool,
+        rotates: bool,
+        knows_others: bool,
+        for_site: bool,
+        cluster: Cluster,
+    ) -> Self {
+        Self {
+            is_ours,
+            rotates,
+            knows_others,
+            for_site,
+            sessions: BTreeMap::new(),
+            cluster,
+            next: 2,
+            is_limited: false,
+        }
     }
 
     /// An odd number that nobody had.
@@ -253,6 +352,33 @@ impl Server {
     /// Whether this user session has not ended.
     pub(crate) fn has(&self, handle: u32, now: Time) -> bool {
         self.sessions.get(&handle).is_some_and(|session| now < session.expires_at)
+    }
+
+    /// Somebody signs in with another browser, to plant the tokens in this one.
+    pub(crate) fn sign_in_elsewhere(&mut self, now: Time) -> Option<(Access, Refresh)> {
+        let (handle, number) = (FOREIGN + self.odd(), FOREIGN + self.odd());
+        let session = Session {
+            user: FOREIGN,
+            anonymous_id: FOREIGN + self.id(None),
+            lineage: Lineage { current: number, formers: Vec::new() },
+            expires_at: now + SESSION_LIFE,
+        };
+        self.sessions.insert(handle, session);
+        self.tokens(handle, number, None, now)
+    }
+
+    /// The access token of a session that does not exist.
+    pub(crate) fn invent(&mut self, now: Time) -> Access {
+        let handle = INVENTED + self.odd();
+        Access {
+            handle,
+            user: FOREIGN,
+            anonymous_id: INVENTED + self.id(None),
+            refresh: self.odd(),
+            parent: None,
+            issued_at: now,
+            expires_at: now + ACCESS_LIFE,
+        }
     }
 
     /// Ends all sessions, as an administrator would.
@@ -283,9 +409,8 @@ impl Server {
     /// The process whose turn it is answers a request. `now` by the true clock.
     pub(crate) fn serve(&mut self, route: Route, credentials: &Credentials, now: Time) -> Reply {
         let now = self.cluster.begin(now);
-        let Credentials { anonymous, others, off, .. } = credentials;
-        let tokens = anonymous.iter().chain(&others.anonymous).filter(|_| self.is_ours && !off);
-        let is_unknown = self.cluster.look_up(tokens.map(|token| token.key), now).is_err();
+        let tokens = credentials.anonymous.iter().filter(|_| self.is_ours && !credentials.off);
+        let is_unknown = self.cluster.look_up(tokens.map(|held| held.token.key), now).is_err();
         let needs_database = !matches!(route, Route::Public | Route::Who);
         let reply = if is_unknown || needs_database && !self.cluster.has_database() {
             Reply::new(503, Principal::Nobody, credentials.in_headers)
@@ -297,7 +422,6 @@ impl Server {
     }
 
     fn answer(&mut self, route: Route, credentials: &Credentials, now: Time) -> Reply {
-        let credentials = &credentials.sorted();
         let mut reply = match route {
             Route::Endpoint => return self.endpoint(credentials, now),
             Route::Refresh => self.refresh(credentials, now),
@@ -308,24 +432,88 @@ impl Server {
         // replaces it, with its payload.
         let is_users =
             matches!(reply.saw, Principal::User { .. }) || matches!(reply.access, Put::Set(_));
-        if self.is_ours && credentials.off && !is_users && credentials.anonymous.is_some() {
+        if self.is_ours && credentials.off && !is_users && !credentials.anonymous.is_empty() {
             reply.anonymous = Put::Clear;
             reply.announces = None;
             reply.removes_anonymous = true;
         }
         // Those of a former release may be all that the browser has.
-        let has_user_cookie = credentials.access.is_some() || credentials.refresh.is_some();
-        reply.clears_others |= self.knows_others && reply.ends && has_user_cookie;
+        reply.clears_others |= self.knows_others && reply.ends && credentials.has_user();
+        reply.clears_former = reply.anonymous != Put::Leave
+            && credentials.anonymous.iter().any(|held| self.is_former(held.name));
         reply.clears_script_cookies = self.is_ours && credentials.is_page && reply.puts();
+        (reply.for_site, reply.at) = (self.for_site, now);
         reply
     }
 
-    /// Of several the one that no other host can have set.
-    fn valid_anonymous(&self, credentials: &Credentials) -> Option<Anonymous> {
-        let is_valid =
-            |anonymous: &Anonymous| self.is_ours && self.cluster.process().knows(anonymous.key);
-        let other = || credentials.others.anonymous.filter(is_valid);
-        credentials.anonymous.filter(is_valid).or_else(other)
+    /// Whether the anonymous cookie had this name before its domain changed.
+    pub(crate) fn is_former(&self, name: Name) -> bool {
+        name == anonymous_name(!self.for_site)
+    }
+
+    fn is_valid(&self, held: &PresentedAnonymous) -> bool {
+        self.is_ours && self.cluster.process().knows(held.token.key)
+    }
+
+    /// Of several the one that ranks highest, in whatever order they come. First what it is worth;
+    /// then how it came; then the newest.
+    fn best_anonymous(&self, credentials: &Credentials) -> Option<PresentedAnonymous> {
+        credentials.anonymous.iter().max_by_key(|held| {
+            let is_valid = self.is_valid(held);
+            (
+                is_valid,
+                held.name.is_bound_to_host(),
+                held.name == Name::OwnAnonymous,
+                if is_valid { held.token.issued_at as u64 } else { 0 },
+                Reverse(held.token.id),
+            )
+        })
+    }
+
+    fn valid_anonymous(&self, credentials: &Credentials) -> Option<PresentedAnonymous> {
+        self.best_anonymous(credentials).filter(|held| self.is_valid(held))
+    }
+
+    /// Whether the token that counts came in a cookie, and another one is as valid.
+    fn is_contested(&self, held: &PresentedAnonymous, credentials: &Credentials) -> bool {
+        held.name != Name::OwnAnonymous
+            && credentials
+                .anonymous
+                .iter()
+                .any(|other| self.is_valid(&other) && other.token != held.token)
+    }
+
+    /// The visitor by the tokens of a user session, which name this id and were made then, and by
+    /// the anonymous token that came along.
+    fn prior(&self, user: Option<(u32, Time)>, credentials: &Credentials) -> Prior {
+        let held = self.valid_anonymous(credentials).filter(|_| !credentials.off);
+        let Some((id, issued_at)) = user else {
+            return held.map_or(Prior::Unknown, |held| Prior::Own(held.token));
+        };
+        let Some(held) = held else { return Prior::Id(id) };
+        let (user_id, own_id) = (id.to_string(), held.token.id.to_string());
+        let user = UserTokens {
+            anonymous_id: &user_id,
+            issued_at: Some((issued_at / 1_000.0) as u64),
+            by_cookie: !credentials.in_headers,
+        };
+        let anonymous = AnonymousToken::Valid {
+            anonymous_id: &own_id,
+            issued_at: (held.token.issued_at / 1_000.0) as u64,
+            bound_to_host: held.name.is_bound_to_host(),
+        };
+        match prior_identity(Some(&user), &anonymous) {
+            PriorIdentity::Session => Prior::Own(held.token),
+            _ => Prior::Id(id),
+        }
+    }
+
+    /// Another id than that of these tokens of a user, if it is the visitor's own.
+    fn own_beside(&self, id: u32, credentials: &Credentials) -> Option<u32> {
+        match self.prior(Some((id, Time::INFINITY)), credentials) {
+            Prior::Own(own) => Some(own.id).filter(|own| *own != id),
+            Prior::Id(_) | Prior::Unknown => None,
+        }
     }
 
     /// A visitor without a user session gets their own session again if `repeats`, or a new one.
@@ -345,25 +533,30 @@ impl Server {
         let held = self.valid_anonymous(credentials);
         match (held, known) {
             (Some(held), None) => {
-                reply.saw = Principal::Anonymous(held.id);
-                // One of a former name moves to the present one.
-                let is_other = credentials.anonymous != Some(held);
+                let token = held.token;
+                reply.saw = Principal::Anonymous(token.id);
                 // The browser may have been told of another.
-                let is_contested = credentials.others.anonymous.is_some();
+                let is_contested = self.is_contested(&held, credentials);
                 let process = self.cluster.process();
                 let (key, is_superseded) =
-                    (process.signing(now), process.is_superseded(held.key, now));
-                let is_outdated = held.issued_at + RENEWAL < now || is_other || is_superseded;
+                    (process.signing(now), process.is_superseded(token.key, now));
+                // One of a former name moves to the present one.
+                let is_former = self.is_former(held.name);
+                let is_outdated = token.issued_at + RENEWAL < now || is_former || is_superseded;
                 if is_outdated && !credentials.is_page {
-                    reply.give(Anonymous { issued_at: now, key, ..held });
+                    reply.give(Anonymous { issued_at: now, key, ..token });
+                } else if repeats && credentials.has_user() {
+                    // A login that came first has deleted it.
+                    reply.give(token);
                 } else if repeats || is_contested && !credentials.is_page {
-                    reply.announces = Some(held);
+                    reply.announces = Some(token);
                 }
             }
             (None, None) if self.is_limited => reply.is_limited = true,
             (held, known) => {
-                let id =
-                    known.or(held.map(|held| held.id)).unwrap_or_else(|| self.new_id(credentials));
+                let id = known
+                    .or(held.map(|held| held.token.id))
+                    .unwrap_or_else(|| self.new_id(credentials));
                 reply.saw = Principal::Anonymous(id);
                 reply.give(Anonymous { id, issued_at: now, key: self.signing(now) });
             }
@@ -378,16 +571,33 @@ impl Server {
     /// The id of somebody who has none that counts.
     fn new_id(&mut self, credentials: &Credentials) -> u32 {
         // Of a token that nobody can verify, every answer makes the same new id. A page makes none.
-        let lost = credentials.anonymous.filter(|_| !credentials.is_page);
-        lost.map_or_else(|| self.id(credentials.key), |lost| id_of_lost(&lost))
+        let lost = self.best_anonymous(credentials).filter(|lost| !self.is_former(lost.name));
+        let lost = lost.filter(|_| !credentials.is_page);
+        lost.map_or_else(|| self.id(credentials.key), |lost| id_of_lost(&lost.token))
     }
 
     /// A token in the body: of the id that came along, or of a new one.
     fn endpoint(&mut self, credentials: &Credentials, now: Time) -> Reply {
-        let id = credentials.anonymous.map_or_else(|| self.id(None), |anonymous| anonymous.id);
+        let held = credentials.anonymous.first();
+        let id = held.map_or_else(|| self.id(None), |held| held.token.id);
         let mut reply = Reply::new(200, Principal::Anonymous(id), false);
         reply.announces = Some(Anonymous { id, issued_at: now, key: ENDPOINT_KEY });
         reply
+    }
+
+    /// The answer to a refused refresh has the anonymous session that the visitor has now.
+    fn give_back(
+        &mut self,
+        reply: &mut Reply,
+        user: Option<(u32, Time)>,
+        credentials: &Credentials,
+        now: Time,
+    ) {
+        let known = match self.prior(user, credentials) {
+            Prior::Id(id) => Some(id),
+            Prior::Own(_) | Prior::Unknown => None,
+        };
+        self.anonymous(reply, credentials, known, true, now);
     }
 
     fn refresh(&mut self, credentials: &Credentials, now: Time) -> Reply {
@@ -399,14 +609,15 @@ impl Server {
             return reply;
         }
         reply.message = Some("unauthorised");
-        let Some(presented) = credentials.refresh else {
+        let Some(presented) = credentials.refresh.first() else {
             reply.ends = true;
             // Ours clears what was presented. A stock back end clears by name.
-            if !self.is_ours || credentials.access.is_some() {
+            if !self.is_ours || !credentials.access.is_empty() {
                 reply.clear_user();
             }
-            let known = credentials.access.map(|access| access.anonymous_id);
-            self.anonymous(&mut reply, credentials, known, true, now);
+            let user = credentials.access.first();
+            let user = user.map(|access| (access.anonymous_id, access.issued_at));
+            self.give_back(&mut reply, user, credentials, now);
             return reply;
         };
         let session = self.sessions.get(&presented.handle);
@@ -428,13 +639,8 @@ impl Server {
                 let known =
                     self.sessions.remove(&presented.handle).map(|session| session.anonymous_id);
                 reply.clear_user();
-                self.anonymous(
-                    &mut reply,
-                    credentials,
-                    known.or(Some(presented.anonymous_id)),
-                    true,
-                    now,
-                );
+                let id = known.unwrap_or(presented.anonymous_id);
+                self.give_back(&mut reply, Some((id, presented.issued_at)), credentials, now);
                 reply
             }
             Some(rotation) => {
@@ -451,11 +657,19 @@ impl Server {
                 };
                 let saw =
                     Principal::User { handle: access.handle, anonymous_id: access.anonymous_id };
-                Reply {
+                let mut reply = Reply {
                     access: Put::Set(access),
                     refresh: Put::Set(refresh),
                     ..Reply::new(200, saw, credentials.in_headers)
+                };
+                // A browser has one session or the other, but tokens that somebody planted take
+                // nothing away.
+                let own = self.own_beside(access.anonymous_id, credentials);
+                if self.is_ours && credentials.has_anonymous_cookie() && own.is_none() {
+                    reply.anonymous = Put::Clear;
+                    reply.removes_anonymous = true;
                 }
+                reply
             }
         }
     }
@@ -464,15 +678,19 @@ impl Server {
         let mut reply = Reply::new(200, Principal::Nobody, credentials.in_headers);
         let asks_database = matches!(route, Route::Users | Route::Forget | Route::Who);
         let mut over = None;
-        let second = credentials.others.access.filter(|_| self.is_ours);
-        if let (Some(access), Some(second)) = (credentials.access, second) {
+        let access = credentials.access.first();
+        // By the tokens of the request.
+        let user = access.map(|access| (access.anonymous_id, access.issued_at));
+        let prior = self.prior(user, credentials).id();
+        if let Some(access) = access.filter(|_| self.is_ours && credentials.access.has_several()) {
             match route {
-                Route::Login(_) => over = Some(access.anonymous_id),
+                Route::Login(_) => over = prior,
                 Route::SignOut => {
-                    self.sessions.remove(&access.handle);
-                    self.sessions.remove(&second.handle);
+                    for access in credentials.access.iter() {
+                        self.sessions.remove(&access.handle);
+                    }
                     reply.clear_user();
-                    self.anonymous(&mut reply, credentials, Some(access.anonymous_id), true, now);
+                    self.anonymous(&mut reply, credentials, prior, true, now);
                     return reply;
                 }
                 _ => {
@@ -482,7 +700,7 @@ impl Server {
                     return reply;
                 }
             }
-        } else if let Some(access) = credentials.access {
+        } else if let Some(access) = access {
             if self.is_ours && !is_meant(credentials.named.as_ref(), &access.handle) {
                 reply.status = 401;
                 reply.message = Some("try refresh token");
@@ -491,7 +709,7 @@ impl Server {
             }
             if access.expires_at < now {
                 if let Route::Login(_) = route {
-                    over = Some(access.anonymous_id);
+                    over = prior;
                 } else {
                     reply.status = 401;
                     reply.message = Some("try refresh token");
@@ -515,7 +733,7 @@ impl Server {
                             reply.access = Put::Set(new);
                         }
                     }
-                    None => over = Some(access.anonymous_id),
+                    None => over = prior,
                 }
             }
         }
@@ -604,11 +822,11 @@ impl Server {
                 if self.is_ours && is_other {
                     self.sessions.remove(&handle);
                 }
-                Some(known)
+                Some(self.own_beside(anonymous_id, credentials).unwrap_or(known))
             }
             _ => over,
         };
-        let held = self.valid_anonymous(credentials).map(|held| held.id);
+        let held = self.valid_anonymous(credentials).map(|held| held.token.id);
         let anonymous_id = match known.or(held) {
             Some(id) => id,
             None if self.is_ours => self.new_id(credentials),
@@ -646,7 +864,11 @@ impl Server {
                     .remove(&handle)
                     .map_or(anonymous_id, |session| session.anonymous_id);
                 reply.clear_user();
-                let id = if self.rotates { self.id(None) } else { known };
+                let id = match self.own_beside(anonymous_id, credentials) {
+                    Some(own) => own,
+                    None if self.rotates => self.id(None),
+                    None => known,
+                };
                 self.anonymous(&mut reply, credentials, Some(id), true, now);
                 reply.saw = Principal::User { handle, anonymous_id };
             }
@@ -656,7 +878,7 @@ impl Server {
                 if let Some(session) = self.sessions.get_mut(&handle) {
                     session.anonymous_id = id;
                 }
-                let Some(presented) = credentials.access else { return reply };
+                let Some(presented) = credentials.access.first() else { return reply };
                 let token = Presented {
                     hash: &presented.refresh,
                     parent: presented.parent.as_ref(),
@@ -673,6 +895,10 @@ impl Server {
                     {
                         reply.access = Put::Set(access);
                         reply.refresh = Put::Set(refresh);
+                    }
+                    if credentials.has_anonymous_cookie() {
+                        reply.anonymous = Put::Clear;
+                        reply.removes_anonymous = true;
                     }
                 } else {
                     // A slow answer's: the browser keeps the refresh token that it has.

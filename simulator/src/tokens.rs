@@ -30,6 +30,21 @@ pub(crate) type Time = f64;
 /// A day.
 pub(crate) const DAY: Time = 86_400_000.0;
 
+/// Session handles, anonymousIds and refresh tokens from here on are those that another host of the
+/// site plants.
+pub(crate) const FOREIGN: u32 = 4_000_000;
+
+/// Whether it is one of those.
+pub(crate) fn is_foreign(id: u32) -> bool {
+    (FOREIGN..LOST).contains(&id)
+}
+
+/// AnonymousIds from here on came in the place of those that were lost.
+pub(crate) const LOST: u32 = 0x4000_0000;
+
+/// Handles of sessions that no server knows, in front tokens that another host of the site writes.
+pub(crate) const INVENTED: u32 = 8_000_000;
+
 /// An access token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Access {
@@ -101,15 +116,4 @@ impl Anonymous {
             payload: Payload { user: 0, anonymous_id: self.id },
         }
     }
-}
-
-/// Cookies of the same names for another domain: a former release of the app left them, or another
-/// host of the site planted them. No `Set-Cookie` of the present configuration touches them. The
-/// refresh token is sent with refresh calls only, like the other one.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Others {
-    pub(crate) access: Option<Access>,
-    pub(crate) refresh: Option<Refresh>,
-    /// Without the prefix `__Host-`, which another host cannot set.
-    pub(crate) anonymous: Option<Anonymous>,
 }

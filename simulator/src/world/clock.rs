@@ -1,7 +1,5 @@
 //! The clock of a device, which may be off and may jump, and what the SDK's shell makes of it.
 
-use passerby_protocol::request::AnonymousMode;
-
 use crate::{
     browser::Browser,
     tokens::{DAY, Time},
@@ -75,22 +73,11 @@ impl World {
         self.say(|| format!("the visitor comes back after {days} days"));
         // No cache keeps an answer that long.
         self.cached = None;
-        let jar = &mut self.browser.jar;
-        jar.expire(self.now, self.setting.forgets_soon);
-        // A mark that is left says that there is nothing, so only an app that expects anonymous
-        // sessions asks. Where they are off, a tab that was told so says it without a mark.
-        let is_off = self.setting.mode == AnonymousMode::Off;
-        self.has_lost_front |= (jar.mark.is_some() || is_off) && jar.front.is_none();
-        // A guest's cookie that an answer of before the login left is not told of.
-        self.has_unread_cookies |= jar.access.is_none() && jar.anonymous.is_some();
-        // The next answer shows it. A stock back end answers as to anybody.
-        self.has_hidden_end |= !jar.names_visitor();
-        self.has_lost_front |= !self.setting.is_ours && jar.access.or(jar.own_access).is_none();
+        self.note_losses();
         // A visitor who stays away for longer may be another one: a token is not made anew while it
         // is young, and so lives for 300 days at least.
         let tokens_are_scripts = self.setting.in_headers && self.setting.forgets_soon;
-        // An answer that only removed second cookies made nothing anew.
-        let is_late = self.has_released || self.now - self.last_visit > 300.0 * DAY;
+        let is_late = self.now - self.last_visit > 300.0 * DAY;
         self.may_change_id |= tokens_are_scripts || is_late;
     }
 }

@@ -4,9 +4,10 @@
 use passerby_protocol::request::AnonymousMode;
 
 use crate::{
-    jar::Jar,
+    cookies::clear_script,
+    document::Shown,
+    jar::{Host, Name, Path, Writer},
     server::{Credentials, Reply, Route},
-    tokens::Others,
     world::{Pending, World},
 };
 
@@ -21,6 +22,13 @@ pub(crate) struct Navigation {
     reply: Option<Reply>,
 }
 
+impl Navigation {
+    /// The answer that is on its way.
+    pub(super) fn reply(&mut self) -> Option<&mut Reply> {
+        self.reply.as_mut()
+    }
+}
+
 /// Whether the cookies that the SDK wrote are there.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct ScriptCookies {
@@ -30,19 +38,19 @@ struct ScriptCookies {
 }
 
 impl ScriptCookies {
-    fn of(jar: &Jar) -> Self {
+    fn of(shown: &Shown) -> Self {
         Self {
-            front: jar.front.is_some(),
-            anonymous_front: jar.anonymous_front.is_some(),
-            mark: jar.mark.is_some(),
+            front: shown.front.is_some(),
+            anonymous_front: shown.anonymous_front.is_some(),
+            mark: shown.mark.is_some(),
         }
     }
 
-    /// The server deletes those that came with the request.
-    fn clear(self, jar: &mut Jar) {
-        jar.front.take_if(|_| self.front);
-        jar.anonymous_front.take_if(|_| self.anonymous_front);
-        jar.mark.take_if(|_| self.mark);
+    fn names(self) -> impl Iterator<Item = Name> {
+        let Self { front, anonymous_front, mark } = self;
+        [(Name::Front, front), (Name::AnonymousFront, anonymous_front), (Name::Mark, mark)]
+            .into_iter()
+            .filter_map(|(name, is_there)| is_there.then_some(name))
     }
 }
 
@@ -54,17 +62,12 @@ impl World {
             return;
         }
         self.say(|| format!("a form posts {route:?} (tab {tab:?})"));
+        self.has_navigated = true;
         let jar = &self.browser.jar;
-        let credentials = Credentials {
-            access: jar.access,
-            anonymous: jar.anonymous,
-            is_page: true,
-            others: Others { refresh: None, ..jar.others },
-            ..Credentials::default()
-        };
+        let credentials = Credentials { is_page: true, ..Credentials::of(jar, Path::Api) };
         // It has no key of a first visit, so it may make another visitor of one who has nothing.
-        self.may_change_id |= (jar.access, jar.anonymous) == (None, None);
-        let script_cookies = ScriptCookies::of(jar);
+        self.may_change_id |= credentials.access.is_empty() && credentials.anonymous.is_empty();
+        let script_cookies = ScriptCookies::of(&Shown::of_page_load(jar));
         let navigation = Navigation { tab, route, credentials, script_cookies, reply: None };
         self.pending.push(Pending::Navigation(Box::new(navigation)));
     }
@@ -80,29 +83,37 @@ impl World {
             return self.pending.push(Pending::Navigation(navigation));
         };
         self.say(|| format!("  the browser gets the answer to the form ({route:?})"));
-        self.browser.jar.take_cookies(&reply);
+        self.take_cookies(&reply);
         self.note_id(&reply);
         self.expect_nothing_told();
-        // Cookies that were written since the request went stay, and those under way are written
-        // again.
-        let there = ScriptCookies::of(&self.browser.jar);
-        // Without consent, a tab writes nothing down, and knows all the same that there is nothing.
-        // Where the server made no sessions for a while, a tab does not wait for one any more.
-        let is_told = match there == ScriptCookies::default() {
-            true => self.setting.mode != AnonymousMode::Off && !self.has_limited,
-            false => self.setting.shares_host && self.server.is_ours && there == script_cookies,
-        };
-        let is_quiet = self.pending.is_empty()
-            && self.browser.tabs.iter().all(|tab| !tab.is_open || tab.machine.is_idle());
-        self.has_unseen_cookies |= reply.puts() && !(is_told && is_quiet);
-        if self.setting.shares_host && reply.clears_script_cookies {
-            script_cookies.clear(&mut self.browser.jar);
+        let had_nothing = self.tells_nothing();
+        if reply.clears_script_cookies {
+            // Those that came with the request. Any that were written since go with them, and those
+            // under way are written again.
+            for name in script_cookies.names() {
+                for cookie in clear_script(name, reply.for_site) {
+                    self.browser.jar.set(Writer::Response, Host::Api, cookie, self.now);
+                }
+            }
             // Or a mark of this moment could be written a second time.
             self.now += 100.0;
         }
+        // Without consent, a tab writes nothing down, and knows all the same that there is nothing.
+        // Where the server made no sessions for a while, a tab does not wait for one any more.
+        let is_told = self.tells_nothing()
+            && self.setting.mode != AnonymousMode::Off
+            && !(had_nothing && self.has_limited);
+        let is_quiet = self.pending.is_empty()
+            && self.browser.tabs.iter().all(|tab| !tab.is_open || tab.machine.is_idle());
+        self.has_unseen_cookies |= reply.puts() && !(is_told && is_quiet);
         if let Some(tab) = tab.filter(|tab| self.browser.tabs[*tab].is_open) {
             self.reload(tab);
         }
+    }
+
+    /// Whether no cookie of the SDK's is left.
+    fn tells_nothing(&self) -> bool {
+        ScriptCookies::of(&self.browser.shown()) == ScriptCookies::default()
     }
 
     /// The page of a tab begins anew. The browser's storage stays.

@@ -2,8 +2,8 @@
 
 use crate::{
     processes::REREAD,
-    server::{Credentials, Principal, Reply, Route, id_of_lost},
-    tokens::{Anonymous, Time},
+    server::{Credentials, PresentedAnonymous, Principal, Reply, Route, id_of_lost},
+    tokens::{Time, is_foreign},
     world::World,
 };
 
@@ -17,7 +17,8 @@ impl World {
         let has_noticed = self.server.cluster.has_read_since(self.deleted_at);
         let reply = self.server.serve(route, credentials, self.now);
         self.judge(route, credentials, &reply);
-        if let Some(anonymous) = credentials.anonymous.filter(|_| self.setting.is_ours) {
+        self.expect_own_id(route, credentials, &reply);
+        if let Some(anonymous) = credentials.own_anonymous().filter(|_| self.setting.is_ours) {
             self.judge_id(anonymous, has_noticed, route, credentials, &reply);
         }
         reply
@@ -26,14 +27,14 @@ impl World {
     /// A key that was published before it signed is known by then, so that the process needs no
     /// database for it.
     fn expect_published_key(&mut self, credentials: &Credentials) {
-        let Some(anonymous) = credentials.anonymous.filter(|_| self.setting.is_ours) else {
+        let Some(anonymous) = credentials.own_anonymous().filter(|_| self.setting.is_ours) else {
             return;
         };
-        if self.server.cluster.keys.was_published(anonymous.key)
+        let key = anonymous.token.key;
+        if self.server.cluster.keys.was_published(key)
             && self.server.cluster.should_know_all(self.now)
-            && !self.server.cluster.process().knows(anonymous.key)
+            && !self.server.cluster.process().knows(key)
         {
-            let key = anonymous.key;
             self.fail(|| format!("c: a process does not know key {key}, which was published"));
         }
     }
@@ -42,28 +43,31 @@ impl World {
     /// every answer makes the same other id of it.
     fn judge_id(
         &mut self,
-        anonymous: Anonymous,
+        anonymous: PresentedAnonymous,
         has_noticed: bool,
         route: Route,
         credentials: &Credentials,
         reply: &Reply,
     ) {
-        let Credentials { access, refresh, others, off, is_page, .. } = *credentials;
-        let has_user = access.or(others.access).is_some() || refresh.or(others.refresh).is_some();
+        let Credentials { off, is_page, .. } = *credentials;
+        let has_several = credentials.anonymous.has_several();
+        let is_former = self.server.is_former(anonymous.name);
+        let anonymous = anonymous.token;
         let (Principal::Anonymous(id) | Principal::User { anonymous_id: id, .. }) = reply.saw
         else {
             return;
         };
-        if has_user || off || route == Route::Forget {
+        if credentials.has_user() || off || route == Route::Forget {
             return;
         }
         let known = anonymous.id;
         let is_stored = self.server.cluster.keys.has(anonymous.key);
         if is_stored && id != known {
             self.fail(|| format!("c: visitor {known} has a good token, and becomes {id}"));
-        } else if !is_stored && (is_page || others.anonymous.is_some()) {
+        } else if !is_stored && (is_page || has_several || is_former) {
             // A page makes no id, so a login by a form does not have the one that other answers
             // make of this token. And a session that another host has planted counts before that.
+            // Nor does any answer make one of a token by its former name.
             self.may_change_id = true;
         } else if !is_stored && has_noticed && id == known {
             self.fail(|| format!("c: visitor {id} is believed by a key that was deleted"));
@@ -95,10 +99,7 @@ impl World {
 
     /// `false` if nobody can.
     fn publish_key(&mut self, process: u8) -> bool {
-        let server = &mut self.server;
-        let is_new = server.is_ours && server.cluster.rotate_key(process, self.now);
-        server.key = server.cluster.keys.newest();
-        is_new
+        self.server.is_ours && self.server.cluster.rotate_key(process, self.now)
     }
 
     /// A process starts anew, if it can reach the database.
@@ -127,7 +128,8 @@ impl World {
     pub(crate) fn is_successor(&self, first: u32, last: u32) -> bool {
         let mut ids = vec![first];
         for (id, next) in &self.lost {
-            if ids.contains(id) {
+            // A visitor keeps the id of a session that was planted, until its key is deleted.
+            if is_foreign(*id) || ids.contains(id) {
                 ids.push(*next);
             }
         }

@@ -5,9 +5,8 @@ use passerby_protocol::{machine::TaskId, rotation::DEFAULT_GRACE_MS};
 
 use crate::{
     browser::Tab,
-    jar::{Jar, put},
     server::{ACCESS_LIFE, Credentials, Put, Reply, Route},
-    tokens::{Access, Refresh, Time},
+    tokens::{Access, Refresh, Time, is_foreign},
     world::{World, processes::CLOCK_LEEWAY},
 };
 
@@ -19,8 +18,10 @@ struct Loot {
 }
 
 impl Loot {
-    fn of(jar: &Jar) -> Option<Self> {
-        let (access, refresh) = (jar.access.or(jar.own_access), jar.refresh.or(jar.own_refresh));
+    fn of(world: &World) -> Option<Self> {
+        let shown = world.browser.shown();
+        let access = world.access_cookie().or(shown.own_access);
+        let refresh = world.refresh_cookie().or(shown.own_refresh);
         refresh.is_some().then_some(Self { access, refresh })
     }
 
@@ -31,20 +32,31 @@ impl Loot {
     }
 }
 
+/// Does to one token what the answer says.
+fn put<T>(place: &mut Option<T>, what: Put<T>) {
+    match what {
+        Put::Leave => {}
+        Put::Clear => *place = None,
+        Put::Set(value) => *place = Some(value),
+    }
+}
+
 /// All that is known of a theft. Nothing, in most histories.
 #[derive(Debug, Default)]
 pub(crate) struct Theft {
     loot: Option<Loot>,
     /// The sessions of which the thief had a token exchanged.
     shared: Vec<u32>,
+    /// Whether a planted token was used after it had been exchanged.
+    is_planted: bool,
     /// Refresh tokens whose child was used since the copy was made, and when that was first.
     overtaken: Vec<(u32, Time)>,
 }
 
 impl Theft {
-    /// Whether two browsers used one token.
+    /// Whether one token was used twice, by two browsers or as a copy that was planted.
     pub(crate) fn was_used(&self) -> bool {
-        !self.shared.is_empty()
+        self.is_planted || !self.shared.is_empty()
     }
 
     fn is_overtaken(&self, number: u32, grace: Time, now: Time) -> bool {
@@ -64,7 +76,7 @@ impl Theft {
 impl World {
     /// Somebody copies the tokens that the browser has now.
     pub(crate) fn steal(&mut self) {
-        if let Some(loot) = Loot::of(&self.browser.jar) {
+        if let Some(loot) = Loot::of(self) {
             self.say(|| "a thief copies the tokens".into());
             self.theft.loot = Some(loot);
         }
@@ -74,15 +86,15 @@ impl World {
     pub(crate) fn use_loot(&mut self, route: Route) {
         let Some(mut loot) = self.theft.loot else { return };
         let credentials = Credentials {
-            access: loot.access,
-            refresh: loot.refresh.filter(|_| route == Route::Refresh),
+            access: loot.access.into(),
+            refresh: loot.refresh.filter(|_| route == Route::Refresh).into(),
             ..Credentials::default()
         };
         let reply = self.server.serve(route, &credentials, self.now);
         self.say(|| {
             format!("the thief's {route:?} is answered {} {:?}", reply.status, reply.message)
         });
-        if let (Put::Set(_), Some(refresh)) = (reply.refresh, credentials.refresh) {
+        if let (Put::Set(_), Some(refresh)) = (reply.refresh, credentials.refresh.first()) {
             self.theft.shared.push(refresh.handle);
         }
         // The visitor's browser hears of that with a later answer.
@@ -94,7 +106,13 @@ impl World {
 
     /// An answer to the visitor: theft is told only if two browsers used one token.
     pub(crate) fn judge(&mut self, route: Route, credentials: &Credentials, reply: &Reply) {
+        // A planted refresh token may stay beside the one that it was exchanged for. To the server
+        // its second use is a theft, of the planted session.
+        let presented = credentials.refresh.first();
+        let is_copy = reply.theft.is_some() && presented.is_some_and(|it| is_foreign(it.number));
+        self.theft.is_planted |= is_copy;
         if let Some(handle) = reply.theft
+            && !is_copy
             && !self.theft.shared.contains(&handle)
             && !self.has_crossed
         {
@@ -110,7 +128,7 @@ impl World {
         }
         let now = self.now;
         if let (Route::Refresh, Some(presented), Put::Set(_)) =
-            (route, credentials.refresh, reply.refresh)
+            (route, credentials.refresh.first(), reply.refresh)
         {
             // One process may have noted the use, and another one compare it with its own clock.
             let grace = DEFAULT_GRACE_MS as Time + self.server.cluster.clock_difference();
@@ -119,7 +137,7 @@ impl World {
                 self.fail(|| format!("e: an old token of session {handle} is exchanged"));
             }
             self.theft.note_use(presented.parent, now);
-        } else if let (Some(presented), Put::Set(new)) = (credentials.access, reply.access)
+        } else if let (Some(presented), Put::Set(new)) = (credentials.access.first(), reply.access)
             && (new.refresh, new.parent) == (presented.refresh, None)
         {
             self.theft.note_use(presented.parent, now);
@@ -141,7 +159,7 @@ impl World {
     /// with.
     fn shared_with(&mut self, tab: usize) -> Option<u32> {
         let handle = self.theft.loot?.refresh?.handle;
-        let own = Loot::of(&self.browser.jar)?.refresh?.handle;
+        let own = Loot::of(self)?.refresh?.handle;
         let told = self.browser.state(tab, self.now).user()?.id;
         let is_shared = self.theft.shared.contains(&handle) && self.server.has(handle, self.now);
         ([own, told] == [handle; 2] && is_shared).then_some(handle)
