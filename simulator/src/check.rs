@@ -146,14 +146,11 @@ fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> 
     // that.
     let is_deaf = world.has_seen_no_login
         && match told {
-            // Where the server made no session for a while, a tab expects none either. Nor does one
-            // where they were switched on while a question was under way that said that they are
-            // off: it takes the answer for that of a server that makes none. Not mended.
+            // Where the server made no session for a while, a tab expects none either.
             SessionState::None(_) => {
                 world.setting.mode != AnonymousMode::On
                     || !world.setting.is_ours
                     || world.has_limited
-                    || world.has_switched
             }
             // Nor does any answer say which guest it sees.
             SessionState::Anonymous(..) if let Principal::Anonymous(id) = saw => {

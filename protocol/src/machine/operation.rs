@@ -158,7 +158,7 @@ impl<V: HostTypes> Machine<V> {
     /// make one, which would wait for its turn behind this.
     fn refresh_in_turn(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         task.wanted = self.state(view);
-        if task.wanted.token().is_none() && self.mode != AnonymousMode::Endpoint {
+        if task.wanted.token().is_none() && !self.config.has_endpoint {
             return self.want_turn(task);
         }
         self.want_refresh(task, task.wanted.clone(), Step::Probe, view)

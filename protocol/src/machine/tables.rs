@@ -129,8 +129,9 @@ fn an_operation_asks_where_it_has_to_and_answers_from_what_is_stored() {
     assert_eq!(first_of(AnonymousMode::Endpoint, Exists), row);
     let row = ["Undefined", asks, "store Keep Remove", "Undefined", "Undefined"];
     assert_eq!(first_of(AnonymousMode::Endpoint, Forget), row);
+    // It takes no turn: the refresh may have the endpoint make a session, which waits for its turn.
     let row = [
-        "ForgetKey, lock Leader",
+        "ForgetKey, prepare Refresh",
         "ForgetKey, Undefined",
         "ForgetKey, store Keep Remove",
         "ForgetKey, Undefined",
@@ -387,4 +388,18 @@ fn another_configuration_counts_from_the_next_step_on() {
     machine.contested = true;
     machine.configure(other, AnonymousMode::On, false);
     assert!(!machine.has_doubts());
+}
+
+#[test]
+fn an_answer_to_a_call_that_wants_no_session_says_nothing_of_the_server() {
+    let nobody = || View { stored: stored(None, None, None), ..valid(1e12, None, None) };
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Off);
+    machine.operation(1, Operation::Refresh, &nobody());
+    machine.locked(1, &nobody());
+    machine.hooked(-1, true, &nobody());
+    machine.locked(-1, &nobody());
+    assert!(told(&mut machine).ends_with("send Refresh"));
+    machine.operation(2, Operation::Switch(true), &nobody());
+    machine.answered(-1, answer(401, None, false), &nobody());
+    assert!(!machine.no_anonymous_support);
 }

@@ -1236,16 +1236,6 @@ impl World {
         }
     }
 
-    /// Whether a session that the endpoint is to make waits for its turn behind an operation that
-    /// waits for that session: it took its turn while the app had them switched off. That lasts for
-    /// five seconds. Not mended.
-    fn creation_waits_in_vain(&self) -> bool {
-        let mut timers = self.browser.tabs.iter().flat_map(|tab| &tab.timers);
-        // Of its own tasks a tab sets a timer for that one only.
-        let is_creation = timers.any(|(_, task)| *task < 0);
-        self.setting.has_endpoint && self.has_switched && is_creation
-    }
-
     /// Goes on until nothing more happens.
     pub(crate) fn settle_down(&mut self) {
         for tab in &mut self.browser.tabs {
@@ -1259,8 +1249,6 @@ impl World {
             if let Some(first) = self.choices().first() {
                 self.happen(*first);
                 self.take_time();
-            } else if let Some(due) = self.next_due().filter(|_| self.creation_waits_in_vain()) {
-                self.pass((due - self.now).max(0.0));
             } else if self.next_due().is_some() {
                 // A patience that runs out would help, and nothing else would.
                 return self.fail(|| "f: somebody waits, and nothing is under way".into());
