@@ -151,6 +151,8 @@ fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> 
                 world.setting.mode != AnonymousMode::On
                     || !world.setting.is_ours
                     || world.has_limited
+                    // Another host wrote the mark that says so.
+                    || world.was_lied_to
             }
             // Nor does any answer say which guest it sees.
             SessionState::Anonymous(..) if let Principal::Anonymous(id) = saw => {

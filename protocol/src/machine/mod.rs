@@ -651,11 +651,12 @@ impl<V: HostTypes> Machine<V> {
             // that is still here, whether the server has none to remove, or somebody planted it.
             anonymous: if is_off { Announced::Removed } else { copy(&answer.anonymous) },
         };
-        // An answer to a call that says that the app wants none shows nothing.
+        // Others than the first request go because this was shown already. An answer to a call that
+        // says that the app wants none shows nothing.
         if proves_no_anonymous_support(&task.before, answer.status)
-            && matches!(announced.anonymous, Announced::Nothing)
             && self.state(view).token().is_none()
             && !task.says_off
+            && (task.leads || matches!(asked, Asked::Refresh(_)))
         {
             self.no_anonymous_support = true;
         }

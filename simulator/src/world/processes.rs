@@ -57,11 +57,13 @@ impl World {
         else {
             return;
         };
+        let is_stored = self.server.cluster.keys.has(anonymous.key);
         if credentials.has_user() || off || route == Route::Forget {
+            // A login beside a user's token, planted or not, may make an id of a token of no key.
+            self.may_change_id |= !is_stored;
             return;
         }
         let known = anonymous.id;
-        let is_stored = self.server.cluster.keys.has(anonymous.key);
         if is_stored && id != known {
             self.fail(|| format!("c: visitor {known} has a good token, and becomes {id}"));
         } else if !is_stored && (is_page || has_several || is_former) {

@@ -13,6 +13,8 @@ impl World {
         self.has_released = true;
         // The first refresh call tells nothing: its answer deletes one of both.
         self.has_hidden_end = true;
+        // Of the visitor's own refresh token and a planted one, the server deletes the older place.
+        self.may_change_id |= self.has_planted_user();
         self.server.for_site = !self.server.for_site;
         // No answer is under way for as long as a release takes.
         let for_site = self.server.for_site;

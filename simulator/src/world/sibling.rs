@@ -81,8 +81,18 @@ impl World {
             self.plant_cookie(Name::Refresh, path, Value::Refresh(refresh_token));
         }
         self.has_unseen_cookies = true;
+        self.may_change_id |= self.has_released;
         // The first refresh call tells nothing: its answer deletes one of both.
         self.has_hidden_end = true;
+    }
+
+    /// Whether the browser sends a user's cookie that it planted.
+    pub(crate) fn has_planted_user(&self) -> bool {
+        self.browser.jar.sent(Host::Api, Path::Refresh).any(|cookie| match &cookie.value {
+            Value::Access(access) => is_foreign(access.handle),
+            Value::Refresh(refresh) => is_foreign(refresh.handle),
+            _ => false,
+        })
     }
 
     /// It deletes cookies of the SDK's. The browser keeps those that are for the website's host
