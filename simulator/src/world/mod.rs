@@ -959,9 +959,11 @@ impl World {
                 let kept = self.kept_login(&flight);
                 self.take_cookies(&reply);
                 // A refusal makes nothing anew: the refresh after it does, if it is not lost. Nor
-                // does a failure, nor an answer that only removes second cookies.
+                // does a failure, an answer that only removes second cookies, or a server that
+                // makes no sessions for a while.
                 let is_asked_again = matches!(reply.saw, Principal::Expired(_))
                     || reply.status >= 500
+                    || reply.is_limited
                     || reply.clears_others && !reply.puts();
                 if !is_asked_again {
                     self.last_visit = self.now;
