@@ -993,3 +993,24 @@ fn a_login_by_a_form_stays_unseen_where_the_server_made_no_session_for_a_while()
     let apart = Setting { shares_host: false, ahead: 3_000.0, ..OURS };
     holds(apart, &[Limit, Request(84, Route::Users), Rest, Form(91, Route::Login(1))]);
 }
+
+/// Seed 6176110. The login had another id than the first, and both came from one visitor.
+#[test]
+fn an_id_that_was_forgotten_once_is_asked_about_once() {
+    let setting = Setting {
+        has_locks: false,
+        has_channel: false,
+        rotates: true,
+        shares_host: false,
+        forgets_soon: true,
+        balancer: 170,
+        ahead: 9000.0,
+        ..OURS
+    };
+    let mut steps = vec![login(118, 2), Happen(32), login(131, 1)];
+    steps.extend(happen(&[250, 179, 134, 242, 141]));
+    steps.push(Operate(18, Operation::Forget));
+    steps.extend(happen(&[199, 199, 53]));
+    steps.extend([Pass(3_700_000), Happen(42), PlantUser(225)]);
+    holds(setting, &steps);
+}

@@ -331,11 +331,13 @@ impl<V: HostTypes> Machine<V> {
     pub(super) fn forget_again(&mut self, view: &View<V>) {
         let state = self.state(view);
         let id = state.token().and_then(V::anonymous_id);
-        let is_asking = self.tasks.iter().any(|task| task.is_for(Call::Forget));
-        let index = self.forgotten.iter().position(|forgotten| Some(forgotten) == id.as_ref());
-        if let Some(index) = index.filter(|_| !is_asking) {
-            // A server that cannot forget it is not asked again and again.
-            self.forgotten.swap_remove(index);
+        if self.tasks.iter().any(|task| task.is_for(Call::Forget)) {
+            return;
+        }
+        // A server that cannot forget it is not asked again and again.
+        let before = self.forgotten.len();
+        self.forgotten.retain(|forgotten| Some(forgotten) != id.as_ref());
+        if self.forgotten.len() < before {
             let mut task = self.own_task(Kind::Request(Call::Forget), view);
             task.subject = id;
             self.advance(task, Cause::Begun, view);
