@@ -34,9 +34,6 @@ fn agree(told: &SessionState<Sim>, saw: Principal, is_known: bool, has_endpoint:
 
 /// The conditions that must hold once nothing is under way.
 pub(crate) fn check(world: &mut World) {
-    if world.asks_in_turn {
-        return;
-    }
     world.notice_deleted_keys();
     check_tabs(world);
     let is_unknowable = world.is_stuck()
@@ -165,9 +162,9 @@ fn check_tab(world: &mut World, tab: usize, is_last: bool) -> Option<Principal> 
     let is_blind =
         is_deaf || world.has_unread_cookies || world.has_unseen_cookies || world.is_lied_to();
     let is_strict = !is_blind && !nobody_asks && (!may_lag || is_last);
-    // Where they are off, an end without consent is not written down. So nobody knows the order of
-    // that answer and of a login's.
-    let is_off = world.setting.mode == AnonymousMode::Off;
+    // Where they are off, an end without consent is not written down. So no other tab knows the
+    // order of that answer and of a login's.
+    let is_off = world.setting.mode == AnonymousMode::Off && world.browser.tabs.len() > 1;
     let is_known = is_last && !world.has_switched && !is_off;
     // The endpoint was asked for one before the request went.
     let is_without = is_last

@@ -1014,3 +1014,44 @@ fn an_id_that_was_forgotten_once_is_asked_about_once() {
     steps.extend([Pass(3_700_000), Happen(42), PlantUser(225)]);
     holds(setting, &steps);
 }
+
+/// Seed 21245, where the end of a session is not written down.
+#[test]
+fn without_consent_a_login_does_not_come_back_after_the_app_signed_out() {
+    let setting = Setting { mode: AnonymousMode::Off, ..OURS };
+    let mut steps = vec![Request(119, Route::Public), login(44, 1)];
+    steps.extend(happen(&[196, 55, 61, 4, 83]));
+    steps.push(Request(61, Route::Leave));
+    steps.extend(happen(&[85, 125, 57]));
+    holds(setting, &steps);
+}
+
+/// Seed 13033460. The browser has an anonymous cookie of a former release, which the server does
+/// not delete: three tabs had it forgotten, each because of what another one read.
+#[test]
+fn an_id_that_the_server_cannot_forget_is_not_asked_about_in_turn() {
+    let setting = Setting {
+        shares_host: false,
+        knows_others: false,
+        shows_late: true,
+        balancer: 38,
+        ahead: -3000.0,
+        ..OURS
+    };
+    let mut steps = vec![login(124, 1), login(44, 1), Pass(9000), Happen(21)];
+    steps.extend([Request(37, Route::Users), Open, Operate(22, Operation::Exists), login(41, 1)]);
+    steps.extend([Request(161, Route::Public), Happen(75), Open, login(245, 2)]);
+    steps.extend([Request(214, Route::Public), login(244, 1), login(85, 1), login(145, 1)]);
+    steps.extend(happen(&[225, 197, 128]));
+    steps.extend([Request(220, Route::Leave), Happen(73), login(41, 2)]);
+    steps.extend([Request(104, Route::Public), Operate(57, Operation::Forget)]);
+    steps.extend(happen(&[132, 67, 128, 47, 215]));
+    steps.extend([login(91, 1), login(58, 2), Request(54, Route::Leave)]);
+    steps.extend(happen(&[240, 89, 102]));
+    steps.push(Release);
+    steps.extend(happen(&[172, 1, 9, 57, 31, 239, 246]));
+    steps.push(Operate(26, Operation::Forget));
+    steps.extend(happen(&[28, 131]));
+    steps.extend([Request(167, Route::Users), Happen(196)]);
+    holds(setting, &steps);
+}

@@ -260,13 +260,13 @@ pub struct Machine<V: HostTypes> {
     written: Option<(V::Id, f64)>,
     /// The token because of which the server was asked: its id and `iat`.
     doubted: Option<(V::Id, f64)>,
-    /// The server said that there is no session, and that is not to be written down: the app has no
-    /// consent for anything.
-    unstored_none: bool,
+    /// When the server said that there is no session, and that is not to be written down: the app
+    /// has no consent for anything. It counts as a tombstone does.
+    unstored_none: Option<Mark>,
     /// The session whose end this tab told the app of last.
     ended: Option<V::Id>,
     /// The anonymousIds that the visitor wanted to be forgotten. A request that was under way may
-    /// bring one back.
+    /// bring one back; it stands here once more for each time that it was forgotten again.
     forgotten: Vec<V::Id>,
     /// A front token that is over, and that the browser would not delete: its id and `iat`.
     undeleted: Option<(V::Id, f64)>,
@@ -300,7 +300,7 @@ impl<V: HostTypes> Machine<V> {
             doubt_failed_at: 0.0,
             written: None,
             doubted: None,
-            unstored_none: false,
+            unstored_none: None,
             ended: None,
             undeleted: None,
             refused_at: 0.0,
@@ -328,7 +328,7 @@ impl<V: HostTypes> Machine<V> {
         self.config = config;
         self.mode = mode;
         self.no_anonymous_support = false;
-        self.unstored_none = false;
+        self.unstored_none = None;
         self.probe_failed_at = 0.0;
         self.doubt_failed_at = 0.0;
         // Cookies may be written in another way now.
@@ -381,20 +381,21 @@ impl<V: HostTypes> Machine<V> {
             || self.tasks.iter().any(|task| matches!(task.kind, Kind::Refresh) && task.has_asked)
     }
 
-    /// Whether this tab knows that the anonymousId was to be forgotten.
+    /// Whether this tab has the anonymousId forgotten if it comes back.
     #[must_use]
-    pub fn has_forgotten(&self, id: &V::Id) -> bool {
-        self.forgotten.contains(id)
+    pub fn forgets(&self, id: Option<&V::Id>) -> bool {
+        /// How often the server is asked again to forget one id. The browser may hold an older
+        /// cookie that the server does not delete, and each tab would ask because of what another
+        /// one reads.
+        const LIMIT: usize = 3;
+        let times = self.forgotten.iter().filter(|forgotten| Some(*forgotten) == id).count();
+        (1..=LIMIT).contains(&times)
     }
 
     /// The session, as far as this browser knows.
     #[must_use]
     pub fn state(&self, view: &View<V>) -> SessionState<V> {
-        let stored = self.stored(view);
-        let state = stored.state();
-        // A token that was written since counts, be it without its mark.
-        let is_none = self.unstored_none && state.is_unknown() && stored.is_clean();
-        if is_none { SessionState::None(Mark(0.0)) } else { state }
+        self.stored(view).state()
     }
 
     /// The stored state that counts.
@@ -404,8 +405,11 @@ impl<V: HostTypes> Machine<V> {
         let is_lost = changed.is_none() && self.mode == AnonymousMode::Endpoint;
         let is_over = matches!((user, &self.undeleted), (Slot::Token(token), Some((id, issued_at)))
             if token.id == *id && token.issued_at == *issued_at);
+        let is_clean = (is_over || matches!(user, Slot::Empty))
+            && (is_lost || matches!(anonymous, Slot::Empty));
         Stored {
-            changed: *changed,
+            // A token that was written since counts, be it without its mark.
+            changed: if is_clean { changed.or(self.unstored_none) } else { *changed },
             user: if is_over { Slot::Empty } else { user.clone() },
             anonymous: if is_lost { Slot::Empty } else { anonymous.clone() },
         }
@@ -707,18 +711,17 @@ impl<V: HostTypes> Machine<V> {
                 }
                 _ => None,
             };
-            // A cache answers with the same token again and again. Of a state that is not written
-            // down, no mark and zero are the same.
+            // A cache answers with the same token again and again.
             if told.is_none()
                 || told != self.doubted
-                || task.before.mark().unwrap_or(Mark(0.0)) != now.changed.unwrap_or(Mark(0.0))
+                || task.before.mark() != now.changed
                 || change.user == Write::Store
             {
                 self.doubted = told;
                 self.doubt(view);
             }
         }
-        let is_clean = now.changed.is_none() && now.is_clean();
+        let is_clean = view.stored.changed.is_none() && now.is_clean();
         let stores = change.user == Write::Store || change.anonymous == Write::Store;
         // Tokens belong to the front token they come with, and are discarded with it.
         let is_discarded =
@@ -738,9 +741,11 @@ impl<V: HostTypes> Machine<V> {
         };
         let writes = change.writes();
         if writes {
-            self.unstored_none = is_clean && !stores && self.mode == AnonymousMode::Off;
+            let is_unstored = is_clean && !stores && self.mode == AnonymousMode::Off;
+            // Other tabs do not see it, and none writes the same.
+            self.unstored_none = is_unstored.then_some(Mark(task.mark + 0.5));
         }
-        if !writes && !keeps_user_tokens || writes && self.unstored_none {
+        if !writes && !keeps_user_tokens || writes && self.unstored_none.is_some() {
             return false;
         }
         self.act(Action::Store {
@@ -793,6 +798,11 @@ impl<V: HostTypes> Machine<V> {
     /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
         self.fire_all(task, view);
-        self.changed(view);
+        self.give_up_calls(view);
+        self.settle_contest(view);
+        // One that forgets looks for itself.
+        if !task.is_for(Call::Forget) {
+            self.forget_again(view);
+        }
     }
 }

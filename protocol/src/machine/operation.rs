@@ -110,7 +110,6 @@ impl<V: HostTypes> Machine<V> {
             Operation::Forget => {
                 task.kind = Kind::Request(Call::Forget);
                 task.subject = task.before.token().and_then(V::anonymous_id);
-
                 self.admit(task, view)
             }
             Operation::Switch(enabled) => {
@@ -120,7 +119,7 @@ impl<V: HostTypes> Machine<V> {
                     true => AnonymousMode::On,
                 };
                 self.no_anonymous_support = false;
-                self.unstored_none = false;
+                self.unstored_none = None;
                 if !enabled {
                     self.act(Action::ForgetKey);
                 }

@@ -316,28 +316,33 @@ impl<V: HostTypes> Machine<V> {
         let gone = [task.subject.clone(), id(&task.before)];
         let now = id(&self.state(view));
         task.attempts += 1;
-        if now.is_some() && gone.contains(&now) {
-            if task.attempts < LIMIT {
-                return self.admit(task, view);
-            }
-            return self.settle(task, Outcome::Failure(Failure::NotForgotten), view);
+        let is_there = now.is_some() && gone.contains(&now);
+        if is_there && task.attempts < LIMIT {
+            return self.admit(task, view);
         }
-        self.forgotten.extend(gone.into_iter().flatten());
-        self.settle(task, Outcome::Undefined, view)
+        let outcome = if is_there {
+            Outcome::Failure(Failure::NotForgotten)
+        } else {
+            for id in gone {
+                if !self.forgets(id.as_ref()) {
+                    self.forgotten.extend(id);
+                }
+            }
+            Outcome::Undefined
+        };
+        self.settle(task, outcome, view);
+        // Meanwhile another one may have come back.
+        self.forget_again(view);
+        false
     }
 
     /// Asks the server once more, when an answer that was under way has brought back what was to be
     /// forgotten. If it does, the id is one that was forgotten again.
     pub(super) fn forget_again(&mut self, view: &View<V>) {
-        let state = self.state(view);
-        let id = state.token().and_then(V::anonymous_id);
-        if self.tasks.iter().any(|task| task.is_for(Call::Forget)) {
-            return;
-        }
-        // A server that cannot forget it is not asked again and again.
-        let before = self.forgotten.len();
-        self.forgotten.retain(|forgotten| Some(forgotten) != id.as_ref());
-        if self.forgotten.len() < before {
+        let id = self.state(view).token().and_then(V::anonymous_id);
+        let is_asking = self.tasks.iter().any(|task| task.is_for(Call::Forget));
+        if !is_asking && self.forgets(id.as_ref()) {
+            self.forgotten.extend(id.clone());
             let mut task = self.own_task(Kind::Request(Call::Forget), view);
             task.subject = id;
             self.advance(task, Cause::Begun, view);

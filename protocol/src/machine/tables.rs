@@ -325,6 +325,24 @@ fn an_id_that_always_comes_back_is_asked_about_three_times() {
 }
 
 #[test]
+fn an_id_that_comes_back_again_and_again_is_forgotten_four_times() {
+    let (guest, other) = (valid(1e12, None, Some(1)), valid(1e12 + 1.0, None, Some(2)));
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    machine.operation(1, Operation::Forget, &guest);
+    let mut sent = 0;
+    for _ in 0..10 {
+        for action in actions(&mut machine) {
+            if let Action::Send { task, call: Call::Forget, .. } = action {
+                sent += 1;
+                machine.answered(task, answer(200, None, false), &other);
+            }
+        }
+        machine.changed(&guest);
+    }
+    assert_eq!(sent, 4);
+}
+
+#[test]
 fn a_token_that_the_browser_would_not_delete_counts_no_more() {
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Unspecified);
     let ada = valid(1e12, Some(1), None);
@@ -352,6 +370,19 @@ fn without_consent_the_end_of_nothing_is_not_written_down() {
     assert_eq!(machine.state(&valid(1e12, None, None)).mark(), Some(Mark(1e12)));
     machine.operation(2, Operation::Switch(true), &nothing);
     assert!(machine.state(&nothing).is_unknown(), "from now on it is");
+}
+
+#[test]
+fn without_consent_a_login_that_is_read_after_an_end_is_asked_about() {
+    let [nothing, ..] = views();
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Off);
+    machine.request(1, false, &nothing);
+    machine.request(2, false, &nothing);
+    machine.answered(2, answer(200, None, true), &nothing);
+    assert_eq!(told(&mut machine), "send App, send App, Answer");
+    machine.answered(1, answer(200, Some(1), false), &nothing);
+    assert_eq!(told(&mut machine), "store Store Keep");
+    assert!(machine.has_doubts(), "the server may have given the session before it ended it");
 }
 
 #[test]

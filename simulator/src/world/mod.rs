@@ -215,8 +215,6 @@ pub(crate) struct World {
     pub(crate) was_lied_to: bool,
     /// The latest mark among them.
     pub(crate) planted_mark: Option<Mark>,
-    /// Whether tabs go on asking for as long as a planted cookie stays.
-    pub(crate) asks_in_turn: bool,
     /// How many calls of its own the SDK has sent.
     pub(crate) calls: usize,
     next_key: u32,
@@ -273,7 +271,6 @@ impl World {
             knows_both: None,
             was_lied_to: false,
             planted_mark: None,
-            asks_in_turn: false,
             calls: 0,
             next_key: 0,
             log: traces.then(Vec::new),
@@ -348,7 +345,7 @@ impl World {
         let machine = &self.browser.tabs[tab].machine;
         self.has_unread_cookies |= unread || machine.has_doubts() || !machine.is_idle();
         self.has_unread_cookies |= self.knows_both == Some(tab);
-        self.forgotten.retain(|id| !machine.has_forgotten(id));
+        self.forgotten.retain(|id| !machine.forgets(Some(id)));
         self.pending.retain(|pending| match pending {
             Pending::Flight(flight) => flight.tab != tab || matches!(flight.stage, Stage::Outbound),
             Pending::Navigation(_) => true,
@@ -981,8 +978,31 @@ impl World {
                 flight.stage = Stage::Unread(reply);
                 self.pending.push(Pending::Flight(flight));
             }
-            Stage::Unread(reply) => self.deliver(tab, task, reply),
+            Stage::Unread(reply) => {
+                self.has_unread_cookies |= self.comes_after_an_unheard_login(&flight, &reply);
+                self.deliver(tab, task, reply);
+            }
         }
+    }
+
+    /// Whether a refresh's answer put its cookies over those of a login that another tab has not
+    /// read yet. Without a channel, neither of the two hears of the other.
+    fn comes_after_an_unheard_login(&self, refresh: &Flight, reply: &Reply) -> bool {
+        let handle = |reply: &Reply| match reply.access {
+            Put::Set(access) => Some(access.handle),
+            _ => None,
+        };
+        let told = handle(reply);
+        let is_unheard = |pending: &Pending| {
+            matches!(pending, Pending::Flight(login)
+                if login.tab != refresh.tab
+                    && matches!(login.route, Route::Login(_))
+                    && matches!(&login.stage, Stage::Unread(other) if handle(other) != told))
+        };
+        !self.browser.has_channel
+            && refresh.route == Route::Refresh
+            && self.access_cookie().map(|access| access.handle) == told
+            && self.pending.iter().any(is_unheard)
     }
 
     /// The session of a login that was read, if the answer to this call of the SDK's is about
@@ -1069,7 +1089,7 @@ impl World {
         let machine = &self.browser.tabs[tab].machine;
         // A server that could not forget is not asked again at once.
         let can_forget = !self.is_meddled && machine.is_idle();
-        if can_forget && id.is_some_and(|id| machine.has_forgotten(&id)) {
+        if can_forget && machine.forgets(id.as_ref()) {
             self.fail(|| format!("c: tab {tab} lets a forgotten id come back"));
         }
     }
@@ -1261,12 +1281,6 @@ impl World {
                 }
                 return;
             }
-        }
-        // Two tabs without locks ask in turn, where each refresh call brings a planted cookie that
-        // the server cannot delete. Not mended.
-        if self.is_stuck() && !self.setting.has_locks {
-            self.asks_in_turn = true;
-            return;
         }
         self.fail(|| "f: it never ends".into());
     }
