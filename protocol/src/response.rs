@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// One kind of session, as a response announces it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Announced<T> {
     /// Nothing, or something unreadable.
     Nothing,
@@ -349,7 +349,7 @@ pub fn is_contested<V: HostTypes>(
 
 #[cfg(test)]
 mod tests {
-    use alloc::{string::String, vec::Vec};
+    use alloc::vec::Vec;
 
     use proptest::prelude::*;
 
@@ -391,7 +391,7 @@ mod tests {
             announced: &Announced<Token<Native>>,
         ) {
             match (write, announced) {
-                (Write::Store, Announced::Token(token)) => *slot = Slot::Token(token.clone()),
+                (Write::Store, Announced::Token(token)) => *slot = Slot::Token(*token),
                 (Write::Store, _) => panic!("nothing was announced that could be stored"),
                 (Write::Remove, _) => *slot = Slot::Empty,
                 (Write::Keep, _) => {}
@@ -405,10 +405,10 @@ mod tests {
     }
 
     /// The session that is there is the last one.
-    fn last(now: &Stored<Native>) -> LatestSeen<String> {
+    fn last(now: &Stored<Native>) -> LatestSeen<&'static str> {
         let token = now.user.token();
         LatestSeen {
-            id: token.map_or_else(String::new, |token| token.id.clone()),
+            id: token.map_or("", |token| token.id),
             issued_at: token.map_or(f64::NAN, |token| token.issued_at),
         }
     }
@@ -604,7 +604,7 @@ mod tests {
     #[test]
     fn a_cached_answer_to_a_guest_does_not_bring_a_former_id_back() {
         let former = || app(Announced::Nothing, Announced::Token(token("a", 1.0)));
-        let last = LatestSeen { id: String::new(), issued_at: f64::NAN };
+        let last = LatestSeen { id: "", issued_at: f64::NAN };
         let now = stored(Some(2.0), None, Some(token("b", 5.0)));
         // It had the former id when it asked, or has the new one since.
         for before in [stored(Some(1.0), None, Some(token("a", 1.0))).state(), now.state()] {
@@ -621,7 +621,7 @@ mod tests {
 
     #[test]
     fn another_server_whose_clock_is_behind_tells_of_a_guest() {
-        let last = LatestSeen { id: String::new(), issued_at: f64::NAN };
+        let last = LatestSeen { id: "", issued_at: f64::NAN };
         let now = stored(Some(2.0), None, Some(token("b", 100.0)));
         let earlier = stored(Some(1.0), None, Some(token("b", 100.0)));
         let writes = |before: &Stored<Native>, asked, token| {
@@ -699,8 +699,8 @@ mod tests {
         }
     }
 
-    fn latest(id: &str, issued_at: f64) -> LatestSeen<String> {
-        LatestSeen { id: id.into(), issued_at }
+    fn latest(id: &'static str, issued_at: f64) -> LatestSeen<&'static str> {
+        LatestSeen { id, issued_at }
     }
 
     #[test]
@@ -850,7 +850,7 @@ mod tests {
             let mut history = alloc::vec![now.state()];
             let mut known = last(&now);
             for (response, sent) in &steps {
-                let before = sent.get(&history).clone();
+                let before = *sent.get(&history);
                 let was = now.state();
                 let change = interpret(&before, &now, &known, response);
                 let is_truth = response.is_truth(&before, &was);

@@ -2,13 +2,13 @@
 
 use core::fmt;
 
-/// How the host holds what the rules only compare: `String`s natively, JavaScript values in the
-/// browser.
+/// How the host holds what the rules only compare: numbers that stand for texts and JSON values in
+/// the browser. They are copied as they are, which is far less code than to copy each by its kind.
 pub trait HostTypes {
     /// An identifier: a session handle or an anonymousId.
-    type Id: Clone + PartialEq;
+    type Id: Copy + PartialEq;
     /// A token payload, compared by value.
-    type Payload: Clone + PartialEq;
+    type Payload: Copy + PartialEq;
 
     /// The anonymousId that the token names, of either kind; `None` where the server gave none.
     fn anonymous_id(token: &Token<Self>) -> Option<Self::Id>
@@ -46,7 +46,7 @@ impl Mark {
 }
 
 /// One place where a front token can be stored.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Slot<T> {
     /// Nothing is there.
     Empty,
@@ -103,14 +103,12 @@ impl<V: HostTypes> Stored<V> {
     #[must_use]
     pub fn state(&self) -> SessionState<V> {
         match (self.changed, &self.user, &self.anonymous) {
-            (Some(changed), Slot::Token(user), _) => {
-                SessionState::Authenticated(changed, user.clone())
-            }
+            (Some(changed), Slot::Token(user), _) => SessionState::Authenticated(changed, *user),
             (None, Slot::Token(_), _)
             | (_, Slot::Unreadable, _)
             | (_, Slot::Empty, Slot::Unreadable) => SessionState::Unknown,
             (changed, Slot::Empty, Slot::Token(anonymous)) => {
-                SessionState::Anonymous(changed.unwrap_or(Mark(0.0)), anonymous.clone())
+                SessionState::Anonymous(changed.unwrap_or(Mark(0.0)), *anonymous)
             }
             (Some(changed), Slot::Empty, Slot::Empty) => SessionState::None(changed),
             (None, Slot::Empty, Slot::Empty) => SessionState::Unknown,
@@ -211,25 +209,18 @@ impl Event {
 }
 
 // Derived implementations would ask for bounds on `V` itself.
+impl<V: HostTypes> Copy for Token<V> {}
+impl<V: HostTypes> Copy for SessionState<V> {}
+
 impl<V: HostTypes> Clone for Token<V> {
     fn clone(&self) -> Self {
-        Self {
-            id: self.id.clone(),
-            issued_at: self.issued_at,
-            expires_at: self.expires_at,
-            payload: self.payload.clone(),
-        }
+        *self
     }
 }
 
 impl<V: HostTypes> Clone for SessionState<V> {
     fn clone(&self) -> Self {
-        match self {
-            Self::Unknown => Self::Unknown,
-            Self::None(changed) => Self::None(*changed),
-            Self::Anonymous(changed, token) => Self::Anonymous(*changed, token.clone()),
-            Self::Authenticated(changed, token) => Self::Authenticated(*changed, token.clone()),
-        }
+        *self
     }
 }
 

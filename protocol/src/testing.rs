@@ -8,17 +8,22 @@ use crate::state::{HostTypes, Mark, Slot, Stored, Token};
 pub(crate) struct Native;
 
 impl HostTypes for Native {
-    type Id = String;
+    type Id = &'static str;
     type Payload = u8;
 
     /// Ids of anonymous sessions begin with `a`. All users are one visitor.
-    fn anonymous_id(token: &Token<Self>) -> Option<String> {
-        Some(if token.id.starts_with('a') { token.id.clone() } else { "visitor".into() })
+    fn anonymous_id(token: &Token<Self>) -> Option<&'static str> {
+        Some(if token.id.starts_with('a') { token.id } else { "visitor" })
     }
 }
 
 pub(crate) fn token(id: &str, issued_at: f64) -> Token<Native> {
-    Token { id: id.into(), issued_at, expires_at: issued_at * 1000.0 + 3_600_000.0, payload: 0 }
+    Token {
+        id: String::from(id).leak(),
+        issued_at,
+        expires_at: issued_at * 1000.0 + 3_600_000.0,
+        payload: 0,
+    }
 }
 
 pub(crate) fn with_payload(mut token: Token<Native>, payload: u8) -> Token<Native> {

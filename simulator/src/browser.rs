@@ -164,7 +164,7 @@ impl Browser {
     /// The same as that shell saw them last.
     pub(crate) fn view_of_before(&self, tab: usize) -> View<Sim> {
         let Tab { seen: (shown, now), latest, .. } = &self.tabs[tab];
-        let slot = |token: &Option<Token<Sim>>| token.clone().map_or(Slot::Empty, Slot::Token);
+        let slot = |token: &Option<Token<Sim>>| (*token).map_or(Slot::Empty, Slot::Token);
         View {
             stored: Stored {
                 changed: shown.mark,

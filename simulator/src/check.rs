@@ -111,6 +111,10 @@ fn check_visitor(world: &mut World) {
 
 /// A cache repeats itself. The server is asked once because of it.
 fn repeat_from_cache(world: &mut World) {
+    // What another host planted shows again after each end, so each time that is news.
+    if world.was_lied_to {
+        return;
+    }
     let Some(tab) = open_tabs(world).first().copied() else { return };
     for round in 0..3 {
         let before = world.calls;

@@ -29,9 +29,9 @@ impl Shown {
         let mut shown = Self::default();
         for cookie in cookies {
             match (cookie.name, &cookie.value) {
-                (Name::Front, Value::Front(token)) => shown.front = Some(token.clone()),
+                (Name::Front, Value::Front(token)) => shown.front = Some(*token),
                 (Name::AnonymousFront, Value::Front(token)) => {
-                    shown.anonymous_front = Some(token.clone());
+                    shown.anonymous_front = Some(*token);
                 }
                 (Name::Mark, Value::Mark(mark)) => shown.mark = Some(*mark),
                 (Name::OwnAccess, Value::Access(token)) => shown.own_access = Some(*token),

@@ -88,17 +88,14 @@ const STATE = 3;
 const REQUEST = 4;
 const OPERATION = 5;
 const CHANGED = 6;
-const HOOKED = 7;
+const DONE = 7;
 const LOCKED = 8;
-const TIMER = 9;
-const ANSWERED = 10;
-const REJECTED = 11;
-const MESSAGE = 12;
-const WRITTEN = 13;
-const VERIFIED = 14;
-const DONE = 15;
-const PLAIN = 16;
-const STARTED = 17;
+const ANSWERED = 9;
+const MESSAGE = 10;
+const WRITTEN = 11;
+const VERIFIED = 12;
+const PLAIN = 13;
+const STARTED = 14;
 
 /** @param {number[]} numbers @param {number} [at] */
 function writeNumbers(numbers, at = 0) {
@@ -180,13 +177,13 @@ const lookAgain = () => happen(CHANGED);
 /**
  * Goes on with the task once `value` is there, unless it is over.
  * @template T @param {number} task @param {T | Promise<T>} value
- * @param {(value: any, work: Work) => void} onDone
- * @param {(reason: any, work: Work) => void} [onFailure] by default, as without a value
+ * @param {(value: any, work: Work, task: number) => void} onDone
+ * @param {(reason: any, work: Work, task: number) => void} [onFailure] by default, as without a value
  */
-function when(task, value, onDone, onFailure = (_, work) => onDone(undefined, work)) {
+function when(task, value, onDone, onFailure = (_, work) => onDone(undefined, work, task)) {
   const work = works[task];
   const go = (/** @type {typeof onDone} */ act) => (/** @type {any} */ result) => {
-    if (work && works[task] === work) act(result, work);
+    if (work && works[task] === work) act(result, work, task);
   };
   // Others may have written cookies during any wait.
   Promise.resolve(value)
@@ -470,9 +467,9 @@ const ACTS = [
       runPreHook(made, call === REFRESH ? "REFRESH_SESSION" : "SIGN_OUT"),
       (prepared) => {
         work.call = prepared;
-        happen(HOOKED, task, 1);
+        happen(DONE, task, 1);
       },
-      reportFailure(task, HOOKED),
+      reportFailure,
     );
   },
   function sendCall(task, work, [kind, antiCsrf, which, wish, isNamed], doubles) {
@@ -500,12 +497,7 @@ const ACTS = [
     work.response = work.reason = undefined;
     const sent = send(call, headers, !isOwn && addCredentials, doubles[2]);
     if (kind !== ENDPOINT)
-      return when(
-        task,
-        sent,
-        (response) => takeResponse(task, work, response),
-        reportFailure(task, REJECTED),
-      );
+      return when(task, sent, (response) => takeResponse(task, work, response), reportFailure);
     when(
       task,
       sent.then(async (response) =>
@@ -515,7 +507,7 @@ const ACTS = [
         work.anonymous = token || undefined;
         reportAnswer(task, work, 200, 0);
       },
-      reportFailure(task, REJECTED),
+      reportFailure,
     );
   },
   (_task, { call }) => call?.end?.(),
@@ -532,7 +524,7 @@ const ACTS = [
     release[name] = undefined;
   },
   function startTimer(task, work, _fields, doubles) {
-    work.timer = setTimeout(() => happen(TIMER, task), doubles[1]);
+    work.timer = setTimeout(() => happen(LOCKED, task), doubles[1]);
   },
   (_task, { timer }) => clearTimeout(timer),
   function readMessage(task, { response }) {
@@ -598,10 +590,11 @@ const ACTS = [
       (isGood) => happen(VERIFIED, task, isGood === undefined ? -1 : +isGood),
     );
   },
-  (task, { response }) => when(task, response && checkClaims(response), () => happen(DONE, task)),
+  (task, { response }) =>
+    when(task, response && checkClaims(response), () => happen(DONE, task, 1)),
   (task, { call, response }) =>
     when(task, call && runPostHook(call, /** @type {Response} */ (response)), () =>
-      happen(DONE, task),
+      happen(DONE, task, 1),
     ),
   function readSignOut(task, { response }) {
     // An empty body is fine.
@@ -609,7 +602,7 @@ const ACTS = [
       const { status, message } = (response && (await readJson(response))) ?? {};
       if (status === "GENERAL_ERROR") throw (await loadRare()).refusal(status, message);
     };
-    when(task, read(), () => happen(HOOKED, task, 1), reportFailure(task, HOOKED));
+    when(task, read(), () => happen(DONE, task, 1), reportFailure);
   },
   function fire(_task, { caller }, [event, detail]) {
     const more = event === names.EVENTS.length - 1 && { sessionExpiredOrRevoked: !!detail };
@@ -625,11 +618,11 @@ const ACTS = [
   announceChange,
 ];
 
-/** @param {number} task @param {number} what */
-const reportFailure = (task, what) => (/** @type {unknown} */ reason, /** @type {Work} */ work) => {
+/** @param {unknown} reason @param {Work} work @param {number} task */
+function reportFailure(reason, work, task) {
   work.reason = reason;
-  happen(what, task);
-};
+  happen(DONE, task);
+}
 
 // --- outcomes ------------------------------------------------------------------------------------
 

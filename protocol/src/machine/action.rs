@@ -166,7 +166,7 @@ pub enum Property {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(u8)]
 pub enum Action {
-    /// Make the call ready, and show it to the app's hook before it is sent; report `hooked`.
+    /// Make the call ready, and show it to the app's hook before it is sent; report `done`.
     Prepare {
         /// Whose.
         task: TaskId,
@@ -175,7 +175,7 @@ pub enum Action {
         /// Its headers.
         headers: Headers,
     },
-    /// Send the call, the prepared one if there is one; report `answered` or `rejected`.
+    /// Send the call, the prepared one if there is one; report `answered`, or `done` as a failure.
     Send {
         /// Whose.
         task: TaskId,
@@ -211,7 +211,7 @@ pub enum Action {
         /// Which.
         name: LockName,
     },
-    /// Report `timer` after some milliseconds.
+    /// Report `locked` after some milliseconds.
     StartTimer {
         /// Whose.
         task: TaskId,
@@ -253,7 +253,7 @@ pub enum Action {
         /// Whose.
         task: TaskId,
     },
-    /// Read the body of an answer to a sign-out; report `hooked`, as a failure where the back end
+    /// Read the body of an answer to a sign-out; report `done`, as a failure where the back end
     /// says one.
     ReadSignOut {
         /// Whose.

@@ -55,7 +55,7 @@ impl<V: HostTypes> Machine<V> {
     ) -> bool {
         match (task.step, cause) {
             (Step::Begin, Cause::Begun) => self.look_at_token(task, view),
-            (Step::Turn, Cause::Turn(leads)) => {
+            (Step::Turn, Cause::Locked(leads)) => {
                 // Another tab may have been first, so look again.
                 if leads {
                     self.lead(task);
@@ -68,7 +68,7 @@ impl<V: HostTypes> Machine<V> {
                 Some(_) => self.end_creation(task, view),
                 None => self.judge_token(task, is_good == Some(false), view),
             },
-            (Step::Answer, Cause::Rejected) => self.end_creation(task, view),
+            (Step::Answer, Cause::Done(false)) => self.end_creation(task, view),
             (Step::Answer, Cause::Answered(answer)) => self.take_token(task, answer, view),
             (Step::Store, Cause::Written(kept)) => {
                 self.note_written(task, kept, view);

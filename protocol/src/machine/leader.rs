@@ -41,7 +41,7 @@ impl<V: HostTypes> Machine<V> {
                 break;
             }
             self.act(Action::StopTimer { task: waiting });
-            self.resume(waiting, Cause::Turn(false), view);
+            self.resume(waiting, Cause::Locked(false), view);
         }
     }
 

@@ -160,24 +160,20 @@ enum Step {
 enum Cause<V: HostTypes> {
     /// It begins.
     Begun,
-    /// It leads; or, with `false`, another one did and is over.
-    Turn(bool),
+    /// The lock is there, or was waited for long enough; or, with `false`, another task had its
+    /// turn and is over.
+    Locked(bool),
     /// A refresh on its behalf is over.
     Refreshed(Refreshed),
     /// The token that the endpoint was asked for is there, or cannot be had.
     Created,
-    /// The hook is over, well or not.
-    Hooked(bool),
-    /// The lock is there, or cannot be had.
-    Locked,
     Answered(Answer<V>),
-    /// The call failed without an answer.
-    Rejected,
     Message(Message),
     Written(Kept),
     /// Whether the signature is good; nothing when that cannot be told.
     Verified(Option<bool>),
-    Done,
+    /// It is done; or, with `false`, the hook or the call failed.
+    Done(bool),
 }
 
 /// The outcome of asking for a refresh.
@@ -410,8 +406,8 @@ impl<V: HostTypes> Machine<V> {
         Stored {
             // A token that was written since counts, be it without its mark.
             changed: if is_clean { changed.or(self.unstored_none) } else { *changed },
-            user: if is_over { Slot::Empty } else { user.clone() },
-            anonymous: if is_lost { Slot::Empty } else { anonymous.clone() },
+            user: if is_over { Slot::Empty } else { *user },
+            anonymous: if is_lost { Slot::Empty } else { *anonymous },
         }
     }
 
@@ -434,23 +430,10 @@ impl<V: HostTypes> Machine<V> {
         self.forget_again(view);
     }
 
-    /// The call is ready: the app's hook had it, and failed if not `ok`. Or a body was read.
-    pub fn hooked(&mut self, task: TaskId, ok: bool, view: &View<V>) {
-        self.resume(task, Cause::Hooked(ok), view);
-    }
-
-    /// The lock is there, or cannot be had in time. Locks only save calls, and the rules hold
-    /// without.
+    /// The lock is there, or the task has waited for it, or for its turn, long enough: another
+    /// request could be one that takes for ever. Locks only save calls, and the rules hold without.
     pub fn locked(&mut self, task: TaskId, view: &View<V>) {
-        let is_turn =
-            self.tasks.iter().any(|candidate| candidate.id == task && candidate.step == Step::Turn);
-        self.resume(task, if is_turn { Cause::Turn(true) } else { Cause::Locked }, view);
-    }
-
-    /// A timer has run out.
-    pub fn timer(&mut self, task: TaskId, view: &View<V>) {
-        // It waited for another request that could be one that takes for ever.
-        self.resume(task, Cause::Turn(true), view);
+        self.resume(task, Cause::Locked(true), view);
     }
 
     /// There is an answer.
@@ -469,11 +452,6 @@ impl<V: HostTypes> Machine<V> {
             && self.state(before).token().is_some()
     }
 
-    /// There is none.
-    pub fn rejected(&mut self, task: TaskId, view: &View<V>) {
-        self.resume(task, Cause::Rejected, view);
-    }
-
     /// The message in the body of the answer.
     pub fn message(&mut self, task: TaskId, message: Message, view: &View<V>) {
         self.resume(task, Cause::Message(message), view);
@@ -489,9 +467,10 @@ impl<V: HostTypes> Machine<V> {
         self.resume(task, Cause::Verified(is_good), view);
     }
 
-    /// It is done.
-    pub fn done(&mut self, task: TaskId, view: &View<V>) {
-        self.resume(task, Cause::Done, view);
+    /// It is done. If not `ok`, it failed: the app's hook threw, the call got no answer, or the
+    /// body that was read is an error.
+    pub fn done(&mut self, task: TaskId, ok: bool, view: &View<V>) {
+        self.resume(task, Cause::Done(ok), view);
     }
 
     // --- tasks -----------------------------------------------------------------------------------
@@ -517,7 +496,7 @@ impl<V: HostTypes> Machine<V> {
             id,
             kind,
             step: Step::Begin,
-            before: state.clone(),
+            before: state,
             wanted: state,
             flight: 0,
             shares: false,
@@ -583,7 +562,7 @@ impl<V: HostTypes> Machine<V> {
                 Event::AccessTokenPayloadUpdated => state.token().is_some(),
                 Event::SessionCreated => state.user().is_some(),
                 Event::SignOut | Event::TokenTheftDetected | Event::Unauthorised { .. } => {
-                    self.ended = session.cloned();
+                    self.ended = session.copied();
                     !was_told
                 }
                 _ => true,
@@ -635,11 +614,6 @@ impl<V: HostTypes> Machine<V> {
         asked: Asked,
         view: &View<V>,
     ) -> bool {
-        let copy = |announced: &Announced<Token<V>>| match announced {
-            Announced::Token(token) => Announced::Token(token.clone()),
-            Announced::Removed => Announced::Removed,
-            Announced::Nothing => Announced::Nothing,
-        };
         let is_off = self.mode == AnonymousMode::Off;
         // A server that was told, and makes one all the same, would do so again.
         if is_off && !task.says_off && matches!(answer.anonymous, Announced::Token(_)) {
@@ -650,10 +624,10 @@ impl<V: HostTypes> Machine<V> {
             asked,
             anonymous_is_servers: self.mode != AnonymousMode::Endpoint,
             refused: answer.status == self.config.expired_status,
-            user: copy(&answer.user),
+            user: answer.user,
             // One that was asked for before they were switched off does not count. Nor does one
             // that is still here, whether the server has none to remove, or somebody planted it.
-            anonymous: if is_off { Announced::Removed } else { copy(&answer.anonymous) },
+            anonymous: if is_off { Announced::Removed } else { answer.anonymous },
         };
         // Others than the first request go because this was shown already. An answer to a call that
         // says that the app wants none shows nothing.
@@ -707,7 +681,7 @@ impl<V: HostTypes> Machine<V> {
         if is_contested(&task.before, &now, &view.latest, announced, change) {
             let told = match (&announced.user, &announced.anonymous) {
                 (Announced::Token(token), _) | (_, Announced::Token(token)) => {
-                    Some((token.id.clone(), token.issued_at))
+                    Some((token.id, token.issued_at))
                 }
                 _ => None,
             };
@@ -733,7 +707,7 @@ impl<V: HostTypes> Machine<V> {
                 // Should this tab have told of its end before, it came back since.
                 self.ended = None;
                 if task.before.user().is_none_or(|before| before.id != token.id) {
-                    self.written = Some((token.id.clone(), task.mark));
+                    self.written = Some((token.id, task.mark));
                 }
                 tells_time(&view.latest, token)
             }
@@ -771,7 +745,7 @@ impl<V: HostTypes> Machine<V> {
         match (task.change.user, &view.stored.user) {
             // It is over, wherever it comes from: perhaps it was written for another domain.
             (Write::Remove, Slot::Token(token)) if !has_changed => {
-                self.undeleted = Some((token.id.clone(), token.issued_at))
+                self.undeleted = Some((token.id, token.issued_at))
             }
             (Write::Remove | Write::Store, _) => self.undeleted = None,
             (Write::Keep, _) => {}

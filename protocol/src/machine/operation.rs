@@ -46,11 +46,11 @@ impl<V: HostTypes> Machine<V> {
         match (task.step, cause) {
             (Step::Begin, Cause::Begun) => self.begin_operation(task, operation, view),
             // Behind a request that goes first, whose answer may do as well.
-            (Step::Turn, Cause::Turn(leads)) => {
+            (Step::Turn, Cause::Locked(leads)) => {
                 if leads {
                     self.lead(task);
                 }
-                self.want_refresh(task, task.wanted.clone(), Step::Probe, view)
+                self.want_refresh(task, task.wanted, Step::Probe, view)
             }
             (Step::Probe, Cause::Refreshed(refreshed)) => {
                 self.stop_leading(task, view);
@@ -72,12 +72,12 @@ impl<V: HostTypes> Machine<V> {
                 }
                 self.answer(task, operation, view)
             }
-            (Step::Prepare, Cause::Hooked(true)) => {
+            (Step::Prepare, Cause::Done(true)) => {
                 task.kind = Kind::Request(Call::SignOut);
                 task.has_asked = false;
                 self.admit(task, view)
             }
-            (Step::Prepare, Cause::Hooked(false)) => self.settle(task, Outcome::Rejection, view),
+            (Step::Prepare, Cause::Done(false)) => self.settle(task, Outcome::Rejection, view),
             (Step::Store, Cause::Written(kept)) => {
                 self.note_written(task, kept, view);
                 self.tell_change(task, view);
@@ -160,7 +160,7 @@ impl<V: HostTypes> Machine<V> {
         if task.wanted.token().is_none() && !self.config.has_endpoint {
             return self.want_turn(task);
         }
-        self.want_refresh(task, task.wanted.clone(), Step::Probe, view)
+        self.want_refresh(task, task.wanted, Step::Probe, view)
     }
 
     /// Asks the server if nothing is known, or whose session it is if that is in doubt.
@@ -190,7 +190,7 @@ impl<V: HostTypes> Machine<V> {
     fn look(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
         let state = self.state(view);
         if matches!(operation, Operation::SignOut) {
-            task.subject = state.user().map(|token| token.id.clone());
+            task.subject = state.user().map(|token| token.id);
             // Should this tab have told of its end before, it came back since.
             if self.was_told_of_the_end(task.subject.as_ref()) {
                 self.ended = None;

@@ -32,7 +32,7 @@ impl<V: HostTypes> Machine<V> {
         view: &View<V>,
     ) -> bool {
         task.shares = self.flight.is_some();
-        task.flight = self.flight.unwrap_or_else(|| self.start_refresh(wanted.clone(), view));
+        task.flight = self.flight.unwrap_or_else(|| self.start_refresh(wanted, view));
         task.wanted = wanted;
         task.step = step;
         true
@@ -128,7 +128,7 @@ impl<V: HostTypes> Machine<V> {
                 self.act(Action::Prepare { task: task.id, call: Call::Refresh, headers });
                 true
             }
-            (Step::Prepare, Cause::Hooked(true)) => {
+            (Step::Prepare, Cause::Done(true)) => {
                 task.step = Step::Lock;
                 self.act(Action::Lock {
                     task: task.id,
@@ -137,10 +137,10 @@ impl<V: HostTypes> Machine<V> {
                 });
                 true
             }
-            (Step::Prepare, Cause::Hooked(false)) => {
+            (Step::Prepare, Cause::Done(false)) => {
                 self.end_flight(task, Err(Reason::Of(task.id)), view)
             }
-            (Step::Lock, Cause::Locked) => {
+            (Step::Lock, Cause::Locked(_)) => {
                 task.before = self.state(view);
                 if after_lock(&task.wanted, &task.before) != AfterLock::Call {
                     self.end_call(task);
@@ -166,7 +166,7 @@ impl<V: HostTypes> Machine<V> {
                 });
                 true
             }
-            (Step::Answer, Cause::Rejected) => {
+            (Step::Answer, Cause::Done(false)) => {
                 self.note_failure(task, view);
                 self.end_call(task);
                 self.end_flight(task, Err(Reason::Of(task.id)), view)
@@ -196,7 +196,7 @@ impl<V: HostTypes> Machine<V> {
             }
             (Step::Lock, Cause::Created) => self.end_flight(task, Ok(()), view),
             (Step::EndpointBeforeEvents, Cause::Created) => self.show_refresh(task, view),
-            (Step::ShowAnswer, Cause::Done) => self.judge_refresh(task, view),
+            (Step::ShowAnswer, Cause::Done(_)) => self.judge_refresh(task, view),
             _ => true,
         }
     }
@@ -325,7 +325,7 @@ impl<V: HostTypes> Machine<V> {
                 (AfterLock::Call, Err(reason)) => Refreshed::Failed(reason),
                 // That one was on behalf of another state.
                 (AfterLock::Call, Ok(())) if waiting.shares => {
-                    let (wanted, step) = (waiting.wanted.clone(), waiting.step);
+                    let (wanted, step) = (waiting.wanted, waiting.step);
                     self.want_refresh(&mut waiting, wanted, step, view);
                     self.tasks.push(waiting);
                     continue;

@@ -24,7 +24,7 @@ impl<V: HostTypes> Machine<V> {
     ) -> bool {
         match (task.step, cause) {
             (Step::Begin, Cause::Begun) => self.admit(task, view),
-            (Step::Turn, Cause::Turn(leads)) => {
+            (Step::Turn, Cause::Locked(leads)) => {
                 if leads {
                     self.lead(task);
                 }
@@ -33,7 +33,7 @@ impl<V: HostTypes> Machine<V> {
             // The request goes in any case, and the server decides.
             (Step::Probe, Cause::Refreshed(_)) => self.admit(task, view),
             (Step::Endpoint, Cause::Created) => self.send(task, view),
-            (Step::Answer, Cause::Rejected) => {
+            (Step::Answer, Cause::Done(false)) => {
                 // The answer may have been lost after the browser had its cookies.
                 if !task.is_for(Call::App) {
                     self.doubt(view);
@@ -50,17 +50,15 @@ impl<V: HostTypes> Machine<V> {
             (Step::Message, Cause::Message(message)) => {
                 self.refuse(task, matches!(message, Message::TryRefresh), view)
             }
-            (Step::Claims, Cause::Done) => self.finish(task, Outcome::Answer, view),
+            (Step::Claims, Cause::Done(_)) => self.finish(task, Outcome::Answer, view),
             (Step::Refresh, Cause::Refreshed(refreshed)) => self.retry(task, refreshed, view),
-            (Step::ShowAnswer, Cause::Done) => {
+            (Step::ShowAnswer, Cause::Done(_)) => {
                 task.step = Step::ReadSignOut;
                 self.act(Action::ReadSignOut { task: task.id });
                 true
             }
-            (Step::ReadSignOut, Cause::Hooked(true)) => self.end_after_sign_out(task, view),
-            (Step::ReadSignOut, Cause::Hooked(false)) => {
-                self.settle(task, Outcome::Rejection, view)
-            }
+            (Step::ReadSignOut, Cause::Done(true)) => self.end_after_sign_out(task, view),
+            (Step::ReadSignOut, Cause::Done(false)) => self.settle(task, Outcome::Rejection, view),
             (Step::StoreEnd, Cause::Written(kept)) => {
                 self.note_written(task, kept, view);
                 // As after any end: callbacks find the anonymous session in place.
@@ -223,7 +221,7 @@ impl<V: HostTypes> Machine<V> {
             }
             AfterRefusal::Refresh => {
                 task.attempts += 1;
-                self.want_refresh(task, task.before.clone(), Step::Refresh, view)
+                self.want_refresh(task, task.before, Step::Refresh, view)
             }
         }
     }
@@ -301,7 +299,7 @@ impl<V: HostTypes> Machine<V> {
         if task.step == Step::StoreEnd {
             self.tell_change(task, view);
         } else if !self.was_told_of_the_end(task.subject.as_ref()) {
-            self.ended.clone_from(&task.subject);
+            self.ended = task.subject;
             self.fire(task.id, Event::SignOut);
         }
         self.settle(task, Outcome::Undefined, view)
@@ -313,7 +311,7 @@ impl<V: HostTypes> Machine<V> {
         const LIMIT: u32 = 3;
         let id = |state: &SessionState<V>| state.token().and_then(V::anonymous_id);
         // The one that the visitor had when they asked, and the one that the server saw.
-        let gone = [task.subject.clone(), id(&task.before)];
+        let gone = [task.subject, id(&task.before)];
         let now = id(&self.state(view));
         task.attempts += 1;
         let is_there = now.is_some() && gone.contains(&now);
@@ -342,7 +340,7 @@ impl<V: HostTypes> Machine<V> {
         let id = self.state(view).token().and_then(V::anonymous_id);
         let is_asking = self.tasks.iter().any(|task| task.is_for(Call::Forget));
         if !is_asking && self.forgets(id.as_ref()) {
-            self.forgotten.extend(id.clone());
+            self.forgotten.extend(id);
             let mut task = self.own_task(Kind::Request(Call::Forget), view);
             task.subject = id;
             self.advance(task, Cause::Begun, view);

@@ -192,17 +192,17 @@ fn a_sign_out_ends_by_what_the_server_says() {
     // The header that says so may have been stripped.
     let mut machine = signing_out();
     machine.answered(1, answer(200, None, false), &ada);
-    machine.done(1, &ada);
+    machine.done(1, true, &ada);
     assert_eq!(told(&mut machine), "ShowAnswer, ReadSignOut");
-    machine.hooked(1, true, &ada);
+    machine.done(1, true, &ada);
     assert_eq!(told(&mut machine), "store Remove Keep");
     machine.written(1, KEPT, &nobody);
     assert_eq!(told(&mut machine), "Notify, SIGN_OUT, Undefined");
     // Its body may be an error.
     let mut machine = signing_out();
     machine.answered(1, answer(200, None, false), &ada);
-    machine.done(1, &ada);
-    machine.hooked(1, false, &ada);
+    machine.done(1, true, &ada);
+    machine.done(1, false, &ada);
     assert_eq!(told(&mut machine), "ShowAnswer, ReadSignOut, Rejection");
 }
 
@@ -211,10 +211,10 @@ fn a_hook_that_fails_sends_nothing() {
     let ada = valid(1e12, Some(1), None);
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
     machine.operation(1, Operation::SignOut, &ada);
-    machine.hooked(1, false, &ada);
+    machine.done(1, false, &ada);
     assert_eq!(told(&mut machine), "prepare SignOut, Rejection");
     machine.operation(2, Operation::Refresh, &ada);
-    machine.hooked(-1, false, &ada);
+    machine.done(-1, false, &ada);
     assert_eq!(told(&mut machine), "prepare Refresh, RefreshAsError(Of(-1)), Free");
 }
 
@@ -222,13 +222,13 @@ fn a_hook_that_fails_sends_nothing() {
 fn refreshed(machine: &mut Machine<Native>, status: u16, user: Option<u8>) {
     let before = valid(1e12, Some(1), None);
     let after = valid(1e12 + 1.0, Some(1), None);
-    machine.hooked(-1, true, &before);
+    machine.done(-1, true, &before);
     machine.locked(-1, &before);
     assert_eq!(told(machine), "prepare Refresh, lock Refresh, send Refresh");
     machine.answered(-1, answer(status, user, false), &before);
     machine.written(-1, KEPT, &after);
     let view = if user.is_some() { &after } else { &before };
-    machine.done(-1, view);
+    machine.done(-1, true, view);
 }
 
 #[test]
@@ -259,12 +259,12 @@ fn a_refused_request_is_sent_again_after_the_refresh_unless_its_body_is_spent() 
         machine.request(1, is_once, &ada);
         machine.answered(1, answer(401, None, false), &ada);
         assert!(matches!(actions(&mut machine)[1..], [Action::Prepare { .. }]));
-        machine.hooked(-1, true, &ada);
+        machine.done(-1, true, &ada);
         machine.locked(-1, &ada);
         machine.answered(-1, answer(200, Some(1), false), &ada);
         let after = valid(1e12 + 1.0, Some(1), None);
         machine.written(-1, KEPT, &after);
-        machine.done(-1, &after);
+        machine.done(-1, true, &after);
         let told = told(&mut machine);
         assert!(told.ends_with(&format!("REFRESH_SESSION, {expected}")), "{told}");
     }
@@ -277,7 +277,7 @@ fn claims_are_read_where_one_is_the_reason_of_a_refusal() {
     machine.request(1, false, &ada);
     machine.answered(1, answer(403, None, false), &ada);
     assert_eq!(told(&mut machine), "send App, ReadClaims");
-    machine.done(1, &ada);
+    machine.done(1, true, &ada);
     assert_eq!(told(&mut machine), "Answer");
 }
 
@@ -287,8 +287,8 @@ fn calls_of_ours_are_given_up_in_time() {
     let timeout = |start: fn(&mut Machine<Native>, &View<Native>)| {
         let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
         start(&mut machine, &ada);
-        machine.hooked(1, true, &ada);
-        machine.hooked(-1, true, &ada);
+        machine.done(1, true, &ada);
+        machine.done(-1, true, &ada);
         machine.locked(-1, &ada);
         let sent = actions(&mut machine).into_iter().find_map(|action| match action {
             Action::Send { timeout, .. } => Some(timeout),
@@ -427,7 +427,7 @@ fn an_answer_to_a_call_that_wants_no_session_says_nothing_of_the_server() {
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Off);
     machine.operation(1, Operation::Refresh, &nobody());
     machine.locked(1, &nobody());
-    machine.hooked(-1, true, &nobody());
+    machine.done(-1, true, &nobody());
     machine.locked(-1, &nobody());
     assert!(told(&mut machine).ends_with("send Refresh"));
     machine.operation(2, Operation::Switch(true), &nobody());

@@ -19,7 +19,7 @@ pub(super) fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native
     let named = |prefix: &str, id: u8| token(&alloc::format!("{prefix}{id}"), f64::from(id));
     View {
         stored: stored(Some(now), user.map(|id| named("s", id)), guest.map(|id| named("a", id))),
-        latest: LatestSeen { id: "".into(), issued_at: f64::NAN },
+        latest: LatestSeen { id: "", issued_at: f64::NAN },
         now,
         server_now: now,
         has_access_token: false,
@@ -60,14 +60,13 @@ fn what_no_task_waits_for_changes_nothing() {
         let mut machine = Machine::<Native>::new(CONFIG, mode);
         let view = view(1e12, Some(1), None);
         machine.answered(7, answer(200, Some(2), false), &view);
-        machine.rejected(7, &view);
-        machine.hooked(-1, true, &view);
+        machine.done(7, false, &view);
+        machine.done(-1, true, &view);
         machine.locked(0, &view);
-        machine.timer(7, &view);
         machine.message(7, Message::TryRefresh, &view);
         machine.written(7, Kept { user: true, anonymous: true }, &view);
         machine.verified(7, None, &view);
-        machine.done(7, &view);
+        machine.done(7, true, &view);
         assert_eq!(actions(&mut machine), []);
         assert!(machine.is_idle());
     }
@@ -86,7 +85,7 @@ fn an_answer_counts_once() {
     machine.answered(1, answer(200, None, false), &view);
     assert_eq!(actions(&mut machine), [Action::Settle { task: 1, outcome: Outcome::Answer }]);
     machine.answered(1, answer(200, None, true), &view);
-    machine.rejected(1, &view);
+    machine.done(1, false, &view);
     assert_eq!(actions(&mut machine), []);
 }
 
@@ -149,10 +148,10 @@ fn a_doubt_survives_a_second_start() {
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
     let ada = valid(1e12, Some(1), None);
     machine.operation(1, Operation::SignOut, &ada);
-    machine.hooked(1, true, &ada);
+    machine.done(1, true, &ada);
     actions(&mut machine);
     machine.configure(CONFIG, AnonymousMode::On, true);
-    machine.rejected(1, &ada);
+    machine.done(1, false, &ada);
     machine.configure(CONFIG, AnonymousMode::On, true);
     assert!(machine.has_doubts(), "the answer may have been lost after the browser had it");
 }
@@ -197,12 +196,12 @@ fn an_end_that_a_request_finds_before_it_goes_is_told_once() {
     machine.contested = true;
     machine.request(1, false, &ada);
     let refresh = machine.flight.unwrap();
-    machine.hooked(refresh, true, &ada);
+    machine.done(refresh, true, &ada);
     machine.locked(refresh, &ada);
     machine.answered(refresh, answer(401, None, true), &ada);
     machine.message(refresh, Message::Other(Verdict::Ended), &ada);
     machine.written(refresh, Kept { user: true, anonymous: true }, &nobody);
-    machine.done(refresh, &nobody);
+    machine.done(refresh, true, &nobody);
     assert_eq!(events(&mut machine), [Event::Unauthorised { expired_or_revoked: true }]);
     machine.answered(1, answer(401, None, false), &nobody);
     assert_eq!(actions(&mut machine), [Action::Settle { task: 1, outcome: Outcome::Answer }]);
@@ -222,11 +221,11 @@ fn the_server_of_another_configuration_is_asked_though_that_of_before_could_not_
         let mut asks = false;
         while let Some(action) = machine.next_action() {
             match action {
-                Action::Prepare { task, .. } => machine.hooked(task, true, &unknown),
+                Action::Prepare { task, .. } => machine.done(task, true, &unknown),
                 Action::Lock { task, .. } => machine.locked(task, &unknown),
                 Action::Send { task, call: Call::Refresh, .. } => {
                     asks = true;
-                    machine.rejected(task, &unknown);
+                    machine.done(task, false, &unknown);
                 }
                 _ => {}
             }
@@ -244,7 +243,7 @@ pub(super) fn signing_out() -> Machine<Native> {
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
     let ada = valid(1e12, Some(1), None);
     machine.operation(1, Operation::SignOut, &ada);
-    machine.hooked(1, true, &ada);
+    machine.done(1, true, &ada);
     assert!(
         matches!(
             actions(&mut machine)[..],
@@ -279,7 +278,7 @@ fn a_sign_out_ends_no_session_that_began_while_it_was_made_ready() {
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
     machine.operation(1, Operation::SignOut, &valid(1e12, Some(1), None));
     actions(&mut machine);
-    machine.hooked(1, true, &valid(1e12 + 1.0, Some(2), None));
+    machine.done(1, true, &valid(1e12 + 1.0, Some(2), None));
     assert_eq!(
         actions(&mut machine),
         [
@@ -297,7 +296,7 @@ fn names_of_sign_outs(view_after: &View<Native>, session: u8) -> Vec<bool> {
     let mut names_session = Vec::new();
     while let Some(action) = machine.next_action() {
         match action {
-            Action::Prepare { task, .. } => machine.hooked(task, true, &view),
+            Action::Prepare { task, .. } => machine.done(task, true, &view),
             Action::Lock { task, .. } => machine.locked(task, &view),
             Action::Send { task, call: Call::SignOut, names, .. } => {
                 names_session.push(names);
@@ -309,13 +308,13 @@ fn names_of_sign_outs(view_after: &View<Native>, session: u8) -> Vec<bool> {
             Action::Store { task, .. } => {
                 view.stored = Stored {
                     changed: Some(Mark::after(view.stored.changed, view.now)),
-                    user: view_after.stored.user.clone(),
+                    user: view_after.stored.user,
                     anonymous: Slot::Empty,
                 };
                 machine.written(task, Kept { user: true, anonymous: true }, &view);
             }
-            Action::ShowAnswer { task } => machine.done(task, &view),
-            Action::ReadSignOut { task } => machine.hooked(task, true, &view),
+            Action::ShowAnswer { task } => machine.done(task, true, &view),
+            Action::ReadSignOut { task } => machine.done(task, true, &view),
             _ => {}
         }
     }
@@ -339,19 +338,19 @@ fn a_forgetting_begins_again_where_another_session_takes_the_place_of_its_own() 
     let mut calls = Vec::new();
     while let Some(action) = machine.next_action() {
         match action {
-            Action::Prepare { task, .. } => machine.hooked(task, true, &grace),
+            Action::Prepare { task, .. } => machine.done(task, true, &grace),
             Action::Lock { task, .. } => machine.locked(task, &grace),
             Action::Abort { task: 1 } => calls.push(None),
             Action::Send { task, call: Call::Refresh, .. } => {
                 // Of the call that was given up.
-                machine.rejected(1, &grace);
+                machine.done(1, false, &grace);
                 machine.answered(task, answer(200, Some(2), false), &grace);
             }
             Action::Send { call, .. } => calls.push(Some(call)),
             Action::Store { task, .. } => {
                 machine.written(task, Kept { user: true, anonymous: true }, &grace)
             }
-            Action::ShowAnswer { task } => machine.done(task, &grace),
+            Action::ShowAnswer { task } => machine.done(task, true, &grace),
             _ => {}
         }
     }
@@ -383,15 +382,12 @@ enum Input {
     Request(bool),
     Operation(u8),
     Changed,
-    Hooked(bool),
     Locked,
-    Timer,
     Answered(u8, Option<u8>, bool),
-    Rejected,
     Message(bool),
     Written(bool),
     Verified(Option<bool>),
-    Done,
+    Done(bool),
     Configure(u8, bool),
 }
 
@@ -422,14 +418,16 @@ fn is_awaited(machine: &Machine<Native>, id: TaskId, input: Input) -> bool {
     machine.tasks.iter().any(|task| {
         task.id == id
             && match input {
-                Input::Hooked(_) => matches!(task.step, Step::Prepare | Step::ReadSignOut),
                 Input::Locked => matches!(task.step, Step::Turn | Step::Lock),
-                Input::Timer => task.step == Step::Turn,
-                Input::Answered(..) | Input::Rejected => task.step == Step::Answer,
+                Input::Answered(..) => task.step == Step::Answer,
                 Input::Message(_) => task.step == Step::Message,
                 Input::Written(_) => matches!(task.step, Step::Store | Step::StoreEnd),
                 Input::Verified(_) => task.step == Step::Verify,
-                Input::Done => matches!(task.step, Step::Claims | Step::ShowAnswer),
+                Input::Done(ok) => match task.step {
+                    Step::Prepare | Step::ReadSignOut | Step::Claims | Step::ShowAnswer => true,
+                    Step::Answer => !ok,
+                    _ => false,
+                },
                 _ => true,
             }
     })
@@ -443,7 +441,7 @@ fn sketch(machine: &Machine<Native>) -> alloc::string::String {
         (
             (task.id, task.kind, task.step, task.flight, task.shares, task.leads),
             (task.has_asked, task.is_crossed, task.attempts, task.status, task.change),
-            (task.subject.clone(), task.before.mark(), task.wanted.mark(), task.answer.is_some()),
+            (task.subject, task.before.mark(), task.wanted.mark(), task.answer.is_some()),
         )
     });
     alloc::format!(
@@ -483,21 +481,18 @@ fn survive(mode: u8, moves: &[Move]) {
                 machine.operation(begun, choose(&OPERATIONS, number), &view);
             }
             Input::Changed => machine.changed(&view),
-            Input::Hooked(ok) => machine.hooked(task, ok, &view),
             Input::Locked => machine.locked(task, &view),
-            Input::Timer => machine.timer(task, &view),
             Input::Answered(status, user, ends) => {
                 let status = choose(&[200, 401, 403, 503], status);
                 machine.answered(task, answer(status, user.map(|id| id % 3), ends), &view);
             }
-            Input::Rejected => machine.rejected(task, &view),
             Input::Message(true) => machine.message(task, Message::TryRefresh, &view),
             Input::Message(false) => machine.message(task, Message::Other(Verdict::Theft), &view),
             Input::Written(kept) => {
                 machine.written(task, Kept { user: kept, anonymous: kept }, &view)
             }
             Input::Verified(is_good) => machine.verified(task, is_good, &view),
-            Input::Done => machine.done(task, &view),
+            Input::Done(ok) => machine.done(task, ok, &view),
             Input::Configure(mode, goes_on) => {
                 machine.configure(CONFIG, choose(&MODES, mode), goes_on)
             }
@@ -537,11 +532,11 @@ fn with_an_endpoint_a_server_that_cannot_be_reached_is_not_asked_again_and_again
         steps += 1;
         assert!(steps < 1000, "for ever");
         match action {
-            Action::Prepare { task, .. } => machine.hooked(task, true, &view),
+            Action::Prepare { task, .. } => machine.done(task, true, &view),
             Action::Lock { task, .. } => machine.locked(task, &view),
             Action::Send { task, call: Call::Refresh, .. } => {
                 sent += 1;
-                machine.rejected(task, &view);
+                machine.done(task, false, &view);
             }
             _ => {}
         }
@@ -597,7 +592,7 @@ fn calls_of_a_curious_app(mode: AnonymousMode, kept: fn() -> Stored<Native>, use
         let view = View { stored: kept(), ..view(now, None, None) };
         for action in actions(&mut machine) {
             match action {
-                Action::Prepare { task, .. } => machine.hooked(task, true, &view),
+                Action::Prepare { task, .. } => machine.done(task, true, &view),
                 Action::Lock { task, .. } => machine.locked(task, &view),
                 Action::Send { task, .. } => {
                     calls += 1;
@@ -614,7 +609,7 @@ fn calls_of_a_curious_app(mode: AnonymousMode, kept: fn() -> Stored<Native>, use
                 }
                 Action::Verify { task, .. } => machine.verified(task, Some(true), &view),
                 Action::ShowAnswer { task } | Action::ReadClaims { task } => {
-                    machine.done(task, &view)
+                    machine.done(task, true, &view)
                 }
                 Action::Fire { .. } | Action::Notify => ask(&mut machine, &view),
                 _ => {}
@@ -673,7 +668,7 @@ fn a_browser_that_kept_nothing_is_tried_again_after_a_second_start() {
     };
     machine.request(1, false, &nobody);
     actions(&mut machine);
-    machine.hooked(-1, true, &nobody);
+    machine.done(-1, true, &nobody);
     machine.locked(-1, &nobody);
     let made = Announced::Token(token("a1", 1.0));
     machine.answered(-1, Answer { anonymous: made, ..answer(200, None, false) }, &nobody);

@@ -144,7 +144,6 @@ pub(crate) struct StoredLogin {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Local {
-    Hooked,
     Message,
     Done,
     Written,
@@ -431,7 +430,7 @@ impl World {
                 let mark = self.browser.shown().mark;
                 let meta = self.meta(tab, task);
                 (meta.call, meta.mark) = (Some(call), mark);
-                self.pending.push(Pending::Local(tab, task, Local::Hooked));
+                self.pending.push(Pending::Local(tab, task, Local::Done));
             }
             Action::Send { task, call, headers, names, timeout } => {
                 let route = match call {
@@ -524,7 +523,7 @@ impl World {
                 self.pending.push(Pending::Local(tab, task, Local::Done));
             }
             Action::ReadSignOut { task } => {
-                self.pending.push(Pending::Local(tab, task, Local::Hooked))
+                self.pending.push(Pending::Local(tab, task, Local::Done))
             }
             Action::Store { task, storing } => {
                 let Meta { reply, route, .. } = *self.meta(tab, task);
@@ -671,12 +670,12 @@ impl World {
         let mut told_time = None;
         let tokens = reply.map(|reply| (reply.user_front(), reply.anonymous_front()));
         if let (Write::Store, Some((_, Announced::Token(token)))) = (storing.anonymous, &tokens) {
-            self.keep(Name::AnonymousFront, Put::Set(Value::Front(token.clone())));
+            self.keep(Name::AnonymousFront, Put::Set(Value::Front(*token)));
         }
         match (storing.user, &tokens) {
             (Write::Store, _) if is_too_large => self.keep(Name::Front, Put::Clear),
             (Write::Store, Some((Announced::Token(token), _))) => {
-                self.keep(Name::Front, Put::Set(Value::Front(token.clone())));
+                self.keep(Name::Front, Put::Set(Value::Front(*token)));
                 self.browser.tabs[tab].is_over = false;
                 if storing.tells_time {
                     told_time = Some(token.issued_at);
@@ -883,8 +882,7 @@ impl World {
                 let kept = meta.map_or(KEPT, |meta| meta.kept);
                 let machine = &mut self.browser.tabs[tab].machine;
                 match local {
-                    Local::Hooked => machine.hooked(task, true, &view),
-                    Local::Done => machine.done(task, &view),
+                    Local::Done => machine.done(task, true, &view),
                     Local::Written => machine.written(task, kept, &view),
                     Local::Verified { answered } => {
                         let is_good = answered || !is_forged;
@@ -1165,7 +1163,7 @@ impl World {
         self.say(|| format!("  the network loses tab {tab}'s task {task} ({stage:?})"));
         if !was_given_up && self.browser.tabs[tab].is_open {
             let view = self.browser.view(tab, self.now);
-            self.browser.tabs[tab].machine.rejected(task, &view);
+            self.browser.tabs[tab].machine.done(task, false, &view);
             self.act(tab);
         }
     }
@@ -1219,7 +1217,7 @@ impl World {
                 let (_, task) = self.browser.tabs[tab].timers.remove(index);
                 self.has_missed_lock = true;
                 let view = self.browser.view(tab, now);
-                self.browser.tabs[tab].machine.timer(task, &view);
+                self.browser.tabs[tab].machine.locked(task, &view);
                 self.act(tab);
             }
             for name in [LockName::Refresh, LockName::Leader] {
@@ -1245,7 +1243,7 @@ impl World {
             self.is_meddled = true;
             self.give_up(flight.tab, flight.task);
             let view = self.browser.view(flight.tab, now);
-            self.browser.tabs[flight.tab].machine.rejected(flight.task, &view);
+            self.browser.tabs[flight.tab].machine.done(flight.task, false, &view);
             self.act(flight.tab);
         }
     }
