@@ -101,7 +101,7 @@ fn compile(tools: &Tools) -> Result<PathBuf> {
         // What is called from several places becomes a little larger, and alike: 25 bytes less with
         // brotli.
         "--",
-        "-Cllvm-args=-inline-threshold=15",
+        "-Cllvm-args=-inline-threshold=10",
     ]))?;
     let target = paths::target()?;
     let compiled =

@@ -168,11 +168,8 @@ impl<V: HostTypes> Machine<V> {
             self.creation = None;
         }
         self.stop_leading(task, view);
-        while let Some(waiting) = self.next_waiting(|waiting| waiting.flight == task.id) {
-            if let Some(waiting) = self.tasks.iter_mut().find(|task| task.id == waiting) {
-                waiting.flight = 0;
-            }
-            self.resume(waiting, Cause::Created, view);
+        while let Some(waiting) = self.take_waiting(task.id) {
+            self.advance(waiting, Cause::Created, view);
         }
         self.act(Action::Free { task: task.id });
         false

@@ -1,12 +1,15 @@
 //! The first request of a new visitor goes alone, in this tab and over all tabs, so that the
 //! session it brings is the only one that is made. Others wait for it.
 
-use super::{Action, Cause, LockName, Machine, Step, Task, View};
+use super::{Action, Cause, LockName, Machine, Step, Task, TaskId, View};
 use crate::state::HostTypes;
 
 /// How long a request waits for another one, in milliseconds: that could be one that takes for
 /// ever, and a second session for the visitor is better than no answer.
 const TIMEOUT: f64 = 5_000.0;
+
+/// Named by no task.
+const TURN: TaskId = 0;
 
 impl<V: HostTypes> Machine<V> {
     /// Has the task wait for its turn.
@@ -34,23 +37,27 @@ impl<V: HostTypes> Machine<V> {
         }
         self.leader = None;
         self.act(Action::Unlock { task: task.id, name: LockName::Leader });
-        // All of them look again, and the first for whom nothing has changed leads.
-        while let Some(waiting) = self.next_waiting(|task| task.step == Step::Turn) {
-            // The new leader, and those behind them, wait on.
-            if self.leader.is_some() {
-                break;
-            }
-            self.act(Action::StopTimer { task: waiting });
-            self.resume(waiting, Cause::Locked(false), view);
+        // All of them look again, and the first for whom nothing has changed leads. The new leader,
+        // and those behind them, wait on.
+        while self.leader.is_none()
+            && let Some(waiting) = self.take_waiting(TURN)
+        {
+            self.act(Action::StopTimer { task: waiting.id });
+            self.advance(waiting, Cause::Locked(false), view);
         }
     }
 
-    /// The task that has waited longest among those.
-    pub(super) fn next_waiting(
-        &self,
-        is_meant: impl Fn(&Task<V>) -> bool,
-    ) -> Option<super::TaskId> {
-        let waiting = self.tasks.iter().filter(|task| is_meant(task));
-        waiting.map(|task| task.id).min_by_key(|id| id.unsigned_abs())
+    /// Of the tasks that wait for that one, or for their turn, the one that has waited longest.
+    #[inline(never)]
+    pub(super) fn take_waiting(&mut self, what: TaskId) -> Option<Task<V>> {
+        let is_meant = |task: &Task<V>| match what {
+            TURN => task.step == Step::Turn,
+            _ => task.flight == what,
+        };
+        let waiting = self.tasks.iter().enumerate().filter(|(_, task)| is_meant(task));
+        let (index, _) = waiting.min_by_key(|(_, task)| task.id.unsigned_abs())?;
+        let mut task = self.tasks.swap_remove(index);
+        task.flight = 0;
+        Some(task)
     }
 }

@@ -379,12 +379,12 @@ impl<V: HostTypes> Machine<V> {
 
     /// Whether this tab has the anonymousId forgotten if it comes back.
     #[must_use]
-    pub fn forgets(&self, id: Option<&V::Id>) -> bool {
+    pub fn forgets(&self, id: &V::Id) -> bool {
         /// How often the server is asked again to forget one id. The browser may hold an older
         /// cookie that the server does not delete, and each tab would ask because of what another
         /// one reads.
         const LIMIT: usize = 3;
-        let times = self.forgotten.iter().filter(|forgotten| Some(*forgotten) == id).count();
+        let times = self.forgotten.iter().filter(|forgotten| *forgotten == id).count();
         (1..=LIMIT).contains(&times)
     }
 

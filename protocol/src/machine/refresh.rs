@@ -313,11 +313,8 @@ impl<V: HostTypes> Machine<V> {
     /// Wakes all who wait for it.
     fn end_flight(&mut self, task: &Task<V>, result: Result<(), Reason>, view: &View<V>) -> bool {
         self.clear_flight(task);
-        while let Some(waiting) = self.next_waiting(|waiting| waiting.flight == task.id) {
+        while let Some(mut waiting) = self.take_waiting(task.id) {
             let state = self.state(view);
-            let Some(index) = self.tasks.iter().position(|task| task.id == waiting) else { break };
-            let mut waiting = self.tasks.swap_remove(index);
-            waiting.flight = 0;
             let refreshed = match (after_lock(&waiting.wanted, &state), result) {
                 (AfterLock::Retry, _) => Refreshed::Retry,
                 (AfterLock::Ended, Err(reason)) if !waiting.shares => Refreshed::Ended(reason),

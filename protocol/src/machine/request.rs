@@ -322,8 +322,8 @@ impl<V: HostTypes> Machine<V> {
             Outcome::Failure(Failure::NotForgotten)
         } else {
             for id in gone {
-                if !self.forgets(id.as_ref()) {
-                    self.forgotten.extend(id);
+                if let Some(id) = id.filter(|id| !self.forgets(id)) {
+                    self.forgotten.push(id);
                 }
             }
             Outcome::Undefined
@@ -339,10 +339,10 @@ impl<V: HostTypes> Machine<V> {
     pub(super) fn forget_again(&mut self, view: &View<V>) {
         let id = self.state(view).token().and_then(V::anonymous_id);
         let is_asking = self.tasks.iter().any(|task| task.is_for(Call::Forget));
-        if !is_asking && self.forgets(id.as_ref()) {
-            self.forgotten.extend(id);
+        if let Some(id) = id.filter(|id| !is_asking && self.forgets(id)) {
+            self.forgotten.push(id);
             let mut task = self.own_task(Kind::Request(Call::Forget), view);
-            task.subject = id;
+            task.subject = Some(id);
             self.advance(task, Cause::Begun, view);
         }
     }

@@ -344,7 +344,7 @@ impl World {
         let machine = &self.browser.tabs[tab].machine;
         self.has_unread_cookies |= unread || machine.has_doubts() || !machine.is_idle();
         self.has_unread_cookies |= self.knows_both == Some(tab);
-        self.forgotten.retain(|id| !machine.forgets(Some(id)));
+        self.forgotten.retain(|id| !machine.forgets(id));
         self.pending.retain(|pending| match pending {
             Pending::Flight(flight) => flight.tab != tab || matches!(flight.stage, Stage::Outbound),
             Pending::Navigation(_) => true,
@@ -1087,7 +1087,7 @@ impl World {
         let machine = &self.browser.tabs[tab].machine;
         // A server that could not forget is not asked again at once.
         let can_forget = !self.is_meddled && machine.is_idle();
-        if can_forget && machine.forgets(id.as_ref()) {
+        if can_forget && id.is_some_and(|id| machine.forgets(&id)) {
             self.fail(|| format!("c: tab {tab} lets a forgotten id come back"));
         }
     }

@@ -86,7 +86,6 @@ impl World {
         self.take_cookies(&reply);
         self.note_id(&reply);
         self.expect_nothing_told();
-        let had_nothing = self.tells_nothing();
         if reply.clears_script_cookies {
             // Those that came with the request. Any that were written since go with them, and those
             // under way are written again.
@@ -100,9 +99,8 @@ impl World {
         }
         // Without consent, a tab writes nothing down, and knows all the same that there is nothing.
         // Where the server made no sessions for a while, a tab does not wait for one any more.
-        let is_told = self.tells_nothing()
-            && self.setting.mode != AnonymousMode::Off
-            && !(had_nothing && self.has_limited);
+        let is_told =
+            self.tells_nothing() && self.setting.mode != AnonymousMode::Off && !self.has_limited;
         let is_quiet = self.pending.is_empty()
             && self.browser.tabs.iter().all(|tab| !tab.is_open || tab.machine.is_idle());
         self.has_unseen_cookies |= reply.puts() && !(is_told && is_quiet);
