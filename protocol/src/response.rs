@@ -93,7 +93,8 @@ pub struct Change {
 
 impl Change {
     /// Nothing to store, and nothing to tell.
-    pub const NOTHING: Self = Self { user: Write::Keep, anonymous: Write::Keep, events: [None; 2] };
+    pub const NOTHING: Self =
+        Self { user: Write::Keep, anonymous: Write::Keep, events: [None, None] };
 
     /// The same change after the browser refused the user session's front token: the app is told of
     /// that, and of nothing else.
@@ -182,7 +183,7 @@ fn user_change<V: HostTypes>(
             // A refresh was made for the session of that time, and its answer is about no other.
             let not_meant = is_refresh && id_before != id_now && !is_current;
             if outdated || over || not_meant {
-                return (Write::Keep, [None; 2]);
+                return (Write::Keep, [None, None]);
             }
             let updated = now
                 .user()
@@ -194,7 +195,7 @@ fn user_change<V: HostTypes>(
             (Write::Store, if updated.is_some() { [updated, created] } else { [created, None] })
         }
         _ if response.says_removed() => removal(id_before, id_now, response),
-        Announced::Removed | Announced::Nothing => (Write::Keep, [None; 2]),
+        Announced::Removed | Announced::Nothing => (Write::Keep, [None, None]),
     }
 }
 
@@ -205,8 +206,8 @@ fn removal<V: HostTypes>(
 ) -> (Write, [Option<Event>; 2]) {
     match id_now {
         // Nothing to end, but from now on it is known that there is nothing.
-        None => (Write::Remove, [None; 2]),
-        Some(_) if id_now != id_before => (Write::Keep, [None; 2]),
+        None => (Write::Remove, [None, None]),
+        Some(_) if id_now != id_before => (Write::Keep, [None, None]),
         Some(_) => {
             let ended = Some(Event::Unauthorised { expired_or_revoked: true });
             let events = match response.asked {

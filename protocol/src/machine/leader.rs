@@ -49,13 +49,17 @@ impl<V: HostTypes> Machine<V> {
 
     /// Of the tasks that wait for that one, or for their turn, the one that has waited longest.
     #[inline(never)]
-    pub(super) fn take_waiting(&mut self, what: TaskId) -> Option<Task<V>> {
-        let is_meant = |task: &Task<V>| match what {
-            TURN => task.step == Step::Turn,
-            _ => task.flight == what,
-        };
-        let waiting = self.tasks.iter().enumerate().filter(|(_, task)| is_meant(task));
-        let (index, _) = waiting.min_by_key(|(_, task)| task.id.unsigned_abs())?;
+    pub(super) fn take_waiting(&mut self, what: TaskId) -> Option<alloc::boxed::Box<Task<V>>> {
+        let (mut longest, mut index) = (u32::MAX, 0);
+        for (at, task) in self.tasks.iter().enumerate() {
+            let is_meant = if what == TURN { task.step == Step::Turn } else { task.flight == what };
+            if is_meant && task.id.unsigned_abs() < longest {
+                (longest, index) = (task.id.unsigned_abs(), at);
+            }
+        }
+        if longest == u32::MAX {
+            return None;
+        }
         let mut task = self.tasks.swap_remove(index);
         task.flight = 0;
         Some(task)

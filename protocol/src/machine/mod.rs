@@ -22,7 +22,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 pub use action::*;
 pub use operation::Operation;
@@ -275,7 +275,7 @@ pub struct Machine<V: HostTypes> {
     creation: Option<TaskId>,
     /// The task that leads, or is about to.
     leader: Option<TaskId>,
-    tasks: Vec<Task<V>>,
+    tasks: Vec<Box<Task<V>>>,
     /// The latest number that the machine gave to a task of its own.
     own: TaskId,
     actions: Vec<Action>,
@@ -485,14 +485,14 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// A task of the machine's own, which is not run yet.
-    fn own_task(&mut self, kind: Kind, view: &View<V>) -> Task<V> {
+    fn own_task(&mut self, kind: Kind, view: &View<V>) -> Box<Task<V>> {
         self.own = self.own.wrapping_sub(1).min(-1);
         self.task(self.own, kind, view)
     }
 
-    fn task(&self, id: TaskId, kind: Kind, view: &View<V>) -> Task<V> {
+    fn task(&self, id: TaskId, kind: Kind, view: &View<V>) -> Box<Task<V>> {
         let state = self.state(view);
-        Task {
+        Box::new(Task {
             id,
             kind,
             step: Step::Begin,
@@ -515,7 +515,7 @@ impl<V: HostTypes> Machine<V> {
             change: Change::NOTHING,
             mark: 0.0,
             answer: None,
-        }
+        })
     }
 
     fn resume(&mut self, id: TaskId, cause: Cause<V>, view: &View<V>) {
@@ -527,7 +527,7 @@ impl<V: HostTypes> Machine<V> {
 
     /// Goes on with a task until it waits for something, or is over. An input that it did not wait
     /// for changes nothing.
-    fn advance(&mut self, mut task: Task<V>, cause: Cause<V>, view: &View<V>) {
+    fn advance(&mut self, mut task: Box<Task<V>>, cause: Cause<V>, view: &View<V>) {
         let goes_on = match task.kind {
             Kind::Request(_) => self.advance_request(&mut task, cause, view),
             Kind::Operation(operation) => self.advance_operation(&mut task, operation, cause, view),
@@ -554,7 +554,8 @@ impl<V: HostTypes> Machine<V> {
         let session = task.before.user().map(|token| &token.id);
         // Another tab may have brought it back for a moment, by an answer of before.
         let was_told = self.was_told_of_the_end(session);
-        task.change.events.into_iter().flatten().for_each(|event| {
+        for event in &task.change.events {
+            let Some(event) = *event else { continue };
             let is_true = match event {
                 Event::AnonymousSessionCreated | Event::AnonymousSessionReplaced => {
                     state.anonymous().is_some()
@@ -570,7 +571,7 @@ impl<V: HostTypes> Machine<V> {
             if is_true {
                 self.fire(task.id, event);
             }
-        });
+        }
     }
 
     /// Tells the caller; the task is over.

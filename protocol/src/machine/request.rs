@@ -321,8 +321,10 @@ impl<V: HostTypes> Machine<V> {
         let outcome = if is_there {
             Outcome::Failure(Failure::NotForgotten)
         } else {
-            for id in gone {
-                if let Some(id) = id.filter(|id| !self.forgets(id)) {
+            for id in &gone {
+                if let Some(id) = *id
+                    && !self.forgets(&id)
+                {
                     self.forgotten.push(id);
                 }
             }
