@@ -5,10 +5,11 @@
 use core::{
     cell::{Cell, RefCell},
     num::NonZeroU32,
+    ptr,
 };
 
 use passerby_protocol::{
-    machine::{Action, Answer, Config, Kept, Machine, Message, Operation, View},
+    machine::{Answer, Config, Kept, Machine, Message, Operation, View},
     request::AnonymousMode,
     response::{Announced, LatestSeen, Verdict},
     state::{HostTypes, Mark, SessionState, Slot, Stored, Token},
@@ -78,11 +79,6 @@ page_local! {
     static SEEN_NUMBERS: [Cell<f64>; SEEN] = [const { Cell::new(0.0) }; SEEN];
 }
 
-page_local! {
-    /// The action that JavaScript has to do now. Its layout is that of its type.
-    static ACTION: Cell<Action> = Cell::new(Action::Notify);
-}
-
 fn seen(index: usize) -> f64 {
     SEEN_NUMBERS.with(|numbers| numbers.get(index).map_or(0.0, Cell::get))
 }
@@ -134,12 +130,8 @@ fn tell(Page { machine, view }: &mut Page, what: i32, task: i32, number: i32) ->
         13 => return machine.needs_no_look(view).into(),
         _ => machine.started(view),
     }
-    machine.next_action().map_or(0, |action| {
-        ACTION.with(|place| {
-            place.set(action);
-            place.as_ptr() as usize
-        })
-    })
+    // It stays there until the next call. Its layout is that of its type.
+    machine.next_action().map_or(0, |action| ptr::from_ref(action).addr())
 }
 
 fn mode(number: i32) -> AnonymousMode {
@@ -176,7 +168,8 @@ fn operation(number: i32) -> Operation {
         operations::REFRESH => Operation::Refresh,
         operations::SIGN_OUT => Operation::SignOut,
         operations::FORGET => Operation::Forget,
-        _ => Operation::Switch(number > operations::SWITCH_OFF),
+        operations::SWITCH_OFF => Operation::SwitchOff,
+        _ => Operation::SwitchOn,
     }
 }
 

@@ -211,8 +211,15 @@ impl Event {
 // Derived implementations would ask for bounds on `V` itself.
 impl<V: HostTypes> Copy for Token<V> {}
 impl<V: HostTypes> Copy for SessionState<V> {}
+impl<V: HostTypes> Copy for Stored<V> {}
 
 impl<V: HostTypes> Clone for Token<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V: HostTypes> Clone for Stored<V> {
     fn clone(&self) -> Self {
         *self
     }

@@ -299,8 +299,8 @@ fn common_step(random: &mut fastrand::Rng, is_calm: bool) -> Step {
         98 => Step::Drop(any),
         _ => [
             Step::ReplaceKey(any),
-            Step::Operate(any, Operation::Switch(false)),
-            Step::Operate(any, Operation::Switch(true)),
+            Step::Operate(any, Operation::SwitchOff),
+            Step::Operate(any, Operation::SwitchOn),
         ][random.usize(..3)],
     }
 }
@@ -332,19 +332,22 @@ fn take(world: &mut World, step: Step) {
         }
         Step::Operate(number, operation) => {
             if let Some(tab) = pick(&awake, number) {
-                if matches!(operation, Operation::Forget | Operation::Switch(_)) {
+                if matches!(
+                    operation,
+                    Operation::Forget | Operation::SwitchOff | Operation::SwitchOn
+                ) {
                     world.may_change_id = true;
                 }
-                if matches!(operation, Operation::Switch(_)) {
+                if matches!(operation, Operation::SwitchOff | Operation::SwitchOn) {
                     world.is_meddled = true;
                     world.has_switched = true;
                     // Each tab has its own consent, so the app tells all of them, and those that
                     // will open.
                     world.setting.mode = match operation {
-                        Operation::Switch(true) if world.setting.has_endpoint => {
+                        Operation::SwitchOn if world.setting.has_endpoint => {
                             AnonymousMode::Endpoint
                         }
-                        Operation::Switch(true) => AnonymousMode::On,
+                        Operation::SwitchOn => AnonymousMode::On,
                         _ => AnonymousMode::Off,
                     };
                     for tab in open {

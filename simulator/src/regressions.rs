@@ -142,7 +142,7 @@ fn of_two_logins_whose_answers_cross_the_one_whose_cookies_are_kept_counts() {
 
 #[test]
 fn the_rest_of_a_lost_anonymous_session_goes_when_they_are_switched_off() {
-    let (sign_out, off) = (Operate(10, Operation::SignOut), Operate(128, Operation::Switch(false)));
+    let (sign_out, off) = (Operate(10, Operation::SignOut), Operate(128, Operation::SwitchOff));
     let happens = [8, 115, 114, 219, 95, 75].map(Happen);
     let steps = [&[sign_out], &happens[..], &[Drop(218), Happen(55), off]].concat();
     holds(Setting { has_locks: false, ..OURS }, &steps);
@@ -313,7 +313,7 @@ fn a_refusal_that_removes_a_front_token_without_its_mark_is_asked_about() {
         OURS,
         &[
             vec![
-                Operate(224, Operation::Switch(false)),
+                Operate(224, Operation::SwitchOff),
                 Operate(168, Operation::SignOut),
                 Request(139, Route::Public),
             ],
@@ -383,7 +383,7 @@ fn of_two_logins_of_which_the_mark_was_lost_the_one_whose_cookies_are_kept_count
     holds(
         OURS,
         &[
-            vec![Operate(90, Operation::Switch(false)), login(198, 2), Freeze(23), Open],
+            vec![Operate(90, Operation::SwitchOff), login(198, 2), Freeze(23), Open],
             happen(&[53, 82]),
             vec![login(67, 2)],
             happen(&[185, 24, 245]),
@@ -400,7 +400,7 @@ fn a_user_whose_mark_was_lost_is_asked_for_by_a_tab_that_knew_of_no_session() {
         &[
             vec![login(152, 1)],
             happen(&[56]),
-            vec![Operate(86, Operation::Switch(false))],
+            vec![Operate(86, Operation::SwitchOff)],
             happen(&[148, 6, 189, 202]),
             vec![Request(201, Route::Public)],
             happen(&[216, 127]),
@@ -423,13 +423,13 @@ fn an_id_that_came_while_they_were_switched_off_is_asked_for_once_they_are_on() 
             happen(&[168, 182, 242, 150, 159, 54, 218, 150]),
             vec![login(189, 2)],
             happen(&[166]),
-            vec![Operate(149, Operation::Switch(false))],
+            vec![Operate(149, Operation::SwitchOff)],
             happen(&[125, 119]),
             vec![Down],
             happen(&[243, 23]),
             vec![login(77, 1)],
             happen(&[150]),
-            vec![Operate(26, Operation::Switch(true))],
+            vec![Operate(26, Operation::SwitchOn)],
             happen(&[242, 185, 12]),
         ]
         .concat(),
@@ -740,7 +740,7 @@ fn a_cache_that_repeats_itself_asks_once_where_they_are_off() {
         Setting { is_ours: false, mode: AnonymousMode::Endpoint, has_endpoint: true, ..OURS };
     let off = Setting { forgets_soon: true, ..endpoint };
     let visit = |tab| Request(tab, Route::Public);
-    let mut steps = vec![visit(244), Operate(144, Operation::Switch(false)), login(204, 2), Rest];
+    let mut steps = vec![visit(244), Operate(144, Operation::SwitchOff), login(204, 2), Rest];
     steps.extend([visit(207), Happen(51), Pass(3_700_000), Request(68, Route::Leave), Rest]);
     steps.push(Drop(59));
     holds(off, &steps);
@@ -765,7 +765,7 @@ const ENDPOINT: Setting =
 #[test]
 fn nothing_counts_that_is_planted_where_sessions_are_switched_off() {
     let wide = Setting { scripts_for_site: true, ..ENDPOINT };
-    holds(wide, &[Operate(0, Operation::Switch(false)), Rest, Plant]);
+    holds(wide, &[Operate(0, Operation::SwitchOff), Rest, Plant]);
 }
 
 #[test]
@@ -799,7 +799,7 @@ fn an_operation_does_not_wait_for_a_session_that_waits_for_the_operation() {
     let setting = Setting { has_channel: false, ..ENDPOINT };
     let (leave, sign_out) = (Request(232, Route::Leave), Operate(223, Operation::SignOut));
     let steps = [Open, login(99, 2), Happen(178), leave, sign_out, Happen(150), Pass(9_000)];
-    holds(setting, &[&steps[..], &[Operate(92, Operation::Switch(true))]].concat());
+    holds(setting, &[&steps[..], &[Operate(92, Operation::SwitchOn)]].concat());
 }
 
 /// Two processes answered two tabs, each of which took the answer of the clock that is behind for
@@ -934,7 +934,7 @@ fn a_refresh_of_a_guest_brings_no_forgotten_id_back() {
 /// One tab knew without a mark that there is nothing, and the form's answer left none.
 #[test]
 fn a_login_by_a_form_is_found_late_where_nothing_is_written_down() {
-    let mut steps = vec![Operate(30, Operation::Switch(false)), Open, Request(227, Route::Users)];
+    let mut steps = vec![Operate(30, Operation::SwitchOff), Open, Request(227, Route::Users)];
     steps.extend([Rest, login(142, 1), Rest, Form(4, Route::Login(2))]);
     holds(Setting { forgets_soon: true, ..OURS }, &steps);
 }

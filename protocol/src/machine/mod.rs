@@ -342,20 +342,19 @@ impl<V: HostTypes> Machine<V> {
         self.act(Action::ForgetKey);
         if self.config.has_endpoint {
             let mut task = self.own_task(Kind::Creation, view);
-            self.commit_removal(&mut task, Announced::Nothing, Announced::Removed, view);
+            self.commit_removal(&mut task, false, view);
         }
     }
 
     /// The next action.
-    pub fn next_action(&mut self) -> Option<Action> {
-        let action = self.actions.get(self.taken).copied();
-        if action.is_some() {
-            self.taken += 1;
-        } else {
+    pub fn next_action(&mut self) -> Option<&Action> {
+        if self.taken == self.actions.len() {
             self.actions.clear();
             self.taken = 0;
+            return None;
         }
-        action
+        self.taken += 1;
+        self.actions.get(self.taken - 1)
     }
 
     /// How the app wants anonymous sessions now.
@@ -396,19 +395,22 @@ impl<V: HostTypes> Machine<V> {
 
     /// The stored state that counts.
     fn stored(&self, view: &View<V>) -> Stored<V> {
-        let Stored { changed, user, anonymous } = &view.stored;
-        // An endpoint's token is kept during a user session, which is what may be lost here.
-        let is_lost = changed.is_none() && self.mode == AnonymousMode::Endpoint;
-        let is_over = matches!((user, &self.undeleted), (Slot::Token(token), Some((id, issued_at)))
-            if token.id == *id && token.issued_at == *issued_at);
-        let is_clean = (is_over || matches!(user, Slot::Empty))
-            && (is_lost || matches!(anonymous, Slot::Empty));
-        Stored {
-            // A token that was written since counts, be it without its mark.
-            changed: if is_clean { changed.or(self.unstored_none) } else { *changed },
-            user: if is_over { Slot::Empty } else { *user },
-            anonymous: if is_lost { Slot::Empty } else { *anonymous },
+        let mut stored = view.stored;
+        if let (Slot::Token(token), Some((id, issued_at))) = (&stored.user, &self.undeleted)
+            && token.id == *id
+            && token.issued_at == *issued_at
+        {
+            stored.user = Slot::Empty;
         }
+        // An endpoint's token is kept during a user session, which is what may be lost here.
+        if stored.changed.is_none() && self.mode == AnonymousMode::Endpoint {
+            stored.anonymous = Slot::Empty;
+        }
+        // A token that was written since counts, be it without its mark.
+        if stored.is_clean() {
+            stored.changed = stored.changed.or(self.unstored_none);
+        }
+        stored
     }
 
     // --- what happens ----------------------------------------------------------------------------
@@ -650,14 +652,13 @@ impl<V: HostTypes> Machine<V> {
         self.store(task, &announced, answer.has_tokens, view)
     }
 
-    /// The same of what no answer says.
-    fn commit_removal(
-        &mut self,
-        task: &mut Task<V>,
-        user: Announced<Token<V>>,
-        anonymous: Announced<Token<V>>,
-        view: &View<V>,
-    ) -> bool {
+    /// The same of an end that no answer tells: of the user session or of the anonymous one.
+    fn commit_removal(&mut self, task: &mut Task<V>, is_users: bool, view: &View<V>) -> bool {
+        let (user, anonymous) = if is_users {
+            (Announced::Removed, Announced::Nothing)
+        } else {
+            (Announced::Nothing, Announced::Removed)
+        };
         let announced = Response {
             asked: Asked::App,
             anonymous_is_servers: true,

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{
     request::{AnonymousMode, expects_anonymous_session, may_probe},
-    response::Announced,
     state::{Event, HostTypes, SessionState},
 };
 
@@ -31,8 +30,10 @@ pub enum Operation {
     SignOut,
     /// Another anonymousId for this visitor, for good.
     Forget,
-    /// Switches anonymous sessions on or off.
-    Switch(bool),
+    /// Switches anonymous sessions off.
+    SwitchOff,
+    /// Switches them on.
+    SwitchOn,
 }
 
 impl<V: HostTypes> Machine<V> {
@@ -56,12 +57,14 @@ impl<V: HostTypes> Machine<V> {
                 self.stop_leading(task, view);
                 match operation {
                     Operation::Refresh => self.end_refreshing(task, refreshed, view),
-                    Operation::Switch(_) if !self.config.has_endpoint => match refreshed {
-                        Refreshed::Failed(reason) => {
-                            self.settle(task, Outcome::RefreshAsError(reason), view)
+                    Operation::SwitchOff | Operation::SwitchOn if !self.config.has_endpoint => {
+                        match refreshed {
+                            Refreshed::Failed(reason) => {
+                                self.settle(task, Outcome::RefreshAsError(reason), view)
+                            }
+                            _ => self.settle(task, Outcome::Undefined, view),
                         }
-                        _ => self.settle(task, Outcome::Undefined, view),
-                    },
+                    }
                     _ => self.create_and_look(task, operation, view),
                 }
             }
@@ -112,7 +115,8 @@ impl<V: HostTypes> Machine<V> {
                 task.subject = task.before.token().and_then(V::anonymous_id);
                 self.admit(task, view)
             }
-            Operation::Switch(enabled) => {
+            Operation::SwitchOff | Operation::SwitchOn => {
+                let enabled = operation == Operation::SwitchOn;
                 self.mode = match enabled {
                     false => AnonymousMode::Off,
                     true if self.config.has_endpoint => AnonymousMode::Endpoint,
@@ -223,7 +227,8 @@ impl<V: HostTypes> Machine<V> {
             (
                 Operation::AnonymousId
                 | Operation::AccessToken
-                | Operation::Switch(_)
+                | Operation::SwitchOff
+                | Operation::SwitchOn
                 | Operation::Forget
                 | Operation::Refresh,
                 _,
@@ -284,7 +289,7 @@ impl<V: HostTypes> Machine<V> {
         task.before = self.state(view);
         // One that is being made does not count.
         self.creation = None;
-        if self.commit_removal(task, Announced::Nothing, Announced::Removed, view) {
+        if self.commit_removal(task, false, view) {
             task.step = Step::Store;
             return true;
         }
@@ -298,7 +303,7 @@ impl<V: HostTypes> Machine<V> {
         view: &View<V>,
     ) -> bool {
         match operation {
-            Operation::Switch(_) => self.resolve(task, operation, view),
+            Operation::SwitchOff | Operation::SwitchOn => self.resolve(task, operation, view),
             _ => self.create_and_look(task, operation, view),
         }
     }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     refresh::{AfterRefusal, after_refusal},
     request::{Admission, AnonymousMode, admission, may_probe},
-    response::{Announced, Asked},
+    response::Asked,
     state::{Event, HostTypes, SessionState},
 };
 
@@ -286,7 +286,7 @@ impl<V: HostTypes> Machine<V> {
         let is_there = state.user().is_some_and(|token| task.subject.as_ref() == Some(&token.id));
         if is_there {
             task.before = state;
-            if self.commit_removal(task, Announced::Removed, Announced::Nothing, view) {
+            if self.commit_removal(task, true, view) {
                 task.step = Step::StoreEnd;
                 return true;
             }

@@ -58,8 +58,8 @@ fn first_of(mode: AnonymousMode, operation: Operation) -> [String; 5] {
 #[test]
 fn an_operation_asks_where_it_has_to_and_answers_from_what_is_stored() {
     use Operation::{
-        AccessToken, AnonymousId, Exists, Forget, IsAnonymous, Payload, Refresh, SignOut, Switch,
-        UserId,
+        AccessToken, AnonymousId, Exists, Forget, IsAnonymous, Payload, Refresh, SignOut,
+        SwitchOff, SwitchOn, UserId,
     };
     let asks = "lock Leader";
     let refreshes = "prepare Refresh";
@@ -107,9 +107,9 @@ fn an_operation_asks_where_it_has_to_and_answers_from_what_is_stored() {
             [asks, "SIGN_OUT, Undefined", "SIGN_OUT, Undefined", "prepare SignOut", refreshes],
         ),
         (Forget, [refreshes, sends, sends, sends, sends]),
-        (Switch(true), [asks, asks, "Undefined", "Undefined", "Undefined"]),
+        (SwitchOn, [asks, asks, "Undefined", "Undefined", "Undefined"]),
         (
-            Switch(false),
+            SwitchOff,
             [
                 "ForgetKey, Undefined",
                 "ForgetKey, Undefined",
@@ -137,7 +137,7 @@ fn an_operation_asks_where_it_has_to_and_answers_from_what_is_stored() {
         "ForgetKey, Undefined",
         "ForgetKey, Undefined",
     ];
-    assert_eq!(first_of(AnonymousMode::Endpoint, Switch(false)), row);
+    assert_eq!(first_of(AnonymousMode::Endpoint, SwitchOff), row);
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn an_id_that_always_comes_back_is_asked_about_three_times() {
     machine.operation(1, Operation::Forget, &guest);
     let mut sent = 0;
     let mut outcome = None;
-    while let Some(action) = machine.next_action() {
+    while let Some(action) = machine.next_action().copied() {
         match action {
             Action::Send { task, .. } => {
                 sent += 1;
@@ -368,7 +368,7 @@ fn without_consent_the_end_of_nothing_is_not_written_down() {
     assert!(matches!(machine.state(&nothing), SessionState::None(_)));
     // A tombstone that another tab wrote has its own mark.
     assert_eq!(machine.state(&valid(1e12, None, None)).mark(), Some(Mark(1e12)));
-    machine.operation(2, Operation::Switch(true), &nothing);
+    machine.operation(2, Operation::SwitchOn, &nothing);
     assert!(machine.state(&nothing).is_unknown(), "from now on it is");
 }
 
@@ -430,7 +430,7 @@ fn an_answer_to_a_call_that_wants_no_session_says_nothing_of_the_server() {
     machine.done(-1, true, &nobody());
     machine.locked(-1, &nobody());
     assert!(told(&mut machine).ends_with("send Refresh"));
-    machine.operation(2, Operation::Switch(true), &nobody());
+    machine.operation(2, Operation::SwitchOn, &nobody());
     machine.answered(-1, answer(401, None, false), &nobody());
     assert!(!machine.no_anonymous_support);
 }

@@ -48,7 +48,7 @@ pub(super) fn answer(status: u16, user: Option<u8>, ends: bool) -> Answer<Native
 
 /// Everything that is to be done.
 pub(super) fn actions(machine: &mut Machine<Native>) -> Vec<Action> {
-    core::iter::from_fn(|| machine.next_action()).collect()
+    core::iter::from_fn(|| machine.next_action().copied()).collect()
 }
 
 const MODES: [AnonymousMode; 4] =
@@ -219,7 +219,7 @@ fn the_server_of_another_configuration_is_asked_though_that_of_before_could_not_
     let asks = |machine: &mut Machine<Native>, task: TaskId| {
         machine.request(task, false, &unknown);
         let mut asks = false;
-        while let Some(action) = machine.next_action() {
+        while let Some(action) = machine.next_action().copied() {
             match action {
                 Action::Prepare { task, .. } => machine.done(task, true, &unknown),
                 Action::Lock { task, .. } => machine.locked(task, &unknown),
@@ -294,7 +294,7 @@ fn names_of_sign_outs(view_after: &View<Native>, session: u8) -> Vec<bool> {
     let mut view = valid(1e12, Some(1), None);
     machine.operation(1, Operation::SignOut, &view);
     let mut names_session = Vec::new();
-    while let Some(action) = machine.next_action() {
+    while let Some(action) = machine.next_action().copied() {
         match action {
             Action::Prepare { task, .. } => machine.done(task, true, &view),
             Action::Lock { task, .. } => machine.locked(task, &view),
@@ -336,7 +336,7 @@ fn a_forgetting_begins_again_where_another_session_takes_the_place_of_its_own() 
     let grace = valid(1e12 + 1.0, Some(2), None);
     machine.changed(&grace);
     let mut calls = Vec::new();
-    while let Some(action) = machine.next_action() {
+    while let Some(action) = machine.next_action().copied() {
         match action {
             Action::Prepare { task, .. } => machine.done(task, true, &grace),
             Action::Lock { task, .. } => machine.locked(task, &grace),
@@ -404,8 +404,8 @@ const OPERATIONS: [Operation; 11] = [
     Operation::Refresh,
     Operation::SignOut,
     Operation::Forget,
-    Operation::Switch(false),
-    Operation::Switch(true),
+    Operation::SwitchOff,
+    Operation::SwitchOn,
 ];
 
 /// One of them.
@@ -528,7 +528,7 @@ fn with_an_endpoint_a_server_that_cannot_be_reached_is_not_asked_again_and_again
     view.stored = stored(None, None, None);
     machine.request(1, false, &view);
     let (mut sent, mut steps) = (0, 0);
-    while let Some(action) = machine.next_action() {
+    while let Some(action) = machine.next_action().copied() {
         steps += 1;
         assert!(steps < 1000, "for ever");
         match action {

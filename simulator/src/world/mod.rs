@@ -401,7 +401,7 @@ impl World {
 
     /// Carries out what the machine of the tab wants.
     pub(crate) fn act(&mut self, tab: usize) {
-        while let Some(action) = self.browser.tabs[tab].machine.next_action() {
+        while let Some(action) = self.browser.tabs[tab].machine.next_action().copied() {
             self.carry_out(tab, action);
         }
         if self.browser.state(tab, self.now).user().is_some() {
