@@ -25,8 +25,7 @@ impl<V: HostTypes> Machine<V> {
         }
         // One at a time in this tab: a failure counts for all who waited.
         if self.creation.is_none() {
-            let state = self.state(view);
-            let needs_look = match &state {
+            let needs_look = match &self.now {
                 SessionState::Anonymous(_, token) => {
                     self.config.verifies || Self::is_expired(token, view)
                 }
@@ -36,7 +35,7 @@ impl<V: HostTypes> Machine<V> {
             if !needs_look {
                 return false;
             }
-            let mut creation = self.own_task(Kind::Creation, view);
+            let mut creation = self.own_task(Kind::Creation);
             creation.tells = tells;
             self.creation = Some(creation.id);
             task.flight = creation.id;
@@ -74,7 +73,7 @@ impl<V: HostTypes> Machine<V> {
                 self.note_written(task, kept, view);
                 self.stop_leading(task, view);
                 if task.tells {
-                    self.fire_all(task, view);
+                    self.fire_all(task);
                 }
                 self.end_creation(task, view)
             }
@@ -83,7 +82,7 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn look_at_token(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        task.before = self.state(view);
+        task.before = self.now;
         match &task.before {
             SessionState::Anonymous(_, token)
                 if !Self::is_expired(token, view) && self.config.verifies =>
@@ -136,9 +135,8 @@ impl<V: HostTypes> Machine<V> {
 
     fn keep_token(&mut self, task: &mut Task<V>, answer: Answer<V>, view: &View<V>) -> bool {
         // Meanwhile they may have been switched off, or what was there forgotten.
-        let state = self.state(view);
         let is_same = task.before.anonymous().map(|token| &token.payload)
-            == state.anonymous().map(|token| &token.payload);
+            == self.now.anonymous().map(|token| &token.payload);
         let is_wanted =
             self.mode == AnonymousMode::Endpoint && self.creation == Some(task.id) && is_same;
         let Announced::Token(token) = answer.anonymous else {
@@ -155,7 +153,7 @@ impl<V: HostTypes> Machine<V> {
             // It was asked for, so it is newer than one that has failed, whatever that says.
             anonymous: Announced::Token(Token { issued_at: f64::INFINITY, ..token }),
         };
-        task.before = state;
+        task.before = self.now;
         if self.store(task, &announced, false, view) {
             task.step = Step::Store;
             return true;

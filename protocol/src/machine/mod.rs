@@ -243,6 +243,8 @@ impl<V: HostTypes> Task<V> {
 pub struct Machine<V: HostTypes> {
     config: Config,
     mode: AnonymousMode,
+    /// The session as of this step.
+    now: SessionState<V>,
     /// The server makes no anonymous sessions, as a response on this page showed.
     no_anonymous_support: bool,
     /// When the latest question whether there is a session failed, in epoch milliseconds.
@@ -290,6 +292,7 @@ impl<V: HostTypes> Machine<V> {
         Self {
             config,
             mode,
+            now: SessionState::Unknown,
             no_anonymous_support: false,
             probe_failed_at: 0.0,
             contested: false,
@@ -341,7 +344,8 @@ impl<V: HostTypes> Machine<V> {
         }
         self.act(Action::ForgetKey);
         if self.config.has_endpoint {
-            let mut task = self.own_task(Kind::Creation, view);
+            self.look_at(view);
+            let mut task = self.own_task(Kind::Creation);
             self.commit_removal(&mut task, false, view);
         }
     }
@@ -393,6 +397,12 @@ impl<V: HostTypes> Machine<V> {
         self.stored(view).state()
     }
 
+    /// Takes note of the session at the beginning of a step, and after what it depends on has
+    /// changed.
+    fn look_at(&mut self, view: &View<V>) {
+        self.now = self.state(view);
+    }
+
     /// The stored state that counts.
     fn stored(&self, view: &View<V>) -> Stored<V> {
         let mut stored = view.stored;
@@ -427,6 +437,7 @@ impl<V: HostTypes> Machine<V> {
 
     /// Something was written by another tab, or may have been.
     pub fn changed(&mut self, view: &View<V>) {
+        self.look_at(view);
         self.give_up_calls(view);
         self.settle_contest(view);
         self.forget_again(view);
@@ -478,28 +489,28 @@ impl<V: HostTypes> Machine<V> {
     // --- tasks -----------------------------------------------------------------------------------
 
     fn begin(&mut self, id: TaskId, kind: Kind, is_once: bool, view: &View<V>) {
+        self.look_at(view);
         // A number that is taken would be two tasks.
         if self.tasks.iter().all(|task| task.id != id) {
-            let mut task = self.task(id, kind, view);
+            let mut task = self.task(id, kind);
             task.is_once = is_once;
             self.advance(task, Cause::Begun, view);
         }
     }
 
     /// A task of the machine's own, which is not run yet.
-    fn own_task(&mut self, kind: Kind, view: &View<V>) -> Box<Task<V>> {
+    fn own_task(&mut self, kind: Kind) -> Box<Task<V>> {
         self.own = self.own.wrapping_sub(1).min(-1);
-        self.task(self.own, kind, view)
+        self.task(self.own, kind)
     }
 
-    fn task(&self, id: TaskId, kind: Kind, view: &View<V>) -> Box<Task<V>> {
-        let state = self.state(view);
+    fn task(&self, id: TaskId, kind: Kind) -> Box<Task<V>> {
         Box::new(Task {
             id,
             kind,
             step: Step::Begin,
-            before: state,
-            wanted: state,
+            before: self.now,
+            wanted: self.now,
             flight: 0,
             shares: false,
             leads: false,
@@ -521,6 +532,7 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn resume(&mut self, id: TaskId, cause: Cause<V>, view: &View<V>) {
+        self.look_at(view);
         if let Some(index) = self.tasks.iter().position(|task| task.id == id) {
             let task = self.tasks.swap_remove(index);
             self.advance(task, cause, view);
@@ -539,6 +551,8 @@ impl<V: HostTypes> Machine<V> {
         if goes_on {
             self.tasks.push(task);
         }
+        let kind = core::mem::discriminant::<SessionState<V>>;
+        debug_assert!(kind(&self.now) == kind(&self.state(view)), "it changed unnoticed");
     }
 
     fn act(&mut self, action: Action) {
@@ -551,8 +565,7 @@ impl<V: HostTypes> Machine<V> {
 
     /// Tells what an answer said. Storing may have held that up: of a session that others have
     /// ended since, nothing is told, and no end twice.
-    fn fire_all(&mut self, task: &Task<V>, view: &View<V>) {
-        let state = self.state(view);
+    fn fire_all(&mut self, task: &Task<V>) {
         let session = task.before.user().map(|token| &token.id);
         // Another tab may have brought it back for a moment, by an answer of before.
         let was_told = self.was_told_of_the_end(session);
@@ -560,10 +573,10 @@ impl<V: HostTypes> Machine<V> {
             let Some(event) = *event else { continue };
             let is_true = match event {
                 Event::AnonymousSessionCreated | Event::AnonymousSessionReplaced => {
-                    state.anonymous().is_some()
+                    self.now.anonymous().is_some()
                 }
-                Event::AccessTokenPayloadUpdated => state.token().is_some(),
-                Event::SessionCreated => state.user().is_some(),
+                Event::AccessTokenPayloadUpdated => self.now.token().is_some(),
+                Event::SessionCreated => self.now.user().is_some(),
                 Event::SignOut | Event::TokenTheftDetected | Event::Unauthorised { .. } => {
                     self.ended = session.copied();
                     !was_told
@@ -635,7 +648,7 @@ impl<V: HostTypes> Machine<V> {
         // Others than the first request go because this was shown already. An answer to a call that
         // says that the app wants none shows nothing.
         if proves_no_anonymous_support(&task.before, answer.status)
-            && self.state(view).token().is_none()
+            && self.now.token().is_none()
             && !task.says_off
             && (task.leads || matches!(asked, Asked::Refresh(_)))
         {
@@ -720,6 +733,7 @@ impl<V: HostTypes> Machine<V> {
             let is_unstored = is_clean && !stores && self.mode == AnonymousMode::Off;
             // Other tabs do not see it, and none writes the same.
             self.unstored_none = is_unstored.then_some(Mark(task.mark + 0.5));
+            self.look_at(view);
         }
         if !writes && !keeps_user_tokens || writes && self.unstored_none.is_some() {
             return false;
@@ -752,6 +766,7 @@ impl<V: HostTypes> Machine<V> {
             (Write::Remove | Write::Store, _) => self.undeleted = None,
             (Write::Keep, _) => {}
         }
+        self.look_at(view);
         // Where a user session began or ended, the app is told of that.
         let is_about_user = task.change.user == Write::Store
             || task.change.user == Write::Remove && task.before.user().is_some();
@@ -762,7 +777,7 @@ impl<V: HostTypes> Machine<V> {
             self.refused_at = view.now;
             self.probe_failed_at = view.now;
             self.doubt_failed_at = view.now;
-        } else if self.mode != AnonymousMode::On || self.state(view).token().is_some() {
+        } else if self.mode != AnonymousMode::On || self.now.token().is_some() {
             // The server has answered, and this browser knows what it said. If it said that it
             // makes no session now, the requests under way and the next ones are one visitor's.
             self.act(Action::ForgetKey);
@@ -773,7 +788,7 @@ impl<V: HostTypes> Machine<V> {
     /// Tells the app of a change, and then does what follows from it: a refresh for a session that
     /// is gone is of no use.
     fn tell_change(&mut self, task: &Task<V>, view: &View<V>) {
-        self.fire_all(task, view);
+        self.fire_all(task);
         self.give_up_calls(view);
         self.settle_contest(view);
         // One that forgets looks for itself.

@@ -1,8 +1,8 @@
 //! The operations of an app: questions about the session, and changes of it.
 
 use super::{
-    Action, Bearer, Call, Cause, Failure, Headers, Kind, Machine, Outcome, Property, Reason,
-    Refreshed, Step, Task, View,
+    Action, Bearer, Call, Cause, Failure, Kind, Machine, Outcome, Property, Reason, Refreshed,
+    Step, Task, View,
 };
 use crate::{
     request::{AnonymousMode, expects_anonymous_session, may_probe},
@@ -124,6 +124,7 @@ impl<V: HostTypes> Machine<V> {
                 };
                 self.no_anonymous_support = false;
                 self.unstored_none = None;
+                self.look_at(view);
                 if !enabled {
                     self.act(Action::ForgetKey);
                 }
@@ -135,9 +136,8 @@ impl<V: HostTypes> Machine<V> {
                 }
                 // The next response removes the session that is there, or makes the one that is
                 // missing. Be it this one.
-                let state = self.state(view);
-                let is_there = matches!(state, SessionState::Anonymous(..));
-                if state.user().is_none() && enabled != is_there {
+                let is_there = matches!(self.now, SessionState::Anonymous(..));
+                if self.now.user().is_none() && enabled != is_there {
                     return self.refresh_in_turn(task, view);
                 }
                 self.settle(task, Outcome::Undefined, view)
@@ -160,7 +160,7 @@ impl<V: HostTypes> Machine<V> {
     /// first. With an endpoint no such answer brings a session, and the refresh has the endpoint
     /// make one, which would wait for its turn behind this.
     fn refresh_in_turn(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        task.wanted = self.state(view);
+        task.wanted = self.now;
         if task.wanted.token().is_none() && !self.config.has_endpoint {
             return self.want_turn(task);
         }
@@ -169,9 +169,8 @@ impl<V: HostTypes> Machine<V> {
 
     /// Asks the server if nothing is known, or whose session it is if that is in doubt.
     fn resolve(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
-        let state = self.state(view);
-        let is_due = expects_anonymous_session(&state, self.mode, self.no_anonymous_support);
-        if state.is_unknown() || is_due || self.is_in_doubt(view) {
+        let is_due = expects_anonymous_session(&self.now, self.mode, self.no_anonymous_support);
+        if self.now.is_unknown() || is_due || self.is_in_doubt(view) {
             return self.refresh_in_turn(task, view);
         }
         self.create_and_look(task, operation, view)
@@ -192,9 +191,8 @@ impl<V: HostTypes> Machine<V> {
 
     /// The state is known. An expired session is refreshed where the operation needs a valid one.
     fn look(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
-        let state = self.state(view);
         if matches!(operation, Operation::SignOut) {
-            task.subject = state.user().map(|token| token.id);
+            task.subject = self.now.user().map(|token| token.id);
             // Should this tab have told of its end before, it came back since.
             if self.was_told_of_the_end(task.subject.as_ref()) {
                 self.ended = None;
@@ -204,20 +202,19 @@ impl<V: HostTypes> Machine<V> {
             operation,
             Operation::Exists | Operation::Payload | Operation::AccessToken | Operation::SignOut
         );
-        if refreshes && state.user().is_some_and(|token| Self::is_expired(token, view)) {
-            return self.want_refresh(task, state, Step::Refresh, view);
+        if refreshes && self.now.user().is_some_and(|token| Self::is_expired(token, view)) {
+            return self.want_refresh(task, self.now, Step::Refresh, view);
         }
         self.answer(task, operation, view)
     }
 
     fn answer(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
-        let state = self.state(view);
-        let is_there = state.token().is_some();
-        let is_users = state.user().is_some();
+        let is_there = self.now.token().is_some();
+        let is_users = self.now.user().is_some();
         let outcome = match (operation, task.failed) {
             (Operation::Exists, failed) => Outcome::Is(is_there && failed.is_none()),
             (Operation::IsAnonymous, _) => {
-                Outcome::Is(matches!(state, SessionState::Anonymous(..)))
+                Outcome::Is(matches!(self.now, SessionState::Anonymous(..)))
             }
             (Operation::AnonymousId, _) if is_there => {
                 Outcome::Property(Property::AnonymousId, is_users)
@@ -238,7 +235,7 @@ impl<V: HostTypes> Machine<V> {
             (Operation::UserId | Operation::Payload | Operation::SignOut, Some(reason)) => {
                 Outcome::RefreshAsError(reason)
             }
-            (Operation::SignOut, None) => return self.begin_sign_out(task, &state, view),
+            (Operation::SignOut, None) => return self.begin_sign_out(task, view),
             (Operation::UserId | Operation::Payload, None) if !is_there => {
                 Outcome::Failure(Failure::NoSession)
             }
@@ -250,9 +247,7 @@ impl<V: HostTypes> Machine<V> {
 
     fn end_refreshing(&mut self, task: &mut Task<V>, refreshed: Refreshed, view: &View<V>) -> bool {
         match refreshed {
-            Refreshed::Retry => {
-                self.settle(task, Outcome::Is(self.state(view).user().is_some()), view)
-            }
+            Refreshed::Retry => self.settle(task, Outcome::Is(self.now.user().is_some()), view),
             Refreshed::Ended(_) => {
                 if !task.before.is_unknown() {
                     self.fire_unauthorised(task);
@@ -263,18 +258,13 @@ impl<V: HostTypes> Machine<V> {
         }
     }
 
-    fn begin_sign_out(
-        &mut self,
-        task: &mut Task<V>,
-        state: &SessionState<V>,
-        view: &View<V>,
-    ) -> bool {
-        if state.user().is_none() {
+    fn begin_sign_out(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        if self.now.user().is_none() {
             self.fire(task.id, Event::SignOut);
             return self.settle(task, Outcome::Undefined, view);
         }
         task.step = Step::Prepare;
-        let headers: Headers = self.headers(state, view);
+        let headers = self.headers(view);
         self.act(Action::Prepare { task: task.id, call: Call::SignOut, headers });
         true
     }
@@ -286,7 +276,7 @@ impl<V: HostTypes> Machine<V> {
         operation: Operation,
         view: &View<V>,
     ) -> bool {
-        task.before = self.state(view);
+        task.before = self.now;
         // One that is being made does not count.
         self.creation = None;
         if self.commit_removal(task, false, view) {

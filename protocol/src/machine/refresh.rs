@@ -44,12 +44,12 @@ impl<V: HostTypes> Machine<V> {
         // for a while.
         let may_probe = may_probe(AnonymousMode::Unspecified, view.now, self.doubt_failed_at);
         if self.flight.is_none() && self.contested && may_probe {
-            self.start_refresh(self.state(view), view);
+            self.start_refresh(self.now, view);
         }
     }
 
     pub(super) fn start_refresh(&mut self, wanted: SessionState<V>, view: &View<V>) -> TaskId {
-        let mut task = self.own_task(Kind::Refresh, view);
+        let mut task = self.own_task(Kind::Refresh);
         task.wanted = wanted;
         let id = task.id;
         self.flight = Some(id);
@@ -66,14 +66,13 @@ impl<V: HostTypes> Machine<V> {
     /// has just written. If both were answered in one moment, the browser may have taken the
     /// cookies in another order than the tabs wrote, and neither saw what the other wrote.
     pub(super) fn give_up_calls(&mut self, view: &View<V>) {
-        let state = self.state(view);
         // Of what the browser lost, the answer may bring it back.
-        if state.is_unknown() {
+        if self.now.is_unknown() {
             return;
         }
-        let id_now = state.user().map(|token| &token.id);
+        let id_now = self.now.user().map(|token| token.id);
         if let Some((written, at)) = &self.written
-            && id_now.is_some_and(|id| id != written)
+            && id_now.is_some_and(|id| id != *written)
             && view.stored.changed.is_some_and(|mark| (mark.0 - at).abs() < CROSSING_TIME)
         {
             self.written = None;
@@ -88,7 +87,7 @@ impl<V: HostTypes> Machine<V> {
             };
             can_be_given_up
                 && matches!(task.step, Step::Answer | Step::Message)
-                && task.before.user().map(|token| &token.id) != id_now
+                && task.before.user().map(|token| token.id) != id_now
         }) {
             let mut task = self.tasks.swap_remove(index);
             self.act(Action::Abort { task: task.id });
@@ -120,8 +119,7 @@ impl<V: HostTypes> Machine<V> {
     ) -> bool {
         match (task.step, cause) {
             (Step::Begin, Cause::Begun) => {
-                let before = self.state(view);
-                let headers = self.refresh_headers(&before, view);
+                let headers = self.refresh_headers(view);
                 task.step = Step::Prepare;
                 // Before the lock, because the hook is the app's code. Should the state change
                 // until then, nothing is sent.
@@ -141,7 +139,7 @@ impl<V: HostTypes> Machine<V> {
                 self.end_flight(task, Err(Reason::Of(task.id)), view)
             }
             (Step::Lock, Cause::Locked(_)) => {
-                task.before = self.state(view);
+                task.before = self.now;
                 if after_lock(&task.wanted, &task.before) != AfterLock::Call {
                     self.end_call(task);
                     // Another tab may have found that the session is over: a task that waits for
@@ -155,7 +153,7 @@ impl<V: HostTypes> Machine<V> {
                 task.has_asked = core::mem::take(&mut self.contested);
                 task.is_crossed = false;
                 task.step = Step::Answer;
-                let headers = self.refresh_headers(&task.before, view);
+                let headers = self.refresh_headers(view);
                 task.says_off = headers.wish == Wish::Off;
                 self.act(Action::Send {
                     task: task.id,
@@ -202,11 +200,11 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// A server that knows anonymous sessions gives one back to a visitor who has no other.
-    fn refresh_headers(&self, before: &SessionState<V>, view: &View<V>) -> Headers {
+    fn refresh_headers(&self, view: &View<V>) -> Headers {
         let is_visitors = !view.has_refresh_token
-            && before.user().is_none()
+            && self.now.user().is_none()
             && self.mode != AnonymousMode::Endpoint;
-        let headers = self.headers(before, view);
+        let headers = self.headers(view);
         Headers {
             bearer: if is_visitors { Bearer::Anonymous } else { Bearer::Refresh },
             // The key goes along in `accept`.
@@ -258,7 +256,7 @@ impl<V: HostTypes> Machine<V> {
     /// header mode are discarded with what announced them, so of a session that is known there is
     /// no doubt.
     pub(super) fn doubt(&mut self, view: &View<V>) {
-        if !view.has_refresh_token || self.state(view).user().is_none() {
+        if !view.has_refresh_token || self.now.user().is_none() {
             self.contested = true;
             self.doubt_failed_at = 0.0;
         }
@@ -277,7 +275,7 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn show_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        self.fire_all(task, view);
+        self.fire_all(task);
         self.give_up_calls(view);
         task.step = Step::ShowAnswer;
         self.act(Action::ShowAnswer { task: task.id });
@@ -285,8 +283,7 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn judge_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        let result = match refresh::answer(is_ok(task.status), task.is_announced, &self.state(view))
-        {
+        let result = match refresh::answer(is_ok(task.status), task.is_announced, &self.now) {
             refresh::Answer::Refreshed => {
                 self.fire(task.id, Event::RefreshSession);
                 Ok(())
@@ -314,8 +311,7 @@ impl<V: HostTypes> Machine<V> {
     fn end_flight(&mut self, task: &Task<V>, result: Result<(), Reason>, view: &View<V>) -> bool {
         self.clear_flight(task);
         while let Some(mut waiting) = self.take_waiting(task.id) {
-            let state = self.state(view);
-            let refreshed = match (after_lock(&waiting.wanted, &state), result) {
+            let refreshed = match (after_lock(&waiting.wanted, &self.now), result) {
                 (AfterLock::Retry, _) => Refreshed::Retry,
                 (AfterLock::Ended, Err(reason)) if !waiting.shares => Refreshed::Ended(reason),
                 (AfterLock::Ended, _) => Refreshed::Ended(Reason::Nothing),
@@ -339,7 +335,8 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// The headers of any call but the refresh.
-    pub(super) fn headers(&self, state: &SessionState<V>, view: &View<V>) -> Headers {
+    pub(super) fn headers(&self, view: &View<V>) -> Headers {
+        let state = &self.now;
         // Nobody checked a token of an endpoint while there is no session.
         let is_unchecked = state.token().is_none() && self.mode == AnonymousMode::Endpoint;
         let is_users = view.has_access_token || state.user().is_some() || is_unchecked;

@@ -71,13 +71,12 @@ impl<V: HostTypes> Machine<V> {
 
     /// Sends it as soon as it may go.
     pub(super) fn admit(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        let state = self.state(view);
         if self.is_in_doubt(view) && !task.has_asked {
             task.has_asked = true;
-            return self.want_refresh(task, state, Step::Probe, view);
+            return self.want_refresh(task, self.now, Step::Probe, view);
         }
         let may_probe = !task.has_asked && self.may_probe(view);
-        match admission(&state, self.mode, may_probe, self.no_anonymous_support) {
+        match admission(&self.now, self.mode, may_probe, self.no_anonymous_support) {
             Admission::Probe => {
                 task.has_asked = true;
                 self.want_refresh(task, SessionState::Unknown, Step::Probe, view)
@@ -109,7 +108,7 @@ impl<V: HostTypes> Machine<V> {
 
     fn send(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         let Kind::Request(call) = task.kind else { return true };
-        task.before = self.state(view);
+        task.before = self.now;
         task.step = Step::Answer;
         let session = task.before.user().map(|token| &token.id);
         if call == Call::SignOut && !task.before.is_unknown() && task.subject.as_ref() != session {
@@ -117,7 +116,7 @@ impl<V: HostTypes> Machine<V> {
             return self.tell_of_sign_out(task, view);
         }
         task.is_crossed = false;
-        let headers = self.headers(&task.before, view);
+        let headers = self.headers(view);
         task.says_off = headers.wish == Wish::Off;
         let timeout = match call {
             // Its answer brings a refresh token, which must not come after one that was made later.
@@ -173,12 +172,11 @@ impl<V: HostTypes> Machine<V> {
     /// After the answer to a first request, which announces nothing to a visitor whose session the
     /// server knows: asks once for what this browser lost. Nobody waits for it.
     fn recover(&mut self, view: &View<V>) {
-        let state = self.state(view);
-        if state.token().is_some() || self.mode != AnonymousMode::On {
+        if self.now.token().is_some() || self.mode != AnonymousMode::On {
             return;
         }
         if self.flight.is_none() {
-            self.start_refresh(state, view);
+            self.start_refresh(self.now, view);
         } else {
             // That one is on behalf of another state, and may ask nothing: the next request leads
             // again.
@@ -213,7 +211,7 @@ impl<V: HostTypes> Machine<V> {
     /// The server wants a valid session. `is_expired` says that it saw an access token of a user in
     /// the request of a visitor.
     fn refuse(&mut self, task: &mut Task<V>, is_expired: bool, view: &View<V>) -> bool {
-        match after_refusal(&self.state(view), is_expired, task.attempts, self.config.retry_limit) {
+        match after_refusal(&self.now, is_expired, task.attempts, self.config.retry_limit) {
             AfterRefusal::GiveUp => self.settle(task, Outcome::TooManyRetries(task.attempts), view),
             AfterRefusal::Return => {
                 self.tell_of_refusal(task);
@@ -261,7 +259,7 @@ impl<V: HostTypes> Machine<V> {
         }
         let told = match outcome {
             Outcome::Refresh(reason) if reason != Reason::Nothing => {
-                if is_sign_out && self.state(view).user().is_none() {
+                if is_sign_out && self.now.user().is_none() {
                     return self.tell_of_sign_out(task, view);
                 }
                 Outcome::RefreshAsError(reason)
@@ -282,10 +280,10 @@ impl<V: HostTypes> Machine<V> {
 
     /// The header that says so may have been stripped, or not exposed.
     fn end_after_sign_out(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        let state = self.state(view);
-        let is_there = state.user().is_some_and(|token| task.subject.as_ref() == Some(&token.id));
+        let is_there =
+            self.now.user().is_some_and(|token| task.subject.as_ref() == Some(&token.id));
         if is_there {
-            task.before = state;
+            task.before = self.now;
             if self.commit_removal(task, true, view) {
                 task.step = Step::StoreEnd;
                 return true;
@@ -312,7 +310,7 @@ impl<V: HostTypes> Machine<V> {
         let id = |state: &SessionState<V>| state.token().and_then(V::anonymous_id);
         // The one that the visitor had when they asked, and the one that the server saw.
         let gone = [task.subject, id(&task.before)];
-        let now = id(&self.state(view));
+        let now = id(&self.now);
         task.attempts += 1;
         let is_there = now.is_some() && gone.contains(&now);
         if is_there && task.attempts < LIMIT {
@@ -339,11 +337,11 @@ impl<V: HostTypes> Machine<V> {
     /// Asks the server once more, when an answer that was under way has brought back what was to be
     /// forgotten. If it does, the id is one that was forgotten again.
     pub(super) fn forget_again(&mut self, view: &View<V>) {
-        let id = self.state(view).token().and_then(V::anonymous_id);
+        let id = self.now.token().and_then(V::anonymous_id);
         let is_asking = self.tasks.iter().any(|task| task.is_for(Call::Forget));
         if let Some(id) = id.filter(|id| !is_asking && self.forgets(id)) {
             self.forgotten.push(id);
-            let mut task = self.own_task(Kind::Request(Call::Forget), view);
+            let mut task = self.own_task(Kind::Request(Call::Forget));
             task.subject = Some(id);
             self.advance(task, Cause::Begun, view);
         }

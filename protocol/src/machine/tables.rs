@@ -144,9 +144,10 @@ fn an_operation_asks_where_it_has_to_and_answers_from_what_is_stored() {
 fn a_call_carries_the_token_of_its_session_and_the_wish_of_the_app() {
     let headers = |mode, has_endpoint, has_access_token| {
         views().map(|view| {
-            let machine = Machine::<Native>::new(Config { has_endpoint, ..CONFIG }, mode);
+            let mut machine = Machine::<Native>::new(Config { has_endpoint, ..CONFIG }, mode);
+            machine.look_at(&view);
             let Headers { anti_csrf, bearer, wish } =
-                machine.headers(&machine.state(&view), &View { has_access_token, ..view });
+                machine.headers(&View { has_access_token, ..view });
             (anti_csrf, bearer, wish)
         })
     };
