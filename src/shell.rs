@@ -103,8 +103,8 @@ fn tell(Page { machine, view }: &mut Page, what: i32, task: i32, number: i32) ->
             let config = Config {
                 has_endpoint: number & 4 > 0,
                 verifies: number & 8 > 0,
-                expired_status: seen(25) as u16,
-                invalid_claim_status: seen(26) as u16,
+                expired_status: status(25),
+                invalid_claim_status: status(26),
                 retry_limit: seen(27) as u32,
             };
             machine.configure(config, mode(number & 3), task > 0);
@@ -223,15 +223,21 @@ fn token(at: usize) -> Option<Token<Browser>> {
     })
 }
 
+/// By way of a larger number, because a conversion that keeps to the limits takes more code. No
+/// status code is near them.
+fn status(at: usize) -> u16 {
+    seen(at) as u32 as u16
+}
+
 fn answer() -> Answer<Browser> {
     let announced = |at| match token(at) {
         Some(token) => Announced::Token(token),
         None if seen(at) < 0.0 => Announced::Removed,
         None => Announced::Nothing,
     };
-    let (status, more) = (seen(26) as u16, seen(27) as u32);
+    let more = seen(27) as u32;
     Answer {
-        status,
+        status: status(26),
         limited: more & 1 > 0,
         has_tokens: more & 2 > 0,
         user: announced(16),

@@ -7,6 +7,7 @@ use crate::{
 
 /// One kind of session, as a response announces it.
 #[derive(Clone, Copy, Debug)]
+#[repr(u8)]
 pub enum Announced<T> {
     /// Nothing, or something unreadable.
     Nothing,

@@ -47,6 +47,7 @@ impl Mark {
 
 /// One place where a front token can be stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
 pub enum Slot<T> {
     /// Nothing is there.
     Empty,
@@ -77,6 +78,7 @@ pub struct Stored<V: HostTypes> {
 }
 
 /// The session of the visitor, as far as this browser knows. Exactly one of these holds.
+#[repr(u8)]
 pub enum SessionState<V: HostTypes> {
     /// Nothing is known: first visit, or the browser dropped what it knew. The server has to be
     /// asked.

@@ -157,6 +157,7 @@ enum Step {
 }
 
 /// The thing that a task waited for.
+#[repr(u8)]
 enum Cause<V: HostTypes> {
     /// It begins.
     Begun,
