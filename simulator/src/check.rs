@@ -111,7 +111,7 @@ fn check_visitor(world: &mut World) {
 
 /// A cache repeats itself. The server is asked once because of it.
 fn repeat_from_cache(world: &mut World) {
-    // What another host planted shows again after each end, so each time that is news.
+    // The token that another host planted shows again after each end, and is news each time.
     if world.was_lied_to {
         return;
     }

@@ -178,7 +178,7 @@ const lookAgain = () => happen(CHANGED);
  * Goes on with the task once `value` is there, unless it is over.
  * @template T @param {number} task @param {T | Promise<T>} value
  * @param {(value: any, work: Work, task: number) => void} onDone
- * @param {(reason: any, work: Work, task: number) => void} [onFailure] by default, as without a value
+ * @param {(reason: any, work: Work, task: number) => void} [onFailure] by default, as with nothing
  */
 function when(task, value, onDone, onFailure = (_, work) => onDone(undefined, work, task)) {
   const work = works[task];
