@@ -38,8 +38,39 @@ const FLAGS: [&str; 5] =
 
 /// Properties of objects that no app sees get short names, the same in all files: some 90 bytes of
 /// the entry (brotli). Nothing else has a property of such a name, nor does the browser.
-const LOCAL: &str = "--mangle-props=^(?:shown|held|isPending|isFlying|isReplay|replacement|answer|\
-    timer|settle|reopen|settlers|release|caller|numbers|raw|input|hook|lines)$";
+const INTERNAL: [(&str, char); 18] = [
+    ("shown", 'a'),
+    ("held", 'b'),
+    ("isPending", 'c'),
+    ("isFlying", 'd'),
+    ("isReplay", 'e'),
+    ("replacement", 'f'),
+    ("answer", 'g'),
+    ("timer", 'h'),
+    ("settle", 'i'),
+    ("reopen", 'j'),
+    ("settlers", 'k'),
+    ("release", 'l'),
+    ("caller", 'n'),
+    ("numbers", 'o'),
+    ("raw", 'p'),
+    ("input", 'q'),
+    ("hook", 'r'),
+    ("lines", 's'),
+];
+
+/// esbuild's flags for them. Without the file, each module would have names of its own.
+fn shorten() -> Result<[String; 2]> {
+    let names: Vec<&str> = INTERNAL.iter().map(|(name, _)| *name).collect();
+    let pairs: Vec<String> =
+        INTERNAL.iter().map(|(name, short)| format!("\"{name}\":\"{short}\"")).collect();
+    let file = paths::target()?.join("npm").join("names.json");
+    paths::write(&file, format!("{{{}}}", pairs.join(",")))?;
+    Ok([
+        format!("--mangle-props=^(?:{})$", names.join("|")),
+        format!("--mangle-cache={}", file.display()),
+    ])
+}
 
 /// The modules that stay files of their own even in bundles that are one file.
 const APART: &str = "--external:./fallback.js";
@@ -61,13 +92,13 @@ pub(crate) fn make() -> Result<()> {
     transform
         .current_dir(paths::pkg())
         .args(sources(&paths::pkg().join("src"))?)
-        .args(["--outbase=src", "--outdir=dist"]);
+        .args(["--outbase=src", "--outdir=dist"])
+        .args(shorten()?);
     run(transform.args([
         "--format=esm",
         "--target=es2020",
         "--legal-comments=none",
         "--log-level=warning",
-        LOCAL,
     ]))?;
     compress(&dist)?;
     // The stand-in by itself, because the script tag has it beside itself, and others load it
