@@ -1,6 +1,8 @@
 //! The first request of a new visitor goes alone, in this tab and over all tabs, so that the
 //! session it brings is the only one that is made. Others wait for it.
 
+use alloc::boxed::Box;
+
 use super::{Action, Cause, LockName, Machine, Step, Task, TaskId, View};
 use crate::state::HostTypes;
 
@@ -48,8 +50,8 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// Of the tasks that wait for that one, or for their turn, the one that has waited longest.
-    #[inline(never)]
-    pub(super) fn take_waiting(&mut self, what: TaskId) -> Option<alloc::boxed::Box<Task<V>>> {
+    pub(super) fn take_waiting(&mut self, what: TaskId) -> Option<Box<Task<V>>> {
+        // By hand: `min_by_key` takes 80 bytes more (brotli).
         let (mut longest, mut index) = (u32::MAX, 0);
         for (at, task) in self.tasks.iter().enumerate() {
             let is_meant = if what == TURN { task.step == Step::Turn } else { task.flight == what };
