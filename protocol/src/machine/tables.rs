@@ -367,9 +367,15 @@ fn without_consent_the_end_of_nothing_is_not_written_down() {
     machine.answered(1, answer(200, None, true), &nothing);
     assert_eq!(told(&mut machine), "send App, Answer");
     assert!(matches!(machine.state(&nothing), SessionState::None(_)));
+    // Another end at the same time is another one.
+    let first = machine.state(&nothing).mark();
+    machine.request(2, false, &nothing);
+    machine.answered(2, answer(200, None, true), &nothing);
+    told(&mut machine);
+    assert_ne!(machine.state(&nothing).mark(), first);
     // A tombstone that another tab wrote has its own mark.
     assert_eq!(machine.state(&valid(1e12, None, None)).mark(), Some(Mark(1e12)));
-    machine.operation(2, Operation::SwitchOn, &nothing);
+    machine.operation(3, Operation::SwitchOn, &nothing);
     assert!(machine.state(&nothing).is_unknown(), "from now on it is");
 }
 
