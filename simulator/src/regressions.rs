@@ -1055,3 +1055,15 @@ fn an_id_that_the_server_cannot_forget_is_not_asked_about_in_turn() {
     steps.extend([Request(167, Route::Users), Happen(196)]);
     holds(setting, &steps);
 }
+
+/// Seed 1796076894514. A tab knew an end that is not written down. Another tab wrote a login, and a
+/// form's answer deleted it.
+#[test]
+fn an_end_that_is_not_written_down_does_not_outlive_a_login() {
+    let setting = Setting { has_locks: false, has_channel: false, skew: 3_600_000.0, ..SLOW };
+    let mut steps = vec![Request(172, Route::Users), Open, Operate(167, Operation::SwitchOff)];
+    steps.extend([Away(60), Request(216, Route::Leave), Happen(32), login(83, 1)]);
+    steps.extend(happen(&[35, 251, 211]));
+    steps.push(Form(203, Route::Login(1)));
+    holds(setting, &steps);
+}

@@ -401,6 +401,10 @@ impl<V: HostTypes> Machine<V> {
     /// Takes note of the session at the beginning of a step, and after what it depends on has
     /// changed.
     fn look_at(&mut self, view: &View<V>) {
+        // If what was written since is gone again, nobody knows.
+        if view.stored.changed.is_some() {
+            self.unstored_none = None;
+        }
         self.now = self.state(view);
     }
 
