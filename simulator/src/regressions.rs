@@ -1067,3 +1067,23 @@ fn an_end_that_is_not_written_down_does_not_outlive_a_login() {
     steps.push(Form(203, Route::Login(1)));
     holds(setting, &steps);
 }
+
+/// Seed 1796095717227. An answer told of another id of the visitor before a login, and the server
+/// was asked. After the sign-out the same token came again, and was the visitor's.
+#[test]
+fn a_token_that_was_doubted_before_a_login_is_asked_about_after_it() {
+    let setting = Setting {
+        mode: AnonymousMode::Unspecified,
+        has_channel: false,
+        forgets_soon: true,
+        knows_others: false,
+        shows_late: true,
+        balancer: 166,
+        ahead: -3000.0,
+        ..OURS
+    };
+    let mut steps = vec![Request(100, Route::Public), Rest, login(189, 1), ReplaceKey(160)];
+    steps.extend([Request(112, Route::Public), ReplaceKey(237), Happen(115)]);
+    steps.extend([Request(130, Route::Leave), Rest, Request(228, Route::Users)]);
+    holds(setting, &steps);
+}

@@ -405,7 +405,13 @@ impl<V: HostTypes> Machine<V> {
         if view.stored.changed.is_some() {
             self.unstored_none = None;
         }
+        let id = |state: &SessionState<V>| state.token().map(|token| token.id);
+        let before = id(&self.now);
         self.now = self.state(view);
+        // What was doubted in that session may be true now.
+        if id(&self.now) != before {
+            self.doubted = None;
+        }
     }
 
     /// The stored state that counts.
