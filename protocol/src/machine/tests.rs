@@ -469,8 +469,12 @@ fn survive(mode: u8, moves: &[Move]) {
             input,
             Input::Request(_) | Input::Operation(_) | Input::Changed | Input::Configure(..)
         );
-        let before = (!is_calls && !is_awaited(&machine, task, input)).then(|| sketch(&machine));
         let view = view(now, user.map(|id| id % 3), guest.map(|id| id % 3));
+        let before = (!is_calls && !is_awaited(&machine, task, input)).then(|| {
+            // The machine may notice another session, whatever it is that happens.
+            machine.look_at(&view);
+            sketch(&machine)
+        });
         match input {
             Input::Request(is_once) => {
                 begun += 1;
