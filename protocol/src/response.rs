@@ -164,12 +164,12 @@ fn user_change<V: HostTypes>(
     last: &LatestSeen<V::Id>,
     response: &Response<V>,
 ) -> (Write, [Option<Event>; 2]) {
-    let id_before = before.user().map(|token| &token.id);
-    let id_now = now.user().map(|token| &token.id);
+    let id_before = before.user().map(|token| token.id);
+    let id_now = now.user().map(|token| token.id);
     let is_refresh = matches!(response.asked, Asked::Refresh(_));
     match &response.user {
         Announced::Token(new) => {
-            let is_current = id_now == Some(&new.id);
+            let is_current = id_now == Some(new.id);
             // By no clock but the servers': this device's may be off.
             let leeway = match last.id == new.id {
                 true if response.is_truth(before, now) => CLUSTER_SKEW,
@@ -180,7 +180,7 @@ fn user_change<V: HostTypes>(
                 true => 0.0,
             };
             let outdated = last.issued_at > new.issued_at + leeway;
-            let over = id_before == Some(&new.id) && !is_current;
+            let over = id_before == Some(new.id) && !is_current;
             // A refresh was made for the session of that time, and its answer is about no other.
             let not_meant = is_refresh && id_before != id_now && !is_current;
             if outdated || over || not_meant {
@@ -201,8 +201,8 @@ fn user_change<V: HostTypes>(
 }
 
 fn removal<V: HostTypes>(
-    id_before: Option<&V::Id>,
-    id_now: Option<&V::Id>,
+    id_before: Option<V::Id>,
+    id_now: Option<V::Id>,
     response: &Response<V>,
 ) -> (Write, [Option<Event>; 2]) {
     match id_now {
@@ -240,7 +240,7 @@ fn anonymous_change<V: HostTypes>(
         Announced::Token(new) => {
             let event = match state {
                 SessionState::Anonymous(_, current) if current.id != new.id => {
-                    let id_before = before.anonymous().map(|token| &token.id);
+                    let id_before = before.anonymous().map(|token| token.id);
                     // A cache may answer the app with an id that the visitor had a moment ago. It
                     // answers no call of the SDK's own.
                     let leeway = match response.asked {
@@ -249,7 +249,7 @@ fn anonymous_change<V: HostTypes>(
                     };
                     // The visitor had that id when they asked, and has another one since; or a
                     // cache answers with one that they had.
-                    let is_old = id_before == Some(&new.id)
+                    let is_old = id_before == Some(new.id)
                         || id_before.is_some() && current.issued_at > new.issued_at + leeway;
                     if is_old && !response.is_truth(before, state) {
                         return (Write::Keep, None);
@@ -314,7 +314,7 @@ pub fn is_contested<V: HostTypes>(
     change: Change,
 ) -> bool {
     let state = now.state();
-    let id_now = state.user().map(|token| &token.id);
+    let id_now = state.user().map(|token| token.id);
     // Without its mark nobody can tell which answer a user's front token came with.
     let is_late =
         before.mark() != state.mark() || id_now.is_none() && matches!(now.user, Slot::Token(_));

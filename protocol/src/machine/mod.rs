@@ -577,7 +577,7 @@ impl<V: HostTypes> Machine<V> {
     /// Tells what an answer said. Storing may have held that up: of a session that others have
     /// ended since, nothing is told, and no end twice.
     fn fire_all(&mut self, task: &Task<V>) {
-        let session = task.before.user().map(|token| &token.id);
+        let session = task.before.user().map(|token| token.id);
         // Another tab may have brought it back for a moment, by an answer of before.
         let was_told = self.was_told_of_the_end(session);
         for event in &task.change.events {
@@ -589,7 +589,7 @@ impl<V: HostTypes> Machine<V> {
                 Event::AccessTokenPayloadUpdated => self.now.token().is_some(),
                 Event::SessionCreated => self.now.user().is_some(),
                 Event::SignOut | Event::TokenTheftDetected | Event::Unauthorised { .. } => {
-                    self.ended = session.copied();
+                    self.ended = session;
                     !was_told
                 }
                 _ => true,
@@ -611,7 +611,7 @@ impl<V: HostTypes> Machine<V> {
     /// session already, be it by the question before the request went.
     fn fire_unauthorised(&mut self, task: &Task<V>) {
         let has_ended =
-            |state: &SessionState<V>| self.was_told_of_the_end(state.user().map(|token| &token.id));
+            |state: &SessionState<V>| self.was_told_of_the_end(state.user().map(|token| token.id));
         if !has_ended(&task.before) && !has_ended(&task.wanted) {
             self.fire(task.id, Event::Unauthorised { expired_or_revoked: false });
         }
@@ -620,11 +620,11 @@ impl<V: HostTypes> Machine<V> {
     /// Whether the app hears nothing of what the answer said.
     fn tells_nothing(&self, task: &Task<V>) -> bool {
         task.change.events[0].is_none()
-            || self.was_told_of_the_end(task.before.user().map(|token| &token.id))
+            || self.was_told_of_the_end(task.before.user().map(|token| token.id))
     }
 
-    fn was_told_of_the_end(&self, session: Option<&V::Id>) -> bool {
-        session.is_some() && self.ended.as_ref() == session
+    fn was_told_of_the_end(&self, session: Option<V::Id>) -> bool {
+        session.is_some() && self.ended == session
     }
 
     fn is_expired(token: &Token<V>, view: &View<V>) -> bool {

@@ -194,7 +194,7 @@ impl<V: HostTypes> Machine<V> {
         if matches!(operation, Operation::SignOut) {
             task.subject = self.now.user().map(|token| token.id);
             // Should this tab have told of its end before, it came back since.
-            if self.was_told_of_the_end(task.subject.as_ref()) {
+            if self.was_told_of_the_end(task.subject) {
                 self.ended = None;
             }
         }

@@ -110,8 +110,8 @@ impl<V: HostTypes> Machine<V> {
         let Kind::Request(call) = task.kind else { return true };
         task.before = self.now;
         task.step = Step::Answer;
-        let session = task.before.user().map(|token| &token.id);
-        if call == Call::SignOut && !task.before.is_unknown() && task.subject.as_ref() != session {
+        let session = task.before.user().map(|token| token.id);
+        if call == Call::SignOut && !task.before.is_unknown() && task.subject != session {
             // The session that it is about is over.
             return self.tell_of_sign_out(task, view);
         }
@@ -280,8 +280,7 @@ impl<V: HostTypes> Machine<V> {
 
     /// The header that says so may have been stripped, or not exposed.
     fn end_after_sign_out(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        let is_there =
-            self.now.user().is_some_and(|token| task.subject.as_ref() == Some(&token.id));
+        let is_there = self.now.user().is_some_and(|token| task.subject == Some(token.id));
         if is_there {
             task.before = self.now;
             if self.commit_removal(task, true, view) {
@@ -296,7 +295,7 @@ impl<V: HostTypes> Machine<V> {
     pub(super) fn tell_of_sign_out(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         if task.step == Step::StoreEnd {
             self.tell_change(task, view);
-        } else if !self.was_told_of_the_end(task.subject.as_ref()) {
+        } else if !self.was_told_of_the_end(task.subject) {
             self.ended = task.subject;
             self.fire(task.id, Event::SignOut);
         }
