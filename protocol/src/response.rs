@@ -131,7 +131,7 @@ pub fn tells_time<V: HostTypes>(last: &LatestSeen<V::Id>, new: &Token<V>) -> boo
 }
 
 /// The meaning of `response` to a request that was sent when the state was `before`, and is read
-/// when storage says `now`.
+/// when it is `state`, and storage says `now`.
 ///
 /// The two differ when another request, another tab or a sign-out came between. Then an answer
 /// about a session that is over changes nothing: it can neither bring that session back nor end its
@@ -139,19 +139,19 @@ pub fn tells_time<V: HostTypes>(last: &LatestSeen<V::Id>, new: &Token<V>) -> boo
 #[must_use]
 pub fn interpret<V: HostTypes>(
     before: &SessionState<V>,
+    state: &SessionState<V>,
     now: &Stored<V>,
     last: &LatestSeen<V::Id>,
     response: &Response<V>,
 ) -> Change {
-    let state = now.state();
-    let (user, user_events) = user_change(before, &state, last, response);
+    let (user, user_events) = user_change(before, state, last, response);
     let signed_in = match user {
         Write::Store => true,
         Write::Remove => false,
         Write::Keep => state.user().is_some(),
     };
     let (anonymous, anonymous_event) =
-        anonymous_change(signed_in, before, &state, now, response, user == Write::Store);
+        anonymous_change(signed_in, before, state, now, response, user == Write::Store);
     let events = if user_events[0].is_some() { user_events } else { [anonymous_event, None] };
     // A user's front token without a mark counts for nothing, and must not come back with the mark
     // of another session.
@@ -308,12 +308,12 @@ impl<V: HostTypes> Response<V> {
 #[must_use]
 pub fn is_contested<V: HostTypes>(
     before: &SessionState<V>,
+    state: &SessionState<V>,
     now: &Stored<V>,
     last: &LatestSeen<V::Id>,
     response: &Response<V>,
     change: Change,
 ) -> bool {
-    let state = now.state();
     let id_now = state.user().map(|token| token.id);
     // Without its mark nobody can tell which answer a user's front token came with.
     let is_late =
@@ -360,6 +360,25 @@ mod tests {
         state::Mark,
         testing::{Native, stored, token, with_payload},
     };
+
+    fn interpret(
+        before: &SessionState<Native>,
+        now: &Stored<Native>,
+        last: &LatestSeen<&'static str>,
+        response: &TestResponse,
+    ) -> Change {
+        super::interpret(before, &now.state(), now, last, response)
+    }
+
+    fn is_contested(
+        before: &SessionState<Native>,
+        now: &Stored<Native>,
+        last: &LatestSeen<&'static str>,
+        response: &TestResponse,
+        change: Change,
+    ) -> bool {
+        super::is_contested(before, &now.state(), now, last, response, change)
+    }
 
     type TestResponse = Response<Native>;
 

@@ -94,7 +94,7 @@ const ANSWERED = 9;
 const MESSAGE = 10;
 const WRITTEN = 11;
 const VERIFIED = 12;
-const PLAIN = 13;
+const SAYS_NOTHING = 13;
 const STARTED = 14;
 
 /** @param {number[]} numbers @param {number} [at] */
@@ -118,14 +118,11 @@ function happen(what, task = 0, number = 0, isSeen) {
       const action = memory.buffer.slice(at, at + 24);
       const numbers = new Int32Array(action);
       const doubles = new Float64Array(action);
-      const [kind, , , , , , , , ...fields] = /** @type {[number]} */ (
-        /** @type {unknown} */ (new Uint8Array(action))
-      );
+      const [kind, , , , , , , , ...fields] = /** @type {any} */ (new Uint8Array(action));
       const whose = /** @type {number} */ (numbers[1]);
-      // The last ones are nobody's.
-      const work = (works[kind < 16 ? whose : 0] ??= { caller: currentUserContext(), release: [] });
+      const work = (works[whose] ??= { caller: currentUserContext(), release: [] });
       withUserContext(work.caller, () =>
-        ACTS[kind]?.(whose, work, /** @type {any} */ (fields), doubles, numbers),
+        ACTS[kind < PLAIN ? kind : PLAIN + fields[0]]?.(whose, work, fields, doubles, numbers),
       );
     }
   });
@@ -260,7 +257,7 @@ function takeResponse(task, work, response) {
   const more = has(names.HEADER_ANONYMOUS_MODE) + 2 * tokens;
   const { status } = seen;
   const saysNothing = status < 300 && (work.user ?? work.anonymous) === undefined && !more;
-  reportAnswer(task, work, status, more, saysNothing && turn(PLAIN, 0, 0));
+  reportAnswer(task, work, status, more, saysNothing && turn(SAYS_NOTHING, 0, 0));
 }
 
 /**
@@ -447,6 +444,25 @@ function deleteCookies(...cookies) {
   for (const name of cookies) if (getCookie(name) !== undefined) setCookie(name, "");
 }
 
+/** @type {typeof ACTS[0]} */
+function unlock(_task, { release }, [what]) {
+  release[what - 1]?.();
+  release[what - 1] = undefined;
+}
+
+/** @type {typeof ACTS[0]} */
+function verify(task, { anonymous }, [what]) {
+  const raw = what > 5 ? anonymous && anonymous.raw : getCookie(anonymousCookie);
+  when(
+    task,
+    import("./endpoint.js").then(({ isSignedBy }) => isSignedBy(raw || "", keySet)),
+    (isGood) => happen(VERIFIED, task, isGood === undefined ? -1 : +isGood),
+  );
+}
+
+/** The first of the actions that need no more than a task. Their first field says which it is. */
+const PLAIN = 7;
+
 /**
  * One function for each action of the machine, in their order. Fields of one byte begin at the
  * ninth; larger ones are where the layout has them.
@@ -510,7 +526,6 @@ const ACTS = [
       reportFailure,
     );
   },
-  (_task, { call }) => call?.end?.(),
   function lockFor(task, work, [name], doubles) {
     // Locks only save calls, and the rules hold without.
     lock(name ? "passerby-first" : "passerby-refresh", doubles[2]).then((release) => {
@@ -519,19 +534,8 @@ const ACTS = [
       when(task, 0, () => happen(LOCKED, task));
     });
   },
-  function unlock(_task, { release }, [name]) {
-    release[name]?.();
-    release[name] = undefined;
-  },
   function startTimer(task, work, _fields, doubles) {
     work.timer = setTimeout(() => happen(LOCKED, task), doubles[1]);
-  },
-  (_task, { timer }) => clearTimeout(timer),
-  function readMessage(task, { response }) {
-    // It may never end.
-    when(task, response && withTimeout(readJson(response), BODY_TIMEOUT), (json) =>
-      happen(MESSAGE, task, names.MESSAGES.indexOf(json?.message)),
-    );
   },
   function store(
     task,
@@ -582,14 +586,28 @@ const ACTS = [
     if (customCookies) when(task, 0, written);
     else written();
   },
-  function verify(task, { anonymous }, [isAnswer]) {
-    const raw = isAnswer ? anonymous && anonymous.raw : getCookie(anonymousCookie);
-    when(
-      task,
-      import("./endpoint.js").then(({ isSignedBy }) => isSignedBy(raw || "", keySet)),
-      (isGood) => happen(VERIFIED, task, isGood === undefined ? -1 : +isGood),
+  function fire(_task, { caller }, [event, detail]) {
+    const more = event === names.EVENTS.length - 1 && { sessionExpiredOrRevoked: !!detail };
+    fireEvent({
+      action: /** @type {string} */ (names.EVENTS[event]),
+      userContext: caller,
+      ...more,
+    });
+  },
+  settle,
+  // From here on, those that need no more than a task: `PLAIN`.
+  (_task, { call }) => call?.end?.(),
+  unlock,
+  unlock,
+  (_task, { timer }) => clearTimeout(timer),
+  function readMessage(task, { response }) {
+    // It may never end.
+    when(task, response && withTimeout(readJson(response), BODY_TIMEOUT), (json) =>
+      happen(MESSAGE, task, names.MESSAGES.indexOf(json?.message)),
     );
   },
+  verify,
+  verify,
   (task, { response }) =>
     when(task, response && checkClaims(response), () => happen(DONE, task, 1)),
   (task, { call, response }) =>
@@ -604,15 +622,6 @@ const ACTS = [
     };
     when(task, read(), () => happen(DONE, task, 1), reportFailure);
   },
-  function fire(_task, { caller }, [event, detail]) {
-    const more = event === names.EVENTS.length - 1 && { sessionExpiredOrRevoked: !!detail };
-    fireEvent({
-      action: /** @type {string} */ (names.EVENTS[event]),
-      userContext: caller,
-      ...more,
-    });
-  },
-  settle,
   (task) => delete works[task],
   forgetFirstKey,
   announceChange,

@@ -161,6 +161,39 @@ pub enum Property {
     Payload,
 }
 
+/// Things to do that need no more than a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Plain {
+    /// Give the call up. Its result is not reported.
+    Abort,
+    /// Release the lock of the refresh, be it that it was never had.
+    UnlockRefresh,
+    /// The same of the first request of a new visitor.
+    UnlockLeader,
+    /// Do not report the timer.
+    StopTimer,
+    /// Read the `message` in the answer's body; report `message`.
+    ReadMessage,
+    /// Check the signature of the stored anonymous token; report `verified`.
+    VerifyStored,
+    /// The same of the one that the endpoint answered with.
+    VerifyAnswered,
+    /// Tell the app of the claims that the answer names; report `done`.
+    ReadClaims,
+    /// Show the answer to the app's hook; report `done`.
+    ShowAnswer,
+    /// Read the body of an answer to a sign-out; report `done`, as a failure where the back end
+    /// says one.
+    ReadSignOut,
+    /// Forget the task, which has no caller.
+    Free,
+    /// Forget the key of a first visit.
+    ForgetKey,
+    /// Tell subscribers that what they can look at may have changed.
+    Notify,
+}
+
 /// One thing to do. The shell does them in the order in which it gets them, and reports what came
 /// of those that say so.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -190,11 +223,6 @@ pub enum Action {
         /// Milliseconds until the call counts as failed; 0 for no limit.
         timeout: f64,
     },
-    /// Give the call up. Its result is not reported.
-    Abort {
-        /// Whose.
-        task: TaskId,
-    },
     /// Get a lock; report `locked`, be it that it could not be had in time.
     Lock {
         /// Whose.
@@ -204,13 +232,6 @@ pub enum Action {
         /// Milliseconds to wait at most.
         timeout: f64,
     },
-    /// Release a lock, be it that it was never had.
-    Unlock {
-        /// Whose.
-        task: TaskId,
-        /// Which.
-        name: LockName,
-    },
     /// Report `locked` after some milliseconds.
     StartTimer {
         /// Whose.
@@ -218,46 +239,12 @@ pub enum Action {
         /// Milliseconds.
         after: f64,
     },
-    /// Do not report it.
-    StopTimer {
-        /// Whose.
-        task: TaskId,
-    },
-    /// Read the `message` in the answer's body; report `message`.
-    ReadMessage {
-        /// Whose.
-        task: TaskId,
-    },
     /// Store what the answer says; report `written`.
     Store {
         /// Whose.
         task: TaskId,
         /// What.
         storing: Storing,
-    },
-    /// Check the signature of the anonymous token: the stored one, or the one that the endpoint
-    /// answered with; report `verified`.
-    Verify {
-        /// Whose.
-        task: TaskId,
-        /// Whether the one in the answer is meant.
-        answered: bool,
-    },
-    /// Tell the app of the claims that the answer names; report `done`.
-    ReadClaims {
-        /// Whose.
-        task: TaskId,
-    },
-    /// Show the answer to the app's hook; report `done`.
-    ShowAnswer {
-        /// Whose.
-        task: TaskId,
-    },
-    /// Read the body of an answer to a sign-out; report `done`, as a failure where the back end
-    /// says one.
-    ReadSignOut {
-        /// Whose.
-        task: TaskId,
     },
     /// Tell the app.
     Fire {
@@ -273,13 +260,11 @@ pub enum Action {
         /// What.
         outcome: Outcome,
     },
-    /// Forget the task, which has no caller.
-    Free {
-        /// Which.
+    /// Anything else.
+    Plain {
+        /// Whose; 0 for nobody's.
         task: TaskId,
+        /// What.
+        what: Plain,
     },
-    /// Forget the key of a first visit.
-    ForgetKey,
-    /// Tell subscribers that what they can look at may have changed.
-    Notify,
 }

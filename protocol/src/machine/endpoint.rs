@@ -1,7 +1,9 @@
 //! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the
 //! tokens.
 
-use super::{Action, Answer, Bearer, Call, Cause, Headers, Kind, Machine, Step, Task, View, Wish};
+use super::{
+    Action, Answer, Bearer, Call, Cause, Headers, Kind, Machine, Plain, Step, Task, View, Wish,
+};
 use crate::{
     request::{AnonymousMode, needs_endpoint_token},
     response::{Announced, Asked, Response},
@@ -88,7 +90,7 @@ impl<V: HostTypes> Machine<V> {
                 if !Self::is_expired(token, view) && self.config.verifies =>
             {
                 task.step = Step::Verify;
-                self.act(Action::Verify { task: task.id, answered: false });
+                self.act_plainly(task.id, Plain::VerifyStored);
                 true
             }
             SessionState::Anonymous(_, token) => {
@@ -124,7 +126,7 @@ impl<V: HostTypes> Machine<V> {
                 if self.config.verifies {
                     task.answer = Some(answer);
                     task.step = Step::Verify;
-                    self.act(Action::Verify { task: task.id, answered: true });
+                    self.act_plainly(task.id, Plain::VerifyAnswered);
                     return true;
                 }
                 self.keep_token(task, answer, view)
@@ -169,7 +171,7 @@ impl<V: HostTypes> Machine<V> {
         while let Some(waiting) = self.take_waiting(task.id) {
             self.advance(waiting, Cause::Created, view);
         }
-        self.act(Action::Free { task: task.id });
+        self.act_plainly(task.id, Plain::Free);
         false
     }
 }

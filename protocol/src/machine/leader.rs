@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 
-use super::{Action, Cause, LockName, Machine, Step, Task, TaskId, View};
+use super::{Action, Cause, LockName, Machine, Plain, Step, Task, TaskId, View};
 use crate::state::HostTypes;
 
 /// How long a request waits for another one, in milliseconds: that could be one that takes for
@@ -38,13 +38,13 @@ impl<V: HostTypes> Machine<V> {
             return;
         }
         self.leader = None;
-        self.act(Action::Unlock { task: task.id, name: LockName::Leader });
+        self.act_plainly(task.id, Plain::UnlockLeader);
         // All of them look again, and the first for whom nothing has changed leads. The new leader,
         // and those behind them, wait on.
         while self.leader.is_none()
             && let Some(waiting) = self.take_waiting(TURN)
         {
-            self.act(Action::StopTimer { task: waiting.id });
+            self.act_plainly(waiting.id, Plain::StopTimer);
             self.advance(waiting, Cause::Locked(false), view);
         }
     }

@@ -1,8 +1,8 @@
 //! The operations of an app: questions about the session, and changes of it.
 
 use super::{
-    Action, Bearer, Call, Cause, Failure, Kind, Machine, Outcome, Property, Reason, Refreshed,
-    Step, Task, View,
+    Action, Bearer, Call, Cause, Failure, Kind, Machine, Outcome, Plain, Property, Reason,
+    Refreshed, Step, Task, View,
 };
 use crate::{
     request::{AnonymousMode, expects_anonymous_session, may_probe},
@@ -126,7 +126,7 @@ impl<V: HostTypes> Machine<V> {
                 self.unstored_none = None;
                 self.look_at(view);
                 if !enabled {
-                    self.act(Action::ForgetKey);
+                    self.act_plainly(0, Plain::ForgetKey);
                 }
                 if !enabled && self.config.has_endpoint {
                     return self.remove_endpoint_token(task, operation, view);

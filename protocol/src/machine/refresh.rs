@@ -1,7 +1,7 @@
 //! The refresh of this tab: one at a time and, as far as locks can be had, over all tabs.
 
 use super::{
-    Action, Answer, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message,
+    Action, Answer, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message, Plain,
     Reason, Refreshed, Step, Task, TaskId, View, Wish, is_ok,
 };
 use crate::{
@@ -90,7 +90,7 @@ impl<V: HostTypes> Machine<V> {
                 && task.before.user().map(|token| token.id) != id_now
         }) {
             let mut task = self.tasks.swap_remove(index);
-            self.act(Action::Abort { task: task.id });
+            self.act_plainly(task.id, Plain::Abort);
             self.doubt(view);
             let goes_on = match task.kind {
                 Kind::Refresh => {
@@ -173,7 +173,7 @@ impl<V: HostTypes> Machine<V> {
                 if answer.status == self.config.expired_status {
                     task.answer = Some(answer);
                     task.step = Step::Message;
-                    self.act(Action::ReadMessage { task: task.id });
+                    self.act_plainly(task.id, Plain::ReadMessage);
                     return true;
                 }
                 self.take_refresh(task, &answer, Verdict::Unclear, view)
@@ -278,7 +278,7 @@ impl<V: HostTypes> Machine<V> {
         self.fire_all(task);
         self.give_up_calls(view);
         task.step = Step::ShowAnswer;
-        self.act(Action::ShowAnswer { task: task.id });
+        self.act_plainly(task.id, Plain::ShowAnswer);
         true
     }
 
@@ -298,7 +298,7 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn end_call(&mut self, task: &Task<V>) {
-        self.act(Action::Unlock { task: task.id, name: LockName::Refresh });
+        self.act_plainly(task.id, Plain::UnlockRefresh);
     }
 
     fn clear_flight(&mut self, task: &Task<V>) {
@@ -329,7 +329,7 @@ impl<V: HostTypes> Machine<V> {
             };
             self.advance(waiting, Cause::Refreshed(refreshed), view);
         }
-        self.act(Action::Free { task: task.id });
+        self.act_plainly(task.id, Plain::Free);
         self.settle_contest(view);
         false
     }

@@ -2,8 +2,8 @@
 //! session, take over what the response says, perhaps refresh and send it again.
 
 use super::{
-    Action, Answer, Call, Cause, Failure, Kind, Machine, Message, Outcome, Reason, Refreshed, Step,
-    Task, View, Wish, is_ok, refresh::CALL_TIMEOUT,
+    Action, Answer, Call, Cause, Failure, Kind, Machine, Message, Outcome, Plain, Reason,
+    Refreshed, Step, Task, View, Wish, is_ok, refresh::CALL_TIMEOUT,
 };
 use crate::{
     refresh::{AfterRefusal, after_refusal},
@@ -54,7 +54,7 @@ impl<V: HostTypes> Machine<V> {
             (Step::Refresh, Cause::Refreshed(refreshed)) => self.retry(task, refreshed, view),
             (Step::ShowAnswer, Cause::Done(_)) => {
                 task.step = Step::ReadSignOut;
-                self.act(Action::ReadSignOut { task: task.id });
+                self.act_plainly(task.id, Plain::ReadSignOut);
                 true
             }
             (Step::ReadSignOut, Cause::Done(true)) => self.end_after_sign_out(task, view),
@@ -192,7 +192,7 @@ impl<V: HostTypes> Machine<V> {
         if task.status != self.config.expired_status {
             if task.status == self.config.invalid_claim_status {
                 task.step = Step::Claims;
-                self.act(Action::ReadClaims { task: task.id });
+                self.act_plainly(task.id, Plain::ReadClaims);
                 return true;
             }
             return self.finish(task, Outcome::Answer, view);
@@ -202,7 +202,7 @@ impl<V: HostTypes> Machine<V> {
             && self.mode != AnonymousMode::Endpoint
         {
             task.step = Step::Message;
-            self.act(Action::ReadMessage { task: task.id });
+            self.act_plainly(task.id, Plain::ReadMessage);
             return true;
         }
         self.refuse(task, false, view)
@@ -270,7 +270,7 @@ impl<V: HostTypes> Machine<V> {
             _ if !is_ok(task.status) => Outcome::AnswerAsError,
             _ if is_sign_out => {
                 task.step = Step::ShowAnswer;
-                self.act(Action::ShowAnswer { task: task.id });
+                self.act_plainly(task.id, Plain::ShowAnswer);
                 return true;
             }
             _ => return self.end_after_forgetting(task, view),

@@ -19,7 +19,7 @@ fn told(machine: &mut Machine<Native>) -> String {
         Action::Prepare { call, .. } => format!("prepare {call:?}"),
         Action::Send { call, .. } => format!("send {call:?}"),
         Action::Lock { name, .. } => format!("lock {name:?}"),
-        Action::Unlock { name, .. } => format!("unlock {name:?}"),
+        Action::Plain { what, .. } => format!("{what:?}"),
         Action::Fire { event, .. } => event.action().to_string(),
         Action::Settle { outcome, .. } => format!("{outcome:?}"),
         Action::Store { storing, .. } => {
@@ -125,7 +125,7 @@ fn an_operation_asks_where_it_has_to_and_answers_from_what_is_stored() {
     let row = [asks, asks, "Is(true)", "Is(true)", refreshes];
     assert_eq!(first_of(AnonymousMode::On, Exists), row);
     // Nobody but this browser has an endpoint's token.
-    let row = [refreshes, asks, "Verify", "Is(true)", refreshes];
+    let row = [refreshes, asks, "VerifyStored", "Is(true)", refreshes];
     assert_eq!(first_of(AnonymousMode::Endpoint, Exists), row);
     let row = ["Undefined", asks, "store Keep Remove", "Undefined", "Undefined"];
     assert_eq!(first_of(AnonymousMode::Endpoint, Forget), row);
@@ -239,11 +239,11 @@ fn a_refresh_is_told_by_what_came_of_it() {
         (
             200,
             Some(1),
-            "store Store Keep, ForgetKey, Notify, unlock Refresh, ShowAnswer, REFRESH_SESSION, \
+            "store Store Keep, ForgetKey, Notify, UnlockRefresh, ShowAnswer, REFRESH_SESSION, \
              Is(true), Free",
         ),
-        (200, None, "unlock Refresh, ShowAnswer, RefreshAsError(Failure(FrontTokenMissing)), Free"),
-        (503, None, "unlock Refresh, ShowAnswer, RefreshAsError(Of(-1)), Free"),
+        (200, None, "UnlockRefresh, ShowAnswer, RefreshAsError(Failure(FrontTokenMissing)), Free"),
+        (503, None, "UnlockRefresh, ShowAnswer, RefreshAsError(Of(-1)), Free"),
     ] {
         let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
         machine.operation(1, Operation::Refresh, &ada);

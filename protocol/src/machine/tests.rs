@@ -264,7 +264,7 @@ fn a_sign_out_is_given_up_when_another_session_takes_the_place_of_its_own() {
     assert_eq!(
         wanted[..3],
         [
-            Action::Abort { task: 1 },
+            Action::Plain { task: 1, what: Plain::Abort },
             Action::Fire { task: 1, event: Event::SignOut },
             Action::Settle { task: 1, outcome: Outcome::Undefined },
         ]
@@ -313,8 +313,8 @@ fn names_of_sign_outs(view_after: &View<Native>, session: u8) -> Vec<bool> {
                 };
                 machine.written(task, Kept { user: true, anonymous: true }, &view);
             }
-            Action::ShowAnswer { task } => machine.done(task, true, &view),
-            Action::ReadSignOut { task } => machine.done(task, true, &view),
+            Action::Plain { task, what: Plain::ShowAnswer } => machine.done(task, true, &view),
+            Action::Plain { task, what: Plain::ReadSignOut } => machine.done(task, true, &view),
             _ => {}
         }
     }
@@ -340,7 +340,7 @@ fn a_forgetting_begins_again_where_another_session_takes_the_place_of_its_own() 
         match action {
             Action::Prepare { task, .. } => machine.done(task, true, &grace),
             Action::Lock { task, .. } => machine.locked(task, &grace),
-            Action::Abort { task: 1 } => calls.push(None),
+            Action::Plain { task: 1, what: Plain::Abort } => calls.push(None),
             Action::Send { task, call: Call::Refresh, .. } => {
                 // Of the call that was given up.
                 machine.done(1, false, &grace);
@@ -350,7 +350,7 @@ fn a_forgetting_begins_again_where_another_session_takes_the_place_of_its_own() 
             Action::Store { task, .. } => {
                 machine.written(task, Kept { user: true, anonymous: true }, &grace)
             }
-            Action::ShowAnswer { task } => machine.done(task, true, &grace),
+            Action::Plain { task, what: Plain::ShowAnswer } => machine.done(task, true, &grace),
             _ => {}
         }
     }
@@ -611,11 +611,15 @@ fn calls_of_a_curious_app(mode: AnonymousMode, kept: fn() -> Stored<Native>, use
                 Action::Store { task, .. } => {
                     machine.written(task, Kept { user: false, anonymous: false }, &view);
                 }
-                Action::Verify { task, .. } => machine.verified(task, Some(true), &view),
-                Action::ShowAnswer { task } | Action::ReadClaims { task } => {
+                Action::Plain { task, what: Plain::VerifyStored | Plain::VerifyAnswered } => {
+                    machine.verified(task, Some(true), &view)
+                }
+                Action::Plain { task, what: Plain::ShowAnswer | Plain::ReadClaims } => {
                     machine.done(task, true, &view)
                 }
-                Action::Fire { .. } | Action::Notify => ask(&mut machine, &view),
+                Action::Fire { .. } | Action::Plain { what: Plain::Notify, .. } => {
+                    ask(&mut machine, &view)
+                }
                 _ => {}
             }
         }

@@ -13,7 +13,7 @@ mod thief;
 use passerby_protocol::{
     machine::{
         Action, Answer, Bearer, Call, Config, Failure, Kept, LockName, Machine, Message, Operation,
-        Outcome, TaskId, View, Wish,
+        Outcome, Plain, TaskId, View, Wish,
     },
     request::AnonymousMode,
     response::{Announced, Verdict, Write},
@@ -490,10 +490,6 @@ impl World {
                 }
                 self.pending.push(Pending::Flight(Box::new(flight)));
             }
-            Action::Abort { task } => {
-                self.say(|| format!("  tab {tab} gives task {task} up"));
-                self.give_up(tab, task);
-            }
             Action::Lock { task, name, timeout } => {
                 if !self.browser.has_locks {
                     self.pending.push(Pending::Granted(tab, task));
@@ -504,29 +500,9 @@ impl World {
                 self.browser.lock(name).waiting.push((tab, task, due));
                 self.grant(name);
             }
-            Action::Unlock { task, name } => {
-                let lock = self.browser.lock(name);
-                lock.waiting.retain(|(at, waiting, _)| (*at, *waiting) != (tab, task));
-                if lock.holder == Some((tab, task)) {
-                    lock.holder = None;
-                    self.grant(name);
-                }
-            }
             Action::StartTimer { task, after } => {
                 let due = self.now + after;
                 self.browser.tabs[tab].timers.push((due, task));
-            }
-            Action::StopTimer { task } => {
-                self.browser.tabs[tab].timers.retain(|(_, timer)| *timer != task)
-            }
-            Action::ReadMessage { task } => {
-                self.pending.push(Pending::Local(tab, task, Local::Message))
-            }
-            Action::ReadClaims { task } | Action::ShowAnswer { task } => {
-                self.pending.push(Pending::Local(tab, task, Local::Done));
-            }
-            Action::ReadSignOut { task } => {
-                self.pending.push(Pending::Local(tab, task, Local::Done))
             }
             Action::Store { task, storing } => {
                 let Meta { reply, route, .. } = *self.meta(tab, task);
@@ -545,9 +521,6 @@ impl World {
                     self.browser.tabs[tab].machine.written(task, kept, &view);
                 }
             }
-            Action::Verify { task, answered } => {
-                self.pending.push(Pending::Local(tab, task, Local::Verified { answered }))
-            }
             Action::Fire { event, .. } => {
                 self.fire(tab, event);
                 if self.setting.is_curious && self.browser.tabs[tab].is_open {
@@ -555,11 +528,31 @@ impl World {
                 }
             }
             Action::Settle { task, outcome } => self.settle(tab, task, outcome),
-            Action::Free { task } => {
+            Action::Plain { task, what } => self.carry_out_plain(tab, task, what),
+        }
+    }
+
+    fn carry_out_plain(&mut self, tab: usize, task: TaskId, what: Plain) {
+        let wait = |for_what| Pending::Local(tab, task, for_what);
+        match what {
+            Plain::Abort => {
+                self.say(|| format!("  tab {tab} gives task {task} up"));
+                self.give_up(tab, task);
+            }
+            Plain::UnlockRefresh => self.unlock(tab, task, LockName::Refresh),
+            Plain::UnlockLeader => self.unlock(tab, task, LockName::Leader),
+            Plain::StopTimer => self.browser.tabs[tab].timers.retain(|(_, timer)| *timer != task),
+            Plain::ReadMessage => self.pending.push(wait(Local::Message)),
+            Plain::VerifyStored => self.pending.push(wait(Local::Verified { answered: false })),
+            Plain::VerifyAnswered => self.pending.push(wait(Local::Verified { answered: true })),
+            Plain::ReadClaims | Plain::ShowAnswer | Plain::ReadSignOut => {
+                self.pending.push(wait(Local::Done))
+            }
+            Plain::Free => {
                 self.browser.tabs[tab].tasks.remove(&task);
             }
-            Action::ForgetKey => self.browser.key = None,
-            Action::Notify => {
+            Plain::ForgetKey => self.browser.key = None,
+            Plain::Notify => {
                 for other in 0..self.browser.tabs.len() {
                     if other != tab && self.browser.has_channel && self.browser.tabs[other].is_open
                     {
@@ -567,6 +560,15 @@ impl World {
                     }
                 }
             }
+        }
+    }
+
+    fn unlock(&mut self, tab: usize, task: TaskId, name: LockName) {
+        let lock = self.browser.lock(name);
+        lock.waiting.retain(|(at, waiting, _)| (*at, *waiting) != (tab, task));
+        if lock.holder == Some((tab, task)) {
+            lock.holder = None;
+            self.grant(name);
         }
     }
 
