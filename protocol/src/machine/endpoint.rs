@@ -1,13 +1,11 @@
 //! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the
 //! tokens.
 
-use super::{
-    Action, Answer, Bearer, Call, Cause, Headers, Kind, Machine, Plain, Step, Task, View, Wish,
-};
+use super::{Action, Bearer, Call, Cause, Headers, Kind, Machine, Plain, Step, Task, View, Wish};
 use crate::{
     request::{AnonymousMode, needs_endpoint_token},
-    response::{Announced, Asked, Response},
-    state::{HostTypes, SessionState, Token},
+    response::Announced,
+    state::{HostTypes, SessionState},
 };
 
 /// Milliseconds until the endpoint counts as out of reach; requests wait for it.
@@ -51,7 +49,7 @@ impl<V: HostTypes> Machine<V> {
     pub(super) fn advance_creation(
         &mut self,
         task: &mut Task<V>,
-        cause: Cause<V>,
+        cause: Cause,
         view: &View<V>,
     ) -> bool {
         match (task.step, cause) {
@@ -63,14 +61,17 @@ impl<V: HostTypes> Machine<V> {
                 }
                 self.look_at_token(task, view)
             }
-            (Step::Verify, Cause::Verified(is_good)) => match task.answer.take() {
+            (Step::Verify, Cause::Verified(is_good)) => {
                 // In its favour while the keys cannot be had.
-                Some(answer) if is_good != Some(false) => self.keep_token(task, answer, view),
-                Some(_) => self.end_creation(task, view),
-                None => self.judge_token(task, is_good == Some(false), view),
-            },
+                let is_forged = is_good == Some(false);
+                match task.response.anonymous {
+                    Announced::Token(_) if is_forged => self.end_creation(task, view),
+                    Announced::Token(_) => self.keep_token(task, view),
+                    _ => self.judge_token(task, is_forged, view),
+                }
+            }
             (Step::Answer, Cause::Done(false)) => self.end_creation(task, view),
-            (Step::Answer, Cause::Answered(answer)) => self.take_token(task, answer, view),
+            (Step::Answer, Cause::Answered) => self.take_token(task, view),
             (Step::Store, Cause::Written(kept)) => {
                 self.note_written(task, kept, view);
                 self.stop_leading(task, view);
@@ -120,43 +121,38 @@ impl<V: HostTypes> Machine<V> {
         true
     }
 
-    fn take_token(&mut self, task: &mut Task<V>, answer: Answer<V>, view: &View<V>) -> bool {
-        match &answer.anonymous {
+    fn take_token(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
+        match &task.response.anonymous {
             Announced::Token(token) if !Self::is_expired(token, view) => {
                 if self.config.verifies {
-                    task.answer = Some(answer);
                     task.step = Step::Verify;
                     self.act_plainly(task.id, Plain::VerifyAnswered);
                     return true;
                 }
-                self.keep_token(task, answer, view)
+                self.keep_token(task, view)
             }
             _ => self.end_creation(task, view),
         }
     }
 
-    fn keep_token(&mut self, task: &mut Task<V>, answer: Answer<V>, view: &View<V>) -> bool {
+    fn keep_token(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         // Meanwhile they may have been switched off, or what was there forgotten.
         let is_same = task.before.anonymous().map(|token| &token.payload)
             == self.now.anonymous().map(|token| &token.payload);
         let is_wanted =
             self.mode == AnonymousMode::Endpoint && self.creation == Some(task.id) && is_same;
-        let Announced::Token(token) = answer.anonymous else {
+        let Announced::Token(token) = &mut task.response.anonymous else {
             return self.end_creation(task, view);
         };
         if !is_wanted {
             return self.end_creation(task, view);
         }
-        let announced = Response {
-            asked: Asked::App,
-            anonymous_is_servers: false,
-            refused: false,
-            user: Announced::Nothing,
-            // It was asked for, so it is newer than one that has failed, whatever that says.
-            anonymous: Announced::Token(Token { issued_at: f64::INFINITY, ..token }),
-        };
+        // It was asked for, so it is newer than one that has failed, whatever that says.
+        token.issued_at = f64::INFINITY;
+        task.response.user = Announced::Nothing;
+        task.response.anonymous_is_servers = false;
         task.before = self.now;
-        if self.store(task, &announced, false, view) {
+        if self.store(task, false, view) {
             task.step = Step::Store;
             return true;
         }

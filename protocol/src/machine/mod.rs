@@ -158,7 +158,7 @@ enum Step {
 
 /// The thing that a task waited for.
 #[repr(u8)]
-enum Cause<V: HostTypes> {
+enum Cause {
     /// It begins.
     Begun,
     /// The lock is there, or was waited for long enough; or, with `false`, another task had its
@@ -168,7 +168,7 @@ enum Cause<V: HostTypes> {
     Refreshed(Refreshed),
     /// The token that the endpoint was asked for is there, or cannot be had.
     Created,
-    Answered(Answer<V>),
+    Answered,
     Message(Message),
     Written(Kept),
     /// Whether the signature is good; nothing when that cannot be told.
@@ -220,12 +220,16 @@ struct Task<V: HostTypes> {
     /// The mark with which its change was stored.
     mark: f64,
     attempts: u32,
-    status: u16,
-    is_announced: bool,
     failed: Option<Reason>,
     change: Change,
-    /// An answer that is kept until more is known of it.
-    answer: Option<Answer<V>>,
+    /// As in the latest [`Answer`]; 0 before the first.
+    status: u16,
+    /// As in the latest [`Answer`].
+    limited: bool,
+    /// As in the latest [`Answer`].
+    has_tokens: bool,
+    /// What the latest answer announces, and where more is known of it, what it means.
+    response: Response<V>,
 }
 
 /// Whether it is 200 to 299.
@@ -237,6 +241,11 @@ impl<V: HostTypes> Task<V> {
     /// Whether it is a request of this kind.
     fn is_for(&self, call: Call) -> bool {
         matches!(self.kind, Kind::Request(kind) if kind == call)
+    }
+
+    /// Whether the latest answer announces a user session.
+    fn is_announced(&self) -> bool {
+        matches!(self.response.user, Announced::Token(_))
     }
 }
 
@@ -462,7 +471,15 @@ impl<V: HostTypes> Machine<V> {
 
     /// There is an answer.
     pub fn answered(&mut self, task: TaskId, answer: Answer<V>, view: &View<V>) {
-        self.resume(task, Cause::Answered(answer), view);
+        let is_awaited = |other: &&mut Box<Task<V>>| other.id == task && other.step == Step::Answer;
+        if let Some(task) = self.tasks.iter_mut().find(is_awaited) {
+            task.status = answer.status;
+            task.limited = answer.limited;
+            task.has_tokens = answer.has_tokens;
+            task.response.user = answer.user;
+            task.response.anonymous = answer.anonymous;
+        }
+        self.resume(task, Cause::Answered, view);
     }
 
     /// Whether an answer that says nothing of the session, and whose status is below 300, may be
@@ -533,16 +550,23 @@ impl<V: HostTypes> Machine<V> {
             says_off: false,
             subject: None,
             attempts: 0,
-            status: 0,
-            is_announced: false,
             failed: None,
             change: Change::NOTHING,
             mark: 0.0,
-            answer: None,
+            status: 0,
+            limited: false,
+            has_tokens: false,
+            response: Response {
+                asked: Asked::App,
+                anonymous_is_servers: true,
+                refused: false,
+                user: Announced::Nothing,
+                anonymous: Announced::Nothing,
+            },
         })
     }
 
-    fn resume(&mut self, id: TaskId, cause: Cause<V>, view: &View<V>) {
+    fn resume(&mut self, id: TaskId, cause: Cause, view: &View<V>) {
         self.look_at(view);
         if let Some(index) = self.tasks.iter().position(|task| task.id == id) {
             let task = self.tasks.swap_remove(index);
@@ -552,7 +576,7 @@ impl<V: HostTypes> Machine<V> {
 
     /// Goes on with a task until it waits for something, or is over. An input that it did not wait
     /// for changes nothing.
-    fn advance(&mut self, mut task: Box<Task<V>>, cause: Cause<V>, view: &View<V>) {
+    fn advance(&mut self, mut task: Box<Task<V>>, cause: Cause, view: &View<V>) {
         let goes_on = match task.kind {
             Kind::Request(_) => self.advance_request(&mut task, cause, view),
             Kind::Operation(operation) => self.advance_operation(&mut task, operation, cause, view),
@@ -641,46 +665,40 @@ impl<V: HostTypes> Machine<V> {
     // --- answers ---------------------------------------------------------------------------------
 
     /// Works out what the answer means, and has it stored. `false` when there is nothing to store.
-    fn commit(
-        &mut self,
-        task: &mut Task<V>,
-        answer: &Answer<V>,
-        asked: Asked,
-        view: &View<V>,
-    ) -> bool {
+    fn commit(&mut self, task: &mut Task<V>, asked: Asked, view: &View<V>) -> bool {
         let is_off = self.mode == AnonymousMode::Off;
         // A server that was told, and makes one all the same, would do so again.
-        if is_off && !task.says_off && matches!(answer.anonymous, Announced::Token(_)) {
+        if is_off && !task.says_off && matches!(task.response.anonymous, Announced::Token(_)) {
             // Its cookie is there, should they be switched on before the next response removes it.
             self.doubt(view);
         }
-        let announced = Response {
-            asked,
-            anonymous_is_servers: self.mode != AnonymousMode::Endpoint,
-            refused: answer.status == self.config.expired_status,
-            user: answer.user,
+        let response = &mut task.response;
+        response.asked = asked;
+        response.anonymous_is_servers = self.mode != AnonymousMode::Endpoint;
+        response.refused = task.status == self.config.expired_status;
+        if is_off {
             // One that was asked for before they were switched off does not count. Nor does one
             // that is still here, whether the server has none to remove, or somebody planted it.
-            anonymous: if is_off { Announced::Removed } else { answer.anonymous },
-        };
+            response.anonymous = Announced::Removed;
+        }
         // Others than the first request go because this was shown already. An answer to a call that
         // says that the app wants none shows nothing.
-        if proves_no_anonymous_support(&task.before, answer.status)
+        if proves_no_anonymous_support(&task.before, task.status)
             && self.now.token().is_none()
             && !task.says_off
             && (task.leads || matches!(asked, Asked::Refresh(_)))
         {
             self.no_anonymous_support = true;
         }
-        if matches!(announced.anonymous, Announced::Token(_))
-            || matches!(announced.user, Announced::Token(_))
+        if matches!(task.response.anonymous, Announced::Token(_))
+            || matches!(task.response.user, Announced::Token(_))
         {
             // The answer that looked like that was to a visitor whose session this browser had lost
             // sight of.
             self.no_anonymous_support = false;
             self.tasks.iter_mut().for_each(|task| task.is_crossed = true);
         }
-        self.store(task, &announced, answer.has_tokens, view)
+        self.store(task, task.has_tokens, view)
     }
 
     /// The same of an end that no answer tells: of the user session or of the anonymous one.
@@ -690,23 +708,18 @@ impl<V: HostTypes> Machine<V> {
         } else {
             (Announced::Nothing, Announced::Removed)
         };
-        let announced = Response {
+        task.response = Response {
             asked: Asked::App,
             anonymous_is_servers: true,
             refused: false,
             user,
             anonymous,
         };
-        self.store(task, &announced, false, view)
+        self.store(task, false, view)
     }
 
-    fn store(
-        &mut self,
-        task: &mut Task<V>,
-        announced: &Response<V>,
-        has_tokens: bool,
-        view: &View<V>,
-    ) -> bool {
+    fn store(&mut self, task: &mut Task<V>, has_tokens: bool, view: &View<V>) -> bool {
+        let announced = &task.response;
         let now = self.stored(view);
         let change = interpret(&task.before, &self.now, &now, &view.latest, announced);
         task.change = change;

@@ -41,7 +41,7 @@ impl<V: HostTypes> Machine<V> {
         &mut self,
         task: &mut Task<V>,
         operation: Operation,
-        cause: Cause<V>,
+        cause: Cause,
         view: &View<V>,
     ) -> bool {
         match (task.step, cause) {

@@ -1,13 +1,13 @@
 //! The refresh of this tab: one at a time and, as far as locks can be had, over all tabs.
 
 use super::{
-    Action, Answer, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message, Plain,
-    Reason, Refreshed, Step, Task, TaskId, View, Wish, is_ok,
+    Action, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message, Plain, Reason,
+    Refreshed, Step, Task, TaskId, View, Wish, is_ok,
 };
 use crate::{
     refresh::{self, AfterLock, after_lock},
     request::{AnonymousMode, may_probe},
-    response::{Announced, Asked, Verdict},
+    response::{Asked, Verdict},
     state::{Event, HostTypes, SessionState},
 };
 
@@ -114,7 +114,7 @@ impl<V: HostTypes> Machine<V> {
     pub(super) fn advance_refresh(
         &mut self,
         task: &mut Task<V>,
-        cause: Cause<V>,
+        cause: Cause,
         view: &View<V>,
     ) -> bool {
         match (task.step, cause) {
@@ -169,24 +169,20 @@ impl<V: HostTypes> Machine<V> {
                 self.end_call(task);
                 self.end_flight(task, Err(Reason::Of(task.id)), view)
             }
-            (Step::Answer, Cause::Answered(answer)) => {
-                if answer.status == self.config.expired_status {
-                    task.answer = Some(answer);
+            (Step::Answer, Cause::Answered) => {
+                if task.status == self.config.expired_status {
                     task.step = Step::Message;
                     self.act_plainly(task.id, Plain::ReadMessage);
                     return true;
                 }
-                self.take_refresh(task, &answer, Verdict::Unclear, view)
+                self.take_refresh(task, Verdict::Unclear, view)
             }
             (Step::Message, Cause::Message(message)) => {
                 let verdict = match message {
                     Message::TryRefresh => Verdict::Ended,
                     Message::Other(verdict) => verdict,
                 };
-                match task.answer.take() {
-                    Some(answer) => self.take_refresh(task, &answer, verdict, view),
-                    None => true,
-                }
+                self.take_refresh(task, verdict, view)
             }
             (Step::Store, Cause::Written(kept)) => {
                 self.note_written(task, kept, view);
@@ -213,17 +209,9 @@ impl<V: HostTypes> Machine<V> {
         }
     }
 
-    fn take_refresh(
-        &mut self,
-        task: &mut Task<V>,
-        answer: &Answer<V>,
-        verdict: Verdict,
-        view: &View<V>,
-    ) -> bool {
-        task.status = answer.status;
-        task.is_announced = matches!(answer.user, Announced::Token(_));
-        let stores = self.commit(task, answer, Asked::Refresh(verdict), view);
-        if !task.is_announced && answer.status != self.config.expired_status {
+    fn take_refresh(&mut self, task: &mut Task<V>, verdict: Verdict, view: &View<V>) -> bool {
+        let stores = self.commit(task, Asked::Refresh(verdict), view);
+        if !task.is_announced() && !task.response.refused {
             // The server could not say, be it that it had to delete cookies first.
             self.note_failure(task, view);
         }
@@ -283,7 +271,7 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn judge_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        let result = match refresh::answer(is_ok(task.status), task.is_announced, &self.now) {
+        let result = match refresh::answer(is_ok(task.status), task.is_announced(), &self.now) {
             refresh::Answer::Refreshed => {
                 self.fire(task.id, Event::RefreshSession);
                 Ok(())

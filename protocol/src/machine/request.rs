@@ -2,8 +2,8 @@
 //! session, take over what the response says, perhaps refresh and send it again.
 
 use super::{
-    Action, Answer, Call, Cause, Failure, Kind, Machine, Message, Outcome, Plain, Reason,
-    Refreshed, Step, Task, View, Wish, is_ok, refresh::CALL_TIMEOUT,
+    Action, Call, Cause, Failure, Kind, Machine, Message, Outcome, Plain, Reason, Refreshed, Step,
+    Task, View, Wish, is_ok, refresh::CALL_TIMEOUT,
 };
 use crate::{
     refresh::{AfterRefusal, after_refusal},
@@ -19,7 +19,7 @@ impl<V: HostTypes> Machine<V> {
     pub(super) fn advance_request(
         &mut self,
         task: &mut Task<V>,
-        cause: Cause<V>,
+        cause: Cause,
         view: &View<V>,
     ) -> bool {
         match (task.step, cause) {
@@ -41,7 +41,7 @@ impl<V: HostTypes> Machine<V> {
                 }
                 self.settle(task, Outcome::Rejection, view)
             }
-            (Step::Answer, Cause::Answered(answer)) => self.take(task, &answer, view),
+            (Step::Answer, Cause::Answered) => self.take(task, view),
             (Step::Store, Cause::Written(kept)) => {
                 self.note_written(task, kept, view);
                 self.tell(task, view)
@@ -139,12 +139,11 @@ impl<V: HostTypes> Machine<V> {
             && task.before.user().and_then(V::anonymous_id).is_some()
     }
 
-    fn take(&mut self, task: &mut Task<V>, answer: &Answer<V>, view: &View<V>) -> bool {
-        task.status = answer.status;
+    fn take(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         // A server that says it is limited makes none now, and has no other to give back.
-        task.recovers = task.leads && answer.status < 500 && !answer.limited;
+        task.recovers = task.leads && task.status < 500 && !task.limited;
         let asked = if task.is_for(Call::App) { Asked::App } else { Asked::Own };
-        let stores = self.commit(task, answer, asked, view);
+        let stores = self.commit(task, asked, view);
         // Another answer with the former id may have left its cookie after this one.
         if task.is_for(Call::Forget) && task.is_crossed && task.change.events[0].is_some() {
             self.doubt(view);

@@ -441,7 +441,7 @@ fn sketch(machine: &Machine<Native>) -> alloc::string::String {
         (
             (task.id, task.kind, task.step, task.flight, task.shares, task.leads),
             (task.has_asked, task.is_crossed, task.attempts, task.status, task.change),
-            (task.subject, task.before.mark(), task.wanted.mark(), task.answer.is_some()),
+            (task.subject, task.before.mark(), task.wanted.mark(), task.is_announced()),
         )
     });
     alloc::format!(
