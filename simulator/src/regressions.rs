@@ -1087,3 +1087,28 @@ fn a_token_that_was_doubted_before_a_login_is_asked_about_after_it() {
     steps.extend([Request(130, Route::Leave), Rest, Request(228, Route::Users)]);
     holds(setting, &steps);
 }
+
+/// Seed 1796112216007. A visitor lost sight of their session, and the question about it was not
+/// sent, because another host had written a mark meanwhile. The next request has to ask.
+#[test]
+fn a_question_that_was_not_sent_is_asked_again() {
+    let setting = Setting {
+        has_locks: false,
+        in_headers: true,
+        rotates: true,
+        forgets_soon: true,
+        knows_others: false,
+        shows_late: true,
+        balancer: 170,
+        ahead: 9000.0,
+        for_site: true,
+        scripts_for_site: true,
+        ..OURS
+    };
+    let mut steps = vec![Request(81, Route::Users)];
+    steps.extend(happen(&[177, 229, 235, 204]));
+    steps.extend([Delete(79), Request(163, Route::Public)]);
+    steps.extend(happen(&[55, 166, 171, 186]));
+    steps.push(Write(73));
+    holds(setting, &steps);
+}

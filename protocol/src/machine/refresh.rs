@@ -142,6 +142,8 @@ impl<V: HostTypes> Machine<V> {
                 task.before = self.now;
                 if after_lock(&task.wanted, &task.before) != AfterLock::Call {
                     self.end_call(task);
+                    // It asked nothing: the next request leads again.
+                    self.no_anonymous_support = false;
                     // Another tab may have found that the session is over: a task that waits for
                     // this one finds the anonymous session in place.
                     if task.wanted.user().is_some() && self.want_creation(task, true, view) {
