@@ -125,7 +125,7 @@ fn tell(Page { machine, view }: &mut Page, what: i32, task: i32, number: i32) ->
         8 => machine.locked(task, view),
         9 => machine.answered(task, answer(), view),
         10 => machine.message(task, message(number), view),
-        11 => machine.written(task, Kept { user: number & 1 > 0, anonymous: number & 2 > 0 }, view),
+        11 => machine.written(task, kept(number), view),
         12 => machine.verified(task, (number >= 0).then_some(number > 0), view),
         13 => return machine.needs_no_look(view).into(),
         _ => machine.started(view),
@@ -179,6 +179,14 @@ fn message(number: i32) -> Message {
         1 => Message::Other(Verdict::Ended),
         2 => Message::Other(Verdict::Theft),
         _ => Message::Other(Verdict::Unclear),
+    }
+}
+
+fn kept(number: i32) -> Kept {
+    match number {
+        0 => Kept::All,
+        1 => Kept::NotAnonymous,
+        _ => Kept::NotUser,
     }
 }
 

@@ -581,7 +581,7 @@ const ACTS = [
     if (anonymous === isRemoved) deleteCookies(names.ANONYMOUS_TOKEN);
     if (anonymous === isRemoved || dropsUnreadable) deleteCookies(anonymousCookie);
     if (mark) setCookie(names.COOKIE_LAST_UPDATE, mark);
-    const written = () => happen(WRITTEN, task, +isUserKept() + 2 * +isAnonymousKept());
+    const written = () => happen(WRITTEN, task, 2 * +!isUserKept() + +!isAnonymousKept());
     // Only an app's own handler knows what it kept.
     if (customCookies) when(task, 0, written);
     else written();

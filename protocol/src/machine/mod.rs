@@ -95,14 +95,28 @@ pub enum Message {
     Other(Verdict),
 }
 
-/// The outcome of an order to store.
+/// The outcome of an order to store. A token counts as kept where another tab wrote another one in
+/// the same moment, and where none was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Whether the browser kept the user session's front token, where it was given one, or another
-    /// tab wrote another one in the same moment.
-    pub user: bool,
-    /// The same of the anonymous session's.
-    pub anonymous: bool,
+pub enum Kept {
+    /// The browser kept all of it.
+    All,
+    /// It did not keep the anonymous session's front token.
+    NotAnonymous,
+    /// It did not keep the user session's front token, and perhaps neither of them.
+    NotUser,
+}
+
+impl Kept {
+    /// From whether it kept each of them.
+    #[must_use]
+    pub fn of(user: bool, anonymous: bool) -> Self {
+        match (user, anonymous) {
+            (true, true) => Self::All,
+            (true, false) => Self::NotAnonymous,
+            (false, _) => Self::NotUser,
+        }
+    }
 }
 
 /// The purpose of a task. `matches!` asks for it, because a derived `==` of an enum in an enum
@@ -182,10 +196,10 @@ enum Cause {
 enum Refreshed {
     /// There is a newer session than the one the refresh was wanted for.
     Retry,
-    /// There is no user session.
-    Ended(Reason),
-    /// Nobody knows. The state is as it was.
-    Failed(Reason),
+    /// There is no user session. The task has the reason.
+    Ended,
+    /// Nobody knows. The state is as it was. The task has the reason.
+    Failed,
 }
 
 struct Task<V: HostTypes> {
@@ -220,7 +234,10 @@ struct Task<V: HostTypes> {
     /// The mark with which its change was stored.
     mark: f64,
     attempts: u32,
-    failed: Option<Reason>,
+    /// Why the latest refresh that it waited for gave no session.
+    reason: Reason,
+    /// Whether an operation could not refresh.
+    has_failed: bool,
     change: Change,
     /// As in the latest [`Answer`]; 0 before the first.
     status: u16,
@@ -550,7 +567,8 @@ impl<V: HostTypes> Machine<V> {
             says_off: false,
             subject: None,
             attempts: 0,
-            failed: None,
+            reason: Reason::Nothing,
+            has_failed: false,
             change: Change::NOTHING,
             mark: 0.0,
             status: 0,
@@ -801,10 +819,10 @@ impl<V: HostTypes> Machine<V> {
         // Where a user session began or ended, the app is told of that.
         let is_about_user = task.change.user == Write::Store
             || task.change.user == Write::Remove && task.before.user().is_some();
-        if !kept.user || !kept.anonymous && !is_about_user {
+        if kept == Kept::NotUser || kept == Kept::NotAnonymous && !is_about_user {
             task.change = task.change.refused();
         }
-        if !kept.user || !kept.anonymous || view.stored.changed.is_none() {
+        if kept != Kept::All || view.stored.changed.is_none() {
             self.refused_at = view.now;
             self.probe_failed_at = view.now;
             self.doubt_failed_at = view.now;

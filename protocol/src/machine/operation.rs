@@ -59,8 +59,8 @@ impl<V: HostTypes> Machine<V> {
                     Operation::Refresh => self.end_refreshing(task, refreshed, view),
                     Operation::SwitchOff | Operation::SwitchOn if !self.config.has_endpoint => {
                         match refreshed {
-                            Refreshed::Failed(reason) => {
-                                self.settle(task, Outcome::RefreshAsError(reason), view)
+                            Refreshed::Failed => {
+                                self.settle(task, Outcome::RefreshAsError(task.reason), view)
                             }
                             _ => self.settle(task, Outcome::Undefined, view),
                         }
@@ -70,9 +70,7 @@ impl<V: HostTypes> Machine<V> {
             }
             (Step::Endpoint, Cause::Created) => self.look(task, operation, view),
             (Step::Refresh, Cause::Refreshed(refreshed)) => {
-                if let Refreshed::Failed(reason) = refreshed {
-                    task.failed = Some(reason);
-                }
+                task.has_failed = refreshed == Refreshed::Failed;
                 self.answer(task, operation, view)
             }
             (Step::Prepare, Cause::Done(true)) => {
@@ -148,7 +146,8 @@ impl<V: HostTypes> Machine<V> {
             // the next question.
             _ if !may_probe(AnonymousMode::Unspecified, view.now, self.refused_at) => {
                 if task.before.user().is_some_and(|token| Self::is_expired(token, view)) {
-                    task.failed = Some(Reason::Failure(Failure::RefreshFailed));
+                    task.has_failed = true;
+                    task.reason = Reason::Failure(Failure::RefreshFailed);
                 }
                 self.answer(task, operation, view)
             }
@@ -211,16 +210,16 @@ impl<V: HostTypes> Machine<V> {
     fn answer(&mut self, task: &mut Task<V>, operation: Operation, view: &View<V>) -> bool {
         let is_there = self.now.token().is_some();
         let is_users = self.now.user().is_some();
-        let outcome = match (operation, task.failed) {
-            (Operation::Exists, failed) => Outcome::Is(is_there && failed.is_none()),
+        let outcome = match (operation, task.has_failed) {
+            (Operation::Exists, has_failed) => Outcome::Is(is_there && !has_failed),
             (Operation::IsAnonymous, _) => {
                 Outcome::Is(matches!(self.now, SessionState::Anonymous(..)))
             }
             (Operation::AnonymousId, _) if is_there => {
                 Outcome::Property(Property::AnonymousId, is_users)
             }
-            (Operation::AccessToken, None) if is_users => Outcome::Token(Bearer::Access),
-            (Operation::AccessToken, None) if is_there => Outcome::Token(Bearer::Anonymous),
+            (Operation::AccessToken, false) if is_users => Outcome::Token(Bearer::Access),
+            (Operation::AccessToken, false) if is_there => Outcome::Token(Bearer::Anonymous),
             (
                 Operation::AnonymousId
                 | Operation::AccessToken
@@ -232,15 +231,15 @@ impl<V: HostTypes> Machine<V> {
             ) => Outcome::Undefined,
             // Nobody knows whether the session still exists, and saying that it does not would not
             // end it.
-            (Operation::UserId | Operation::Payload | Operation::SignOut, Some(reason)) => {
-                Outcome::RefreshAsError(reason)
+            (Operation::UserId | Operation::Payload | Operation::SignOut, true) => {
+                Outcome::RefreshAsError(task.reason)
             }
-            (Operation::SignOut, None) => return self.begin_sign_out(task, view),
-            (Operation::UserId | Operation::Payload, None) if !is_there => {
+            (Operation::SignOut, false) => return self.begin_sign_out(task, view),
+            (Operation::UserId | Operation::Payload, false) if !is_there => {
                 Outcome::Failure(Failure::NoSession)
             }
-            (Operation::UserId, None) => Outcome::Property(Property::UserId, is_users),
-            (Operation::Payload, None) => Outcome::Property(Property::Payload, is_users),
+            (Operation::UserId, false) => Outcome::Property(Property::UserId, is_users),
+            (Operation::Payload, false) => Outcome::Property(Property::Payload, is_users),
         };
         self.settle(task, outcome, view)
     }
@@ -248,13 +247,13 @@ impl<V: HostTypes> Machine<V> {
     fn end_refreshing(&mut self, task: &mut Task<V>, refreshed: Refreshed, view: &View<V>) -> bool {
         match refreshed {
             Refreshed::Retry => self.settle(task, Outcome::Is(self.now.user().is_some()), view),
-            Refreshed::Ended(_) => {
+            Refreshed::Ended => {
                 if !task.before.is_unknown() {
                     self.fire_unauthorised(task);
                 }
                 self.settle(task, Outcome::Is(false), view)
             }
-            Refreshed::Failed(reason) => self.settle(task, Outcome::RefreshAsError(reason), view),
+            Refreshed::Failed => self.settle(task, Outcome::RefreshAsError(task.reason), view),
         }
     }
 

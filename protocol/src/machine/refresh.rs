@@ -301,11 +301,16 @@ impl<V: HostTypes> Machine<V> {
     fn end_flight(&mut self, task: &Task<V>, result: Result<(), Reason>, view: &View<V>) -> bool {
         self.clear_flight(task);
         while let Some(mut waiting) = self.take_waiting(task.id) {
+            waiting.reason = result.err().unwrap_or(Reason::Nothing);
             let refreshed = match (after_lock(&waiting.wanted, &self.now), result) {
                 (AfterLock::Retry, _) => Refreshed::Retry,
-                (AfterLock::Ended, Err(reason)) if !waiting.shares => Refreshed::Ended(reason),
-                (AfterLock::Ended, _) => Refreshed::Ended(Reason::Nothing),
-                (AfterLock::Call, Err(reason)) => Refreshed::Failed(reason),
+                (AfterLock::Ended, _) => {
+                    if waiting.shares {
+                        waiting.reason = Reason::Nothing;
+                    }
+                    Refreshed::Ended
+                }
+                (AfterLock::Call, Err(_)) => Refreshed::Failed,
                 // That one was on behalf of another state.
                 (AfterLock::Call, Ok(())) if waiting.shares => {
                     let (wanted, step) = (waiting.wanted, waiting.step);
@@ -314,7 +319,8 @@ impl<V: HostTypes> Machine<V> {
                     continue;
                 }
                 (AfterLock::Call, Ok(())) => {
-                    Refreshed::Failed(Reason::Failure(Failure::RefreshFailed))
+                    waiting.reason = Reason::Failure(Failure::RefreshFailed);
+                    Refreshed::Failed
                 }
             };
             self.advance(waiting, Cause::Refreshed(refreshed), view);

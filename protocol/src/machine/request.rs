@@ -224,7 +224,7 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn retry(&mut self, task: &mut Task<V>, refreshed: Refreshed, view: &View<V>) -> bool {
-        let reason = match refreshed {
+        match refreshed {
             // The next request of the app will go with the new token.
             Refreshed::Retry if task.is_once => {
                 return self.finish(task, Outcome::AnswerToSpentBody, view);
@@ -233,14 +233,11 @@ impl<V: HostTypes> Machine<V> {
                 task.has_asked = false;
                 return self.admit(task, view);
             }
-            Refreshed::Ended(reason) => {
-                self.tell_of_refusal(task);
-                reason
-            }
-            Refreshed::Failed(reason) => reason,
-        };
+            Refreshed::Ended => self.tell_of_refusal(task),
+            Refreshed::Failed => {}
+        }
         // The refresh endpoint's answer takes the place of the API's, as with the peers.
-        self.finish(task, Outcome::Refresh(reason), view)
+        self.finish(task, Outcome::Refresh(task.reason), view)
     }
 
     /// Says that a user session is wanted, where the caller did not want to end one.

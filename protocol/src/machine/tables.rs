@@ -11,8 +11,6 @@ use super::{
 };
 use crate::testing::{Native, stored, token};
 
-const KEPT: Kept = Kept { user: true, anonymous: true };
-
 /// The actions in few words.
 fn told(machine: &mut Machine<Native>) -> String {
     let words = actions(machine).into_iter().map(|action| match action {
@@ -197,7 +195,7 @@ fn a_sign_out_ends_by_what_the_server_says() {
     assert_eq!(told(&mut machine), "ShowAnswer, ReadSignOut");
     machine.done(1, true, &ada);
     assert_eq!(told(&mut machine), "store Remove Keep");
-    machine.written(1, KEPT, &nobody);
+    machine.written(1, Kept::All, &nobody);
     assert_eq!(told(&mut machine), "Notify, SIGN_OUT, Undefined");
     // Its body may be an error.
     let mut machine = signing_out();
@@ -227,7 +225,7 @@ fn refreshed(machine: &mut Machine<Native>, status: u16, user: Option<u8>) {
     machine.locked(-1, &before);
     assert_eq!(told(machine), "prepare Refresh, lock Refresh, send Refresh");
     machine.answered(-1, answer(status, user, false), &before);
-    machine.written(-1, KEPT, &after);
+    machine.written(-1, Kept::All, &after);
     let view = if user.is_some() { &after } else { &before };
     machine.done(-1, true, view);
 }
@@ -264,7 +262,7 @@ fn a_refused_request_is_sent_again_after_the_refresh_unless_its_body_is_spent() 
         machine.locked(-1, &ada);
         machine.answered(-1, answer(200, Some(1), false), &ada);
         let after = valid(1e12 + 1.0, Some(1), None);
-        machine.written(-1, KEPT, &after);
+        machine.written(-1, Kept::All, &after);
         machine.done(-1, true, &after);
         let told = told(&mut machine);
         assert!(told.ends_with(&format!("REFRESH_SESSION, {expected}")), "{told}");
@@ -350,7 +348,7 @@ fn a_token_that_the_browser_would_not_delete_counts_no_more() {
     machine.request(1, false, &ada);
     machine.answered(1, answer(200, None, true), &ada);
     // It was written for another domain.
-    machine.written(1, KEPT, &ada);
+    machine.written(1, Kept::All, &ada);
     assert!(machine.state(&ada).user().is_none());
     // A new one of that session, or of another, counts.
     for (id, issued_at) in [("s1", 9.0), ("s2", 1.0)] {

@@ -64,7 +64,7 @@ fn what_no_task_waits_for_changes_nothing() {
         machine.done(-1, true, &view);
         machine.locked(0, &view);
         machine.message(7, Message::TryRefresh, &view);
-        machine.written(7, Kept { user: true, anonymous: true }, &view);
+        machine.written(7, Kept::All, &view);
         machine.verified(7, None, &view);
         machine.done(7, true, &view);
         assert_eq!(actions(&mut machine), []);
@@ -94,7 +94,7 @@ fn signed_in(now: f64) -> Machine<Native> {
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
     machine.request(1, false, &view(now, None, Some(1)));
     machine.answered(1, answer(200, Some(2), false), &view(now, None, Some(1)));
-    machine.written(1, Kept { user: true, anonymous: true }, &view(now, Some(2), None));
+    machine.written(1, Kept::All, &view(now, Some(2), None));
     actions(&mut machine);
     machine
 }
@@ -120,7 +120,7 @@ fn only_a_session_that_begins_crosses_another_one() {
     machine.request(1, false, &view(1e12, Some(2), None));
     // The same session, with another payload.
     machine.answered(1, answer(200, Some(2), false), &view(1e12, Some(2), None));
-    machine.written(1, Kept { user: true, anonymous: true }, &view(1e12, Some(2), None));
+    machine.written(1, Kept::All, &view(1e12, Some(2), None));
     actions(&mut machine);
     machine.changed(&view(1e12 + 10.0, Some(3), None));
     assert!(!machine.has_doubts());
@@ -163,7 +163,7 @@ fn a_forgotten_id_stays_forgotten_after_a_second_start() {
     machine.operation(1, Operation::Forget, &before);
     let new = Announced::Token(token("a2", 2.0));
     machine.answered(1, Answer { anonymous: new, ..answer(200, None, false) }, &before);
-    machine.written(1, Kept { user: true, anonymous: true }, &after);
+    machine.written(1, Kept::All, &after);
     actions(&mut machine);
     machine.configure(CONFIG, AnonymousMode::On, true);
     // An answer that was under way brings it back.
@@ -179,12 +179,12 @@ fn an_end_is_told_once_though_the_app_starts_again_between() {
     machine.request(1, false, &ada);
     machine.request(2, false, &ada);
     machine.answered(1, answer(401, None, true), &ada);
-    machine.written(1, Kept { user: true, anonymous: true }, &nobody);
+    machine.written(1, Kept::All, &nobody);
     let ended = Event::Unauthorised { expired_or_revoked: true };
     assert_eq!(events(&mut machine), [ended]);
     machine.configure(CONFIG, AnonymousMode::On, true);
     machine.answered(2, answer(401, None, true), &nobody);
-    machine.written(2, Kept { user: true, anonymous: true }, &nobody);
+    machine.written(2, Kept::All, &nobody);
     assert_eq!(events(&mut machine), []);
 }
 
@@ -200,7 +200,7 @@ fn an_end_that_a_request_finds_before_it_goes_is_told_once() {
     machine.locked(refresh, &ada);
     machine.answered(refresh, answer(401, None, true), &ada);
     machine.message(refresh, Message::Other(Verdict::Ended), &ada);
-    machine.written(refresh, Kept { user: true, anonymous: true }, &nobody);
+    machine.written(refresh, Kept::All, &nobody);
     machine.done(refresh, true, &nobody);
     assert_eq!(events(&mut machine), [Event::Unauthorised { expired_or_revoked: true }]);
     machine.answered(1, answer(401, None, false), &nobody);
@@ -311,7 +311,7 @@ fn names_of_sign_outs(view_after: &View<Native>, session: u8) -> Vec<bool> {
                     user: view_after.stored.user,
                     anonymous: Slot::Empty,
                 };
-                machine.written(task, Kept { user: true, anonymous: true }, &view);
+                machine.written(task, Kept::All, &view);
             }
             Action::Plain { task, what: Plain::ShowAnswer } => machine.done(task, true, &view),
             Action::Plain { task, what: Plain::ReadSignOut } => machine.done(task, true, &view),
@@ -347,9 +347,7 @@ fn a_forgetting_begins_again_where_another_session_takes_the_place_of_its_own() 
                 machine.answered(task, answer(200, Some(2), false), &grace);
             }
             Action::Send { call, .. } => calls.push(Some(call)),
-            Action::Store { task, .. } => {
-                machine.written(task, Kept { user: true, anonymous: true }, &grace)
-            }
+            Action::Store { task, .. } => machine.written(task, Kept::All, &grace),
             Action::Plain { task, what: Plain::ShowAnswer } => machine.done(task, true, &grace),
             _ => {}
         }
@@ -366,7 +364,7 @@ fn an_anonymous_session_that_the_browser_refuses_is_not_told_of() {
         let made = Announced::Token(token("a1", 1.0));
         machine.answered(1, Answer { user, anonymous: made, ..answer(200, None, false) }, &nobody);
         actions(&mut machine);
-        machine.written(1, Kept { user: true, anonymous: false }, &nobody);
+        machine.written(1, Kept::NotAnonymous, &nobody);
         let told = actions(&mut machine);
         let events = told.iter().filter_map(|action| match action {
             Action::Fire { event, .. } => Some(*event),
@@ -492,9 +490,7 @@ fn survive(mode: u8, moves: &[Move]) {
             }
             Input::Message(true) => machine.message(task, Message::TryRefresh, &view),
             Input::Message(false) => machine.message(task, Message::Other(Verdict::Theft), &view),
-            Input::Written(kept) => {
-                machine.written(task, Kept { user: kept, anonymous: kept }, &view)
-            }
+            Input::Written(kept) => machine.written(task, Kept::of(kept, kept), &view),
             Input::Verified(is_good) => machine.verified(task, is_good, &view),
             Input::Done(ok) => machine.done(task, ok, &view),
             Input::Configure(mode, goes_on) => {
@@ -609,7 +605,7 @@ fn calls_of_a_curious_app(mode: AnonymousMode, kept: fn() -> Stored<Native>, use
                     machine.answered(task, answer, &view);
                 }
                 Action::Store { task, .. } => {
-                    machine.written(task, Kept { user: false, anonymous: false }, &view);
+                    machine.written(task, Kept::NotUser, &view);
                 }
                 Action::Plain { task, what: Plain::VerifyStored | Plain::VerifyAnswered } => {
                     machine.verified(task, Some(true), &view)
@@ -680,7 +676,7 @@ fn a_browser_that_kept_nothing_is_tried_again_after_a_second_start() {
     machine.locked(-1, &nobody);
     let made = Announced::Token(token("a1", 1.0));
     machine.answered(-1, Answer { anonymous: made, ..answer(200, None, false) }, &nobody);
-    machine.written(-1, Kept { user: true, anonymous: false }, &nobody);
+    machine.written(-1, Kept::NotAnonymous, &nobody);
     actions(&mut machine);
     assert!(!asks(&mut machine, 2), "it kept nothing a moment ago");
     machine.configure(CONFIG, AnonymousMode::Unspecified, true);

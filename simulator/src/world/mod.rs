@@ -84,9 +84,6 @@ impl Setting {
 /// Milliseconds. Some browsers keep the cookies of scripts for a week.
 const SHORT_LIFE: Time = 7.0 * DAY;
 
-/// All that was to be stored.
-const KEPT: Kept = Kept { user: true, anonymous: true };
-
 /// The SDK's own calls, by tab and caller that waits, that may follow once nothing new happens.
 const MOST_CALLS: usize = 6;
 
@@ -396,7 +393,7 @@ impl World {
                 ends_before,
                 operation: None,
                 about: None,
-                kept: KEPT,
+                kept: Kept::All,
             },
         );
         tab.next
@@ -423,7 +420,7 @@ impl World {
             ends_before: 0,
             operation: None,
             about: None,
-            kept: KEPT,
+            kept: Kept::All,
         })
     }
 
@@ -510,7 +507,7 @@ impl World {
                     self.note_login(tab);
                 }
                 let kept = match self.setting.keeps_nothing {
-                    true => Kept { user: false, anonymous: false },
+                    true => Kept::NotUser,
                     false => self.store(tab, reply, storing),
                 };
                 self.meta(tab, task).kept = kept;
@@ -730,15 +727,17 @@ impl World {
                 || after != before.as_ref().map(tells)
                 || is_later
         };
-        tokens.map_or(KEPT, |(user, anonymous)| Kept {
-            user: !(is_too_large && storing.user == Write::Store)
-                && is_kept(storing.user, &user, &shown.front, &now_shown.front),
-            anonymous: is_kept(
-                storing.anonymous,
-                &anonymous,
-                &shown.anonymous_front,
-                &now_shown.anonymous_front,
-            ),
+        tokens.map_or(Kept::All, |(user, anonymous)| {
+            Kept::of(
+                !(is_too_large && storing.user == Write::Store)
+                    && is_kept(storing.user, &user, &shown.front, &now_shown.front),
+                is_kept(
+                    storing.anonymous,
+                    &anonymous,
+                    &shown.anonymous_front,
+                    &now_shown.anonymous_front,
+                ),
+            )
         })
     }
 
@@ -886,7 +885,7 @@ impl World {
                 let is_forged = self.has_forged_token();
                 let has_keys = !self.server.cluster.is_down;
                 let meta = self.browser.tabs[tab].tasks.get(&task);
-                let kept = meta.map_or(KEPT, |meta| meta.kept);
+                let kept = meta.map_or(Kept::All, |meta| meta.kept);
                 let machine = &mut self.browser.tabs[tab].machine;
                 match local {
                     Local::Done => machine.done(task, true, &view),
