@@ -1112,3 +1112,21 @@ fn a_question_that_was_not_sent_is_asked_again() {
     steps.push(Write(73));
     holds(setting, &steps);
 }
+
+/// Seed 1796113060920. Two tabs without locks asked in turn whose cookies the browser holds, each
+/// because of what the other one had stored meanwhile.
+#[test]
+fn two_tabs_do_not_ask_in_turn_whose_cookies_there_are() {
+    let setting = Setting {
+        has_locks: false,
+        skew: -86_400_000.0,
+        ahead: -3000.0,
+        scripts_for_site: true,
+        ..OURS
+    };
+    let mut steps = vec![Operate(122, Operation::Forget), Happen(189), Lose(153), Write(6), Open];
+    steps.extend([Request(197, Route::Public), Happen(255), Happen(179), Freeze(186)]);
+    steps.extend([PlantUser(55), Write(242), Happen(118), Pass(3_700_000), Happen(42)]);
+    steps.extend([Operate(229, Operation::Forget), Operate(5, Operation::Forget)]);
+    holds(setting, &steps);
+}

@@ -280,6 +280,8 @@ pub struct Machine<V: HostTypes> {
     contested: bool,
     /// When asking about that failed, in epoch milliseconds.
     doubt_failed_at: f64,
+    /// How many answers in turn left that in doubt.
+    doubts: u8,
     /// The last user session that began in this tab, and the mark that it was written with, in
     /// epoch milliseconds.
     written: Option<(V::Id, f64)>,
@@ -324,6 +326,7 @@ impl<V: HostTypes> Machine<V> {
             probe_failed_at: 0.0,
             contested: false,
             doubt_failed_at: 0.0,
+            doubts: 0,
             written: None,
             doubted: None,
             unstored_none: None,

@@ -22,6 +22,10 @@ pub(super) const CALL_TIMEOUT: f64 = 8_000.0;
 /// Browsers show tabs each other's cookies after a few.
 const CROSSING_TIME: f64 = 25.0;
 
+/// How many refreshes in turn may leave in doubt whose cookies the browser holds, until the next one
+/// waits for a while.
+const MOST_DOUBTS: u8 = 3;
+
 impl<V: HostTypes> Machine<V> {
     /// Has the task wait for a refresh on behalf of `wanted`, at `step`.
     pub(super) fn want_refresh(
@@ -220,6 +224,11 @@ impl<V: HostTypes> Machine<V> {
         // It may have been answered before the browser had the cookies of that one.
         if task.is_crossed && task.change.events[0].is_some() {
             self.doubt(view);
+        }
+        // Without locks two tabs may ask in turn, each because of what the other one stored.
+        self.doubts = if self.contested { self.doubts.saturating_add(1) } else { 0 };
+        if self.doubts > MOST_DOUBTS {
+            self.doubt_failed_at = view.now;
         }
         if stores {
             task.step = Step::Store;
