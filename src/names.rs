@@ -69,9 +69,9 @@ fn names_are_those_of_the_protocol() {
         assert_eq!(constant(name), value, "{name}");
     }
     let messages = [
-        names::message::TRY_REFRESH_TOKEN,
         names::message::UNAUTHORISED,
         names::message::TOKEN_THEFT_DETECTED,
+        names::message::TRY_REFRESH_TOKEN,
     ];
     assert_eq!(list("MESSAGES"), messages);
 }

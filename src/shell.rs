@@ -65,7 +65,7 @@ page_local! {
         machine: Machine::new(NOT_CONFIGURED, AnonymousMode::Unspecified),
         view: View {
             stored: Stored { changed: None, user: Slot::Empty, anonymous: Slot::Empty },
-            latest: LatestSeen { id: NonZeroU32::MAX, issued_at: f64::NAN },
+            latest: LatestSeen { id: None, issued_at: f64::NAN },
             now: 0.0,
             server_now: 0.0,
             has_access_token: false,
@@ -175,9 +175,9 @@ fn operation(number: i32) -> Operation {
 
 fn message(number: i32) -> Message {
     match number {
-        0 => Message::TryRefresh,
         1 => Message::Other(Verdict::Ended),
         2 => Message::Other(Verdict::Theft),
+        3 => Message::TryRefresh,
         _ => Message::Other(Verdict::Unclear),
     }
 }
@@ -206,7 +206,7 @@ fn look() -> View<Browser> {
             user: stored(6),
             anonymous: stored(11),
         },
-        latest: LatestSeen { id: id(seen(3)).unwrap_or(NonZeroU32::MAX), issued_at: seen(4) },
+        latest: LatestSeen { id: id(seen(3)), issued_at: seen(4) },
         now: seen(1),
         server_now: seen(2),
         has_access_token: tokens > 1.0,

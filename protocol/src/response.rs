@@ -117,8 +117,8 @@ const CLUSTER_SKEW: f64 = 60.0;
 /// The latest front token of a user session that this page knows of, be the session over or not.
 #[derive(Clone, Debug)]
 pub struct LatestSeen<T> {
-    /// As in [`Token`].
-    pub id: T,
+    /// As in [`Token`]; `None` when there was none.
+    pub id: Option<T>,
     /// As in [`Token`]; `NaN` when there was none.
     pub issued_at: f64,
 }
@@ -171,7 +171,7 @@ fn user_change<V: HostTypes>(
         Announced::Token(new) => {
             let is_current = id_now == Some(new.id);
             // By no clock but the servers': this device's may be off.
-            let leeway = match last.id == new.id {
+            let leeway = match last.id == Some(new.id) {
                 true if response.is_truth(before, now) => CLUSTER_SKEW,
                 false => CLUSTER_SKEW,
                 // A session that has ended does not go on with the token that it had. If the
@@ -326,7 +326,7 @@ pub fn is_contested<V: HostTypes>(
                 token.id == new.id && V::anonymous_id(token) == V::anonymous_id(new)
             };
             // A server's clock is behind, or a cache answers with an earlier session.
-            let is_older = last.id != new.id && last.issued_at > new.issued_at;
+            let is_older = last.id != Some(new.id) && last.issued_at > new.issued_at;
             (write == Write::Keep || is_late || is_older) && !now.user.token().is_some_and(is_same)
         }
         (_, Write::Remove) => is_late && !matches!(now.user, Slot::Empty),
@@ -429,7 +429,7 @@ mod tests {
     fn last(now: &Stored<Native>) -> LatestSeen<&'static str> {
         let token = now.user.token();
         LatestSeen {
-            id: token.map_or("", |token| token.id),
+            id: token.map(|token| token.id),
             issued_at: token.map_or(f64::NAN, |token| token.issued_at),
         }
     }
@@ -625,7 +625,7 @@ mod tests {
     #[test]
     fn a_cached_answer_to_a_guest_does_not_bring_a_former_id_back() {
         let former = || app(Announced::Nothing, Announced::Token(token("a", 1.0)));
-        let last = LatestSeen { id: "", issued_at: f64::NAN };
+        let last = LatestSeen { id: None, issued_at: f64::NAN };
         let now = stored(Some(2.0), None, Some(token("b", 5.0)));
         // It had the former id when it asked, or has the new one since.
         for before in [stored(Some(1.0), None, Some(token("a", 1.0))).state(), now.state()] {
@@ -642,7 +642,7 @@ mod tests {
 
     #[test]
     fn another_server_whose_clock_is_behind_tells_of_a_guest() {
-        let last = LatestSeen { id: "", issued_at: f64::NAN };
+        let last = LatestSeen { id: None, issued_at: f64::NAN };
         let now = stored(Some(2.0), None, Some(token("b", 100.0)));
         let earlier = stored(Some(1.0), None, Some(token("b", 100.0)));
         let writes = |before: &Stored<Native>, asked, token| {
@@ -721,7 +721,7 @@ mod tests {
     }
 
     fn latest(id: &'static str, issued_at: f64) -> LatestSeen<&'static str> {
-        LatestSeen { id, issued_at }
+        LatestSeen { id: Some(id), issued_at }
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Tab {
             tasks: BTreeMap::new(),
             timers: Vec::new(),
             correction: None,
-            latest: LatestSeen { id: 0, issued_at: f64::NAN },
+            latest: LatestSeen { id: None, issued_at: f64::NAN },
             seen: (Shown::default(), 0.0),
             next: 0,
             ends: 0,
@@ -155,7 +155,7 @@ impl Browser {
     pub(crate) fn view(&mut self, tab: usize, now: Time) -> View<Sim> {
         let shown = self.shown();
         if let Some(token) = &shown.front {
-            self.tabs[tab].latest = LatestSeen { id: token.id, issued_at: token.issued_at };
+            self.tabs[tab].latest = LatestSeen { id: Some(token.id), issued_at: token.issued_at };
         }
         self.tabs[tab].seen = (shown, now);
         self.view_of_before(tab)

@@ -33,8 +33,8 @@ export const FORGET_PATH = "/anonymous/forget";
 /** The Rust API calls this, to have the module beside the others. */
 export const names = () => {};
 
-/** The known texts in the `message` of a refusal, in the order of the machine's `Message`. */
-export const MESSAGES = ["try refresh token", "unauthorised", "token theft detected"];
+/** The known texts in the `message` of a refusal, from 1 on as the module counts them. */
+export const MESSAGES = ["unauthorised", "token theft detected", "try refresh token"];
 
 /** Events, in the order of `Event` in `protocol/src/state.rs`. */
 export const EVENTS = [

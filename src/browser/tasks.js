@@ -603,7 +603,7 @@ const ACTS = [
   function readMessage(task, { response }) {
     // It may never end.
     when(task, response && withTimeout(readJson(response), BODY_TIMEOUT), (json) =>
-      happen(MESSAGE, task, names.MESSAGES.indexOf(json?.message)),
+      happen(MESSAGE, task, 1 + names.MESSAGES.indexOf(json?.message)),
     );
   },
   verify,

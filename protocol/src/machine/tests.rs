@@ -19,7 +19,7 @@ pub(super) fn view(now: f64, user: Option<u8>, guest: Option<u8>) -> View<Native
     let named = |prefix: &str, id: u8| token(&alloc::format!("{prefix}{id}"), f64::from(id));
     View {
         stored: stored(Some(now), user.map(|id| named("s", id)), guest.map(|id| named("a", id))),
-        latest: LatestSeen { id: "", issued_at: f64::NAN },
+        latest: LatestSeen { id: None, issued_at: f64::NAN },
         now,
         server_now: now,
         has_access_token: false,

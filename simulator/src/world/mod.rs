@@ -1113,7 +1113,7 @@ impl World {
         // Two sessions of one second cannot be told apart by their age.
         let is_as_old = |tab: &Tab| match reply.user_front() {
             Announced::Token(cached) => {
-                cached.id != tab.latest.id && cached.issued_at == tab.latest.issued_at
+                tab.latest.id != Some(cached.id) && cached.issued_at == tab.latest.issued_at
             }
             _ => false,
         };
