@@ -111,7 +111,7 @@ fn tell(Page { machine, view }: &mut Page, what: i32, task: i32, number: i32) ->
             return 0;
         }
         3 => {
-            return match machine.state(view) {
+            return match machine.look_at(view) {
                 SessionState::Unknown => 0,
                 SessionState::None(_) => 1,
                 SessionState::Anonymous(..) => 2,
@@ -127,7 +127,7 @@ fn tell(Page { machine, view }: &mut Page, what: i32, task: i32, number: i32) ->
         10 => machine.message(task, message(number), view),
         11 => machine.written(task, kept(number), view),
         12 => machine.verified(task, (number >= 0).then_some(number > 0), view),
-        13 => return machine.needs_no_look(view).into(),
+        13 => return machine.needs_no_look().into(),
         _ => machine.started(view),
     }
     // It stays there until the next call. Its layout is that of its type.

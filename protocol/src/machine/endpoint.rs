@@ -1,7 +1,9 @@
 //! Anonymous sessions for a back end that knows nothing of them: an endpoint of the app makes the
 //! tokens.
 
-use super::{Action, Bearer, Call, Cause, Headers, Kind, Machine, Plain, Step, Task, View, Wish};
+use super::{
+    Action, Bearer, Call, Cause, Headers, Kind, Machine, NO_TASK, Plain, Step, Task, View, Wish,
+};
 use crate::{
     request::{AnonymousMode, needs_endpoint_token},
     response::Announced,
@@ -24,7 +26,7 @@ impl<V: HostTypes> Machine<V> {
             return false;
         }
         // One at a time in this tab: a failure counts for all who waited.
-        if self.creation.is_none() {
+        if self.creation == NO_TASK {
             let needs_look = match &self.now {
                 SessionState::Anonymous(_, token) => {
                     self.config.verifies || Self::is_expired(token, view)
@@ -37,12 +39,12 @@ impl<V: HostTypes> Machine<V> {
             }
             let mut creation = self.own_task(Kind::Creation);
             creation.tells = tells;
-            self.creation = Some(creation.id);
+            self.creation = creation.id;
             task.flight = creation.id;
             self.advance(creation, Cause::Begun, view);
             return true;
         }
-        task.flight = self.creation.unwrap_or_default();
+        task.flight = self.creation;
         true
     }
 
@@ -139,8 +141,7 @@ impl<V: HostTypes> Machine<V> {
         // Meanwhile they may have been switched off, or what was there forgotten.
         let is_same = task.before.anonymous().map(|token| &token.payload)
             == self.now.anonymous().map(|token| &token.payload);
-        let is_wanted =
-            self.mode == AnonymousMode::Endpoint && self.creation == Some(task.id) && is_same;
+        let is_wanted = self.mode == AnonymousMode::Endpoint && self.creation == task.id && is_same;
         let Announced::Token(token) = &mut task.response.anonymous else {
             return self.end_creation(task, view);
         };
@@ -160,8 +161,8 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn end_creation(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
-        if self.creation == Some(task.id) {
-            self.creation = None;
+        if self.creation == task.id {
+            self.creation = NO_TASK;
         }
         self.stop_leading(task, view);
         while let Some(waiting) = self.take_waiting(task.id) {

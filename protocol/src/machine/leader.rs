@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 
-use super::{Action, Cause, LockName, Machine, Plain, Step, Task, TaskId, View};
+use super::{Action, Cause, LockName, Machine, NO_TASK, Plain, Step, Task, TaskId, View};
 use crate::state::HostTypes;
 
 /// How long a request waits for another one, in milliseconds: that could be one that takes for
@@ -17,8 +17,8 @@ impl<V: HostTypes> Machine<V> {
     /// Has the task wait for its turn.
     pub(super) fn want_turn(&mut self, task: &mut Task<V>) -> bool {
         task.step = Step::Turn;
-        if self.leader.is_none() {
-            self.leader = Some(task.id);
+        if self.leader == NO_TASK {
+            self.leader = task.id;
             self.act(Action::Lock { task: task.id, name: LockName::Leader, timeout: TIMEOUT });
         } else {
             self.act(Action::StartTimer { task: task.id, after: TIMEOUT });
@@ -34,14 +34,14 @@ impl<V: HostTypes> Machine<V> {
     /// Lets the next one go. Nothing for a task that does not lead.
     pub(super) fn stop_leading(&mut self, task: &mut Task<V>, view: &View<V>) {
         task.leads = false;
-        if self.leader != Some(task.id) {
+        if self.leader != task.id {
             return;
         }
-        self.leader = None;
+        self.leader = NO_TASK;
         self.act_plainly(task.id, Plain::UnlockLeader);
         // All of them look again, and the first for whom nothing has changed leads. The new leader,
         // and those behind them, wait on.
-        while self.leader.is_none()
+        while self.leader == NO_TASK
             && let Some(waiting) = self.take_waiting(TURN)
         {
             self.act_plainly(waiting.id, Plain::StopTimer);

@@ -40,6 +40,9 @@ use crate::{
 /// are negative.
 pub type TaskId = i32;
 
+/// Named by no task. An optional number would be two of them: 30 bytes of the built module (brotli).
+const NO_TASK: TaskId = 0;
+
 /// The app's configuration, as far as the order of events depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -301,11 +304,11 @@ pub struct Machine<V: HostTypes> {
     /// the page was left and runs on.
     refused_at: f64,
     /// The refresh under way.
-    flight: Option<TaskId>,
+    flight: TaskId,
     /// The call of the app's endpoint under way.
-    creation: Option<TaskId>,
+    creation: TaskId,
     /// The task that leads, or is about to.
-    leader: Option<TaskId>,
+    leader: TaskId,
     tasks: Vec<Box<Task<V>>>,
     /// The latest number that the machine gave to a task of its own.
     own: TaskId,
@@ -334,9 +337,9 @@ impl<V: HostTypes> Machine<V> {
             undeleted: None,
             refused_at: 0.0,
             forgotten: Vec::new(),
-            flight: None,
-            creation: None,
-            leader: None,
+            flight: NO_TASK,
+            creation: NO_TASK,
+            leader: NO_TASK,
             tasks: Vec::new(),
             own: 0,
             actions: Vec::new(),
@@ -362,8 +365,8 @@ impl<V: HostTypes> Machine<V> {
         self.doubt_failed_at = 0.0;
         // Cookies may be written in another way now.
         self.refused_at = 0.0;
-        self.flight = None;
-        self.creation = None;
+        self.flight = NO_TASK;
+        self.creation = NO_TASK;
     }
 
     /// The page has started with the configuration. Where anonymous sessions are off, nobody else
@@ -427,9 +430,9 @@ impl<V: HostTypes> Machine<V> {
         self.stored(view).state()
     }
 
-    /// Takes note of the session at the beginning of a step, and after what it depends on has
-    /// changed.
-    fn look_at(&mut self, view: &View<V>) {
+    /// The same. The machine takes note of it, as at the beginning of each step, and after what it
+    /// depends on has changed.
+    pub fn look_at(&mut self, view: &View<V>) -> &SessionState<V> {
         // If what was written since is gone again, nobody knows.
         if view.stored.changed.is_some() {
             self.unstored_none = None;
@@ -441,6 +444,7 @@ impl<V: HostTypes> Machine<V> {
         if id(&self.now) != before {
             self.doubted = None;
         }
+        &self.now
     }
 
     /// The stored state that counts.
@@ -503,14 +507,14 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// Whether an answer that says nothing of the session, and whose status is below 300, may be
-    /// reported with the view of before. Looking at what is stored takes a browser longer than all
+    /// reported with the view of the latest step. Looking at what is stored takes a browser longer than all
     /// the rest of a request.
     #[must_use]
-    pub fn needs_no_look(&self, before: &View<V>) -> bool {
-        self.flight.is_none()
+    pub fn needs_no_look(&self) -> bool {
+        self.flight == NO_TASK
             && self.forgotten.is_empty()
             && matches!(self.mode, AnonymousMode::Unspecified | AnonymousMode::On)
-            && self.state(before).token().is_some()
+            && self.now.token().is_some()
     }
 
     /// The message in the body of the answer.
@@ -553,12 +557,12 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn task(&self, id: TaskId, kind: Kind) -> Box<Task<V>> {
-        Box::new(Task {
+        let mut task = Box::new(Task {
             id,
             kind,
             step: Step::Begin,
-            before: self.now,
-            wanted: self.now,
+            before: SessionState::Unknown,
+            wanted: SessionState::Unknown,
             flight: 0,
             shares: false,
             leads: false,
@@ -584,7 +588,11 @@ impl<V: HostTypes> Machine<V> {
                 user: Announced::Nothing,
                 anonymous: Announced::Nothing,
             },
-        })
+        });
+        // Not above, where both would be copied twice.
+        task.before = self.now;
+        task.wanted = self.now;
+        task
     }
 
     fn resume(&mut self, id: TaskId, cause: Cause, view: &View<V>) {

@@ -1,7 +1,7 @@
 //! The operations of an app: questions about the session, and changes of it.
 
 use super::{
-    Action, Bearer, Call, Cause, Failure, Kind, Machine, Outcome, Plain, Property, Reason,
+    Action, Bearer, Call, Cause, Failure, Kind, Machine, NO_TASK, Outcome, Plain, Property, Reason,
     Refreshed, Step, Task, View,
 };
 use crate::{
@@ -277,7 +277,7 @@ impl<V: HostTypes> Machine<V> {
     ) -> bool {
         task.before = self.now;
         // One that is being made does not count.
-        self.creation = None;
+        self.creation = NO_TASK;
         if self.commit_removal(task, false, view) {
             task.step = Step::Store;
             return true;

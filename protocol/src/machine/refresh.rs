@@ -1,8 +1,8 @@
 //! The refresh of this tab: one at a time and, as far as locks can be had, over all tabs.
 
 use super::{
-    Action, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message, Plain, Reason,
-    Refreshed, Step, Task, TaskId, View, Wish, is_ok,
+    Action, Bearer, Call, Cause, Failure, Headers, Kind, LockName, Machine, Message, NO_TASK,
+    Plain, Reason, Refreshed, Step, Task, TaskId, View, Wish, is_ok,
 };
 use crate::{
     refresh::{self, AfterLock, after_lock},
@@ -35,8 +35,8 @@ impl<V: HostTypes> Machine<V> {
         step: Step,
         view: &View<V>,
     ) -> bool {
-        task.shares = self.flight.is_some();
-        task.flight = self.flight.unwrap_or_else(|| self.start_refresh(wanted, view));
+        task.shares = self.flight != NO_TASK;
+        task.flight = if task.shares { self.flight } else { self.start_refresh(wanted, view) };
         task.wanted = wanted;
         task.step = step;
         true
@@ -47,7 +47,7 @@ impl<V: HostTypes> Machine<V> {
         // Nobody waits for this one in any mode, so a server that cannot be reached is left alone
         // for a while.
         let may_probe = may_probe(AnonymousMode::Unspecified, view.now, self.doubt_failed_at);
-        if self.flight.is_none() && self.contested && may_probe {
+        if self.flight == NO_TASK && self.contested && may_probe {
             self.start_refresh(self.now, view);
         }
     }
@@ -56,7 +56,7 @@ impl<V: HostTypes> Machine<V> {
         let mut task = self.own_task(Kind::Refresh);
         task.wanted = wanted;
         let id = task.id;
-        self.flight = Some(id);
+        self.flight = id;
         self.advance(task, Cause::Begun, view);
         id
     }
@@ -301,8 +301,8 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn clear_flight(&mut self, task: &Task<V>) {
-        if self.flight == Some(task.id) {
-            self.flight = None;
+        if self.flight == task.id {
+            self.flight = NO_TASK;
         }
     }
 

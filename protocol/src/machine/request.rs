@@ -2,8 +2,8 @@
 //! session, take over what the response says, perhaps refresh and send it again.
 
 use super::{
-    Action, Call, Cause, Failure, Kind, Machine, Message, Outcome, Plain, Reason, Refreshed, Step,
-    Task, View, Wish, is_ok, refresh::CALL_TIMEOUT,
+    Action, Call, Cause, Failure, Kind, Machine, Message, NO_TASK, Outcome, Plain, Reason,
+    Refreshed, Step, Task, View, Wish, is_ok, refresh::CALL_TIMEOUT,
 };
 use crate::{
     refresh::{AfterRefusal, after_refusal},
@@ -103,7 +103,7 @@ impl<V: HostTypes> Machine<V> {
     /// server can be asked.
     pub(super) fn is_in_doubt(&self, view: &View<V>) -> bool {
         self.contested
-            && (self.flight.is_some() || may_probe(self.mode, view.now, self.doubt_failed_at))
+            && (self.flight != NO_TASK || may_probe(self.mode, view.now, self.doubt_failed_at))
     }
 
     fn send(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
@@ -174,7 +174,7 @@ impl<V: HostTypes> Machine<V> {
         if self.now.token().is_some() || self.mode != AnonymousMode::On {
             return;
         }
-        if self.flight.is_none() {
+        if self.flight == NO_TASK {
             self.start_refresh(self.now, view);
         } else {
             // That one is on behalf of another state, and may ask nothing: the next request leads

@@ -195,7 +195,7 @@ fn an_end_that_a_request_finds_before_it_goes_is_told_once() {
     let nobody = valid(1e12 + 1.0, None, None);
     machine.contested = true;
     machine.request(1, false, &ada);
-    let refresh = machine.flight.unwrap();
+    let refresh = machine.flight;
     machine.done(refresh, true, &ada);
     machine.locked(refresh, &ada);
     machine.answered(refresh, answer(401, None, true), &ada);
@@ -643,22 +643,24 @@ fn a_browser_that_keeps_nothing_is_not_asked_again_and_again() {
 
 #[test]
 fn an_answer_to_a_known_visitor_needs_no_look_while_nothing_is_open() {
-    let guest = || view(1e12, None, Some(1));
     for (mode, expected) in [
         (AnonymousMode::Unspecified, true),
         (AnonymousMode::On, true),
         (AnonymousMode::Endpoint, false),
         (AnonymousMode::Off, false),
     ] {
-        let machine = Machine::<Native>::new(CONFIG, mode);
-        assert_eq!(machine.needs_no_look(&guest()), expected, "{mode:?}");
-        assert!(!machine.needs_no_look(&view(1e12, None, None)), "{mode:?}");
+        let mut machine = Machine::<Native>::new(CONFIG, mode);
+        machine.look_at(&view(1e12, None, Some(1)));
+        assert_eq!(machine.needs_no_look(), expected, "{mode:?}");
+        machine.look_at(&view(1e12, None, None));
+        assert!(!machine.needs_no_look(), "{mode:?}");
     }
     let mut machine = signed_in(1e12);
     let ada = view(1e12, Some(2), None);
-    assert!(machine.needs_no_look(&ada));
+    machine.look_at(&ada);
+    assert!(machine.needs_no_look());
     machine.operation(2, Operation::Refresh, &ada);
-    assert!(!machine.needs_no_look(&ada), "a refresh is under way");
+    assert!(!machine.needs_no_look(), "a refresh is under way");
 }
 
 #[test]

@@ -1058,7 +1058,7 @@ impl World {
             && matches!(answer.anonymous, Announced::Nothing);
         let before = self.browser.view_of_before(tab);
         let machine = &self.browser.tabs[tab].machine;
-        let view = if says_nothing && machine.needs_no_look(&before) {
+        let view = if says_nothing && machine.needs_no_look() {
             before
         } else {
             self.view_of_late(tab, task).unwrap_or_else(|| self.browser.view(tab, self.now))
