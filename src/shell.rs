@@ -64,7 +64,7 @@ page_local! {
     static PAGE: RefCell<Page> = RefCell::new(Page {
         machine: Machine::new(NOT_CONFIGURED, AnonymousMode::Unspecified),
         view: View {
-            stored: Stored { changed: None, user: Slot::Empty, anonymous: Slot::Empty },
+            stored: Stored { changed: Mark::NONE, user: Slot::Empty, anonymous: Slot::Empty },
             latest: LatestSeen { id: None, issued_at: f64::NAN },
             now: 0.0,
             server_now: 0.0,
@@ -201,11 +201,7 @@ fn look() -> View<Browser> {
     let changed = seen(0);
     let tokens = seen(5);
     View {
-        stored: Stored {
-            changed: (changed >= 0.0).then_some(Mark(changed)),
-            user: stored(6),
-            anonymous: stored(11),
-        },
+        stored: Stored { changed: Mark(changed), user: stored(6), anonymous: stored(11) },
         latest: LatestSeen { id: id(seen(3)), issued_at: seen(4) },
         now: seen(1),
         server_now: seen(2),

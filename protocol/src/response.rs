@@ -421,7 +421,7 @@ mod tests {
         write(&mut now.user, change.user, &response.user);
         write(&mut now.anonymous, change.anonymous, &response.anonymous);
         if change.writes() {
-            now.changed = Some(Mark::after(now.changed, 0.0));
+            now.changed = Mark::after(now.changed, 0.0);
         }
     }
 

@@ -34,14 +34,21 @@ pub struct Token<V: HostTypes> {
 pub struct Mark(pub f64);
 
 impl Mark {
+    /// Where nothing was ever written. An optional mark would be two numbers: 30 bytes of the built
+    /// module (brotli).
+    pub const NONE: Self = Self(-1.0);
+
+    /// Whether something was written.
+    #[must_use]
+    pub fn is_there(self) -> bool {
+        self.0 >= 0.0
+    }
+
     /// The mark of a change at `now` (epoch milliseconds). Two changes in one millisecond, or a
     /// clock set back, must not look like none.
     #[must_use]
-    pub fn after(previous: Option<Self>, now: f64) -> Self {
-        match previous {
-            Some(Self(last)) if last >= now => Self(last + 1.0),
-            _ => Self(now),
-        }
+    pub fn after(previous: Self, now: f64) -> Self {
+        Self(if previous.0 >= now { previous.0 + 1.0 } else { now })
     }
 }
 
@@ -69,8 +76,8 @@ impl<T> Slot<T> {
 
 /// The session as the browser's storage has it.
 pub struct Stored<V: HostTypes> {
-    /// When it last changed; alone it is the tombstone of a session.
-    pub changed: Option<Mark>,
+    /// When it last changed, or [`Mark::NONE`]; alone it is the tombstone of a session.
+    pub changed: Mark,
     /// The front token of the user session.
     pub user: Slot<Token<V>>,
     /// The front token of the anonymous session.
@@ -104,16 +111,17 @@ impl<V: HostTypes> Stored<V> {
     /// one call brings it back.
     #[must_use]
     pub fn state(&self) -> SessionState<V> {
-        match (self.changed, &self.user, &self.anonymous) {
-            (Some(changed), Slot::Token(user), _) => SessionState::Authenticated(changed, *user),
-            (None, Slot::Token(_), _)
+        let changed = self.changed;
+        match (changed.is_there(), &self.user, &self.anonymous) {
+            (true, Slot::Token(user), _) => SessionState::Authenticated(changed, *user),
+            (false, Slot::Token(_), _)
             | (_, Slot::Unreadable, _)
             | (_, Slot::Empty, Slot::Unreadable) => SessionState::Unknown,
-            (changed, Slot::Empty, Slot::Token(anonymous)) => {
-                SessionState::Anonymous(changed.unwrap_or(Mark(0.0)), *anonymous)
+            (is_there, Slot::Empty, Slot::Token(anonymous)) => {
+                SessionState::Anonymous(if is_there { changed } else { Mark(0.0) }, *anonymous)
             }
-            (Some(changed), Slot::Empty, Slot::Empty) => SessionState::None(changed),
-            (None, Slot::Empty, Slot::Empty) => SessionState::Unknown,
+            (true, Slot::Empty, Slot::Empty) => SessionState::None(changed),
+            (false, Slot::Empty, Slot::Empty) => SessionState::Unknown,
         }
     }
 }
@@ -143,14 +151,12 @@ impl<V: HostTypes> SessionState<V> {
         }
     }
 
-    /// The mark of this state, which no other state has, before or after it; `None` of a state that
-    /// nobody wrote.
-    pub fn mark(&self) -> Option<Mark> {
+    /// The mark of this state, which no other state has, before or after it; [`Mark::NONE`] of
+    /// a state that nobody wrote.
+    pub fn mark(&self) -> Mark {
         match self {
-            Self::Unknown => None,
-            Self::None(mark) | Self::Anonymous(mark, _) | Self::Authenticated(mark, _) => {
-                Some(*mark)
-            }
+            Self::Unknown => Mark::NONE,
+            Self::None(mark) | Self::Anonymous(mark, _) | Self::Authenticated(mark, _) => *mark,
         }
     }
 
@@ -298,10 +304,10 @@ mod tests {
 
     #[test]
     fn marks_never_repeat() {
-        let first = Mark::after(None, 5.0);
-        let second = Mark::after(Some(first), 5.0);
-        let third = Mark::after(Some(second), 2.0);
+        let first = Mark::after(Mark::NONE, 5.0);
+        let second = Mark::after(first, 5.0);
+        let third = Mark::after(second, 2.0);
         assert_eq!((first, second, third), (Mark(5.0), Mark(6.0), Mark(7.0)));
-        assert_eq!(Mark::after(Some(third), 100.0), Mark(100.0));
+        assert_eq!(Mark::after(third, 100.0), Mark(100.0));
     }
 }

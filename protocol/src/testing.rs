@@ -37,5 +37,9 @@ pub(crate) fn stored(
     anonymous: Option<Token<Native>>,
 ) -> Stored<Native> {
     let slot = |token: Option<Token<Native>>| token.map_or(Slot::Empty, Slot::Token);
-    Stored { changed: changed.map(Mark), user: slot(user), anonymous: slot(anonymous) }
+    Stored {
+        changed: changed.map_or(Mark::NONE, Mark),
+        user: slot(user),
+        anonymous: slot(anonymous),
+    }
 }

@@ -167,7 +167,7 @@ impl Browser {
         let slot = |token: &Option<Token<Sim>>| (*token).map_or(Slot::Empty, Slot::Token);
         View {
             stored: Stored {
-                changed: shown.mark,
+                changed: shown.mark.unwrap_or(Mark::NONE),
                 user: slot(&shown.front),
                 anonymous: slot(&shown.anonymous_front),
             },

@@ -292,7 +292,7 @@ pub struct Machine<V: HostTypes> {
     doubted: Option<(V::Id, f64)>,
     /// When the server said that there is no session, and that is not to be written down: the app
     /// has no consent for anything. It counts as a tombstone does.
-    unstored_none: Option<Mark>,
+    unstored_none: Mark,
     /// The session whose end this tab told the app of last.
     ended: Option<V::Id>,
     /// The anonymousIds that the visitor wanted to be forgotten. A request that was under way may
@@ -332,7 +332,7 @@ impl<V: HostTypes> Machine<V> {
             doubts: 0,
             written: None,
             doubted: None,
-            unstored_none: None,
+            unstored_none: Mark::NONE,
             ended: None,
             undeleted: None,
             refused_at: 0.0,
@@ -360,7 +360,7 @@ impl<V: HostTypes> Machine<V> {
         self.config = config;
         self.mode = mode;
         self.no_anonymous_support = false;
-        self.unstored_none = None;
+        self.unstored_none = Mark::NONE;
         self.probe_failed_at = 0.0;
         self.doubt_failed_at = 0.0;
         // Cookies may be written in another way now.
@@ -434,8 +434,8 @@ impl<V: HostTypes> Machine<V> {
     /// depends on has changed.
     pub fn look_at(&mut self, view: &View<V>) -> &SessionState<V> {
         // If what was written since is gone again, nobody knows.
-        if view.stored.changed.is_some() {
-            self.unstored_none = None;
+        if view.stored.changed.is_there() {
+            self.unstored_none = Mark::NONE;
         }
         let id = |state: &SessionState<V>| state.token().map(|token| token.id);
         let before = id(&self.now);
@@ -457,12 +457,12 @@ impl<V: HostTypes> Machine<V> {
             stored.user = Slot::Empty;
         }
         // An endpoint's token is kept during a user session, which is what may be lost here.
-        if stored.changed.is_none() && self.mode == AnonymousMode::Endpoint {
+        if !stored.changed.is_there() && self.mode == AnonymousMode::Endpoint {
             stored.anonymous = Slot::Empty;
         }
         // A token that was written since counts, be it without its mark.
-        if stored.is_clean() {
-            stored.changed = stored.changed.or(self.unstored_none);
+        if stored.is_clean() && !stored.changed.is_there() {
+            stored.changed = self.unstored_none;
         }
         stored
     }
@@ -770,7 +770,7 @@ impl<V: HostTypes> Machine<V> {
                 self.doubt(view);
             }
         }
-        let is_clean = view.stored.changed.is_none() && now.is_clean();
+        let is_clean = !view.stored.changed.is_there() && now.is_clean();
         let stores = change.user == Write::Store || change.anonymous == Write::Store;
         // Tokens belong to the front token they come with, and are discarded with it.
         let is_discarded =
@@ -792,10 +792,10 @@ impl<V: HostTypes> Machine<V> {
         if writes {
             let is_unstored = is_clean && !stores && self.mode == AnonymousMode::Off;
             // Other tabs do not see it, and none writes the same.
-            self.unstored_none = is_unstored.then_some(Mark(task.mark + 0.5));
+            self.unstored_none = if is_unstored { Mark(task.mark + 0.5) } else { Mark::NONE };
             self.look_at(view);
         }
-        if !writes && !keeps_user_tokens || writes && self.unstored_none.is_some() {
+        if !writes && !keeps_user_tokens || writes && self.unstored_none.is_there() {
             return false;
         }
         self.act(Action::Store {
@@ -817,7 +817,7 @@ impl<V: HostTypes> Machine<V> {
     /// After storing: what is left to tell.
     fn note_written(&mut self, task: &mut Task<V>, kept: Kept, view: &View<V>) {
         // Storing may take its time: something else may have been stored since.
-        let has_changed = view.stored.changed.is_some_and(|mark| mark.0 > task.mark);
+        let has_changed = view.stored.changed.0 > task.mark;
         match (task.change.user, &view.stored.user) {
             // It is over, wherever it comes from: perhaps it was written for another domain.
             (Write::Remove, Slot::Token(token)) if !has_changed => {
@@ -833,7 +833,7 @@ impl<V: HostTypes> Machine<V> {
         if kept == Kept::NotUser || kept == Kept::NotAnonymous && !is_about_user {
             task.change = task.change.refused();
         }
-        if kept != Kept::All || view.stored.changed.is_none() {
+        if kept != Kept::All || !view.stored.changed.is_there() {
             self.refused_at = view.now;
             self.probe_failed_at = view.now;
             self.doubt_failed_at = view.now;

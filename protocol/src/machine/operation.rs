@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     request::{AnonymousMode, expects_anonymous_session, may_probe},
-    state::{Event, HostTypes, SessionState},
+    state::{Event, HostTypes, Mark, SessionState},
 };
 
 /// An operation of the app.
@@ -121,7 +121,7 @@ impl<V: HostTypes> Machine<V> {
                     true => AnonymousMode::On,
                 };
                 self.no_anonymous_support = false;
-                self.unstored_none = None;
+                self.unstored_none = Mark::NONE;
                 self.look_at(view);
                 if !enabled {
                     self.act_plainly(0, Plain::ForgetKey);

@@ -77,7 +77,7 @@ impl<V: HostTypes> Machine<V> {
         let id_now = self.now.user().map(|token| token.id);
         if let Some((written, at)) = &self.written
             && id_now.is_some_and(|id| id != *written)
-            && view.stored.changed.is_some_and(|mark| (mark.0 - at).abs() < CROSSING_TIME)
+            && (view.stored.changed.0 - at).abs() < CROSSING_TIME
         {
             self.written = None;
             self.contested = true;

@@ -372,7 +372,7 @@ fn without_consent_the_end_of_nothing_is_not_written_down() {
     told(&mut machine);
     assert_ne!(machine.state(&nothing).mark(), first);
     // A tombstone that another tab wrote has its own mark.
-    assert_eq!(machine.state(&valid(1e12, None, None)).mark(), Some(Mark(1e12)));
+    assert_eq!(machine.state(&valid(1e12, None, None)).mark(), Mark(1e12));
     machine.operation(3, Operation::SwitchOn, &nothing);
     assert!(machine.state(&nothing).is_unknown(), "from now on it is");
 }

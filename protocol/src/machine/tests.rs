@@ -307,7 +307,7 @@ fn names_of_sign_outs(view_after: &View<Native>, session: u8) -> Vec<bool> {
             }
             Action::Store { task, .. } => {
                 view.stored = Stored {
-                    changed: Some(Mark::after(view.stored.changed, view.now)),
+                    changed: Mark::after(view.stored.changed, view.now),
                     user: view_after.stored.user,
                     anonymous: Slot::Empty,
                 };
