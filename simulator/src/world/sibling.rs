@@ -47,6 +47,9 @@ impl World {
         let (issued_at, key) = (self.now, ENDPOINT_KEY);
         let token = Anonymous { id: FOREIGN, issued_at, key }.front();
         let expires_at = issued_at + LONGEST_LIFE;
+        // The SDK believes it, and asks nobody about a login of before that it does not know of.
+        let is_unknown = self.browser.shown().mark.is_none();
+        self.has_unseen_cookies |= is_unknown && self.access_cookie().is_some();
         self.set_for_site(Name::AnonymousFront, Path::Root, Value::Front(token), expires_at);
         self.expect_nothing_told();
         self.say(|| "another host of the site forges an anonymous session".into());
