@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 
-use super::{Action, Cause, LockName, Machine, NO_TASK, Plain, Step, Task, TaskId, View};
+use super::{Action, Cause, LockName, Machine, NO_TASK, Node, Plain, Step, Task, TaskId, View};
 use crate::state::HostTypes;
 
 /// How long a request waits for another one, in milliseconds: that could be one that takes for
@@ -50,19 +50,16 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// Of the tasks that wait for that one, or for their turn, the one that has waited longest.
-    pub(super) fn take_waiting(&mut self, what: TaskId) -> Option<Box<Task<V>>> {
+    pub(super) fn take_waiting(&mut self, what: TaskId) -> Option<Box<Node<Task<V>>>> {
         // By hand: `min_by_key` takes 80 bytes more (brotli).
-        let (mut longest, mut index) = (u32::MAX, 0);
-        for (at, task) in self.tasks.iter().enumerate() {
+        let mut longest = TaskId::MAX;
+        for task in self.tasks.iter() {
             let is_meant = if what == TURN { task.step == Step::Turn } else { task.flight == what };
-            if is_meant && task.id.unsigned_abs() < longest {
-                (longest, index) = (task.id.unsigned_abs(), at);
+            if is_meant && task.id.unsigned_abs() < longest.unsigned_abs() {
+                longest = task.id;
             }
         }
-        if longest == u32::MAX {
-            return None;
-        }
-        let mut task = self.tasks.swap_remove(index);
+        let mut task = self.tasks.take(|task| task.id == longest)?;
         task.flight = 0;
         Some(task)
     }

@@ -14,6 +14,7 @@
 mod action;
 mod endpoint;
 mod leader;
+mod list;
 mod operation;
 mod refresh;
 mod request;
@@ -22,9 +23,10 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 
 pub use action::*;
+use list::{List, Node};
 pub use operation::Operation;
 
 use crate::{
@@ -263,6 +265,16 @@ impl<V: HostTypes> Task<V> {
         matches!(self.kind, Kind::Request(kind) if kind == call)
     }
 
+    /// Whether a sign-out says which session it is about, so that the server ends no other. A
+    /// server that is not known to be ours gets the call that it knows. Where the server refuses
+    /// again after a refresh, what stands here is not what the browser has, be it planted; the
+    /// visitor wants to sign out all the same.
+    fn names_session(&self) -> bool {
+        self.is_for(Call::SignOut)
+            && self.attempts < 2
+            && self.before.user().and_then(V::anonymous_id).is_some()
+    }
+
     /// Whether the latest answer announces a user session.
     fn is_announced(&self) -> bool {
         matches!(self.response.user, Announced::Token(_))
@@ -297,7 +309,7 @@ pub struct Machine<V: HostTypes> {
     ended: Option<V::Id>,
     /// The anonymousIds that the visitor wanted to be forgotten. A request that was under way may
     /// bring one back; it stands here once more for each time that it was forgotten again.
-    forgotten: Vec<V::Id>,
+    forgotten: List<V::Id>,
     /// A front token that is over, and that the browser would not delete: its id and `iat`.
     undeleted: Option<(V::Id, f64)>,
     /// When the browser last did not keep something, in epoch milliseconds: it blocks cookies, or
@@ -309,12 +321,15 @@ pub struct Machine<V: HostTypes> {
     creation: TaskId,
     /// The task that leads, or is about to.
     leader: TaskId,
-    tasks: Vec<Box<Task<V>>>,
+    tasks: List<Task<V>>,
     /// The latest number that the machine gave to a task of its own.
     own: TaskId,
-    actions: Vec<Action>,
-    /// How many of them were handed out.
-    taken: usize,
+    /// The actions that nobody has asked for yet, the latest first.
+    wanted: List<Action>,
+    /// Those before them, the earliest first.
+    actions: List<Action>,
+    /// The one that was handed out.
+    action: Option<Box<Node<Action>>>,
 }
 
 impl<V: HostTypes> Machine<V> {
@@ -336,14 +351,15 @@ impl<V: HostTypes> Machine<V> {
             ended: None,
             undeleted: None,
             refused_at: 0.0,
-            forgotten: Vec::new(),
+            forgotten: List::new(),
             flight: NO_TASK,
             creation: NO_TASK,
             leader: NO_TASK,
-            tasks: Vec::new(),
+            tasks: List::new(),
             own: 0,
-            actions: Vec::new(),
-            taken: 0,
+            wanted: List::new(),
+            actions: List::new(),
+            action: None,
         }
     }
 
@@ -385,13 +401,13 @@ impl<V: HostTypes> Machine<V> {
 
     /// The next action.
     pub fn next_action(&mut self) -> Option<&Action> {
-        if self.taken == self.actions.len() {
-            self.actions.clear();
-            self.taken = 0;
-            return None;
+        if self.actions.is_empty() {
+            while let Some(action) = self.wanted.pop() {
+                self.actions.push(action);
+            }
         }
-        self.taken += 1;
-        self.actions.get(self.taken - 1)
+        self.action = self.actions.pop();
+        self.action.as_ref().map(|action| &***action)
     }
 
     /// How the app wants anonymous sessions now.
@@ -495,15 +511,16 @@ impl<V: HostTypes> Machine<V> {
 
     /// There is an answer.
     pub fn answered(&mut self, task: TaskId, answer: Answer<V>, view: &View<V>) {
-        let is_awaited = |other: &&mut Box<Task<V>>| other.id == task && other.step == Step::Answer;
-        if let Some(task) = self.tasks.iter_mut().find(is_awaited) {
+        let is_awaited = |other: &Task<V>| other.id == task && other.step == Step::Answer;
+        self.look_at(view);
+        if let Some(mut task) = self.tasks.take(is_awaited) {
             task.status = answer.status;
             task.limited = answer.limited;
             task.has_tokens = answer.has_tokens;
             task.response.user = answer.user;
             task.response.anonymous = answer.anonymous;
+            self.advance(task, Cause::Answered, view);
         }
-        self.resume(task, Cause::Answered, view);
     }
 
     /// Whether an answer that says nothing of the session, and whose status is below 300, may be
@@ -551,13 +568,13 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// A task of the machine's own, which is not run yet.
-    fn own_task(&mut self, kind: Kind) -> Box<Task<V>> {
+    fn own_task(&mut self, kind: Kind) -> Box<Node<Task<V>>> {
         self.own = self.own.wrapping_sub(1).min(-1);
         self.task(self.own, kind)
     }
 
-    fn task(&self, id: TaskId, kind: Kind) -> Box<Task<V>> {
-        let mut task = Box::new(Task {
+    fn task(&self, id: TaskId, kind: Kind) -> Box<Node<Task<V>>> {
+        let mut task = Node::new(Task {
             id,
             kind,
             step: Step::Begin,
@@ -597,15 +614,14 @@ impl<V: HostTypes> Machine<V> {
 
     fn resume(&mut self, id: TaskId, cause: Cause, view: &View<V>) {
         self.look_at(view);
-        if let Some(index) = self.tasks.iter().position(|task| task.id == id) {
-            let task = self.tasks.swap_remove(index);
+        if let Some(task) = self.tasks.take(|task| task.id == id) {
             self.advance(task, cause, view);
         }
     }
 
     /// Goes on with a task until it waits for something, or is over. An input that it did not wait
     /// for changes nothing.
-    fn advance(&mut self, mut task: Box<Task<V>>, cause: Cause, view: &View<V>) {
+    fn advance(&mut self, mut task: Box<Node<Task<V>>>, cause: Cause, view: &View<V>) {
         let goes_on = match task.kind {
             Kind::Request(_) => self.advance_request(&mut task, cause, view),
             Kind::Operation(operation) => self.advance_operation(&mut task, operation, cause, view),
@@ -620,7 +636,7 @@ impl<V: HostTypes> Machine<V> {
     }
 
     fn act(&mut self, action: Action) {
-        self.actions.push(action);
+        self.wanted.push(Node::new(action));
     }
 
     /// A function of its own, so that those that call it need no place for an action: 80 bytes of
@@ -725,7 +741,7 @@ impl<V: HostTypes> Machine<V> {
             // The answer that looked like that was to a visitor whose session this browser had lost
             // sight of.
             self.no_anonymous_support = false;
-            self.tasks.iter_mut().for_each(|task| task.is_crossed = true);
+            self.tasks.for_each(|task| task.is_crossed = true);
         }
         self.store(task, task.has_tokens, view)
     }

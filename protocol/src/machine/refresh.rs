@@ -82,18 +82,18 @@ impl<V: HostTypes> Machine<V> {
             self.written = None;
             self.contested = true;
         }
-        while let Some(index) = self.tasks.iter().position(|task| {
+        let is_to_be_given_up = |task: &Task<V>| {
             let can_be_given_up = match task.kind {
                 Kind::Refresh => true,
                 // In header mode no cookie comes with an answer.
                 Kind::Request(Call::Forget) => id_now.is_some() && !view.has_refresh_token,
-                _ => id_now.is_some() && self.names_session(task),
+                _ => id_now.is_some() && task.names_session(),
             };
             can_be_given_up
                 && matches!(task.step, Step::Answer | Step::Message)
                 && task.before.user().map(|token| token.id) != id_now
-        }) {
-            let mut task = self.tasks.swap_remove(index);
+        };
+        while let Some(mut task) = self.tasks.take(is_to_be_given_up) {
             self.act_plainly(task.id, Plain::Abort);
             self.doubt(view);
             let goes_on = match task.kind {

@@ -2,7 +2,7 @@
 //! session, take over what the response says, perhaps refresh and send it again.
 
 use super::{
-    Action, Call, Cause, Failure, Kind, Machine, Message, NO_TASK, Outcome, Plain, Reason,
+    Action, Call, Cause, Failure, Kind, Machine, Message, NO_TASK, Node, Outcome, Plain, Reason,
     Refreshed, Step, Task, View, Wish, is_ok, refresh::CALL_TIMEOUT,
 };
 use crate::{
@@ -124,19 +124,9 @@ impl<V: HostTypes> Machine<V> {
             Call::SignOut => SIGN_OUT_TIMEOUT,
             _ => 0.0,
         };
-        let names = self.names_session(task);
+        let names = task.names_session();
         self.act(Action::Send { task: task.id, call, headers, names, timeout });
         true
-    }
-
-    /// Whether a sign-out says which session it is about, so that the server ends no other. A
-    /// server that is not known to be ours gets the call that it knows. Where the server refuses
-    /// again after a refresh, what stands here is not what the browser has, be it planted; the
-    /// visitor wants to sign out all the same.
-    pub(super) fn names_session(&self, task: &Task<V>) -> bool {
-        task.is_for(Call::SignOut)
-            && task.attempts < 2
-            && task.before.user().and_then(V::anonymous_id).is_some()
     }
 
     fn take(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
@@ -318,7 +308,7 @@ impl<V: HostTypes> Machine<V> {
                 if let Some(id) = *id
                     && !self.forgets(&id)
                 {
-                    self.forgotten.push(id);
+                    self.forgotten.push(Node::new(id));
                 }
             }
             Outcome::Undefined
@@ -335,7 +325,7 @@ impl<V: HostTypes> Machine<V> {
         let id = self.now.token().and_then(V::anonymous_id);
         let is_asking = self.tasks.iter().any(|task| task.is_for(Call::Forget));
         if let Some(id) = id.filter(|id| !is_asking && self.forgets(id)) {
-            self.forgotten.push(id);
+            self.forgotten.push(Node::new(id));
             let mut task = self.own_task(Kind::Request(Call::Forget));
             task.subject = Some(id);
             self.advance(task, Cause::Begun, view);

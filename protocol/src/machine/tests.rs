@@ -1,6 +1,6 @@
 //! Mistakes that a shell could make.
 
-use alloc::vec;
+use alloc::{vec, vec::Vec};
 
 use bolero::TypeGenerator;
 
@@ -449,7 +449,7 @@ fn sketch(machine: &Machine<Native>) -> alloc::string::String {
             (machine.mode, machine.no_anonymous_support, machine.unstored_none),
             (machine.probe_failed_at, machine.doubt_failed_at, machine.contested),
             (&machine.written, &machine.doubted, &machine.undeleted),
-            (&machine.ended, &machine.forgotten),
+            (&machine.ended, machine.forgotten.iter().collect::<Vec<_>>()),
             (machine.flight, machine.creation, machine.leader, machine.own),
         )
     )
