@@ -42,7 +42,8 @@ use crate::{
 /// are negative.
 pub type TaskId = i32;
 
-/// Named by no task. An optional number would be two of them: 30 bytes of the built module (brotli).
+/// Named by no task. An optional number would be two of them: 30 bytes of the built module
+/// (brotli).
 const NO_TASK: TaskId = 0;
 
 /// The app's configuration, as far as the order of events depends on it.
@@ -250,7 +251,7 @@ struct Task<V: HostTypes> {
     limited: bool,
     /// As in the latest [`Answer`].
     has_tokens: bool,
-    /// What the latest answer announces, and where more is known of it, what it means.
+    /// The announcements of the latest answer, and what is known of it for the rules.
     response: Response<V>,
 }
 
@@ -524,8 +525,8 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// Whether an answer that says nothing of the session, and whose status is below 300, may be
-    /// reported with the view of the latest step. Looking at what is stored takes a browser longer than all
-    /// the rest of a request.
+    /// reported with the view of the latest step. Looking at what is stored takes a browser longer
+    /// than all the rest of a request.
     #[must_use]
     pub fn needs_no_look(&self) -> bool {
         self.flight == NO_TASK

@@ -22,7 +22,7 @@ pub(super) const CALL_TIMEOUT: f64 = 8_000.0;
 /// Browsers show tabs each other's cookies after a few.
 const CROSSING_TIME: f64 = 25.0;
 
-/// How many refreshes in turn may leave in doubt whose cookies the browser holds, until the next one
+/// How many refreshes in turn may leave in doubt whose cookies the browser holds. The next one
 /// waits for a while.
 const MOST_DOUBTS: u8 = 3;
 
