@@ -39,7 +39,7 @@ impl World {
         self.browser.tabs[tab].has_told |=
             matches!(event, Event::Unauthorised { .. } | Event::SignOut);
         match event {
-            Event::TokenTheftDetected if !self.theft.was_used() && !self.has_crossed => {
+            Event::TokenTheftDetected if !self.theft.was_used() && !self.was_overdue => {
                 self.fail(|| "e: theft is told, and nobody stole".into())
             }
             Event::TokenTheftDetected => self.browser.tabs[tab].expects_theft = false,

@@ -172,10 +172,9 @@ pub(crate) struct World {
     pub(crate) theft: Theft,
     /// Whether a session ended by the doing of somebody else, of which only a later answer tells.
     pub(crate) has_hidden_end: bool,
-    /// Whether a forgetting was under way beside another one or a refresh. Both bring a refresh
-    /// token of the same parent, and if the browser uses both and a later answer is lost, the
-    /// server cannot tell it from two holders. Not mended.
-    pub(crate) has_crossed: bool,
+    /// Whether a stock server's refresh was answered in a tab that was frozen until it should have
+    /// been given up.
+    pub(crate) was_overdue: bool,
     /// Whether a tab wrote a mark that another one had written, because it was shown that late.
     has_equal_marks: bool,
     pub(crate) has_switched: bool,
@@ -251,7 +250,7 @@ impl World {
             deleted_at: 0.0,
             theft: Theft::default(),
             has_hidden_end: false,
-            has_crossed: false,
+            was_overdue: false,
             has_equal_marks: false,
             has_switched: false,
             has_limited: false,
@@ -922,13 +921,6 @@ impl World {
         let Flight { tab, task, route, .. } = *flight;
         match flight.stage {
             Stage::Outbound => {
-                let makes_token = |route: Route| matches!(route, Route::Forget | Route::Refresh);
-                self.has_crossed |= makes_token(route)
-                    && self.pending.iter().any(|pending| {
-                        matches!(pending, Pending::Flight(other)
-                            if makes_token(other.route)
-                                && (route, other.route) != (Route::Refresh, Route::Refresh))
-                    });
                 let reply = self.serve(route, &flight.credentials);
                 self.say(|| {
                     let who = reply.saw;
@@ -956,7 +948,7 @@ impl World {
                 // A frozen tab gives nothing up, and its answer replaces a token that another tab
                 // got since. A stock server knows no grace after so long, and cannot tell.
                 let is_overdue = route == Route::Refresh && flight.due <= self.now;
-                self.has_crossed |= is_overdue && !self.setting.is_ours;
+                self.was_overdue |= is_overdue && !self.setting.is_ours;
                 let kept = self.kept_login(&flight);
                 self.take_cookies(&reply);
                 // A refusal makes nothing anew: the refresh after it does, if it is not lost. Nor

@@ -3,6 +3,7 @@
 use passerby_protocol::state::Mark;
 
 use crate::{
+    document::Shown,
     jar::{Domain, Host, LONGEST_LIFE, Name, Path, SetCookie, Value, Writer},
     server::{Credentials, PresentedAnonymous, Put, Reply, Route},
     tokens::{Anonymous, DAY, ENDPOINT_KEY, FOREIGN, INVENTED, Time, is_foreign},
@@ -109,6 +110,8 @@ impl World {
         self.now += 100.0;
         self.expect_nothing_told();
         let told = self.browser.shown();
+        // While that mark hid the SDK's own, answers could not be told to be late.
+        self.has_unseen_cookies |= self.is_frozen(&told);
         for (_, name) in names {
             let is_there = self.browser.jar.at((name, Domain::Site, Path::Root)).is_some();
             self.set_for_site(name, Path::Root, Value::Empty, 0.0);
@@ -176,9 +179,15 @@ impl World {
     /// that nothing made it write since. Nobody signed what scripts write, so it is believed.
     pub(crate) fn is_lied_to(&self) -> bool {
         let shown = self.browser.shown();
-        let is_frozen = shown.mark.is_some() && shown.mark == self.planted_mark;
         shown.front.is_some_and(|front| front.id >= INVENTED)
-            || (is_frozen || self.has_forged_token()) && !self.browser.scripts_for_site
+            || self.is_frozen(&shown)
+            || self.has_forged_token() && !self.browser.scripts_for_site
+    }
+
+    /// Whether the mark is one that another host wrote, and that the SDK cannot overwrite.
+    fn is_frozen(&self, shown: &Shown) -> bool {
+        let is_planted = shown.mark.is_some() && shown.mark == self.planted_mark;
+        is_planted && !self.browser.scripts_for_site
     }
 
     fn plant_cookie(&mut self, name: Name, path: Path, value: Value) {

@@ -114,7 +114,7 @@ impl World {
         if let Some(handle) = reply.theft
             && !is_copy
             && !self.theft.shared.contains(&handle)
-            && !self.has_crossed
+            && !self.was_overdue
         {
             self.fail(|| format!("e: session {handle} counts as stolen, and nobody stole it"));
         }
