@@ -37,6 +37,8 @@ pub(crate) enum Step {
     RotateKey(u8),
     /// A process makes a new key of anonymous tokens, and those of before are deleted.
     ReplaceKey(u8),
+    /// The same with the key of access tokens.
+    ReplaceAccessKey(u8),
     /// A process starts anew.
     Restart(u8),
     /// The database is away for one process.
@@ -241,6 +243,7 @@ impl Kind {
                 Step::RotateKey(any),
                 Step::RotateKey(any),
                 Step::ReplaceKey(any),
+                Step::ReplaceAccessKey(any),
                 Step::Restart(any),
                 Step::Pass(31_000),
                 Step::Pass(61_000),
@@ -248,7 +251,7 @@ impl Kind {
                 Step::Cut(any),
                 Step::Up,
             ];
-            return steps[random.usize(..if self.is_calm { 6 } else { steps.len() })];
+            return steps[random.usize(..if self.is_calm { 7 } else { steps.len() })];
         }
         if self.has_sibling && random.u8(..12) == 0 {
             let number = random.u8(..);
@@ -422,6 +425,7 @@ fn take(world: &mut World, step: Step) {
         }
         Step::RotateKey(process) => world.rotate_key(process),
         Step::ReplaceKey(process) => world.replace_key(process),
+        Step::ReplaceAccessKey(process) => world.replace_access_key(process),
         Step::Restart(process) => world.restart(process),
         Step::Cut(process) => world.cut(process),
         Step::Down => {

@@ -9,14 +9,23 @@ const PUBLISH_AHEAD: Time = 60_000.0;
 /// Keys that were read so many milliseconds ago are read again.
 pub(crate) const REREAD: Time = 30_000.0;
 
+/// A key of access tokens signs for so many milliseconds.
+const ROTATION: Time = 7.0 * DAY;
+
 /// For so many milliseconds after a look-up that failed there is none. After one that did not, the
 /// request waits, which takes no time here.
 const COOL_DOWN: Time = 500.0;
 
-/// A key of anonymous tokens.
+/// The tokens that a key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    Access,
+    Anonymous,
+}
+
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Key {
-    pub(crate) number: u32,
+struct Key {
+    number: u32,
     /// In epoch milliseconds, by the clock of the process that made it.
     created_at: Time,
     /// Whether it took the place of one that was stolen, and so may sign before all know it.
@@ -26,39 +35,83 @@ pub(crate) struct Key {
 /// The database could not be asked for a key, so nobody knows whether it is there.
 pub(crate) struct Unknown;
 
-/// The keys in the database, oldest first.
+/// The keys of one kind, oldest first.
 #[derive(Clone, Debug)]
-pub(crate) struct Keys(Vec<Key>);
+struct Keys(Vec<Key>);
 
 impl Keys {
     fn new(now: Time) -> Self {
         Self(vec![Key { number: 0, created_at: now - DAY, is_sudden: false }])
     }
 
-    pub(crate) fn newest(&self) -> u32 {
-        self.0.last().map_or(0, |key| key.number)
-    }
-
-    pub(crate) fn has(&self, number: u32) -> bool {
-        self.0.iter().any(|key| key.number == number)
-    }
-
-    /// Whether the key waited until all processes had read it.
-    pub(crate) fn was_published(&self, number: u32) -> bool {
-        self.0.iter().any(|key| key.number == number && !key.is_sudden)
+    fn position(&self, number: u32) -> Option<usize> {
+        self.0.iter().position(|key| key.number == number)
     }
 
     /// A new key beside those that there are, by the clock of the process that makes it.
     fn add(&mut self, now: Time) {
-        let number = self.newest() + 1;
-        let created_at = self.0.last().map_or(now, |newest| now.max(newest.created_at + 1.0));
+        let newest = self.0.last();
+        let number = newest.map_or(0, |newest| newest.number + 1);
+        let created_at = newest.map_or(now, |newest| now.max(newest.created_at + 1.0));
         self.0.push(Key { number, created_at, is_sudden: false });
     }
 
     /// All keys but the newest are deleted.
-    pub(crate) fn keep_newest(&mut self) {
+    fn keep_newest(&mut self) {
         self.0.drain(..self.0.len() - 1);
         self.0[0].is_sudden = true;
+    }
+
+    /// The key that signs.
+    fn signing(&self, now: Time) -> u32 {
+        let published = self.0.iter().rfind(|key| key.created_at + PUBLISH_AHEAD <= now);
+        published.unwrap_or(&self.0[0]).number
+    }
+
+    /// Whether the newest has signed for long enough.
+    fn is_due(&self, now: Time) -> bool {
+        self.0.last().is_none_or(|newest| newest.created_at + ROTATION <= now)
+    }
+}
+
+/// The keys of both kinds, in the database or in the memory of a process.
+#[derive(Clone, Debug)]
+pub(crate) struct KeySet {
+    access: Keys,
+    anonymous: Keys,
+}
+
+impl KeySet {
+    fn new(now: Time) -> Self {
+        Self { access: Keys::new(now), anonymous: Keys::new(now) }
+    }
+
+    fn of(&self, kind: KeyKind) -> &Keys {
+        match kind {
+            KeyKind::Access => &self.access,
+            KeyKind::Anonymous => &self.anonymous,
+        }
+    }
+
+    fn of_mut(&mut self, kind: KeyKind) -> &mut Keys {
+        match kind {
+            KeyKind::Access => &mut self.access,
+            KeyKind::Anonymous => &mut self.anonymous,
+        }
+    }
+
+    pub(crate) fn has(&self, kind: KeyKind, number: u32) -> bool {
+        self.of(kind).position(number).is_some()
+    }
+
+    /// Whether the key waited until all processes had read it.
+    pub(crate) fn was_published(&self, kind: KeyKind, number: u32) -> bool {
+        self.of(kind).0.iter().any(|key| key.number == number && !key.is_sudden)
+    }
+
+    /// All keys of this kind but the newest are deleted.
+    pub(crate) fn keep_newest(&mut self, kind: KeyKind) {
+        self.of_mut(kind).keep_newest();
     }
 }
 
@@ -69,7 +122,7 @@ pub(crate) struct Process {
     ahead: Time,
     /// Whether the database is away for this process alone.
     is_cut: bool,
-    memory: Keys,
+    memory: KeySet,
     /// When the keys were last read, or should have been.
     last_read: Time,
     /// When they were.
@@ -82,7 +135,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// It starts, and reads the keys. `now` by the true clock.
-    fn new(ahead: Time, stored: &Keys, now: Time) -> Self {
+    fn new(ahead: Time, stored: &KeySet, now: Time) -> Self {
         let now = now + ahead;
         Self {
             ahead,
@@ -100,8 +153,8 @@ impl Process {
         now + self.ahead
     }
 
-    pub(crate) fn knows(&self, number: u32) -> bool {
-        self.memory.has(number)
+    pub(crate) fn knows(&self, kind: KeyKind, number: u32) -> bool {
+        self.memory.has(kind, number)
     }
 
     /// Whether it had the time to read what was stored half a minute ago, where the clocks of the
@@ -115,14 +168,19 @@ impl Process {
         self.last_contact >= time + REREAD
     }
 
-    fn read(&mut self, stored: &Keys, now: Time) {
-        self.memory.0.clone_from(&stored.0);
+    fn read(&mut self, stored: &KeySet, now: Time) {
+        self.memory.clone_from(stored);
         (self.last_read, self.memory_of) = (now, now);
     }
 
     /// Looks an unknown key up. `stored` if it has the database.
-    fn look_up(&mut self, number: u32, stored: Option<&Keys>, now: Time) -> Result<(), Unknown> {
-        if self.knows(number) {
+    fn look_up(
+        &mut self,
+        (kind, number): (KeyKind, u32),
+        stored: Option<&KeySet>,
+        now: Time,
+    ) -> Result<(), Unknown> {
+        if self.knows(kind, number) {
             return Ok(());
         }
         if now - self.last_failure < COOL_DOWN {
@@ -138,7 +196,7 @@ impl Process {
     }
 
     /// After each request: the keys are read in the background.
-    fn rest(&mut self, stored: Option<&Keys>, now: Time) {
+    fn rest(&mut self, stored: Option<&KeySet>, now: Time) {
         if now - self.last_read >= REREAD {
             self.last_read = now;
             if let Some(stored) = stored {
@@ -150,25 +208,37 @@ impl Process {
         }
     }
 
-    /// The key that signs.
+    /// The key of anonymous tokens that signs.
     pub(crate) fn signing(&self, now: Time) -> u32 {
-        let keys = &self.memory.0;
-        let published = keys.iter().rfind(|key| key.created_at + PUBLISH_AHEAD <= now);
-        published.unwrap_or(&keys[0]).number
+        self.memory.anonymous.signing(now)
     }
 
-    /// Whether a newer key than this one signs.
+    /// Whether a newer key of anonymous tokens than this one signs.
     pub(crate) fn is_superseded(&self, number: u32, now: Time) -> bool {
-        let keys = &self.memory.0;
-        let position = |number| keys.iter().position(|key| key.number == number);
-        position(number) < position(self.signing(now))
+        let keys = &self.memory.anonymous;
+        keys.position(number) < keys.position(self.signing(now))
+    }
+
+    /// The key of access tokens that signs. Keys of long ago are read before that, and one that is
+    /// due is made. Nothing of the sort is signed without the database.
+    fn access_key(&mut self, stored: &mut KeySet, now: Time) -> u32 {
+        if now - self.last_read >= REREAD {
+            self.read(stored, now);
+        }
+        if self.memory.access.is_due(now) {
+            if stored.access.is_due(now) {
+                stored.access.add(now);
+            }
+            self.read(stored, now);
+        }
+        self.memory.access.signing(now)
     }
 }
 
 /// The processes, their database as far as they read keys in it, and the balancer before them.
 #[derive(Clone, Debug)]
 pub(crate) struct Cluster {
-    pub(crate) keys: Keys,
+    pub(crate) keys: KeySet,
     /// Whether the database is away for all.
     pub(crate) is_down: bool,
     processes: [Process; 2],
@@ -179,7 +249,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Two processes, of which the clock of the second is ahead by so many milliseconds.
     pub(crate) fn new(balancer: u8, ahead: Time, now: Time) -> Self {
-        let keys = Keys::new(now);
+        let keys = KeySet::new(now);
         let processes = [0.0, ahead].map(|ahead| Process::new(ahead, &keys, now));
         Self { keys, is_down: false, processes, balancer }
     }
@@ -206,15 +276,18 @@ impl Cluster {
     /// The process whose turn it is looks up those of the keys that it does not know.
     pub(crate) fn look_up(
         &mut self,
-        numbers: impl Iterator<Item = u32>,
+        mut keys: impl Iterator<Item = (KeyKind, u32)>,
         now: Time,
     ) -> Result<(), Unknown> {
         let (at, has_database) = (self.at(), self.has_database());
         let stored = has_database.then_some(&self.keys);
-        for number in numbers {
-            self.processes[at].look_up(number, stored, now)?;
-        }
-        Ok(())
+        keys.try_for_each(|key| self.processes[at].look_up(key, stored, now))
+    }
+
+    /// The key with which the process whose turn it is signs an access token.
+    pub(crate) fn access_key(&mut self, now: Time) -> u32 {
+        let at = self.at();
+        self.processes[at].access_key(&mut self.keys, now)
     }
 
     /// A request ends. The next one may be another process's.
@@ -234,14 +307,14 @@ impl Cluster {
         }
     }
 
-    /// A process publishes a new key of anonymous tokens. `false` if it cannot.
-    pub(crate) fn rotate_key(&mut self, process: u8, now: Time) -> bool {
+    /// A process publishes a new key of this kind. `false` if it cannot.
+    pub(crate) fn publish_key(&mut self, kind: KeyKind, process: u8, now: Time) -> bool {
         let process = &mut self.processes[usize::from(process % 2)];
         if self.is_down || process.is_cut {
             return false;
         }
         let now = now + process.ahead;
-        self.keys.add(now);
+        self.keys.of_mut(kind).add(now);
         process.read(&self.keys, now);
         true
     }
@@ -272,6 +345,13 @@ impl Cluster {
         for process in &mut self.processes {
             process.is_cut = false;
         }
+    }
+
+    /// Whether a process may sign an access token with a key that was deleted.
+    pub(crate) fn believes_deleted_key(&self) -> bool {
+        let stored = &self.keys.access;
+        let is_gone = |key: &Key| stored.position(key.number).is_none();
+        self.processes.iter().any(|process| process.memory.access.0.iter().any(is_gone))
     }
 
     /// Milliseconds by which the clocks differ.

@@ -1130,3 +1130,28 @@ fn two_tabs_do_not_ask_in_turn_whose_cookies_there_are() {
     steps.extend([Operate(229, Operation::Forget), Operate(5, Operation::Forget)]);
     holds(setting, &steps);
 }
+
+/// Seed 97193. One process goes on signing with a key that another one knows is deleted, so the
+/// sign-out is refused as often as it may be tried. Then it ends, and the session goes on.
+#[test]
+fn a_key_of_access_tokens_that_was_deleted_costs_refreshes() {
+    let setting = Setting {
+        mode: AnonymousMode::Unspecified,
+        knows_others: false,
+        balancer: 0b1010_1010,
+        ..OURS
+    };
+    let mut steps = vec![login(0, 1)];
+    steps.extend(happen(&[148, 198, 214]));
+    steps.extend([Operate(216, Operation::SignOut), Pass(31_000), ReplaceAccessKey(81)]);
+    holds(setting, &steps);
+}
+
+#[test]
+fn and_no_session() {
+    let setting = Setting { balancer: 0b1010_1010, ..OURS };
+    let visit = Request(0, Route::Users);
+    let deleted = [login(0, 1), Rest, ReplaceAccessKey(0), visit, Rest];
+    holds(setting, &deleted);
+    holds(setting, &[&deleted[..], &[Pass(61_000), visit, Rest]].concat());
+}

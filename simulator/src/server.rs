@@ -3,7 +3,10 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use passerby_protocol::{
-    identity::{AnonymousToken, PriorIdentity, UserTokens, is_meant, prior_identity},
+    identity::{
+        AnonymousToken, Mint, MintFacts, MintRules, PriorIdentity, UserTokens, is_meant,
+        mint_decision, prior_identity,
+    },
     response::Announced,
     rotation::{DEFAULT_GRACE_MS, Lineage, Presented, Rotation},
     state::Token,
@@ -12,7 +15,7 @@ use passerby_protocol::{
 use crate::{
     jar::{Name, Path},
     places::anonymous_name,
-    processes::Cluster,
+    processes::{Cluster, KeyKind},
     several::Several,
     tokens::{Access, Anonymous, DAY, ENDPOINT_KEY, FOREIGN, INVENTED, LOST, Refresh, Sim, Time},
 };
@@ -355,7 +358,9 @@ impl Server {
     }
 
     /// Somebody signs in with another browser, to plant the tokens in this one.
+    /// `now` by the true clock.
     pub(crate) fn sign_in_elsewhere(&mut self, now: Time) -> Option<(Access, Refresh)> {
+        let now = self.cluster.begin(now);
         let (handle, number) = (FOREIGN + self.odd(), FOREIGN + self.odd());
         let session = Session {
             user: FOREIGN,
@@ -378,6 +383,7 @@ impl Server {
             parent: None,
             issued_at: now,
             expires_at: now + ACCESS_LIFE,
+            key: 0,
         }
     }
 
@@ -394,6 +400,7 @@ impl Server {
         now: Time,
     ) -> Option<(Access, Refresh)> {
         let Session { user, anonymous_id, .. } = *self.sessions.get(&handle)?;
+        let key = self.cluster.access_key(now);
         let access = Access {
             handle,
             user,
@@ -402,6 +409,7 @@ impl Server {
             parent,
             issued_at: now,
             expires_at: now + ACCESS_LIFE,
+            key,
         };
         Some((access, Refresh { handle, anonymous_id, number, parent, issued_at: now }))
     }
@@ -409,8 +417,13 @@ impl Server {
     /// The process whose turn it is answers a request. `now` by the true clock.
     pub(crate) fn serve(&mut self, route: Route, credentials: &Credentials, now: Time) -> Reply {
         let now = self.cluster.begin(now);
-        let tokens = credentials.anonymous.iter().filter(|_| self.is_ours && !credentials.off);
-        let is_unknown = self.cluster.look_up(tokens.map(|held| held.token.key), now).is_err();
+        let anonymous = credentials.anonymous.iter().filter(|_| self.is_ours && !credentials.off);
+        let anonymous = anonymous.map(|held| (KeyKind::Anonymous, held.token.key));
+        // A refresh call reads them where there is no refresh token.
+        let needs_access = route != Route::Refresh || credentials.refresh.is_empty();
+        let access = credentials.access.iter().filter(|_| needs_access);
+        let access = access.map(|access| (KeyKind::Access, access.key));
+        let is_unknown = self.cluster.look_up(access.chain(anonymous), now).is_err();
         let needs_database = !matches!(route, Route::Public | Route::Who);
         let reply = if is_unknown || needs_database && !self.cluster.has_database() {
             Reply::new(503, Principal::Nobody, credentials.in_headers)
@@ -452,7 +465,18 @@ impl Server {
     }
 
     fn is_valid(&self, held: &PresentedAnonymous) -> bool {
-        self.is_ours && self.cluster.process().knows(held.token.key)
+        self.is_ours && self.cluster.process().knows(KeyKind::Anonymous, held.token.key)
+    }
+
+    /// Whether it can be verified. It may have expired.
+    fn is_verified(&self, access: &Access) -> bool {
+        self.cluster.process().knows(KeyKind::Access, access.key)
+    }
+
+    /// The visitor by the first of the access tokens that can be verified.
+    fn user_of(&self, credentials: &Credentials) -> Option<(u32, Time)> {
+        let access = credentials.access.iter().find(|access| self.is_verified(access))?;
+        Some((access.anonymous_id, access.issued_at))
     }
 
     /// Of several the one that ranks highest, in whatever order they come. First what it is worth;
@@ -525,12 +549,19 @@ impl Server {
         repeats: bool,
         now: Time,
     ) {
-        // A page load keeps an id that is known, and makes none.
-        let may_make = known.is_some() || !credentials.is_page;
-        if !self.is_ours || credentials.off || !may_make {
+        if !self.is_ours || credentials.off {
             return;
         }
         let held = self.valid_anonymous(credentials);
+        let facts = MintFacts {
+            is_read_by_script: !credentials.is_page,
+            is_wanted_page: false,
+            is_off: credentials.off,
+            has_key: credentials.key.is_some(),
+            ends_session: known.is_some(),
+        };
+        let rules = MintRules { enabled: self.is_ours, only_with_key: false };
+        let mint = mint_decision(&facts, &rules, known.is_some());
         match (held, known) {
             (Some(held), None) => {
                 let token = held.token;
@@ -552,11 +583,10 @@ impl Server {
                     reply.announces = Some(token);
                 }
             }
+            _ if mint == Mint::Forbidden => {}
             (None, None) if self.is_limited => reply.is_limited = true,
-            (held, known) => {
-                let id = known
-                    .or(held.map(|held| held.token.id))
-                    .unwrap_or_else(|| self.new_id(credentials));
+            (_, known) => {
+                let id = known.unwrap_or_else(|| self.new_id(credentials));
                 reply.saw = Principal::Anonymous(id);
                 reply.give(Anonymous { id, issued_at: now, key: self.signing(now) });
             }
@@ -615,8 +645,7 @@ impl Server {
             if !self.is_ours || !credentials.access.is_empty() {
                 reply.clear_user();
             }
-            let user = credentials.access.first();
-            let user = user.map(|access| (access.anonymous_id, access.issued_at));
+            let user = self.user_of(credentials);
             self.give_back(&mut reply, user, credentials, now);
             return reply;
         };
@@ -680,14 +709,15 @@ impl Server {
         let mut over = None;
         let access = credentials.access.first();
         // By the tokens of the request.
-        let user = access.map(|access| (access.anonymous_id, access.issued_at));
-        let prior = self.prior(user, credentials).id();
+        let prior = self.prior(self.user_of(credentials), credentials).id();
         if let Some(access) = access.filter(|_| self.is_ours && credentials.access.has_several()) {
             match route {
                 Route::Login(_) => over = prior,
                 Route::SignOut => {
                     for access in credentials.access.iter() {
-                        self.sessions.remove(&access.handle);
+                        if self.is_verified(&access) {
+                            self.sessions.remove(&access.handle);
+                        }
                     }
                     reply.clear_user();
                     self.anonymous(&mut reply, credentials, prior, true, now);
@@ -707,7 +737,7 @@ impl Server {
                 reply.saw = Principal::Expired(access.handle);
                 return reply;
             }
-            if access.expires_at < now {
+            if access.expires_at < now || !self.is_verified(&access) {
                 if let Route::Login(_) = route {
                     over = prior;
                 } else {
@@ -780,6 +810,7 @@ impl Server {
         now: Time,
     ) -> Option<Option<Access>> {
         let promotes = may_promote && access.parent.is_some();
+        let key = if promotes { self.cluster.access_key(now) } else { access.key };
         if !asks_database && !promotes {
             return Some(None);
         }
@@ -798,7 +829,8 @@ impl Server {
         match session.lineage.judge_by_access(&token) {
             Rotation::Promote => {
                 session.promote(access.refresh, now);
-                Some(Some(Access { parent: None, anonymous_id: session.anonymous_id, ..*access }))
+                let anonymous_id = session.anonymous_id;
+                Some(Some(Access { parent: None, anonymous_id, key, ..*access }))
             }
             // It stays valid until it expires.
             _ => Some(None),
@@ -902,7 +934,8 @@ impl Server {
                     }
                 } else {
                     // A slow answer's: the browser keeps the refresh token that it has.
-                    reply.access = Put::Set(Access { anonymous_id: id, ..presented });
+                    let key = self.cluster.access_key(now);
+                    reply.access = Put::Set(Access { anonymous_id: id, key, ..presented });
                 }
             }
             _ => {}

@@ -56,6 +56,8 @@ pub(crate) struct Access {
     pub(crate) parent: Option<u32>,
     pub(crate) issued_at: Time,
     pub(crate) expires_at: Time,
+    /// The key that signed it.
+    pub(crate) key: u32,
 }
 
 /// A refresh token.

@@ -1,9 +1,9 @@
 //! Requests at the processes of the back end, and the life of these processes.
 
 use crate::{
-    processes::REREAD,
+    processes::{KeyKind, REREAD},
     server::{Credentials, PresentedAnonymous, Principal, Reply, Route, id_of_lost},
-    tokens::{Time, is_foreign},
+    tokens::{Access, Time, is_foreign},
     world::World,
 };
 
@@ -13,10 +13,12 @@ pub(crate) const CLOCK_LEEWAY: Time = 61_000.0;
 impl World {
     /// The process whose turn it is answers a request of this browser.
     pub(crate) fn serve(&mut self, route: Route, credentials: &Credentials) -> Reply {
-        self.expect_published_key(credentials);
+        self.expect_published_keys(credentials);
         let has_noticed = self.server.cluster.has_read_since(self.deleted_at);
+        let good = self.good_access(credentials);
         let reply = self.server.serve(route, credentials, self.now);
         self.judge(route, credentials, &reply);
+        self.judge_user(good, has_noticed, route, credentials, &reply);
         self.expect_own_id(route, credentials, &reply);
         if let Some(anonymous) = credentials.own_anonymous().filter(|_| self.setting.is_ours) {
             self.judge_id(anonymous, has_noticed, route, credentials, &reply);
@@ -26,16 +28,71 @@ impl World {
 
     /// A key that was published before it signed is known by then, so that the process needs no
     /// database for it.
-    fn expect_published_key(&mut self, credentials: &Credentials) {
-        let Some(anonymous) = credentials.own_anonymous().filter(|_| self.setting.is_ours) else {
+    fn expect_published_keys(&mut self, credentials: &Credentials) {
+        let anonymous = credentials.own_anonymous().filter(|_| self.setting.is_ours);
+        let anonymous = anonymous.map(|held| (KeyKind::Anonymous, held.token.key));
+        let access = credentials.access.first().map(|access| (KeyKind::Access, access.key));
+        let cluster = &self.server.cluster;
+        if !cluster.should_know_all(self.now) {
             return;
+        }
+        let unknown = [anonymous, access].into_iter().flatten().find(|(kind, number)| {
+            cluster.keys.was_published(*kind, *number) && !cluster.process().knows(*kind, *number)
+        });
+        if let Some((kind, number)) = unknown {
+            self.fail(|| format!("c: a process does not know key {number} ({kind:?}), published"));
+        }
+    }
+
+    /// The one access token, if it is good and its session is there.
+    fn good_access(&self, credentials: &Credentials) -> Option<Access> {
+        let access = credentials.access.first().filter(|_| !credentials.access.has_several())?;
+        let cluster = &self.server.cluster;
+        let is_good = cluster.keys.has(KeyKind::Access, access.key)
+            && access.expires_at >= cluster.begin(self.now)
+            && self.server.has(access.handle, cluster.begin(self.now));
+        is_good.then_some(access)
+    }
+
+    /// A user with a good token is who it says, and nobody is by a key that was deleted.
+    fn judge_user(
+        &mut self,
+        good: Option<Access>,
+        has_noticed: bool,
+        route: Route,
+        credentials: &Credentials,
+        reply: &Reply,
+    ) {
+        let is_stored = |access: Access| self.server.cluster.keys.has(KeyKind::Access, access.key);
+        let is_stored = credentials.access.iter().any(is_stored);
+        // Nobody can tell whose a token of no key is. So a login beside it may make an id, and so
+        // may a refusal where there is no refresh token, which says it, too.
+        let makes_id = match route {
+            Route::Login(_) => true,
+            // Of several sessions, those that can be read are ended.
+            Route::SignOut => credentials.access.has_several(),
+            _ => route == Route::Refresh && credentials.refresh.is_empty(),
         };
-        let key = anonymous.token.key;
-        if self.server.cluster.keys.was_published(key)
-            && self.server.cluster.should_know_all(self.now)
-            && !self.server.cluster.process().knows(key)
+        self.may_change_id |= makes_id && !credentials.access.is_empty() && !is_stored;
+        if !matches!(route, Route::Public | Route::Users | Route::Who) {
+            return;
+        }
+        let saw = match reply.saw {
+            Principal::User { handle, .. } => Some(handle),
+            _ => None,
+        };
+        if let Some(access) = good
+            && saw != Some(access.handle)
+            && reply.status != 503
         {
-            self.fail(|| format!("c: a process does not know key {key}, which was published"));
+            let handle = access.handle;
+            self.fail(|| format!("a: session {handle} has a good token, and is refused"));
+        }
+        if let Some(handle) = saw
+            && has_noticed
+            && !is_stored
+        {
+            self.fail(|| format!("a: session {handle} is believed by a key that was deleted"));
         }
     }
 
@@ -57,7 +114,7 @@ impl World {
         else {
             return;
         };
-        let is_stored = self.server.cluster.keys.has(anonymous.key);
+        let is_stored = self.server.cluster.keys.has(KeyKind::Anonymous, anonymous.key);
         if credentials.has_user() || off || route == Route::Forget {
             // A login beside a user's token, planted or not, may make an id of a token of no key.
             self.may_change_id |= !is_stored;
@@ -80,28 +137,44 @@ impl World {
         }
     }
 
-    /// The key of anonymous tokens is rotated as planned: nobody loses an id.
+    /// The key of anonymous tokens is rotated as planned: nobody loses an id. That of access tokens
+    /// rotates by itself.
     pub(crate) fn rotate_key(&mut self, process: u8) {
-        if self.publish_key(process) {
+        if self.publish_key(KeyKind::Anonymous, process) {
             self.say(|| "a new key of anonymous tokens is published".into());
         }
     }
 
     /// The key of anonymous tokens was stolen. A new one is made, and all others are deleted.
     pub(crate) fn replace_key(&mut self, process: u8) {
-        if !self.publish_key(process) {
-            return;
+        if self.delete_keys(KeyKind::Anonymous, process) {
+            self.say(|| "the key of anonymous tokens is replaced".into());
+            // The next answer tells the visitor, and until all processes know it, not each of them.
+            self.has_hidden_end = true;
         }
-        self.say(|| "the key of anonymous tokens is replaced".into());
-        self.server.cluster.keys.keep_newest();
-        self.deleted_at = self.now;
-        // The next answer tells the visitor, and until all processes know it, not each of them.
-        self.has_hidden_end = true;
+    }
+
+    /// The same of the key of access tokens. Users refresh, and their sessions go on.
+    pub(crate) fn replace_access_key(&mut self, process: u8) {
+        if self.delete_keys(KeyKind::Access, process) {
+            self.say(|| "the key of access tokens is replaced".into());
+        }
     }
 
     /// `false` if nobody can.
-    fn publish_key(&mut self, process: u8) -> bool {
-        self.server.is_ours && self.server.cluster.rotate_key(process, self.now)
+    fn publish_key(&mut self, kind: KeyKind, process: u8) -> bool {
+        let is_there = kind == KeyKind::Access || self.server.is_ours;
+        is_there && self.server.cluster.publish_key(kind, process, self.now)
+    }
+
+    /// A new key takes the place of all others of this kind. `false` if nobody can make one.
+    fn delete_keys(&mut self, kind: KeyKind, process: u8) -> bool {
+        let can = self.publish_key(kind, process);
+        if can {
+            self.server.cluster.keys.keep_newest(kind);
+            self.deleted_at = self.now;
+        }
+        can
     }
 
     /// A process starts anew, if it can reach the database.

@@ -5,6 +5,7 @@ use passerby_protocol::state::Mark;
 use crate::{
     document::Shown,
     jar::{Domain, Host, LONGEST_LIFE, Name, Path, SetCookie, Value, Writer},
+    processes::KeyKind,
     server::{Credentials, PresentedAnonymous, Put, Reply, Route},
     tokens::{Anonymous, DAY, ENDPOINT_KEY, FOREIGN, INVENTED, Time, is_foreign},
     world::World,
@@ -167,7 +168,7 @@ impl World {
             && credentials.anonymous.iter().any(|held| {
                 let PresentedAnonymous { token, name } = held;
                 name.is_bound_to_host()
-                    && self.server.cluster.keys.has(token.key)
+                    && self.server.cluster.keys.has(KeyKind::Anonymous, token.key)
                     && !is_foreign(token.id)
             });
         if has_own && is_foreign(given) {
