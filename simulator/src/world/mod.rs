@@ -27,7 +27,7 @@ use crate::{
     jar::{Host, Jar, LONGEST_LIFE, Name, Value},
     processes::Cluster,
     server::{Credentials, Principal, Put, Reply, Route, Server},
-    tokens::{DAY, Sim, Time, is_foreign},
+    tokens::{DAY, Refresh, Sim, Time, is_foreign},
 };
 
 /// The properties in which worlds differ.
@@ -173,7 +173,7 @@ pub(crate) struct World {
     /// Whether a session ended by the doing of somebody else, of which only a later answer tells.
     pub(crate) has_hidden_end: bool,
     /// Whether a stock server's refresh was answered in a tab that was frozen until it should have
-    /// been given up.
+    /// been given up, or replaced the tokens of one in another tab.
     pub(crate) was_overdue: bool,
     /// Whether a tab wrote a mark that another one had written, because it was shown that late.
     has_equal_marks: bool,
@@ -979,9 +979,26 @@ impl World {
             }
             Stage::Unread(reply) => {
                 self.has_unread_cookies |= self.comes_after_an_unheard_login(&flight, &reply);
+                self.was_overdue |= self.replaces_one_of_its_second(&flight, &reply);
                 self.deliver(tab, task, reply);
             }
         }
+    }
+
+    /// Whether scripts keep the tokens, and the answer to a refresh replaces one that another tab
+    /// got in the same second, so that its age says nothing. A stock server knows no grace.
+    fn replaces_one_of_its_second(&self, refresh: &Flight, reply: &Reply) -> bool {
+        let second = |token: Refresh| (token.issued_at / 1_000.0).floor();
+        let (Put::Set(new), Some(used), Some(held)) =
+            (reply.refresh, refresh.credentials.refresh.first(), self.browser.shown().own_refresh)
+        else {
+            return false;
+        };
+        !self.setting.is_ours
+            && reply.in_headers
+            && refresh.route == Route::Refresh
+            && used.number != held.number
+            && second(new) == second(held)
     }
 
     /// Whether a refresh's answer put its cookies over those of a login that another tab has not
