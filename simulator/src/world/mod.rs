@@ -1041,8 +1041,9 @@ impl World {
             || access.iter().any(|access| access.handle == id)
             || refresh.iter().any(|refresh| refresh.handle == id);
         let is_ours = match flight.route {
-            // After the visitor deleted cookies, it cannot say which session it is about.
-            Route::SignOut => flight.told.is_some(),
+            // After the visitor deleted cookies, it cannot say which session it is about. Nor does
+            // it once it was refused twice, however long ago that was.
+            Route::SignOut => flight.credentials.named.is_some(),
             // The SDK knows nothing of the one, and the other is a login, too.
             Route::Leave | Route::Login(_) | Route::Endpoint => false,
             Route::Refresh | Route::Forget => true,
@@ -1279,6 +1280,9 @@ impl World {
         for tab in &mut self.browser.tabs {
             tab.is_frozen = false;
         }
+        // Where one process goes on signing with a key that another one knows is gone, each request
+        // refreshes until it may not try again.
+        let is_in_vain = self.server.cluster.believes_deleted_key();
         let before = self.calls;
         let tasks = self.browser.tabs.iter().flat_map(|tab| tab.tasks.values());
         let callers = tasks.filter(|meta| meta.has_caller).count();
@@ -1292,9 +1296,6 @@ impl World {
                 return self.fail(|| "f: somebody waits, and nothing is under way".into());
             } else {
                 let calls = self.calls - before;
-                // Where one process goes on signing with a key that another one knows is gone,
-                // each request refreshes until it may not try again.
-                let is_in_vain = self.server.cluster.believes_deleted_key();
                 if calls > most && !is_in_vain {
                     self.fail(|| format!("f: {calls} calls, and nothing new happened"));
                 }
