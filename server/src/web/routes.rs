@@ -142,8 +142,8 @@ async fn forget(
 ) -> Response<Value> {
     let visitor = visitor_as_is(context, request, facts).await;
     // A new id in place of the old one is one more id.
-    let limited =
-        visitor.wants_anonymous() && !context.take_mint_permit(request.parts, Mint::Stranger).await;
+    let limited = visitor.mint_after_forgetting() != Mint::Forbidden
+        && !context.take_mint_permit(request.parts, Mint::Stranger).await;
     let done = if limited {
         visitor.deny_anonymous();
         visitor.leave_no_refresh_token();
@@ -353,12 +353,16 @@ async fn give_back_anonymous(
     };
     let ends = MintFacts { ends_session: user.is_some(), ..facts.mint };
     let mint = mint_decision(&ends, &context.mint_rules(), known_id.is_some());
+    if mint == Mint::Forbidden && known_id.is_some() && context.offers_anonymous(facts) {
+        // Nobody could read the answer. The next request that a script makes brings the id.
+        return Ok(());
+    }
     let mint_for = known_id.map_or(MintFor::New(seed), MintFor::Known);
     let limited = mint != Mint::Forbidden && !context.take_mint_permit(request.parts, mint).await;
     if limited {
         visitor.deny_anonymous();
     } else {
-        visitor.become_anonymous(mint_for, Map::new()).await;
+        visitor.become_anonymous(mint, mint_for, Map::new()).await;
     }
     if limited || facts.mint.is_off {
         visitor.announce_removal();

@@ -1,6 +1,7 @@
 //! The visitors who get a new anonymous session.
 
 use std::{
+    collections::HashSet,
     io::{self, Write},
     sync::{
         Arc, Mutex,
@@ -113,6 +114,37 @@ async fn rule_13_every_way_to_a_new_id_counts() {
         200,
         "signing in is another matter"
     );
+}
+
+/// Of a form, say, or of a program that says it is a browser.
+#[tokio::test]
+async fn rule_13_requests_that_nobody_reads_count_too() {
+    let app = App::with(two_a_minute).await;
+    let mut visitor = app.browser().at(HOME);
+    let mut ids = HashSet::from([visitor.id().await]);
+    let mut visitor = visitor.header("accept", "text/html");
+    for _ in 0..5 {
+        let forgotten = visitor.post(FORGET).await;
+        let announced = forgotten.text("st-anonymous-front-token");
+        if announced.is_some_and(|front| front != "remove") {
+            ids.insert(forgotten.announced_id());
+        }
+    }
+    assert_eq!(ids.len(), 2, "the first, and one more");
+}
+
+#[tokio::test]
+async fn a_refresh_that_nobody_reads_makes_no_session_and_costs_no_id() {
+    let app = App::with(|builder| builder.anonymous_validity(Duration::from_secs(1000))).await;
+    let mut visitor = app.browser().at(HOME);
+    let id = visitor.id().await;
+    app.wait(Duration::from_secs(1001));
+    let mut page = visitor.clone().header("accept", "text/html");
+    let answer = page.post("/auth/session/refresh").await;
+    assert_eq!(answer.status, 401);
+    assert_eq!(answer.set_cookie("sAnonymousToken"), None);
+    assert!(!answer.cleared("sAnonymousToken"));
+    assert_eq!(visitor.id().await, id);
 }
 
 #[tokio::test]

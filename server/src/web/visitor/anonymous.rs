@@ -25,7 +25,12 @@ impl Visitor {
     /// response.
     pub(crate) async fn demote(&self, mint_for: MintFor, carried: Map<String, Value>) {
         self.state().changes.user = UserChange::End;
-        self.become_anonymous(mint_for, carried).await;
+        let VisitorInner { context, facts, .. } = &*self.0;
+        let is_stranger =
+            matches!((&mint_for, &self.state().identity), (MintFor::New(_), Identity::Nobody(_)));
+        let ends = MintFacts { ends_session: true, ..facts.mint };
+        let mint = mint_decision(&ends, &context.mint_rules(), !is_stranger);
+        self.become_anonymous(mint, mint_for, carried).await;
     }
 
     /// The same, for a visitor of whom this is known.
@@ -51,18 +56,19 @@ impl Visitor {
         self.clear_user();
     }
 
-    /// The visitor gets an anonymous session, unless they are off.
-    pub(crate) async fn become_anonymous(&self, mint_for: MintFor, carried: Map<String, Value>) {
+    /// The visitor gets an anonymous session, unless that was forbidden.
+    pub(crate) async fn become_anonymous(
+        &self,
+        mint: Mint,
+        mint_for: MintFor,
+        carried: Map<String, Value>,
+    ) {
         let VisitorInner { context, facts, .. } = &*self.0;
-        let is_stranger =
-            matches!((&mint_for, &self.state().identity), (MintFor::New(_), Identity::Nobody(_)));
-        let ends = MintFacts { ends_session: true, ..facts.mint };
-        let allowed = mint_decision(&ends, &context.mint_rules(), !is_stranger) != Mint::Forbidden;
         let engine = &context.engine;
-        let issued = match (allowed, carried.is_empty()) {
-            (false, _) => None,
-            (true, true) => Some(engine.mint_anonymous(mint_for, carried).await),
-            (true, false) => Some(match engine.mint_anonymous(mint_for.clone(), carried).await {
+        let issued = match (mint, carried.is_empty()) {
+            (Mint::Forbidden, _) => None,
+            (_, true) => Some(engine.mint_anonymous(mint_for, carried).await),
+            (_, false) => Some(match engine.mint_anonymous(mint_for.clone(), carried).await {
                 Err(error) => {
                     tracing::warn!(%error, "going on without what would have been carried into the \
                         anonymous session");
@@ -107,21 +113,20 @@ impl Visitor {
         };
     }
 
-    /// Whether the visitor has no user session, and may have an anonymous one.
-    pub(crate) fn wants_anonymous(&self) -> bool {
-        let may_have_one = match self.state().identity {
-            Identity::Nobody(_) => {
-                mint_decision(&self.0.facts.mint, &self.0.context.mint_rules(), false)
-            }
-            Identity::Anonymous(_) => {
-                mint_decision(&self.0.facts.mint, &self.0.context.mint_rules(), true)
-            }
+    /// Whether a visitor who is forgotten gets another anonymous session. A guest does who has
+    /// one, as at the end of any session. A user stays one.
+    pub(crate) fn mint_after_forgetting(&self) -> Mint {
+        let VisitorInner { context, facts, .. } = &*self.0;
+        let is_known = match self.state().identity {
+            Identity::Nobody(_) => false,
+            Identity::Anonymous(_) => true,
             Identity::User(..)
             | Identity::TryRefresh(..)
             | Identity::Ended(_)
-            | Identity::Unavailable => Mint::Forbidden,
+            | Identity::Unavailable => return Mint::Forbidden,
         };
-        may_have_one != Mint::Forbidden
+        let ends = MintFacts { ends_session: is_known, ..facts.mint };
+        mint_decision(&ends, &context.mint_rules(), is_known)
     }
 
     /// Takes away the anonymous session that the visitor came with, if any.

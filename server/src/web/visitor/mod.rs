@@ -273,7 +273,8 @@ impl Visitor {
     pub async fn forget_anonymous_id(&self) -> Result<(), VisitorError> {
         let identity = self.state().identity.clone();
         if let Identity::Nobody(_) | Identity::Anonymous(_) = identity {
-            self.become_anonymous(MintFor::New(Seed::Random), Map::new()).await;
+            let mint = self.mint_after_forgetting();
+            self.become_anonymous(mint, MintFor::New(Seed::Random), Map::new()).await;
             self.leave_no_refresh_token();
             return Ok(());
         }
