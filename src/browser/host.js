@@ -495,7 +495,9 @@ export function lock(name, timeout) {
       const locks = (isNative && navigator.locks) || (await import("./locks.js"));
       await locks.request(name, options, async () => {
         await cookiesCaughtUp();
-        await new Promise((release) => done(/** @type {() => void} */ (release)));
+        // The caller may have given up meanwhile, and releases nothing.
+        await (abort.signal.aborted ||
+          new Promise((release) => done(/** @type {() => void} */ (release))));
       });
     };
     const giveUp = () => (abort.abort(), done(undefined));

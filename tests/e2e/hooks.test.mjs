@@ -493,6 +493,26 @@ test("window handler, date provider and lock factory are used, and the first one
     assert.ok(uses.has(use), use);
 });
 
+test("a lock that comes when nobody waits for it any more is free again", async (visitor) => {
+  const tab = await visitor.tab();
+  await tab.page.clock.install();
+  await tab.run(() => harness.start());
+  assert.equal((await tab.signIn("Ada")).status, 200);
+  // The browser's other process, which is asked once the lock is had, takes its time.
+  await tab.run(() => {
+    cookieStore.get = () => new Promise((resolve) => (window.catchUp = resolve));
+  });
+  const refreshing = tab.call("attemptRefreshingSession");
+  await tab.page.waitForFunction(() => window.catchUp);
+  await tab.page.clock.runFor(10_001);
+  assert.deepEqual(await refreshing, { value: true }, "goes on without it");
+  const held = () =>
+    tab.run(async () => (await navigator.locks.query()).held.map(({ name }) => name));
+  assert.deepEqual(await held(), ["passerby-refresh"]);
+  await tab.run(() => window.catchUp());
+  assert.deepEqual(await held(), []);
+});
+
 test("a clock that is wrong for ever costs one refresh for a question, and not a loop", async (visitor) => {
   const tab = await signedIn(visitor, () => ({
     onHandleEvent() {},
