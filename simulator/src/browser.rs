@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use passerby_protocol::{
-    machine::{Call, Kept, LockName, Machine, Operation, TaskId, View},
+    machine::{Call, Headers, Kept, LockName, Machine, Operation, TaskId, View},
     response::LatestSeen,
     state::{Event, Mark, SessionState, Slot, Stored, Token},
 };
@@ -41,6 +41,8 @@ pub(crate) struct Meta {
     pub(crate) operation: Option<(Operation, Option<Mark>)>,
     /// The user session that the browser told of when it was sent.
     pub(crate) about: Option<u32>,
+    /// Those of a call that is prepared.
+    pub(crate) headers: Option<Headers>,
     /// Whether the browser kept what was stored.
     pub(crate) kept: Kept,
 }
@@ -167,7 +169,7 @@ impl Browser {
         let slot = |token: &Option<Token<Sim>>| (*token).map_or(Slot::Empty, Slot::Token);
         View {
             stored: Stored {
-                changed: shown.mark.unwrap_or(Mark::NONE),
+                changed: shown.mark.map_or(Mark::NONE, read_mark),
                 user: slot(&shown.front),
                 anonymous: slot(&shown.anonymous_front),
             },
@@ -183,4 +185,9 @@ impl Browser {
         let view = self.view(tab, now);
         self.tabs[tab].machine.state(&view)
     }
+}
+
+/// A mark as the shell reads it: whole, and never so large that no later number comes.
+pub(crate) fn read_mark(mark: Mark) -> Mark {
+    Mark(mark.0.trunc() % 1e15)
 }

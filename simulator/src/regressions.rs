@@ -1155,3 +1155,53 @@ fn and_no_session() {
     holds(setting, &deleted);
     holds(setting, &[&deleted[..], &[Pass(61_000), visit, Rest]].concat());
 }
+
+/// Seed 1796093675614751. A tab that had heard of two ends, and wrote neither down, took a refresh
+/// of another tab for what it knew: both had the same mark.
+#[test]
+fn no_mark_is_that_of_a_state_which_another_tab_has_not_written() {
+    let setting = Setting {
+        mode: AnonymousMode::Off,
+        rotates: true,
+        shares_host: false,
+        forgets_soon: true,
+        ahead: 3000.0,
+        ..OURS
+    };
+    let mut steps = vec![Open, Operate(191, Operation::Refresh), Happen(15), Happen(217), Open];
+    steps.extend(happen(&[243, 67, 27]));
+    steps.push(login(122, 2));
+    steps.extend(happen(&[180, 91, 150, 33, 28]));
+    steps.extend([Request(157, Route::Leave), Happen(209), Request(150, Route::Public)]);
+    steps.extend([Operate(167, Operation::Refresh), Happen(1), Happen(230)]);
+    steps.extend([Request(233, Route::Public), Happen(92), login(125, 2)]);
+    steps.push(Request(124, Route::Users));
+    holds(setting, &steps);
+}
+
+/// Seed 190126. Another host wrote a front token that has expired, and a mark after which no number
+/// comes. The app asks at each event.
+#[test]
+fn a_mark_that_is_later_than_all_does_not_bring_question_after_question() {
+    let setting = Setting { has_locks: false, in_headers: true, is_curious: true, ..OURS };
+    let mut steps = vec![login(91, 2)];
+    steps.extend(happen(&[255, 141, 63, 198]));
+    steps.extend([Pass(3_700_000), Write(42), Pass(3_700_000)]);
+    steps.extend([Operate(238, Operation::SignOut), Write(22)]);
+    holds(setting, &steps);
+}
+
+/// Seed 933184. The visitor deleted the front token, and the app's hook before the question failed.
+#[test]
+fn a_question_whose_hook_failed_is_asked_again() {
+    let setting =
+        Setting { in_headers: true, skew: 3_600_000.0, balancer: 13, for_site: true, ..OURS };
+    let mut steps = vec![login(226, 2)];
+    steps.extend(happen(&[30, 91, 231, 24]));
+    steps.extend([Drop(69), Operate(118, Operation::SignOut)]);
+    steps.extend(happen(&[240, 106, 180]));
+    steps.extend([Pass(3_700_000), Happen(93), Request(77, Route::Public)]);
+    steps.extend(happen(&[139, 216, 27, 156]));
+    steps.push(Lose(7));
+    holds(setting, &steps);
+}

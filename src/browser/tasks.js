@@ -217,6 +217,13 @@ const numbersOf = (token) => (token ? token.numbers : [token === false ? -1 : 0,
 /** At the latest look. Reading them takes long, because the browser asks another process. */
 let cookies = "";
 
+/**
+ * A mark that is not a number still says that there was a change. After the largest numbers, which
+ * only somebody else writes, there are no later ones.
+ * @param {string | undefined} text
+ */
+const markOf = (text) => Math.max(0, parseInt(/** @type {string} */ (text)) % 1e15 || 0);
+
 /** Stored tokens and clocks, in the order in which the machine reads them. */
 function look() {
   cookies = cookieText();
@@ -225,8 +232,7 @@ function look() {
   // Even if it is gone since.
   const [id = 0, iat = NaN] = parsed[names.COOKIE_FRONT_TOKEN]?.numbers ?? [];
   return [
-    // A mark that is not a number still says that there was a change.
-    changed === undefined ? -1 : Math.max(0, +changed || 0),
+    changed === undefined ? -1 : markOf(changed),
     Date.now(),
     serverNow() ?? Date.now(),
     id,
@@ -432,7 +438,7 @@ function putFrontToken(cookie, token, mark) {
   if (!token) return () => true;
   const isThere = setCookie(cookie, token.raw);
   return () => {
-    const isKept = isThere() || /** @type {any} */ (getCookie(names.COOKIE_LAST_UPDATE)) > mark;
+    const isKept = isThere() || markOf(getCookie(names.COOKIE_LAST_UPDATE)) > mark;
     // The browser's own was read back when it was written.
     if (customCookies && !isKept) toConsole("refused", cookie);
     return isKept;
@@ -490,15 +496,15 @@ const ACTS = [
   },
   function sendCall(task, work, [kind, antiCsrf, which, wish, isNamed], doubles) {
     const call = (work.call ??= makeCall(kind));
-    const isOwn = kind === REFRESH || kind === ENDPOINT;
+    const isBare = kind === REFRESH || kind === ENDPOINT;
     // A copy of our token that the caller made would go stale when the request is sent again.
-    if (!isOwn && call.headers.get(names.HEADER_AUTHORIZATION) === bearer(0))
+    if (!isBare && call.headers.get(names.HEADER_AUTHORIZATION) === bearer(0))
       call.headers.delete(names.HEADER_AUTHORIZATION);
     const headers = new Headers(call.headers);
     if (kind === ENDPOINT) setHeader(headers, names.HEADER_AUTHORIZATION, bearer(which));
-    else if (!isOwn) decorate(headers, antiCsrf, which, wish);
+    else if (!isBare) decorate(headers, antiCsrf, which, wish);
     if (isNamed)
-      if (isOwn) setFirstKey(headers, names.HEADER_ACCEPT, names.NAMED_TYPE);
+      if (isBare) setFirstKey(headers, names.HEADER_ACCEPT, names.NAMED_TYPE);
       else
         setHeader(
           headers,
@@ -511,7 +517,7 @@ const ACTS = [
     if (work.response)
       (async () => /** @type {any} */ (work.response).body.cancel())().catch(() => {});
     work.response = work.reason = undefined;
-    const sent = send(call, headers, !isOwn && addCredentials, doubles[2]);
+    const sent = send(call, headers, !isBare && addCredentials, doubles[2]);
     if (kind !== ENDPOINT)
       return when(task, sent, (response) => takeResponse(task, work, response), reportFailure);
     when(
@@ -556,8 +562,7 @@ const ACTS = [
         keepToken(names.REFRESH_TOKEN, headers);
       }
       if (anonymous === isStored) keepToken(names.ANONYMOUS_TOKEN, headers);
-      if (user === isStored || anonymous === isStored)
-        keepToken(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
+      if (user === isStored) keepToken(names.COOKIE_ANTI_CSRF, headers, names.HEADER_ANTI_CSRF);
     }
     const mark = /** @type {number} */ (doubles[2]);
     const isAnonymousKept = putFrontToken(
@@ -660,7 +665,7 @@ function settle(
   /** A refresh's answer in place of the API's, or as an error. @param {boolean} isError */
   const refreshed = (isError) => {
     if (kind === 2) return broken(failure);
-    if (!kind) return isError ? failed(undefined) : done(response);
+    if (!kind) return done(response);
     const other = works[numbers[4]];
     const result = other?.reason ?? other?.response;
     // Several requests may have waited for it, and a body can be read once.

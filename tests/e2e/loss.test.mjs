@@ -295,3 +295,17 @@ inBrowser("a front token that cannot be deleted is over with its session", async
   assert.equal((await tab.snapshot()).state, "authenticated");
   visitor.takeProblems();
 });
+
+test("after a mark that is later than all, five refusals cost one refresh", async (visitor) => {
+  const { tab } = await visitor.customer();
+  for (const mark of ["1e300", "9007199254740992", "9".repeat(40), "Infinity"]) {
+    await tab.expire();
+    await overwrite(tab, "st-last-access-token-update", mark);
+    await visitor.forget();
+
+    const answers = await tab.fetchAll(5, "/api/me");
+
+    assert.deepEqual(new Set(answers.map(({ body }) => body.kind)), new Set(["user"]), mark);
+    assert.equal((await server.calls())[REFRESH], 1, mark);
+  }
+});

@@ -214,7 +214,8 @@ pub enum Action {
         task: TaskId,
         /// The call.
         call: Call,
-        /// Its headers; those of a prepared call are set.
+        /// Its headers. A refresh goes with those that it was prepared with, because its hook has
+        /// seen them.
         headers: Headers,
         /// Whether `accept` names somebody, which every server allows: a refresh call the visitor,
         /// by the key of a first visit; a sign-out the stored user session, which is the one to

@@ -13,6 +13,8 @@
 
 mod action;
 mod endpoint;
+#[cfg(test)]
+mod fuzz;
 mod leader;
 mod list;
 mod operation;
@@ -45,6 +47,9 @@ pub type TaskId = i32;
 /// Named by no task. An optional number would be two of them: 30 bytes of the built module
 /// (brotli).
 const NO_TASK: TaskId = 0;
+
+/// Milliseconds by which the mark of a state that is not written is later than one that is.
+const UNSTORED: f64 = 1.0 / 1024.0;
 
 /// The app's configuration, as far as the order of events depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -615,7 +620,8 @@ impl<V: HostTypes> Machine<V> {
 
     fn resume(&mut self, id: TaskId, cause: Cause, view: &View<V>) {
         self.look_at(view);
-        if let Some(task) = self.tasks.take(|task| task.id == id) {
+        // One that waits for another task's end waits for nothing else.
+        if let Some(task) = self.tasks.take(|task| task.id == id && task.flight == NO_TASK) {
             self.advance(task, cause, view);
         }
     }
@@ -808,8 +814,9 @@ impl<V: HostTypes> Machine<V> {
         let writes = change.writes();
         if writes {
             let is_unstored = is_clean && !stores && self.mode == AnonymousMode::Off;
-            // Other tabs do not see it, and none writes the same.
-            self.unstored_none = if is_unstored { Mark(task.mark + 0.5) } else { Mark::NONE };
+            // Other tabs do not see it, and none writes the same, because theirs are whole numbers.
+            // Twice a half would be whole as well.
+            self.unstored_none = if is_unstored { Mark(task.mark + UNSTORED) } else { Mark::NONE };
             self.look_at(view);
         }
         if !writes && !keeps_user_tokens || writes && self.unstored_none.is_there() {

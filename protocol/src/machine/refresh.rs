@@ -7,7 +7,7 @@ use super::{
 use crate::{
     refresh::{self, AfterLock, after_lock},
     request::{AnonymousMode, may_probe},
-    response::{Asked, Verdict},
+    response::{Asked, Verdict, Write},
     state::{Event, HostTypes, SessionState},
 };
 
@@ -124,6 +124,7 @@ impl<V: HostTypes> Machine<V> {
         match (task.step, cause) {
             (Step::Begin, Cause::Begun) => {
                 let headers = self.refresh_headers(view);
+                task.says_off = headers.wish == Wish::Off;
                 task.step = Step::Prepare;
                 // Before the lock, because the hook is the app's code. Should the state change
                 // until then, nothing is sent.
@@ -140,6 +141,10 @@ impl<V: HostTypes> Machine<V> {
                 true
             }
             (Step::Prepare, Cause::Done(false)) => {
+                // A hook that fails is not called again at once because of a doubt. Nothing was
+                // asked: the next request leads again.
+                self.doubt_failed_at = view.now;
+                self.no_anonymous_support = false;
                 self.end_flight(task, Err(Reason::Of(task.id)), view)
             }
             (Step::Lock, Cause::Locked(_)) => {
@@ -160,7 +165,6 @@ impl<V: HostTypes> Machine<V> {
                 task.is_crossed = false;
                 task.step = Step::Answer;
                 let headers = self.refresh_headers(view);
-                task.says_off = headers.wish == Wish::Off;
                 self.act(Action::Send {
                     task: task.id,
                     call: Call::Refresh,
@@ -227,7 +231,7 @@ impl<V: HostTypes> Machine<V> {
         }
         // Without locks two tabs may ask in turn, each because of what the other one stored.
         self.doubts = if self.contested { self.doubts.saturating_add(1) } else { 0 };
-        if self.doubts > MOST_DOUBTS {
+        if self.doubts >= MOST_DOUBTS {
             self.doubt_failed_at = view.now;
         }
         if stores {
@@ -284,7 +288,10 @@ impl<V: HostTypes> Machine<V> {
     fn judge_refresh(&mut self, task: &mut Task<V>, view: &View<V>) -> bool {
         let result = match refresh::answer(is_ok(task.status), task.is_announced(), &self.now) {
             refresh::Answer::Refreshed => {
-                self.fire(task.id, Event::RefreshSession);
+                // Of an answer that came too late, there is nothing to tell.
+                if task.change.user == Write::Store {
+                    self.fire(task.id, Event::RefreshSession);
+                }
                 Ok(())
             }
             // Ended meanwhile by somebody else: this answer tells the caller nothing.

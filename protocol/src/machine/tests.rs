@@ -2,8 +2,6 @@
 
 use alloc::{vec, vec::Vec};
 
-use bolero::TypeGenerator;
-
 use super::*;
 use crate::testing::{Native, stored, token};
 
@@ -51,7 +49,7 @@ pub(super) fn actions(machine: &mut Machine<Native>) -> Vec<Action> {
     core::iter::from_fn(|| machine.next_action().copied()).collect()
 }
 
-const MODES: [AnonymousMode; 4] =
+pub(super) const MODES: [AnonymousMode; 4] =
     [AnonymousMode::Unspecified, AnonymousMode::On, AnonymousMode::Endpoint, AnonymousMode::Off];
 
 #[test]
@@ -374,152 +372,6 @@ fn an_anonymous_session_that_the_browser_refuses_is_not_told_of() {
     }
 }
 
-/// Calls that a shell makes.
-#[derive(Clone, Copy, Debug, TypeGenerator)]
-enum Input {
-    Request(bool),
-    Operation(u8),
-    Changed,
-    Locked,
-    Answered(u8, Option<u8>, bool),
-    Message(bool),
-    Written(bool),
-    Verified(Option<bool>),
-    Done(bool),
-    Configure(u8, bool),
-}
-
-/// A call, the task that it names, and what the shell sees: its clock and the stored sessions.
-type Move = (Input, i8, u8, Option<u8>, Option<u8>);
-
-const OPERATIONS: [Operation; 11] = [
-    Operation::Exists,
-    Operation::IsAnonymous,
-    Operation::UserId,
-    Operation::AnonymousId,
-    Operation::Payload,
-    Operation::AccessToken,
-    Operation::Refresh,
-    Operation::SignOut,
-    Operation::Forget,
-    Operation::SwitchOff,
-    Operation::SwitchOn,
-];
-
-/// One of them.
-fn choose<T: Copy>(from: &[T], number: u8) -> T {
-    from[usize::from(number) % from.len()]
-}
-
-/// Whether the task waits for that.
-fn is_awaited(machine: &Machine<Native>, id: TaskId, input: Input) -> bool {
-    machine.tasks.iter().any(|task| {
-        task.id == id
-            && match input {
-                Input::Locked => matches!(task.step, Step::Turn | Step::Lock),
-                Input::Answered(..) => task.step == Step::Answer,
-                Input::Message(_) => task.step == Step::Message,
-                Input::Written(_) => matches!(task.step, Step::Store | Step::StoreEnd),
-                Input::Verified(_) => task.step == Step::Verify,
-                Input::Done(ok) => match task.step {
-                    Step::Prepare | Step::ReadSignOut | Step::Claims | Step::ShowAnswer => true,
-                    Step::Answer => !ok,
-                    _ => false,
-                },
-                _ => true,
-            }
-    })
-}
-
-/// All that a machine knows.
-fn sketch(machine: &Machine<Native>) -> alloc::string::String {
-    let mut tasks: Vec<_> = machine.tasks.iter().collect();
-    tasks.sort_by_key(|task| task.id);
-    let tasks = tasks.into_iter().map(|task| {
-        (
-            (task.id, task.kind, task.step, task.flight, task.shares, task.leads),
-            (task.has_asked, task.is_crossed, task.attempts, task.status, task.change),
-            (task.subject, task.before.mark(), task.wanted.mark(), task.is_announced()),
-        )
-    });
-    alloc::format!(
-        "{:?}",
-        (
-            tasks.collect::<Vec<_>>(),
-            (machine.mode, machine.no_anonymous_support, machine.unstored_none),
-            (machine.probe_failed_at, machine.doubt_failed_at, machine.contested),
-            (&machine.written, &machine.doubted, &machine.undeleted),
-            (&machine.ended, machine.forgotten.iter().collect::<Vec<_>>()),
-            (machine.flight, machine.creation, machine.leader, machine.own),
-        )
-    )
-}
-
-/// Any inputs in any order, with clocks that are no numbers: nothing panics, a caller hears once,
-/// and what a machine wants comes to an end. An input that no task waits for changes nothing.
-fn survive(mode: u8, moves: &[Move]) {
-    let mut machine = Machine::<Native>::new(CONFIG, choose(&MODES, mode));
-    let (mut begun, mut settled) = (0, Vec::new());
-    for &(input, task, clock, user, guest) in moves {
-        let now = choose(&[1e12, 1e12 + 20.0, f64::NAN, -1.0, f64::INFINITY], clock);
-        let task = TaskId::from(task % 8);
-        let is_calls = matches!(
-            input,
-            Input::Request(_) | Input::Operation(_) | Input::Changed | Input::Configure(..)
-        );
-        let view = view(now, user.map(|id| id % 3), guest.map(|id| id % 3));
-        let before = (!is_calls && !is_awaited(&machine, task, input)).then(|| {
-            // The machine may notice another session, whatever it is that happens.
-            machine.look_at(&view);
-            sketch(&machine)
-        });
-        match input {
-            Input::Request(is_once) => {
-                begun += 1;
-                machine.request(begun, is_once, &view);
-            }
-            Input::Operation(number) => {
-                begun += 1;
-                machine.operation(begun, choose(&OPERATIONS, number), &view);
-            }
-            Input::Changed => machine.changed(&view),
-            Input::Locked => machine.locked(task, &view),
-            Input::Answered(status, user, ends) => {
-                let status = choose(&[200, 401, 403, 503], status);
-                machine.answered(task, answer(status, user.map(|id| id % 3), ends), &view);
-            }
-            Input::Message(true) => machine.message(task, Message::TryRefresh, &view),
-            Input::Message(false) => machine.message(task, Message::Other(Verdict::Theft), &view),
-            Input::Written(kept) => machine.written(task, Kept::of(kept, kept), &view),
-            Input::Verified(is_good) => machine.verified(task, is_good, &view),
-            Input::Done(ok) => machine.done(task, ok, &view),
-            Input::Configure(mode, goes_on) => {
-                machine.configure(CONFIG, choose(&MODES, mode), goes_on)
-            }
-        }
-        let wanted = actions(&mut machine);
-        assert!(wanted.len() < 1_000, "one input leads to {} actions", wanted.len());
-        if let Some(before) = before {
-            assert_eq!(wanted, [], "{input:?} of task {task}, which waits for something else");
-            assert_eq!(sketch(&machine), before, "{input:?} of task {task}");
-        }
-        for action in wanted {
-            match action {
-                Action::Settle { task, .. } if task > 0 => {
-                    assert!(task <= begun && !settled.contains(&task), "task {task} ends twice");
-                    settled.push(task);
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-#[test]
-fn fuzz() {
-    bolero::check!().with_type::<(u8, Vec<Move>)>().for_each(|(mode, moves)| survive(*mode, moves));
-}
-
 #[test]
 fn with_an_endpoint_a_server_that_cannot_be_reached_is_not_asked_again_and_again() {
     let mut machine =
@@ -691,4 +543,147 @@ fn a_session_of_a_page_that_was_taken_back_crosses_nothing() {
     machine.configure(CONFIG, AnonymousMode::On, false);
     machine.changed(&view(1e12 + 10.0, Some(3), None));
     assert!(!machine.has_doubts());
+}
+
+/// Lets the machine go on in a world that does what `answer` says, up to so many actions.
+fn go_on(
+    machine: &mut Machine<Native>,
+    view: &mut View<Native>,
+    mut answer: impl FnMut(&mut Machine<Native>, Action, &mut View<Native>) -> bool,
+) -> usize {
+    for steps in 0..2_000 {
+        let Some(action) = machine.next_action().copied() else { return steps };
+        if answer(machine, action, view) {
+            continue;
+        }
+        match action {
+            Action::Prepare { task, .. } => machine.done(task, true, view),
+            Action::Lock { task, .. } => machine.locked(task, view),
+            Action::Store { task, storing } => {
+                if storing.mark > 0.0 {
+                    view.stored.changed = Mark(storing.mark);
+                }
+                machine.written(task, Kept::All, view);
+            }
+            Action::Plain { task, what: Plain::ShowAnswer } => machine.done(task, true, view),
+            _ => {}
+        }
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn a_hook_that_fails_is_not_called_again_and_again_because_of_a_doubt() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let mut ada = valid(1e12, Some(1), None);
+    machine.operation(1, Operation::SignOut, &ada);
+    let mut hooks = 0;
+    go_on(&mut machine, &mut ada, |machine, action, ada| match action {
+        Action::Prepare { task, .. } => {
+            hooks += 1;
+            // That of the sign-out does not fail, its call does.
+            machine.done(task, hooks == 1, ada);
+            true
+        }
+        Action::Send { task, .. } => {
+            machine.done(task, false, ada);
+            true
+        }
+        _ => false,
+    });
+    assert_eq!(hooks, 2);
+    assert!(machine.has_doubts() && machine.is_idle());
+}
+
+#[test]
+fn a_refresh_says_what_its_hook_was_shown() {
+    let mut nobody = view(1e12, None, None);
+    nobody.stored = stored(None, None, None);
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::Off);
+    machine.operation(1, Operation::Refresh, &nobody);
+    machine.locked(1, &nobody);
+    actions(&mut machine);
+    machine.done(-1, true, &nobody);
+    // While it waits for the lock.
+    machine.operation(2, Operation::SwitchOn, &nobody);
+    machine.locked(-1, &nobody);
+    machine.answered(-1, answer(401, None, false), &nobody);
+    machine.message(-1, Message::Other(Verdict::Ended), &nobody);
+    assert!(!machine.no_anonymous_support, "the server was told to make none");
+}
+
+#[test]
+fn of_a_refresh_that_comes_too_late_nothing_is_told() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let mut ada = valid(1e12, Some(1), None);
+    ada.stored.user = Slot::Token(token("s1", 1000.0));
+    ada.latest = LatestSeen { id: Some("s1"), issued_at: 1000.0 };
+    machine.operation(1, Operation::Refresh, &ada);
+    let mut told = Vec::new();
+    go_on(&mut machine, &mut ada, |machine, action, ada| {
+        match action {
+            Action::Send { task, .. } => {
+                let old = Announced::Token(token("s1", 900.0));
+                machine.answered(task, Answer { user: old, ..answer(200, None, false) }, ada);
+            }
+            Action::Fire { event, .. } => told.push(event),
+            _ => return false,
+        }
+        true
+    });
+    assert_eq!(told, []);
+}
+
+#[test]
+fn three_questions_that_leave_a_doubt_are_followed_by_a_wait() {
+    let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
+    let mut current = valid(1e12, Some(1), None);
+    machine.doubt(&current);
+    machine.changed(&current);
+    let (mut questions, mut mark) = (0, 1e12);
+    go_on(&mut machine, &mut current, |machine, action, current| match action {
+        Action::Send { task, call: Call::Refresh, .. } => {
+            questions += 1;
+            mark += 100.0;
+            // Another tab stores something each time.
+            *current = valid(mark, Some(1 + questions % 2), None);
+            machine.answered(task, answer(200, Some(7), false), current);
+            true
+        }
+        _ => false,
+    });
+    assert_eq!(questions, 3);
+    assert!(machine.has_doubts());
+}
+
+/// A task that waits for the endpoint waits for nothing else.
+#[test]
+fn a_lock_or_a_report_that_comes_twice_changes_nothing_while_the_endpoint_is_asked() {
+    let config = Config { has_endpoint: true, ..CONFIG };
+    let ada = valid(1e12, Some(1), None);
+    let nobody = valid(1e12 + 5.0, None, None);
+    let mut unknown = valid(1e12 + 6.0, None, None);
+    unknown.stored = stored(None, None, None);
+
+    let mut machine = Machine::<Native>::new(config, AnonymousMode::Endpoint);
+    machine.operation(1, Operation::Refresh, &ada);
+    machine.done(-1, true, &ada);
+    machine.locked(-1, &nobody);
+    actions(&mut machine);
+    machine.locked(-1, &nobody);
+    machine.locked(-1, &unknown);
+    assert_eq!(actions(&mut machine), []);
+
+    let mut machine = Machine::<Native>::new(config, AnonymousMode::Endpoint);
+    machine.operation(1, Operation::SignOut, &ada);
+    machine.done(1, true, &ada);
+    machine.answered(1, answer(200, None, false), &ada);
+    machine.done(1, true, &ada);
+    machine.done(1, true, &ada);
+    machine.written(1, Kept::All, &nobody);
+    actions(&mut machine);
+    let refused_at = machine.refused_at;
+    machine.written(1, Kept::NotUser, &nobody);
+    assert_eq!(actions(&mut machine), []);
+    assert_eq!(machine.refused_at, refused_at);
 }

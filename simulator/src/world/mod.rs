@@ -22,7 +22,7 @@ use passerby_protocol::{
 
 use self::{navigation::Navigation, thief::Theft};
 use crate::{
-    browser::{Browser, Lock, Meta, Tab},
+    browser::{Browser, Lock, Meta, Tab, read_mark},
     document::Shown,
     jar::{Host, Jar, LONGEST_LIFE, Name, Value},
     processes::Cluster,
@@ -392,6 +392,7 @@ impl World {
                 ends_before,
                 operation: None,
                 about: None,
+                headers: None,
                 kept: Kept::All,
             },
         );
@@ -419,16 +420,19 @@ impl World {
             ends_before: 0,
             operation: None,
             about: None,
+            headers: None,
             kept: Kept::All,
         })
     }
 
     fn carry_out(&mut self, tab: usize, action: Action) {
         match action {
-            Action::Prepare { task, call, .. } => {
+            Action::Prepare { task, call, headers } => {
                 let mark = self.browser.shown().mark;
                 let meta = self.meta(tab, task);
                 (meta.call, meta.mark) = (Some(call), mark);
+                // The hook has seen them, so a refresh goes with them, whatever happens meanwhile.
+                meta.headers = Some(headers).filter(|_| call == Call::Refresh);
                 self.pending.push(Pending::Local(tab, task, Local::Done));
             }
             Action::Send { task, call, headers, names, timeout } => {
@@ -439,6 +443,7 @@ impl World {
                     Call::Forget => Route::Forget,
                     Call::Endpoint => Route::Endpoint,
                 };
+                let headers = self.meta(tab, task).headers.unwrap_or(headers);
                 self.meta(tab, task).call = Some(call);
                 self.calls += usize::from(call != Call::App);
                 if call == Call::Refresh {
@@ -695,7 +700,7 @@ impl World {
             self.keep(Name::OwnAnonymous, Put::Clear);
         }
         if storing.mark > 0.0 {
-            let is_new = shown.mark.is_none_or(|mark| mark.0 < storing.mark);
+            let is_new = shown.mark.is_none_or(|mark| read_mark(mark).0 < storing.mark);
             self.has_equal_marks |= !is_new;
             if !is_new && !self.setting.shows_late {
                 self.fault = Some(format!("a: tab {tab} marks a change as one of before"));
@@ -715,7 +720,7 @@ impl World {
             )
         });
         // A token is read back, and another one than before is of a tab that wrote in that moment.
-        let is_later = now_shown.mark.is_some_and(|mark| mark.0 > storing.mark);
+        let is_later = now_shown.mark.is_some_and(|mark| read_mark(mark).0 > storing.mark);
         let tells = |token: &Token<Sim>| (token.id, token.issued_at, token.expires_at);
         let is_kept = |write, announced: &Announced<Token<Sim>>, before, after| {
             let (before, after): (&Option<Token<Sim>>, &Option<Token<Sim>>) = (before, after);
@@ -1164,8 +1169,22 @@ impl World {
         self.pending.push(Pending::Hint(tab));
     }
 
+    /// A hook of the app throws, or an answer's body cannot be read.
+    fn fail_hook(&mut self, index: usize, tab: usize, task: TaskId) {
+        self.pending.remove(index);
+        self.say(|| format!("  a hook of the app fails in tab {tab} (task {task})"));
+        // Nobody could be asked, so requests go without for a while.
+        self.is_meddled |= self.meta(tab, task).call == Some(Call::Refresh);
+        let view = self.browser.view(tab, self.now);
+        self.browser.tabs[tab].machine.done(task, false, &view);
+        self.act(tab);
+    }
+
     /// The network fails: before the server had the request, or after.
     pub(crate) fn lose(&mut self, index: usize) {
+        if let Pending::Local(tab, task, Local::Done) = self.pending[index] {
+            return self.fail_hook(index, tab, task);
+        }
         let Pending::Flight(flight) = &self.pending[index] else { return self.happen(index) };
         let Flight { tab, task, route, stage, was_given_up, .. } = **flight;
         // Nobody could be asked, so requests go without for a while.

@@ -144,7 +144,8 @@ impl World {
             self.set_for_site(Name::Front, Path::Root, Value::Front(token), expires_at);
         }
         if writes_mark {
-            let ahead = [-DAY, 0.0, DAY][usize::from(number / 3 % 3)];
+            // After the last one there is no later number.
+            let ahead = [-DAY, 0.0, DAY, 1e300][usize::from(number / 3 % 4)];
             // Those of the SDK are whole.
             let mark = Mark(self.browser.device_time(self.now) + ahead + 0.5);
             self.planted_mark = Some(mark);
