@@ -165,6 +165,25 @@ pub fn subscribe(listener: impl Fn() + 'static) -> Subscription {
 pub struct SessionError(JsValue);
 
 impl SessionError {
+    /// The same as an error of the SDK, if it is one, to match on.
+    ///
+    /// ```no_run
+    /// use passerby::SdkError;
+    ///
+    /// # async fn example() -> Result<(), passerby::SessionError> {
+    /// let user = match passerby::user_id().await {
+    ///     Ok(id) => Some(id),
+    ///     Err(error) if error.sdk() == Some(SdkError::NoSession) => None,
+    ///     Err(error) => return Err(error),
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn sdk(&self) -> Option<SdkError> {
+        SdkError::of_message(&String::from(self.0.dyn_ref::<js_sys::Error>()?.message()))
+    }
+
     /// The `code` of an error of the SDK.
     #[must_use]
     pub fn code(&self) -> Option<String> {

@@ -31,6 +31,25 @@ pub enum SdkError {
 }
 
 impl SdkError {
+    const ALL: [Self; 11] = [
+        Self::NotInitialised,
+        Self::BadApiDomain,
+        Self::BadApiBasePath,
+        Self::BadDomain,
+        Self::BadStatusCodes,
+        Self::BadRetryLimit,
+        Self::NoSession,
+        Self::RefreshFailed,
+        Self::FrontTokenMissing,
+        Self::NotForgotten,
+        Self::NoWindow,
+    ];
+
+    /// The error with this text, each of which is another one's.
+    pub(crate) fn of_message(message: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|error| error.message() == message)
+    }
+
     /// The `code` of the JavaScript error.
     #[must_use]
     pub fn code(self) -> &'static str {

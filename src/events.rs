@@ -12,7 +12,8 @@ thread_local! {
     static LISTENERS: RefCell<Vec<Function>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `listener` with each event of this tab, until the subscription is dropped. The new state
+/// Calls `listener` with each event of this tab, until the subscription is dropped; but for
+/// `API_INVALID_CLAIM`, which is about a request, whose caller has the answer. The new state
 /// is stored by then: [`snapshot`](crate::snapshot) shows it. May be called before
 /// [`init`](crate::init), so that no event is missed.
 ///

@@ -40,6 +40,22 @@ pub enum AnonymousToken<'a> {
     },
 }
 
+impl AnonymousToken<'_> {
+    /// Of several tokens of one request the one that ranks highest counts, in whatever order they
+    /// come; of equal ones any, as long as it is always the same. First by what it is worth; then
+    /// by how it came: a `__Host-` cookie is this host's own doing, a header is a script's, with
+    /// what a sub-domain may have planted; then the newest, because it has the latest payload.
+    #[must_use]
+    pub fn rank(&self, bound_to_host: bool, by_header: bool) -> (u8, bool, bool, u64) {
+        let (worth, issued_at) = match self {
+            Self::Valid { issued_at, .. } => (2, *issued_at),
+            Self::Expired { .. } => (1, 0),
+            Self::None => (0, 0),
+        };
+        (worth, bound_to_host, by_header, issued_at)
+    }
+}
+
 /// The identity of a visitor whose user session is over, or is about to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PriorIdentity {
@@ -157,6 +173,8 @@ pub fn mint_decision(request: &MintFacts, rules: &MintRules, known: bool) -> Min
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -272,6 +290,28 @@ mod tests {
         ] {
             assert_eq!(mint_decision(&request, &rules, known), expected, "{case}");
         }
+    }
+
+    #[test]
+    fn the_token_that_counts_is_the_first_of_the_table() {
+        // Each before all that follow: its worth, whether it is bound to the host, and whether it
+        // came in a header.
+        let order = [
+            (valid(ADA, 1, true), true, false),
+            (valid(ADA, 2, false), false, true),
+            (valid(ADA, 1, false), false, true),
+            (valid(EVE, 9, false), false, false),
+            (valid(EVE, 8, false), false, false),
+            (expired(ADA, true), true, false),
+            (expired(ADA, false), false, true),
+            (expired(EVE, false), false, false),
+            (AnonymousToken::None, true, false),
+            (AnonymousToken::None, false, true),
+            (AnonymousToken::None, false, false),
+        ];
+        let ranks: Vec<_> =
+            order.iter().map(|(token, bound, header)| token.rank(*bound, *header)).collect();
+        assert!(ranks.is_sorted_by(|one, next| one > next));
     }
 
     proptest! {

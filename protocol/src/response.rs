@@ -97,8 +97,8 @@ impl Change {
     pub const NOTHING: Self =
         Self { user: Write::Keep, anonymous: Write::Keep, events: [None, None] };
 
-    /// The same change after the browser refused the user session's front token: the app is told of
-    /// that, and of nothing else.
+    /// The same change after the browser refused the front token of the session that it is about:
+    /// the app is told of that, and of nothing else.
     #[must_use]
     pub fn refused(self) -> Self {
         Self { user: Write::Keep, events: [Some(Event::TokenNotStored), None], ..self }

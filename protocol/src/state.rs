@@ -151,8 +151,9 @@ impl<V: HostTypes> SessionState<V> {
         }
     }
 
-    /// The mark of this state, which no other state has, before or after it; [`Mark::NONE`] of
-    /// a state that nobody wrote.
+    /// The mark of this state. No other state has it, before or after it, unless two tabs wrote in
+    /// one millisecond. [`Mark::NONE`] where nobody knows, and 0 of an anonymous session without
+    /// one.
     pub fn mark(&self) -> Mark {
         match self {
             Self::Unknown => Mark::NONE,
@@ -181,8 +182,8 @@ pub enum Event {
     SessionCreated,
     /// The session has another payload now.
     AccessTokenPayloadUpdated,
-    /// The browser refused to keep the front token of a user session, so that nobody here can know
-    /// of it.
+    /// The browser refused to keep the front token of a session, so that nobody here can know of
+    /// it.
     TokenNotStored,
     /// The user session was refreshed.
     RefreshSession,

@@ -479,18 +479,20 @@ impl Server {
         Some((access.anonymous_id, access.issued_at))
     }
 
-    /// Of several the one that ranks highest, in whatever order they come. First what it is worth;
-    /// then how it came; then the newest.
+    /// Of several the one that ranks highest.
     fn best_anonymous(&self, credentials: &Credentials) -> Option<PresentedAnonymous> {
         credentials.anonymous.iter().max_by_key(|held| {
-            let is_valid = self.is_valid(held);
-            (
-                is_valid,
-                held.name.is_bound_to_host(),
-                held.name == Name::OwnAnonymous,
-                if is_valid { held.token.issued_at as u64 } else { 0 },
-                Reverse(held.token.id),
-            )
+            let bound_to_host = held.name.is_bound_to_host();
+            let token = match self.is_valid(held) {
+                true => AnonymousToken::Valid {
+                    anonymous_id: "",
+                    issued_at: (held.token.issued_at / 1_000.0) as u64,
+                    bound_to_host,
+                },
+                false => AnonymousToken::None,
+            };
+            let by_header = held.name == Name::OwnAnonymous;
+            (token.rank(bound_to_host, by_header), Reverse(held.token.id))
         })
     }
 
@@ -511,24 +513,24 @@ impl Server {
     /// the anonymous token that came along.
     fn prior(&self, user: Option<(u32, Time)>, credentials: &Credentials) -> Prior {
         let held = self.valid_anonymous(credentials).filter(|_| !credentials.off);
-        let Some((id, issued_at)) = user else {
-            return held.map_or(Prior::Unknown, |held| Prior::Own(held.token));
-        };
-        let Some(held) = held else { return Prior::Id(id) };
-        let (user_id, own_id) = (id.to_string(), held.token.id.to_string());
-        let user = UserTokens {
+        let (user_id, own_id) = (
+            user.map_or(String::new(), |(id, _)| id.to_string()),
+            held.map_or(String::new(), |held| held.token.id.to_string()),
+        );
+        let user = user.map(|(_, issued_at)| UserTokens {
             anonymous_id: &user_id,
             issued_at: Some((issued_at / 1_000.0) as u64),
             by_cookie: !credentials.in_headers,
-        };
-        let anonymous = AnonymousToken::Valid {
+        });
+        let anonymous = held.map_or(AnonymousToken::None, |held| AnonymousToken::Valid {
             anonymous_id: &own_id,
             issued_at: (held.token.issued_at / 1_000.0) as u64,
             bound_to_host: held.name.is_bound_to_host(),
-        };
-        match prior_identity(Some(&user), &anonymous) {
-            PriorIdentity::Session => Prior::Own(held.token),
-            _ => Prior::Id(id),
+        });
+        match (prior_identity(user.as_ref(), &anonymous), held) {
+            (PriorIdentity::Session, Some(held)) => Prior::Own(held.token),
+            (PriorIdentity::Id(id), _) => id.parse().map_or(Prior::Unknown, Prior::Id),
+            _ => Prior::Unknown,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use gloo_storage::{LocalStorage, Storage};
+use passerby::SdkError;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::{
@@ -300,7 +301,11 @@ async fn a_sign_out_in_another_tab_is_seen_by_the_next_question() {
     support::delete_cookies();
     support::set_cookie("st-last-access-token-update", "2");
     assert!(!passerby::does_session_exist().await.unwrap());
-    assert_eq!(passerby::user_id().await.unwrap_err().code().as_deref(), Some("NO_SESSION"));
+    let error = passerby::user_id().await.unwrap_err();
+    assert_eq!(
+        (error.sdk(), error.code().as_deref()),
+        (Some(SdkError::NoSession), Some("NO_SESSION"))
+    );
     assert!(page.server.urls().is_empty());
 }
 

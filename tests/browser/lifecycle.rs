@@ -95,7 +95,8 @@ fn counter() -> (Rc<Cell<u32>>, impl Fn() + 'static) {
 async fn nothing_works_before_init_and_everything_says_so() {
     let page = Page::fresh();
     let fault = Some("NOT_INITIALISED");
-    assert_eq!(passerby::does_session_exist().await.unwrap_err().code().as_deref(), fault);
+    let error = passerby::does_session_exist().await.unwrap_err();
+    assert_eq!((error.sdk(), error.code().as_deref()), (Some(SdkError::NotInitialised), fault));
     assert_eq!(passerby::is_anonymous().await.unwrap_err().code().as_deref(), fault);
     assert_eq!(passerby::anonymous_id().await.unwrap_err().code().as_deref(), fault);
     assert_eq!(passerby::user_id().await.unwrap_err().code().as_deref(), fault);

@@ -1,6 +1,6 @@
 //! Refreshing.
 
-use passerby::Event;
+use passerby::{Event, SdkError};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -132,6 +132,7 @@ async fn a_success_without_front_token_is_reported() {
     ));
     let error = passerby::attempt_refreshing_session().await.unwrap_err();
     assert_eq!(error.code().as_deref(), Some("FRONT_TOKEN_MISSING"));
+    assert_eq!(error.sdk(), Some(SdkError::FrontTokenMissing));
     assert_eq!(state(), "authenticated");
     assert!(page.events.take().is_empty());
 }

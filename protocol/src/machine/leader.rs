@@ -10,8 +10,8 @@ use crate::state::HostTypes;
 /// ever, and a second session for the visitor is better than no answer.
 const TIMEOUT: f64 = 5_000.0;
 
-/// Named by no task.
-const TURN: TaskId = 0;
+/// In place of a task that others wait for: they wait for their turn.
+const TURN: TaskId = NO_TASK;
 
 impl<V: HostTypes> Machine<V> {
     /// Has the task wait for its turn.
@@ -49,18 +49,18 @@ impl<V: HostTypes> Machine<V> {
         }
     }
 
-    /// Of the tasks that wait for that one, or for their turn, the one that has waited longest.
+    /// Of the tasks that wait for that one, or for their turn, the one that began first.
     pub(super) fn take_waiting(&mut self, what: TaskId) -> Option<Box<Node<Task<V>>>> {
         // By hand: `min_by_key` takes 80 bytes more (brotli).
-        let mut longest = TaskId::MAX;
+        let mut first = TaskId::MAX;
         for task in self.tasks.iter() {
             let is_meant = if what == TURN { task.step == Step::Turn } else { task.flight == what };
-            if is_meant && task.id.unsigned_abs() < longest.unsigned_abs() {
-                longest = task.id;
+            if is_meant && task.id.unsigned_abs() < first.unsigned_abs() {
+                first = task.id;
             }
         }
-        let mut task = self.tasks.take(|task| task.id == longest)?;
-        task.flight = 0;
+        let mut task = self.tasks.take(|task| task.id == first)?;
+        task.flight = NO_TASK;
         Some(task)
     }
 }

@@ -7,7 +7,7 @@ use core::{
     ops::{Deref, DerefMut},
 };
 
-/// One place in a list, or none yet.
+/// One place in a list, or of none yet.
 pub(super) struct Node<T> {
     value: T,
     next: Option<Box<Self>>,

@@ -221,7 +221,7 @@ struct Task<V: HostTypes> {
     before: SessionState<V>,
     /// The session that the caller's refresh is on behalf of, while it waits for one.
     wanted: SessionState<V>,
-    /// The refresh that it waits for.
+    /// The refresh that it waits for, or the call of an endpoint.
     flight: TaskId,
     /// Whether others started that one.
     shares: bool,
@@ -371,7 +371,7 @@ impl<V: HostTypes> Machine<V> {
 
     /// Takes another configuration over, which may be of another server: what this one said of
     /// itself is over. Knowledge of the visitor stays. Tasks under way go on, and tasks that
-    /// begin later do not wait for them. After the app took the SDK back (`goes_on` is `false`), it
+    /// begin later do not wait for their refresh, or for their call of an endpoint. After the app took the SDK back (`goes_on` is `false`), it
     /// starts as in another page, and the ids that it knew are not given again.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode, goes_on: bool) {
         if !goes_on {
@@ -397,7 +397,7 @@ impl<V: HostTypes> Machine<V> {
         if self.mode != AnonymousMode::Off {
             return;
         }
-        self.act_plainly(0, Plain::ForgetKey);
+        self.act_plainly(NO_TASK, Plain::ForgetKey);
         if self.config.has_endpoint {
             self.look_at(view);
             let mut task = self.own_task(Kind::Creation);
@@ -586,7 +586,7 @@ impl<V: HostTypes> Machine<V> {
             step: Step::Begin,
             before: SessionState::Unknown,
             wanted: SessionState::Unknown,
-            flight: 0,
+            flight: NO_TASK,
             shares: false,
             leads: false,
             has_asked: false,
@@ -864,9 +864,9 @@ impl<V: HostTypes> Machine<V> {
         } else if self.mode != AnonymousMode::On || self.now.token().is_some() {
             // The server has answered, and this browser knows what it said. If it said that it
             // makes no session now, the requests under way and the next ones are one visitor's.
-            self.act_plainly(0, Plain::ForgetKey);
+            self.act_plainly(NO_TASK, Plain::ForgetKey);
         }
-        self.act_plainly(0, Plain::Notify);
+        self.act_plainly(NO_TASK, Plain::Notify);
     }
 
     /// Tells the app of a change, and then does what follows from it: a refresh for a session that

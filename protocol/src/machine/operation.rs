@@ -124,7 +124,7 @@ impl<V: HostTypes> Machine<V> {
                 self.unstored_none = Mark::NONE;
                 self.look_at(view);
                 if !enabled {
-                    self.act_plainly(0, Plain::ForgetKey);
+                    self.act_plainly(NO_TASK, Plain::ForgetKey);
                 }
                 if !enabled && self.config.has_endpoint {
                     return self.remove_endpoint_token(task, operation, view);

@@ -86,23 +86,10 @@ pub(crate) struct PresentedAnonymous<'a> {
 }
 
 impl PresentedAnonymous<'_> {
-    /// Of several tokens the one that ranks highest counts, whatever order they come in. First what
-    /// it is worth; then how it came: a `__Host-` cookie is this host's own doing, a header a
-    /// script's, with what a sub-domain may have planted; then the newest, because it has the
-    /// latest payload.
+    /// Of several the one that ranks highest counts.
     fn rank(&self) -> impl Ord {
-        let (worth, issued_at) = match &self.check {
-            AnonymousCheck::Valid { session, .. } => (2, session.claims.issued_at),
-            AnonymousCheck::Expired { .. } => (1, 0),
-            AnonymousCheck::Invalid => (0, 0),
-        };
-        (
-            worth,
-            self.bound_to_host,
-            self.transfer == TransferMethod::Header,
-            issued_at,
-            Reverse(&*self.token),
-        )
+        let by_header = self.transfer == TransferMethod::Header;
+        (self.fact().rank(self.bound_to_host, by_header), Reverse(&*self.token))
     }
 
     fn fact(&self) -> AnonymousToken<'_> {
@@ -271,7 +258,7 @@ async fn user(
     let beside = match (&identity, beside) {
         // A late answer may have brought it, or somebody planted the user tokens. It stays: an
         // answer that removed it could come after the one to a sign-out, and take the visitor's new
-        // cookie away. The end of the session replaces it, and its payload counts no more.
+        // cookie away. The end of the session replaces it.
         (Identity::User(..), PriorVisitor::Anonymous(beside)) => Some(beside),
         _ => None,
     };
