@@ -283,8 +283,8 @@ fn anonymous_change<V: HostTypes>(
 }
 
 impl<V: HostTypes> Response<V> {
-    /// Whether it counts whatever the time of its tokens: nothing came between, and no cache gave
-    /// it, so only the clocks of two servers can differ.
+    /// Whether nothing came between, and no cache gave it, so that only the clocks of two servers
+    /// can differ. An anonymous session is believed then whatever the time of its token.
     fn is_truth(&self, before: &SessionState<V>, now: &SessionState<V>) -> bool {
         !matches!(self.asked, Asked::App) && before.mark() == now.mark()
     }
