@@ -71,6 +71,8 @@ pub(crate) struct Tab {
     pub(crate) expects_theft: bool,
     /// Whether it has stored a session where there was none, and has not told the app yet.
     pub(crate) expects_event: bool,
+    /// Whether it told of a sign-out last, when there was no other session yet.
+    pub(crate) told_early: bool,
     /// Whether the app called `init` again.
     pub(crate) began_again: bool,
     /// The stored mark at the latest answer to a request of the app.
@@ -95,6 +97,7 @@ impl Tab {
             is_over: false,
             expects_theft: false,
             expects_event: false,
+            told_early: false,
             heard: None,
             began_again: false,
         }

@@ -19,7 +19,9 @@ impl World {
         // have had the endpoint make the session.
         let is_signing_out =
             |meta: &Meta| self.setting.has_endpoint && meta.call == Some(Call::SignOut);
-        let signs_out = self.browser.tabs[tab].tasks.values().any(is_signing_out);
+        let told_early = core::mem::take(&mut self.browser.tabs[tab].told_early);
+        let signs_out = self.setting.has_endpoint && told_early
+            || self.browser.tabs[tab].tasks.values().any(is_signing_out);
         self.browser.tabs[tab].expects_event = before == (None, None) && !signs_out;
     }
 
@@ -60,6 +62,7 @@ impl World {
             Event::SignOut => {
                 // A tab that asks for the end hears of that one.
                 self.browser.tabs[tab].expects_theft = false;
+                self.browser.tabs[tab].told_early = state.token().is_none();
                 self.browser.tabs[tab].note_end(event);
             }
             Event::SessionCreated | Event::RefreshSession if state.user().is_none() => {
