@@ -371,8 +371,9 @@ impl<V: HostTypes> Machine<V> {
 
     /// Takes another configuration over, which may be of another server: what this one said of
     /// itself is over. Knowledge of the visitor stays. Tasks under way go on, and tasks that
-    /// begin later do not wait for their refresh, or for their call of an endpoint. After the app took the SDK back (`goes_on` is `false`), it
-    /// starts as in another page, and the ids that it knew are not given again.
+    /// begin later do not wait for their refresh, or for their call of an endpoint. After the app
+    /// took the SDK back (`goes_on` is `false`), it starts as in another page, and the ids that it
+    /// knew are not given again.
     pub fn configure(&mut self, config: Config, mode: AnonymousMode, goes_on: bool) {
         if !goes_on {
             self.contested = false;
