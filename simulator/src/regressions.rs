@@ -1205,3 +1205,25 @@ fn a_question_whose_hook_failed_is_asked_again() {
     steps.push(Lose(7));
     holds(setting, &steps);
 }
+
+/// Seed 1796101029319530. Two tabs without locks forget, and each asks because of what the other
+/// one stored. Three questions in turn leave the doubt, and the fourth is right.
+#[test]
+fn a_fourth_question_in_turn_is_asked_at_once() {
+    let setting = Setting {
+        has_locks: false,
+        skew: 3_600_000.0,
+        is_curious: true,
+        shares_host: false,
+        balancer: 168,
+        ahead: -3000.0,
+        for_site: true,
+        scripts_for_site: true,
+        ..OURS
+    };
+    let mut steps = vec![Operate(96, Operation::Exists), Happen(207), Open];
+    steps.extend([Request(183, Route::Users), Operate(197, Operation::Forget)]);
+    steps.extend(happen(&[220, 206, 13, 7]));
+    steps.push(Operate(58, Operation::Forget));
+    holds(setting, &steps);
+}

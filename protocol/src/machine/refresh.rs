@@ -22,8 +22,8 @@ pub(super) const CALL_TIMEOUT: f64 = 8_000.0;
 /// Browsers show tabs each other's cookies after a few.
 const CROSSING_TIME: f64 = 25.0;
 
-/// How many refreshes in turn may leave in doubt whose cookies the browser holds. The next one
-/// waits for a while.
+/// How many refreshes in turn may leave in doubt whose cookies the browser holds, and have another
+/// one follow at once. If that leaves it, too, the next one waits for a while.
 const MOST_DOUBTS: u8 = 3;
 
 impl<V: HostTypes> Machine<V> {
@@ -231,7 +231,7 @@ impl<V: HostTypes> Machine<V> {
         }
         // Without locks two tabs may ask in turn, each because of what the other one stored.
         self.doubts = if self.contested { self.doubts.saturating_add(1) } else { 0 };
-        if self.doubts >= MOST_DOUBTS {
+        if self.doubts > MOST_DOUBTS {
             self.doubt_failed_at = view.now;
         }
         if stores {

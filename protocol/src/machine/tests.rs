@@ -635,7 +635,7 @@ fn of_a_refresh_that_comes_too_late_nothing_is_told() {
 }
 
 #[test]
-fn three_questions_that_leave_a_doubt_are_followed_by_a_wait() {
+fn four_questions_that_leave_a_doubt_are_followed_by_a_wait() {
     let mut machine = Machine::<Native>::new(CONFIG, AnonymousMode::On);
     let mut current = valid(1e12, Some(1), None);
     machine.doubt(&current);
@@ -652,7 +652,7 @@ fn three_questions_that_leave_a_doubt_are_followed_by_a_wait() {
         }
         _ => false,
     });
-    assert_eq!(questions, 3);
+    assert_eq!(questions, 4);
     assert!(machine.has_doubts());
 }
 
