@@ -190,7 +190,7 @@ impl Browser {
     }
 }
 
-/// A mark as the shell reads it: whole, and never so large that no later number comes.
+/// A mark as the shell reads it: never so large that no later number comes.
 pub(crate) fn read_mark(mark: Mark) -> Mark {
-    Mark(mark.0.trunc() % 1e15)
+    Mark(mark.0 % 1e15)
 }

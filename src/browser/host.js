@@ -496,8 +496,8 @@ export function lock(name, timeout) {
       await locks.request(name, options, async () => {
         await cookiesCaughtUp();
         // The caller may have given up meanwhile, and releases nothing.
-        await (abort.signal.aborted ||
-          new Promise((release) => done(/** @type {() => void} */ (release))));
+        if (!abort.signal.aborted)
+          await new Promise((release) => done(/** @type {() => void} */ (release)));
       });
     };
     const giveUp = () => (abort.abort(), done(undefined));

@@ -218,21 +218,20 @@ const numbersOf = (token) => (token ? token.numbers : [token === false ? -1 : 0,
 let cookies = "";
 
 /**
- * A mark that is not a number still says that there was a change. After the largest numbers, which
- * only somebody else writes, there are no later ones.
- * @param {string | undefined} text
+ * -1 for none. A mark that is not a number still says that there was a change. After the largest
+ * numbers, which only somebody else writes, there are no later ones.
+ * @param {any} text
  */
-const markOf = (text) => Math.max(0, parseInt(/** @type {string} */ (text)) % 1e15 || 0);
+const markOf = (text) => (text === undefined ? -1 : Math.max(0, text % 1e15 || 0));
 
 /** Stored tokens and clocks, in the order in which the machine reads them. */
 function look() {
   cookies = cookieText();
-  const changed = getCookie(names.COOKIE_LAST_UPDATE, cookies);
   const user = storedToken(names.COOKIE_FRONT_TOKEN, cookies);
   // Even if it is gone since.
   const [id = 0, iat = NaN] = parsed[names.COOKIE_FRONT_TOKEN]?.numbers ?? [];
   return [
-    changed === undefined ? -1 : markOf(changed),
+    markOf(getCookie(names.COOKIE_LAST_UPDATE, cookies)),
     Date.now(),
     serverNow() ?? Date.now(),
     id,

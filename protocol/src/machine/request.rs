@@ -161,7 +161,9 @@ impl<V: HostTypes> Machine<V> {
     /// After the answer to a first request, which announces nothing to a visitor whose session the
     /// server knows: asks once for what this browser lost. Nobody waits for it.
     fn recover(&mut self, view: &View<V>) {
-        if self.now.token().is_some() || self.mode != AnonymousMode::On {
+        // A browser that keeps nothing has lost what the answer brought, and would lose it again.
+        let has_kept = may_probe(AnonymousMode::Unspecified, view.now, self.refused_at);
+        if self.now.token().is_some() || self.mode != AnonymousMode::On || !has_kept {
             return;
         }
         if self.flight == NO_TASK {
