@@ -143,6 +143,14 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn the_name_of_the_cookie_counts() {
+        let full = token("u", json!({"cart": "x".repeat(3023)}));
+        assert_eq!(full.encode("").unwrap().len(), MAX_COOKIE_BYTES);
+        let bytes = MAX_COOKIE_BYTES + 1;
+        assert_eq!(full.encode("n"), Err(FrontTokenError::TooLarge { bytes }));
+    }
+
     proptest! {
         #[test]
         fn round_trips(

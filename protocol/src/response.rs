@@ -631,6 +631,10 @@ mod tests {
         for before in [stored(Some(1.0), None, Some(token("a", 1.0))).state(), now.state()] {
             assert_eq!(interpret(&before, &now, &last, &former()), Change::NOTHING);
         }
+        // Nor does one that was made of it after the new one.
+        let renewed = app(Announced::Nothing, Announced::Token(token("a", 9.0)));
+        let before = stored(Some(1.0), None, Some(token("a", 1.0))).state();
+        assert_eq!(interpret(&before, &now, &last, &renewed), Change::NOTHING);
         // A visitor who had nothing gets what there is; a refresh is answered by no cache.
         let nobody = stored(None, None, None);
         let change = interpret(&nobody.state(), &now, &last, &former());
@@ -743,6 +747,9 @@ mod tests {
             ..response(Asked::Refresh(Verdict::Ended), false)
         };
         assert!(interpret(&now.state(), &now, &latest("s", 5.0), &found).writes());
+        // The answer to a request of the app may bring it as well.
+        let found = Response { asked: Asked::App, ..found };
+        assert!(interpret(&now.state(), &now, &latest("s", 5.0), &found).writes());
     }
 
     #[test]
@@ -775,6 +782,21 @@ mod tests {
         let late = Response { user: Announced::Removed, ..response(Asked::App, true) };
         assert_eq!(events(interpret(&before, &now, &last(&now), &late)), []);
         assert!(!interpret(&before, &now, &last(&now), &refused(true)).writes());
+    }
+
+    #[test]
+    fn an_end_that_is_known_leaves_no_doubt() {
+        let before = signed_in().state();
+        let ended = app(Announced::Removed, Announced::Nothing);
+        for (now, expected) in [
+            (stored(Some(2.0), None, None), false),
+            // Another tab has refreshed it.
+            (stored(Some(2.0), Some(token("s", 6.0)), None), true),
+        ] {
+            let change = interpret(&before, &now, &last(&now), &ended);
+            assert_eq!(change.user, Write::Remove);
+            assert_eq!(is_contested(&before, &now, &last(&now), &ended, change), expected);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use bolero::TypeGenerator;
 
 use super::{
-    tests::{CONFIG, MODES, actions, answer, view},
+    tests::{CONFIG, MODES, QUESTIONS, actions, answer, view},
     *,
 };
 use crate::testing::{Native, token};
@@ -30,13 +30,8 @@ enum Input {
 /// more of its storage, a bit each.
 type Move = (Input, i8, u8, Option<u8>, Option<u8>, u8);
 
-const OPERATIONS: [Operation; 11] = [
-    Operation::Exists,
-    Operation::IsAnonymous,
-    Operation::UserId,
-    Operation::AnonymousId,
-    Operation::Payload,
-    Operation::AccessToken,
+/// The operations that change something.
+const CHANGES: [Operation; 5] = [
     Operation::Refresh,
     Operation::SignOut,
     Operation::Forget,
@@ -190,7 +185,11 @@ fn survive(kind: u8, moves: &[Move]) {
             }
             Input::Operation(number) => {
                 begun += 1;
-                machine.operation(begun, choose(&OPERATIONS, number), &view);
+                let operation = match number & 1 {
+                    0 => choose(&QUESTIONS, number >> 1),
+                    _ => choose(&CHANGES, number >> 1),
+                };
+                machine.operation(begun, operation, &view);
             }
             Input::Changed => machine.changed(&view),
             Input::Locked => machine.locked(task, &view),

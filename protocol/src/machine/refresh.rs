@@ -143,8 +143,8 @@ impl<V: HostTypes> Machine<V> {
             (Step::Prepare, Cause::Done(false)) => {
                 // A hook that fails is not called again at once because of a doubt. Nothing was
                 // asked: the next request leads again.
-                self.doubt_failed_at = view.now;
                 self.no_anonymous_support = false;
+                self.doubt_failed_at = view.now;
                 self.end_flight(task, Err(Reason::Of(task.id)), view)
             }
             (Step::Lock, Cause::Locked(_)) => {
@@ -206,7 +206,7 @@ impl<V: HostTypes> Machine<V> {
     }
 
     /// A server that knows anonymous sessions gives one back to a visitor who has no other.
-    fn refresh_headers(&self, view: &View<V>) -> Headers {
+    pub(super) fn refresh_headers(&self, view: &View<V>) -> Headers {
         let is_visitors = !view.has_refresh_token
             && self.now.user().is_none()
             && self.mode != AnonymousMode::Endpoint;

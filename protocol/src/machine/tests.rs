@@ -52,6 +52,16 @@ pub(super) fn actions(machine: &mut Machine<Native>) -> Vec<Action> {
 pub(super) const MODES: [AnonymousMode; 4] =
     [AnonymousMode::Unspecified, AnonymousMode::On, AnonymousMode::Endpoint, AnonymousMode::Off];
 
+/// The operations that change nothing.
+pub(super) const QUESTIONS: [Operation; 6] = [
+    Operation::Exists,
+    Operation::IsAnonymous,
+    Operation::UserId,
+    Operation::AnonymousId,
+    Operation::Payload,
+    Operation::AccessToken,
+];
+
 #[test]
 fn what_no_task_waits_for_changes_nothing() {
     for mode in MODES {
@@ -421,14 +431,6 @@ fn actions_lie_in_memory_as_the_browsers_shell_reads_them() {
 /// Lets an app ask everything at each event and each notice, in a browser that keeps nothing of
 /// what it is given, and counts the calls.
 fn calls_of_a_curious_app(mode: AnonymousMode, kept: fn() -> Stored<Native>, user: bool) -> u32 {
-    const QUESTIONS: [Operation; 6] = [
-        Operation::Exists,
-        Operation::IsAnonymous,
-        Operation::UserId,
-        Operation::AnonymousId,
-        Operation::Payload,
-        Operation::AccessToken,
-    ];
     let config = Config { has_endpoint: mode == AnonymousMode::Endpoint, ..CONFIG };
     let mut machine = Machine::<Native>::new(config, mode);
     let (mut now, mut latest, mut calls) = (1e12, 1, 0);
@@ -545,14 +547,15 @@ fn a_session_of_a_page_that_was_taken_back_crosses_nothing() {
     assert!(!machine.has_doubts());
 }
 
-/// Lets the machine go on in a world that does what `answer` says, up to so many actions.
+/// Lets the machine go on until it wants nothing more, in a world that does what `answer` says, and
+/// the usual where that is `false`.
 fn go_on(
     machine: &mut Machine<Native>,
     view: &mut View<Native>,
     mut answer: impl FnMut(&mut Machine<Native>, Action, &mut View<Native>) -> bool,
-) -> usize {
-    for steps in 0..2_000 {
-        let Some(action) = machine.next_action().copied() else { return steps };
+) {
+    for _ in 0..2_000 {
+        let Some(action) = machine.next_action().copied() else { return };
         if answer(machine, action, view) {
             continue;
         }
